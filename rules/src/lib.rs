@@ -1,0 +1,17 @@
+//! The rules of eventcore, as plain functions over plain values: what a valid name is, what an
+//! expected version demands, and which error codes exist.
+//!
+//! The PostgreSQL extension and the in-memory store both obey these, so that neither can drift.
+//! This crate knows nothing of PostgreSQL, of async, or of serde, and depends on nothing.
+
+pub mod error_code;
+pub mod expected_version;
+pub mod name;
+
+pub use error_code::ErrorCode;
+pub use expected_version::{ExpectedVersion, VersionConflict};
+pub use name::{InvalidName, MAX_NAME_BYTES, check_name};
+
+/// The most streams that one append may declare. Each is a lock in PostgreSQL's shared lock table,
+/// whose default size is `max_locks_per_transaction` (64) for every connection.
+pub const MAX_STREAMS_PER_APPEND: usize = 1_000;
