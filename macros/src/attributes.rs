@@ -1,0 +1,36 @@
+//! What both derives need of attributes.
+
+use syn::{Attribute, Error};
+
+/// Collects errors, so that a user sees all of them at once.
+#[derive(Default)]
+pub(crate) struct Errors(Option<Error>);
+
+impl Errors {
+    pub(crate) fn push(&mut self, error: Error) {
+        match &mut self.0 {
+            Some(first) => first.combine(error),
+            None => self.0 = Some(error),
+        }
+    }
+
+    pub(crate) fn into_compile_errors(self) -> proc_macro2::TokenStream {
+        self.0
+            .map(|error| error.into_compile_error())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+/// The attributes with this name.
+pub(crate) fn named<'a>(
+    attributes: &'a [Attribute],
+    name: &'a str,
+) -> impl Iterator<Item = &'a Attribute> {
+    attributes
+        .iter()
+        .filter(move |attribute| attribute.path().is_ident(name))
+}

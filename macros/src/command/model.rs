@@ -1,0 +1,122 @@
+//! What a command is to the derive: a name, generics, and the fields marked `#[stream]`.
+
+use syn::spanned::Spanned;
+use syn::{
+    Data, DeriveInput, Error, Field, Fields, GenericArgument, Generics, Ident, Meta, PathArguments,
+    Type, Visibility,
+};
+
+use crate::attributes::{Errors, named};
+
+pub(super) struct Command<'a> {
+    pub(super) visibility: &'a Visibility,
+    pub(super) name: &'a Ident,
+    pub(super) generics: &'a Generics,
+    pub(super) streams: Vec<StreamField<'a>>,
+}
+
+pub(super) struct StreamField<'a> {
+    pub(super) name: &'a Ident,
+    pub(super) shape: Shape,
+    /// The type of the stream id, without the `Option` or `Vec` around it.
+    pub(super) id: &'a Type,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Shape {
+    One,
+    Optional,
+    Many,
+}
+
+impl<'a> Command<'a> {
+    /// The model of an item. What cannot be part of it is left out and reported.
+    pub(super) fn of(input: &'a DeriveInput, errors: &mut Errors) -> Self {
+        let mut streams = Vec::new();
+        for field in fields(input, errors) {
+            if let (true, Some(name)) = (is_stream(field, errors), &field.ident) {
+                let (shape, id) = shape(&field.ty);
+                streams.push(StreamField { name, shape, id });
+            }
+        }
+        Self {
+            visibility: &input.vis,
+            name: &input.ident,
+            generics: &input.generics,
+            streams,
+        }
+    }
+}
+
+fn fields<'a>(
+    input: &'a DeriveInput,
+    errors: &mut Errors,
+) -> impl Iterator<Item = &'a Field> + use<'a> {
+    let fields = match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(fields) => Some(&fields.named),
+            Fields::Unnamed(fields) => {
+                let message = "#[derive(Command)] needs named fields: a stream's handle has the name \
+                               of its field";
+                errors.push(Error::new(fields.span(), message));
+                None
+            }
+            Fields::Unit => None,
+        },
+        Data::Enum(data) => {
+            let message =
+                "#[derive(Command)] works on structs: make each command a struct of its own";
+            errors.push(Error::new(data.enum_token.span(), message));
+            None
+        }
+        Data::Union(data) => {
+            let message = "#[derive(Command)] works on structs";
+            errors.push(Error::new(data.union_token.span(), message));
+            None
+        }
+    };
+    fields.into_iter().flatten()
+}
+
+fn is_stream(field: &Field, errors: &mut Errors) -> bool {
+    let mut found = false;
+    for attribute in named(&field.attrs, "stream") {
+        if found {
+            let message = "this field is marked #[stream] twice: remove one";
+            errors.push(Error::new_spanned(attribute, message));
+        }
+        if !matches!(attribute.meta, Meta::Path(_)) {
+            let message = "#[stream] takes no arguments";
+            errors.push(Error::new_spanned(attribute, message));
+        }
+        found = true;
+    }
+    found
+}
+
+fn shape(ty: &Type) -> (Shape, &Type) {
+    match argument_of(ty, "Option") {
+        Some(id) => (Shape::Optional, id),
+        None => match argument_of(ty, "Vec") {
+            Some(id) => (Shape::Many, id),
+            None => (Shape::One, ty),
+        },
+    }
+}
+
+/// `T` of a type that is written `Wrapper<T>`.
+fn argument_of<'a>(ty: &'a Type, wrapper: &str) -> Option<&'a Type> {
+    let Type::Path(path) = ty else { return None };
+    let segment = path
+        .path
+        .segments
+        .last()
+        .filter(|segment| segment.ident == wrapper)?;
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return None;
+    };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(argument)) if arguments.args.len() == 1 => Some(argument),
+        _ => None,
+    }
+}

@@ -1,0 +1,35 @@
+//! The derives of eventcore, re-exported by the crate `eventcore`, which is the one to depend on.
+//!
+//! Each derive goes the same way: parse the item, make a model of it, validate that, expand it.
+
+mod attributes;
+mod command;
+mod event;
+
+use proc_macro::TokenStream;
+
+/// Declares the streams of a command: the fields marked `#[stream]`.
+///
+/// For a command `TransferMoney` it writes a struct `TransferMoneyStreams`, which has a handle for each
+/// of these fields under the field's name, and implements `CommandStreams` with it:
+///
+/// | field | handle |
+/// |---|---|
+/// | `StreamId` | `Stream<TransferMoney>` |
+/// | `Option<StreamId>` | `Option<Stream<TransferMoney>>` |
+/// | `Vec<StreamId>` | `Vec<Stream<TransferMoney>>` |
+///
+/// A type of yours that implements `StreamField` may stand for `StreamId`.
+#[proc_macro_derive(Command, attributes(stream))]
+pub fn derive_command(input: TokenStream) -> TokenStream {
+    command::derive(syn::parse_macro_input!(input)).into()
+}
+
+/// Makes an enum or a struct an `Event`, on top of serde's `Serialize` and `Deserialize`.
+///
+/// Each variant of an enum is stored under its own name, a struct under the name of its type, or
+/// under that of `#[event(name = "…")]`. The payload is the fields.
+#[proc_macro_derive(Event, attributes(event))]
+pub fn derive_event(input: TokenStream) -> TokenStream {
+    event::derive(syn::parse_macro_input!(input)).into()
+}
