@@ -1,0 +1,65 @@
+//! [`CommandError`]: why a command's `handle` decided against it.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::InvalidValue;
+
+/// Why a command's `handle` decided against it.
+#[derive(Debug)]
+pub struct CommandError(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Rejected(Box<dyn Error + Send + Sync>),
+    Invalid(InvalidValue),
+}
+
+impl CommandError {
+    /// A business rule forbids it: a message or an error of yours.
+    pub fn rejected(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Kind::Rejected(reason.into()))
+    }
+
+    /// Whether a business rule forbids it.
+    pub fn is_business_rule(&self) -> bool {
+        matches!(self.0, Kind::Rejected(_))
+    }
+
+    /// Whether the command asked for something malformed, such as an invalid stream id.
+    pub fn is_malformed(&self) -> bool {
+        matches!(self.0, Kind::Invalid(_))
+    }
+
+    /// The error that the command was rejected with, if it is one of this type.
+    pub fn rejection<E: Error + 'static>(&self) -> Option<&E> {
+        match &self.0 {
+            Kind::Rejected(reason) => reason.downcast_ref(),
+            Kind::Invalid(_) => None,
+        }
+    }
+}
+
+impl From<InvalidValue> for CommandError {
+    fn from(error: InvalidValue) -> Self {
+        Self(Kind::Invalid(error))
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Rejected(reason) => fmt::Display::fmt(reason, f),
+            Kind::Invalid(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl Error for CommandError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Kind::Rejected(reason) => reason.source(),
+            Kind::Invalid(error) => error.source(),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The error of every validated type: a text, number or id that is not what its type stands for.
+
+use eventcore_rules::InvalidName;
+
+/// A value that its type does not allow, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid {what}: it {reason}")]
+pub struct InvalidValue {
+    what: &'static str,
+    reason: Reason,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Reason {
+    #[error("{0}")]
+    Name(InvalidName),
+    #[error("is no UUID")]
+    Uuid,
+    #[error("is no whole number from 0 to {}", u64::MAX)]
+    Number,
+}
+
+impl InvalidValue {
+    /// What the value should have been, for example `stream id`.
+    pub fn what(&self) -> &str {
+        self.what
+    }
+
+    pub(crate) fn name(what: &'static str, reason: InvalidName) -> Self {
+        Self {
+            what,
+            reason: Reason::Name(reason),
+        }
+    }
+
+    pub(crate) fn uuid(what: &'static str) -> Self {
+        Self {
+            what,
+            reason: Reason::Uuid,
+        }
+    }
+
+    pub(crate) fn number(what: &'static str) -> Self {
+        Self {
+            what,
+            reason: Reason::Number,
+        }
+    }
+}

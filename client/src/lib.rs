@@ -1,0 +1,173 @@
+//! Multi-stream event sourcing, on PostgreSQL with the extension `eventcore` or in memory.
+//!
+//! A *command* names the streams that its decision depends on. Its events are written, to any of these
+//! streams, only if none of them has moved since it read them; otherwise it decides again.
+//!
+//! ```
+//! use eventcore::{
+//!     Command, CommandError, CommandLogic, Event, InMemoryEventStore, NewEvents, StoredEvent,
+//!     StreamId, emit, execute, require,
+//! };
+//! use serde::{Deserialize, Serialize};
+//!
+//! // What can happen. The payload of an event is its fields.
+//! #[derive(Debug, Serialize, Deserialize, Event)]
+//! enum AccountEvent {
+//!     Deposited { cents: u64 },
+//!     Withdrawn { cents: u64 },
+//! }
+//!
+//! // What can be asked for. The fields marked `#[stream]` are read and checked.
+//! #[derive(Command)]
+//! struct Deposit {
+//!     #[stream]
+//!     account: StreamId,
+//!     cents: u64,
+//! }
+//!
+//! #[derive(Command)]
+//! struct Transfer {
+//!     #[stream]
+//!     from: StreamId,
+//!     #[stream]
+//!     to: StreamId,
+//!     cents: u64,
+//! }
+//!
+//! impl CommandLogic for Deposit {
+//!     type State = ();
+//!     type Event = AccountEvent;
+//!
+//!     fn apply(&self, state: (), _: &StoredEvent<AccountEvent>) {
+//!         state
+//!     }
+//!
+//!     fn handle(&self, _: (), streams: DepositStreams) -> Result<NewEvents<Self>, CommandError> {
+//!         let mut events = NewEvents::new();
+//!         emit!(events, streams.account, AccountEvent::Deposited { cents: self.cents });
+//!         Ok(events)
+//!     }
+//! }
+//!
+//! impl CommandLogic for Transfer {
+//!     /// The balance of `from`.
+//!     type State = u64;
+//!     type Event = AccountEvent;
+//!
+//!     fn apply(&self, balance: u64, stored: &StoredEvent<AccountEvent>) -> u64 {
+//!         match stored.event {
+//!             _ if stored.stream_id != self.from => balance,
+//!             AccountEvent::Deposited { cents } => balance + cents,
+//!             AccountEvent::Withdrawn { cents } => balance - cents,
+//!         }
+//!     }
+//!
+//!     fn handle(
+//!         &self,
+//!         balance: u64,
+//!         streams: TransferStreams,
+//!     ) -> Result<NewEvents<Self>, CommandError> {
+//!         require!(self.cents <= balance, "{} cents are more than the {balance} there are", self.cents);
+//!         let mut events = NewEvents::new();
+//!         emit!(events, streams.from, AccountEvent::Withdrawn { cents: self.cents });
+//!         emit!(events, streams.to, AccountEvent::Deposited { cents: self.cents });
+//!         Ok(events)
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = InMemoryEventStore::new();
+//! let (ada, bob) = (StreamId::new("account-ada")?, StreamId::new("account-bob")?);
+//!
+//! execute(&store, &Deposit { account: ada.clone(), cents: 100 }).await?;
+//! let done = execute(&store, &Transfer { from: ada.clone(), to: bob.clone(), cents: 70 }).await?;
+//! assert_eq!(done.version_of(&ada).map(u64::from), Some(2));
+//! assert_eq!(done.version_of(&bob).map(u64::from), Some(1));
+//!
+//! let error = execute(&store, &Transfer { from: ada, to: bob, cents: 70 }).await.unwrap_err();
+//! assert!(error.is_business_rule());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What was written can be followed: a [`Subscription`] is a never-ending stream of events in the order
+//! of their positions.
+//!
+//! ```
+//! # use eventcore::*;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let store = InMemoryEventStore::new();
+//! # let account = StreamId::new("account-ada")?;
+//! # let event = NewEvent::new(account.clone(), "Deposited".parse()?, serde_json::json!({"cents": 1}));
+//! # store.append(&Append::new().stream(account, ExpectedVersion::Exactly(0)).event(event)).await?;
+//! let accounts = Filter::all().stream_prefix("account-");
+//! let mut subscription = store.subscribe(Subscribe::from_start().filter(accounts));
+//! let event = subscription.next_event().await?;
+//! println!("{} {}: {} {}", event.position, event.stream_id, event.event_type, event.payload);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! On PostgreSQL (feature `postgres`) the store is
+//! `PostgresEventStore::connect("postgresql://…")`, and nothing else changes.
+//!
+//! An event can go only to a stream that the command declared: a handle such as `streams.from` is what
+//! the declaration gives back, and there is no other way to get one.
+
+// What an application writes.
+mod command;
+mod command_error;
+mod event;
+mod new_events;
+
+// Running it.
+mod execute;
+mod execute_error;
+mod retry;
+
+// Stores.
+mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+mod store;
+mod store_error;
+mod subscription;
+
+// What goes into a store, and what comes out.
+mod append;
+mod query;
+mod stored_event;
+
+// Values.
+mod ids;
+mod invalid;
+mod names;
+mod numbers;
+
+#[doc(hidden)]
+pub mod derive_support;
+
+pub use append::{Append, Appended, NewEvent};
+pub use command::{CommandLogic, CommandStreams, Declaration, Stream, StreamField};
+pub use command_error::CommandError;
+pub use event::{Event, EventError};
+pub use eventcore_macros::{Command, Event};
+pub use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
+pub use execute::{ExecuteOptions, Execution, execute, execute_with};
+pub use execute_error::ExecuteError;
+pub use ids::{CausationId, CorrelationId, EventId};
+pub use invalid::InvalidValue;
+pub use memory::InMemoryEventStore;
+pub use names::{EventType, StreamId};
+pub use new_events::NewEvents;
+pub use numbers::{Position, StreamVersion};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresEventStore;
+pub use query::{Direction, Filter, ReadAll, ReadStream, ReadStreams, StreamsRead};
+pub use retry::RetryPolicy;
+pub use store::{EventStore, EventSubscription};
+pub use store_error::StoreError;
+pub use stored_event::{Metadata, RecordedEvent, StoredEvent};
+pub use subscription::{Page, Subscribe, Subscription};

@@ -1,0 +1,110 @@
+//! [`InMemoryEventStore`]: events in memory, with the semantics of the store on PostgreSQL.
+
+mod check;
+mod log;
+mod repeat;
+mod timer;
+mod wake;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::wake::Shared;
+use crate::{
+    Append, Appended, EventStore, EventSubscription, Page, Position, ReadAll, ReadStream,
+    ReadStreams, RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead, Subscribe,
+    Subscription,
+};
+
+/// Events in memory, for tests and for programs that need no more. It needs no async runtime: any
+/// executor will do, and none of its futures ever waits for input or output.
+///
+/// A clone is the same store. It behaves as PostgreSQL with the extension does, with one exception:
+/// its positions have no gaps.
+#[derive(Clone, Default)]
+pub struct InMemoryEventStore {
+    shared: Arc<Shared>,
+}
+
+impl InMemoryEventStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl EventStore for InMemoryEventStore {
+    async fn append(&self, append: &Append) -> Result<Appended, StoreError> {
+        self.shared.append(append)
+    }
+
+    async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
+        Ok(self.shared.log().read_stream(read))
+    }
+
+    async fn read_streams(&self, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
+        check::streams_once(read.streams.iter().map(|(stream, _)| stream))?;
+        Ok(self.shared.log().read_streams(read))
+    }
+
+    async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
+        Ok(self.shared.log().read_all(read))
+    }
+
+    async fn stream_versions(
+        &self,
+        streams: &[StreamId],
+    ) -> Result<Vec<StreamVersion>, StoreError> {
+        check::streams_once(streams.iter())?;
+        let log = self.shared.log();
+        Ok(streams.iter().map(|stream| log.version(stream)).collect())
+    }
+
+    async fn safe_position(&self) -> Result<Position, StoreError> {
+        Ok(self.shared.log().last_position())
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        timer::sleep(duration).await;
+    }
+}
+
+impl EventSubscription for InMemoryEventStore {
+    fn subscribe(&self, subscribe: Subscribe) -> Subscription {
+        let Subscribe {
+            after,
+            filter,
+            page,
+        } = subscribe;
+        let shared = Arc::clone(&self.shared);
+        let read = ReadAll::new().limit(page).filter(filter);
+        Subscription::new(after, move |after| {
+            let shared = Arc::clone(&shared);
+            let mut read = read.clone().after(after);
+            async move {
+                loop {
+                    shared.later_than(read.after).await;
+                    let log = shared.log();
+                    let events = log.read_all(&read);
+                    let read_to = match events.last() {
+                        Some(last) if events.len() >= read.limit as usize => last.position,
+                        _ => log.last_position(),
+                    };
+                    if !events.is_empty() {
+                        return Ok(Page { events, read_to });
+                    }
+                    read.after = read_to;
+                }
+            }
+        })
+    }
+}
+
+impl fmt::Debug for InMemoryEventStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InMemoryEventStore")
+            .field("last_position", &self.shared.log().last_position())
+            .finish_non_exhaustive()
+    }
+}

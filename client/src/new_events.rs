@@ -1,0 +1,84 @@
+//! What a command writes: [`NewEvents`], and the macros [`emit!`](crate::emit) and
+//! [`require!`](crate::require).
+
+use std::fmt;
+
+use crate::{CommandLogic, Stream, StreamId};
+
+/// The events that a command decided to write, in order, each with its stream.
+pub struct NewEvents<C: CommandLogic + ?Sized> {
+    events: Vec<(StreamId, C::Event)>,
+}
+
+impl<C: CommandLogic + ?Sized> NewEvents<C> {
+    /// No events.
+    pub fn new() -> Self {
+        Self { events: Vec::new() }
+    }
+
+    /// Adds an event to a stream. [`emit!`](crate::emit) says it more briefly.
+    pub fn push(&mut self, stream: &Stream<C>, event: C::Event) {
+        self.events.push((stream.id().clone(), event));
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether there are no events.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The events, each with its stream.
+    pub fn iter(&self) -> impl Iterator<Item = (&StreamId, &C::Event)> {
+        self.events.iter().map(|(stream, event)| (stream, event))
+    }
+}
+
+impl<C: CommandLogic + ?Sized> Default for NewEvents<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: CommandLogic + ?Sized> fmt::Debug for NewEvents<C>
+where
+    C::Event: fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.events).finish()
+    }
+}
+
+/// Adds an event to those that a command writes: `emit!(events, streams.from, Withdrawn { cents })`.
+///
+/// The stream is a handle that the command's declaration gave, or a reference to one; anything else
+/// does not compile.
+#[macro_export]
+macro_rules! emit {
+    ($events:expr, $stream:expr, $event:expr $(,)?) => {
+        $events.push(&$stream, $event)
+    };
+}
+
+/// Returns a rejection from a command's `handle` unless the condition holds, with a message
+/// (`require!(a <= b, "only {b} left")`) or with an error of yours (`require!(a <= b, Overdrawn)`).
+#[macro_export]
+macro_rules! require {
+    ($condition:expr, $message:literal $(, $argument:expr)* $(,)?) => {
+        if $condition {
+        } else {
+            return ::core::result::Result::Err($crate::CommandError::rejected(
+                ::std::format!($message $(, $argument)*),
+            ));
+        }
+    };
+    ($condition:expr, $error:expr $(,)?) => {
+        if $condition {
+        } else {
+            return ::core::result::Result::Err($crate::CommandError::rejected($error));
+        }
+    };
+}

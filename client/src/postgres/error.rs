@@ -1,0 +1,209 @@
+//! What an error of PostgreSQL is to a store: told by its SQLSTATE and by the JSON of its DETAIL,
+//! never by its text.
+
+use std::error::Error as _;
+use std::io;
+
+use deadpool_postgres::{HookError, PoolError};
+use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio_postgres::Error;
+
+use crate::{EventId, StoreError, StreamId};
+
+pub(super) fn store_error(error: Error) -> StoreError {
+    match error.as_db_error() {
+        Some(raised) => match ErrorCode::from_sqlstate(raised.code().code()) {
+            Some(code) => of_eventcore(code, raised.detail(), raised.message()).with_source(error),
+            None if is_untransmittable(raised.code().code()) => {
+                StoreError::malformed("a text", None, error)
+            }
+            None if is_transient(raised.code().code()) => StoreError::transient(error),
+            None => StoreError::other(error),
+        },
+        None if is_lost(&error) => StoreError::transient(error),
+        None => StoreError::other(error),
+    }
+}
+
+pub(super) fn pool_error(error: PoolError) -> StoreError {
+    match error {
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+            store_error(error)
+        }
+        PoolError::Timeout(_) => StoreError::transient(error),
+        other => StoreError::other(other),
+    }
+}
+
+#[derive(Deserialize)]
+struct Conflicts {
+    conflicts: Vec<Conflict>,
+}
+
+#[derive(Deserialize)]
+struct Conflict {
+    stream: StreamId,
+    expected: Option<i64>,
+    actual: u64,
+}
+
+#[derive(Deserialize)]
+struct OfStream {
+    stream: String,
+}
+
+#[derive(Deserialize)]
+struct Malformed {
+    argument: String,
+    index: Option<usize>,
+    field: Option<String>,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct Mismatch {
+    event_ids: Vec<EventId>,
+}
+
+fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreError {
+    let known = match code {
+        ErrorCode::VersionConflict => parse(detail).map(version_conflict),
+        ErrorCode::UndeclaredStream => {
+            parse(detail).map(|of: OfStream| StoreError::undeclared_stream(of.stream))
+        }
+        ErrorCode::StreamClosed => {
+            parse(detail).map(|of: OfStream| StoreError::stream_closed(of.stream))
+        }
+        ErrorCode::Malformed => parse(detail).map(malformed),
+        ErrorCode::IdempotencyMismatch => {
+            parse(detail).map(|of: Mismatch| StoreError::idempotency_mismatch(of.event_ids))
+        }
+        _ => None,
+    };
+    known.unwrap_or_else(|| StoreError::coded(code, message))
+}
+
+fn parse<T: DeserializeOwned>(detail: Option<&str>) -> Option<T> {
+    serde_json::from_str(detail?).ok()
+}
+
+fn version_conflict(found: Conflicts) -> StoreError {
+    let conflicts = found.conflicts.into_iter().map(|conflict| VersionConflict {
+        stream: conflict.stream,
+        expected: ExpectedVersion::from_sql(conflict.expected)
+            .unwrap_or(ExpectedVersion::Unchecked),
+        actual: conflict.actual,
+    });
+    StoreError::version_conflict(conflicts.collect())
+}
+
+fn malformed(found: Malformed) -> StoreError {
+    let argument = match found.field {
+        Some(field) => format!("{} ({field})", found.argument),
+        None => found.argument,
+    };
+    StoreError::malformed(argument, found.index, found.reason)
+}
+
+/// Texts that PostgreSQL cannot hold: U+0000 in JSON (22P05) or elsewhere (22021).
+fn is_untransmittable(sqlstate: &str) -> bool {
+    matches!(sqlstate, "22P05" | "22021")
+}
+
+/// Errors that pass: serialization failure and deadlock, connection exceptions, too many
+/// connections, a server that starts or stops.
+fn is_transient(sqlstate: &str) -> bool {
+    matches!(
+        sqlstate,
+        "40001" | "40P01" | "53300" | "57P01" | "57P02" | "57P03" | "57P05"
+    ) || sqlstate.starts_with("08")
+}
+
+/// Whether the connection was lost, or could not be made.
+fn is_lost(error: &Error) -> bool {
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        if source.is::<io::Error>() {
+            return true;
+        }
+        cause = source.source();
+    }
+    error.is_closed()
+}
+
+#[cfg(test)]
+mod tests {
+    use eventcore_rules::ExpectedVersion::{Exactly, Exists};
+
+    use super::*;
+
+    #[test]
+    fn all_conflicts_are_taken_from_the_detail() {
+        let detail = r#"{"conflicts": [{"stream": "a", "expected": 1, "actual": 2},
+                                       {"stream": "b", "expected": -1, "actual": 0}]}"#;
+        let error = of_eventcore(ErrorCode::VersionConflict, Some(detail), "");
+        assert!(error.is_version_conflict() && error.is_retriable());
+        let stream = |id| StreamId::new(id).unwrap();
+        assert_eq!(
+            error.conflicts(),
+            [
+                VersionConflict {
+                    stream: stream("a"),
+                    expected: Exactly(1),
+                    actual: 2
+                },
+                VersionConflict {
+                    stream: stream("b"),
+                    expected: Exists,
+                    actual: 0
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn what_an_error_is_about_is_taken_from_the_detail() {
+        let of = |code, detail| of_eventcore(code, Some(detail), "");
+        let error = of(
+            ErrorCode::UndeclaredStream,
+            r#"{"stream": "x", "event": 0}"#,
+        );
+        assert!(error.is_undeclared_stream() && error.stream() == Some("x"));
+        let error = of(
+            ErrorCode::StreamClosed,
+            r#"{"stream": "x", "state": "closed"}"#,
+        );
+        assert!(error.is_stream_closed() && error.stream() == Some("x"));
+        let id = EventId::new();
+        let detail = format!(r#"{{"event_ids": ["{id}"]}}"#);
+        let error = of(ErrorCode::IdempotencyMismatch, &detail);
+        assert_eq!(error.mismatched_event_ids(), [id]);
+        let detail = r#"{"argument": "events", "index": 3, "field": "type", "reason": "is empty"}"#;
+        let error = of(ErrorCode::Malformed, detail);
+        assert!(error.is_malformed());
+        assert_eq!(error.to_string(), "element 3 of events (type) is malformed");
+    }
+
+    #[test]
+    fn a_code_is_kept_when_there_is_no_detail_to_understand() {
+        for code in ErrorCode::ALL {
+            for detail in [None, Some("no JSON"), Some("{}")] {
+                assert_eq!(of_eventcore(code, detail, "message").code(), Some(code));
+            }
+        }
+        let conflict = of_eventcore(ErrorCode::VersionConflict, None, "message");
+        assert!(conflict.is_version_conflict() && conflict.is_retriable());
+    }
+
+    #[test]
+    fn what_passes_is_transient_and_what_does_not_is_not() {
+        for passes in ["40001", "40P01", "08006", "53300", "57P01", "57P03"] {
+            assert!(is_transient(passes), "{passes}");
+        }
+        for stays in ["42883", "42501", "23505", "57014", "28P01", "SE001"] {
+            assert!(!is_transient(stays), "{stays}");
+        }
+    }
+}

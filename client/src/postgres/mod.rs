@@ -1,0 +1,118 @@
+//! [`PostgresEventStore`]: events in PostgreSQL with the extension `eventcore`.
+
+mod append;
+mod builder;
+mod error;
+mod listen;
+mod pool;
+mod read;
+mod row;
+mod subscribe;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::builder::Builder;
+use self::listen::Listening;
+use self::pool::Pool;
+use crate::{
+    Append, Appended, EventStore, EventSubscription, Position, ReadAll, ReadStream, ReadStreams,
+    RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead, Subscribe, Subscription,
+};
+
+/// Events in PostgreSQL, in a database where `CREATE EXTENSION eventcore` was run.
+///
+/// It works on a pool of connections, and makes one more to listen on as soon as something is
+/// subscribed to. A clone is the same store with the same pool. It needs a tokio runtime with timers and
+/// I/O, and lives in the one where it is first used: its connections stand still when that does.
+///
+/// ```no_run
+/// use eventcore::PostgresEventStore;
+///
+/// # async fn run() -> Result<(), eventcore::StoreError> {
+/// let store = PostgresEventStore::connect("postgresql://app@localhost/shop").await?;
+/// let store = PostgresEventStore::builder("postgresql:///shop?host=/run/postgresql&user=app")?
+///     .pool_size(32)
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PostgresEventStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: Pool,
+    listening: Listening,
+    poll_interval: Duration,
+}
+
+impl PostgresEventStore {
+    /// Connects to the database of a libpq URL with the settings of [`Builder`].
+    ///
+    /// # Errors
+    ///
+    /// The URL is malformed, the server cannot be reached, or the database has no extension
+    /// `eventcore` that its user may read from.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::builder(url)?.connect().await
+    }
+
+    /// Starts with the database of a libpq URL, for example `postgresql://user@host:5432/database`,
+    /// or with a socket's folder `postgresql:///database?host=/run/postgresql&user=app`.
+    ///
+    /// # Errors
+    ///
+    /// The URL is malformed.
+    pub fn builder(url: &str) -> Result<Builder, StoreError> {
+        Builder::new(url)
+    }
+}
+
+impl EventStore for PostgresEventStore {
+    async fn append(&self, append: &Append) -> Result<Appended, StoreError> {
+        append::append(&self.inner.pool, append).await
+    }
+
+    async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
+        read::stream(&self.inner.pool, read).await
+    }
+
+    async fn read_streams(&self, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
+        read::streams(&self.inner.pool, read).await
+    }
+
+    async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
+        read::all(&self.inner.pool, read).await
+    }
+
+    async fn stream_versions(
+        &self,
+        streams: &[StreamId],
+    ) -> Result<Vec<StreamVersion>, StoreError> {
+        read::stream_versions(&self.inner.pool, streams).await
+    }
+
+    async fn safe_position(&self) -> Result<Position, StoreError> {
+        read::safe_position(&self.inner.pool).await
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+impl EventSubscription for PostgresEventStore {
+    fn subscribe(&self, subscribe: Subscribe) -> Subscription {
+        subscribe::subscribe(Arc::clone(&self.inner), subscribe)
+    }
+}
+
+impl fmt::Debug for PostgresEventStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresEventStore").finish_non_exhaustive()
+    }
+}

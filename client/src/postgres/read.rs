@@ -1,0 +1,133 @@
+//! Reading: streams, the global order, and the heads of both.
+
+use std::collections::HashMap;
+
+use super::error::store_error;
+use super::pool::Pool;
+use super::row::{events, from_bigint, to_bigint};
+use crate::{
+    Direction, EventType, Position, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError,
+    StreamId, StreamVersion, StreamsRead,
+};
+
+const READ_STREAM: &str = "\
+SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
+       causation_id, recorded_at
+  FROM eventcore_read_stream($1::text, $2::bigint, $3::integer, $4::boolean, $5::text[])";
+
+const READ_STREAMS: &str = "\
+SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
+       causation_id, recorded_at
+  FROM eventcore_read_streams($1::text[], $2::bigint[], $3::integer, $4::text[])";
+
+const READ_ALL: &str = "\
+SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
+       causation_id, recorded_at
+  FROM eventcore_read_all($1::bigint, $2::integer, $3::boolean, $4::text[], $5::text[])";
+
+const STREAM_VERSIONS: &str = "SELECT version FROM eventcore_stream_versions($1::text[])";
+
+const SAFE_POSITION: &str = "SELECT eventcore_safe_position()";
+
+pub(super) async fn stream(
+    pool: &Pool,
+    read: &ReadStream,
+) -> Result<Vec<RecordedEvent>, StoreError> {
+    let rows = pool
+        .query(
+            READ_STREAM,
+            &[
+                &read.stream_id.as_str(),
+                &to_bigint(read.after.get()),
+                &read.limit.map(count),
+                &(read.direction == Direction::Backward),
+                &types(&read.event_types),
+            ],
+        )
+        .await?;
+    events(rows)
+}
+
+pub(super) async fn streams(pool: &Pool, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
+    if read.streams.is_empty() {
+        return Ok(StreamsRead::default());
+    }
+    let streams: Vec<_> = read
+        .streams
+        .iter()
+        .map(|(stream, _)| stream.as_str())
+        .collect();
+    let after: Vec<_> = read
+        .streams
+        .iter()
+        .map(|(_, after)| to_bigint(after.get()))
+        .collect();
+    let rows = pool
+        .query(
+            READ_STREAMS,
+            &[
+                &streams,
+                &after,
+                &read.limit.map(count),
+                &types(&read.event_types),
+            ],
+        )
+        .await?;
+    let events = events(rows)?;
+    let reached: HashMap<&StreamId, StreamVersion> = events
+        .iter()
+        .map(|event| (&event.stream_id, event.version))
+        .collect();
+    let versions = read
+        .streams
+        .iter()
+        .map(|(stream, after)| reached.get(stream).copied().unwrap_or(*after))
+        .collect();
+    Ok(StreamsRead::new(events, versions))
+}
+
+pub(super) async fn all(pool: &Pool, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
+    let prefixes = &read.filter.stream_prefixes;
+    let rows = pool
+        .query(
+            READ_ALL,
+            &[
+                &to_bigint(read.after.get()),
+                &count(read.limit),
+                &(read.direction == Direction::Backward),
+                &(!prefixes.is_empty()).then_some(prefixes),
+                &types(&read.filter.event_types),
+            ],
+        )
+        .await?;
+    events(rows)
+}
+
+pub(super) async fn stream_versions(
+    pool: &Pool,
+    streams: &[StreamId],
+) -> Result<Vec<StreamVersion>, StoreError> {
+    if streams.is_empty() {
+        return Ok(Vec::new());
+    }
+    let streams: Vec<_> = streams.iter().map(StreamId::as_str).collect();
+    let rows = pool.query(STREAM_VERSIONS, &[&streams]).await?;
+    let version = |row: tokio_postgres::Row| {
+        from_bigint(row.try_get(0).map_err(store_error)?).map(StreamVersion::new)
+    };
+    rows.into_iter().map(version).collect()
+}
+
+pub(super) async fn safe_position(pool: &Pool) -> Result<Position, StoreError> {
+    let row = pool.query_one(SAFE_POSITION, &[]).await?;
+    from_bigint(row.try_get(0).map_err(store_error)?).map(Position::new)
+}
+
+fn count(events: u32) -> i32 {
+    i32::try_from(events).unwrap_or(i32::MAX)
+}
+
+/// `NULL` for all types.
+fn types(types: &[EventType]) -> Option<Vec<&str>> {
+    (!types.is_empty()).then(|| types.iter().map(EventType::as_str).collect())
+}

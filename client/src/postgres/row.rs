@@ -1,0 +1,64 @@
+//! A row of events.
+
+use serde_json::Value;
+use tokio_postgres::Row;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use super::error::store_error;
+use crate::{
+    CausationId, CorrelationId, EventId, EventType, InvalidValue, Metadata, Position,
+    RecordedEvent, StoreError, StreamId, StreamVersion,
+};
+
+pub(super) fn events(rows: Vec<Row>) -> Result<Vec<RecordedEvent>, StoreError> {
+    let mut events: Vec<RecordedEvent> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let event = event(&row, events.last())?;
+        events.push(event);
+    }
+    Ok(events)
+}
+
+/// A version or position as PostgreSQL holds it: a bigint.
+pub(super) fn to_bigint(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A version or position from a bigint, which is never negative.
+pub(super) fn from_bigint(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(StoreError::other)
+}
+
+/// Reads the columns in the order of the contract. Shares the names of the event before: streams and
+/// types repeat.
+fn event(row: &Row, before: Option<&RecordedEvent>) -> Result<RecordedEvent, StoreError> {
+    let stream_id: &str = row.try_get(1).map_err(store_error)?;
+    let event_type: &str = row.try_get(4).map_err(store_error)?;
+    let Json(payload): Json<Value> = row.try_get(5).map_err(store_error)?;
+    let metadata: Option<Json<Metadata>> = row.try_get(6).map_err(store_error)?;
+    let correlation_id: Option<Uuid> = row.try_get(7).map_err(store_error)?;
+    let causation_id: Option<Uuid> = row.try_get(8).map_err(store_error)?;
+    Ok(RecordedEvent {
+        position: Position::new(from_bigint(row.try_get(0).map_err(store_error)?)?),
+        stream_id: match before {
+            Some(before) if before.stream_id == *stream_id => before.stream_id.clone(),
+            _ => StreamId::new(stream_id).map_err(invalid)?,
+        },
+        version: StreamVersion::new(from_bigint(row.try_get(2).map_err(store_error)?)?),
+        event_id: EventId::from_uuid(row.try_get(3).map_err(store_error)?),
+        event_type: match before {
+            Some(before) if before.event_type == *event_type => before.event_type.clone(),
+            _ => EventType::new(event_type).map_err(invalid)?,
+        },
+        payload,
+        metadata: metadata.map(|Json(metadata)| metadata),
+        correlation_id: correlation_id.map(CorrelationId::from_uuid),
+        causation_id: causation_id.map(CausationId::from_uuid),
+        recorded_at: row.try_get(9).map_err(store_error)?,
+    })
+}
+
+fn invalid(error: InvalidValue) -> StoreError {
+    StoreError::other(error)
+}

@@ -1,0 +1,133 @@
+//! [`RetryPolicy`]: how often, and after how long, a command is tried again.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+/// How often a command is tried, and how long to wait before it is tried again.
+///
+/// Waits grow by a factor up to a cap; each is drawn evenly from nothing to that, which spreads
+/// commands that fight for the same stream ("full jitter",
+/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetryPolicy {
+    attempts: u32,
+    base: Duration,
+    multiplier: f64,
+    cap: Duration,
+    jitter: bool,
+}
+
+impl RetryPolicy {
+    /// Tries once.
+    pub fn none() -> Self {
+        Self::default().attempts(1)
+    }
+
+    /// Tries at most this many times, the first time included; at least once. By default 12.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// The longest wait before the second attempt. By default 5 ms.
+    #[must_use]
+    pub fn base(mut self, base: Duration) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// What each wait is multiplied by for the next; at least 1. By default 2.
+    #[must_use]
+    pub fn multiplier(mut self, multiplier: f64) -> Self {
+        self.multiplier = if multiplier.is_finite() {
+            multiplier.max(1.0)
+        } else {
+            1.0
+        };
+        self
+    }
+
+    /// The longest wait. By default 1 s.
+    #[must_use]
+    pub fn cap(mut self, cap: Duration) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// Whether to draw each wait evenly from nothing to its longest. By default it is so.
+    #[must_use]
+    pub fn jitter(mut self, jitter: bool) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// The wait after this many failed attempts, or `None` when that was the last one.
+    pub(crate) fn wait_after(&self, failed: u32) -> Option<Duration> {
+        if failed >= self.attempts {
+            return None;
+        }
+        let longest = self.longest_wait(failed);
+        Some(if self.jitter {
+            longest.mul_f64(fraction())
+        } else {
+            longest
+        })
+    }
+
+    fn longest_wait(&self, failed: u32) -> Duration {
+        let exponent = i32::try_from(failed.saturating_sub(1)).unwrap_or(i32::MAX);
+        let seconds = self.base.as_secs_f64() * self.multiplier.powi(exponent);
+        Duration::try_from_secs_f64(seconds)
+            .unwrap_or(self.cap)
+            .min(self.cap)
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            attempts: 12,
+            base: Duration::from_millis(5),
+            multiplier: 2.0,
+            cap: Duration::from_secs(1),
+            jitter: true,
+        }
+    }
+}
+
+/// A number from 0 to 1, from the random bits of a UUIDv4: no generator of our own is needed.
+fn fraction() -> f64 {
+    let (_, random) = Uuid::new_v4().as_u64_pair();
+    f64::from(random as u32) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_by_the_multiplier_up_to_the_cap_and_end_with_the_attempts() {
+        let policy = RetryPolicy::default()
+            .attempts(5)
+            .base(Duration::from_millis(10))
+            .multiplier(3.0)
+            .cap(Duration::from_millis(100))
+            .jitter(false);
+        let waits: Vec<_> = (1..=5).map(|failed| policy.wait_after(failed)).collect();
+        let ms = |ms| Some(Duration::from_millis(ms));
+        assert_eq!(waits, [ms(10), ms(30), ms(90), ms(100), None]);
+    }
+
+    #[test]
+    fn jitter_never_exceeds_the_wait_and_overflow_becomes_the_cap() {
+        let policy = RetryPolicy::default().attempts(u32::MAX);
+        for failed in [1, 2, 50, 5_000, u32::MAX - 1] {
+            let wait = policy.wait_after(failed).unwrap();
+            assert!(wait <= policy.longest_wait(failed) && wait <= Duration::from_secs(1));
+        }
+        assert_eq!(RetryPolicy::none().wait_after(1), None);
+        assert_eq!(RetryPolicy::default().multiplier(f64::NAN).multiplier, 1.0);
+    }
+}

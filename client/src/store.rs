@@ -1,0 +1,80 @@
+//! [`EventStore`]: what every store does, and [`EventSubscription`]: following it.
+
+use std::time::Duration;
+
+use crate::{
+    Append, Appended, Position, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError,
+    StreamId, StreamVersion, StreamsRead, Subscribe, Subscription,
+};
+
+/// A store of events in streams.
+///
+/// An implementation may be written with `async fn`. Dropping a future that is not done never leaves
+/// half an append: it is written as a whole or not at all.
+pub trait EventStore: Send + Sync {
+    /// Writes all events of the append, or none.
+    ///
+    /// # Errors
+    ///
+    /// A declared stream is not where it is expected (SE001, all such streams are reported); an event
+    /// goes to an undeclared stream (SE002); the append is malformed (SE003), for example declares a
+    /// stream twice; its event ids were used before with other content (SE004); a stream is closed
+    /// (SE005); or the store cannot be reached.
+    fn append(&self, append: &Append) -> impl Future<Output = Result<Appended, StoreError>> + Send;
+
+    /// Reads events of one stream in the order of their versions.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached.
+    fn read_stream(
+        &self,
+        read: &ReadStream,
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, StoreError>> + Send;
+
+    /// Reads several streams in one snapshot.
+    ///
+    /// # Errors
+    ///
+    /// A stream is listed twice (SE003), or the store cannot be reached.
+    fn read_streams(
+        &self,
+        read: &ReadStreams,
+    ) -> impl Future<Output = Result<StreamsRead, StoreError>> + Send;
+
+    /// Reads events of all streams in the order of their positions, up to the safe position.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached.
+    fn read_all(
+        &self,
+        read: &ReadAll,
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, StoreError>> + Send;
+
+    /// The version of each of these streams, in their order.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached.
+    fn stream_versions(
+        &self,
+        streams: &[StreamId],
+    ) -> impl Future<Output = Result<Vec<StreamVersion>, StoreError>> + Send;
+
+    /// The position up to which everything is committed or gone for good.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached.
+    fn safe_position(&self) -> impl Future<Output = Result<Position, StoreError>> + Send;
+
+    /// Waits, with whatever timer the store lives with, so that nothing else needs an async runtime.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// A store that can be followed. A store need not be.
+pub trait EventSubscription: EventStore {
+    /// Follows the events from a position on. Nothing happens before the subscription is polled.
+    fn subscribe(&self, subscribe: Subscribe) -> Subscription;
+}

@@ -1,0 +1,239 @@
+//! [`StoreError`]: why a store did not do what it was asked.
+
+use std::error::Error;
+use std::fmt;
+
+use eventcore_rules::{ErrorCode, VersionConflict};
+
+use crate::{EventId, StreamId};
+
+type Source = Box<dyn Error + Send + Sync>;
+
+/// Why a store did not do what it was asked. Ask it what it is by its predicates.
+#[derive(Debug)]
+pub struct StoreError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    source: Option<Source>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    VersionConflict(Vec<VersionConflict<StreamId>>),
+    UndeclaredStream {
+        stream: String,
+    },
+    Malformed {
+        argument: String,
+        index: Option<usize>,
+    },
+    IdempotencyMismatch {
+        event_ids: Vec<EventId>,
+    },
+    StreamClosed {
+        stream: String,
+    },
+    /// One of our other codes.
+    Coded(ErrorCode),
+    /// It may well work when tried again; whether it was done is unknown.
+    Transient,
+    Other,
+}
+
+impl StoreError {
+    /// Declared streams are not where they were expected (SE001).
+    pub fn version_conflict(conflicts: Vec<VersionConflict<StreamId>>) -> Self {
+        Self::make(Kind::VersionConflict(conflicts), None)
+    }
+
+    /// An event goes to a stream that the append did not declare (SE002).
+    pub fn undeclared_stream(stream: impl Into<String>) -> Self {
+        Self::make(
+            Kind::UndeclaredStream {
+                stream: stream.into(),
+            },
+            None,
+        )
+    }
+
+    /// An argument, or the element of it with this index, is malformed (SE003).
+    pub fn malformed(
+        argument: impl Into<String>,
+        index: Option<usize>,
+        reason: impl Into<Source>,
+    ) -> Self {
+        Self::make(
+            Kind::Malformed {
+                argument: argument.into(),
+                index,
+            },
+            Some(reason.into()),
+        )
+    }
+
+    /// These event ids were used before, with other content (SE004).
+    pub fn idempotency_mismatch(event_ids: Vec<EventId>) -> Self {
+        Self::make(Kind::IdempotencyMismatch { event_ids }, None)
+    }
+
+    /// A stream is closed or deleted (SE005).
+    pub fn stream_closed(stream: impl Into<String>) -> Self {
+        Self::make(
+            Kind::StreamClosed {
+                stream: stream.into(),
+            },
+            None,
+        )
+    }
+
+    /// The store answers with one of the other codes of eventcore.
+    pub fn coded(code: ErrorCode, source: impl Into<Source>) -> Self {
+        Self::make(Kind::Coded(code), Some(source.into()))
+    }
+
+    /// A failure that may pass, such as a lost connection. Whether the store did what it was asked
+    /// is unknown.
+    pub fn transient(source: impl Into<Source>) -> Self {
+        Self::make(Kind::Transient, Some(source.into()))
+    }
+
+    /// Any other failure; trying again does not help.
+    pub fn other(source: impl Into<Source>) -> Self {
+        Self::make(Kind::Other, Some(source.into()))
+    }
+
+    /// Keeps what the error comes from.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Source>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The code of eventcore that the error has, if it has one.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match &self.0.kind {
+            Kind::VersionConflict(_) => Some(ErrorCode::VersionConflict),
+            Kind::UndeclaredStream { .. } => Some(ErrorCode::UndeclaredStream),
+            Kind::Malformed { .. } => Some(ErrorCode::Malformed),
+            Kind::IdempotencyMismatch { .. } => Some(ErrorCode::IdempotencyMismatch),
+            Kind::StreamClosed { .. } => Some(ErrorCode::StreamClosed),
+            Kind::Coded(code) => Some(*code),
+            Kind::Transient | Kind::Other => None,
+        }
+    }
+
+    /// Whether declared streams were not where they were expected; see
+    /// [`conflicts`](Self::conflicts).
+    pub fn is_version_conflict(&self) -> bool {
+        self.code() == Some(ErrorCode::VersionConflict)
+    }
+
+    /// Whether trying again may help: after a version conflict with what the streams hold now; after
+    /// any other such error the same again, which is safe because of the event ids.
+    pub fn is_retriable(&self) -> bool {
+        self.is_version_conflict() || matches!(self.0.kind, Kind::Transient)
+    }
+
+    /// Whether an event went to a stream that was not declared.
+    pub fn is_undeclared_stream(&self) -> bool {
+        self.code() == Some(ErrorCode::UndeclaredStream)
+    }
+
+    /// Whether an argument or an event was malformed.
+    pub fn is_malformed(&self) -> bool {
+        self.code() == Some(ErrorCode::Malformed)
+    }
+
+    /// Whether event ids were used before, with other content.
+    pub fn is_idempotency_mismatch(&self) -> bool {
+        self.code() == Some(ErrorCode::IdempotencyMismatch)
+    }
+
+    /// Whether a stream is closed or deleted.
+    pub fn is_stream_closed(&self) -> bool {
+        self.code() == Some(ErrorCode::StreamClosed)
+    }
+
+    /// The streams that were not where they were expected: every one of them, in the order in which
+    /// they were declared. Empty unless this is a version conflict.
+    pub fn conflicts(&self) -> &[VersionConflict<StreamId>] {
+        match &self.0.kind {
+            Kind::VersionConflict(conflicts) => conflicts,
+            _ => &[],
+        }
+    }
+
+    /// The event ids that were used before, with other content.
+    pub fn mismatched_event_ids(&self) -> &[EventId] {
+        match &self.0.kind {
+            Kind::IdempotencyMismatch { event_ids } => event_ids,
+            _ => &[],
+        }
+    }
+
+    /// The stream that was not declared, or is closed.
+    pub fn stream(&self) -> Option<&str> {
+        match &self.0.kind {
+            Kind::UndeclaredStream { stream } | Kind::StreamClosed { stream } => Some(stream),
+            _ => None,
+        }
+    }
+
+    fn make(kind: Kind, source: Option<Source>) -> Self {
+        Self(Box::new(Inner { kind, source }))
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.kind {
+            Kind::VersionConflict(conflicts) => {
+                write!(f, "version conflict")?;
+                for (n, conflict) in conflicts.iter().enumerate() {
+                    let VersionConflict {
+                        stream,
+                        expected,
+                        actual,
+                    } = conflict;
+                    let before = if n == 0 { ":" } else { "," };
+                    write!(
+                        f,
+                        "{before} stream {stream:?} expected at {expected}, is at {actual}"
+                    )?;
+                }
+                Ok(())
+            }
+            Kind::UndeclaredStream { stream } => {
+                write!(
+                    f,
+                    "an event goes to stream {stream:?}, which is not declared"
+                )
+            }
+            Kind::Malformed {
+                argument,
+                index: Some(index),
+            } => {
+                write!(f, "element {index} of {argument} is malformed")
+            }
+            Kind::Malformed {
+                argument,
+                index: None,
+            } => write!(f, "{argument} is malformed"),
+            Kind::IdempotencyMismatch { event_ids } => {
+                write!(f, "used before with other content: event ids {event_ids:?}")
+            }
+            Kind::StreamClosed { stream } => write!(f, "stream {stream:?} is closed"),
+            Kind::Coded(code) => write!(f, "the store refuses ({})", code.sqlstate()),
+            Kind::Transient => write!(f, "the store failed for now"),
+            Kind::Other => write!(f, "the store failed"),
+        }
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,115 @@
+//! Events as they come back from a store: [`RecordedEvent`] as the store holds it, [`StoredEvent`]
+//! with your own type in it.
+
+use std::time::SystemTime;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{
+    CausationId, CorrelationId, Event, EventError, EventId, EventType, Position, StreamId,
+    StreamVersion,
+};
+
+/// What an application keeps with an event beside its payload: a JSON object.
+pub type Metadata = Map<String, Value>;
+
+/// An event as a store holds it: one row of `eventcore.events`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedEvent {
+    /// Its place among all events of the store.
+    pub position: Position,
+    /// The stream that it is in.
+    pub stream_id: StreamId,
+    /// The version that it brought its stream to.
+    pub version: StreamVersion,
+    /// Its identity.
+    pub event_id: EventId,
+    /// The name that it is stored under.
+    pub event_type: EventType,
+    /// What happened: any JSON value but null.
+    pub payload: Value,
+    /// What was kept with it.
+    pub metadata: Option<Metadata>,
+    /// The logical operation that it belongs to.
+    pub correlation_id: Option<CorrelationId>,
+    /// What directly caused it.
+    pub causation_id: Option<CausationId>,
+    /// When it was recorded, by the store's clock.
+    pub recorded_at: SystemTime,
+}
+
+/// An event of your type `E`, with everything that the store knows about it. `M` is the type of its
+/// metadata.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StoredEvent<E, M = Metadata> {
+    /// Its place among all events of the store.
+    pub position: Position,
+    /// The stream that it is in.
+    pub stream_id: StreamId,
+    /// The version that it brought its stream to.
+    pub version: StreamVersion,
+    /// Its identity.
+    pub event_id: EventId,
+    /// The name that it is stored under.
+    pub event_type: EventType,
+    /// What happened.
+    pub event: E,
+    /// What was kept with it.
+    pub metadata: Option<M>,
+    /// The logical operation that it belongs to.
+    pub correlation_id: Option<CorrelationId>,
+    /// What directly caused it.
+    pub causation_id: Option<CausationId>,
+    /// When it was recorded, by the store's clock.
+    pub recorded_at: SystemTime,
+}
+
+impl RecordedEvent {
+    /// The event as your type, its metadata as it is.
+    ///
+    /// # Errors
+    ///
+    /// The type of the event is unknown to `E`, or its payload is not one of that type.
+    pub fn decode<E: Event>(mut self) -> Result<StoredEvent<E>, EventError> {
+        let metadata = self.metadata.take();
+        self.into_stored(metadata)
+    }
+
+    /// The event and its metadata as your types.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode), or the metadata is not an `M`.
+    pub fn decode_with<E: Event, M: DeserializeOwned>(
+        mut self,
+    ) -> Result<StoredEvent<E, M>, EventError> {
+        let metadata = match self.metadata.take() {
+            None => None,
+            Some(metadata) => Some(
+                serde_json::from_value(Value::Object(metadata))
+                    .map_err(|source| EventError::decode(self.event_type.as_str(), source))?,
+            ),
+        };
+        self.into_stored(metadata)
+    }
+
+    fn into_stored<E: Event, M>(
+        self,
+        metadata: Option<M>,
+    ) -> Result<StoredEvent<E, M>, EventError> {
+        Ok(StoredEvent {
+            event: E::decode(self.event_type.as_str(), self.payload)?,
+            position: self.position,
+            stream_id: self.stream_id,
+            version: self.version,
+            event_id: self.event_id,
+            event_type: self.event_type,
+            metadata,
+            correlation_id: self.correlation_id,
+            causation_id: self.causation_id,
+            recorded_at: self.recorded_at,
+        })
+    }
+}

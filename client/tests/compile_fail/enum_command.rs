@@ -1,0 +1,32 @@
+#![allow(unused)]
+
+use eventcore::{
+    Command, CommandError, CommandLogic, Event, NewEvents, StoredEvent, StreamId, emit,
+};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Done;
+
+#[derive(Command)]
+enum Bad {
+    Open {
+        #[stream]
+        account: StreamId,
+    },
+}
+
+impl CommandLogic for Bad {
+    type State = ();
+    type Event = Done;
+
+    fn apply(&self, _: (), _: &StoredEvent<Done>) {}
+
+    fn handle(&self, _: (), streams: Self::StreamSet) -> Result<NewEvents<Self>, CommandError> {
+        let mut events = NewEvents::new();
+        let _ = streams;
+        Ok(events)
+    }
+}
+
+fn main() {}

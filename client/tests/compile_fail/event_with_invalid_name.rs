@@ -1,0 +1,8 @@
+use eventcore::Event;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(name = "")]
+struct Nameless;
+
+fn main() {}

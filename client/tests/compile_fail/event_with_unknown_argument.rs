@@ -1,0 +1,10 @@
+use eventcore::Event;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+enum Unknown {
+    #[event(rename = "Closed")]
+    Opened,
+}
+
+fn main() {}

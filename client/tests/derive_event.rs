@@ -1,0 +1,120 @@
+//! What `#[derive(Event)]` stores, and reads back.
+
+use eventcore::Event;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
+enum OrderEvent {
+    Opened,
+    Placed {
+        line_count: u32,
+        #[serde(default)]
+        note: Option<String>,
+    },
+    #[event(name = "PriceAgreed")]
+    #[serde(rename = "whatever")]
+    Priced(Price),
+    Moved(String, u8),
+    Empty {},
+    r#Type {
+        r#type: u8,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Price {
+    cents: u64,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, Event)]
+#[event(name = "Shipped.v1")]
+struct Shipped {
+    to: String,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, Event)]
+struct Closed;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, Event)]
+struct Tagged<T> {
+    value: T,
+}
+
+fn stored_as<E: Event + PartialEq + std::fmt::Debug>(event: E, name: &str, payload: Value) {
+    assert_eq!(event.event_type(), name);
+    assert_eq!(event.encode().unwrap(), payload);
+    assert_eq!(E::decode(name, payload).unwrap(), event);
+}
+
+#[test]
+fn a_variant_is_stored_under_its_name_with_its_fields() {
+    use OrderEvent::*;
+    stored_as(Opened, "Opened", json!({}));
+    stored_as(
+        Placed {
+            line_count: 2,
+            note: None,
+        },
+        "Placed",
+        json!({"lineCount": 2, "note": null}),
+    );
+    stored_as(
+        Priced(Price { cents: 5 }),
+        "PriceAgreed",
+        json!({ "cents": 5 }),
+    );
+    stored_as(Moved("x".into(), 1), "Moved", json!(["x", 1]));
+    stored_as(Empty {}, "Empty", json!({}));
+    stored_as(r#Type { r#type: 1 }, "Type", json!({ "type": 1 }));
+}
+
+#[test]
+fn a_struct_is_stored_under_its_name_with_its_fields() {
+    stored_as(
+        Shipped { to: "Ada".into() },
+        "Shipped.v1",
+        json!({ "to": "Ada" }),
+    );
+    stored_as(Closed, "Closed", json!({}));
+    stored_as(Tagged { value: 7_u8 }, "Tagged", json!({ "value": 7 }));
+}
+
+#[test]
+fn a_field_that_was_added_later_takes_its_default() {
+    let placed = OrderEvent::decode("Placed", json!({ "lineCount": 1 })).unwrap();
+    assert_eq!(
+        placed,
+        OrderEvent::Placed {
+            line_count: 1,
+            note: None
+        }
+    );
+}
+
+#[test]
+fn an_unknown_type_and_a_wrong_payload_are_told_apart() {
+    let unknown = OrderEvent::decode("Nonesuch", json!({})).unwrap_err();
+    assert!(unknown.is_unknown_type());
+    assert_eq!(unknown.to_string(), "unknown event type \"Nonesuch\"");
+    let wrong = OrderEvent::decode("Placed", json!({ "lineCount": "two" })).unwrap_err();
+    assert!(!wrong.is_unknown_type());
+    assert_eq!(wrong.event_type(), "Placed");
+    assert!(std::error::Error::source(&wrong).is_some());
+    assert!(
+        Shipped::decode("Closed", json!({}))
+            .unwrap_err()
+            .is_unknown_type()
+    );
+}
+
+#[test]
+fn a_payload_that_would_be_null_is_refused() {
+    #[derive(Serialize, Deserialize, Event)]
+    enum Maybe {
+        Known(Option<u8>),
+    }
+    assert!(Maybe::Known(None).encode().is_err());
+    assert_eq!(Maybe::Known(Some(1)).encode().unwrap(), json!(1));
+}

@@ -1,0 +1,43 @@
+//! What the store on PostgreSQL promises where there is no server.
+
+#![cfg(feature = "postgres")]
+
+use std::time::Duration;
+
+use eventcore::{EventStore, PostgresEventStore};
+
+#[test]
+fn urls_of_hosts_and_of_socket_folders_are_accepted_and_others_are_not() {
+    for url in [
+        "postgresql://user:secret@localhost:5433/db?connect_timeout=3",
+        "postgresql:///db?host=/tmp/x&port=5433&user=u",
+        "postgres://%2Ftmp%2Fx/db",
+        "host=/tmp/x port=5433 user=u dbname=db",
+    ] {
+        let builder = PostgresEventStore::builder(url).unwrap();
+        assert!(!format!("{builder:?}").contains("secret"));
+        assert!(builder.build().is_ok());
+    }
+    let error = PostgresEventStore::builder("postgresql://host:port/db").unwrap_err();
+    assert!(error.is_malformed());
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_an_error_that_may_pass() {
+    let folder = std::env::temp_dir().join("eventcore-no-server-here");
+    let url = format!("postgresql:///db?host={}&user=u", folder.display());
+    let error = PostgresEventStore::connect(&url).await.unwrap_err();
+    assert!(
+        error.is_retriable() && !error.is_version_conflict(),
+        "{error:?}"
+    );
+
+    let store = PostgresEventStore::builder(&url)
+        .unwrap()
+        .pool_size(0)
+        .connect_timeout(Duration::from_secs(1))
+        .statement_timeout(Duration::from_secs(1))
+        .build()
+        .unwrap();
+    assert!(store.safe_position().await.unwrap_err().is_retriable());
+}

@@ -1,0 +1,44 @@
+//! What the tests of the memory store share: short ways to say streams, appends and reads.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use eventcore::{
+    Append, Appended, EventStore, EventType, ExpectedVersion, InMemoryEventStore, NewEvent,
+    ReadStream, StreamId,
+};
+use serde_json::{Value, json};
+
+pub(crate) fn stream(id: &str) -> StreamId {
+    StreamId::new(id).unwrap()
+}
+
+pub(crate) fn event_type(name: &str) -> EventType {
+    EventType::new(name).unwrap()
+}
+
+pub(crate) fn event(stream_id: &str, n: u64) -> NewEvent {
+    NewEvent::new(stream(stream_id), event_type("Counted"), json!({ "n": n }))
+}
+
+/// An append that declares these streams with these expected versions.
+pub(crate) fn append(streams: &[(&str, ExpectedVersion)]) -> Append {
+    streams
+        .iter()
+        .fold(Append::new(), |append, (id, expected)| {
+            append.stream(stream(id), *expected)
+        })
+}
+
+/// Appends one event to a stream, whatever its version is.
+pub(crate) async fn add(store: &InMemoryEventStore, stream_id: &str, n: u64) -> Appended {
+    let append = append(&[(stream_id, ExpectedVersion::Unchecked)]).event(event(stream_id, n));
+    store.append(&append).await.unwrap()
+}
+
+pub(crate) async fn payloads(store: &InMemoryEventStore, read: ReadStream) -> Vec<Value> {
+    let events = store.read_stream(&read).await.unwrap();
+    events
+        .into_iter()
+        .map(|event| event.payload["n"].clone())
+        .collect()
+}
