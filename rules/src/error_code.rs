@@ -55,7 +55,9 @@ impl ErrorCode {
 
     /// The code with this SQLSTATE; `None` for a SQLSTATE that is not ours.
     pub fn from_sqlstate(sqlstate: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.sqlstate() == sqlstate)
+        Self::ALL
+            .into_iter()
+            .find(|code| code.sqlstate() == sqlstate)
     }
 }
 

@@ -70,7 +70,13 @@ mod tests {
 
     #[test]
     fn every_demand_survives_the_trip_through_sql() {
-        for demand in [Unchecked, Exists, Exactly(0), Exactly(1), Exactly(i64::MAX as u64)] {
+        for demand in [
+            Unchecked,
+            Exists,
+            Exactly(0),
+            Exactly(1),
+            Exactly(i64::MAX as u64),
+        ] {
             assert_eq!(ExpectedVersion::from_sql(demand.to_sql()), Some(demand));
         }
         assert_eq!(ExpectedVersion::from_sql(Some(-2)), None);

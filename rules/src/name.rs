@@ -38,7 +38,10 @@ impl fmt::Display for InvalidName {
         match self {
             Self::Empty => write!(f, "is empty"),
             Self::TooLong(bytes) => {
-                write!(f, "has {bytes} bytes, more than the {MAX_NAME_BYTES} allowed")
+                write!(
+                    f,
+                    "has {bytes} bytes, more than the {MAX_NAME_BYTES} allowed"
+                )
             }
             Self::ControlCharacter(at) => write!(f, "has a control character at byte {at}"),
         }
@@ -57,7 +60,10 @@ mod tests {
         assert_eq!(check_name(b"a"), Ok(()));
         assert_eq!(check_name(&[b'a'; 255]), Ok(()));
         assert_eq!(check_name(&[b'a'; 256]), Err(InvalidName::TooLong(256)));
-        assert_eq!(check_name("ü".repeat(128).as_bytes()), Err(InvalidName::TooLong(256)));
+        assert_eq!(
+            check_name("ü".repeat(128).as_bytes()),
+            Err(InvalidName::TooLong(256))
+        );
     }
 
     #[test]
