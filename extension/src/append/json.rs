@@ -1,0 +1,78 @@
+//! The JSON form of an append: one jsonb, with an object per event.
+
+use super::request::{Form, Part, Request};
+use crate::error::{Error, Malformed};
+use crate::pg::function::Call;
+use crate::pg::jsonb::{Item, Object};
+use uuid::Uuid;
+
+const KEYS: [&str; 5] = ["stream", "type", "payload", "metadata", "id"];
+
+/// Reads the arguments `(streams, expected_versions, events, correlation_id, causation_id)`.
+pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
+    let mut request = Request::new(
+        Form::Json,
+        call.text_array(0, "streams")?,
+        call.bigint_array(1, "expected_versions")?,
+        call.uuid(3),
+        call.uuid(4),
+    )?;
+    let events = call
+        .jsonb(2)
+        .ok_or_else(|| Malformed::argument("events", "is NULL"))?;
+    let events = events
+        .elements()
+        .ok_or_else(|| Malformed::argument("events", "is not a JSON array"))?;
+    request.events.reserve_exact(events.len());
+    for index in 0..events.len() {
+        let element = events.get(index);
+        let event = element
+            .object()
+            .ok_or_else(|| Malformed::argument("events", "is not a JSON object").at(index))?;
+        push(&mut request, index, &event)?;
+    }
+    request.finish()
+}
+
+fn push<'a>(request: &mut Request<'a>, index: usize, event: &Object<'a>) -> Result<(), Error> {
+    let wrong = |part, reason: &str| Form::Json.malformed(part, index, reason);
+    let required = |part, key| event.get(key).ok_or_else(|| wrong(part, "is missing"));
+
+    let stream = required(Part::Stream, "stream")?;
+    let stream = stream
+        .bytes()
+        .ok_or_else(|| wrong(Part::Stream, "is not a string"))?;
+    let event_type = required(Part::Type, "type")?;
+    let event_type = event_type
+        .text()
+        .ok_or_else(|| wrong(Part::Type, "is not a string"))?;
+    let payload = required(Part::Payload, "payload")?;
+    let metadata = event.get("metadata");
+    let id = event.get("id");
+
+    let known = 3 + usize::from(metadata.is_some()) + usize::from(id.is_some());
+    if known < event.len() {
+        let unknown = event
+            .keys()
+            .into_iter()
+            .find(|key| !KEYS.contains(&key.as_str()));
+        return Err(Malformed::argument("events", "is not a key of an event")
+            .at(index)
+            .field(unknown.unwrap_or_default())
+            .into());
+    }
+    let id = given(id).map(|id| read_id(&id)).transpose();
+    let id = id.map_err(|reason| wrong(Part::Id, reason))?;
+    let metadata = given(metadata).map(|metadata| metadata.to_jsonb());
+    request.push(stream, event_type, payload.to_jsonb(), metadata, id)
+}
+
+/// A key whose value is null is a key that is not there.
+fn given(item: Option<Item<'_>>) -> Option<Item<'_>> {
+    item.filter(|item| !item.is_null())
+}
+
+fn read_id(id: &Item<'_>) -> Result<Uuid, &'static str> {
+    let text = id.bytes().ok_or("is not a string")?;
+    Uuid::try_parse_ascii(text).map_err(|_| "is not a uuid")
+}

@@ -1,0 +1,67 @@
+//! Appending: check every declared stream, then write every event, in the caller's transaction.
+//!
+//! 1. Everything is validated before a table is touched ([`request`], [`json`], [`arrays`]).
+//! 2. The declared streams are locked in one order, and only then are their versions read, under a
+//!    fresh snapshot ([`streams`]).
+//! 3. All failed checks are reported together, unless the append is a repeat ([`repeat`]).
+//! 4. Positions are drawn and the rows are written ([`write`]).
+//!
+//! Two appends wait for each other only where they share a stream.
+
+mod arrays;
+mod json;
+mod repeat;
+mod request;
+mod streams;
+mod write;
+
+pub use arrays::read as read_arrays;
+pub use json::read as read_json;
+pub use request::{Request, read_streams};
+
+use crate::catalog::Catalog;
+use crate::error::Error;
+use crate::pg::relation::{Relation, Use};
+use crate::pg::transaction;
+use crate::registry::Registry;
+
+/// What became of an append.
+pub struct Appended {
+    /// The first and the last position; `None` when there were no events.
+    pub positions: Option<(i64, i64)>,
+    /// The version of every declared stream, after the append.
+    pub versions: Vec<i64>,
+    /// When the events were written, as a timestamptz.
+    pub recorded_at: i64,
+    /// The events were there already, written by an earlier append.
+    pub repeated: bool,
+}
+
+/// Appends, or reports why not. Until positions are drawn nothing has been consumed.
+pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
+    transaction::require_writable(c"eventcore_append");
+    let catalog = Catalog::load()?;
+    let registry = Registry::open(&catalog)?;
+
+    streams::lock(request);
+    let events = Relation::table(catalog.events, Use::Write);
+    let heads = streams::heads(&catalog, &events, request);
+    let conflicts = streams::conflicts(request, &heads);
+
+    if let Some(repeated) = repeat::find(&catalog, &events, request, &heads, &conflicts)? {
+        return Ok(repeated);
+    }
+    streams::require_open(&catalog, request)?;
+    if !conflicts.is_empty() {
+        return Err(Error::VersionConflict(conflicts));
+    }
+    if request.events.is_empty() {
+        return Ok(Appended {
+            positions: None,
+            versions: heads,
+            recorded_at: transaction::now(),
+            repeated: false,
+        });
+    }
+    write::write(&catalog, &registry, &events, request, heads)
+}

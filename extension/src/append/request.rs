@@ -1,0 +1,239 @@
+//! A validated append: whatever its form was, this is what is left of it.
+
+use crate::error::{Error, Malformed};
+use crate::pg::array::{BigintArray, TextArray};
+use crate::pg::jsonb::Kind;
+use crate::pg::lock::StreamKey;
+use crate::pg::value::{Jsonb, Text};
+use eventcore_rules::{ExpectedVersion, MAX_STREAMS_PER_APPEND, check_name};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// An append whose every part is as it has to be.
+pub struct Request<'a> {
+    /// The declared streams, in the caller's order.
+    pub streams: Vec<Declared<'a>>,
+    /// The events, in the caller's order.
+    pub events: Vec<NewEvent<'a>>,
+    pub correlation_id: Option<Uuid>,
+    pub causation_id: Option<Uuid>,
+    /// The numbers of the declared streams, by key: the order in which they are locked.
+    pub by_key: Vec<(StreamKey, usize)>,
+    form: Form,
+}
+
+/// A stream that the events depend on.
+pub struct Declared<'a> {
+    pub stream: Text<'a>,
+    pub expected: ExpectedVersion,
+    /// How many events are for it; 0 for one that is only checked.
+    pub adds: i64,
+}
+
+/// An event that is not written yet.
+pub struct NewEvent<'a> {
+    /// The number of its stream among the declared ones.
+    pub stream: usize,
+    pub event_type: Text<'a>,
+    pub payload: Jsonb<'a>,
+    pub metadata: Option<Jsonb<'a>>,
+    /// The id, if the caller gave one.
+    pub id: Option<Uuid>,
+}
+
+/// How the caller passed the events: decides what errors call their parts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One jsonb, with an object per event.
+    Json,
+    /// One array per column.
+    Arrays,
+}
+
+/// A part of an event.
+#[derive(Clone, Copy)]
+pub enum Part {
+    Stream,
+    Type,
+    Payload,
+    Metadata,
+    Id,
+}
+
+impl Form {
+    /// An error about a part of the event with this index.
+    pub fn malformed(self, part: Part, event: usize, reason: impl Into<String>) -> Error {
+        let (field, array) = match part {
+            Part::Stream => ("stream", "event_streams"),
+            Part::Type => ("type", "event_types"),
+            Part::Payload => ("payload", "payloads"),
+            Part::Metadata => ("metadata", "metadata"),
+            Part::Id => ("id", "event_ids"),
+        };
+        match self {
+            Self::Json => Malformed::argument("events", reason)
+                .at(event)
+                .field(field)
+                .into(),
+            Self::Arrays => Malformed::argument(array, reason).at(event).into(),
+        }
+    }
+}
+
+impl<'a> Request<'a> {
+    /// A request with no events yet.
+    pub fn new(
+        form: Form,
+        streams: Option<TextArray<'a>>,
+        expected_versions: Option<BigintArray<'a>>,
+        correlation_id: Option<Uuid>,
+        causation_id: Option<Uuid>,
+    ) -> Result<Self, Error> {
+        let (names, by_key) = read_streams(streams)?;
+        let expected =
+            expected_versions.ok_or_else(|| Malformed::argument("expected_versions", "is NULL"))?;
+        if expected.0.len() != names.len() {
+            let reason = format!(
+                "has {} elements, streams has {}",
+                expected.0.len(),
+                names.len()
+            );
+            return Err(Malformed::argument("expected_versions", reason).into());
+        }
+        let mut streams = Vec::with_capacity(names.len());
+        for (index, stream) in names.into_iter().enumerate() {
+            let value = expected.get(index);
+            let expected = ExpectedVersion::from_sql(value).ok_or_else(|| {
+                let reason = format!("is {}, which is below -1", value.unwrap_or_default());
+                Malformed::argument("expected_versions", reason).at(index)
+            })?;
+            streams.push(Declared {
+                stream,
+                expected,
+                adds: 0,
+            });
+        }
+        Ok(Self {
+            streams,
+            events: Vec::new(),
+            correlation_id,
+            causation_id,
+            by_key,
+            form,
+        })
+    }
+
+    /// Adds an event.
+    pub fn push(
+        &mut self,
+        stream: &[u8],
+        event_type: Text<'a>,
+        payload: Jsonb<'a>,
+        metadata: Option<Jsonb<'a>>,
+        id: Option<Uuid>,
+    ) -> Result<(), Error> {
+        let event = self.events.len();
+        let stream = self.find(stream).ok_or_else(|| Error::UndeclaredStream {
+            stream: String::from_utf8_lossy(stream).into_owned(),
+            event,
+        })?;
+        check_name(event_type.bytes())
+            .map_err(|error| self.form.malformed(Part::Type, event, error.to_string()))?;
+        if payload.kind() == Kind::Null {
+            return Err(self.form.malformed(Part::Payload, event, "is JSON null"));
+        }
+        if metadata.is_some_and(|metadata| metadata.kind() != Kind::Object) {
+            return Err(self
+                .form
+                .malformed(Part::Metadata, event, "is not a JSON object"));
+        }
+        self.streams[stream].adds += 1;
+        self.events.push(NewEvent {
+            stream,
+            event_type,
+            payload,
+            metadata,
+            id,
+        });
+        Ok(())
+    }
+
+    /// The request with all its events.
+    pub fn finish(self) -> Result<Self, Error> {
+        let mut seen = HashSet::new();
+        for (event, id) in self
+            .events
+            .iter()
+            .enumerate()
+            .filter_map(|(i, e)| Some((i, e.id?)))
+        {
+            if !seen.insert(id) {
+                return Err(self
+                    .form
+                    .malformed(Part::Id, event, format!("{id} stands twice")));
+            }
+        }
+        Ok(self)
+    }
+
+    /// The number of a declared stream.
+    fn find(&self, name: &[u8]) -> Option<usize> {
+        // Events for the same stream often follow each other.
+        if let Some(last) = self.events.last()
+            && self.streams[last.stream].stream.bytes() == name
+        {
+            return Some(last.stream);
+        }
+        let key = StreamKey::of(name);
+        let from = self.by_key.partition_point(|(other, _)| *other < key);
+        self.by_key[from..]
+            .iter()
+            .take_while(|(other, _)| *other == key)
+            .map(|(_, number)| *number)
+            .find(|number| self.streams[*number].stream.bytes() == name)
+    }
+}
+
+/// The stream ids of an argument named `streams`, and their numbers in the order of their keys.
+/// Every one is valid and stands once.
+#[expect(
+    clippy::type_complexity,
+    reason = "a pair of lists, taken apart by every caller"
+)]
+pub fn read_streams<'a>(
+    streams: Option<TextArray<'a>>,
+) -> Result<(Vec<Text<'a>>, Vec<(StreamKey, usize)>), Error> {
+    let malformed = |reason: String| Malformed::argument("streams", reason);
+    let streams = streams.ok_or_else(|| malformed("is NULL".into()))?;
+    let count = streams.0.len();
+    if count == 0 {
+        return Err(malformed("is empty".into()).into());
+    }
+    if count > MAX_STREAMS_PER_APPEND {
+        let reason = format!("has {count} elements, more than {MAX_STREAMS_PER_APPEND}");
+        return Err(malformed(reason).into());
+    }
+    let mut names = Vec::with_capacity(count);
+    for index in 0..count {
+        let name = streams
+            .get(index)
+            .ok_or_else(|| malformed("is NULL".into()).at(index))?;
+        check_name(name.bytes()).map_err(|error| malformed(error.to_string()).at(index))?;
+        names.push(name);
+    }
+    let mut by_key: Vec<(StreamKey, usize)> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| (StreamKey::of(name.bytes()), i))
+        .collect();
+    // By name within a key, so that equal names are neighbours even if two names share a key.
+    by_key.sort_unstable_by_key(|(key, number)| (*key, names[*number].bytes(), *number));
+    for pair in by_key.windows(2) {
+        let (first, second) = (pair[0].1, pair[1].1);
+        if names[first].bytes() == names[second].bytes() {
+            let reason = format!("names \"{}\" again", names[second]);
+            return Err(malformed(reason).at(second).into());
+        }
+    }
+    Ok((names, by_key))
+}

@@ -1,0 +1,96 @@
+//! The declared streams of an append: locked in one order, then looked at.
+
+use super::request::{Declared, Request};
+use crate::catalog::{Catalog, stream_column};
+use crate::error::Error;
+use crate::pg::lock::{LockMode, lock_stream};
+use crate::pg::relation::{Relation, Use};
+use crate::pg::scan::{Condition, Direction, IndexScan};
+use crate::pg::snapshot::Snapshot;
+use crate::read;
+use eventcore_rules::{ExpectedVersion, VersionConflict};
+
+/// The column of the index by stream id.
+const BY_ID: i16 = 1;
+
+/// Locks every stream that is written or checked, until the transaction ends: shared where it is
+/// only checked. All appends lock in the order of the keys, so none waits for another in a circle.
+pub fn lock(request: &Request<'_>) {
+    let mut at = 0;
+    while let Some((key, _)) = request.by_key.get(at) {
+        // Streams that share a key share the lock, in the stronger of their modes.
+        let same = request.by_key[at..].partition_point(|(other, _)| other == key);
+        let group = &request.by_key[at..at + same];
+        let mode = group
+            .iter()
+            .filter_map(|(_, n)| lock_mode(&request.streams[*n]))
+            .max();
+        if let Some(mode) = mode {
+            lock_stream(*key, mode);
+        }
+        at += same;
+    }
+}
+
+fn lock_mode(declared: &Declared<'_>) -> Option<LockMode> {
+    match (declared.adds, declared.expected) {
+        (0, ExpectedVersion::Unchecked) => None,
+        (0, _) => Some(LockMode::Shared),
+        _ => Some(LockMode::Exclusive),
+    }
+}
+
+/// The version of every declared stream, in the order of declaration. To be called when they are
+/// locked: what is committed then stays so.
+pub fn heads(catalog: &Catalog, events: &Relation, request: &Request<'_>) -> Vec<i64> {
+    let snapshot = Snapshot::latest();
+    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
+    let mut scan = IndexScan::new(events, &by_stream, &snapshot);
+    request
+        .streams
+        .iter()
+        .map(|declared| read::head(&mut scan, declared.stream))
+        .collect()
+}
+
+/// Every check that fails.
+pub fn conflicts(request: &Request<'_>, heads: &[i64]) -> Vec<VersionConflict<String>> {
+    let checked = request.streams.iter().zip(heads);
+    checked
+        .filter_map(|(declared, head)| {
+            let actual = u64::try_from(*head).unwrap_or(0);
+            (!declared.expected.holds(actual)).then(|| VersionConflict {
+                stream: declared.stream.to_string(),
+                expected: declared.expected,
+                actual,
+            })
+        })
+        .collect()
+}
+
+/// SE005 when a stream that is to be written takes no more events.
+pub fn require_open(catalog: &Catalog, request: &Request<'_>) -> Result<(), Error> {
+    let streams = Relation::table(catalog.streams, Use::Read);
+    if streams.has_no_pages() {
+        return Ok(());
+    }
+    let snapshot = Snapshot::latest();
+    let by_id = Relation::index(catalog.streams_by_id, Use::Read);
+    let mut scan = IndexScan::new(&streams, &by_id, &snapshot);
+    for declared in request.streams.iter().filter(|declared| declared.adds > 0) {
+        scan.seek(
+            &[Condition::TextEquals(BY_ID, declared.stream)],
+            Direction::Forward,
+        );
+        if let Some(row) = scan.next() {
+            let state = row
+                .text(stream_column::STATE)
+                .map(|state| state.to_string());
+            return Err(Error::StreamClosed {
+                stream: declared.stream.to_string(),
+                state: state.unwrap_or_default(),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Writing the events of an append that nothing speaks against any more.
+
+use super::Appended;
+use super::request::Request;
+use crate::catalog::{Catalog, column};
+use crate::error::{Error, Unavailable};
+use crate::pg::insert::{Columns, Duplicate, insert_rows};
+use crate::pg::relation::Relation;
+use crate::pg::transaction;
+use crate::registry::Registry;
+use pgrx::pg_sys::Datum;
+use uuid::Uuid;
+
+/// The constraint that a reused event id breaks.
+const UNIQUE_EVENT_ID: &str = "events_event_id_key";
+
+/// Draws positions and writes the rows. `heads` are the versions of the declared streams, which are
+/// locked.
+pub fn write(
+    catalog: &Catalog,
+    registry: &Registry,
+    events: &Relation,
+    request: &Request<'_>,
+    mut heads: Vec<i64>,
+) -> Result<Appended, Error> {
+    if let Some(what) = events.obstacle_to_direct_writes() {
+        return Err(Unavailable::TableAltered { what }.into());
+    }
+    let count = request.events.len();
+    let versions: Vec<i64> = request
+        .events
+        .iter()
+        .map(|event| {
+            heads[event.stream] += 1;
+            heads[event.stream]
+        })
+        .collect();
+    let ids: Vec<Uuid> = request
+        .events
+        .iter()
+        .map(|event| event.id.unwrap_or_else(Uuid::now_v7))
+        .collect();
+    let first = registry.draw(catalog, count)?;
+    let recorded_at = transaction::now();
+
+    insert_rows(events, count, UNIQUE_EVENT_ID, |row| {
+        let event = &request.events[row];
+        let mut columns: Columns<{ column::COUNT }> = [None; column::COUNT];
+        let mut set = |number: i16, value| columns[number as usize - 1] = value;
+        set(column::POSITION, Some(Datum::from(first + row as i64)));
+        set(column::VERSION, Some(Datum::from(versions[row])));
+        set(column::RECORDED_AT, Some(Datum::from(recorded_at)));
+        set(column::EVENT_ID, Some(uuid_datum(&ids[row])));
+        set(
+            column::STREAM_ID,
+            Some(request.streams[event.stream].stream.datum()),
+        );
+        set(column::EVENT_TYPE, Some(event.event_type.datum()));
+        set(column::PAYLOAD, Some(event.payload.datum()));
+        set(
+            column::METADATA,
+            event.metadata.map(|metadata| metadata.datum()),
+        );
+        set(
+            column::CORRELATION_ID,
+            request.correlation_id.as_ref().map(uuid_datum),
+        );
+        set(
+            column::CAUSATION_ID,
+            request.causation_id.as_ref().map(uuid_datum),
+        );
+        columns
+    })
+    .map_err(|Duplicate { row }| Error::IdempotencyMismatch {
+        event_ids: vec![ids[row]],
+    })?;
+    // Or a second append in the same statement would not see these rows.
+    transaction::end_command();
+
+    Ok(Appended {
+        positions: Some((first, first + count as i64 - 1)),
+        versions: heads,
+        recorded_at,
+        repeated: false,
+    })
+}
+
+fn uuid_datum(id: &Uuid) -> Datum {
+    Datum::from(id.as_bytes().as_ptr())
+}

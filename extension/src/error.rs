@@ -1,0 +1,264 @@
+//! Every error that eventcore raises: one variant each, mapped once to SQLSTATE, message, DETAIL
+//! and HINT.
+
+use eventcore_rules::{ErrorCode, MAX_STREAMS_PER_APPEND, VersionConflict};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Why eventcore did not do what it was asked.
+#[derive(Debug)]
+pub enum Error {
+    /// Streams that are not where the append expected them, all of them.
+    VersionConflict(Vec<VersionConflict<String>>),
+    /// The event with this index, from 0, is for a stream that is not in `streams`.
+    UndeclaredStream { stream: String, event: usize },
+    /// An argument, or a part of it, is not as it has to be.
+    Malformed(Malformed),
+    /// These ids are in use, by events with other content.
+    IdempotencyMismatch { event_ids: Vec<Uuid> },
+    /// The stream takes no more events.
+    StreamClosed { stream: String, state: String },
+    /// It cannot be done here.
+    Unavailable(Unavailable),
+}
+
+/// What is wrong with an argument. `reason` completes the sentence "`argument` …".
+#[derive(Debug)]
+pub struct Malformed {
+    argument: &'static str,
+    index: Option<usize>,
+    field: Option<String>,
+    reason: String,
+}
+
+/// Why eventcore cannot do this here.
+#[derive(Debug, Clone)]
+pub enum Unavailable {
+    /// The library was not loaded when the server started.
+    NotPreloaded,
+    /// CREATE EXTENSION has not been run in this database, or was undone.
+    NotInstalled,
+    /// More databases use the extension than `eventcore.max_databases`.
+    TooManyDatabases { max: i32 },
+    /// `eventcore.events` is not the table that CREATE EXTENSION made.
+    TableAltered { what: &'static str },
+    /// The sequence of positions is behind the events, as after a copy of the table alone.
+    PositionsBehind { highest: i64, next: i64 },
+    /// A prepared transaction would keep its positions open for ever.
+    Prepared,
+    /// `eventcore_wait` would hold a snapshot.
+    TransactionBlock,
+    /// Dropping it would lose events.
+    HoldsEvents,
+}
+
+impl Malformed {
+    /// `reason` completes the sentence "`argument` …".
+    pub fn argument(argument: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            argument,
+            index: None,
+            field: None,
+            reason: reason.into(),
+        }
+    }
+
+    /// The element of the argument, from 0.
+    pub fn at(mut self, index: usize) -> Self {
+        self.index = Some(index);
+        self
+    }
+
+    /// The key within the element.
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    fn message(&self) -> String {
+        let mut place = self.argument.to_owned();
+        if let Some(index) = self.index {
+            place.push_str(&format!("[{index}]"));
+        }
+        if let Some(field) = &self.field {
+            place.push_str(&format!(".{field}"));
+        }
+        format!("{place} {}", self.reason)
+    }
+
+    fn detail(&self) -> Value {
+        let mut detail = json!({ "argument": self.argument, "reason": self.reason });
+        if let Some(index) = self.index {
+            detail["index"] = index.into();
+        }
+        if let Some(field) = &self.field {
+            detail["field"] = field.as_str().into();
+        }
+        detail
+    }
+}
+
+impl From<Malformed> for Error {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<Unavailable> for Error {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
+}
+
+impl Error {
+    /// The SQLSTATE.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::VersionConflict(_) => ErrorCode::VersionConflict,
+            Self::UndeclaredStream { .. } => ErrorCode::UndeclaredStream,
+            Self::Malformed(_) => ErrorCode::Malformed,
+            Self::IdempotencyMismatch { .. } => ErrorCode::IdempotencyMismatch,
+            Self::StreamClosed { .. } => ErrorCode::StreamClosed,
+            Self::Unavailable(_) => ErrorCode::Unavailable,
+        }
+    }
+
+    /// One sentence that names the thing.
+    pub fn message(&self) -> String {
+        match self {
+            Self::VersionConflict(conflicts) => conflicts
+                .iter()
+                .map(|conflict| {
+                    format!(
+                        "stream \"{}\" is at version {}, expected {}",
+                        conflict.stream, conflict.actual, conflict.expected
+                    )
+                })
+                .collect::<Vec<_>>()
+                .join("; "),
+            Self::UndeclaredStream { stream, event } => {
+                format!("event {event} is for stream \"{stream}\", which was not declared")
+            }
+            Self::Malformed(malformed) => malformed.message(),
+            Self::IdempotencyMismatch { event_ids } => format!(
+                "event id {} is in use by an event with other content",
+                event_ids
+                    .iter()
+                    .map(Uuid::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+            Self::StreamClosed { stream, state } => format!("stream \"{stream}\" is {state}"),
+            Self::Unavailable(unavailable) => unavailable.message(),
+        }
+    }
+
+    /// The same for programs: a JSON object.
+    pub fn detail(&self) -> Value {
+        match self {
+            Self::VersionConflict(conflicts) => {
+                let conflicts: Vec<Value> = conflicts
+                    .iter()
+                    .map(|conflict| {
+                        json!({
+                            "stream": conflict.stream,
+                            "expected": conflict.expected.to_sql(),
+                            "actual": conflict.actual,
+                        })
+                    })
+                    .collect();
+                json!({ "conflicts": conflicts })
+            }
+            Self::UndeclaredStream { stream, event } => json!({ "stream": stream, "event": event }),
+            Self::Malformed(malformed) => malformed.detail(),
+            Self::IdempotencyMismatch { event_ids } => json!({
+                "event_ids": event_ids.iter().map(Uuid::to_string).collect::<Vec<_>>(),
+            }),
+            Self::StreamClosed { stream, state } => json!({ "stream": stream, "state": state }),
+            Self::Unavailable(unavailable) => json!({ "reason": unavailable.reason() }),
+        }
+    }
+
+    /// The way out.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::VersionConflict(_) => {
+                "Read the streams again, decide again, and append with the versions just read.".into()
+            }
+            Self::UndeclaredStream { .. } => {
+                "Name every stream that an event is for in the argument streams.".into()
+            }
+            Self::Malformed(malformed) if malformed.argument == "streams" => format!(
+                "Name each stream once, {MAX_STREAMS_PER_APPEND} at the most, by 1 to 255 bytes \
+                 without control characters."
+            ),
+            Self::Malformed(_) => "See \\df+ eventcore_* for what each argument takes.".into(),
+            Self::IdempotencyMismatch { .. } => {
+                "To repeat an append send exactly what was sent before; for a new event use a new id."
+                    .into()
+            }
+            Self::StreamClosed { .. } => "Append to another stream; eventcore.streams says why.".into(),
+            Self::Unavailable(unavailable) => unavailable.hint().into(),
+        }
+    }
+}
+
+impl Unavailable {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::NotPreloaded => "not_preloaded",
+            Self::NotInstalled => "not_installed",
+            Self::TooManyDatabases { .. } => "too_many_databases",
+            Self::TableAltered { .. } => "table_altered",
+            Self::PositionsBehind { .. } => "positions_behind",
+            Self::Prepared => "prepared_transaction",
+            Self::TransactionBlock => "transaction_block",
+            Self::HoldsEvents => "holds_events",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NotPreloaded => {
+                "eventcore was not loaded through shared_preload_libraries".into()
+            }
+            Self::NotInstalled => "eventcore is not installed in this database".into(),
+            Self::TooManyDatabases { max } => {
+                format!("more than {max} databases of this server use eventcore")
+            }
+            Self::TableAltered { what } => format!("eventcore.events {what}"),
+            Self::PositionsBehind { highest, next } => format!(
+                "eventcore.events holds position {highest}, but the next one would be {next}"
+            ),
+            Self::Prepared => "a transaction that has appended events cannot be prepared".into(),
+            Self::TransactionBlock => "eventcore_wait cannot run inside a transaction block".into(),
+            Self::HoldsEvents => "eventcore.events holds events and is not dropped".into(),
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::NotPreloaded => {
+                "Add eventcore to shared_preload_libraries in postgresql.conf and restart the server."
+            }
+            Self::NotInstalled => "Run CREATE EXTENSION eventcore.",
+            Self::TooManyDatabases { .. } => {
+                "Raise eventcore.max_databases in postgresql.conf and restart the server."
+            }
+            Self::TableAltered { .. } => {
+                "Events are written beneath SQL, where this would not take effect: undo the change."
+            }
+            Self::PositionsBehind { .. } => {
+                "Copy the sequence eventcore.position_blocks along with the events, or set it past them \
+                 with setval."
+            }
+            Self::Prepared => "Use COMMIT, not PREPARE TRANSACTION.",
+            Self::TransactionBlock => {
+                "Call it in autocommit mode: a transaction block would hold a snapshot and delay VACUUM."
+            }
+            Self::HoldsEvents => {
+                "To drop it with all its events, a superuser sets eventcore.allow_drop to on first."
+            }
+        }
+    }
+}

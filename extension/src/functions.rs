@@ -1,0 +1,95 @@
+//! What the server calls: one entry point for every function of `sql/` and for the worker.
+
+use crate::append::{self, Appended, Request};
+use crate::catalog::Catalog;
+use crate::pg::array::bigint_array;
+use crate::pg::function::{Call, Returned};
+use crate::pg::raise::raise;
+use crate::registry::Registry;
+use crate::{notifier, read, wait};
+use pgrx::pg_guard;
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
+
+/// Exports a function under the symbol that `sql/` names.
+macro_rules! export {
+    ($symbol:ident, $implementation:expr) => {
+        #[pg_guard]
+        #[unsafe(no_mangle)]
+        unsafe extern "C-unwind" fn $symbol(info: FunctionCallInfo) -> Datum {
+            // SAFETY: called by the server, for the declaration in sql/ that names this symbol.
+            let call = unsafe { Call::new(info) };
+            let implementation: fn(&Call<'_>) -> Returned = $implementation;
+            match implementation(&call) {
+                Ok(value) => {
+                    call.set_null(value.is_none());
+                    value.unwrap_or(Datum::null())
+                }
+                Err(error) => raise(&error),
+            }
+        }
+
+        const _: () = {
+            #[unsafe(export_name = concat!("pg_finfo_", stringify!($symbol)))]
+            extern "C" fn info() -> *const pg_sys::Pg_finfo_record {
+                static INFO: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+                &INFO
+            }
+        };
+    };
+}
+
+export!(eventcore_append_json, |call| append(
+    call,
+    append::read_json(call)?
+));
+export!(eventcore_append_arrays, |call| append(
+    call,
+    append::read_arrays(call)?
+));
+export!(eventcore_read_stream, |call| read::read_stream(call)
+    .map(no_value));
+export!(eventcore_read_streams, |call| read::read_streams(call)
+    .map(no_value));
+export!(eventcore_read_all, |call| read::read_all(call)
+    .map(no_value));
+export!(eventcore_stream_versions, |call| read::stream_versions(
+    call
+)
+.map(no_value));
+export!(eventcore_safe_position, |_call| {
+    let catalog = Catalog::load()?;
+    let safe = Registry::open(&catalog)?.safe_position(&catalog);
+    Ok(Some(Datum::from(safe)))
+});
+export!(eventcore_wait, |call| {
+    let safe = wait::wait(call)?;
+    Ok(Some(call.row([Some(Datum::from(safe))])))
+});
+
+fn append(call: &Call<'_>, request: Request<'_>) -> Returned {
+    let Appended {
+        positions,
+        versions,
+        recorded_at,
+        repeated,
+    } = append::append(&request)?;
+    Ok(Some(call.row([
+        positions.map(|(first, _)| Datum::from(first)),
+        positions.map(|(_, last)| Datum::from(last)),
+        Some(bigint_array(versions.into_iter())),
+        Some(Datum::from(recorded_at)),
+        Some(Datum::from(repeated)),
+    ])))
+}
+
+/// The rows of a function that returns a table are on their way already.
+fn no_value((): ()) -> Option<Datum> {
+    None
+}
+
+/// The notifier's process; its argument is the oid of its database.
+#[pg_guard]
+#[unsafe(no_mangle)]
+extern "C-unwind" fn eventcore_notifier_main(database: Datum) {
+    notifier::run(database.value() as u32)
+}

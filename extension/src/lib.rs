@@ -1,0 +1,79 @@
+//! The PostgreSQL extension eventcore, in the order of an event's life.
+//!
+//! `sql/` holds what CREATE EXTENSION installs; [`functions`] connects its functions to the modules
+//! below. All unsafe code is in [`pg`], which wraps what the server offers, and in [`functions`].
+
+#![deny(unsafe_code)]
+// Nothing here is called from Rust: the SQL is the interface, and it is documented there.
+#![allow(unreachable_pub)]
+
+::pgrx::pg_module_magic!(name, version);
+
+/// What the server calls: the entry point of every SQL function.
+#[allow(unsafe_code)]
+mod functions;
+
+/// Loading: settings, shared memory, hooks.
+mod load;
+
+/// Appending: from the arguments to the rows.
+mod append;
+
+/// Positions: who may hold which, and up to where nothing can change any more.
+mod registry;
+
+/// Reading: streams, the global order, heads.
+mod read;
+
+/// Waking up whoever waits for events.
+mod notifier;
+mod wait;
+
+/// Refusing to drop events by accident.
+mod drop_guard;
+
+/// The tables, their columns and their oids in this database.
+mod catalog;
+
+/// Every error that eventcore raises, with its SQLSTATE, DETAIL and HINT.
+mod error;
+
+/// The server's C interface, made safe.
+#[allow(unsafe_code)]
+mod pg;
+
+/// What `CREATE EXTENSION eventcore` runs, in this order.
+mod install {
+    use pgrx::extension_sql_file;
+
+    extension_sql_file!("../../sql/tables.sql", name = "tables", bootstrap);
+    extension_sql_file!(
+        "../../sql/append.sql",
+        name = "append",
+        requires = ["tables"]
+    );
+    extension_sql_file!("../../sql/read.sql", name = "read", requires = ["append"]);
+    extension_sql_file!(
+        "../../sql/roles.sql",
+        name = "roles",
+        requires = ["read"],
+        finalize
+    );
+}
+
+#[cfg(any(test, feature = "pg_test"))]
+#[allow(unsafe_code)]
+mod pg_tests;
+
+#[cfg(test)]
+pub mod pg_test {
+    //! What `cargo pgrx test` asks of an extension.
+
+    /// Called once before the tests.
+    pub fn setup(_options: Vec<&str>) {}
+
+    /// The settings of the server that the tests run in.
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec!["shared_preload_libraries = 'eventcore'"]
+    }
+}

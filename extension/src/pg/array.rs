@@ -1,0 +1,136 @@
+//! Arrays as arguments.
+
+use super::value::{Jsonb, Text, uuid};
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::ffi::c_char;
+use std::marker::PhantomData;
+use uuid::Uuid;
+
+/// An array of one dimension, its elements not read yet.
+pub struct Array<'a> {
+    elements: *const Datum,
+    nulls: *const bool,
+    length: usize,
+    memory: PhantomData<&'a ()>,
+}
+
+/// The types of elements that our functions take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    Text,
+    Bigint,
+    Jsonb,
+    Uuid,
+}
+
+impl Element {
+    /// Type, length, passed by value, alignment: as in `pg_type`.
+    fn layout(self) -> (Oid, i32, bool, c_char) {
+        match self {
+            Self::Text => (pg_sys::TEXTOID, -1, false, b'i' as c_char),
+            Self::Bigint => (pg_sys::INT8OID, 8, true, b'd' as c_char),
+            Self::Jsonb => (pg_sys::JSONBOID, -1, false, b'i' as c_char),
+            Self::Uuid => (pg_sys::UUIDOID, 16, false, b'c' as c_char),
+        }
+    }
+}
+
+impl<'a> Array<'a> {
+    /// `None` when the array has more than one dimension.
+    ///
+    /// # Safety
+    ///
+    /// `datum` is an array of `element`, not NULL, and lives for `'a`.
+    pub unsafe fn new(datum: Datum, element: Element) -> Option<Self> {
+        // SAFETY: the caller's; the server copies the elements' addresses into the current memory
+        // context.
+        unsafe {
+            let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) as *mut pg_sys::ArrayType;
+            if (*array).ndim > 1 {
+                return None;
+            }
+            let (oid, length, by_value, align) = element.layout();
+            let (mut elements, mut nulls, mut count) =
+                (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+            pg_sys::deconstruct_array(
+                array,
+                oid,
+                length,
+                by_value,
+                align,
+                &mut elements,
+                &mut nulls,
+                &mut count,
+            );
+            let length = usize::try_from(count).unwrap_or(0);
+            Some(Self {
+                elements,
+                nulls,
+                length,
+                memory: PhantomData,
+            })
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    fn get(&self, index: usize) -> Option<Datum> {
+        assert!(
+            index < self.length,
+            "index {index} of an array of {}",
+            self.length
+        );
+        // SAFETY: within bounds, as just checked.
+        unsafe { (!*self.nulls.add(index)).then(|| *self.elements.add(index)) }
+    }
+}
+
+/// An array whose elements are known to be of one type.
+pub struct TextArray<'a>(pub Array<'a>);
+/// See [`TextArray`].
+pub struct BigintArray<'a>(pub Array<'a>);
+/// See [`TextArray`].
+pub struct JsonbArray<'a>(pub Array<'a>);
+/// See [`TextArray`].
+pub struct UuidArray<'a>(pub Array<'a>);
+
+impl<'a> TextArray<'a> {
+    pub fn get(&self, index: usize) -> Option<Text<'a>> {
+        // SAFETY: the elements are texts and live for `'a`.
+        self.0.get(index).map(|datum| unsafe { Text::new(datum) })
+    }
+}
+
+impl BigintArray<'_> {
+    pub fn get(&self, index: usize) -> Option<i64> {
+        self.0.get(index).map(|datum| datum.value() as i64)
+    }
+}
+
+impl<'a> JsonbArray<'a> {
+    pub fn get(&self, index: usize) -> Option<Jsonb<'a>> {
+        // SAFETY: the elements are jsonb and live for `'a`.
+        self.0.get(index).map(|datum| unsafe { Jsonb::new(datum) })
+    }
+}
+
+impl UuidArray<'_> {
+    pub fn get(&self, index: usize) -> Option<Uuid> {
+        // SAFETY: the elements are uuids.
+        self.0.get(index).map(|datum| unsafe { uuid(datum) })
+    }
+}
+
+/// A `bigint[]` of these values.
+pub fn bigint_array(values: impl Iterator<Item = i64>) -> Datum {
+    let mut elements: Vec<Datum> = values.map(Datum::from).collect();
+    let (oid, length, by_value, align) = Element::Bigint.layout();
+    let count = i32::try_from(elements.len()).unwrap_or(i32::MAX);
+    // SAFETY: `count` datums of that type; the server copies them.
+    let array = unsafe {
+        pg_sys::construct_array(elements.as_mut_ptr(), count, oid, length, by_value, align)
+    };
+    Datum::from(array)
+}

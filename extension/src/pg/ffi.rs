@@ -1,0 +1,81 @@
+//! Server functions that pgrx does not bind, guarded as pgrx guards its own.
+
+use pgrx::pg_sys::{self, Oid, ffi::pg_guard_ffi_boundary};
+use std::ffi::{CStr, c_char, c_int};
+
+mod raw {
+    use super::{Oid, c_char, c_int, pg_sys};
+
+    unsafe extern "C-unwind" {
+        pub(super) fn nextval_internal(relid: Oid, check_permissions: bool) -> i64;
+        pub(super) fn Async_Notify(channel: *const c_char, payload: *const c_char);
+        pub(super) fn hash_bytes_extended(key: *const u8, length: c_int, seed: u64) -> u64;
+        pub(super) fn errcode(sqlerrcode: c_int) -> c_int;
+        pub(super) fn standard_ProcessUtility(
+            statement: *mut pg_sys::PlannedStmt,
+            query: *const c_char,
+            read_only_tree: bool,
+            context: pg_sys::ProcessUtilityContext::Type,
+            parameters: pg_sys::ParamListInfo,
+            environment: *mut pg_sys::QueryEnvironment,
+            receiver: *mut pg_sys::DestReceiver,
+            completion: *mut pg_sys::QueryCompletion,
+        );
+    }
+}
+
+/// The next value of a sequence, without a look at the caller's privileges.
+pub fn nextval(sequence: Oid) -> i64 {
+    // SAFETY: takes any oid and raises an error for one that is no sequence.
+    unsafe { pg_guard_ffi_boundary(|| raw::nextval_internal(sequence, false)) }
+}
+
+/// Queues a NOTIFY for the end of this transaction.
+pub fn notify(channel: &CStr, payload: &CStr) {
+    // SAFETY: both are valid C strings; the server copies them.
+    unsafe { pg_guard_ffi_boundary(|| raw::Async_Notify(channel.as_ptr(), payload.as_ptr())) }
+}
+
+/// The server's 64-bit hash of some bytes.
+pub fn hash(bytes: &[u8], seed: u64) -> u64 {
+    let length = c_int::try_from(bytes.len()).unwrap_or(c_int::MAX);
+    // SAFETY: `length` bytes are readable at the pointer; the function cannot fail.
+    unsafe { raw::hash_bytes_extended(bytes.as_ptr(), length, seed) }
+}
+
+/// Sets the SQLSTATE of the error that is being raised.
+///
+/// # Safety
+///
+/// Only from an error context callback, while the server raises an error.
+pub unsafe fn set_error_code(sqlstate: c_int) {
+    // SAFETY: the caller's; it writes one field of the error on top of the stack.
+    unsafe { raw::errcode(sqlstate) };
+}
+
+/// What runs utility statements where no hook does. Not guarded: a guard rebuilds the errors that
+/// pass through it, without the SQLSTATEs that pgrx does not know.
+pub fn standard_process_utility() -> UtilityFunction {
+    raw::standard_ProcessUtility
+}
+
+type UtilityFunction = unsafe extern "C-unwind" fn(
+    *mut pg_sys::PlannedStmt,
+    *const c_char,
+    bool,
+    pg_sys::ProcessUtilityContext::Type,
+    pg_sys::ParamListInfo,
+    *mut pg_sys::QueryEnvironment,
+    *mut pg_sys::DestReceiver,
+    *mut pg_sys::QueryCompletion,
+);
+
+/// Runs a server function that pgrx does not guard, such as one behind a function pointer.
+///
+/// # Safety
+///
+/// As the function that `call` calls; `call` itself owns nothing that needs dropping.
+pub unsafe fn guarded<T>(call: impl FnOnce() -> T) -> T {
+    // SAFETY: we are on the server's only thread, and the caller answers for the rest.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(call) }
+}

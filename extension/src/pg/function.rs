@@ -1,0 +1,181 @@
+//! A call of a SQL function: its arguments in, its result out.
+
+use super::array::{Array, BigintArray, Element, JsonbArray, TextArray, UuidArray};
+use super::rows::RowSet;
+use super::value::{Jsonb, Text, uuid};
+use crate::error::{Error, Malformed};
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo, TupleDesc};
+use std::marker::PhantomData;
+use uuid::Uuid;
+
+/// A call that is under way. Arguments are numbered from 0, with the name that errors give them.
+pub struct Call<'a> {
+    info: FunctionCallInfo,
+    memory: PhantomData<&'a ()>,
+}
+
+/// What a function gives back; `None` is NULL.
+pub type Returned = Result<Option<Datum>, Error>;
+
+impl<'a> Call<'a> {
+    /// # Safety
+    ///
+    /// `info` is what the server passed to the function that is being called, and the arguments
+    /// have the types that the function's declaration in `sql/` says.
+    pub unsafe fn new(info: FunctionCallInfo) -> Self {
+        Self {
+            info,
+            memory: PhantomData,
+        }
+    }
+
+    fn argument(&self, number: usize) -> Option<Datum> {
+        // SAFETY: the declaration has this many arguments.
+        unsafe {
+            assert!(number < usize::try_from((*self.info).nargs).unwrap_or(0));
+            let argument = *(*self.info).args.as_ptr().add(number);
+            (!argument.isnull).then_some(argument.value)
+        }
+    }
+
+    pub fn text(&self, number: usize) -> Option<Text<'a>> {
+        // SAFETY: the declaration says text.
+        self.argument(number)
+            .map(|datum| unsafe { Text::new(datum) })
+    }
+
+    pub fn bigint(&self, number: usize) -> Option<i64> {
+        self.argument(number).map(|datum| datum.value() as i64)
+    }
+
+    pub fn integer(&self, number: usize) -> Option<i32> {
+        self.argument(number).map(|datum| datum.value() as i32)
+    }
+
+    pub fn boolean(&self, number: usize) -> Option<bool> {
+        self.argument(number).map(|datum| datum.value() != 0)
+    }
+
+    pub fn uuid(&self, number: usize) -> Option<Uuid> {
+        // SAFETY: the declaration says uuid.
+        self.argument(number).map(|datum| unsafe { uuid(datum) })
+    }
+
+    pub fn jsonb(&self, number: usize) -> Option<Jsonb<'a>> {
+        // SAFETY: the declaration says jsonb.
+        self.argument(number)
+            .map(|datum| unsafe { Jsonb::new(datum) })
+    }
+
+    /// An interval in microseconds, months as 30 days; `None` for NULL.
+    pub fn interval(&self, number: usize) -> Option<i64> {
+        // SAFETY: the declaration says interval, a pointer to these three numbers.
+        self.argument(number).map(|datum| unsafe {
+            let interval = &*datum.cast_mut_ptr::<pg_sys::Interval>();
+            let days = i64::from(interval.month) * 30 + i64::from(interval.day);
+            days.saturating_mul(86_400_000_000)
+                .saturating_add(interval.time)
+        })
+    }
+
+    pub fn text_array(
+        &self,
+        number: usize,
+        name: &'static str,
+    ) -> Result<Option<TextArray<'a>>, Error> {
+        Ok(self.array(number, name, Element::Text)?.map(TextArray))
+    }
+
+    pub fn bigint_array(
+        &self,
+        number: usize,
+        name: &'static str,
+    ) -> Result<Option<BigintArray<'a>>, Error> {
+        Ok(self.array(number, name, Element::Bigint)?.map(BigintArray))
+    }
+
+    pub fn jsonb_array(
+        &self,
+        number: usize,
+        name: &'static str,
+    ) -> Result<Option<JsonbArray<'a>>, Error> {
+        Ok(self.array(number, name, Element::Jsonb)?.map(JsonbArray))
+    }
+
+    pub fn uuid_array(
+        &self,
+        number: usize,
+        name: &'static str,
+    ) -> Result<Option<UuidArray<'a>>, Error> {
+        Ok(self.array(number, name, Element::Uuid)?.map(UuidArray))
+    }
+
+    fn array(
+        &self,
+        number: usize,
+        name: &'static str,
+        element: Element,
+    ) -> Result<Option<Array<'a>>, Error> {
+        let Some(datum) = self.argument(number) else {
+            return Ok(None);
+        };
+        // SAFETY: the declaration says an array of `element`.
+        match unsafe { Array::new(datum, element) } {
+            Some(array) => Ok(Some(array)),
+            None => Err(Malformed::argument(name, "has more than one dimension").into()),
+        }
+    }
+
+    /// Whether a procedure was called where it must not end the transaction.
+    pub fn is_atomic(&self) -> bool {
+        // SAFETY: for a procedure the context is a CallContext.
+        unsafe {
+            let context = (*self.info).context.cast::<pg_sys::CallContext>();
+            context.is_null()
+                || (*context).type_ != pg_sys::NodeTag::T_CallContext
+                || (*context).atomic
+        }
+    }
+
+    /// Begins the rows of a function that returns a table.
+    pub fn rows(&self) -> RowSet {
+        // SAFETY: the function is declared to return a table, so that the server passes what to
+        // fill; it allows to materialise in every place where such a function may stand.
+        unsafe {
+            pg_sys::InitMaterializedSRF(self.info, 0);
+            let result = (*self.info).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+            RowSet::new((*result).setResult, (*result).setDesc)
+        }
+    }
+
+    /// One row of the function's declared columns.
+    pub fn row<const N: usize>(&self, values: [Option<Datum>; N]) -> Datum {
+        let mut nulls = values.map(|value| value.is_none());
+        let mut values = values.map(|value| value.unwrap_or(Datum::null()));
+        // SAFETY: the descriptor has N columns, as the declarations in sql/ do.
+        unsafe {
+            let columns = self.result_columns();
+            assert_eq!(usize::try_from((*columns).natts), Ok(N));
+            let tuple = pg_sys::heap_form_tuple(columns, values.as_mut_ptr(), nulls.as_mut_ptr());
+            pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data)
+        }
+    }
+
+    /// The row type that the caller expects, or what the declaration says.
+    fn result_columns(&self) -> TupleDesc {
+        // SAFETY: the server passes either NULL or a node that says its type; a descriptor that it
+        // makes for us lives in the current memory context.
+        unsafe {
+            let mut columns: TupleDesc = std::ptr::null_mut();
+            let class = pg_sys::get_call_result_type(self.info, std::ptr::null_mut(), &mut columns);
+            assert_eq!(class, pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE);
+            pg_sys::BlessTupleDesc(columns)
+        }
+    }
+
+    /// Sets whether the result is NULL.
+    pub fn set_null(&self, null: bool) {
+        // SAFETY: the call is under way.
+        unsafe { (*self.info).isnull = null };
+    }
+}

@@ -1,0 +1,225 @@
+//! The places where the server lets an extension in.
+
+use super::ffi;
+use pgrx::pg_guard;
+use pgrx::pg_sys::{self, NodeTag, ObjectAccessType, Oid};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::OnceLock;
+
+/// What is called in them.
+pub struct Hooks {
+    /// When the server asks how much shared memory to make.
+    pub request_shared_memory: fn(),
+    /// When the shared memory is there.
+    pub attach_shared_memory: fn(),
+    /// Before a table, an index or a sequence is dropped; may raise an error.
+    pub before_drop_relation: fn(Oid),
+    /// Before a statement that needs this database to itself.
+    pub before_exclusive_use: fn(u32),
+    /// After a database is gone.
+    pub after_drop_database: fn(u32),
+}
+
+static HOOKS: OnceLock<&'static Hooks> = OnceLock::new();
+
+static mut NEXT_REQUEST: pg_sys::shmem_request_hook_type = None;
+static mut NEXT_STARTUP: pg_sys::shmem_startup_hook_type = None;
+static mut NEXT_ACCESS: pg_sys::object_access_hook_type = None;
+static mut NEXT_UTILITY: pg_sys::ProcessUtility_hook_type = None;
+
+/// Whether the server is loading `shared_preload_libraries` right now.
+pub fn server_is_starting() -> bool {
+    // SAFETY: a variable of the server, read on its only thread.
+    unsafe { pg_sys::process_shared_preload_libraries_in_progress }
+}
+
+/// Puts the hooks in. To be called once, while the server is starting.
+pub fn install(hooks: &'static Hooks) {
+    if HOOKS.set(hooks).is_err() {
+        return;
+    }
+    // SAFETY: variables of the server, changed on its only thread.
+    unsafe {
+        NEXT_REQUEST = pg_sys::shmem_request_hook;
+        pg_sys::shmem_request_hook = Some(on_request);
+        NEXT_STARTUP = pg_sys::shmem_startup_hook;
+        pg_sys::shmem_startup_hook = Some(on_startup);
+        NEXT_ACCESS = pg_sys::object_access_hook;
+        pg_sys::object_access_hook = Some(on_access);
+        NEXT_UTILITY = pg_sys::ProcessUtility_hook;
+        pg_sys::ProcessUtility_hook = Some(on_utility);
+    }
+}
+
+/// Makes the server refuse settings of ours that do not exist.
+pub fn reserve_setting_prefix(prefix: &CStr) {
+    // SAFETY: a C string.
+    unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) };
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_request() {
+    // SAFETY: the hook that was there before.
+    unsafe {
+        if let Some(next) = NEXT_REQUEST {
+            ffi::guarded(|| next());
+        }
+    }
+    if let Some(hooks) = HOOKS.get() {
+        (hooks.request_shared_memory)();
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_startup() {
+    // SAFETY: the hook that was there before.
+    unsafe {
+        if let Some(next) = NEXT_STARTUP {
+            ffi::guarded(|| next());
+        }
+    }
+    if let Some(hooks) = HOOKS.get() {
+        (hooks.attach_shared_memory)();
+    }
+}
+
+/// Not guarded, as [`on_utility`].
+unsafe extern "C-unwind" fn on_access(
+    access: ObjectAccessType::Type,
+    class: Oid,
+    object: Oid,
+    part: c_int,
+    argument: *mut c_void,
+) {
+    // SAFETY: the hook that was there before, with its own arguments.
+    unsafe {
+        if let Some(next) = NEXT_ACCESS {
+            next(access, class, object, part, argument);
+        }
+        if access == ObjectAccessType::OAT_DROP
+            && class.to_u32() == pg_sys::RelationRelationId.to_u32()
+            && part == 0
+        {
+            before_drop_relation(object);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn before_drop_relation(relation: Oid) {
+    if let Some(hooks) = HOOKS.get() {
+        (hooks.before_drop_relation)(relation);
+    }
+}
+
+/// Not guarded by pgrx: a guard rebuilds every error that passes through it, and would take away
+/// the SQLSTATE of whatever any statement raises. So this frame owns nothing that a jump over it
+/// could leak, and what may panic is in functions of its own.
+unsafe extern "C-unwind" fn on_utility(
+    statement: *mut pg_sys::PlannedStmt,
+    query: *const c_char,
+    read_only_tree: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    parameters: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    receiver: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: the server's own arguments, passed on to who would have got them without us.
+    unsafe {
+        let wanted = before_utility((*statement).utilityStmt);
+        let next = NEXT_UTILITY.unwrap_or(ffi::standard_process_utility());
+        next(
+            statement,
+            query,
+            read_only_tree,
+            context,
+            parameters,
+            environment,
+            receiver,
+            completion,
+        );
+        if wanted.drops {
+            after_drop(wanted.database);
+        }
+    }
+}
+
+/// What a statement wants of a database; none has oid 0.
+#[repr(C)]
+struct Wanted {
+    database: u32,
+    drops: bool,
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn before_utility(statement: *mut pg_sys::Node) -> Wanted {
+    // SAFETY: the statement is a node of the server's.
+    let wanted = unsafe { exclusive_use(statement) };
+    if let (Some(wanted), Some(hooks)) = (&wanted, HOOKS.get()) {
+        (hooks.before_exclusive_use)(wanted.database);
+    }
+    wanted.unwrap_or(Wanted {
+        database: 0,
+        drops: false,
+    })
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn after_drop(database: u32) {
+    if let Some(hooks) = HOOKS.get() {
+        (hooks.after_drop_database)(database);
+    }
+}
+
+/// The database that a statement needs for itself, if any.
+///
+/// # Safety
+///
+/// `statement` is a node of the server's.
+unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<Wanted> {
+    // SAFETY: each node is read as what its tag says.
+    unsafe {
+        let (name, drops) = match (*statement).type_ {
+            NodeTag::T_DropdbStmt => ((*statement.cast::<pg_sys::DropdbStmt>()).dbname, true),
+            NodeTag::T_CreatedbStmt => (
+                template((*statement.cast::<pg_sys::CreatedbStmt>()).options)?,
+                false,
+            ),
+            NodeTag::T_RenameStmt => {
+                let rename = statement.cast::<pg_sys::RenameStmt>();
+                if (*rename).renameType != pg_sys::ObjectType::OBJECT_DATABASE {
+                    return None;
+                }
+                ((*rename).subname, false)
+            }
+            NodeTag::T_AlterDatabaseStmt => (
+                (*statement.cast::<pg_sys::AlterDatabaseStmt>()).dbname,
+                false,
+            ),
+            _ => return None,
+        };
+        // The look-up reads the catalog, for which a transaction is needed; all of these run in one.
+        let oid = pg_sys::get_database_oid(name, true);
+        (oid != Oid::INVALID).then(|| Wanted {
+            database: oid.to_u32(),
+            drops,
+        })
+    }
+}
+
+/// The template of CREATE DATABASE, if it names one.
+///
+/// # Safety
+///
+/// `options` is a list of DefElem.
+unsafe fn template(options: *mut pg_sys::List) -> Option<*mut c_char> {
+    // SAFETY: the caller's.
+    unsafe {
+        let options = pgrx::PgList::<pg_sys::DefElem>::from_pg(options);
+        let template = options
+            .iter_ptr()
+            .find(|option| CStr::from_ptr((**option).defname) == c"template")?;
+        (!(*template).arg.is_null()).then(|| pg_sys::defGetString(template))
+    }
+}

@@ -1,0 +1,187 @@
+//! Walking a jsonb with the server's own functions, without turning it into text.
+
+use super::value::{Jsonb, Text};
+use pgrx::pg_sys::{self, jbvType};
+use std::marker::PhantomData;
+
+/// A JSON array inside a jsonb.
+pub struct Elements<'a> {
+    container: *mut pg_sys::JsonbContainer,
+    memory: PhantomData<&'a ()>,
+}
+
+/// A JSON object inside a jsonb.
+pub struct Object<'a> {
+    container: *mut pg_sys::JsonbContainer,
+    memory: PhantomData<&'a ()>,
+}
+
+/// One value inside a jsonb.
+pub struct Item<'a> {
+    value: pg_sys::JsonbValue,
+    memory: PhantomData<&'a ()>,
+}
+
+/// What kind of JSON a value is, as far as our rules care.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Object,
+    Array,
+    Null,
+    Scalar,
+}
+
+impl<'a> Jsonb<'a> {
+    /// The kind of the whole value.
+    pub fn kind(self) -> Kind {
+        const TYPE_MASK: u32 = 0x7000_0000;
+        const IS_NULL: u32 = 0x4000_0000;
+        // SAFETY: a jsonb in plain form; a scalar is stored as an array of one element, whose entry
+        // is the word behind the header.
+        unsafe {
+            let root = self.root();
+            let header = (*root).header;
+            if header & pg_sys::JB_FOBJECT != 0 {
+                Kind::Object
+            } else if header & pg_sys::JB_FSCALAR == 0 {
+                Kind::Array
+            } else if (*root).children.as_ptr().read() & TYPE_MASK == IS_NULL {
+                Kind::Null
+            } else {
+                Kind::Scalar
+            }
+        }
+    }
+
+    /// The elements, if the value is an array.
+    pub fn elements(self) -> Option<Elements<'a>> {
+        (self.kind() == Kind::Array).then(|| Elements {
+            container: self.root(),
+            memory: PhantomData,
+        })
+    }
+
+    fn root(self) -> *mut pg_sys::JsonbContainer {
+        // SAFETY: the container follows the length word.
+        unsafe { &raw mut (*self.datum().cast_mut_ptr::<pg_sys::Jsonb>()).root }
+    }
+}
+
+fn count(container: *mut pg_sys::JsonbContainer) -> usize {
+    // SAFETY: `container` points into a jsonb.
+    unsafe { ((*container).header & pg_sys::JB_CMASK) as usize }
+}
+
+impl<'a> Elements<'a> {
+    pub fn len(&self) -> usize {
+        count(self.container)
+    }
+
+    /// The element, which has to exist.
+    pub fn get(&self, index: usize) -> Item<'a> {
+        assert!(index < self.len(), "element {index} of {}", self.len());
+        // SAFETY: within bounds; the server allocates the value, which is copied and given back.
+        unsafe {
+            let value = pg_sys::getIthJsonbValueFromContainer(self.container, index as u32);
+            let item = Item {
+                value: *value,
+                memory: PhantomData,
+            };
+            pg_sys::pfree(value.cast());
+            item
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    pub fn len(&self) -> usize {
+        count(self.container)
+    }
+
+    pub fn get(&self, key: &str) -> Option<Item<'a>> {
+        let mut value = pg_sys::JsonbValue::default();
+        let length = i32::try_from(key.len()).unwrap_or(i32::MAX);
+        // SAFETY: the key is readable; the server fills `value`, which points into the jsonb.
+        let found = unsafe {
+            pg_sys::getKeyJsonValueFromContainer(
+                self.container,
+                key.as_ptr().cast(),
+                length,
+                &mut value,
+            )
+        };
+        (!found.is_null()).then_some(Item {
+            value,
+            memory: PhantomData,
+        })
+    }
+
+    /// The keys, in the order that jsonb keeps them.
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys = Vec::with_capacity(self.len());
+        // SAFETY: the iterator walks this container; a key is a string that points into it.
+        unsafe {
+            let mut iterator = pg_sys::JsonbIteratorInit(self.container);
+            let mut value = pg_sys::JsonbValue::default();
+            loop {
+                match pg_sys::JsonbIteratorNext(&mut iterator, &mut value, true) {
+                    pg_sys::JsonbIteratorToken::WJB_DONE => break,
+                    pg_sys::JsonbIteratorToken::WJB_KEY => {
+                        keys.push(String::from_utf8_lossy(string(&value)).into_owned());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        keys
+    }
+}
+
+/// # Safety
+///
+/// `value` is a string or a key, and what it points into lives for `'a`.
+unsafe fn string<'a>(value: &pg_sys::JsonbValue) -> &'a [u8] {
+    // SAFETY: the caller's.
+    unsafe {
+        let string = value.val.string;
+        std::slice::from_raw_parts(string.val.cast(), usize::try_from(string.len).unwrap_or(0))
+    }
+}
+
+impl<'a> Item<'a> {
+    pub fn object(&self) -> Option<Object<'a>> {
+        if self.value.type_ != jbvType::jbvBinary {
+            return None;
+        }
+        // SAFETY: a binary value holds the address of a container.
+        let container = unsafe { self.value.val.binary.data };
+        // SAFETY: as above.
+        let is_object = unsafe { (*container).header & pg_sys::JB_FOBJECT != 0 };
+        is_object.then_some(Object {
+            container,
+            memory: PhantomData,
+        })
+    }
+
+    /// The bytes, if it is a string.
+    pub fn bytes(&self) -> Option<&'a [u8]> {
+        // SAFETY: it is a string.
+        (self.value.type_ == jbvType::jbvString).then(|| unsafe { string(&self.value) })
+    }
+
+    /// A copy as `text`, if it is a string.
+    pub fn text(&self) -> Option<Text<'a>> {
+        self.bytes().map(Text::copy)
+    }
+
+    pub fn is_null(&self) -> bool {
+        self.value.type_ == jbvType::jbvNull
+    }
+
+    /// A copy as a jsonb of its own.
+    pub fn to_jsonb(&self) -> Jsonb<'a> {
+        let mut value = self.value;
+        // SAFETY: the server copies the value into the current memory context.
+        unsafe { Jsonb::new(pg_sys::Datum::from(pg_sys::JsonbValueToJsonb(&mut value))) }
+    }
+}

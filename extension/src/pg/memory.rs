@@ -1,0 +1,60 @@
+//! Memory of the server's for what a step leaves behind.
+
+use pgrx::pg_sys::{self, MemoryContext};
+
+/// A memory context that is emptied after every step.
+pub struct ScratchMemory(MemoryContext);
+
+impl ScratchMemory {
+    pub fn new() -> Self {
+        // SAFETY: a child of the current context, deleted on drop.
+        Self(unsafe {
+            pg_sys::AllocSetContextCreateInternal(
+                pg_sys::CurrentMemoryContext,
+                c"eventcore scratch".as_ptr(),
+                pg_sys::ALLOCSET_DEFAULT_MINSIZE as pg_sys::Size,
+                pg_sys::ALLOCSET_DEFAULT_INITSIZE as pg_sys::Size,
+                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as pg_sys::Size,
+            )
+        })
+    }
+
+    /// Runs a step whose server memory is not needed after it.
+    pub fn during<R>(&self, step: impl FnOnce() -> R) -> R {
+        // Goes back on an error as well: pgrx does not.
+        let entered = Entered::switch_to(self.0);
+        let result = step();
+        drop(entered);
+        // SAFETY: ours, and not the current one any more.
+        unsafe { pg_sys::MemoryContextReset(self.0) };
+        result
+    }
+}
+
+impl Drop for ScratchMemory {
+    fn drop(&mut self) {
+        // SAFETY: made by us, once, and not the current one any more.
+        unsafe { pg_sys::MemoryContextDelete(self.0) };
+    }
+}
+
+/// Goes back to the context that was the current one.
+struct Entered(MemoryContext);
+
+impl Entered {
+    fn switch_to(context: MemoryContext) -> Self {
+        // SAFETY: what `MemoryContextSwitchTo` does; the context lives longer than this.
+        unsafe {
+            let previous = pg_sys::CurrentMemoryContext;
+            pg_sys::CurrentMemoryContext = context;
+            Self(previous)
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // SAFETY: it was the current one, and nobody has deleted it since.
+        unsafe { pg_sys::CurrentMemoryContext = self.0 };
+    }
+}

@@ -1,0 +1,24 @@
+//! The server's C interface, made safe. All `unsafe` of the extension that touches the server is
+//! here; each wrapper gives back what it took when it is dropped.
+//!
+//! Every server function may leave by an error. pgrx turns that into a Rust panic that runs
+//! destructors and becomes the server's error again at the function's entry point.
+
+pub mod array;
+pub mod ffi;
+pub mod function;
+pub mod hooks;
+pub mod insert;
+pub mod jsonb;
+pub mod lock;
+pub mod memory;
+pub mod raise;
+pub mod relation;
+pub mod rows;
+pub mod scan;
+pub mod sequence;
+pub mod shared_memory;
+pub mod snapshot;
+pub mod transaction;
+pub mod value;
+pub mod worker;

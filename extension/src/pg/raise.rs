@@ -1,0 +1,60 @@
+//! Raising an [`Error`] as the server's own kind, with a SQLSTATE of ours.
+//!
+//! pgrx knows only the server's SQLSTATEs. PostgreSQL runs the error context callbacks inside
+//! `errfinish`, when the error is complete but not yet on its way, and lets them change it: ours
+//! puts in the code.
+
+use super::ffi;
+use crate::error::Error;
+use pgrx::pg_sys::{self, panic::ErrorReport};
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_guard};
+use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// The SQLSTATE of the error that is on its way, 0 when there is none.
+static CODE: AtomicI32 = AtomicI32::new(0);
+
+static mut CALLBACK: pg_sys::ErrorContextCallback = pg_sys::ErrorContextCallback {
+    previous: std::ptr::null_mut(),
+    callback: Some(put_code),
+    arg: std::ptr::null_mut(),
+};
+
+/// Ends the statement with this error.
+pub fn raise(error: &Error) -> ! {
+    CODE.store(encode(error.code().sqlstate()), Ordering::Relaxed);
+    // SAFETY: we are on the server's only thread. The callback stays on the stack until the error
+    // has been thrown; whoever catches it puts the stack back to what it was.
+    unsafe {
+        let callback = &raw mut CALLBACK;
+        if pg_sys::error_context_stack != callback {
+            (*callback).previous = pg_sys::error_context_stack;
+            pg_sys::error_context_stack = callback;
+        }
+    }
+    ErrorReport::new(
+        PgSqlErrorCode::ERRCODE_RAISE_EXCEPTION,
+        error.message(),
+        "eventcore",
+    )
+    .set_detail(error.detail().to_string())
+    .set_hint(error.hint())
+    .report(PgLogLevel::ERROR);
+    unreachable!("an error report of level ERROR does not return")
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn put_code(_arg: *mut c_void) {
+    let code = CODE.swap(0, Ordering::Relaxed);
+    if code != 0 {
+        // SAFETY: the server calls this while it raises the error.
+        unsafe { ffi::set_error_code(code) };
+    }
+}
+
+/// The server's form of a SQLSTATE: six bits for each of the five characters.
+fn encode(sqlstate: &str) -> c_int {
+    sqlstate.bytes().rev().fold(0, |code, byte| {
+        (code << 6) | ((c_int::from(byte) - 0x30) & 0x3f)
+    })
+}

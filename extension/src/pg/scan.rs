@@ -1,0 +1,222 @@
+//! Scans of an index, in its order, and the rows that they find.
+
+use super::relation::Relation;
+use super::snapshot::Snapshot;
+use super::value::{Jsonb, Text, uuid};
+use pgrx::pg_sys::{self, Datum, Oid};
+use uuid::Uuid;
+
+/// One condition on a column of the index, numbered from 1.
+#[derive(Clone, Copy)]
+pub enum Condition<'a> {
+    TextEquals(i16, Text<'a>),
+    UuidEquals(i16, &'a Uuid),
+    BigintAbove(i16, i64),
+    BigintBelow(i16, i64),
+    BigintAtMost(i16, i64),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Forward,
+    Backward,
+}
+
+/// A scan that can be sought anew any number of times.
+pub struct IndexScan<'r> {
+    scan: pg_sys::IndexScanDesc,
+    slot: *mut pg_sys::TupleTableSlot,
+    direction: Direction,
+    // Dropped after the scan has ended.
+    index: &'r Relation,
+    _snapshot: &'r Snapshot,
+}
+
+/// The row that a scan is at. Columns are numbered from 1.
+pub struct Row<'s> {
+    slot: &'s pg_sys::TupleTableSlot,
+}
+
+/// The most conditions that one seek may have.
+const MAX_CONDITIONS: usize = 3;
+
+impl<'r> IndexScan<'r> {
+    pub fn new(table: &'r Relation, index: &'r Relation, snapshot: &'r Snapshot) -> Self {
+        // SAFETY: both relations are open and the snapshot is valid for at least as long as this.
+        unsafe {
+            let slot = pg_sys::table_slot_create(table.raw(), std::ptr::null_mut());
+            let scan = begin(table.raw(), index.raw(), snapshot.raw());
+            Self {
+                scan,
+                slot,
+                direction: Direction::Forward,
+                index,
+                _snapshot: snapshot,
+            }
+        }
+    }
+
+    /// Starts over, at the first row in this direction that meets all conditions.
+    pub fn seek(&mut self, conditions: &[Condition<'r>], direction: Direction) {
+        assert!(
+            conditions.len() <= MAX_CONDITIONS,
+            "{} conditions",
+            conditions.len()
+        );
+        self.direction = direction;
+        let mut keys = [pg_sys::ScanKeyData::default(); MAX_CONDITIONS];
+        for (key, condition) in keys.iter_mut().zip(conditions) {
+            self.fill(key, *condition);
+        }
+        let count = i32::try_from(conditions.len()).unwrap_or(0);
+        // SAFETY: the scan was begun with room for MAX_CONDITIONS keys and copies these; what they
+        // point to lives as long as the scan.
+        unsafe {
+            // The number of keys is a field of the scan, which index_rescan does not change.
+            (*self.scan).numberOfKeys = count;
+            pg_sys::index_rescan(self.scan, keys.as_mut_ptr(), count, std::ptr::null_mut(), 0);
+        }
+    }
+
+    /// The next row.
+    pub fn next(&mut self) -> Option<Row<'_>> {
+        let direction = match self.direction {
+            Direction::Forward => pg_sys::ScanDirection::ForwardScanDirection,
+            Direction::Backward => pg_sys::ScanDirection::BackwardScanDirection,
+        };
+        // SAFETY: the scan is open and the slot is of the table's kind.
+        unsafe {
+            pgrx::check_for_interrupts!();
+            pg_sys::index_getnext_slot(self.scan, direction, self.slot)
+                .then(|| Row { slot: &*self.slot })
+        }
+    }
+
+    fn fill(&self, key: &mut pg_sys::ScanKeyData, condition: Condition<'_>) {
+        let (column, strategy, procedure, value) = match condition {
+            Condition::TextEquals(column, text) => (
+                column,
+                pg_sys::BTEqualStrategyNumber,
+                pg_sys::F_TEXTEQ,
+                text.datum(),
+            ),
+            Condition::UuidEquals(column, id) => (
+                column,
+                pg_sys::BTEqualStrategyNumber,
+                pg_sys::F_UUID_EQ,
+                Datum::from(id.as_bytes().as_ptr()),
+            ),
+            Condition::BigintAbove(column, value) => (
+                column,
+                pg_sys::BTGreaterStrategyNumber,
+                pg_sys::F_INT8GT,
+                Datum::from(value),
+            ),
+            Condition::BigintBelow(column, value) => (
+                column,
+                pg_sys::BTLessStrategyNumber,
+                pg_sys::F_INT8LT,
+                Datum::from(value),
+            ),
+            Condition::BigintAtMost(column, value) => (
+                column,
+                pg_sys::BTLessEqualStrategyNumber,
+                pg_sys::F_INT8LE,
+                Datum::from(value),
+            ),
+        };
+        // SAFETY: the index has this column, with this collation; the key is ours to fill.
+        unsafe {
+            let collation = *(*self.index.raw()).rd_indcollation.add(column as usize - 1);
+            pg_sys::ScanKeyEntryInitialize(
+                key,
+                0,
+                column,
+                strategy as pg_sys::StrategyNumber,
+                Oid::INVALID,
+                collation,
+                Oid::from(procedure),
+                value,
+            );
+        }
+    }
+}
+
+#[cfg(not(feature = "pg18"))]
+unsafe fn begin(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+) -> pg_sys::IndexScanDesc {
+    // SAFETY: the caller's.
+    unsafe { pg_sys::index_beginscan(table, index, snapshot, MAX_CONDITIONS as i32, 0) }
+}
+
+#[cfg(feature = "pg18")]
+unsafe fn begin(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+) -> pg_sys::IndexScanDesc {
+    let no_counters = std::ptr::null_mut();
+    // SAFETY: the caller's.
+    unsafe {
+        pg_sys::index_beginscan(
+            table,
+            index,
+            snapshot,
+            no_counters,
+            MAX_CONDITIONS as i32,
+            0,
+        )
+    }
+}
+
+impl Drop for IndexScan<'_> {
+    fn drop(&mut self) {
+        // SAFETY: begun and made by us, once.
+        unsafe {
+            pg_sys::index_endscan(self.scan);
+            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+        }
+    }
+}
+
+impl<'s> Row<'s> {
+    /// The column as it is stored.
+    pub fn datum(&self, column: i16) -> Option<Datum> {
+        let column = column as usize;
+        // SAFETY: the table has this column; asking for it reads the row up to there.
+        unsafe {
+            if usize::try_from(self.slot.tts_nvalid).unwrap_or(0) < column {
+                let slot = std::ptr::from_ref(self.slot).cast_mut();
+                pg_sys::slot_getsomeattrs_int(slot, column as i32);
+            }
+            let null = *self.slot.tts_isnull.add(column - 1);
+            (!null).then(|| *self.slot.tts_values.add(column - 1))
+        }
+    }
+
+    /// A column of type bigint or timestamptz that is not NULL.
+    pub fn bigint(&self, column: i16) -> i64 {
+        self.datum(column).map_or(0, |datum| datum.value() as i64)
+    }
+
+    /// A column of type text that is not NULL.
+    pub fn text(&self, column: i16) -> Option<Text<'s>> {
+        // SAFETY: the column is a text; the row holds still as long as the scan is not moved.
+        self.datum(column).map(|datum| unsafe { Text::new(datum) })
+    }
+
+    /// A column of type jsonb.
+    pub fn jsonb(&self, column: i16) -> Option<Jsonb<'s>> {
+        // SAFETY: the column is a jsonb; as above.
+        self.datum(column).map(|datum| unsafe { Jsonb::new(datum) })
+    }
+
+    /// A column of type uuid.
+    pub fn uuid(&self, column: i16) -> Option<Uuid> {
+        // SAFETY: the column is a uuid.
+        self.datum(column).map(|datum| unsafe { uuid(datum) })
+    }
+}

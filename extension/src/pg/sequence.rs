@@ -1,0 +1,68 @@
+//! Sequences, read and advanced without a look at the caller's privileges: callers reach ours only
+//! through our functions.
+
+use super::ffi;
+use pgrx::pg_sys::{self, Datum, Oid};
+
+/// The next value.
+pub fn next_value(sequence: Oid) -> i64 {
+    ffi::nextval(sequence)
+}
+
+/// The value given out last; `None` before the first.
+pub fn last_value(sequence: Oid) -> Option<i64> {
+    let _rights = OwnRights::take();
+    // SAFETY: a built-in function that takes an oid.
+    unsafe {
+        pgrx::direct_function_call::<i64>(
+            pg_sys::pg_sequence_last_value,
+            &[Some(Datum::from(sequence))],
+        )
+    }
+}
+
+/// Sets the value given out last.
+pub fn set_last_value(sequence: Oid, value: i64) {
+    let _rights = OwnRights::take();
+    // SAFETY: a built-in function that takes an oid and a bigint.
+    unsafe {
+        pgrx::direct_function_call::<i64>(
+            pg_sys::setval_oid,
+            &[Some(Datum::from(sequence)), Some(Datum::from(value))],
+        )
+    };
+}
+
+/// Waits until everything logged so far is on disk.
+pub fn flush_log() {
+    // SAFETY: flushing up to what has been inserted is always possible outside of recovery.
+    unsafe { pg_sys::XLogFlush(pg_sys::GetXLogInsertRecPtr()) };
+}
+
+/// The rights of the extension's owner, for one call of a built-in function on one of our sequences.
+struct OwnRights {
+    user: Oid,
+    context: i32,
+}
+
+impl OwnRights {
+    fn take() -> Self {
+        let (mut user, mut context) = (Oid::INVALID, 0);
+        // SAFETY: given back on drop; an error on the way gives them back as well.
+        unsafe {
+            pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+            pg_sys::SetUserIdAndSecContext(
+                Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID),
+                context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32,
+            );
+        }
+        Self { user, context }
+    }
+}
+
+impl Drop for OwnRights {
+    fn drop(&mut self) {
+        // SAFETY: what was there before.
+        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
+    }
+}

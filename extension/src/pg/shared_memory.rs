@@ -1,0 +1,215 @@
+//! Shared memory: arrays of atomics that every process of the server sees, and what processes wait
+//! with.
+
+use pgrx::pg_sys;
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, c_long};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Something that may live in shared memory: it is made of atomics and [`WaitQueue`]s only, for a
+/// pointer would mean nothing to another process.
+pub trait Shared: Sync + 'static {
+    /// What is put there when the server starts.
+    fn fresh() -> Self;
+
+    /// Called once it is in its place.
+    fn placed(&self) {}
+}
+
+/// An array in shared memory, whose length is settled when the server starts.
+pub struct SharedArray<T> {
+    name: &'static CStr,
+    start: AtomicPtr<T>,
+    length: AtomicUsize,
+}
+
+impl<T: Shared> SharedArray<T> {
+    pub const fn new(name: &'static CStr) -> Self {
+        Self {
+            name,
+            start: AtomicPtr::new(std::ptr::null_mut()),
+            length: AtomicUsize::new(0),
+        }
+    }
+
+    /// Asks for room, from the request hook.
+    pub fn request(&self, length: usize) {
+        // SAFETY: called from the hook, as documented.
+        unsafe { pg_sys::RequestAddinShmemSpace(Self::bytes(length)) };
+    }
+
+    /// Finds or makes the array, from the startup hook.
+    pub fn attach(&self, length: usize) {
+        let mut found = false;
+        // SAFETY: called from the hook, under AddinShmemInitLock. The area is large enough for
+        // `length` values behind an aligned start.
+        unsafe {
+            let area = pg_sys::ShmemInitStruct(self.name.as_ptr(), Self::bytes(length), &mut found);
+            let start = area.cast::<u8>();
+            let start = start.add(start.align_offset(align_of::<T>())).cast::<T>();
+            if !found {
+                for index in 0..length {
+                    start.add(index).write(T::fresh());
+                    (*start.add(index)).placed();
+                }
+            }
+            self.start.store(start, Ordering::Release);
+            self.length.store(length, Ordering::Release);
+        }
+    }
+
+    /// The array; empty where the library was not preloaded.
+    pub fn get(&self) -> &'static [T] {
+        let start = self.start.load(Ordering::Acquire);
+        if start.is_null() {
+            return &[];
+        }
+        // SAFETY: `attach` made this many values there, and they stay until the server stops.
+        unsafe { std::slice::from_raw_parts(start, self.length.load(Ordering::Acquire)) }
+    }
+
+    fn bytes(length: usize) -> usize {
+        length * size_of::<T>() + align_of::<T>()
+    }
+}
+
+/// Runs `change` while no other process does, for what must not be done twice.
+pub fn exclusively<R>(change: impl FnOnce() -> R) -> R {
+    let _held = HeldLock::acquire();
+    change()
+}
+
+/// Asks for the lock of [`exclusively`], from the request hook.
+pub fn request_lock() {
+    // SAFETY: called from the hook.
+    unsafe { pg_sys::RequestNamedLWLockTranche(TRANCHE.as_ptr(), 1) };
+}
+
+const TRANCHE: &CStr = c"eventcore";
+
+struct HeldLock(*mut pg_sys::LWLock);
+
+impl HeldLock {
+    fn acquire() -> Self {
+        // SAFETY: the tranche was requested when the server started.
+        unsafe {
+            let lock = &raw mut (*pg_sys::GetNamedLWLockTranche(TRANCHE.as_ptr())).lock;
+            pg_sys::LWLockAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
+            Self(lock)
+        }
+    }
+}
+
+impl Drop for HeldLock {
+    fn drop(&mut self) {
+        // SAFETY: held by us; what runs under it does not raise errors, which would release it.
+        unsafe { pg_sys::LWLockRelease(self.0) };
+    }
+}
+
+/// Processes that wait for the same thing.
+pub struct WaitQueue(UnsafeCell<pg_sys::ConditionVariable>);
+
+// SAFETY: the server's functions lock it.
+unsafe impl Sync for WaitQueue {}
+
+impl WaitQueue {
+    pub fn fresh() -> Self {
+        Self(UnsafeCell::new(pg_sys::ConditionVariable::default()))
+    }
+
+    pub fn placed(&self) {
+        // SAFETY: in its place, and nobody else knows it yet.
+        unsafe { pg_sys::ConditionVariableInit(self.0.get()) };
+    }
+
+    /// Wakes everybody.
+    pub fn wake_all(&self) {
+        // SAFETY: initialised when the server started.
+        unsafe { pg_sys::ConditionVariableBroadcast(self.0.get()) };
+    }
+
+    /// Waits until `ready`, looking again at each wake-up and at least once per `interval`; `false`
+    /// when `patience` is over first. Cancelling the statement ends it.
+    pub fn wait_until(
+        &self,
+        patience: Duration,
+        interval: Duration,
+        mut ready: impl FnMut() -> bool,
+    ) -> bool {
+        let _registered = Registered::with(self);
+        let begun = std::time::Instant::now();
+        loop {
+            if ready() {
+                return true;
+            }
+            let left = patience.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return false;
+            }
+            // At least 1 ms: the server's clock for this has no finer steps.
+            let pause = left.min(interval).as_millis().max(1);
+            // SAFETY: initialised when the server started.
+            unsafe {
+                pg_sys::ConditionVariableTimedSleep(
+                    self.0.get(),
+                    c_long::try_from(pause).unwrap_or(c_long::MAX),
+                    pg_sys::PG_WAIT_EXTENSION,
+                );
+            }
+        }
+    }
+}
+
+/// This process is in a queue, so that no wake-up is lost between a look and the wait for the next.
+struct Registered;
+
+impl Registered {
+    fn with(queue: &WaitQueue) -> Self {
+        // SAFETY: initialised when the server started.
+        unsafe { pg_sys::ConditionVariablePrepareToSleep(queue.0.get()) };
+        Self
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        // SAFETY: harmless when an error has left the queue already.
+        unsafe { pg_sys::ConditionVariableCancelSleep() };
+    }
+}
+
+/// How many processes can be connected to databases.
+pub fn max_processes() -> usize {
+    // SAFETY: settled before the hooks run.
+    usize::try_from(unsafe { pg_sys::MaxBackends }).unwrap_or(0)
+}
+
+/// This process's number, below [`max_processes`].
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+pub fn my_process_number() -> usize {
+    // SAFETY: every process that runs SQL has one.
+    usize::try_from(unsafe { (*pg_sys::MyProc).pgprocno }).unwrap_or(usize::MAX)
+}
+
+/// This process's number, below [`max_processes`].
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+pub fn my_process_number() -> usize {
+    // SAFETY: every process that runs SQL has one.
+    usize::try_from(unsafe { pg_sys::MyProcNumber }).unwrap_or(usize::MAX)
+}
+
+/// Wakes the process with this number from the wait for its latch.
+pub fn wake_process(number: usize) {
+    assert!(number < max_processes(), "process {number}");
+    // SAFETY: the array has a place for every process; waking one that is another by now is
+    // harmless.
+    unsafe { pg_sys::SetLatch(&raw mut (*(*pg_sys::ProcGlobal).allProcs.add(number)).procLatch) };
+}
+
+/// The oid of the database that this process is connected to.
+pub fn my_database() -> u32 {
+    // SAFETY: set when the process connected.
+    unsafe { pg_sys::MyDatabaseId }.to_u32()
+}

@@ -1,0 +1,45 @@
+//! What a scan sees.
+
+use pgrx::pg_sys;
+
+/// A snapshot that stays valid until it is dropped.
+pub struct Snapshot {
+    raw: pg_sys::Snapshot,
+    registered: bool,
+}
+
+impl Snapshot {
+    /// Everything committed by now, and what this transaction wrote itself, whatever the isolation
+    /// level of the transaction.
+    pub fn latest() -> Self {
+        // SAFETY: we are inside a transaction, as every call of a SQL function is.
+        let raw = unsafe { pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot()) };
+        Self {
+            raw,
+            registered: true,
+        }
+    }
+
+    /// What the calling statement sees.
+    pub fn of_statement() -> Self {
+        // SAFETY: the executor has an active snapshot while it calls a function, and keeps it.
+        let raw = unsafe { pg_sys::GetActiveSnapshot() };
+        Self {
+            raw,
+            registered: false,
+        }
+    }
+
+    pub(super) fn raw(&self) -> pg_sys::Snapshot {
+        self.raw
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        if self.registered {
+            // SAFETY: registered by us, once.
+            unsafe { pg_sys::UnregisterSnapshot(self.raw) };
+        }
+    }
+}

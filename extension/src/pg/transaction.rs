@@ -1,0 +1,98 @@
+//! The transaction that we are in.
+
+use pgrx::pg_guard;
+use pgrx::pg_sys::{self, Datum, XactEvent};
+use std::ffi::{CStr, c_void};
+
+/// How a transaction ended, as seen after everybody else sees it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Committed,
+    Aborted,
+}
+
+/// What is called at the ends of transactions.
+pub struct Hooks {
+    /// Before PREPARE TRANSACTION; may raise an error.
+    pub before_prepare: fn(),
+    /// After the end; must not fail.
+    pub after_end: fn(End),
+}
+
+/// Registers the hooks for this backend. To be called once.
+pub fn register(hooks: &'static Hooks) {
+    let hooks = std::ptr::from_ref(hooks).cast_mut();
+    // SAFETY: the callback gets back the pointer to a static.
+    unsafe { pg_sys::RegisterXactCallback(Some(on_event), hooks.cast()) };
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, hooks: *mut c_void) {
+    // SAFETY: what `register` passed.
+    let hooks = unsafe { &*hooks.cast::<Hooks>() };
+    match event {
+        XactEvent::XACT_EVENT_PRE_PREPARE => (hooks.before_prepare)(),
+        XactEvent::XACT_EVENT_COMMIT => (hooks.after_end)(End::Committed),
+        XactEvent::XACT_EVENT_ABORT => (hooks.after_end)(End::Aborted),
+        _ => {}
+    }
+}
+
+/// Raises the server's own error where nothing may be written: read-only transactions, standbys,
+/// parallel workers.
+pub fn require_writable(command: &CStr) {
+    // SAFETY: a C string.
+    unsafe {
+        pg_sys::PreventCommandIfReadOnly(command.as_ptr());
+        pg_sys::PreventCommandIfParallelMode(command.as_ptr());
+    }
+}
+
+/// Makes what this command wrote visible to the next one in the transaction.
+pub fn end_command() {
+    // SAFETY: we are in a transaction that is not parallel.
+    unsafe { pg_sys::CommandCounterIncrement() };
+}
+
+/// Whether this server replays another one's log.
+pub fn is_standby() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
+/// The time, in microseconds since 2000-01-01, as a timestamptz.
+pub fn now() -> i64 {
+    // SAFETY: no preconditions.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+/// Ends the transaction of a procedure that is not atomic and begins another, which holds no
+/// snapshot.
+pub fn commit_and_begin() {
+    // SAFETY: the caller is such a procedure; SPI is left again before it returns.
+    unsafe {
+        pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC as i32);
+        pg_sys::SPI_commit();
+        pg_sys::SPI_finish();
+    }
+}
+
+/// Gives up the snapshot that looking into the catalog has left behind.
+pub fn release_catalog_snapshot() {
+    // SAFETY: no preconditions.
+    unsafe { pg_sys::InvalidateCatalogSnapshot() };
+}
+
+/// Calls `forget` whenever a table or an index may have changed. To be called once.
+pub fn on_relation_change(forget: &'static fn(Option<pg_sys::Oid>)) {
+    let argument = Datum::from(std::ptr::from_ref(forget).cast::<c_void>());
+    // SAFETY: the callback gets back the pointer to a static.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), argument) };
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_invalidation(argument: Datum, relation: pg_sys::Oid) {
+    // SAFETY: what `on_relation_change` passed.
+    let forget = unsafe { *argument.cast_mut_ptr::<fn(Option<pg_sys::Oid>)>() };
+    forget((relation != pg_sys::Oid::INVALID).then_some(relation));
+}

@@ -1,0 +1,102 @@
+//! Values of the server's types, borrowed for as long as the memory that holds them.
+
+use pgrx::pg_sys::{self, Datum};
+use std::marker::PhantomData;
+use uuid::Uuid;
+
+/// A `text`, not toasted any more: its bytes to look at, its datum to store untouched.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    datum: Datum,
+    bytes: &'a [u8],
+}
+
+/// A `jsonb`, not toasted any more. Only stored or compared, never parsed.
+#[derive(Clone, Copy)]
+pub struct Jsonb<'a> {
+    datum: Datum,
+    memory: PhantomData<&'a ()>,
+}
+
+impl<'a> Text<'a> {
+    /// # Safety
+    ///
+    /// `datum` is a `text` that is not NULL and lives for `'a`.
+    pub unsafe fn new(datum: Datum) -> Self {
+        // SAFETY: the caller's. Detoasting copies into the current memory context, which outlives
+        // the values made in it.
+        unsafe {
+            let varlena = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+            Self {
+                datum: Datum::from(varlena),
+                bytes: pgrx::varlena::varlena_to_byte_slice(varlena),
+            }
+        }
+    }
+
+    /// Copies bytes into the server's memory.
+    pub fn copy(bytes: &'a [u8]) -> Self {
+        let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
+        // SAFETY: `length` bytes are readable; the server copies them into the current memory
+        // context.
+        let text = unsafe { pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), length) };
+        Self {
+            datum: Datum::from(text),
+            bytes,
+        }
+    }
+
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    pub fn datum(self) -> Datum {
+        self.datum
+    }
+}
+
+impl std::fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&String::from_utf8_lossy(self.bytes))
+    }
+}
+
+impl Jsonb<'_> {
+    /// # Safety
+    ///
+    /// `datum` is a `jsonb` that is not NULL and lives for the lifetime of the result.
+    pub unsafe fn new(datum: Datum) -> Self {
+        // SAFETY: the caller's.
+        let varlena = unsafe { pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) };
+        Self {
+            datum: Datum::from(varlena),
+            memory: PhantomData,
+        }
+    }
+
+    pub fn datum(self) -> Datum {
+        self.datum
+    }
+}
+
+impl PartialEq for Jsonb<'_> {
+    /// Equality as jsonb has it: the order of keys does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        // SAFETY: both are jsonb in plain form, whose containers follow their length words.
+        unsafe {
+            let (a, b): (*mut pg_sys::Jsonb, *mut pg_sys::Jsonb) =
+                (self.datum.cast_mut_ptr(), other.datum.cast_mut_ptr());
+            pg_sys::compareJsonbContainers(&raw mut (*a).root, &raw mut (*b).root) == 0
+        }
+    }
+}
+
+/// A uuid in the server's memory.
+///
+/// # Safety
+///
+/// `datum` is a `uuid` that is not NULL.
+pub unsafe fn uuid(datum: Datum) -> Uuid {
+    // SAFETY: a uuid is a pointer to 16 bytes.
+    Uuid::from_bytes(unsafe { *datum.cast_mut_ptr::<[u8; 16]>() })
+}

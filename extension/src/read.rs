@@ -1,0 +1,271 @@
+//! Reading: one stream, many streams, the global order, and the heads of both.
+
+use crate::append::read_streams as declared_streams;
+use crate::catalog::{Catalog, column};
+use crate::error::{Error, Malformed};
+use crate::pg::array::TextArray;
+use crate::pg::function::Call;
+use crate::pg::relation::{Relation, Use};
+use crate::pg::rows::RowSet;
+use crate::pg::scan::{Condition, Direction, IndexScan, Row};
+use crate::pg::snapshot::Snapshot;
+use crate::pg::value::Text;
+use crate::registry::Registry;
+use eventcore_rules::check_name;
+use pgrx::pg_sys::Datum;
+
+/// The columns of the index by stream.
+pub const BY_STREAM: i16 = 1;
+/// See [`BY_STREAM`].
+pub const BY_STREAM_VERSION: i16 = 2;
+/// The column of the index by position.
+const BY_POSITION: i16 = 1;
+
+/// `eventcore_read_stream(stream, after_version, max_count, backward, event_types)`.
+pub fn read_stream(call: &Call<'_>) -> Result<(), Error> {
+    let stream = call
+        .text(0)
+        .ok_or_else(|| Malformed::argument("stream", "is NULL"))?;
+    check_name(stream.bytes()).map_err(|error| Malformed::argument("stream", error.to_string()))?;
+    let after = not_negative("after_version", call.bigint(1))?;
+    let limit = Limit::read(call.integer(2))?;
+    let direction = direction(call.boolean(3));
+    let filter = Filter {
+        prefixes: None,
+        types: types(call, 4)?,
+    };
+
+    let catalog = Catalog::load()?;
+    let mut rows = call.rows();
+    let snapshot = Snapshot::of_statement();
+    let events = Relation::table(catalog.events, Use::Read);
+    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
+    let mut scan = IndexScan::new(&events, &by_stream, &snapshot);
+    seek_stream(&mut scan, stream, after, direction);
+    copy(&mut scan, &mut rows, limit, &filter);
+    Ok(())
+}
+
+/// `eventcore_read_streams(streams, after_versions, max_count, event_types)`.
+pub fn read_streams(call: &Call<'_>) -> Result<(), Error> {
+    let (streams, _) = declared_streams(call.text_array(0, "streams")?)?;
+    let after = call.bigint_array(1, "after_versions")?;
+    if let Some(after) = after
+        .as_ref()
+        .filter(|after| after.0.len() != streams.len())
+    {
+        let reason = format!(
+            "has {} elements, streams has {}",
+            after.0.len(),
+            streams.len()
+        );
+        return Err(Malformed::argument("after_versions", reason).into());
+    }
+    let limit = Limit::read(call.integer(2))?;
+    let filter = Filter {
+        prefixes: None,
+        types: types(call, 3)?,
+    };
+
+    let catalog = Catalog::load()?;
+    let mut rows = call.rows();
+    let snapshot = Snapshot::of_statement();
+    let events = Relation::table(catalog.events, Use::Read);
+    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
+    let mut scan = IndexScan::new(&events, &by_stream, &snapshot);
+    for (index, stream) in streams.into_iter().enumerate() {
+        let after = after.as_ref().and_then(|after| after.get(index));
+        let after = not_negative("after_versions", after)?;
+        seek_stream(&mut scan, stream, after, Direction::Forward);
+        copy(&mut scan, &mut rows, limit, &filter);
+    }
+    Ok(())
+}
+
+/// `eventcore_read_all(after_position, max_count, backward, stream_prefixes, event_types)`.
+pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
+    let after = not_negative("after_position", call.bigint(0))?;
+    let limit = Limit::read(call.integer(1))?;
+    let direction = direction(call.boolean(2));
+    let prefixes = call.text_array(3, "stream_prefixes")?;
+    let prefixes = prefixes
+        .map(|prefixes| elements("stream_prefixes", &prefixes))
+        .transpose()?;
+    let filter = Filter {
+        prefixes,
+        types: types(call, 4)?,
+    };
+
+    let catalog = Catalog::load()?;
+    let registry = Registry::open(&catalog)?;
+    let mut rows = call.rows();
+    // In this order, and never with the statement's own snapshot: see Registry::safe_position.
+    let safe = registry.safe_position(&catalog);
+    let snapshot = Snapshot::latest();
+    let events = Relation::table(catalog.events, Use::Read);
+    let by_position = Relation::index(catalog.events_by_position, Use::Read);
+    let mut scan = IndexScan::new(&events, &by_position, &snapshot);
+    let range = match direction {
+        Direction::Forward => vec![
+            Condition::BigintAbove(BY_POSITION, after),
+            Condition::BigintAtMost(BY_POSITION, safe),
+        ],
+        Direction::Backward if after == 0 => vec![Condition::BigintAtMost(BY_POSITION, safe)],
+        Direction::Backward => vec![
+            Condition::BigintBelow(BY_POSITION, after),
+            Condition::BigintAtMost(BY_POSITION, safe),
+        ],
+    };
+    scan.seek(&range, direction);
+    copy(&mut scan, &mut rows, limit, &filter);
+    Ok(())
+}
+
+/// `eventcore_stream_versions(streams)`.
+pub fn stream_versions(call: &Call<'_>) -> Result<(), Error> {
+    let (streams, _) = declared_streams(call.text_array(0, "streams")?)?;
+    let catalog = Catalog::load()?;
+    let mut rows = call.rows();
+    let snapshot = Snapshot::of_statement();
+    let events = Relation::table(catalog.events, Use::Read);
+    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
+    let mut scan = IndexScan::new(&events, &by_stream, &snapshot);
+    for stream in streams {
+        let version = head(&mut scan, stream);
+        rows.push([stream.datum(), Datum::from(version)], [false; 2]);
+    }
+    Ok(())
+}
+
+/// The version of a stream, by a scan of the index by stream; 0 if it has no event.
+pub fn head<'r>(scan: &mut IndexScan<'r>, stream: Text<'r>) -> i64 {
+    scan.seek(
+        &[Condition::TextEquals(BY_STREAM, stream)],
+        Direction::Backward,
+    );
+    scan.next().map_or(0, |row| row.bigint(column::VERSION))
+}
+
+/// The position of the last event that is committed, 0 if there is none.
+pub fn highest_position(catalog: &Catalog) -> i64 {
+    let snapshot = Snapshot::latest();
+    let events = Relation::table(catalog.events, Use::Read);
+    let by_position = Relation::index(catalog.events_by_position, Use::Read);
+    let mut scan = IndexScan::new(&events, &by_position, &snapshot);
+    scan.seek(&[], Direction::Backward);
+    scan.next().map_or(0, |row| row.bigint(column::POSITION))
+}
+
+/// How many events a caller wants; `None` for all.
+#[derive(Clone, Copy)]
+struct Limit(Option<usize>);
+
+impl Limit {
+    fn read(max_count: Option<i32>) -> Result<Self, Error> {
+        let count = max_count.map(usize::try_from).transpose();
+        Ok(Self(count.map_err(|_| {
+            Malformed::argument("max_count", "is negative")
+        })?))
+    }
+}
+
+/// Which events a caller wants; `None` for all.
+struct Filter<'a> {
+    prefixes: Option<Vec<Text<'a>>>,
+    types: Option<Vec<Text<'a>>>,
+}
+
+impl Filter<'_> {
+    fn admits(&self, row: &Row<'_>) -> bool {
+        let any = |wanted: &Option<Vec<Text<'_>>>, column, test: fn(&[u8], &[u8]) -> bool| {
+            wanted.as_ref().is_none_or(|wanted| {
+                row.text(column)
+                    .is_some_and(|text| wanted.iter().any(|one| test(text.bytes(), one.bytes())))
+            })
+        };
+        any(&self.prefixes, column::STREAM_ID, |stream, prefix| {
+            stream.starts_with(prefix)
+        }) && any(&self.types, column::EVENT_TYPE, |event_type, wanted| {
+            event_type == wanted
+        })
+    }
+}
+
+fn types<'a>(call: &Call<'a>, number: usize) -> Result<Option<Vec<Text<'a>>>, Error> {
+    let types = call.text_array(number, "event_types")?;
+    types
+        .map(|types| elements("event_types", &types))
+        .transpose()
+}
+
+fn elements<'a>(name: &'static str, array: &TextArray<'a>) -> Result<Vec<Text<'a>>, Error> {
+    (0..array.0.len())
+        .map(|index| {
+            let element = array.get(index);
+            element.ok_or_else(|| Malformed::argument(name, "is NULL").at(index).into())
+        })
+        .collect()
+}
+
+fn not_negative(name: &'static str, value: Option<i64>) -> Result<i64, Error> {
+    match value.unwrap_or(0) {
+        value if value < 0 => Err(Malformed::argument(name, "is negative").into()),
+        value => Ok(value),
+    }
+}
+
+fn direction(backward: Option<bool>) -> Direction {
+    if backward == Some(true) {
+        Direction::Backward
+    } else {
+        Direction::Forward
+    }
+}
+
+fn seek_stream<'r>(scan: &mut IndexScan<'r>, stream: Text<'r>, after: i64, direction: Direction) {
+    let this = Condition::TextEquals(BY_STREAM, stream);
+    match direction {
+        Direction::Forward => {
+            scan.seek(
+                &[this, Condition::BigintAbove(BY_STREAM_VERSION, after)],
+                direction,
+            );
+        }
+        Direction::Backward if after == 0 => scan.seek(&[this], direction),
+        Direction::Backward => {
+            scan.seek(
+                &[this, Condition::BigintBelow(BY_STREAM_VERSION, after)],
+                direction,
+            );
+        }
+    }
+}
+
+/// Copies what the scan finds, as long as the caller wants more.
+fn copy(scan: &mut IndexScan<'_>, rows: &mut RowSet, limit: Limit, filter: &Filter<'_>) {
+    /// The columns that readers get, in their order.
+    const COLUMNS: [i16; column::COUNT] = [
+        column::POSITION,
+        column::STREAM_ID,
+        column::VERSION,
+        column::EVENT_ID,
+        column::EVENT_TYPE,
+        column::PAYLOAD,
+        column::METADATA,
+        column::CORRELATION_ID,
+        column::CAUSATION_ID,
+        column::RECORDED_AT,
+    ];
+    let mut left = limit.0.unwrap_or(usize::MAX);
+    while left > 0 {
+        let Some(row) = scan.next() else { break };
+        if filter.admits(&row) {
+            let values = COLUMNS.map(|column| row.datum(column));
+            rows.push(
+                values.map(|value| value.unwrap_or(Datum::null())),
+                values.map(|value| value.is_none()),
+            );
+            left -= 1;
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `eventcore_wait`: a long poll for drivers and poolers without LISTEN.
+
+use crate::catalog::Catalog;
+use crate::error::{Error, Malformed, Unavailable};
+use crate::pg::function::Call;
+use crate::pg::transaction;
+use crate::registry::Registry;
+use std::time::Duration;
+
+/// How often a waiter looks for itself: on a standby, or when a wake-up got lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// `eventcore_wait(after_position, timeout)`: the safe position when it is past `after_position`, or
+/// when the time is over.
+pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
+    let after = call
+        .bigint(0)
+        .ok_or_else(|| Malformed::argument("after_position", "is NULL"))?;
+    let patience = call
+        .interval(1)
+        .ok_or_else(|| Malformed::argument("timeout", "is NULL"))?;
+    let patience = u64::try_from(patience)
+        .map(Duration::from_micros)
+        .map_err(|_| Malformed::argument("timeout", "is negative"))?;
+    if call.is_atomic() {
+        return Err(Unavailable::TransactionBlock.into());
+    }
+    let catalog = Catalog::load()?;
+    let registry = Registry::open(&catalog)?;
+
+    // From here on no snapshot is held: VACUUM is free to remove what nobody else sees.
+    transaction::commit_and_begin();
+    let mut safe = 0;
+    registry
+        .wake()
+        .waiting
+        .wait_until(patience, LOOK_AGAIN, || {
+            safe = registry.safe_position(&catalog);
+            transaction::release_catalog_snapshot();
+            safe > after
+        });
+    Ok(safe)
+}

@@ -1,0 +1,54 @@
+-- Appending: the one way by which events are written.
+
+CREATE FUNCTION eventcore_append(
+    streams           text[],
+    expected_versions bigint[],
+    events            jsonb,
+    correlation_id    uuid DEFAULT NULL,
+    causation_id      uuid DEFAULT NULL,
+    OUT first_position bigint,
+    OUT last_position  bigint,
+    OUT versions       bigint[],
+    OUT recorded_at    timestamptz,
+    OUT repeated       boolean
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventcore_append_json';
+COMMENT ON FUNCTION eventcore_append(text[], bigint[], jsonb, uuid, uuid) IS
+$$Writes events to several streams in one step, only if every declared stream is where the caller expects it.
+
+streams: every stream that the events depend on, each once, 1000 at the most; also those only checked.
+expected_versions: one per stream. n: exactly n; 0: no event yet; -1: at least one event; NULL: unchecked.
+events: an array of {"stream", "type", "payload", "metadata"?, "id"?}. An empty array only checks.
+Returns the first and last position, the new version of every declared stream in the order given,
+the time, and whether this was a repeat of an earlier append with the same event ids.
+
+SE001 version conflict, SE002 undeclared stream, SE003 malformed event or argument,
+SE004 event id used before with other content, SE005 stream closed or deleted.$$;
+
+CREATE FUNCTION eventcore_append(
+    streams           text[],
+    expected_versions bigint[],
+    event_streams     text[],
+    event_types       text[],
+    payloads          jsonb[],
+    metadata          jsonb[] DEFAULT NULL,
+    event_ids         uuid[]  DEFAULT NULL,
+    correlation_id    uuid    DEFAULT NULL,
+    causation_id      uuid    DEFAULT NULL,
+    OUT first_position bigint,
+    OUT last_position  bigint,
+    OUT versions       bigint[],
+    OUT recorded_at    timestamptz,
+    OUT repeated       boolean
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventcore_append_arrays';
+COMMENT ON FUNCTION eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid) IS
+$$The same as the JSON form of eventcore_append, for drivers with arrays: event i is made of the i-th
+elements of event_streams, event_types, payloads, metadata and event_ids. The arrays have one length;
+metadata and event_ids may be NULL as a whole, and so may their elements.$$;
+
+REVOKE ALL ON FUNCTION eventcore_append(text[], bigint[], jsonb, uuid, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
+    FROM PUBLIC;

@@ -1,0 +1,127 @@
+-- Reading: streams, the global order, and the heads of both.
+
+CREATE FUNCTION eventcore_read_stream(
+    stream        text,
+    after_version bigint  DEFAULT 0,
+    max_count     integer DEFAULT NULL,
+    backward      boolean DEFAULT false,
+    event_types   text[]  DEFAULT NULL
+)
+RETURNS TABLE (
+    "position"     bigint,
+    stream_id      text,
+    version        bigint,
+    event_id       uuid,
+    event_type     text,
+    payload        jsonb,
+    metadata       jsonb,
+    correlation_id uuid,
+    causation_id   uuid,
+    recorded_at    timestamptz
+)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 20
+AS 'MODULE_PATHNAME', 'eventcore_read_stream';
+COMMENT ON FUNCTION eventcore_read_stream(text, bigint, integer, boolean, text[]) IS
+$$The events of one stream after a version, in order of version; none if there is no such stream.
+
+max_count: at most so many events; NULL: all.
+backward: newest first, the events before after_version; 0: from the end.
+event_types: only these types; NULL: all.
+SE003 malformed argument.$$;
+
+CREATE FUNCTION eventcore_read_streams(
+    streams        text[],
+    after_versions bigint[] DEFAULT NULL,
+    max_count      integer  DEFAULT NULL,
+    event_types    text[]   DEFAULT NULL
+)
+RETURNS TABLE (
+    "position"     bigint,
+    stream_id      text,
+    version        bigint,
+    event_id       uuid,
+    event_type     text,
+    payload        jsonb,
+    metadata       jsonb,
+    correlation_id uuid,
+    causation_id   uuid,
+    recorded_at    timestamptz
+)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 40
+AS 'MODULE_PATHNAME', 'eventcore_read_streams';
+COMMENT ON FUNCTION eventcore_read_streams(text[], bigint[], integer, text[]) IS
+$$The events of many streams, all in one snapshot: in the order of the streams given, then by version.
+
+after_versions: one per stream, only events after it; NULL: from the start.
+max_count: at most so many events of each stream; NULL: all.
+event_types: only these types; NULL: all.
+SE003 malformed argument.$$;
+
+CREATE FUNCTION eventcore_read_all(
+    after_position  bigint  DEFAULT 0,
+    max_count       integer DEFAULT 1000,
+    backward        boolean DEFAULT false,
+    stream_prefixes text[]  DEFAULT NULL,
+    event_types     text[]  DEFAULT NULL
+)
+RETURNS TABLE (
+    "position"     bigint,
+    stream_id      text,
+    version        bigint,
+    event_id       uuid,
+    event_type     text,
+    payload        jsonb,
+    metadata       jsonb,
+    correlation_id uuid,
+    causation_id   uuid,
+    recorded_at    timestamptz
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
+AS 'MODULE_PATHNAME', 'eventcore_read_all';
+COMMENT ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[]) IS
+$$The events of all streams after a position, in order of position, up to the safe position.
+
+A reader that passes the last position it saw gets every event exactly once, in order, whatever
+commits late or rolls back. Always reads the newest committed state, whatever the isolation level of
+the transaction: an older snapshot could miss events below the safe position.
+max_count: at most so many events; NULL: all.
+backward: newest first, the events before after_position; 0: from the safe position.
+stream_prefixes: only streams that begin with one of these, letter by letter; NULL: all.
+event_types: only these types; NULL: all.
+SE003 malformed argument.$$;
+
+CREATE FUNCTION eventcore_stream_versions(streams text[])
+RETURNS TABLE (stream_id text, version bigint)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10
+AS 'MODULE_PATHNAME', 'eventcore_stream_versions';
+COMMENT ON FUNCTION eventcore_stream_versions(text[]) IS
+$$The version of every stream given, in that order, in one snapshot; 0 for a stream with no event.
+SE003 malformed argument.$$;
+
+CREATE FUNCTION eventcore_safe_position() RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventcore_safe_position';
+COMMENT ON FUNCTION eventcore_safe_position() IS
+$$The position up to which nothing can change any more: every event there is committed or gone for good.
+0 before the first event. Held back only by transactions that have appended and not ended.$$;
+
+CREATE PROCEDURE eventcore_wait(
+    after_position bigint,
+    timeout        interval DEFAULT '30 seconds',
+    INOUT safe_position bigint DEFAULT NULL
+)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_wait';
+COMMENT ON PROCEDURE eventcore_wait(bigint, interval, bigint) IS
+$$Returns as soon as the safe position is past after_position, or when the timeout is over; gives the
+safe position either way. A long poll for drivers and poolers without LISTEN.
+
+Holds no snapshot while it waits, so it does not hold back VACUUM; for that reason it cannot run in a
+transaction block (SE009). SE003 malformed argument.$$;
+
+REVOKE ALL ON FUNCTION eventcore_read_stream(text, bigint, integer, boolean, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_read_streams(text[], bigint[], integer, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_stream_versions(text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_safe_position() FROM PUBLIC;
+REVOKE ALL ON PROCEDURE eventcore_wait(bigint, interval, bigint) FROM PUBLIC;

@@ -1,0 +1,114 @@
+-- The tables of eventcore. Everything that is stored is here.
+
+DO $$
+BEGIN
+    IF pg_catalog.current_setting('server_encoding') <> 'UTF8' THEN
+        RAISE EXCEPTION 'eventcore needs a database with encoding UTF8, this one has %',
+                pg_catalog.current_setting('server_encoding')
+            USING ERRCODE = 'SE009',
+                  DETAIL = '{"reason": "encoding"}',
+                  HINT = 'Create the database with ENCODING ''UTF8'' TEMPLATE template0.';
+    END IF;
+END
+$$;
+
+CREATE SCHEMA eventcore;
+COMMENT ON SCHEMA eventcore IS
+    'Tables and views of the extension eventcore. Its functions are in the schema that CREATE EXTENSION named.';
+
+-- Columns of fixed width come first and those that may be NULL last: a row is then read fastest.
+CREATE TABLE eventcore.events (
+    position        bigint      NOT NULL,
+    version         bigint      NOT NULL,
+    recorded_at     timestamptz NOT NULL,
+    event_id        uuid        NOT NULL,
+    stream_id       text        COLLATE "C" NOT NULL,
+    event_type      text        COLLATE "C" NOT NULL,
+    payload         jsonb       NOT NULL,
+    metadata        jsonb,
+    correlation_id  uuid,
+    causation_id    uuid,
+    CONSTRAINT events_pkey PRIMARY KEY (position),
+    CONSTRAINT events_stream_id_version_key UNIQUE (stream_id, version),
+    CONSTRAINT events_event_id_key UNIQUE (event_id)
+);
+COMMENT ON TABLE eventcore.events IS
+    'Every event, once, for good. Written by eventcore_append only; UPDATE, DELETE and TRUNCATE are refused.';
+COMMENT ON COLUMN eventcore.events.position IS
+    'Place in the global order. Unique and ascending in commit-safe order; has gaps.';
+COMMENT ON COLUMN eventcore.events.version IS
+    'Place in the stream: 1, 2, 3, ... without gaps.';
+COMMENT ON COLUMN eventcore.events.recorded_at IS
+    'When the event was written, by the server''s clock.';
+COMMENT ON COLUMN eventcore.events.event_id IS
+    'Unique id of the event, a UUIDv7 unless the caller gave another. Makes a repeated append recognisable.';
+COMMENT ON COLUMN eventcore.events.stream_id IS
+    'The stream: 1 to 255 bytes, no control characters. Compared byte by byte.';
+COMMENT ON COLUMN eventcore.events.event_type IS
+    'What happened, in the application''s words: 1 to 255 bytes, no control characters.';
+COMMENT ON COLUMN eventcore.events.payload IS
+    'The event''s data: any JSON value but null.';
+COMMENT ON COLUMN eventcore.events.metadata IS
+    'Data about the event, such as who caused it: a JSON object, or NULL.';
+COMMENT ON COLUMN eventcore.events.correlation_id IS
+    'The operation that the event belongs to; the same for all events of one append.';
+COMMENT ON COLUMN eventcore.events.causation_id IS
+    'What caused the event directly, such as a command; the same for all events of one append.';
+
+-- A stream exists by having events. Only a stream with a state of its own has a row here.
+CREATE TABLE eventcore.streams (
+    stream_id   text        COLLATE "C" NOT NULL,
+    state       text        NOT NULL,
+    changed_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    changed_by  name        NOT NULL DEFAULT pg_catalog."current_user"(),
+    reason      text,
+    CONSTRAINT streams_pkey PRIMARY KEY (stream_id),
+    CONSTRAINT streams_state_check CHECK (state IN ('closed', 'deleted'))
+);
+COMMENT ON TABLE eventcore.streams IS
+    'Streams that take no more events. A stream that is not listed here is open.';
+COMMENT ON COLUMN eventcore.streams.stream_id IS 'The stream.';
+COMMENT ON COLUMN eventcore.streams.state IS 'closed or deleted: either way an append to it fails with SE005.';
+COMMENT ON COLUMN eventcore.streams.changed_at IS 'When the stream came into this state.';
+COMMENT ON COLUMN eventcore.streams.changed_by IS 'The role that brought it into this state.';
+COMMENT ON COLUMN eventcore.streams.reason IS 'Why, in that role''s words.';
+
+-- Positions are handed out from shared memory. This sequence makes them durable, one block of 1024
+-- at a time: a value v stands for the positions v to v + 1023, and no position is handed out before
+-- the block that it belongs to is on disk. So no position is ever used twice, even after a crash.
+CREATE SEQUENCE eventcore.position_blocks AS bigint START 1 MINVALUE 1 INCREMENT BY 1024 NO CYCLE;
+COMMENT ON SEQUENCE eventcore.position_blocks IS
+    'Blocks of 1024 positions that the server has reserved; a value is the first position of its block.';
+
+-- What a hot standby knows of the safe position: the notifier writes it after the commits it speaks of.
+CREATE SEQUENCE eventcore.settled_position AS bigint START 1 MINVALUE 1 NO CYCLE;
+COMMENT ON SEQUENCE eventcore.settled_position IS
+    'A recent safe position, for hot standbys, which see only what the log brings them.';
+
+SELECT pg_catalog.pg_extension_config_dump('eventcore.events', '');
+SELECT pg_catalog.pg_extension_config_dump('eventcore.streams', '');
+SELECT pg_catalog.pg_extension_config_dump('eventcore.position_blocks', '');
+SELECT pg_catalog.pg_extension_config_dump('eventcore.settled_position', '');
+
+CREATE FUNCTION eventcore.refuse_change() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'events are immutable: % of % refused', TG_OP, TG_RELID::regclass
+        USING ERRCODE = 'SE009',
+              DETAIL = '{"reason": "immutable"}',
+              HINT = 'Record what changed as a new event.';
+END
+$$;
+COMMENT ON FUNCTION eventcore.refuse_change() IS
+    'Trigger that refuses UPDATE, DELETE and TRUNCATE of events (SE009).';
+REVOKE ALL ON FUNCTION eventcore.refuse_change() FROM PUBLIC;
+
+CREATE TRIGGER events_are_immutable
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON eventcore.events
+    FOR EACH STATEMENT EXECUTE FUNCTION eventcore.refuse_change();
+-- Also where session_replication_role is 'replica'.
+ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_are_immutable;
+COMMENT ON TRIGGER events_are_immutable ON eventcore.events IS
+    'No role changes an event, the owner included.';
