@@ -228,20 +228,15 @@ async fn an_unchecked_append_is_recognised_by_its_ids_and_reports_the_versions_o
 }
 
 #[tokio::test]
-async fn the_same_events_in_another_order_are_another_append() {
+async fn the_same_ids_in_another_order_are_a_mismatch() {
     let store = InMemoryEventStore::new();
     let mut append = append(&[("a", Exactly(0))])
         .event(event("a", 1))
         .event(event("a", 2));
     store.append(&append).await.unwrap();
     append.events.swap(0, 1);
-    assert!(
-        store
-            .append(&append)
-            .await
-            .unwrap_err()
-            .is_version_conflict()
-    );
+    let error = store.append(&append).await.unwrap_err();
+    assert!(error.is_idempotency_mismatch());
 }
 
 #[tokio::test]

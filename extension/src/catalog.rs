@@ -35,6 +35,12 @@ const COLUMN_TYPES: [Oid; column::COUNT] = [
     pg_sys::UUIDOID,
 ];
 
+/// The columns of the index by stream.
+pub mod by_stream {
+    pub const STREAM_ID: i16 = 1;
+    pub const VERSION: i16 = 2;
+}
+
 /// The columns of `eventcore.streams` that an append looks at.
 pub mod stream_column {
     pub const STATE: i16 = 2;

@@ -4,18 +4,18 @@
 use crate::catalog::Catalog;
 use crate::error::Unavailable;
 use crate::pg::raise::raise;
-use crate::{load, read};
+use crate::{heads, settings};
 use pgrx::pg_sys::Oid;
 
 /// Called before the server drops a table, an index or a sequence.
 pub fn before_drop(relation: Oid) {
-    if load::allows_drop() {
+    if settings::allows_drop() {
         return;
     }
     // Where the extension is not installed there is nothing to guard.
     let Ok(catalog) = Catalog::load() else { return };
     // Any of our relations: the indexes go before their table, and with them the way to look.
-    if catalog.has(relation) && read::highest_position(&catalog) > 0 {
+    if catalog.has(relation) && heads::last_position(&catalog) > 0 {
         raise(&Unavailable::HoldsEvents.into());
     }
 }

@@ -39,7 +39,7 @@ pub enum Unavailable {
     /// CREATE EXTENSION has not been run in this database, or was undone.
     NotInstalled,
     /// More databases use the extension than `eventcore.max_databases`.
-    TooManyDatabases { max: i32 },
+    TooManyDatabases { max: usize },
     /// `eventcore.events` is not the table that CREATE EXTENSION made.
     TableAltered { what: &'static str },
     /// The sequence of positions is behind the events, as after a copy of the table alone.

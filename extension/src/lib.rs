@@ -15,6 +15,7 @@ mod functions;
 
 /// Loading: settings, shared memory, hooks.
 mod load;
+mod settings;
 
 /// Appending: from the arguments to the rows.
 mod append;
@@ -23,11 +24,14 @@ mod append;
 mod registry;
 
 /// Reading: streams, the global order, heads.
+mod heads;
 mod read;
+mod stream_list;
 
 /// Waking up whoever waits for events.
 mod notifier;
 mod wait;
+mod wake;
 
 /// Refusing to drop events by accident.
 mod drop_guard;

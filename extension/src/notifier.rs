@@ -8,21 +8,16 @@
 
 use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::pg::worker::{self, Kind, Worker};
-use crate::pg::{sequence, shared_memory, transaction};
-use crate::registry::{self, Registry, Wake};
+use crate::pg::sequence;
+use crate::pg::worker::{self, Worker};
+use crate::registry::Registry;
+use crate::wake::Wake;
+use std::cell::Cell;
 use std::ffi::CStr;
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 /// What to LISTEN to; the payload is the safe position.
 const CHANNEL: &CStr = c"eventcore";
-
-const KIND: Kind = Kind {
-    name: "eventcore notifier",
-    function: "eventcore_notifier_main",
-    restart_after: Duration::from_secs(1),
-};
 
 /// How often an idle notifier looks whether the extension is still there.
 const LOOK_AROUND: Duration = Duration::from_secs(10);
@@ -34,36 +29,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 /// When more positions than this were drawn during a pause, the next one is longer.
 const BUSY: i64 = 16;
 
-/// At most one attempt to start a notifier in this many microseconds.
-const RETRY_AFTER: i64 = 1_000_000;
-
-/// Starts the notifier of this database if there is none. Costs one load when there is.
-pub fn ensure_running(wake: &Wake) {
-    if wake.notifier.load(SeqCst) != 0 {
-        return;
-    }
-    let (asked_at, now) = (wake.asked_at.load(SeqCst), transaction::now());
-    let is_mine = now - asked_at > RETRY_AFTER
-        && wake
-            .asked_at
-            .compare_exchange(asked_at, now, SeqCst, SeqCst)
-            .is_ok();
-    if !is_mine {
-        return;
-    }
-    wake.leave.store(false, SeqCst);
-    if !worker::start(&KIND, shared_memory::my_database()) {
-        pgrx::log!(
-            "eventcore: no background worker is free for the notifier, so subscribers find new \
-             events only when they poll; raise max_worker_processes"
-        );
-    }
-}
-
-/// Sends the notifier away from a database that somebody needs for themselves. The next append
-/// there starts it again.
-pub fn make_way(database: u32) {
-    registry::send_notifier_away(database);
+thread_local! {
+    /// What this process announces for, once it is a notifier.
+    static MINE: Cell<Option<&'static Wake>> = const { Cell::new(None) };
 }
 
 /// The notifier's process, from its start to its end.
@@ -73,22 +41,18 @@ pub fn run(database: u32) -> ! {
         worker.end(false)
     };
     let wake = registry.wake();
-    let me = shared_memory::my_process_number() as u32 + 1;
-    if wake
-        .notifier
-        .compare_exchange(0, me, SeqCst, SeqCst)
-        .is_err()
-    {
+    if !wake.become_notifier() {
         // Another one was faster.
         worker.end(false);
     }
-    worker::at_exit(resign);
+    MINE.set(Some(wake));
+    worker::at_exit(|| MINE.take().map_or((), Wake::resign));
 
     let mut announced = 0;
     let mut pause = SHORTEST_PAUSE;
     let mut looked_around = Instant::now();
     loop {
-        if wake.leave.load(SeqCst) {
+        if wake.is_to_leave() {
             worker.end(false);
         }
         if looked_around.elapsed() > LOOK_AROUND {
@@ -97,8 +61,7 @@ pub fn run(database: u32) -> ! {
                 worker.end(false);
             }
         }
-        // Before the look: what ends after it sets the flag anew.
-        wake.pending.store(false, SeqCst);
+        wake.look();
         if let Some(safe) = registry.safe_in_memory().filter(|safe| *safe > announced) {
             wake.waiting.wake_all();
             worker.transaction(|| {
@@ -110,7 +73,7 @@ pub fn run(database: u32) -> ! {
             announced = safe;
             worker.pause(pause);
         }
-        if !wake.pending.load(SeqCst) && !worker.wait(LOOK_AROUND) {
+        if !wake.is_told() && !worker.wait(LOOK_AROUND) {
             // Terminated: the server starts another, unless it is shutting down itself.
             worker.end(true);
         }
@@ -135,12 +98,4 @@ fn open() -> Result<(Catalog, Registry), Error> {
     let catalog = Catalog::load()?;
     let registry = Registry::open(&catalog)?;
     Ok((catalog, registry))
-}
-
-/// Leaves the place to another notifier.
-fn resign() {
-    if let Some(wake) = registry::wake_of_this_database() {
-        let me = shared_memory::my_process_number() as u32 + 1;
-        let _ = wake.notifier.compare_exchange(me, 0, SeqCst, SeqCst);
-    }
 }

@@ -3,14 +3,15 @@
 
 #[pgrx::pg_schema]
 mod tests {
-    use crate::catalog::{Catalog, column};
+    use crate::catalog::{Catalog, by_stream, column};
+    use crate::heads;
     use crate::pg::jsonb::Kind;
     use crate::pg::lock::{LockMode, StreamKey, lock_stream};
     use crate::pg::relation::{Relation, Use};
     use crate::pg::scan::{Condition, Direction, IndexScan};
     use crate::pg::snapshot::Snapshot;
     use crate::pg::value::{Jsonb, Text};
-    use crate::read;
+
     use pgrx::prelude::*;
     use pgrx::{JsonB, Spi};
 
@@ -81,17 +82,17 @@ mod tests {
         let (a, b, none) = (Text::copy(b"a"), Text::copy(b"b"), Text::copy(b"c"));
         let mut scan = IndexScan::new(&events, &index, &snapshot);
 
-        assert_eq!(read::head(&mut scan, a), 3);
-        assert_eq!(read::head(&mut scan, none), 0);
+        assert_eq!(heads::version(&mut scan, a), 3);
+        assert_eq!(heads::version(&mut scan, none), 0);
         let after_one = [
-            Condition::TextEquals(read::BY_STREAM, a),
-            Condition::BigintAbove(read::BY_STREAM_VERSION, 1),
+            Condition::TextEquals(by_stream::STREAM_ID, a),
+            Condition::BigintAbove(by_stream::VERSION, 1),
         ];
         scan.seek(&after_one, Direction::Forward);
         assert_eq!(scan.next().map(|row| row.bigint(column::VERSION)), Some(2));
         assert_eq!(scan.next().map(|row| row.bigint(column::VERSION)), Some(3));
         assert!(scan.next().is_none());
-        assert_eq!(read::head(&mut scan, b), 2);
+        assert_eq!(heads::version(&mut scan, b), 2);
     }
 
     #[pg_test]
@@ -118,6 +119,6 @@ mod tests {
         assert!(!before.is_same(&after));
         assert!(!after.has(before.events));
         append("a", 1);
-        assert_eq!(read::highest_position(&after), 1);
+        assert_eq!(heads::last_position(&after), 1);
     }
 }

@@ -1,9 +1,9 @@
 //! Reading: one stream, many streams, the global order, and the heads of both.
 
-use crate::append::read_streams as declared_streams;
-use crate::catalog::{Catalog, column};
+use crate::catalog::{Catalog, by_stream, column};
 use crate::error::{Error, Malformed};
-use crate::pg::array::TextArray;
+use crate::heads;
+use crate::pg::array::{BigintArray, TextArray};
 use crate::pg::function::Call;
 use crate::pg::relation::{Relation, Use};
 use crate::pg::rows::RowSet;
@@ -11,13 +11,10 @@ use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::value::Text;
 use crate::registry::Registry;
+use crate::stream_list::StreamList;
 use eventcore_rules::check_name;
 use pgrx::pg_sys::Datum;
 
-/// The columns of the index by stream.
-pub const BY_STREAM: i16 = 1;
-/// See [`BY_STREAM`].
-pub const BY_STREAM_VERSION: i16 = 2;
 /// The column of the index by position.
 const BY_POSITION: i16 = 1;
 
@@ -48,19 +45,8 @@ pub fn read_stream(call: &Call<'_>) -> Result<(), Error> {
 
 /// `eventcore_read_streams(streams, after_versions, max_count, event_types)`.
 pub fn read_streams(call: &Call<'_>) -> Result<(), Error> {
-    let (streams, _) = declared_streams(call.text_array(0, "streams")?)?;
-    let after = call.bigint_array(1, "after_versions")?;
-    if let Some(after) = after
-        .as_ref()
-        .filter(|after| after.0.len() != streams.len())
-    {
-        let reason = format!(
-            "has {} elements, streams has {}",
-            after.0.len(),
-            streams.len()
-        );
-        return Err(Malformed::argument("after_versions", reason).into());
-    }
+    let streams = StreamList::read(call.text_array(0, "streams")?)?.names;
+    let after = after_versions(call.bigint_array(1, "after_versions")?, streams.len())?;
     let limit = Limit::read(call.integer(2))?;
     let filter = Filter {
         prefixes: None,
@@ -73,9 +59,7 @@ pub fn read_streams(call: &Call<'_>) -> Result<(), Error> {
     let events = Relation::table(catalog.events, Use::Read);
     let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
     let mut scan = IndexScan::new(&events, &by_stream, &snapshot);
-    for (index, stream) in streams.into_iter().enumerate() {
-        let after = after.as_ref().and_then(|after| after.get(index));
-        let after = not_negative("after_versions", after)?;
+    for (stream, after) in streams.into_iter().zip(after) {
         seek_stream(&mut scan, stream, after, Direction::Forward);
         copy(&mut scan, &mut rows, limit, &filter);
     }
@@ -123,7 +107,7 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
 
 /// `eventcore_stream_versions(streams)`.
 pub fn stream_versions(call: &Call<'_>) -> Result<(), Error> {
-    let (streams, _) = declared_streams(call.text_array(0, "streams")?)?;
+    let streams = StreamList::read(call.text_array(0, "streams")?)?.names;
     let catalog = Catalog::load()?;
     let mut rows = call.rows();
     let snapshot = Snapshot::of_statement();
@@ -131,29 +115,10 @@ pub fn stream_versions(call: &Call<'_>) -> Result<(), Error> {
     let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
     let mut scan = IndexScan::new(&events, &by_stream, &snapshot);
     for stream in streams {
-        let version = head(&mut scan, stream);
+        let version = heads::version(&mut scan, stream);
         rows.push([stream.datum(), Datum::from(version)], [false; 2]);
     }
     Ok(())
-}
-
-/// The version of a stream, by a scan of the index by stream; 0 if it has no event.
-pub fn head<'r>(scan: &mut IndexScan<'r>, stream: Text<'r>) -> i64 {
-    scan.seek(
-        &[Condition::TextEquals(BY_STREAM, stream)],
-        Direction::Backward,
-    );
-    scan.next().map_or(0, |row| row.bigint(column::VERSION))
-}
-
-/// The position of the last event that is committed, 0 if there is none.
-pub fn highest_position(catalog: &Catalog) -> i64 {
-    let snapshot = Snapshot::latest();
-    let events = Relation::table(catalog.events, Use::Read);
-    let by_position = Relation::index(catalog.events_by_position, Use::Read);
-    let mut scan = IndexScan::new(&events, &by_position, &snapshot);
-    scan.seek(&[], Direction::Backward);
-    scan.next().map_or(0, |row| row.bigint(column::POSITION))
 }
 
 /// How many events a caller wants; `None` for all.
@@ -214,6 +179,24 @@ fn not_negative(name: &'static str, value: Option<i64>) -> Result<i64, Error> {
     }
 }
 
+/// One version per stream, 0 for all where there is no array.
+fn after_versions(versions: Option<BigintArray<'_>>, streams: usize) -> Result<Vec<i64>, Error> {
+    const NAME: &str = "after_versions";
+    let Some(versions) = versions else {
+        return Ok(vec![0; streams]);
+    };
+    let count = versions.0.len();
+    if count != streams {
+        let reason = format!("has {count} elements, streams has {streams}");
+        return Err(Malformed::argument(NAME, reason).into());
+    }
+    let version = |index| match versions.get(index).unwrap_or(0) {
+        version if version < 0 => Err(Malformed::argument(NAME, "is negative").at(index).into()),
+        version => Ok(version),
+    };
+    (0..count).map(version).collect()
+}
+
 fn direction(backward: Option<bool>) -> Direction {
     if backward == Some(true) {
         Direction::Backward
@@ -223,18 +206,18 @@ fn direction(backward: Option<bool>) -> Direction {
 }
 
 fn seek_stream<'r>(scan: &mut IndexScan<'r>, stream: Text<'r>, after: i64, direction: Direction) {
-    let this = Condition::TextEquals(BY_STREAM, stream);
+    let this = Condition::TextEquals(by_stream::STREAM_ID, stream);
     match direction {
         Direction::Forward => {
             scan.seek(
-                &[this, Condition::BigintAbove(BY_STREAM_VERSION, after)],
+                &[this, Condition::BigintAbove(by_stream::VERSION, after)],
                 direction,
             );
         }
         Direction::Backward if after == 0 => scan.seek(&[this], direction),
         Direction::Backward => {
             scan.seek(
-                &[this, Condition::BigintBelow(BY_STREAM_VERSION, after)],
+                &[this, Condition::BigintBelow(by_stream::VERSION, after)],
                 direction,
             );
         }

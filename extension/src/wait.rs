@@ -16,6 +16,9 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
     let after = call
         .bigint(0)
         .ok_or_else(|| Malformed::argument("after_position", "is NULL"))?;
+    if after < 0 {
+        return Err(Malformed::argument("after_position", "is negative").into());
+    }
     let patience = call
         .interval(1)
         .ok_or_else(|| Malformed::argument("timeout", "is NULL"))?;

@@ -38,18 +38,6 @@ impl Log {
         self.ids.get(&id).map(|place| &self.events[*place])
     }
 
-    pub(super) fn event_at(
-        &self,
-        stream: &StreamId,
-        version: StreamVersion,
-    ) -> Option<&RecordedEvent> {
-        let index = usize::try_from(version.get().checked_sub(1)?).ok()?;
-        self.streams
-            .get(stream)?
-            .get(index)
-            .map(|place| &self.events[*place])
-    }
-
     pub(super) fn version(&self, stream: &StreamId) -> StreamVersion {
         StreamVersion::new(self.streams.get(stream).map_or(0, Vec::len) as u64)
     }

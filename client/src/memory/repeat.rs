@@ -1,7 +1,4 @@
-//! Recognising an append that was made before: the same event ids again.
-//!
-//! The same two ways as in the extension. With exact expected versions the events must be at just the
-//! versions that follow; where a stream is written unchecked, the ids themselves are looked up.
+//! Recognising an append that was made before, by the ids of its events, as the extension does.
 
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 
@@ -26,18 +23,17 @@ pub(super) fn find(
     }
     let mut tally = Tally::default();
     for (index, event) in append.events.iter().enumerate() {
-        let found = if exact {
-            at_its_version(log, append, index).filter(|found| found.event_id == event.event_id)
-        } else {
-            log.event(event.event_id)
-        };
-        tally.add(found, event);
+        tally.add(
+            log.event(event.event_id),
+            event,
+            exact_version(append, index),
+        );
     }
     Ok(tally.verdict()?.map(|found| summary(log, append, &found)))
 }
 
-/// The event that is where the event with this index would be.
-fn at_its_version<'a>(log: &'a Log, append: &Append, index: usize) -> Option<&'a RecordedEvent> {
+/// Where the event with this index has to be, if the caller expected that exactly.
+fn exact_version(append: &Append, index: usize) -> Option<StreamVersion> {
     let stream = &append.events[index].stream_id;
     let (_, expected) = append
         .streams
@@ -46,14 +42,12 @@ fn at_its_version<'a>(log: &'a Log, append: &Append, index: usize) -> Option<&'a
     let ExpectedVersion::Exactly(base) = expected else {
         return None;
     };
-    let before = append.events[..index]
+    let up_to_this = append.events[..=index]
         .iter()
-        .filter(|event| event.stream_id == *stream)
-        .count();
-    log.event_at(
-        stream,
-        StreamVersion::new(base.checked_add(before as u64 + 1)?),
-    )
+        .filter(|event| event.stream_id == *stream);
+    Some(StreamVersion::new(
+        base.saturating_add(up_to_this.count() as u64),
+    ))
 }
 
 /// What has been found of the events so far.
@@ -65,10 +59,18 @@ struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    fn add(&mut self, found: Option<&'a RecordedEvent>, event: &NewEvent) {
+    fn add(
+        &mut self,
+        found: Option<&'a RecordedEvent>,
+        event: &NewEvent,
+        version: Option<StreamVersion>,
+    ) {
+        let is_there = |found: &RecordedEvent| {
+            is_same(found, event) && version.is_none_or(|version| found.version == version)
+        };
         match found {
             None => self.missing += 1,
-            Some(found) if is_same(found, event) => self.same.push(found),
+            Some(found) if is_there(found) => self.same.push(found),
             Some(_) => self.different.push(event.event_id),
         }
     }

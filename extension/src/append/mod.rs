@@ -17,7 +17,7 @@ mod write;
 
 pub use arrays::read as read_arrays;
 pub use json::read as read_json;
-pub use request::{Request, read_streams};
+pub use request::Request;
 
 use crate::catalog::Catalog;
 use crate::error::Error;

@@ -1,7 +1,4 @@
-//! Recognising an append that was made before: the same event ids again.
-//!
-//! With exact expected versions the events must be at just the versions that follow; that needs no
-//! more than a look at those. Where a stream is written unchecked, the ids themselves are looked up.
+//! Recognising an append that was made before, by the ids of its events.
 
 use super::Appended;
 use super::request::{NewEvent, Request};
@@ -10,7 +7,6 @@ use crate::error::Error;
 use crate::pg::relation::{Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
-use crate::read::{BY_STREAM, BY_STREAM_VERSION};
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 use uuid::Uuid;
 
@@ -42,13 +38,7 @@ pub fn find(
     if exact && conflicts.is_empty() {
         return Ok(None);
     }
-    let snapshot = Snapshot::latest();
-    let found = if exact {
-        find_by_version(catalog, events, &snapshot, request, &ids)?
-    } else {
-        find_by_id(catalog, events, &snapshot, request, &ids)?
-    };
-    Ok(found.map(|found| summary(request, heads, &found)))
+    Ok(look_up(catalog, events, request, &ids)?.map(|found| summary(request, heads, &found)))
 }
 
 /// The ids of the events, if the caller gave all of them; the client that repeats an append does.
@@ -57,54 +47,36 @@ fn all_ids(request: &Request<'_>) -> Option<Vec<Uuid>> {
     (!ids.is_empty() && ids.len() == request.events.len()).then_some(ids)
 }
 
-fn find_by_version(
+/// Where the events are, if all of them are there just as the caller sent them.
+fn look_up(
     catalog: &Catalog,
     events: &Relation,
-    snapshot: &Snapshot,
     request: &Request<'_>,
     ids: &[Uuid],
 ) -> Result<Option<Vec<Found>>, Error> {
-    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
-    let mut scan = IndexScan::new(events, &by_stream, snapshot);
-    let mut versions: Vec<i64> = request
-        .streams
-        .iter()
-        .map(|declared| declared.expected.to_sql().unwrap_or(0))
-        .collect();
-    let mut tally = Tally::default();
-    for (event, id) in request.events.iter().zip(ids) {
-        let stream = request.streams[event.stream].stream;
-        let version = versions[event.stream];
-        versions[event.stream] += 1;
-        scan.seek(
-            &[
-                Condition::TextEquals(BY_STREAM, stream),
-                Condition::BigintAbove(BY_STREAM_VERSION, version),
-            ],
-            Direction::Forward,
-        );
-        let row = scan
-            .next()
-            .filter(|row| row.uuid(column::EVENT_ID) == Some(*id));
-        tally.add(row.as_ref(), event, stream.bytes(), *id);
-    }
-    tally.verdict()
-}
-
-fn find_by_id(
-    catalog: &Catalog,
-    events: &Relation,
-    snapshot: &Snapshot,
-    request: &Request<'_>,
-    ids: &[Uuid],
-) -> Result<Option<Vec<Found>>, Error> {
+    let snapshot = Snapshot::latest();
     let by_id = Relation::index(catalog.events_by_id, Use::Read);
-    let mut scan = IndexScan::new(events, &by_id, snapshot);
+    let mut scan = IndexScan::new(events, &by_id, &snapshot);
+    let mut added = vec![0; request.streams.len()];
     let mut tally = Tally::default();
     for (event, id) in request.events.iter().zip(ids) {
+        let declared = &request.streams[event.stream];
+        added[event.stream] += 1;
+        let version = match declared.expected {
+            ExpectedVersion::Exactly(_) => declared
+                .expected
+                .to_sql()
+                .map(|base| base.saturating_add(added[event.stream])),
+            _ => None,
+        };
         scan.seek(&[Condition::UuidEquals(BY_ID, id)], Direction::Forward);
-        let stream = request.streams[event.stream].stream;
-        tally.add(scan.next().as_ref(), event, stream.bytes(), *id);
+        tally.add(
+            scan.next().as_ref(),
+            event,
+            declared.stream.bytes(),
+            version,
+            *id,
+        );
     }
     tally.verdict()
 }
@@ -119,10 +91,22 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, row: Option<&Row<'_>>, event: &NewEvent<'_>, stream: &[u8], id: Uuid) {
+    /// `version` is where the event has to be, if the caller expected that exactly.
+    fn add(
+        &mut self,
+        row: Option<&Row<'_>>,
+        event: &NewEvent<'_>,
+        stream: &[u8],
+        version: Option<i64>,
+        id: Uuid,
+    ) {
+        let is_there = |row: &Row<'_>| {
+            is_same(row, event, stream)
+                && version.is_none_or(|version| row.bigint(column::VERSION) == version)
+        };
         match row {
             None => self.missing += 1,
-            Some(row) if is_same(row, event, stream) => {
+            Some(row) if is_there(row) => {
                 self.matched.push(id);
                 self.same.push(Found {
                     position: row.bigint(column::POSITION),
@@ -173,9 +157,11 @@ fn summary(request: &Request<'_>, heads: &[i64], found: &[Found]) -> Appended {
             .iter()
             .zip(heads)
             .map(|(declared, head)| match declared.expected {
-                ExpectedVersion::Exactly(_) => {
-                    declared.expected.to_sql().unwrap_or(*head) + declared.adds
-                }
+                ExpectedVersion::Exactly(_) => declared
+                    .expected
+                    .to_sql()
+                    .unwrap_or(*head)
+                    .saturating_add(declared.adds),
                 _ => *head,
             });
     let positions = || found.iter().map(|found| found.position);

@@ -5,7 +5,8 @@ use crate::pg::array::{BigintArray, TextArray};
 use crate::pg::jsonb::Kind;
 use crate::pg::lock::StreamKey;
 use crate::pg::value::{Jsonb, Text};
-use eventcore_rules::{ExpectedVersion, MAX_STREAMS_PER_APPEND, check_name};
+use crate::stream_list::StreamList;
+use eventcore_rules::{ExpectedVersion, check_name};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -89,7 +90,7 @@ impl<'a> Request<'a> {
         correlation_id: Option<Uuid>,
         causation_id: Option<Uuid>,
     ) -> Result<Self, Error> {
-        let (names, by_key) = read_streams(streams)?;
+        let StreamList { names, by_key } = StreamList::read(streams)?;
         let expected =
             expected_versions.ok_or_else(|| Malformed::argument("expected_versions", "is NULL"))?;
         if expected.0.len() != names.len() {
@@ -133,10 +134,10 @@ impl<'a> Request<'a> {
         id: Option<Uuid>,
     ) -> Result<(), Error> {
         let event = self.events.len();
-        let stream = self.find(stream).ok_or_else(|| Error::UndeclaredStream {
-            stream: String::from_utf8_lossy(stream).into_owned(),
-            event,
-        })?;
+        let stream = match self.find(stream) {
+            Some(number) => number,
+            None => return Err(self.undeclared(stream, event)),
+        };
         check_name(event_type.bytes())
             .map_err(|error| self.form.malformed(Part::Type, event, error.to_string()))?;
         if payload.kind() == Kind::Null {
@@ -176,6 +177,17 @@ impl<'a> Request<'a> {
         Ok(self)
     }
 
+    /// What is wrong with an event whose stream is none of the declared ones.
+    fn undeclared(&self, stream: &[u8], event: usize) -> Error {
+        match check_name(stream) {
+            Ok(()) => {
+                let stream = String::from_utf8_lossy(stream).into_owned();
+                Error::UndeclaredStream { stream, event }
+            }
+            Err(error) => self.form.malformed(Part::Stream, event, error.to_string()),
+        }
+    }
+
     /// The number of a declared stream.
     fn find(&self, name: &[u8]) -> Option<usize> {
         // Events for the same stream often follow each other.
@@ -192,48 +204,4 @@ impl<'a> Request<'a> {
             .map(|(_, number)| *number)
             .find(|number| self.streams[*number].stream.bytes() == name)
     }
-}
-
-/// The stream ids of an argument named `streams`, and their numbers in the order of their keys.
-/// Every one is valid and stands once.
-#[expect(
-    clippy::type_complexity,
-    reason = "a pair of lists, taken apart by every caller"
-)]
-pub fn read_streams<'a>(
-    streams: Option<TextArray<'a>>,
-) -> Result<(Vec<Text<'a>>, Vec<(StreamKey, usize)>), Error> {
-    let malformed = |reason: String| Malformed::argument("streams", reason);
-    let streams = streams.ok_or_else(|| malformed("is NULL".into()))?;
-    let count = streams.0.len();
-    if count == 0 {
-        return Err(malformed("is empty".into()).into());
-    }
-    if count > MAX_STREAMS_PER_APPEND {
-        let reason = format!("has {count} elements, more than {MAX_STREAMS_PER_APPEND}");
-        return Err(malformed(reason).into());
-    }
-    let mut names = Vec::with_capacity(count);
-    for index in 0..count {
-        let name = streams
-            .get(index)
-            .ok_or_else(|| malformed("is NULL".into()).at(index))?;
-        check_name(name.bytes()).map_err(|error| malformed(error.to_string()).at(index))?;
-        names.push(name);
-    }
-    let mut by_key: Vec<(StreamKey, usize)> = names
-        .iter()
-        .enumerate()
-        .map(|(i, name)| (StreamKey::of(name.bytes()), i))
-        .collect();
-    // By name within a key, so that equal names are neighbours even if two names share a key.
-    by_key.sort_unstable_by_key(|(key, number)| (*key, names[*number].bytes(), *number));
-    for pair in by_key.windows(2) {
-        let (first, second) = (pair[0].1, pair[1].1);
-        if names[first].bytes() == names[second].bytes() {
-            let reason = format!("names \"{}\" again", names[second]);
-            return Err(malformed(reason).at(second).into());
-        }
-    }
-    Ok((names, by_key))
 }

@@ -3,11 +3,11 @@
 use super::request::{Declared, Request};
 use crate::catalog::{Catalog, stream_column};
 use crate::error::Error;
+use crate::heads;
 use crate::pg::lock::{LockMode, lock_stream};
 use crate::pg::relation::{Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
-use crate::read;
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 
 /// The column of the index by stream id.
@@ -49,7 +49,7 @@ pub fn heads(catalog: &Catalog, events: &Relation, request: &Request<'_>) -> Vec
     request
         .streams
         .iter()
-        .map(|declared| read::head(&mut scan, declared.stream))
+        .map(|declared| heads::version(&mut scan, declared.stream))
         .collect()
 }
 

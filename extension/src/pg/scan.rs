@@ -2,7 +2,7 @@
 
 use super::relation::Relation;
 use super::snapshot::Snapshot;
-use super::value::{Jsonb, Text, uuid};
+use super::value::{Jsonb, Text};
 use pgrx::pg_sys::{self, Datum, Oid};
 use uuid::Uuid;
 
@@ -212,11 +212,5 @@ impl<'s> Row<'s> {
     pub fn jsonb(&self, column: i16) -> Option<Jsonb<'s>> {
         // SAFETY: the column is a jsonb; as above.
         self.datum(column).map(|datum| unsafe { Jsonb::new(datum) })
-    }
-
-    /// A column of type uuid.
-    pub fn uuid(&self, column: i16) -> Option<Uuid> {
-        // SAFETY: the column is a uuid.
-        self.datum(column).map(|datum| unsafe { uuid(datum) })
     }
 }

@@ -4,19 +4,12 @@ use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum, XactEvent};
 use std::ffi::{CStr, c_void};
 
-/// How a transaction ended, as seen after everybody else sees it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    Committed,
-    Aborted,
-}
-
 /// What is called at the ends of transactions.
 pub struct Hooks {
     /// Before PREPARE TRANSACTION; may raise an error.
     pub before_prepare: fn(),
-    /// After the end; must not fail.
-    pub after_end: fn(End),
+    /// After a commit that everybody sees, or a rollback; must not fail.
+    pub after_end: fn(),
 }
 
 /// Registers the hooks for this backend. To be called once.
@@ -32,8 +25,7 @@ unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, hooks: *mut c_void)
     let hooks = unsafe { &*hooks.cast::<Hooks>() };
     match event {
         XactEvent::XACT_EVENT_PRE_PREPARE => (hooks.before_prepare)(),
-        XactEvent::XACT_EVENT_COMMIT => (hooks.after_end)(End::Committed),
-        XactEvent::XACT_EVENT_ABORT => (hooks.after_end)(End::Aborted),
+        XactEvent::XACT_EVENT_COMMIT | XactEvent::XACT_EVENT_ABORT => (hooks.after_end)(),
         _ => {}
     }
 }

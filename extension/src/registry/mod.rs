@@ -1,0 +1,100 @@
+//! The registry of positions in flight, in shared memory.
+//!
+//! A position is drawn before its transaction commits, so positions commit out of order. A reader
+//! may go as far as the *safe position*: up to there everything is committed or gone for good.
+//!
+//! Writer, per transaction: publish in its own slot the lowest position that it may get (the next
+//! one to be drawn), then draw, and withdraw the slot when the commit is visible or the transaction
+//! is gone. Reader: load the next position first, then look through the slots. All of it is
+//! sequentially consistent: a reader that sees a position drawn also sees the slot that was
+//! published before. No writer waits for another.
+//!
+//! - [`places`]: what each database's positions have come to.
+//! - [`slots`]: what each process may hold.
+//! - [`positions`]: drawing them.
+
+mod places;
+mod positions;
+mod slots;
+
+pub use places::{release, send_notifier_away};
+
+use crate::catalog::Catalog;
+use crate::error::Error;
+use crate::heads;
+use crate::pg::{sequence, transaction};
+use crate::wake::Wake;
+use places::Place;
+use std::sync::atomic::Ordering::SeqCst;
+
+/// This database's part of the registry.
+pub struct Registry {
+    place: Place,
+}
+
+impl Registry {
+    /// The part of the database that this process is connected to.
+    ///
+    /// SE009 when the library was not preloaded, or when there are more databases than places.
+    pub fn open(catalog: &Catalog) -> Result<Self, Error> {
+        Ok(Self {
+            place: Place::open(catalog.position_blocks)?,
+        })
+    }
+
+    /// Draws `count` positions in a row for this transaction and returns the first. To be called
+    /// when nothing but a failure of the server can keep the events from being written.
+    pub fn draw(&self, catalog: &Catalog, count: usize) -> Result<i64, Error> {
+        self.wake().ensure_notifier();
+        positions::draw(self.place, catalog, count)
+    }
+
+    /// The safe position. Take it first and the snapshot to read with after it: an older snapshot
+    /// may lack events below it.
+    pub fn safe_position(&self, catalog: &Catalog) -> i64 {
+        if transaction::is_standby() {
+            return sequence::last_value(catalog.settled_position).unwrap_or(0);
+        }
+        let safe = match self.safe_in_memory() {
+            Some(safe) => safe,
+            None => {
+                // Nobody has appended since the server started, so nothing is in flight and all
+                // that is there is settled. Unless somebody has begun to meanwhile.
+                let highest = heads::last_position(catalog);
+                self.safe_in_memory().unwrap_or(highest)
+            }
+        };
+        let settled = &self.place.database().settled;
+        settled.fetch_max(safe, SeqCst).max(safe)
+    }
+
+    /// The same without a look at the tables; `None` until the first append since the server
+    /// started.
+    pub fn safe_in_memory(&self) -> Option<i64> {
+        let database = self.place.database();
+        let next = database.next.load(SeqCst);
+        if next == 0 {
+            return None;
+        }
+        let drawn = (next - 1).min(database.reserved.load(SeqCst));
+        let lowest = slots::lowest(self.place);
+        Some(lowest.map_or(drawn, |lowest| drawn.min(lowest - 1)))
+    }
+
+    /// How the ends of appends reach those who wait for events.
+    pub fn wake(&self) -> &'static Wake {
+        &self.place.database().wake
+    }
+}
+
+/// Asks for the shared memory, when the server starts.
+pub fn request_shared_memory() {
+    places::request();
+    slots::request();
+}
+
+/// Finds or makes the shared memory, when the server starts.
+pub fn attach_shared_memory() {
+    places::attach();
+    slots::attach();
+}

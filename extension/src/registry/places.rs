@@ -1,0 +1,144 @@
+//! What the positions of each database have come to: a place in shared memory for every database
+//! that uses the extension.
+
+use crate::error::{Error, Unavailable};
+use crate::pg::shared_memory::{Shared, SharedArray, exclusively, my_database};
+use crate::settings;
+use crate::wake::Wake;
+use pgrx::pg_sys::Oid;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
+
+static DATABASES: SharedArray<Database> = SharedArray::new(c"eventcore databases");
+
+thread_local! {
+    /// The place of the database that this process is connected to, once it is known.
+    static MINE: Cell<Option<Place>> = const { Cell::new(None) };
+}
+
+/// One database, on cache lines of its own.
+#[repr(C, align(64))]
+pub struct Database {
+    /// The next position to be drawn; 0 until the first append since the server started.
+    pub next: AtomicI64,
+    /// No position above this may be used yet: its block is not on disk.
+    pub reserved: AtomicI64,
+    /// The highest safe position that anyone has seen: it never goes back.
+    pub settled: AtomicI64,
+    /// How the ends of appends reach those who wait for events.
+    pub wake: Wake,
+    /// The oid of the database, 0 for a free place.
+    oid: AtomicU32,
+    /// The oid of `eventcore.position_blocks`: another one after DROP and CREATE EXTENSION.
+    sequence: AtomicU32,
+}
+
+/// Where a database is in shared memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Place(u32);
+
+impl Place {
+    /// The place of the database that this process is connected to.
+    pub fn open(position_blocks: Oid) -> Result<Self, Error> {
+        let (oid, sequence) = (my_database(), position_blocks.to_u32());
+        let known = MINE
+            .get()
+            .filter(|place| place.database().is(oid, sequence));
+        let place = match known {
+            Some(place) => place,
+            None => claim(oid, sequence)?,
+        };
+        MINE.set(Some(place));
+        Ok(place)
+    }
+
+    /// A number that stands for no database where it is 0.
+    pub fn number(self) -> u32 {
+        self.0 + 1
+    }
+
+    pub fn database(self) -> &'static Database {
+        &DATABASES.get()[self.0 as usize]
+    }
+}
+
+impl Database {
+    fn is(&self, oid: u32, sequence: u32) -> bool {
+        self.oid.load(SeqCst) == oid && self.sequence.load(SeqCst) == sequence
+    }
+}
+
+impl Shared for Database {
+    fn fresh() -> Self {
+        Self {
+            next: AtomicI64::new(0),
+            reserved: AtomicI64::new(0),
+            settled: AtomicI64::new(0),
+            wake: Wake::fresh(),
+            oid: AtomicU32::new(0),
+            sequence: AtomicU32::new(0),
+        }
+    }
+
+    fn placed(&self) {
+        self.wake.waiting.placed();
+    }
+}
+
+pub fn request() {
+    DATABASES.request(settings::max_databases());
+}
+
+pub fn attach() {
+    DATABASES.attach(settings::max_databases());
+}
+
+/// Asks the notifier of a database to leave it, for a statement that needs the database to itself.
+pub fn send_notifier_away(oid: u32) {
+    for database in of(oid) {
+        database.wake.send_notifier_away();
+    }
+}
+
+/// Gives a place back when its database is gone. Not when its extension seems to be: that may be in
+/// a transaction that has not committed yet, and has positions in flight.
+pub fn release(oid: u32) {
+    exclusively(|| {
+        for database in of(oid) {
+            database.sequence.store(0, SeqCst);
+            database.oid.store(0, SeqCst);
+        }
+    });
+}
+
+fn of(oid: u32) -> impl Iterator<Item = &'static Database> {
+    DATABASES
+        .get()
+        .iter()
+        .filter(move |database| database.oid.load(SeqCst) == oid)
+}
+
+/// The place of a database, an old one or a free one.
+fn claim(oid: u32, sequence: u32) -> Result<Place, Error> {
+    let databases = DATABASES.get();
+    if databases.is_empty() {
+        return Err(Unavailable::NotPreloaded.into());
+    }
+    let with = |wanted| move |database: &Database| database.oid.load(SeqCst) == wanted;
+    let claimed = exclusively(|| {
+        let known = databases.iter().position(with(oid));
+        let place = known.or_else(|| databases.iter().position(with(0)))?;
+        let database = &databases[place];
+        if !database.is(oid, sequence) {
+            // New here, or the extension was dropped and created again.
+            database.next.store(0, SeqCst);
+            database.reserved.store(0, SeqCst);
+            database.settled.store(0, SeqCst);
+            database.sequence.store(sequence, SeqCst);
+            database.oid.store(oid, SeqCst);
+        }
+        u32::try_from(place).ok()
+    });
+    let max = databases.len();
+    Ok(Place(claimed.ok_or(Unavailable::TooManyDatabases { max })?))
+}

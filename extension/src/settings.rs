@@ -1,0 +1,40 @@
+//! The settings of the extension, in `postgresql.conf` or by SET.
+
+use crate::pg::hooks;
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(64);
+static ALLOW_DROP: GucSetting<bool> = GucSetting::<bool>::new(false);
+
+/// How many databases of this server can use the extension.
+pub fn max_databases() -> usize {
+    usize::try_from(MAX_DATABASES.get()).unwrap_or(1)
+}
+
+/// Whether `eventcore.events` may be dropped with events in it.
+pub fn allows_drop() -> bool {
+    ALLOW_DROP.get()
+}
+
+/// Tells the server of them, while it is starting.
+pub fn define() {
+    GucRegistry::define_int_guc(
+        c"eventcore.max_databases",
+        c"How many databases of this server can use eventcore.",
+        c"Each takes a few hundred bytes of shared memory.",
+        &MAX_DATABASES,
+        1,
+        65_536,
+        GucContext::Postmaster,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"eventcore.allow_drop",
+        c"Whether eventcore.events may be dropped while it holds events.",
+        c"Off, DROP EXTENSION eventcore is refused as long as there are events.",
+        &ALLOW_DROP,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    hooks::reserve_setting_prefix(c"eventcore");
+}
