@@ -32,7 +32,7 @@ CREATE FUNCTION eventcore_append(
     event_streams     text[],
     event_types       text[],
     payloads          jsonb[],
-    metadata          jsonb[] DEFAULT NULL,
+    metadata          jsonb[],
     event_ids         uuid[]  DEFAULT NULL,
     correlation_id    uuid    DEFAULT NULL,
     causation_id      uuid    DEFAULT NULL,
@@ -47,7 +47,8 @@ AS 'MODULE_PATHNAME', 'eventcore_append_arrays';
 COMMENT ON FUNCTION eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid) IS
 $$The same as the JSON form of eventcore_append, for drivers with arrays: event i is made of the i-th
 elements of event_streams, event_types, payloads, metadata and event_ids. The arrays have one length;
-metadata and event_ids may be NULL as a whole, and so may their elements.$$;
+metadata and event_ids may be NULL as a whole, and so may their elements. metadata has to be given, so
+that the number of arguments tells the two forms apart, also where a driver sends no types.$$;
 
 REVOKE ALL ON FUNCTION eventcore_append(text[], bigint[], jsonb, uuid, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)

@@ -171,3 +171,8 @@ pub use store::{EventStore, EventSubscription};
 pub use store_error::StoreError;
 pub use stored_event::{Metadata, RecordedEvent, StoredEvent};
 pub use subscription::{Page, Subscribe, Subscription};
+
+/// Runs the Rust of the project's README as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeDoctests;

@@ -31,16 +31,7 @@ pub fn read_stream(call: &Call<'_>) -> Result<(), Error> {
         prefixes: None,
         types: types(call, 4)?,
     };
-
-    let catalog = Catalog::load()?;
-    let mut rows = call.rows();
-    let snapshot = Snapshot::of_statement();
-    let events = Relation::table(catalog.events, Use::Read);
-    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
-    let mut scan = IndexScan::new(&events, &by_stream, &snapshot);
-    seek_stream(&mut scan, stream, after, direction);
-    copy(&mut scan, &mut rows, limit, &filter);
-    Ok(())
+    copy_streams(call, [(stream, after)], direction, limit, &filter)
 }
 
 /// `eventcore_read_streams(streams, after_versions, max_count, event_types)`.
@@ -52,18 +43,8 @@ pub fn read_streams(call: &Call<'_>) -> Result<(), Error> {
         prefixes: None,
         types: types(call, 3)?,
     };
-
-    let catalog = Catalog::load()?;
-    let mut rows = call.rows();
-    let snapshot = Snapshot::of_statement();
-    let events = Relation::table(catalog.events, Use::Read);
-    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
-    let mut scan = IndexScan::new(&events, &by_stream, &snapshot);
-    for (stream, after) in streams.into_iter().zip(after) {
-        seek_stream(&mut scan, stream, after, Direction::Forward);
-        copy(&mut scan, &mut rows, limit, &filter);
-    }
-    Ok(())
+    let streams = streams.into_iter().zip(after);
+    copy_streams(call, streams, Direction::Forward, limit, &filter)
 }
 
 /// `eventcore_read_all(after_position, max_count, backward, stream_prefixes, event_types)`.
@@ -203,6 +184,27 @@ fn direction(backward: Option<bool>) -> Direction {
     } else {
         Direction::Forward
     }
+}
+
+/// Returns the events of streams, each after its version, in one snapshot.
+fn copy_streams<'a>(
+    call: &Call<'a>,
+    streams: impl IntoIterator<Item = (Text<'a>, i64)>,
+    direction: Direction,
+    limit: Limit,
+    filter: &Filter<'_>,
+) -> Result<(), Error> {
+    let catalog = Catalog::load()?;
+    let mut rows = call.rows();
+    let snapshot = Snapshot::of_statement();
+    let events = Relation::table(catalog.events, Use::Read);
+    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
+    let mut scan = IndexScan::new(&events, &by_stream, &snapshot);
+    for (stream, after) in streams {
+        seek_stream(&mut scan, stream, after, direction);
+        copy(&mut scan, &mut rows, limit, filter);
+    }
+    Ok(())
 }
 
 fn seek_stream<'r>(scan: &mut IndexScan<'r>, stream: Text<'r>, after: i64, direction: Direction) {
