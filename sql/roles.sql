@@ -14,6 +14,7 @@ BEGIN
 END
 $$;
 
+GRANT USAGE ON SCHEMA @extschema@ TO eventcore_reader, eventcore_writer;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_reader;
 GRANT SELECT ON eventcore.events, eventcore.streams TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION

@@ -108,7 +108,33 @@ REVOKE ALL ON FUNCTION eventcore.refuse_change() FROM PUBLIC;
 CREATE TRIGGER events_are_immutable
     BEFORE UPDATE OR DELETE OR TRUNCATE ON eventcore.events
     FOR EACH STATEMENT EXECUTE FUNCTION eventcore.refuse_change();
+-- Triggers for statements do not see what a parent table is told to do.
+CREATE TRIGGER every_event_is_immutable
+    BEFORE UPDATE OR DELETE ON eventcore.events
+    FOR EACH ROW EXECUTE FUNCTION eventcore.refuse_change();
 -- Also where session_replication_role is 'replica'.
 ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_are_immutable;
+ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER every_event_is_immutable;
 COMMENT ON TRIGGER events_are_immutable ON eventcore.events IS
     'No role changes an event, the owner included.';
+COMMENT ON TRIGGER every_event_is_immutable ON eventcore.events IS
+    'No role changes an event by way of a parent table.';
+
+CREATE FUNCTION eventcore.around_insert() RETURNS trigger
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_around_insert';
+COMMENT ON FUNCTION eventcore.around_insert() IS
+    'Trigger that tells the server of rows that come by SQL, as in a restore, so that readers see them in order.';
+REVOKE ALL ON FUNCTION eventcore.around_insert() FROM PUBLIC;
+
+-- eventcore_append writes beneath SQL and does not come past these.
+CREATE TRIGGER events_before_insert BEFORE INSERT ON eventcore.events
+    FOR EACH STATEMENT EXECUTE FUNCTION eventcore.around_insert();
+CREATE TRIGGER events_after_insert AFTER INSERT ON eventcore.events
+    FOR EACH STATEMENT EXECUTE FUNCTION eventcore.around_insert();
+ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_before_insert;
+ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_after_insert;
+COMMENT ON TRIGGER events_before_insert ON eventcore.events IS
+    'Readers wait for rows that come by SQL.';
+COMMENT ON TRIGGER events_after_insert ON eventcore.events IS
+    'Positions of rows that came by SQL are not given out again.';

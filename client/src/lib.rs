@@ -138,6 +138,7 @@ mod subscription;
 // What goes into a store, and what comes out.
 mod append;
 mod query;
+mod sendable;
 mod stored_event;
 
 // Values.

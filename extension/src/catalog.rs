@@ -1,10 +1,11 @@
 //! The tables, their columns, and their oids in this database.
 
 use crate::error::{Error, Unavailable};
-use crate::pg::relation::{Relation, Use};
+use crate::pg::relation::{Column, Relation, Use};
 use crate::pg::{relation, transaction};
 use pgrx::pg_sys::{self, Oid};
 use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
 
 /// The columns of `eventcore.events`, in the order of the table.
 pub mod column {
@@ -22,18 +23,36 @@ pub mod column {
     pub const COUNT: usize = 10;
 }
 
-const COLUMN_TYPES: [Oid; column::COUNT] = [
-    pg_sys::INT8OID,
-    pg_sys::INT8OID,
-    pg_sys::TIMESTAMPTZOID,
-    pg_sys::UUIDOID,
-    pg_sys::TEXTOID,
-    pg_sys::TEXTOID,
-    pg_sys::JSONBOID,
-    pg_sys::JSONBOID,
-    pg_sys::UUIDOID,
-    pg_sys::UUIDOID,
+/// Their types, and whether they may be NULL.
+const COLUMNS: [Column; column::COUNT] = [
+    not_null(pg_sys::INT8OID),
+    not_null(pg_sys::INT8OID),
+    not_null(pg_sys::TIMESTAMPTZOID),
+    not_null(pg_sys::UUIDOID),
+    not_null(pg_sys::TEXTOID),
+    not_null(pg_sys::TEXTOID),
+    not_null(pg_sys::JSONBOID),
+    nullable(pg_sys::JSONBOID),
+    nullable(pg_sys::UUIDOID),
+    nullable(pg_sys::UUIDOID),
 ];
+
+const fn not_null(data_type: Oid) -> Column {
+    Column {
+        data_type,
+        not_null: true,
+    }
+}
+
+const fn nullable(data_type: Oid) -> Column {
+    Column {
+        data_type,
+        not_null: false,
+    }
+}
+
+/// Our own triggers on `eventcore.events` for INSERT. They are for rows that come by SQL.
+pub const INSERT_TRIGGERS: [&CStr; 2] = [c"events_before_insert", c"events_after_insert"];
 
 /// The columns of the index by stream.
 pub mod by_stream {
@@ -81,7 +100,11 @@ impl Catalog {
             transaction::on_relation_change(&FORGET);
         }
         let catalog = Self::look_up().ok_or(Unavailable::NotInstalled)?;
-        if Relation::table(catalog.events, Use::Read).column_types() != COLUMN_TYPES {
+        let columns = Relation::table(catalog.events, Use::Read).columns();
+        // A column that was added and dropped again is still there, without a type.
+        let (ours, added) = columns.split_at(column::COUNT.min(columns.len()));
+        let is_there = |column: &Column| column.data_type != Oid::INVALID;
+        if ours != COLUMNS || added.iter().any(is_there) {
             let what = "does not have the columns that CREATE EXTENSION gave it";
             return Err(Unavailable::TableAltered { what }.into());
         }
@@ -110,7 +133,7 @@ impl Catalog {
     }
 
     /// Whether this is the oid of one of our tables, indexes or sequences.
-    pub fn has(&self, oid: Oid) -> bool {
+    fn has(&self, oid: Oid) -> bool {
         [
             self.events,
             self.events_by_position,

@@ -1,21 +1,22 @@
-//! Refusing to drop events by accident: DROP EXTENSION, and every other way to drop their table,
-//! fails as long as there are any.
+//! Refusing to drop events by accident: DROP EXTENSION, and every other way to drop its tables,
+//! fails as long as there are rows in them.
 
-use crate::catalog::Catalog;
 use crate::error::Unavailable;
 use crate::pg::raise::raise;
-use crate::{heads, settings};
+use crate::pg::relation::{self, Relation, Use};
+use crate::pg::snapshot::Snapshot;
+use crate::settings;
 use pgrx::pg_sys::Oid;
 
 /// Called before the server drops a table, an index or a sequence.
-pub fn before_drop(relation: Oid) {
+pub fn before_drop(dropped: Oid) {
     if settings::allows_drop() {
         return;
     }
-    // Where the extension is not installed there is nothing to guard.
-    let Ok(catalog) = Catalog::load() else { return };
-    // Any of our relations: the indexes go before their table, and with them the way to look.
-    if catalog.has(relation) && heads::last_position(&catalog) > 0 {
+    // By who owns it, not by its name, which may have been changed.
+    if relation::is_table_of_extension(dropped, c"eventcore")
+        && Relation::table(dropped, Use::Read).has_row(&Snapshot::latest())
+    {
         raise(&Unavailable::HoldsEvents.into());
     }
 }

@@ -4,9 +4,9 @@ use crate::append::{self, Appended, Request};
 use crate::catalog::Catalog;
 use crate::pg::array::bigint_array;
 use crate::pg::function::{Call, Returned};
-use crate::pg::raise::raise;
+use crate::pg::raise::{keeping_codes, raise};
 use crate::registry::Registry;
-use crate::{notifier, read, wait};
+use crate::{foreign_rows, launcher, notifier, read, wait};
 use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
@@ -19,7 +19,7 @@ macro_rules! export {
             // SAFETY: called by the server, for the declaration in sql/ that names this symbol.
             let call = unsafe { Call::new(info) };
             let implementation: fn(&Call<'_>) -> Returned = $implementation;
-            match implementation(&call) {
+            match keeping_codes(|| implementation(&call)) {
                 Ok(value) => {
                     call.set_null(value.is_none());
                     value.unwrap_or(Datum::null())
@@ -61,6 +61,11 @@ export!(eventcore_safe_position, |_call| {
     let safe = Registry::open(&catalog)?.safe_position(&catalog);
     Ok(Some(Datum::from(safe)))
 });
+export!(eventcore_around_insert, |call| {
+    foreign_rows::around_insert(call)?;
+    // A trigger must not return SQL's NULL; for a statement nobody looks at the value.
+    Ok(Some(Datum::null()))
+});
 export!(eventcore_wait, |call| {
     let safe = wait::wait(call)?;
     Ok(Some(call.row([Some(Datum::from(safe))])))
@@ -92,4 +97,11 @@ fn no_value((): ()) -> Option<Datum> {
 #[unsafe(no_mangle)]
 extern "C-unwind" fn eventcore_notifier_main(database: Datum) {
     notifier::run(database.value() as u32)
+}
+
+/// The launcher's process.
+#[pg_guard]
+#[unsafe(no_mangle)]
+extern "C-unwind" fn eventcore_launcher_main(_argument: Datum) {
+    launcher::run()
 }

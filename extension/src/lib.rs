@@ -29,12 +29,14 @@ mod read;
 mod stream_list;
 
 /// Waking up whoever waits for events.
+mod launcher;
 mod notifier;
 mod wait;
 mod wake;
 
-/// Refusing to drop events by accident.
+/// What goes around our functions: rows that come by SQL, events that are dropped by accident.
 mod drop_guard;
+mod foreign_rows;
 
 /// The tables, their columns and their oids in this database.
 mod catalog;

@@ -5,22 +5,25 @@
 //! append sets a flag after its end, and a latch if the flag was not set. The notifier announces at
 //! once when it was idle; under load it pauses between announcements, the longer the more is
 //! appended, so that listeners do not take the processors from the writers.
+//!
+//! It leaves when somebody needs the database for themselves, and where nobody has appended since
+//! the server started; the [launcher](crate::launcher) starts it again.
 
 use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::pg::sequence;
 use crate::pg::worker::{self, Worker};
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 use crate::wake::Wake;
 use std::cell::Cell;
 use std::ffi::CStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What to LISTEN to; the payload is the safe position.
 const CHANNEL: &CStr = c"eventcore";
 
-/// How often an idle notifier looks whether the extension is still there.
-const LOOK_AROUND: Duration = Duration::from_secs(10);
+/// How long an idle notifier waits before it looks for itself.
+const INTERVAL: Duration = Duration::from_secs(10);
 
 /// The pauses between two announcements.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
@@ -37,61 +40,89 @@ thread_local! {
 /// The notifier's process, from its start to its end.
 pub fn run(database: u32) -> ! {
     let worker = Worker::connect(database);
-    let Some((catalog, registry)) = find_extension(&worker) else {
-        worker.end(false)
-    };
-    let wake = registry.wake();
-    if !wake.become_notifier() {
-        // Another one was faster.
-        worker.end(false);
-    }
-    MINE.set(Some(wake));
     worker::at_exit(|| MINE.take().map_or((), Wake::resign));
+    while let Some((catalog, registry)) = worker.transaction(|| find(database)) {
+        let wake = registry.wake();
+        if MINE.get().is_none() {
+            if !wake.become_notifier() {
+                // Another one was faster.
+                worker.end();
+            }
+            MINE.set(Some(wake));
+        }
+        announce(&worker, &catalog, wake);
+    }
+    // The extension is not there, or not any more.
+    registry::dismiss_notifier(database);
+    worker.end()
+}
 
+/// Announces for one installation of the extension, until another one takes its place.
+fn announce(worker: &Worker, catalog: &Catalog, wake: &Wake) {
     let mut announced = 0;
     let mut pause = SHORTEST_PAUSE;
-    let mut looked_around = Instant::now();
     loop {
-        if wake.is_to_leave() {
-            worker.end(false);
-        }
-        if looked_around.elapsed() > LOOK_AROUND {
-            looked_around = Instant::now();
-            if !worker.transaction(|| open().is_ok_and(|(now, _)| now.is_same(&catalog))) {
-                worker.end(false);
-            }
-        }
         wake.look();
-        if let Some(safe) = registry.safe_in_memory().filter(|safe| *safe > announced) {
+        if wake.is_away() {
+            worker.end();
+        }
+        let Some(Look { safe, dormant }) = worker.transaction(|| look(catalog, announced)) else {
+            return;
+        };
+        if safe > announced {
             wake.waiting.wake_all();
-            worker.transaction(|| {
-                sequence::set_last_value(catalog.settled_position, safe);
-                worker::notify(CHANNEL, safe);
-            });
             let busy = safe - announced > BUSY;
             pause = if busy { pause * 2 } else { pause / 2 }.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
             announced = safe;
             worker.pause(pause);
         }
-        if !wake.is_told() && !worker.wait(LOOK_AROUND) {
-            // Terminated: the server starts another, unless it is shutting down itself.
-            worker.end(true);
+        if dormant {
+            wake.dismiss();
+            worker.end();
+        }
+        // Also when there is more to do at once: whoever wants this process to end is heard here.
+        let wait = if wake.is_told() {
+            Duration::ZERO
+        } else {
+            INTERVAL
+        };
+        if !worker.wait(wait) {
+            worker.end();
         }
     }
 }
 
-/// The extension may have been created by a transaction that appended and has not committed yet.
-fn find_extension(worker: &Worker) -> Option<(Catalog, Registry)> {
-    for _ in 0..3 {
-        let found = worker.transaction(|| open().ok());
-        if found.is_some() {
-            return found;
-        }
-        if !worker.wait(Duration::from_secs(1)) {
-            return None;
-        }
+/// What the notifier found.
+struct Look {
+    safe: i64,
+    /// Nobody has appended since the server started.
+    dormant: bool,
+}
+
+/// Finds out the safe position and sends a notification if it has moved; `None` when the extension
+/// is another one by now.
+fn look(catalog: &Catalog, announced: i64) -> Option<Look> {
+    let (now, registry) = open().ok()?;
+    if !now.is_same(catalog) {
+        return None;
     }
-    None
+    let safe = registry.safe_position(catalog);
+    if safe > announced {
+        if sequence::last_value(catalog.settled_position).unwrap_or(0) < safe {
+            sequence::set_last_value(catalog.settled_position, safe);
+        }
+        worker::notify(CHANNEL, safe);
+    }
+    Some(Look {
+        safe,
+        dormant: registry.safe_in_memory().is_none(),
+    })
+}
+
+/// The extension in this database, if it is there.
+fn find(database: u32) -> Option<(Catalog, Registry)> {
+    registry::look(database);
+    open().ok()
 }
 
 fn open() -> Result<(Catalog, Registry), Error> {

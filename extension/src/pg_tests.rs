@@ -117,7 +117,7 @@ mod tests {
         Spi::run("DROP EXTENSION eventcore; CREATE EXTENSION eventcore").expect("installs again");
         let after = Catalog::load().expect("installed");
         assert!(!before.is_same(&after));
-        assert!(!after.has(before.events));
+        assert!(after.events != before.events);
         append("a", 1);
         assert_eq!(heads::last_position(&after), 1);
     }

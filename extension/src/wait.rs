@@ -31,15 +31,15 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
     let catalog = Catalog::load()?;
     let registry = Registry::open(&catalog)?;
 
-    // From here on no snapshot is held: VACUUM is free to remove what nobody else sees.
-    transaction::commit_and_begin();
     let mut safe = 0;
     registry
         .wake()
         .waiting
         .wait_until(patience, LOOK_AGAIN, || {
             safe = registry.safe_position(&catalog);
-            transaction::release_catalog_snapshot();
+            // While it waits it holds no snapshot and no lock: VACUUM is free to remove what
+            // nobody else sees.
+            transaction::commit_and_begin();
             safe > after
         });
     Ok(safe)

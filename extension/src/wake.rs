@@ -1,20 +1,13 @@
 //! Waking up: how the end of an append reaches the notifier, and the notifier those who wait.
 
-use crate::pg::shared_memory::{self, WaitQueue, my_process_number, wake_process};
+use crate::launcher;
+use crate::pg::shared_memory::{WaitQueue, my_process_number, wake_process};
 use crate::pg::transaction;
-use crate::pg::worker::{self, Kind};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
-use std::time::Duration;
 
-/// The notifier's process: see [`crate::notifier`].
-const NOTIFIER: Kind = Kind {
-    name: "eventcore notifier",
-    function: "eventcore_notifier_main",
-    restart_after: Duration::from_secs(1),
-};
-
-/// At most one attempt to start a notifier in this many microseconds.
-const RETRY_AFTER: i64 = 1_000_000;
+/// How long a notifier stays away from a database that somebody needs for themselves, in
+/// microseconds: PostgreSQL waits for 5 s for others to leave.
+const AWAY: i64 = 6_000_000;
 
 /// The wake-ups of one database, in shared memory.
 pub struct Wake {
@@ -22,10 +15,10 @@ pub struct Wake {
     notifier: AtomicU32,
     /// The notifier has been told and has not looked yet.
     pending: AtomicBool,
-    /// The notifier is to leave, for someone wants the database for themselves.
-    leave: AtomicBool,
-    /// When a notifier was last asked for, as a timestamptz.
-    asked_at: AtomicI64,
+    /// There shall be a notifier.
+    wanted: AtomicBool,
+    /// But not before this time, as a timestamptz.
+    away_until: AtomicI64,
     /// Those in `eventcore_wait`.
     pub waiting: WaitQueue,
 }
@@ -35,51 +28,53 @@ impl Wake {
         Self {
             notifier: AtomicU32::new(0),
             pending: AtomicBool::new(false),
-            leave: AtomicBool::new(false),
-            asked_at: AtomicI64::new(0),
+            wanted: AtomicBool::new(false),
+            away_until: AtomicI64::new(0),
             waiting: WaitQueue::fresh(),
         }
     }
 
-    /// Tells the notifier that the safe position may have moved; costs next to nothing when it has
-    /// been told already and has not looked yet.
+    /// Forgets what was wanted of a database whose place another one gets.
+    pub fn reset(&self) {
+        self.wanted.store(false, SeqCst);
+        self.pending.store(false, SeqCst);
+        self.away_until.store(0, SeqCst);
+    }
+
+    /// Tells the notifier that the safe position may have moved, and wants one if there is none.
+    /// Costs next to nothing when it has been told already and has not looked yet. Cannot fail.
     pub fn tell_notifier(&self) {
         if !self.pending.swap(true, SeqCst) {
-            self.wake_notifier();
+            self.rouse();
         }
     }
 
-    /// Starts the notifier of this database if there is none. Costs one load when there is.
-    pub fn ensure_notifier(&self) {
-        if self.notifier.load(SeqCst) != 0 {
-            return;
-        }
-        let (asked_at, now) = (self.asked_at.load(SeqCst), transaction::now());
-        let is_mine = now - asked_at > RETRY_AFTER
-            && self
-                .asked_at
-                .compare_exchange(asked_at, now, SeqCst, SeqCst)
-                .is_ok();
-        if !is_mine {
-            return;
-        }
-        self.leave.store(false, SeqCst);
-        if !worker::start(&NOTIFIER, shared_memory::my_database()) {
-            pgrx::log!(
-                "eventcore: no background worker is free for the notifier, so subscribers find \
-                 new events only when they poll; raise max_worker_processes"
-            );
-        }
+    /// Whether there is a notifier.
+    pub fn has_notifier(&self) -> bool {
+        self.notifier_process().is_some()
     }
 
-    /// Asks the notifier to leave its database. The next append there starts it again.
+    /// Whether a notifier is to be started now.
+    pub fn lacks_notifier(&self) -> bool {
+        self.wanted.load(SeqCst) && !self.has_notifier() && !self.is_away()
+    }
+
+    /// Asks the notifier to leave its database for a while.
     pub fn send_notifier_away(&self) {
-        self.leave.store(true, SeqCst);
-        self.wake_notifier();
+        self.away_until.store(transaction::now() + AWAY, SeqCst);
+        if let Some(process) = self.notifier_process() {
+            wake_process(process);
+        }
+    }
+
+    /// Whether the notifier has to stay away.
+    pub fn is_away(&self) -> bool {
+        transaction::now() < self.away_until.load(SeqCst)
     }
 
     /// Makes this process the notifier; `false` if there is one already.
     pub fn become_notifier(&self) -> bool {
+        self.wanted.store(true, SeqCst);
         self.notifier
             .compare_exchange(0, my_number(), SeqCst, SeqCst)
             .is_ok()
@@ -92,9 +87,14 @@ impl Wake {
             .compare_exchange(my_number(), 0, SeqCst, SeqCst);
     }
 
-    /// Whether the notifier is to leave.
-    pub fn is_to_leave(&self) -> bool {
-        self.leave.load(SeqCst)
+    /// Makes room, and wants no other notifier until an append ends.
+    pub fn dismiss(&self) {
+        self.wanted.store(false, SeqCst);
+        self.resign();
+        if self.is_told() {
+            // By somebody who still found us here.
+            self.rouse();
+        }
     }
 
     /// Whether the notifier has been told something since [`Self::look`].
@@ -107,10 +107,21 @@ impl Wake {
         self.pending.store(false, SeqCst);
     }
 
-    fn wake_notifier(&self) {
-        if let Some(process) = self.notifier.load(SeqCst).checked_sub(1) {
-            wake_process(process as usize);
+    fn rouse(&self) {
+        match self.notifier_process() {
+            Some(process) => wake_process(process),
+            None => {
+                self.wanted.store(true, SeqCst);
+                launcher::wake();
+            }
         }
+    }
+
+    fn notifier_process(&self) -> Option<usize> {
+        self.notifier
+            .load(SeqCst)
+            .checked_sub(1)
+            .map(|process| process as usize)
     }
 }
 

@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use eventcore_rules::MAX_STREAMS_PER_APPEND;
-use serde_json::Value;
 
-use crate::{Append, NewEvent, StoreError, StreamId};
+use crate::{Append, StoreError, StreamId, sendable};
 
 /// Checks an append in the order of the extension: its streams, then each event, then that no id
 /// stands twice. Names the arguments as the extension does.
@@ -14,13 +13,14 @@ pub(super) fn append(append: &Append) -> Result<(), StoreError> {
         return Err(StoreError::malformed("streams", None, "is empty"));
     }
     let declared = streams_once(append.streams.iter().map(|(stream, _)| stream))?;
-    for (index, event) in append.events.iter().enumerate() {
-        if !declared.contains(&event.stream_id) {
-            return Err(StoreError::undeclared_stream(event.stream_id.as_str()));
-        }
-        content(event)
-            .map_err(|(array, reason)| StoreError::malformed(array, Some(index), reason))?;
+    let undeclared = append
+        .events
+        .iter()
+        .find(|event| !declared.contains(&event.stream_id));
+    if let Some(event) = undeclared {
+        return Err(StoreError::undeclared_stream(event.stream_id.as_str()));
     }
+    sendable::check(append)?;
     let mut ids = HashSet::with_capacity(append.events.len());
     match append
         .events
@@ -55,34 +55,4 @@ pub(super) fn streams_once<'a>(
         }
     }
     Ok(once)
-}
-
-fn content(event: &NewEvent) -> Result<(), (&'static str, &'static str)> {
-    if event.payload.is_null() {
-        return Err(("payloads", "is JSON null"));
-    }
-    if has_nul(&event.payload) {
-        return Err(("payloads", "has a character U+0000"));
-    }
-    if event
-        .metadata
-        .iter()
-        .flatten()
-        .any(|(key, value)| key.contains('\0') || has_nul(value))
-    {
-        return Err(("metadata", "has a character U+0000"));
-    }
-    Ok(())
-}
-
-/// Whether a text in it has the one character that PostgreSQL cannot hold.
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(fields) => fields
-            .iter()
-            .any(|(key, value)| key.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::error::store_error;
 use super::pool::Pool;
 use super::row::from_bigint;
-use crate::{Append, Appended, Position, StoreError, StreamVersion};
+use crate::{Append, Appended, Position, StoreError, StreamVersion, sendable};
 
 const APPEND: &str = "\
 SELECT first_position, last_position, versions, recorded_at, repeated
@@ -14,6 +14,7 @@ SELECT first_position, last_position, versions, recorded_at, repeated
                         $7::uuid[], $8::uuid, $9::uuid)";
 
 pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, StoreError> {
+    sendable::check(append)?;
     let streams: Vec<_> = append
         .streams
         .iter()

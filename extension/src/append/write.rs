@@ -2,7 +2,7 @@
 
 use super::Appended;
 use super::request::Request;
-use crate::catalog::{Catalog, column};
+use crate::catalog::{Catalog, INSERT_TRIGGERS, column};
 use crate::error::{Error, Unavailable};
 use crate::pg::insert::{Columns, Duplicate, insert_rows};
 use crate::pg::relation::Relation;
@@ -23,7 +23,7 @@ pub fn write(
     request: &Request<'_>,
     mut heads: Vec<i64>,
 ) -> Result<Appended, Error> {
-    if let Some(what) = events.obstacle_to_direct_writes() {
+    if let Some(what) = events.obstacle_to_direct_writes(&INSERT_TRIGGERS) {
         return Err(Unavailable::TableAltered { what }.into());
     }
     let count = request.events.len();
@@ -43,7 +43,7 @@ pub fn write(
     let first = registry.draw(catalog, count)?;
     let recorded_at = transaction::now();
 
-    insert_rows(events, count, UNIQUE_EVENT_ID, |row| {
+    let make = |row: usize| {
         let event = &request.events[row];
         let mut columns: Columns<{ column::COUNT }> = [None; column::COUNT];
         let mut set = |number: i16, value| columns[number as usize - 1] = value;
@@ -70,10 +70,12 @@ pub fn write(
             request.causation_id.as_ref().map(uuid_datum),
         );
         columns
-    })
-    .map_err(|Duplicate { row }| Error::IdempotencyMismatch {
-        event_ids: vec![ids[row]],
-    })?;
+    };
+    insert_rows(events, count, UNIQUE_EVENT_ID, make, |row| ids[row]).map_err(
+        |Duplicate { row }| Error::IdempotencyMismatch {
+            event_ids: vec![ids[row]],
+        },
+    )?;
     // Or a second append in the same statement would not see these rows.
     transaction::end_command();
 

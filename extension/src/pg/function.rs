@@ -14,6 +14,13 @@ pub struct Call<'a> {
     memory: PhantomData<&'a ()>,
 }
 
+/// When a trigger is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Before,
+    After,
+}
+
 /// What a function gives back; `None` is NULL.
 pub type Returned = Result<Option<Datum>, Error>;
 
@@ -134,6 +141,20 @@ impl<'a> Call<'a> {
             context.is_null()
                 || (*context).type_ != pg_sys::NodeTag::T_CallContext
                 || (*context).atomic
+        }
+    }
+
+    /// When a trigger was called; `None` for a call that is not of a trigger.
+    pub fn trigger_time(&self) -> Option<When> {
+        // SAFETY: for a trigger the context is a TriggerData.
+        unsafe {
+            let context = (*self.info).context.cast::<pg_sys::TriggerData>();
+            if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
+                return None;
+            }
+            let before = (*context).tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK
+                == pg_sys::TRIGGER_EVENT_BEFORE;
+            Some(if before { When::Before } else { When::After })
         }
     }
 

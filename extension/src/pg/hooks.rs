@@ -1,6 +1,6 @@
 //! The places where the server lets an extension in.
 
-use super::ffi;
+use super::{databases, ffi};
 use pgrx::pg_guard;
 use pgrx::pg_sys::{self, NodeTag, ObjectAccessType, Oid};
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -14,7 +14,7 @@ pub struct Hooks {
     pub attach_shared_memory: fn(),
     /// Before a table, an index or a sequence is dropped; may raise an error.
     pub before_drop_relation: fn(Oid),
-    /// Before a statement that needs this database to itself.
+    /// Before a statement that needs this database to itself, by a role that may run it.
     pub before_exclusive_use: fn(u32),
     /// After a database is gone.
     pub after_drop_database: fn(u32),
@@ -182,10 +182,14 @@ unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<Wanted> {
     unsafe {
         let (name, drops) = match (*statement).type_ {
             NodeTag::T_DropdbStmt => ((*statement.cast::<pg_sys::DropdbStmt>()).dbname, true),
-            NodeTag::T_CreatedbStmt => (
-                template((*statement.cast::<pg_sys::CreatedbStmt>()).options)?,
-                false,
-            ),
+            NodeTag::T_CreatedbStmt => {
+                let create = statement.cast::<pg_sys::CreatedbStmt>();
+                let template = option((*create).options, c"template")?;
+                if (*template).arg.is_null() {
+                    return None;
+                }
+                (pg_sys::defGetString(template), false)
+            }
             NodeTag::T_RenameStmt => {
                 let rename = statement.cast::<pg_sys::RenameStmt>();
                 if (*rename).renameType != pg_sys::ObjectType::OBJECT_DATABASE {
@@ -193,33 +197,33 @@ unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<Wanted> {
                 }
                 ((*rename).subname, false)
             }
-            NodeTag::T_AlterDatabaseStmt => (
-                (*statement.cast::<pg_sys::AlterDatabaseStmt>()).dbname,
-                false,
-            ),
+            NodeTag::T_AlterDatabaseStmt => {
+                let alter = statement.cast::<pg_sys::AlterDatabaseStmt>();
+                option((*alter).options, c"tablespace")?;
+                ((*alter).dbname, false)
+            }
             _ => return None,
         };
         // The look-up reads the catalog, for which a transaction is needed; all of these run in one.
         let oid = pg_sys::get_database_oid(name, true);
-        (oid != Oid::INVALID).then(|| Wanted {
+        (oid != Oid::INVALID && databases::is_mine(oid)).then(|| Wanted {
             database: oid.to_u32(),
             drops,
         })
     }
 }
 
-/// The template of CREATE DATABASE, if it names one.
+/// An option of a statement, if it has it.
 ///
 /// # Safety
 ///
 /// `options` is a list of DefElem.
-unsafe fn template(options: *mut pg_sys::List) -> Option<*mut c_char> {
+unsafe fn option(options: *mut pg_sys::List, name: &CStr) -> Option<*mut pg_sys::DefElem> {
     // SAFETY: the caller's.
     unsafe {
         let options = pgrx::PgList::<pg_sys::DefElem>::from_pg(options);
-        let template = options
+        options
             .iter_ptr()
-            .find(|option| CStr::from_ptr((**option).defname) == c"template")?;
-        (!(*template).arg.is_null()).then(|| pg_sys::defGetString(template))
+            .find(|option| CStr::from_ptr((**option).defname) == name)
     }
 }

@@ -19,15 +19,17 @@ pub struct Duplicate {
     pub row: usize,
 }
 
-/// Writes `count` rows that `make` makes one after the other.
+/// Writes `count` rows that `make` makes one after the other. They go into the indexes in the order
+/// of `rank`, so that two calls with the same keys wait for each other in one order.
 ///
 /// A duplicate in the unique constraint `watched` is returned, and the transaction must then end
 /// with an error; any other is raised as the server's own.
-pub fn insert_rows<const N: usize>(
+pub fn insert_rows<const N: usize, K: Ord>(
     table: &Relation,
     count: usize,
     watched: &str,
     make: impl Fn(usize) -> Columns<N>,
+    rank: impl Fn(usize) -> K,
 ) -> Result<(), Duplicate> {
     let current = AtomicUsize::new(0);
     PgTryBuilder::new(AssertUnwindSafe(|| {
@@ -37,7 +39,13 @@ pub fn insert_rows<const N: usize>(
         while first < count {
             pgrx::check_for_interrupts!();
             let last = (first + CHUNK).min(count);
-            memory.during(|| inserter.insert(first, last, &current, &make));
+            memory.during(|| inserter.insert(first, last, &make));
+            let mut order: Vec<usize> = (first..last).collect();
+            order.sort_by_key(|row| rank(*row));
+            for row in order {
+                current.store(row, Relaxed);
+                memory.during(|| inserter.insert_into_indexes(row - first));
+            }
             first = last;
         }
         Ok(())
@@ -93,7 +101,6 @@ impl Inserter {
         &mut self,
         first: usize,
         last: usize,
-        current: &AtomicUsize,
         make: &impl Fn(usize) -> Columns<N>,
     ) {
         for (row, slot) in (first..last).zip(&self.slots) {
@@ -115,13 +122,11 @@ impl Inserter {
                 );
             }
         }
-        for (row, slot) in (first..last).zip(&self.slots) {
-            current.store(row, Relaxed);
-            self.insert_into_indexes(*slot);
-        }
     }
 
-    fn insert_into_indexes(&self, slot: *mut pg_sys::TupleTableSlot) {
+    /// Puts the row of this slot, which is in the table by now, into all indexes.
+    fn insert_into_indexes(&self, slot: usize) {
+        let slot = self.slots[slot];
         let (no_conflict, no_arbiters) = (std::ptr::null_mut(), std::ptr::null_mut());
         // SAFETY: the row of the slot is in the table, and its indexes are open.
         unsafe {
@@ -147,11 +152,14 @@ impl Inserter {
 }
 
 fn fill<const N: usize>(slot: *mut pg_sys::TupleTableSlot, columns: Columns<N>) {
-    // SAFETY: the slot is ours and its table has N columns.
+    // SAFETY: the slot is ours, and its table has at least N columns.
     unsafe {
         pg_sys::ExecClearTuple(slot);
-        assert_eq!(usize::try_from((*(*slot).tts_tupleDescriptor).natts), Ok(N));
-        for (index, column) in columns.into_iter().enumerate() {
+        let all = usize::try_from((*(*slot).tts_tupleDescriptor).natts).unwrap_or(0);
+        assert!(all >= N, "{N} columns for a table of {all}");
+        // What is behind ours has been dropped.
+        let columns = columns.into_iter().chain(std::iter::repeat(None)).take(all);
+        for (index, column) in columns.enumerate() {
             *(*slot).tts_values.add(index) = column.unwrap_or(Datum::null());
             *(*slot).tts_isnull.add(index) = column.is_none();
         }

@@ -22,16 +22,7 @@ static mut CALLBACK: pg_sys::ErrorContextCallback = pg_sys::ErrorContextCallback
 
 /// Ends the statement with this error.
 pub fn raise(error: &Error) -> ! {
-    CODE.store(encode(error.code().sqlstate()), Ordering::Relaxed);
-    // SAFETY: we are on the server's only thread. The callback stays on the stack until the error
-    // has been thrown; whoever catches it puts the stack back to what it was.
-    unsafe {
-        let callback = &raw mut CALLBACK;
-        if pg_sys::error_context_stack != callback {
-            (*callback).previous = pg_sys::error_context_stack;
-            pg_sys::error_context_stack = callback;
-        }
-    }
+    send_along(encode(error.code().sqlstate()));
     ErrorReport::new(
         PgSqlErrorCode::ERRCODE_RAISE_EXCEPTION,
         error.message(),
@@ -41,6 +32,64 @@ pub fn raise(error: &Error) -> ! {
     .set_hint(error.hint())
     .report(PgLogLevel::ERROR);
     unreachable!("an error report of level ERROR does not return")
+}
+
+/// Keeps the SQLSTATE of every error that leaves `work`, also one that pgrx does not know: of an
+/// application's function in an index, for example. pgrx would make XX000 of it.
+pub fn keeping_codes<R>(work: impl FnOnce() -> R) -> R {
+    SEEN.store(0, Ordering::Relaxed);
+    let mut callback = pg_sys::ErrorContextCallback {
+        // SAFETY: a variable of the server, read on its only thread.
+        previous: unsafe { pg_sys::error_context_stack },
+        callback: Some(see_code),
+        arg: std::ptr::null_mut(),
+    };
+    let watching = Watching {
+        previous: callback.previous,
+    };
+    // SAFETY: as above; taken off the stack again before the callback goes.
+    unsafe { pg_sys::error_context_stack = &raw mut callback };
+    let result = work();
+    drop(watching);
+    result
+}
+
+/// The SQLSTATE of the last message that the server has raised, 0 when there was none.
+static SEEN: AtomicI32 = AtomicI32::new(0);
+
+struct Watching {
+    previous: *mut pg_sys::ErrorContextCallback,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        // SAFETY: what was there before.
+        unsafe { pg_sys::error_context_stack = self.previous };
+        let code = SEEN.load(Ordering::Relaxed);
+        if std::thread::panicking() && code != 0 {
+            send_along(code);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn see_code(_arg: *mut c_void) {
+    // SAFETY: the server calls this while it raises a message.
+    SEEN.store(unsafe { pg_sys::geterrcode() }, Ordering::Relaxed);
+}
+
+/// Gives the error that is about to be raised this SQLSTATE.
+fn send_along(code: c_int) {
+    CODE.store(code, Ordering::Relaxed);
+    // SAFETY: we are on the server's only thread. The callback stays on the stack until the error
+    // has been thrown; whoever catches it puts the stack back to what it was.
+    unsafe {
+        let callback = &raw mut CALLBACK;
+        if pg_sys::error_context_stack != callback {
+            (*callback).previous = pg_sys::error_context_stack;
+            pg_sys::error_context_stack = callback;
+        }
+    }
 }
 
 #[pg_guard]

@@ -1,5 +1,6 @@
 //! Tables and indexes, opened.
 
+use super::snapshot::Snapshot;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;
 
@@ -7,6 +8,14 @@ use std::ffi::CStr;
 pub struct Relation {
     raw: pg_sys::Relation,
     is_index: bool,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its type; 0 when it has been dropped.
+    pub data_type: Oid,
+    pub not_null: bool,
 }
 
 /// How a relation is going to be used.
@@ -57,20 +66,41 @@ impl Relation {
         blocks == 0
     }
 
-    /// The types of the columns, in order; dropped ones have type 0.
-    pub fn column_types(&self) -> Vec<Oid> {
+    /// Whether the table has a row that the snapshot sees.
+    pub fn has_row(&self, snapshot: &Snapshot) -> bool {
+        let (no_keys, forward) = (
+            std::ptr::null_mut(),
+            pg_sys::ScanDirection::ForwardScanDirection,
+        );
+        // SAFETY: the table is open, and the scan is ended before it is closed.
+        unsafe {
+            let scan = pg_sys::table_beginscan(self.raw, snapshot.raw(), 0, no_keys);
+            let found = !pg_sys::heap_getnext(scan, forward).is_null();
+            pg_sys::table_endscan(scan);
+            found
+        }
+    }
+
+    /// The columns in order.
+    pub fn columns(&self) -> Vec<Column> {
         // SAFETY: the relation is open; its descriptor has `natts` attributes.
         unsafe {
             let columns = (*self.raw).rd_att;
             (0..(*columns).natts)
-                .map(|i| (*attribute(columns, i)).atttypid)
+                .map(|number| {
+                    let column = attribute(columns, number);
+                    Column {
+                        data_type: (*column).atttypid,
+                        not_null: (*column).attnotnull,
+                    }
+                })
                 .collect()
         }
     }
 
     /// What would be bypassed by writing rows beneath SQL, if anything: completes the sentence
-    /// "the table …".
-    pub fn obstacle_to_direct_writes(&self) -> Option<&'static str> {
+    /// "the table …". Triggers of these names are meant to be.
+    pub fn obstacle_to_direct_writes(&self, own_triggers: &[&CStr]) -> Option<&'static str> {
         // SAFETY: the relation is open.
         unsafe {
             let class = &*(*self.raw).rd_rel;
@@ -80,13 +110,10 @@ impl Relation {
             if class.relrowsecurity {
                 return Some("has row security");
             }
-            let triggers = (*self.raw).trigdesc;
-            if !triggers.is_null()
-                && ((*triggers).trig_insert_before_row
-                    || (*triggers).trig_insert_after_row
-                    || (*triggers).trig_insert_before_statement
-                    || (*triggers).trig_insert_after_statement)
-            {
+            if !(*self.raw).rd_rules.is_null() {
+                return Some("has a rule");
+            }
+            if self.has_insert_trigger_except(own_triggers) {
                 return Some("has a trigger for INSERT");
             }
             let constraints = (*(*self.raw).rd_att).constr;
@@ -96,6 +123,22 @@ impl Relation {
                 return Some("has a check constraint or a generated column");
             }
             None
+        }
+    }
+
+    fn has_insert_trigger_except(&self, own: &[&CStr]) -> bool {
+        // SAFETY: the relation is open; its description has `numtriggers` triggers.
+        unsafe {
+            let description = (*self.raw).trigdesc;
+            if description.is_null() {
+                return false;
+            }
+            let count = usize::try_from((*description).numtriggers).unwrap_or(0);
+            let triggers = std::slice::from_raw_parts((*description).triggers, count);
+            triggers.iter().any(|trigger| {
+                i64::from(trigger.tgtype) & i64::from(pg_sys::TRIGGER_TYPE_INSERT) != 0
+                    && !own.contains(&CStr::from_ptr(trigger.tgname))
+            })
         }
     }
 }
@@ -137,4 +180,25 @@ pub fn find(schema: Oid, name: &CStr) -> Option<Oid> {
     // SAFETY: a C string.
     let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
     (oid != Oid::INVALID).then_some(oid)
+}
+
+/// Locks a relation against being dropped until the transaction ends; `false` if it has been.
+pub fn lock_existing(relation: Oid) -> bool {
+    // SAFETY: any oid will do; waiting for the lock brings in what has changed meanwhile.
+    unsafe {
+        pg_sys::LockRelationOid(relation, Use::Read.lock_mode());
+        pg_sys::get_rel_relkind(relation) != 0
+    }
+}
+
+/// Whether this is a table, and a member of this extension.
+pub fn is_table_of_extension(relation: Oid, extension: &CStr) -> bool {
+    // SAFETY: any oid will do, and a C string.
+    unsafe {
+        if pg_sys::get_rel_relkind(relation) as u8 != pg_sys::RELKIND_RELATION {
+            return false;
+        }
+        let owner = pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, relation);
+        owner != Oid::INVALID && owner == pg_sys::get_extension_oid(extension.as_ptr(), true)
+    }
 }

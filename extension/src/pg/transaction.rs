@@ -69,12 +69,6 @@ pub fn commit_and_begin() {
     }
 }
 
-/// Gives up the snapshot that looking into the catalog has left behind.
-pub fn release_catalog_snapshot() {
-    // SAFETY: no preconditions.
-    unsafe { pg_sys::InvalidateCatalogSnapshot() };
-}
-
 /// Calls `forget` whenever a table or an index may have changed. To be called once.
 pub fn on_relation_change(forget: &'static fn(Option<pg_sys::Oid>)) {
     let argument = Datum::from(std::ptr::from_ref(forget).cast::<c_void>());
@@ -87,4 +81,9 @@ unsafe extern "C-unwind" fn on_invalidation(argument: Datum, relation: pg_sys::O
     // SAFETY: what `on_relation_change` passed.
     let forget = unsafe { *argument.cast_mut_ptr::<fn(Option<pg_sys::Oid>)>() };
     forget((relation != pg_sys::Oid::INVALID).then_some(relation));
+}
+
+/// Writes a line to the server's log.
+pub fn log(message: &str) {
+    pgrx::log!("{message}");
 }

@@ -1,7 +1,10 @@
-//! A background worker that belongs to a database.
+//! Background workers.
 
 use super::ffi;
-use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder, SignalWakeFlags};
+use pgrx::bgworkers::{
+    BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime,
+    DynamicBackgroundWorker, SignalWakeFlags,
+};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CString;
 use std::time::Duration;
@@ -12,21 +15,48 @@ pub struct Kind {
     pub name: &'static str,
     /// The symbol that the server calls.
     pub function: &'static str,
-    /// How long the server waits before it starts one anew that has died.
-    pub restart_after: Duration,
 }
 
-/// Starts a worker for a database; `false` when the server has no place for it.
-pub fn start(kind: &Kind, database: u32) -> bool {
-    BackgroundWorkerBuilder::new(kind.name)
-        .set_type(kind.name)
-        .set_library("eventcore")
-        .set_function(kind.function)
+impl Kind {
+    fn builder(&self) -> BackgroundWorkerBuilder {
+        BackgroundWorkerBuilder::new(self.name)
+            .set_type(self.name)
+            .set_library("eventcore")
+            .set_function(self.function)
+            .set_start_time(BgWorkerStartTime::RecoveryFinished)
+            .enable_spi_access()
+    }
+}
+
+/// Has the server start a worker when it has started itself, and again `after` it has died.
+pub fn register(kind: &Kind, after: Duration) {
+    kind.builder().set_restart_time(Some(after)).load();
+}
+
+/// Starts a worker for a database, once; `None` when the server has no place for it. This process
+/// is woken when the worker has started and when it has ended.
+pub fn start(kind: &Kind, database: u32) -> Option<Started> {
+    // SAFETY: a variable of the server.
+    let me = unsafe { pg_sys::MyProcPid };
+    let worker = kind
+        .builder()
         .set_argument(Some(Datum::from(database)))
-        .set_restart_time(Some(kind.restart_after))
-        .enable_spi_access()
-        .load_dynamic()
-        .is_ok()
+        .set_restart_time(None)
+        .set_notify_pid(me);
+    worker.load_dynamic().ok().map(Started)
+}
+
+/// A worker that was started by this process.
+pub struct Started(DynamicBackgroundWorker);
+
+impl Started {
+    /// Whether it has not ended yet.
+    pub fn is_alive(&self) -> bool {
+        matches!(
+            self.0.pid(),
+            Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted)
+        )
+    }
 }
 
 /// The worker that this process is.
@@ -35,10 +65,20 @@ pub struct Worker(());
 impl Worker {
     /// To be called first in a worker's function, with the database that it was started for.
     pub fn connect(database: u32) -> Self {
+        Self::connect_to(Some(Oid::from(database)))
+    }
+
+    /// To be called first in the function of a worker that belongs to no database: it can read the
+    /// catalogs that all databases share.
+    pub fn connect_to_no_database() -> Self {
+        Self::connect_to(None)
+    }
+
+    fn connect_to(database: Option<Oid>) -> Self {
         BackgroundWorker::attach_signal_handlers(
             SignalWakeFlags::SIGHUP | SignalWakeFlags::SIGTERM,
         );
-        BackgroundWorker::connect_worker_to_spi_by_oid(Some(Oid::from(database)), None);
+        BackgroundWorker::connect_worker_to_spi_by_oid(database, None);
         // Nobody waits for what this process writes.
         // SAFETY: both are C strings, and the setting takes this value.
         unsafe {
@@ -76,10 +116,16 @@ impl Worker {
         }
     }
 
-    /// Ends the process, for good or to be started again.
-    pub fn end(self, again: bool) -> ! {
+    /// Ends the process for good.
+    pub fn end(&self) -> ! {
         // SAFETY: no transaction is open.
-        unsafe { pg_sys::proc_exit(i32::from(again)) }
+        unsafe { pg_sys::proc_exit(0) }
+    }
+
+    /// Ends the process; the server starts it again, if it was registered to be.
+    pub fn end_for_now(&self) -> ! {
+        // SAFETY: no transaction is open.
+        unsafe { pg_sys::proc_exit(1) }
     }
 }
 

@@ -17,7 +17,9 @@ mod places;
 mod positions;
 mod slots;
 
-pub use places::{release, send_notifier_away};
+pub use places::{
+    databases_without_notifier, dismiss_notifier, has_notifier, look, release, send_notifier_away,
+};
 
 use crate::catalog::Catalog;
 use crate::error::Error;
@@ -38,15 +40,24 @@ impl Registry {
     /// SE009 when the library was not preloaded, or when there are more databases than places.
     pub fn open(catalog: &Catalog) -> Result<Self, Error> {
         Ok(Self {
-            place: Place::open(catalog.position_blocks)?,
+            place: Place::open(catalog)?,
         })
     }
 
     /// Draws `count` positions in a row for this transaction and returns the first. To be called
     /// when nothing but a failure of the server can keep the events from being written.
     pub fn draw(&self, catalog: &Catalog, count: usize) -> Result<i64, Error> {
-        self.wake().ensure_notifier();
         positions::draw(self.place, catalog, count)
+    }
+
+    /// Before rows come by SQL, with positions of their own, as in a restore: readers wait for them.
+    pub fn before_foreign_rows(&self) {
+        slots::hold_all(self.place);
+    }
+
+    /// After such rows have come.
+    pub fn after_foreign_rows(&self, catalog: &Catalog) {
+        positions::pass(self.place, catalog);
     }
 
     /// The safe position. Take it first and the snapshot to read with after it: an older snapshot

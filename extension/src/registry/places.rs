@@ -1,11 +1,12 @@
 //! What the positions of each database have come to: a place in shared memory for every database
 //! that uses the extension.
 
+use crate::catalog::Catalog;
 use crate::error::{Error, Unavailable};
+use crate::pg::relation::lock_existing;
 use crate::pg::shared_memory::{Shared, SharedArray, exclusively, my_database};
 use crate::settings;
 use crate::wake::Wake;
-use pgrx::pg_sys::Oid;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
 
@@ -39,14 +40,21 @@ pub struct Place(u32);
 
 impl Place {
     /// The place of the database that this process is connected to.
-    pub fn open(position_blocks: Oid) -> Result<Self, Error> {
-        let (oid, sequence) = (my_database(), position_blocks.to_u32());
+    pub fn open(catalog: &Catalog) -> Result<Self, Error> {
+        let (oid, sequence) = (my_database(), catalog.position_blocks.to_u32());
         let known = MINE
             .get()
             .filter(|place| place.database().is(oid, sequence));
         let place = match known {
             Some(place) => place,
-            None => claim(oid, sequence)?,
+            None => {
+                // A statement that is older than a DROP EXTENSION may still know the old sequence,
+                // and must not take the place from the new one.
+                if !lock_existing(catalog.events) {
+                    return Err(Unavailable::NotInstalled.into());
+                }
+                claim(oid, sequence)?
+            }
         };
         MINE.set(Some(place));
         Ok(place)
@@ -100,6 +108,37 @@ pub fn send_notifier_away(oid: u32) {
     }
 }
 
+/// The notifier of a database is about to look for the extension.
+pub fn look(oid: u32) {
+    for database in of(oid) {
+        database.wake.look();
+    }
+}
+
+/// Wants no notifier in a database where the extension is not found.
+pub fn dismiss_notifier(oid: u32) {
+    for database in of(oid) {
+        database.wake.dismiss();
+    }
+}
+
+/// Whether a database has a notifier.
+pub fn has_notifier(oid: u32) -> bool {
+    of(oid).any(|database| database.wake.has_notifier())
+}
+
+/// The databases in which a notifier is to be started now.
+pub fn databases_without_notifier() -> Vec<u32> {
+    let lacking = DATABASES
+        .get()
+        .iter()
+        .filter(|database| database.wake.lacks_notifier());
+    lacking
+        .map(|database| database.oid.load(SeqCst))
+        .filter(|oid| *oid != 0)
+        .collect()
+}
+
 /// Gives a place back when its database is gone. Not when its extension seems to be: that may be in
 /// a transaction that has not committed yet, and has positions in flight.
 pub fn release(oid: u32) {
@@ -135,7 +174,9 @@ fn claim(oid: u32, sequence: u32) -> Result<Place, Error> {
             database.reserved.store(0, SeqCst);
             database.settled.store(0, SeqCst);
             database.sequence.store(sequence, SeqCst);
-            database.oid.store(oid, SeqCst);
+            if database.oid.swap(oid, SeqCst) != oid {
+                database.wake.reset();
+            }
         }
         u32::try_from(place).ok()
     });

@@ -52,6 +52,19 @@ pub fn draw(place: Place, catalog: &Catalog, count: usize) -> Result<i64, Error>
     Ok(first)
 }
 
+/// Draws nothing up to the last position that is in use: rows have come with theirs.
+pub fn pass(place: Place, catalog: &Catalog) {
+    let database = place.database();
+    // Where nobody has appended yet, the first to do so looks for itself.
+    if database.next.load(SeqCst) != 0 {
+        let last = heads::last_position(catalog);
+        if last > database.reserved.load(SeqCst) {
+            reserve(database, catalog.position_blocks, last);
+        }
+        database.next.fetch_max(last + 1, SeqCst);
+    }
+}
+
 /// Takes blocks until `position` is in one, and waits until that is on disk.
 fn reserve(database: &Database, blocks: Oid, position: i64) {
     let mut last = 0;

@@ -60,6 +60,17 @@ pub fn publish_and_draw(place: Place, next: impl Fn() -> i64, draw: impl Fn() ->
     drawn
 }
 
+/// Publishes that this transaction may hold any position: for rows that come with theirs.
+pub fn hold_all(place: Place) {
+    if !HOOKED.replace(true) {
+        transaction::register(&HOOKS);
+    }
+    HOLDS_IN.set(Some(place));
+    let slot = &SLOTS.get()[my_process_number()];
+    slot.place.store(place.number(), SeqCst);
+    slot.lowest.store(1, SeqCst);
+}
+
 /// The lowest position that any process may hold in this database.
 pub fn lowest(place: Place) -> Option<i64> {
     let held = SLOTS.get().iter().filter_map(|slot| {

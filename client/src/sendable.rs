@@ -1,0 +1,58 @@
+//! What no store can hold, although its type allows it: checked before anything is sent, so that all
+//! stores say the same.
+
+use eventcore_rules::ExpectedVersion;
+use serde_json::Value;
+
+use crate::{Append, NewEvent, StoreError};
+
+/// Checks that PostgreSQL's types can hold every expected version, payload and metadata.
+pub(crate) fn check(append: &Append) -> Result<(), StoreError> {
+    let too_large = append.streams.iter().position(|(_, expected)| {
+        matches!(expected, ExpectedVersion::Exactly(version) if i64::try_from(*version).is_err())
+    });
+    if let Some(index) = too_large {
+        let reason = "is above the largest version";
+        return Err(StoreError::malformed(
+            "expected_versions",
+            Some(index),
+            reason,
+        ));
+    }
+    for (index, event) in append.events.iter().enumerate() {
+        content(event)
+            .map_err(|(array, reason)| StoreError::malformed(array, Some(index), reason))?;
+    }
+    Ok(())
+}
+
+/// The array of the extension that a part of the event goes into, and what is wrong with it.
+fn content(event: &NewEvent) -> Result<(), (&'static str, &'static str)> {
+    if event.payload.is_null() {
+        return Err(("payloads", "is JSON null"));
+    }
+    if has_nul(&event.payload) {
+        return Err(("payloads", "has a character U+0000"));
+    }
+    if event
+        .metadata
+        .iter()
+        .flatten()
+        .any(|(key, value)| key.contains('\0') || has_nul(value))
+    {
+        return Err(("metadata", "has a character U+0000"));
+    }
+    Ok(())
+}
+
+/// Whether a text in it has the one character that PostgreSQL cannot hold.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(key, value)| key.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

@@ -1,0 +1,43 @@
+//! The databases of the server, from the catalog that they share.
+
+use pgrx::pg_sys::{self, Oid};
+
+/// The oids of all databases that can be connected to. To be called in a transaction.
+pub fn connectable() -> Vec<u32> {
+    let mut found = Vec::new();
+    // SAFETY: a scan of a system catalog with a snapshot of its own; every row is a pg_database,
+    // of which only the columns of fixed width are read.
+    unsafe {
+        let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+        let table = pg_sys::table_open(pg_sys::DatabaseRelationId, lock);
+        let (no_snapshot, no_keys) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let scan = pg_sys::systable_beginscan(table, Oid::INVALID, false, no_snapshot, 0, no_keys);
+        loop {
+            let row = pg_sys::systable_getnext(scan);
+            if row.is_null() {
+                break;
+            }
+            let database = pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_database>();
+            if (*database).datallowconn {
+                found.push((*database).oid.to_u32());
+            }
+        }
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(table, lock);
+    }
+    found
+}
+
+/// Whether the current role may do to a database what only its owner may.
+#[cfg(feature = "pg15")]
+pub fn is_mine(database: Oid) -> bool {
+    // SAFETY: any oid will do.
+    unsafe { pg_sys::pg_database_ownercheck(database, pg_sys::GetUserId()) }
+}
+
+/// Whether the current role may do to a database what only its owner may.
+#[cfg(not(feature = "pg15"))]
+pub fn is_mine(database: Oid) -> bool {
+    // SAFETY: any oid will do.
+    unsafe { pg_sys::object_ownercheck(pg_sys::DatabaseRelationId, database, pg_sys::GetUserId()) }
+}
