@@ -1,0 +1,92 @@
+//! Moves money between accounts, atomically, with concurrent workers and a subscriber that watches;
+//! then audits every cent and every event. See README.md.
+
+// The bank: its accounts, what can happen to them, what can be asked for.
+mod account_event;
+mod account_id;
+mod money;
+mod open_account;
+mod transfer_money;
+
+// A run: the file, the accounts, the workers, the subscriber, one after the other.
+mod bank;
+mod history;
+mod openings;
+mod outcome;
+mod subscriber;
+mod transfer_file;
+mod workers;
+
+// What came of it.
+mod audit;
+mod ledger;
+mod report;
+mod samples;
+mod speed;
+
+// The program around it.
+mod arguments;
+mod failure;
+mod generate;
+mod split_mix;
+mod text;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Store};
+use clap::Parser;
+use eventcore::InMemoryEventStore;
+use failure::Failure;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Arguments::parse()).await {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("banking: {}", text::with_sources(&failure));
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    if let Some(seed) = arguments.generate {
+        out.write_all(generate::transfers(seed).as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    let lines = transfer_file::parse(&arguments.transfers()?)?;
+    let (store, workers) = (arguments.store()?, arguments.workers);
+    let transfers = text::count(lines.len());
+    let accounts = openings::ACCOUNTS;
+    writeln!(
+        out,
+        "{transfers} transfers between {accounts} accounts, {workers} workers, {store}"
+    )?;
+
+    let audited = match &store {
+        Store::Memory => bank::run(&InMemoryEventStore::new(), lines, workers).await?,
+        #[cfg(feature = "postgres")]
+        Store::Postgres(url) => {
+            // One more for the subscriber's reads.
+            let builder = eventcore::PostgresEventStore::builder(url)?;
+            let store = builder.pool_size(workers.get() + 1).connect().await?;
+            bank::run(&store, lines, workers).await?
+        }
+        #[cfg(not(feature = "postgres"))]
+        Store::Postgres(_) => return Err(Failure::NoPostgres),
+    };
+    write!(out, "{}", audited.report)?;
+    if store != Store::Memory {
+        write!(out, "{}", samples::text(arguments.psql_hint.as_deref()))?;
+    }
+    if audited.violated.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    for invariant in audited.violated {
+        eprintln!("banking: this does not hold: {invariant}");
+    }
+    Ok(ExitCode::FAILURE)
+}
