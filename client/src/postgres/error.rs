@@ -12,12 +12,20 @@ use tokio_postgres::Error;
 
 use crate::{EventId, StoreError, StreamId};
 
+/// The SQLSTATE of a call of a function that is not there; we call none but the extension's.
+const UNDEFINED_FUNCTION: &str = "42883";
+const NO_EXTENSION: &str = "the database has no extension eventcore within its search_path: run \
+                            CREATE EXTENSION eventcore in it";
+
 pub(super) fn store_error(error: Error) -> StoreError {
     match error.as_db_error() {
         Some(raised) => match ErrorCode::from_sqlstate(raised.code().code()) {
             Some(code) => of_eventcore(code, raised.detail(), raised.message()).with_source(error),
             None if is_untransmittable(raised.code().code()) => {
                 StoreError::malformed("a text", None, error)
+            }
+            None if raised.code().code() == UNDEFINED_FUNCTION => {
+                StoreError::coded(ErrorCode::Unavailable, NO_EXTENSION).with_source(error)
             }
             None if is_transient(raised.code().code()) => StoreError::transient(error),
             None => StoreError::other(error),
