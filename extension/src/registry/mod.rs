@@ -52,7 +52,7 @@ impl Registry {
 
     /// Before rows come by SQL, with positions of their own, as in a restore: readers wait for them.
     pub fn before_foreign_rows(&self) {
-        slots::hold_all(self.place);
+        slots::publish_all(self.place);
     }
 
     /// After such rows have come.

@@ -44,16 +44,10 @@ impl Shared for Slot {
 /// Publishes that this transaction may hold what `next` gives and all above, then draws with `draw`.
 /// What a transaction draws later is above what it published first.
 pub fn publish_and_draw(place: Place, next: impl Fn() -> i64, draw: impl Fn() -> i64) -> i64 {
-    if !HOOKED.replace(true) {
-        transaction::register(&HOOKS);
-    }
     if HOLDS_IN.get() == Some(place) {
         return draw();
     }
-    let slot = &SLOTS.get()[my_process_number()];
-    HOLDS_IN.set(Some(place));
-    slot.place.store(place.number(), SeqCst);
-    slot.lowest.store(next(), SeqCst);
+    let slot = publish(place, next());
     let drawn = draw();
     // Others may have drawn since: hold back no more than is ours.
     slot.lowest.store(drawn, SeqCst);
@@ -61,14 +55,19 @@ pub fn publish_and_draw(place: Place, next: impl Fn() -> i64, draw: impl Fn() ->
 }
 
 /// Publishes that this transaction may hold any position: for rows that come with theirs.
-pub fn hold_all(place: Place) {
+pub fn publish_all(place: Place) {
+    publish(place, 1);
+}
+
+fn publish(place: Place, lowest: i64) -> &'static Slot {
     if !HOOKED.replace(true) {
         transaction::register(&HOOKS);
     }
     HOLDS_IN.set(Some(place));
     let slot = &SLOTS.get()[my_process_number()];
     slot.place.store(place.number(), SeqCst);
-    slot.lowest.store(1, SeqCst);
+    slot.lowest.store(lowest, SeqCst);
+    slot
 }
 
 /// The lowest position that any process may hold in this database.
