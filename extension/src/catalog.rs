@@ -148,6 +148,44 @@ impl Catalog {
     }
 }
 
+/// `eventcore.events`, open, and with it the oids that go with it as long as it is: an index that is
+/// rebuilt gets another oid, but none goes away under somebody who had the table open before.
+pub struct Events {
+    pub table: Relation,
+    pub catalog: Catalog,
+}
+
+impl Events {
+    /// Opens the table; what it then knows holds until the transaction ends.
+    pub fn open(purpose: Use) -> Result<Self, Error> {
+        loop {
+            let seen = Catalog::load()?;
+            let table = Relation::existing_table(seen.events, purpose);
+            let catalog = Catalog::load()?;
+            match table {
+                Some(table) if catalog.events == seen.events => {
+                    return Ok(Self { table, catalog });
+                }
+                // The extension was created anew while we waited for the lock.
+                _ if catalog.events != seen.events => {}
+                _ => return Err(Unavailable::NotInstalled.into()),
+            }
+        }
+    }
+
+    pub fn by_position(&self) -> Relation {
+        Relation::index(self.catalog.events_by_position, Use::Read)
+    }
+
+    pub fn by_stream(&self) -> Relation {
+        Relation::index(self.catalog.events_by_stream, Use::Read)
+    }
+
+    pub fn by_id(&self) -> Relation {
+        Relation::index(self.catalog.events_by_id, Use::Read)
+    }
+}
+
 /// Called by the server when a relation may have changed; `None` speaks of all of them.
 fn forget(relation: Option<Oid>) {
     CACHED.with(|cached| {

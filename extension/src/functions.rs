@@ -58,7 +58,7 @@ export!(eventcore_stream_versions, |call| read::stream_versions(
 .map(no_value));
 export!(eventcore_safe_position, |_call| {
     let catalog = Catalog::load()?;
-    let safe = Registry::open(&catalog)?.safe_position(&catalog);
+    let safe = Registry::open(&catalog)?.safe_position()?;
     Ok(Some(Datum::from(safe)))
 });
 export!(eventcore_around_insert, |call| {

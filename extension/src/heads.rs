@@ -1,7 +1,6 @@
 //! The heads: the version that a stream is at, and the last position of all.
 
-use crate::catalog::{Catalog, by_stream, column};
-use crate::pg::relation::{Relation, Use};
+use crate::catalog::{Events, by_stream, column};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::value::Text;
@@ -16,11 +15,10 @@ pub fn version<'r>(scan: &mut IndexScan<'r>, stream: Text<'r>) -> i64 {
 }
 
 /// The position of the last event that is committed, 0 if there is none.
-pub fn last_position(catalog: &Catalog) -> i64 {
+pub fn last_position(events: &Events) -> i64 {
     let snapshot = Snapshot::latest();
-    let events = Relation::table(catalog.events, Use::Read);
-    let by_position = Relation::index(catalog.events_by_position, Use::Read);
-    let mut scan = IndexScan::new(&events, &by_position, &snapshot);
+    let by_position = events.by_position();
+    let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
     scan.seek(&[], Direction::Backward);
     scan.next().map_or(0, |row| row.bigint(column::POSITION))
 }

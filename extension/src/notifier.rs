@@ -106,7 +106,7 @@ fn look(catalog: &Catalog, announced: i64) -> Option<Look> {
     if !now.is_same(catalog) {
         return None;
     }
-    let safe = registry.safe_position(catalog);
+    let safe = registry.safe_position().ok()?;
     if safe > announced {
         if sequence::last_value(catalog.settled_position).unwrap_or(0) < safe {
             sequence::set_last_value(catalog.settled_position, safe);

@@ -3,11 +3,11 @@
 
 #[pgrx::pg_schema]
 mod tests {
-    use crate::catalog::{Catalog, by_stream, column};
+    use crate::catalog::{Catalog, Events, by_stream, column};
     use crate::heads;
     use crate::pg::jsonb::Kind;
     use crate::pg::lock::{LockMode, StreamKey, lock_stream};
-    use crate::pg::relation::{Relation, Use};
+    use crate::pg::relation::Use;
     use crate::pg::scan::{Condition, Direction, IndexScan};
     use crate::pg::snapshot::Snapshot;
     use crate::pg::value::{Jsonb, Text};
@@ -75,12 +75,11 @@ mod tests {
     fn a_scan_can_be_sought_anew_with_fewer_and_with_more_conditions() {
         append("a", 3);
         append("b", 2);
-        let catalog = Catalog::load().expect("installed");
+        let events = Events::open(Use::Read).expect("installed");
         let snapshot = Snapshot::latest();
-        let events = Relation::table(catalog.events, Use::Read);
-        let index = Relation::index(catalog.events_by_stream, Use::Read);
+        let index = events.by_stream();
         let (a, b, none) = (Text::copy(b"a"), Text::copy(b"b"), Text::copy(b"c"));
-        let mut scan = IndexScan::new(&events, &index, &snapshot);
+        let mut scan = IndexScan::new(&events.table, &index, &snapshot);
 
         assert_eq!(heads::version(&mut scan, a), 3);
         assert_eq!(heads::version(&mut scan, none), 0);
@@ -119,6 +118,9 @@ mod tests {
         assert!(!before.is_same(&after));
         assert!(after.events != before.events);
         append("a", 1);
-        assert_eq!(heads::last_position(&after), 1);
+        assert_eq!(
+            heads::last_position(&Events::open(Use::Read).expect("installed")),
+            1
+        );
     }
 }

@@ -1,11 +1,11 @@
 //! Reading: one stream, many streams, the global order, and the heads of both.
 
-use crate::catalog::{Catalog, by_stream, column};
+use crate::catalog::{Events, by_stream, column};
 use crate::error::{Error, Malformed};
 use crate::heads;
 use crate::pg::array::{BigintArray, TextArray};
 use crate::pg::function::Call;
-use crate::pg::relation::{Relation, Use};
+use crate::pg::relation::Use;
 use crate::pg::rows::RowSet;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
@@ -61,15 +61,14 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
         types: types(call, 4)?,
     };
 
-    let catalog = Catalog::load()?;
-    let registry = Registry::open(&catalog)?;
+    let events = Events::open(Use::Read)?;
+    let registry = Registry::open(&events.catalog)?;
     let mut rows = call.rows();
     // In this order, and never with the statement's own snapshot: see Registry::safe_position.
-    let safe = registry.safe_position(&catalog);
+    let safe = registry.safe_position()?;
     let snapshot = Snapshot::latest();
-    let events = Relation::table(catalog.events, Use::Read);
-    let by_position = Relation::index(catalog.events_by_position, Use::Read);
-    let mut scan = IndexScan::new(&events, &by_position, &snapshot);
+    let by_position = events.by_position();
+    let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
     let range = match direction {
         Direction::Forward => vec![
             Condition::BigintAbove(BY_POSITION, after),
@@ -89,12 +88,11 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
 /// `eventcore_stream_versions(streams)`.
 pub fn stream_versions(call: &Call<'_>) -> Result<(), Error> {
     let streams = StreamList::read(call.text_array(0, "streams")?)?.names;
-    let catalog = Catalog::load()?;
+    let events = Events::open(Use::Read)?;
     let mut rows = call.rows();
     let snapshot = Snapshot::of_statement();
-    let events = Relation::table(catalog.events, Use::Read);
-    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
-    let mut scan = IndexScan::new(&events, &by_stream, &snapshot);
+    let by_stream = events.by_stream();
+    let mut scan = IndexScan::new(&events.table, &by_stream, &snapshot);
     for stream in streams {
         let version = heads::version(&mut scan, stream);
         rows.push([stream.datum(), Datum::from(version)], [false; 2]);
@@ -194,12 +192,11 @@ fn copy_streams<'a>(
     limit: Limit,
     filter: &Filter<'_>,
 ) -> Result<(), Error> {
-    let catalog = Catalog::load()?;
+    let events = Events::open(Use::Read)?;
     let mut rows = call.rows();
     let snapshot = Snapshot::of_statement();
-    let events = Relation::table(catalog.events, Use::Read);
-    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
-    let mut scan = IndexScan::new(&events, &by_stream, &snapshot);
+    let by_stream = events.by_stream();
+    let mut scan = IndexScan::new(&events.table, &by_stream, &snapshot);
     for (stream, after) in streams {
         seek_stream(&mut scan, stream, after, direction);
         copy(&mut scan, &mut rows, limit, filter);

@@ -19,9 +19,9 @@ pub use arrays::read as read_arrays;
 pub use json::read as read_json;
 pub use request::Request;
 
-use crate::catalog::Catalog;
+use crate::catalog::Events;
 use crate::error::Error;
-use crate::pg::relation::{Relation, Use};
+use crate::pg::relation::Use;
 use crate::pg::transaction;
 use crate::registry::Registry;
 
@@ -40,18 +40,17 @@ pub struct Appended {
 /// Appends, or reports why not. Until positions are drawn nothing has been consumed.
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
     transaction::require_writable(c"eventcore_append");
-    let catalog = Catalog::load()?;
-    let registry = Registry::open(&catalog)?;
+    let events = Events::open(Use::Write)?;
+    let registry = Registry::open(&events.catalog)?;
 
     streams::lock(request);
-    let events = Relation::table(catalog.events, Use::Write);
-    let heads = streams::heads(&catalog, &events, request);
+    let heads = streams::heads(&events, request);
     let conflicts = streams::conflicts(request, &heads);
 
-    if let Some(repeated) = repeat::find(&catalog, &events, request, &heads, &conflicts)? {
+    if let Some(repeated) = repeat::find(&events, request, &heads, &conflicts)? {
         return Ok(repeated);
     }
-    streams::require_open(&catalog, request)?;
+    streams::require_open(request)?;
     if !conflicts.is_empty() {
         return Err(Error::VersionConflict(conflicts));
     }
@@ -63,5 +62,5 @@ pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
             repeated: false,
         });
     }
-    write::write(&catalog, &registry, &events, request, heads)
+    write::write(&registry, &events, request, heads)
 }

@@ -2,9 +2,8 @@
 
 use super::Appended;
 use super::request::{NewEvent, Request};
-use crate::catalog::{Catalog, column};
+use crate::catalog::{Events, column};
 use crate::error::Error;
-use crate::pg::relation::{Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use eventcore_rules::{ExpectedVersion, VersionConflict};
@@ -22,8 +21,7 @@ struct Found {
 ///
 /// `None` when it is not; SE004 when some of the ids are in use, but not by these events.
 pub fn find(
-    catalog: &Catalog,
-    events: &Relation,
+    events: &Events,
     request: &Request<'_>,
     heads: &[i64],
     conflicts: &[VersionConflict<String>],
@@ -38,7 +36,7 @@ pub fn find(
     if exact && conflicts.is_empty() {
         return Ok(None);
     }
-    Ok(look_up(catalog, events, request, &ids)?.map(|found| summary(request, heads, &found)))
+    Ok(look_up(events, request, &ids)?.map(|found| summary(request, heads, &found)))
 }
 
 /// The ids of the events, if the caller gave all of them; the client that repeats an append does.
@@ -49,14 +47,13 @@ fn all_ids(request: &Request<'_>) -> Option<Vec<Uuid>> {
 
 /// Where the events are, if all of them are there just as the caller sent them.
 fn look_up(
-    catalog: &Catalog,
-    events: &Relation,
+    events: &Events,
     request: &Request<'_>,
     ids: &[Uuid],
 ) -> Result<Option<Vec<Found>>, Error> {
     let snapshot = Snapshot::latest();
-    let by_id = Relation::index(catalog.events_by_id, Use::Read);
-    let mut scan = IndexScan::new(events, &by_id, &snapshot);
+    let by_id = events.by_id();
+    let mut scan = IndexScan::new(&events.table, &by_id, &snapshot);
     let mut added = vec![0; request.streams.len()];
     let mut tally = Tally::default();
     for (event, id) in request.events.iter().zip(ids) {

@@ -1,7 +1,7 @@
 //! The declared streams of an append: locked in one order, then looked at.
 
 use super::request::{Declared, Request};
-use crate::catalog::{Catalog, stream_column};
+use crate::catalog::{Catalog, Events, stream_column};
 use crate::error::Error;
 use crate::heads;
 use crate::pg::lock::{LockMode, lock_stream};
@@ -42,10 +42,10 @@ fn lock_mode(declared: &Declared<'_>) -> Option<LockMode> {
 
 /// The version of every declared stream, in the order of declaration. To be called when they are
 /// locked: what is committed then stays so.
-pub fn heads(catalog: &Catalog, events: &Relation, request: &Request<'_>) -> Vec<i64> {
+pub fn heads(events: &Events, request: &Request<'_>) -> Vec<i64> {
     let snapshot = Snapshot::latest();
-    let by_stream = Relation::index(catalog.events_by_stream, Use::Read);
-    let mut scan = IndexScan::new(events, &by_stream, &snapshot);
+    let by_stream = events.by_stream();
+    let mut scan = IndexScan::new(&events.table, &by_stream, &snapshot);
     request
         .streams
         .iter()
@@ -69,13 +69,13 @@ pub fn conflicts(request: &Request<'_>, heads: &[i64]) -> Vec<VersionConflict<St
 }
 
 /// SE005 when a stream that is to be written takes no more events.
-pub fn require_open(catalog: &Catalog, request: &Request<'_>) -> Result<(), Error> {
-    let streams = Relation::table(catalog.streams, Use::Read);
+pub fn require_open(request: &Request<'_>) -> Result<(), Error> {
+    let streams = Relation::table(Catalog::load()?.streams, Use::Read);
     if streams.has_no_pages() {
         return Ok(());
     }
     let snapshot = Snapshot::latest();
-    let by_id = Relation::index(catalog.streams_by_id, Use::Read);
+    let by_id = Relation::index(Catalog::load()?.streams_by_id, Use::Read);
     let mut scan = IndexScan::new(&streams, &by_id, &snapshot);
     for declared in request.streams.iter().filter(|declared| declared.adds > 0) {
         scan.seek(

@@ -2,10 +2,9 @@
 
 use super::Appended;
 use super::request::Request;
-use crate::catalog::{Catalog, INSERT_TRIGGERS, column};
+use crate::catalog::{Events, INSERT_TRIGGERS, column};
 use crate::error::{Error, Unavailable};
 use crate::pg::insert::{Columns, Duplicate, insert_rows};
-use crate::pg::relation::Relation;
 use crate::pg::transaction;
 use crate::registry::Registry;
 use pgrx::pg_sys::Datum;
@@ -17,13 +16,12 @@ const UNIQUE_EVENT_ID: &str = "events_event_id_key";
 /// Draws positions and writes the rows. `heads` are the versions of the declared streams, which are
 /// locked.
 pub fn write(
-    catalog: &Catalog,
     registry: &Registry,
-    events: &Relation,
+    events: &Events,
     request: &Request<'_>,
     mut heads: Vec<i64>,
 ) -> Result<Appended, Error> {
-    if let Some(what) = events.obstacle_to_direct_writes(&INSERT_TRIGGERS) {
+    if let Some(what) = events.table.obstacle_to_direct_writes(&INSERT_TRIGGERS) {
         return Err(Unavailable::TableAltered { what }.into());
     }
     let count = request.events.len();
@@ -40,7 +38,7 @@ pub fn write(
         .iter()
         .map(|event| event.id.unwrap_or_else(Uuid::now_v7))
         .collect();
-    let first = registry.draw(catalog, count)?;
+    let first = registry.draw(events, count)?;
     let recorded_at = transaction::now();
 
     let make = |row: usize| {
@@ -71,7 +69,7 @@ pub fn write(
         );
         columns
     };
-    insert_rows(events, count, UNIQUE_EVENT_ID, make, |row| ids[row]).map_err(
+    insert_rows(&events.table, count, UNIQUE_EVENT_ID, make, |row| ids[row]).map_err(
         |Duplicate { row }| Error::IdempotencyMismatch {
             event_ids: vec![ids[row]],
         },

@@ -44,6 +44,16 @@ impl Relation {
         }
     }
 
+    /// `None` if there is no such table any more.
+    pub fn existing_table(oid: Oid, purpose: Use) -> Option<Self> {
+        // SAFETY: any oid will do; waiting for the lock brings in what has changed meanwhile.
+        let raw = unsafe { pg_sys::try_table_open(oid, purpose.lock_mode()) };
+        (!raw.is_null()).then_some(Self {
+            raw,
+            is_index: false,
+        })
+    }
+
     pub fn index(oid: Oid, purpose: Use) -> Self {
         // SAFETY: raises an error for an oid that is no index.
         let raw = unsafe { pg_sys::index_open(oid, purpose.lock_mode()) };
@@ -180,15 +190,6 @@ pub fn find(schema: Oid, name: &CStr) -> Option<Oid> {
     // SAFETY: a C string.
     let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
     (oid != Oid::INVALID).then_some(oid)
-}
-
-/// Locks a relation against being dropped until the transaction ends; `false` if it has been.
-pub fn lock_existing(relation: Oid) -> bool {
-    // SAFETY: any oid will do; waiting for the lock brings in what has changed meanwhile.
-    unsafe {
-        pg_sys::LockRelationOid(relation, Use::Read.lock_mode());
-        pg_sys::get_rel_relkind(relation) != 0
-    }
 }
 
 /// Whether this is a table, and a member of this extension.

@@ -21,9 +21,10 @@ pub use places::{
     databases_without_notifier, dismiss_notifier, has_notifier, look, release, send_notifier_away,
 };
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Events};
 use crate::error::Error;
 use crate::heads;
+use crate::pg::relation::Use;
 use crate::pg::{sequence, transaction};
 use crate::wake::Wake;
 use places::Place;
@@ -46,8 +47,8 @@ impl Registry {
 
     /// Draws `count` positions in a row for this transaction and returns the first. To be called
     /// when nothing but a failure of the server can keep the events from being written.
-    pub fn draw(&self, catalog: &Catalog, count: usize) -> Result<i64, Error> {
-        positions::draw(self.place, catalog, count)
+    pub fn draw(&self, events: &Events, count: usize) -> Result<i64, Error> {
+        positions::draw(self.place, events, count)
     }
 
     /// Before rows come by SQL, with positions of their own, as in a restore: readers wait for them.
@@ -56,27 +57,28 @@ impl Registry {
     }
 
     /// After such rows have come.
-    pub fn after_foreign_rows(&self, catalog: &Catalog) {
-        positions::pass(self.place, catalog);
+    pub fn after_foreign_rows(&self, events: &Events) {
+        positions::pass(self.place, events);
     }
 
     /// The safe position. Take it first and the snapshot to read with after it: an older snapshot
     /// may lack events below it.
-    pub fn safe_position(&self, catalog: &Catalog) -> i64 {
+    pub fn safe_position(&self) -> Result<i64, Error> {
         if transaction::is_standby() {
-            return sequence::last_value(catalog.settled_position).unwrap_or(0);
+            let settled = Catalog::load()?.settled_position;
+            return Ok(sequence::last_value(settled).unwrap_or(0));
         }
         let safe = match self.safe_in_memory() {
             Some(safe) => safe,
             None => {
                 // Nobody has appended since the server started, so nothing is in flight and all
                 // that is there is settled. Unless somebody has begun to meanwhile.
-                let highest = heads::last_position(catalog);
+                let highest = heads::last_position(&Events::open(Use::Read)?);
                 self.safe_in_memory().unwrap_or(highest)
             }
         };
         let settled = &self.place.database().settled;
-        settled.fetch_max(safe, SeqCst).max(safe)
+        Ok(settled.fetch_max(safe, SeqCst).max(safe))
     }
 
     /// The same without a look at the tables; `None` until the first append since the server

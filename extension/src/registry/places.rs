@@ -1,9 +1,9 @@
 //! What the positions of each database have come to: a place in shared memory for every database
 //! that uses the extension.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Events};
 use crate::error::{Error, Unavailable};
-use crate::pg::relation::lock_existing;
+use crate::pg::relation::Use;
 use crate::pg::shared_memory::{Shared, SharedArray, exclusively, my_database};
 use crate::settings;
 use crate::wake::Wake;
@@ -50,7 +50,8 @@ impl Place {
             None => {
                 // A statement that is older than a DROP EXTENSION may still know the old sequence,
                 // and must not take the place from the new one.
-                if !lock_existing(catalog.events) {
+                let current = Events::open(Use::Read)?.catalog;
+                if !current.is_same(catalog) {
                     return Err(Unavailable::NotInstalled.into());
                 }
                 claim(oid, sequence)?

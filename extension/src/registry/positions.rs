@@ -6,7 +6,7 @@
 
 use super::places::{Database, Place};
 use super::slots;
-use crate::catalog::Catalog;
+use crate::catalog::Events;
 use crate::error::{Error, Unavailable};
 use crate::heads;
 use crate::pg::sequence;
@@ -28,11 +28,11 @@ const MOST_AHEAD: i64 = 64 * BLOCK;
 
 /// Draws `count` positions in a row for this transaction, on disk as reserved, and returns the
 /// first.
-pub fn draw(place: Place, catalog: &Catalog, count: usize) -> Result<i64, Error> {
+pub fn draw(place: Place, events: &Events, count: usize) -> Result<i64, Error> {
     let count = i64::try_from(count).unwrap_or(i64::MAX / 2);
     let database = place.database();
     if database.next.load(SeqCst) == 0 {
-        seed(database, catalog)?;
+        seed(database, events)?;
     }
     let first = slots::publish_and_draw(
         place,
@@ -47,19 +47,23 @@ pub fn draw(place: Place, catalog: &Catalog, count: usize) -> Result<i64, Error>
         let room = count
             .saturating_mul(APPENDS_PER_RESERVATION)
             .min(MOST_AHEAD);
-        reserve(database, catalog.position_blocks, last.max(reserved) + room);
+        reserve(
+            database,
+            events.catalog.position_blocks,
+            last.max(reserved) + room,
+        );
     }
     Ok(first)
 }
 
 /// Draws nothing up to the last position that is in use: rows have come with theirs.
-pub fn pass(place: Place, catalog: &Catalog) {
+pub fn pass(place: Place, events: &Events) {
     let database = place.database();
     // Where nobody has appended yet, the first to do so looks for itself.
     if database.next.load(SeqCst) != 0 {
-        let last = heads::last_position(catalog);
+        let last = heads::last_position(events);
         if last > database.reserved.load(SeqCst) {
-            reserve(database, catalog.position_blocks, last);
+            reserve(database, events.catalog.position_blocks, last);
         }
         database.next.fetch_max(last + 1, SeqCst);
     }
@@ -77,10 +81,10 @@ fn reserve(database: &Database, blocks: Oid, position: i64) {
 }
 
 /// Sets the next position after a start of the server: past everything ever given out.
-fn seed(database: &Database, catalog: &Catalog) -> Result<(), Error> {
-    let next = sequence::next_value(catalog.position_blocks);
+fn seed(database: &Database, events: &Events) -> Result<(), Error> {
+    let next = sequence::next_value(events.catalog.position_blocks);
     sequence::flush_log();
-    let highest = heads::last_position(catalog);
+    let highest = heads::last_position(events);
     if highest >= next {
         return Err(Unavailable::PositionsBehind { highest, next }.into());
     }
