@@ -1,0 +1,61 @@
+//! A streaming replica of a server.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::process::{run, wait_until};
+use crate::server::Server;
+
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(30);
+
+impl Server {
+    /// Starts a hot standby that streams from this server, with the same options.
+    ///
+    /// # Errors
+    /// `pg_basebackup` fails, or the standby does not start.
+    pub fn standby(&self) -> Result<Server> {
+        let mut standby = Server::prepare(self.binaries.clone(), self.options.clone())?;
+        let mut backup = self.binaries.command_as(&self.account, "pg_basebackup");
+        backup.arg("--host").arg(self.socket_folder());
+        backup.args(["--port", &self.port().to_string(), "--username", "postgres"]);
+        backup.arg("--pgdata").arg(standby.data());
+        backup.args([
+            "--write-recovery-conf",
+            "--wal-method=stream",
+            "--checkpoint=fast",
+            "--no-sync",
+        ]);
+        run(&mut backup)?;
+        standby.start_again()?;
+        Ok(standby)
+    }
+
+    /// Waits until this standby has replayed all that `primary` has written by now.
+    ///
+    /// # Errors
+    /// It has not within 30 seconds.
+    pub fn catch_up_with(&self, primary: &Server) -> Result<()> {
+        let target = primary.psql("postgres", "SELECT pg_current_wal_lsn()")?;
+        let query = format!("SELECT pg_last_wal_replay_lsn() >= '{target}'");
+        if wait_until(CATCH_UP_LIMIT, || {
+            self.psql("postgres", &query).is_ok_and(|row| row == "t")
+        }) {
+            return Ok(());
+        }
+        Err(Error::new(format!(
+            "the standby has not reached {target}; its log:\n{}",
+            self.log_tail(20)
+        )))
+    }
+
+    /// Makes this standby a primary.
+    ///
+    /// # Errors
+    /// It is not a standby, or not promoted within a minute.
+    pub fn promote(&self) -> Result<()> {
+        match self.psql("postgres", "SELECT pg_promote()")?.as_str() {
+            "t" => Ok(()),
+            _ => Err(Error::new("the standby was not promoted")),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What the harness promises of a server. Needs `EVENTCORE_PG_BIN`; each test says so and passes
+//! without it, and `cargo xtask test` sets it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use eventcore_harness::{PG_BIN, Server, ServerOptions};
+
+/// The extension need not be installed here.
+fn plain() -> Option<ServerOptions> {
+    if env::var_os(PG_BIN).is_none() {
+        eprintln!("skipped: {PG_BIN} is not set; `cargo xtask test` sets it");
+        return None;
+    }
+    Some(ServerOptions::new().without_preload())
+}
+
+#[test]
+fn a_server_starts_crashes_recovers_and_leaves_nothing_behind() {
+    let Some(options) = plain() else { return };
+    let mut server = Server::start(options).unwrap();
+    let folder = server.socket_folder().to_owned();
+    server
+        .psql("postgres", "CREATE TABLE kept AS SELECT 7 AS number")
+        .unwrap();
+
+    server.crash().unwrap();
+    server.start_again().unwrap();
+    assert_eq!(
+        server.psql("postgres", "SELECT number FROM kept").unwrap(),
+        "7"
+    );
+
+    server.kill_postmaster_9().unwrap();
+    server.start_again().unwrap();
+    assert_eq!(
+        server.psql("postgres", "SELECT number FROM kept").unwrap(),
+        "7"
+    );
+
+    server.restart().unwrap();
+    assert!(server.log().contains("database system was interrupted"));
+    drop(server);
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_loopback_port_asks_for_the_password() {
+    let Some(options) = plain() else { return };
+    let server = Server::start(options.with_loopback().without_fsync()).unwrap();
+    let url = server.loopback_url("postgres").unwrap();
+    let psql = |url: &str| {
+        let mut command = server.command("psql");
+        command.args(["-X", "-A", "-t", "-w", "-c", "SELECT 1", "-d", url]);
+        command.stderr(Stdio::null()).status().unwrap().success()
+    };
+    assert!(psql(&url));
+    assert!(!psql(&format!(
+        "postgresql://postgres@127.0.0.1:{}/postgres",
+        server.port()
+    )));
+}
+
+#[test]
+fn an_error_from_psql_carries_its_sqlstate() {
+    let Some(options) = plain() else { return };
+    let server = Server::start(options.without_fsync()).unwrap();
+    let error = server.psql("postgres", "SELECT 1/0").unwrap_err();
+    assert!(error.to_string().contains("22012"), "{error}");
+}
+
+#[test]
+fn a_server_that_cannot_start_shows_its_log() {
+    let Some(options) = plain() else { return };
+    let error = Server::start(options.set("max_connections", "many")).unwrap_err();
+    assert!(error.to_string().contains("max_connections"), "{error}");
+}
+
+#[test]
+fn a_standby_follows_and_can_be_promoted() {
+    let Some(options) = plain() else { return };
+    let primary = Server::start(options).unwrap();
+    let standby = primary.standby().unwrap();
+    primary
+        .psql("postgres", "CREATE TABLE kept AS SELECT 7 AS number")
+        .unwrap();
+    standby.catch_up_with(&primary).unwrap();
+    assert_eq!(
+        standby.psql("postgres", "SELECT number FROM kept").unwrap(),
+        "7"
+    );
+    standby.promote().unwrap();
+    standby
+        .psql("postgres", "INSERT INTO kept VALUES (8)")
+        .unwrap();
+}
+
+#[test]
+fn a_killed_test_process_leaves_no_server_behind() {
+    if plain().is_none() {
+        return;
+    }
+    if let Some(note) = env::var_os("EVENTCORE_HARNESS_VICTIM") {
+        let server = Server::start(plain().unwrap()).unwrap();
+        fs::write(note, server.socket_folder().to_str().unwrap()).unwrap();
+        thread::sleep(Duration::from_secs(60));
+        return;
+    }
+    let note = env::temp_dir().join(format!("eventcore-victim-{}", std::process::id()));
+    let mut victim = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "a_killed_test_process_leaves_no_server_behind"])
+        .env("EVENTCORE_HARNESS_VICTIM", &note)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let folder = |limit| {
+        let start = Instant::now();
+        loop {
+            let text = fs::read_to_string(&note).unwrap_or_default();
+            if !text.is_empty() || start.elapsed() > limit {
+                return PathBuf::from(text);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let folder = folder(Duration::from_secs(30));
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    let _ = fs::remove_file(&note);
+    assert!(folder.is_absolute(), "the victim's server did not start");
+    let start = Instant::now();
+    while folder.exists() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{} is still there",
+            folder.display()
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+}
