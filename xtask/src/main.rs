@@ -1,0 +1,87 @@
+//! `cargo xtask`: everything that a person or a CI machine does here, set-up included.
+
+mod bench;
+mod demo;
+mod lock;
+mod server;
+mod setup;
+mod stamp;
+mod step;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::step::Ui;
+use crate::workspace::Workspace;
+
+/// Runs eventcore's demo, tests and private PostgreSQL server. Each command does its own set-up and
+/// says so.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Move money between accounts, atomically, and watch it: the example `banking`
+    Demo(demo::Arguments),
+    /// Run every check and test, or one part: fmt, clippy, doc, deny, unit, pgrx, server, doctests
+    Test(test::Arguments),
+    /// Measure what eventcore costs: listeners
+    Bench(bench::Arguments),
+    /// The private PostgreSQL server with the extension: start, stop, status, url, psql, reset
+    Server(server::Arguments),
+    /// Only the set-up: packages, cargo-pgrx, a private PostgreSQL, the extension
+    Setup(PgOption),
+}
+
+/// Which PostgreSQL to use; every command takes it.
+#[derive(Args, Clone, Copy)]
+struct PgOption {
+    /// PostgreSQL's major version, 15 to 18 [default: the newest that the machine has]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(15..=18))]
+    pg: Option<u32>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            // The outermost context first, then what caused it; never a backtrace.
+            let reasons: Vec<String> = error.chain().map(ToString::to_string).collect();
+            eprintln!("\nerror: {}", reasons.join("\n  because: "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    let ui = Ui::new(&workspace)?;
+    match command {
+        Command::Demo(arguments) => demo::run(&workspace, &ui, &arguments),
+        Command::Test(arguments) => test::run(&workspace, &ui, &arguments),
+        Command::Bench(arguments) => bench::run(&workspace, &ui, &arguments),
+        Command::Server(arguments) => server::run(&workspace, &ui, &arguments),
+        Command::Setup(PgOption { pg }) => {
+            let installation = setup::run(&workspace, &ui, pg)?;
+            ui.say(&format!(
+                "PostgreSQL {} with eventcore is in {}",
+                installation.major,
+                installation.prefix.display()
+            ));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `cargo xtask server`: one private server that stays, with the extension preloaded.
+
+mod cluster;
+mod database;
+mod folder;
+
+use std::os::unix::process::CommandExt;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+
+use crate::PgOption;
+use crate::setup::{self, Installation};
+use crate::step::Ui;
+use crate::workspace::Workspace;
+
+pub(crate) use cluster::PrivateServer;
+
+/// The database that `url` and `psql` go to.
+pub(crate) const DATABASE: &str = "eventcore";
+
+/// `cargo xtask server …`
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    pg: PgOption,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Start it (set-up included); does nothing when it runs
+    Start,
+    /// Stop it; the data stay
+    Stop,
+    /// Say whether it runs, and where everything is; exits with 3 when it does not run
+    Status,
+    /// Print a connection URL, password included, after starting it if need be
+    Url,
+    /// Run psql on it, after starting it if need be: `server psql -d eventcore_demo`
+    Psql {
+        /// Passed on to psql
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGS"
+        )]
+        arguments: Vec<String>,
+    },
+    /// Stop it, delete its data, start with an empty one
+    Reset,
+}
+
+pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
+    let pg = arguments.pg.pg;
+    match &arguments.action {
+        Action::Start => {
+            let server = set_up_and_start(workspace, ui, pg)?;
+            ui.say(&format!(
+                "\n{}\nTry `cargo xtask server psql`; `cargo xtask server stop` ends it.",
+                server.describe()?
+            ));
+        }
+        Action::Stop => {
+            let stopped = match existing(workspace, ui, pg)? {
+                Some(server) => server.stop()?,
+                None => false,
+            };
+            ui.say(if stopped {
+                "stopped"
+            } else {
+                "it was not running"
+            });
+        }
+        Action::Status => {
+            let Some(server) = existing(workspace, ui, pg)? else {
+                println!("private server: never started");
+                return Ok(ExitCode::from(3));
+            };
+            println!("{}", server.describe()?);
+            if !server.is_running()? {
+                return Ok(ExitCode::from(3));
+            }
+        }
+        Action::Url => {
+            println!("{}", running(workspace, ui, pg)?.loopback_url(DATABASE)?);
+        }
+        Action::Psql { arguments } => {
+            let server = running(workspace, ui, pg)?;
+            let error = server
+                .command("psql")
+                .env("PGDATABASE", DATABASE)
+                .args(arguments)
+                .exec();
+            return Err(error).context("cannot run psql");
+        }
+        Action::Reset => {
+            if let Some(server) = existing(workspace, ui, pg)? {
+                server.stop()?;
+                server.delete()?;
+            }
+            ui.say(&set_up_and_start(workspace, ui, pg)?.describe()?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The server of an earlier set-up, as it is: neither built nor started.
+fn existing(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Option<PrivateServer>> {
+    setup::existing(workspace, ui, pg)?
+        .as_ref()
+        .map(PrivateServer::new)
+        .transpose()
+}
+
+/// The server as it runs; only one that does not run is set up and started.
+fn running(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<PrivateServer> {
+    match existing(workspace, ui, pg)? {
+        Some(server) if server.is_running()? => Ok(server),
+        _ => set_up_and_start(workspace, ui, pg),
+    }
+}
+
+fn set_up_and_start(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<PrivateServer> {
+    let installation = setup::run(workspace, ui, pg)?;
+    let server = PrivateServer::new(&installation)?;
+    start(ui, &server, &installation)?;
+    Ok(server)
+}
+
+/// Makes sure that the server runs, with the library that is installed now and a database to go to.
+pub(crate) fn start(ui: &Ui, server: &PrivateServer, installation: &Installation) -> Result<()> {
+    if server.is_running()? {
+        if server.has_library(installation) {
+            return Ok(());
+        }
+        ui.say("the extension has been rebuilt: the server is restarted");
+        server.stop()?;
+    }
+    let step = ui.step(&format!(
+        "private server, PostgreSQL {}",
+        installation.major
+    ));
+    server.start(ui, installation)?;
+    server.ensure_database(DATABASE)?;
+    step.done();
+    if !server.database_is_of(installation)? {
+        ui.say(
+            "note: the database `eventcore` was made with an earlier build of the extension; \
+             `cargo xtask server reset` makes a new one (its events are lost)",
+        );
+    }
+    Ok(())
+}

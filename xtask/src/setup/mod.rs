@@ -1,0 +1,128 @@
+//! Set-up: packages, a private PostgreSQL, cargo-pgrx, the extension. Quick when there is nothing
+//! to do.
+
+mod extension;
+mod packages;
+mod pgrx;
+mod place;
+mod prefix;
+mod source;
+mod tool;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use eventcore_harness::{Account, Binaries};
+
+use crate::lock::lock;
+use crate::step::Ui;
+use crate::workspace::Workspace;
+
+pub(crate) use pgrx::Pgrx;
+pub(crate) use tool::install as install_tool;
+
+/// A private PostgreSQL with the extension in it.
+#[derive(Debug)]
+pub(crate) struct Installation {
+    pub(crate) major: u32,
+    /// The copy of PostgreSQL; the system's own is left alone.
+    pub(crate) prefix: PathBuf,
+    pub(crate) binaries: Binaries,
+    pub(crate) account: Account,
+    /// The folder that all of this is in: cargo's target folder, if the server's user can reach
+    /// that.
+    pub(crate) base: PathBuf,
+    /// What the installed extension was built from.
+    pub(crate) extension_stamp: String,
+}
+
+impl Installation {
+    /// A folder of the server's user, for what tests may keep between runs.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.prefix.join("cache")
+    }
+}
+
+/// A PostgreSQL for pgrx's own tests, which install a build of theirs over what is there.
+#[derive(Debug)]
+pub(crate) struct TestInstallation {
+    pub(crate) major: u32,
+    pub(crate) pgrx: Pgrx,
+    pub(crate) account: Account,
+    /// Where its clusters are made.
+    pub(crate) data: PathBuf,
+}
+
+/// Everything up to the installed extension.
+pub(crate) fn run(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Installation> {
+    let _lock = lock(ui, &workspace.target.join("xtask"))?;
+    let source = packages::ensure(ui, pg)?;
+    let account = Account::for_servers()?;
+    let base = place::base(workspace, ui, &account)?;
+    let prefix = prefix::ensure(
+        ui,
+        &source,
+        &base.join(format!("pg/{}", source.major)),
+        &account,
+    )?;
+    let pgrx = Pgrx::ensure(workspace, ui, source.major, &prefix, "")?;
+    let extension_stamp = extension::ensure(workspace, ui, &pgrx, &source, &prefix)?;
+    let binaries = Binaries::new(prefix::bin(&prefix)?)?;
+    Ok(Installation {
+        major: source.major,
+        prefix,
+        binaries,
+        account,
+        base,
+        extension_stamp,
+    })
+}
+
+/// What an earlier set-up left, looked at and not touched: nothing is installed, copied or built.
+pub(crate) fn existing(
+    workspace: &Workspace,
+    ui: &Ui,
+    pg: Option<u32>,
+) -> Result<Option<Installation>> {
+    let from_env = source::Source::from_env()?.map(|source| source.major);
+    let Some(major) = pg.or(from_env).or_else(source::newest_debian) else {
+        return Ok(None);
+    };
+    let account = Account::for_servers()?;
+    let base = place::base(workspace, ui, &account)?;
+    let prefix = base.join(format!("pg/{major}"));
+    let Some(extension_stamp) = extension::installed(&prefix) else {
+        return Ok(None);
+    };
+    let binaries = Binaries::new(prefix::bin(&prefix)?)?;
+    Ok(Some(Installation {
+        major,
+        prefix,
+        binaries,
+        account,
+        base,
+        extension_stamp,
+    }))
+}
+
+/// Everything that building and testing the extension with pgrx needs.
+pub(crate) fn run_for_pgrx_tests(
+    workspace: &Workspace,
+    ui: &Ui,
+    pg: Option<u32>,
+) -> Result<TestInstallation> {
+    let _lock = lock(ui, &workspace.target.join("xtask"))?;
+    let source = packages::ensure(ui, pg)?;
+    let account = Account::for_servers()?;
+    let base = place::base(workspace, ui, &account)?;
+    let folder = base.join(format!("pg/{}-test", source.major));
+    let prefix = prefix::ensure(ui, &source, &folder, &account)?;
+    let pgrx = Pgrx::ensure(workspace, ui, source.major, &prefix, "-test")?;
+    let data = place::short_folder(&base.join("pgrx-data"), &account)?;
+    Ok(TestInstallation {
+        major: source.major,
+        pgrx,
+        account,
+        data,
+    })
+}

@@ -1,0 +1,253 @@
+//! Packages: what is missing is installed with apt, or named.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use anyhow::{Result, bail};
+use eventcore_harness::Account;
+
+use super::source::{Layout, MAJORS, Source, newest_debian};
+use crate::step::Ui;
+
+/// Installs packages as root. Debian's PostgreSQL would make a cluster and start it: not this time,
+/// and the machine's own choice is put back afterwards.
+const INSTALL: &str = r#"
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+conf=/etc/postgresql-common/createcluster.conf
+default=/usr/share/postgresql-common/createcluster.conf
+restore() {
+    if [ -e "$conf.eventcore" ]; then
+        mv "$conf.eventcore" "$conf"
+    elif [ -e "$default" ]; then
+        cp "$default" "$conf"
+        rm -f "$conf.ucf-dist"
+    else
+        rm -f "$conf"
+    fi
+}
+trap restore EXIT
+mkdir -p "${conf%/*}"
+if [ -e "$conf" ] && [ ! -e "$conf.eventcore" ]; then cp -p "$conf" "$conf.eventcore"; fi
+echo 'create_main_cluster = false' >>"$conf"
+apt-get install -y -q --no-install-recommends "$@"
+"#;
+
+/// Finds the PostgreSQL to use, after installing whatever is missing.
+pub(crate) fn ensure(ui: &Ui, wanted: Option<u32>) -> Result<Source> {
+    let from_env = Source::from_env()?;
+    if let (Some(source), Some(wanted)) = (&from_env, wanted)
+        && source.major != wanted
+    {
+        bail!(
+            "--pg {wanted} was asked for, but EVENTCORE_PG_CONFIG names PostgreSQL {}",
+            source.major
+        );
+    }
+    let major = from_env
+        .as_ref()
+        .map(|source| source.major)
+        .or(wanted)
+        .or_else(newest_debian);
+    if let Some(major) = major {
+        let source = from_env.unwrap_or_else(|| Source::debian(major));
+        if missing(&source).is_empty() {
+            return Ok(source);
+        }
+        return install(ui, source);
+    }
+    if !has_apt() {
+        bail!("{}", advice(&missing(&Source::debian(MAJORS[0]))));
+    }
+    update_lists(ui)?;
+    match MAJORS
+        .into_iter()
+        .find(|&major| apt_offers(&format!("postgresql-server-dev-{major}")))
+    {
+        Some(major) => install_listed(ui, Source::debian(major)),
+        None => bail!(
+            "apt offers none of PostgreSQL 15 to 18: add https://apt.postgresql.org to its sources \
+             (`apt install postgresql-common && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh`)"
+        ),
+    }
+}
+
+fn install(ui: &Ui, source: Source) -> Result<Source> {
+    if !has_apt() {
+        bail!("{}", advice(&missing(&source)));
+    }
+    update_lists(ui)?;
+    install_listed(ui, source)
+}
+
+fn install_listed(ui: &Ui, source: Source) -> Result<Source> {
+    let packages = missing(&source);
+    if let Some(package) = packages.iter().find(|package| !apt_offers(package)) {
+        bail!(
+            "apt does not offer {package}: choose another PostgreSQL with `--pg N`, or add \
+             https://apt.postgresql.org to apt's sources"
+        );
+    }
+    let title = format!("packages: {}", packages.join(" "));
+    let mut shell = as_root(ui, &packages)?;
+    ui.run(
+        &title,
+        shell.args(["/bin/sh", "-c", INSTALL, "sh"]).args(&packages),
+    )?;
+    let still = missing(&source);
+    if still.is_empty() {
+        return Ok(source);
+    }
+    bail!(
+        "apt has installed {}, but they are still not found",
+        still.join(", ")
+    )
+}
+
+/// The packages that are missing, by looking for what is needed of each: it may come from
+/// elsewhere.
+fn missing(source: &Source) -> Vec<String> {
+    let major = source.major;
+    let mut packages = Vec::new();
+    let mut need = |found: bool, package: String| {
+        if !found {
+            packages.push(package);
+        }
+    };
+    if source.layout == Layout::Debian {
+        let headers = format!("/usr/include/postgresql/{major}/server/postgres.h");
+        need(
+            source.bin().join("postgres").is_file(),
+            format!("postgresql-{major}"),
+        );
+        need(
+            Path::new(&headers).is_file() && source.bin().join("pg_config").is_file(),
+            format!("postgresql-server-dev-{major}"),
+        );
+    }
+    need(has_libclang(), "libclang-dev".to_owned());
+    need(on_path("pkg-config"), "pkg-config".to_owned());
+    need(on_path("cc"), "gcc".to_owned());
+    need(
+        Path::new("/usr/include/stdio.h").is_file(),
+        "libc6-dev".to_owned(),
+    );
+    // `cargo pgrx test` starts its server as another user by way of sudo.
+    let is_root = Account::for_servers().map_or(true, |account| account.is_other());
+    need(!is_root || on_path("sudo"), "sudo".to_owned());
+    packages
+}
+
+/// bindgen needs the library, and clang's own headers (`stddef.h`).
+fn has_libclang() -> bool {
+    if env::var_os("LIBCLANG_PATH").is_some() {
+        return true;
+    }
+    children("/usr/lib")
+        .iter()
+        .filter(|folder| starts_with(folder, "llvm-"))
+        .any(|llvm| {
+            let library = children(llvm.join("lib"))
+                .iter()
+                .any(|file| starts_with(file, "libclang.so"))
+                || children(llvm.join("lib"))
+                    .iter()
+                    .any(|file| starts_with(file, "libclang-"));
+            let headers = children(llvm.join("lib/clang"))
+                .iter()
+                .any(|version| version.join("include/stddef.h").is_file());
+            library && headers
+        })
+}
+
+fn children(folder: impl AsRef<Path>) -> Vec<PathBuf> {
+    fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect()
+}
+
+fn starts_with(path: &Path, prefix: &str) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+}
+
+fn on_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn has_apt() -> bool {
+    Path::new("/usr/bin/apt-get").is_file() && Path::new("/etc/debian_version").is_file()
+}
+
+fn apt_offers(package: &str) -> bool {
+    let output = Command::new("apt-cache")
+        .args(["show", "--no-all-versions", package])
+        .output();
+    output.is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
+}
+
+fn update_lists(ui: &Ui) -> Result<()> {
+    let mut command = as_root(ui, &[])?;
+    ui.run(
+        "packages: apt-get update",
+        command.args(["apt-get", "update", "-q"]),
+    )
+}
+
+/// A command prefix with which the rest runs as root: `env`, or `sudo`.
+fn as_root(ui: &Ui, packages: &[String]) -> Result<Command> {
+    if Account::for_servers().map_or(true, |account| account.is_other()) {
+        return Ok(Command::new("env"));
+    }
+    let may = |arguments: &[&str]| {
+        let mut sudo = Command::new("sudo");
+        sudo.args(arguments);
+        if !ui.is_terminal() {
+            sudo.stdin(Stdio::null()).stderr(Stdio::null());
+        }
+        sudo.status().is_ok_and(|status| status.success())
+    };
+    let ready = may(&["-n", "true"]) || {
+        // It asks for the password on the terminal, before a spinner is in the way.
+        ui.is_terminal() && {
+            ui.say("packages are missing; sudo may ask for your password to install them");
+            may(&["-v"])
+        }
+    };
+    if ready {
+        let mut sudo = Command::new("sudo");
+        sudo.arg("-n");
+        return Ok(sudo);
+    }
+    let packages = if packages.is_empty() {
+        "the packages"
+    } else {
+        &packages.join(" ")
+    };
+    bail!(
+        "{packages} must be installed, and neither root nor sudo is at hand.\n\
+         Have an administrator run `cargo xtask setup` once, or install: {}",
+        debian_command(&missing(&Source::debian(
+            newest_debian().unwrap_or(MAJORS[3])
+        )))
+    )
+}
+
+fn debian_command(packages: &[String]) -> String {
+    format!("apt-get install {}", packages.join(" "))
+}
+
+fn advice(packages: &[String]) -> String {
+    format!(
+        "some of what is needed is not installed, and this is neither Debian nor Ubuntu, where it would be now.\n\
+         Install what these packages of Debian hold: {}.\n\
+         A PostgreSQL (15 to 18, with headers) in a folder of its own is used when\n\
+         EVENTCORE_PG_CONFIG=<folder>/bin/pg_config; libclang is found through LIBCLANG_PATH.",
+        packages.join(", ")
+    )
+}

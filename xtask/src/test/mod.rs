@@ -1,0 +1,114 @@
+//! `cargo xtask test`: every check and every test, in parts that can be run one by one.
+
+mod counts;
+mod deny;
+mod parts;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::PgOption;
+use crate::step::Ui;
+use crate::workspace::Workspace;
+use counts::Counts;
+use parts::{PARTS, Part};
+
+/// `cargo xtask test …`
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pg: PgOption,
+    /// One part: fmt, clippy, doc, deny, unit, pgrx, server, doctests [default: all, in this order]
+    part: Option<String>,
+    /// Go on after a part that fails [default in CI]
+    #[arg(long)]
+    keep_going: bool,
+    /// Passed on to the part's test runner: `cargo xtask test server -- append`
+    #[arg(last = true, value_name = "ARGS")]
+    arguments: Vec<String>,
+}
+
+/// What a part gets to work with.
+pub(crate) struct Run<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) ui: &'a Ui,
+    pub(crate) pg: Option<u32>,
+    pub(crate) arguments: &'a [String],
+    pub(crate) counts: Counts,
+}
+
+pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
+    let parts: Vec<&Part> = match &arguments.part {
+        None => PARTS.iter().collect(),
+        Some(name) => vec![find(name)?],
+    };
+    if arguments.part.is_none() && !arguments.arguments.is_empty() {
+        bail!("arguments after `--` go to one part: `cargo xtask test server -- …`");
+    }
+    let keep_going = arguments.keep_going || std::env::var_os("CI").is_some();
+    let mut run = Run {
+        workspace,
+        ui,
+        pg: arguments.pg.pg,
+        arguments: &arguments.arguments,
+        counts: Counts::default(),
+    };
+    let start = Instant::now();
+    let mut failed = Vec::new();
+    let mut left = parts.iter();
+    for part in left.by_ref() {
+        let before = run.counts;
+        if let Err(error) = (part.run)(&mut run) {
+            run.counts.at_least_one_failure_since(before);
+            let reasons: Vec<String> = error.chain().map(ToString::to_string).collect();
+            ui.say(&format!(
+                "\n{} failed: {}\n",
+                part.name,
+                reasons.join("\n  because: ")
+            ));
+            failed.push(part.name);
+            if !keep_going {
+                break;
+            }
+        }
+    }
+    let not_run: Vec<&str> = left.map(|part| part.name).collect();
+    if !failed.is_empty() {
+        ui.say(&format!(
+            "failed: {}; see above for the reason",
+            failed.join(", ")
+        ));
+        ui.say(&format!("again, only this: cargo xtask test {}", failed[0]));
+    }
+    if !not_run.is_empty() {
+        ui.say(&format!(
+            "not run: {} (`--keep-going` runs them)",
+            not_run.join(", ")
+        ));
+    }
+    ui.say(&format!(
+        "{} of {} parts in {:.0} s",
+        parts.len() - not_run.len() - failed.len(),
+        parts.len(),
+        start.elapsed().as_secs_f64()
+    ));
+    println!("{}", run.counts);
+    Ok(if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn find(name: &str) -> Result<&'static Part> {
+    match PARTS.iter().find(|part| part.name == name) {
+        Some(part) => Ok(part),
+        None => {
+            let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+            bail!("there is no part `{name}`; there are {}", names.join(", "))
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The parts of `cargo xtask test`.
+//!
+//! Parts that build the same crates name the same packages and features, so that cargo builds them
+//! once: one set for everything without PostgreSQL, one for the extension, one for the server
+//! tests.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use eventcore_harness::{PG_BIN, PG_CACHE};
+
+use super::{Run, deny};
+use crate::setup;
+
+/// One part.
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(&mut Run<'_>) -> Result<()>,
+}
+
+/// All of them. The last are test runners, whose own summary a reader looks for at the end.
+pub(crate) const PARTS: [Part; 8] = [
+    Part {
+        name: "fmt",
+        run: fmt,
+    },
+    Part {
+        name: "clippy",
+        run: clippy,
+    },
+    Part {
+        name: "doc",
+        run: doc,
+    },
+    Part {
+        name: "deny",
+        run: deny::run,
+    },
+    Part {
+        name: "unit",
+        run: unit,
+    },
+    Part {
+        name: "pgrx",
+        run: pgrx,
+    },
+    Part {
+        name: "server",
+        run: server,
+    },
+    Part {
+        name: "doctests",
+        run: doctests,
+    },
+];
+
+const EXTENSION: &str = "eventcore-extension";
+/// The crates whose tests start servers.
+const NEED_SERVER: [&str; 2] = ["eventcore-tests", "eventcore-harness"];
+
+fn fmt(run: &mut Run<'_>) -> Result<()> {
+    component(run, "fmt", "rustfmt")?;
+    let mut cargo = run.workspace.cargo();
+    run.ui
+        .run(
+            "fmt: cargo fmt --check",
+            cargo.args(["fmt", "--all", "--check", "--", "--color=never"]),
+        )
+        .context("`cargo fmt --all` puts the files in shape")
+}
+
+fn clippy(run: &mut Run<'_>) -> Result<()> {
+    component(run, "clippy", "clippy")?;
+    let mut cargo = run.workspace.cargo();
+    cargo.args([
+        "clippy",
+        "--workspace",
+        "--exclude",
+        EXTENSION,
+        "--all-targets",
+        "--all-features",
+    ]);
+    run.ui.run(
+        "clippy: all but the extension",
+        cargo.args(["--", "--deny", "warnings"]),
+    )?;
+
+    let installation = setup::run_for_pgrx_tests(run.workspace, run.ui, run.pg)?;
+    let mut cargo = run.workspace.cargo();
+    installation.pgrx.prepare(&mut cargo);
+    cargo.args([
+        "clippy",
+        "--package",
+        EXTENSION,
+        "--all-targets",
+        "--no-default-features",
+    ]);
+    cargo.args([
+        "--features",
+        &format!("{} pg_test", installation.pgrx.feature),
+    ]);
+    run.ui.run(
+        "clippy: extension",
+        cargo.args(["--", "--deny", "warnings"]),
+    )
+}
+
+fn doc(run: &mut Run<'_>) -> Result<()> {
+    let mut cargo = run.workspace.cargo();
+    cargo.env("RUSTDOCFLAGS", "--deny warnings");
+    cargo.args([
+        "doc",
+        "--workspace",
+        "--exclude",
+        EXTENSION,
+        "--all-features",
+        "--no-deps",
+    ]);
+    run.ui.run("doc: cargo doc", &mut cargo)
+}
+
+fn unit(run: &mut Run<'_>) -> Result<()> {
+    let mut cargo = without_server(run);
+    runner(run, "unit tests", cargo.arg("--tests"), true)
+}
+
+fn doctests(run: &mut Run<'_>) -> Result<()> {
+    let mut cargo = without_server(run);
+    runner(run, "doctests", cargo.arg("--doc"), true)
+}
+
+fn pgrx(run: &mut Run<'_>) -> Result<()> {
+    let installation = setup::run_for_pgrx_tests(run.workspace, run.ui, run.pg)?;
+    let mut command = installation.pgrx.command(run.workspace, "test");
+    command.args([
+        &installation.pgrx.feature,
+        "--package",
+        EXTENSION,
+        "--no-default-features",
+    ]);
+    command.arg("--pgdata").arg(&installation.data);
+    if installation.account.is_other() {
+        command.args(["--runas", installation.account.name()]);
+    }
+    // It takes one name to filter by, and hands its environment to the server, where a backtrace
+    // would land in the DETAIL of errors.
+    command
+        .env_remove("RUST_BACKTRACE")
+        .env_remove("RUST_LIB_BACKTRACE");
+    if run.arguments.len() > 1 {
+        bail!("the part pgrx takes one argument, a part of the tests' names");
+    }
+    command.args(run.arguments);
+    let title = format!("pgrx tests on PostgreSQL {}", installation.major);
+    runner(run, &title, &mut command, false)
+}
+
+fn server(run: &mut Run<'_>) -> Result<()> {
+    let installation = setup::run(run.workspace, run.ui, run.pg)?;
+    let mut cargo = run.workspace.cargo();
+    cargo.args(["test", "--no-fail-fast", "--all-features", "--tests"]);
+    for package in NEED_SERVER {
+        cargo.args(["--package", package]);
+    }
+    cargo
+        .env(PG_BIN, installation.binaries.folder())
+        .env(PG_CACHE, installation.cache());
+    let title = format!("server tests on PostgreSQL {}", installation.major);
+    runner(run, &title, &mut cargo, true)
+}
+
+/// `cargo test` on all that needs no PostgreSQL.
+fn without_server(run: &Run<'_>) -> Command {
+    let mut cargo = run.workspace.cargo();
+    cargo.args([
+        "test",
+        "--no-fail-fast",
+        "--all-features",
+        "--workspace",
+        "--exclude",
+        EXTENSION,
+    ]);
+    for package in NEED_SERVER {
+        cargo.args(["--exclude", package]);
+    }
+    cargo
+}
+
+/// Runs a test runner with its output shown and its summary counted.
+fn runner(run: &mut Run<'_>, title: &str, command: &mut Command, pass_on: bool) -> Result<()> {
+    if pass_on {
+        command.arg("--").args(run.arguments);
+    }
+    let counts = &mut run.counts;
+    run.ui.stream(title, command, |line| counts.line(line))
+}
+
+/// Makes sure that cargo has a part of Rust which a small installation leaves out.
+fn component(run: &Run<'_>, subcommand: &str, component: &str) -> Result<()> {
+    let mut cargo = run.workspace.cargo();
+    let output = cargo.args([subcommand, "--version"]).output();
+    if output.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.args(["component", "add", component]);
+    run.ui
+        .run(&format!("{component}: rustup component add"), &mut rustup)
+        .with_context(|| format!("{component} is missing: install it beside cargo"))
+}
