@@ -1,0 +1,14 @@
+//! The promises of eventcore under concurrency, crashes and faults: one module for each subject.
+
+mod support;
+
+mod client;
+mod conflicts;
+mod crash;
+mod delay;
+mod idempotency;
+mod locks;
+mod notify;
+mod order;
+mod reinstall;
+mod standby;

@@ -1,0 +1,181 @@
+//! Both forms of `eventcore_append` do the same.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Declared, FORMS, append_as, event, session, stream};
+
+/// Streams, events, and whether it works; `{s}` in a name is the form's own prefix.
+fn appends() -> Vec<(Vec<Declared<'static>>, Value)> {
+    vec![
+        (vec![("{s}a", Some(0))], json!([event("{s}a", 1)])),
+        (
+            vec![("{s}a", Some(1)), ("{s}b", Some(0))],
+            json!([event("{s}b", 1), event("{s}a", 2)]),
+        ),
+        // Checked only.
+        (
+            vec![("{s}a", Some(2)), ("{s}c", Some(0))],
+            json!([event("{s}c", 1)]),
+        ),
+        // Unchecked, existing, and both together.
+        (vec![("{s}d", None)], json!([event("{s}d", 1)])),
+        (
+            vec![("{s}d", Some(-1)), ("{s}e", None)],
+            json!([event("{s}d", 2), event("{s}e", 1)]),
+        ),
+        // Nothing to write.
+        (vec![("{s}a", Some(2)), ("{s}nowhere", Some(0))], json!([])),
+        // Interleaved.
+        (
+            vec![("{s}f", Some(0)), ("{s}g", Some(0))],
+            json!([
+                event("{s}f", 1),
+                event("{s}g", 1),
+                event("{s}f", 2),
+                event("{s}g", 2)
+            ]),
+        ),
+        // Every kind of payload, metadata null and absent.
+        (
+            vec![("{s}kinds", Some(0))],
+            json!([
+                {"stream": "{s}kinds", "type": "Text", "payload": "ü 🦀"},
+                {"stream": "{s}kinds", "type": "Number", "payload": 1.50},
+                {"stream": "{s}kinds", "type": "Truth", "payload": false},
+                {"stream": "{s}kinds", "type": "List", "payload": [1, null, [2]]},
+                {"stream": "{s}kinds", "type": "Empty list", "payload": []},
+                {"stream": "{s}kinds", "type": "Empty object", "payload": {}},
+                {"stream": "{s}kinds", "type": "Deep", "payload": {"a": {"b": {"c": [{}]}}}},
+                {"stream": "{s}kinds", "type": "Meta", "payload": 1, "metadata": {"by": "ada"}},
+                {"stream": "{s}kinds", "type": "No meta", "payload": 1, "metadata": null},
+                {"stream": "{s}kinds", "type": "Empty meta", "payload": 1, "metadata": {}},
+            ]),
+        ),
+        // Conflicts.
+        (
+            vec![("{s}a", Some(0)), ("{s}b", Some(7))],
+            json!([event("{s}a", 3)]),
+        ),
+        (
+            vec![("{s}nowhere", Some(-1))],
+            json!([event("{s}nowhere", 1)]),
+        ),
+        // Undeclared.
+        (
+            vec![("{s}a", None)],
+            json!([event("{s}a", 3), event("{s}b", 2)]),
+        ),
+        // Malformed.
+        (
+            vec![("{s}a", None)],
+            json!([{"stream": "{s}a", "type": "", "payload": 1}]),
+        ),
+        (
+            vec![("{s}a", None)],
+            json!([{"stream": "{s}a", "type": "A", "payload": 1, "metadata": 7}]),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn both_forms_of_append_store_and_answer_the_same() {
+    let client = session().await;
+    let mut outcomes = Vec::new();
+    for form in FORMS {
+        let prefix = format!("forms-{form:?}-").to_lowercase();
+        let mut outcome = Vec::new();
+        for (declared, events) in appends() {
+            let names: Vec<String> = declared
+                .iter()
+                .map(|(name, _)| name.replace("{s}", &prefix))
+                .collect();
+            let declared: Vec<Declared<'_>> = names
+                .iter()
+                .zip(&declared)
+                .map(|(name, (_, expected))| (name.as_str(), *expected))
+                .collect();
+            let events = serde_json::from_str(&events.to_string().replace("{s}", &prefix)).unwrap();
+            let answer = append_as(form, &client, &declared, events).await;
+            outcome.push(match answer {
+                Ok(done) => {
+                    let count = done.positions.map(|(first, last)| last - first + 1);
+                    format!("{count:?} {:?} {}", done.versions, done.repeated)
+                }
+                // What the arguments are called differs from form to form.
+                Err(failed) if failed.code == "SE003" => {
+                    format!("SE003 {}", failed.json()["reason"])
+                }
+                Err(failed) => format!("{} {}", failed.code, failed.json()).replace(&prefix, "{s}"),
+            });
+        }
+        for name in ["a", "b", "c", "d", "e", "f", "g", "kinds", "nowhere"] {
+            for event in stream(&client, &format!("{prefix}{name}")).await {
+                outcome.push(format!(
+                    "{name} {} {} {} {:?}",
+                    event.version, event.event_type, event.payload, event.metadata
+                ));
+            }
+        }
+        outcomes.push(outcome);
+    }
+    assert_eq!(outcomes[0].len(), 13 + 21, "{:#?}", outcomes[0]);
+    for (json, arrays) in outcomes[0].iter().zip(&outcomes[1]) {
+        assert_eq!(json, arrays);
+    }
+}
+
+#[tokio::test]
+async fn correlation_and_causation_are_stored_with_every_event_in_both_forms() {
+    let client = session().await;
+    let (correlation, causation) = (Uuid::now_v7(), Uuid::now_v7());
+    let calls = [
+        "SELECT eventcore_append('{correlated-json}', '{0}',
+            '[{\"stream\":\"correlated-json\",\"type\":\"A\",\"payload\":1},
+              {\"stream\":\"correlated-json\",\"type\":\"A\",\"payload\":2}]',
+            correlation_id => $1, causation_id => $2)",
+        "SELECT eventcore_append('{correlated-arrays}', '{0}', '{correlated-arrays,correlated-arrays}',
+            '{A,A}', '{1,2}', NULL, correlation_id => $1, causation_id => $2)",
+        "SELECT eventcore_append('{correlated-half}', '{0}', '{correlated-half,correlated-half}',
+            '{A,A}', '{1,2}', NULL, correlation_id => $1, causation_id => CASE WHEN $2::uuid IS NULL THEN $2 END)",
+    ];
+    for (call, (name, causation)) in calls.iter().zip([
+        ("correlated-json", Some(causation)),
+        ("correlated-arrays", Some(causation)),
+        ("correlated-half", None),
+    ]) {
+        client
+            .execute(*call, &[&correlation, &causation])
+            .await
+            .unwrap();
+        let events = stream(&client, name).await;
+        assert_eq!(events.len(), 2);
+        for event in events {
+            assert_eq!(event.correlation_id, Some(correlation));
+            assert_eq!(event.causation_id, causation, "{name}");
+        }
+    }
+}
+
+/// Drivers that send no types, as psycopg does, must reach both forms by position.
+#[tokio::test]
+async fn the_number_of_arguments_tells_the_forms_apart_where_they_have_no_types() {
+    let client = session().await;
+    let json = r#"'[{"stream":"untyped","type":"A","payload":1}]'"#;
+    let calls = [
+        format!("'{{untyped}}', '{{0}}', {json}"),
+        format!("'{{untyped}}', '{{1}}', {json}, NULL"),
+        format!("'{{untyped}}', '{{2}}', {json}, NULL, '0190b0f0-0000-7000-8000-000000000001'"),
+        "'{untyped}', '{3}', '{untyped}', '{A}', '{1}', NULL".to_owned(),
+        "'{untyped}', '{4}', '{untyped}', '{A}', '{1}', '{NULL}', NULL".to_owned(),
+        "'{untyped}', '{5}', '{untyped}', '{A}', '{1}', NULL, '{NULL}', NULL, NULL".to_owned(),
+    ];
+    for call in calls {
+        let sql = format!("SELECT eventcore_append({call})");
+        client
+            .batch_execute(&sql)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+    assert_eq!(stream(&client, "untyped").await.len(), 6);
+}

@@ -1,0 +1,25 @@
+//! What each function of the SQL surface does, and what it says to bad input. The promises that the
+//! tests prove are cited by number (`P1` …), as in the design.
+
+mod support;
+
+mod append;
+mod append_forms;
+mod append_size;
+mod append_transactions;
+mod bad_input;
+mod direct_writes;
+mod documentation;
+mod drop_extension;
+mod immutability;
+mod install;
+mod listen;
+mod malformed;
+mod portability;
+mod privileges;
+mod read;
+mod read_all;
+mod read_context;
+mod readme;
+mod repeat;
+mod wait;

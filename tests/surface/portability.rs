@@ -1,0 +1,194 @@
+//! P9: a dump carries everything.
+
+use std::process::Stdio;
+
+use eventcore_harness::shared;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::{Client, append, connect, database, event, read, stream, value};
+
+/// Streams, closed streams, every column, and positions with gaps beyond a few blocks.
+async fn fill(client: &Client) {
+    for n in 0..5 {
+        let events: Vec<_> = (0..500).map(|n| event("bulk", n)).collect();
+        client.batch_execute("BEGIN").await.unwrap();
+        append(client, &[("bulk", None)], json!(events))
+            .await
+            .unwrap();
+        client
+            .batch_execute(if n % 2 == 0 { "COMMIT" } else { "ROLLBACK" })
+            .await
+            .unwrap();
+    }
+    let events = json!([{"stream": "full", "type": "ü", "payload": {"tab\t\\N": [1.50, null, "\"'"]},
+        "metadata": {"by": "ada"}, "id": Uuid::now_v7().to_string()}]);
+    append(client, &[("full", Some(0))], events).await.unwrap();
+    client
+        .execute(
+            "SELECT eventcore_append('{full}', '{1}', '{full}', '{B}', '{2}', NULL,
+                 correlation_id => $1, causation_id => $1)",
+            &[&Uuid::now_v7()],
+        )
+        .await
+        .unwrap();
+    client
+        .batch_execute("INSERT INTO eventcore.streams (stream_id, state, reason) VALUES ('done', 'closed', 'why')")
+        .await
+        .unwrap();
+}
+
+fn run(program: &str, arguments: &[&str], input: Option<&[u8]>) -> Vec<u8> {
+    let mut command = shared().command(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let input = input.unwrap_or_default().to_vec();
+    let writer = std::thread::spawn(move || std::io::Write::write_all(&mut pipe, &input));
+    let output = child.wait_with_output().unwrap();
+    let _ = writer.join();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {errors}");
+    output.stdout
+}
+
+async fn contents(client: &Client) -> String {
+    value(
+        client,
+        "SELECT (SELECT string_agg(e::text, E'\\n' ORDER BY position) FROM eventcore.events e)
+             || (SELECT string_agg(s::text, E'\\n') FROM eventcore.streams s)",
+    )
+    .await
+}
+
+/// The copy is the same, and goes on above the positions that the original gave.
+async fn assert_goes_on(original: &Client, copy: &str) {
+    let copy = connect(&shared().url(copy)).await;
+    assert_eq!(contents(original).await, contents(&copy).await);
+    let last: i64 = value(original, "SELECT max(position) FROM eventcore.events").await;
+    assert_eq!(
+        value::<i64>(&copy, "SELECT eventcore_safe_position()").await,
+        last
+    );
+    let seen = read(&copy, "SELECT * FROM eventcore_read_all(0, NULL)", &[]).await;
+    assert_eq!(seen.len(), 1502);
+
+    let given: i64 = value(original, "SELECT eventcore_safe_position()").await;
+    let done = append(&copy, &[("full", Some(2))], json!([event("full", 3)]))
+        .await
+        .unwrap();
+    let position = done.positions.unwrap().0;
+    assert!(
+        position > last && position > given,
+        "{position} after {last} and {given}"
+    );
+    assert_eq!(
+        value::<i64>(&copy, "SELECT eventcore_safe_position()").await,
+        position
+    );
+    assert_eq!(stream(&copy, "full").await[2].position, position);
+    let closed = append(&copy, &[("done", None)], json!([event("done", 1)]))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        closed.assert_ours("SE005"),
+        json!({"stream": "done", "state": "closed"})
+    );
+    let failed = crate::support::failure(copy.batch_execute("DELETE FROM eventcore.events").await);
+    failed.assert_ours("SE009");
+}
+
+#[tokio::test]
+async fn a_plain_dump_restores_everything() {
+    let (_, client) = database("dump_plain").await;
+    fill(&client).await;
+    let dump = run("pg_dump", &["-d", "dump_plain"], None);
+    shared().create_empty_database("dump_plain_copy").unwrap();
+    run(
+        "psql",
+        &["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "dump_plain_copy"],
+        Some(&dump),
+    );
+    assert_goes_on(&client, "dump_plain_copy").await;
+}
+
+#[tokio::test]
+async fn a_custom_dump_restores_everything() {
+    let (_, client) = database("dump_custom").await;
+    fill(&client).await;
+    let dump = run("pg_dump", &["-Fc", "-d", "dump_custom"], None);
+    shared().create_empty_database("dump_custom_copy").unwrap();
+    run(
+        "pg_restore",
+        &["--exit-on-error", "-d", "dump_custom_copy"],
+        Some(&dump),
+    );
+    assert_goes_on(&client, "dump_custom_copy").await;
+}
+
+/// A dump of a copy, with the transaction that restores it seen by nobody until it ends.
+#[tokio::test]
+async fn a_dump_restores_in_one_transaction_while_others_look_on() {
+    let (_, client) = database("dump_single").await;
+    fill(&client).await;
+    let dump = run("pg_dump", &["-Fc", "--inserts", "-d", "dump_single"], None);
+    shared().create_empty_database("dump_single_copy").unwrap();
+    run(
+        "pg_restore",
+        &["--single-transaction", "-d", "dump_single_copy"],
+        Some(&dump),
+    );
+    assert_goes_on(&client, "dump_single_copy").await;
+}
+
+#[tokio::test]
+async fn data_alone_restores_into_an_installed_extension() {
+    let (_, client) = database("dump_data").await;
+    fill(&client).await;
+    let dump = run("pg_dump", &["-Fc", "--data-only", "-d", "dump_data"], None);
+    database("dump_data_copy").await;
+    run(
+        "pg_restore",
+        &["--exit-on-error", "-d", "dump_data_copy"],
+        Some(&dump),
+    );
+    assert_goes_on(&client, "dump_data_copy").await;
+}
+
+/// Positions are being drawn from memory there already.
+#[tokio::test]
+async fn data_alone_restores_where_an_append_was_tried_before() {
+    let (_, client) = database("dump_tried").await;
+    fill(&client).await;
+    let dump = run("pg_dump", &["-Fc", "--data-only", "-d", "dump_tried"], None);
+    let (_, copy) = database("dump_tried_copy").await;
+    copy.batch_execute(
+        "BEGIN; SELECT eventcore_append('{a}', '{0}', '{a}', '{A}', '{1}', NULL); ROLLBACK",
+    )
+    .await
+    .unwrap();
+    run(
+        "pg_restore",
+        &["--exit-on-error", "-d", "dump_tried_copy"],
+        Some(&dump),
+    );
+    assert_goes_on(&client, "dump_tried_copy").await;
+}
+
+#[tokio::test]
+async fn a_copied_database_has_everything() {
+    let (_, client) = database("dump_template").await;
+    fill(&client).await;
+    drop(client);
+    let admin = connect(&shared().url("postgres")).await;
+    admin
+        .batch_execute("CREATE DATABASE dump_template_copy TEMPLATE dump_template")
+        .await
+        .unwrap();
+    let client = connect(&shared().url("dump_template")).await;
+    assert_goes_on(&client, "dump_template_copy").await;
+}

@@ -1,0 +1,289 @@
+//! P12: PUBLIC gets nothing, the roles get what their names say, and `search_path` decides nothing.
+
+use eventcore_harness::shared;
+use serde_json::json;
+
+use crate::support::{Client, append, connect, database, event, failure, stream, value};
+
+/// A session as a role, in a database of its own.
+async fn session_as(database: &str, role: &str) -> Client {
+    let client = connect(&shared().url(database)).await;
+    client
+        .batch_execute(&format!("SET SESSION AUTHORIZATION {role}"))
+        .await
+        .unwrap();
+    client
+}
+
+/// What is granted to PUBLIC, by name.
+const GRANTED_TO_PUBLIC: &str = "
+    WITH member AS (
+        SELECT d.classid, d.objid
+          FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid
+         WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+           AND e.extname = 'eventcore'
+    ), acl AS (
+        SELECT classid, objid, coalesce(proacl, acldefault('f', proowner)) AS acl
+          FROM pg_proc JOIN member ON classid = 'pg_proc'::regclass AND objid = oid
+        UNION ALL
+        SELECT classid, objid, coalesce(relacl, acldefault(
+                   CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", relowner))
+          FROM pg_class JOIN member ON classid = 'pg_class'::regclass AND objid = oid
+        UNION ALL
+        SELECT classid, objid, coalesce(nspacl, acldefault('n', nspowner))
+          FROM pg_namespace JOIN member ON classid = 'pg_namespace'::regclass AND objid = oid
+    )
+    SELECT count(*), count(*) FILTER (WHERE EXISTS (
+               SELECT FROM aclexplode(acl) a WHERE a.grantee = 0))
+      FROM acl";
+
+#[tokio::test]
+async fn nothing_is_granted_to_public_and_nothing_is_security_definer() {
+    let (_, client) = database("rights_catalog").await;
+    let row = client.query_one(GRANTED_TO_PUBLIC, &[]).await.unwrap();
+    let (members, public): (i64, i64) = (row.get(0), row.get(1));
+    assert!(members >= 14, "{members}");
+    assert_eq!(public, 0);
+    let definers =
+        "SELECT count(*) FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
+         JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'eventcore' WHERE p.prosecdef";
+    assert_eq!(value::<i64>(&client, definers).await, 0);
+    let logins = "SELECT count(*) FROM pg_roles WHERE rolname IN ('eventcore_reader', 'eventcore_writer')
+         AND NOT (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)";
+    assert_eq!(value::<i64>(&client, logins).await, 2);
+}
+
+/// A call of each kind, with who may make it.
+const CALLS: [(&str, &str); 22] = [
+    (
+        "writer",
+        "SELECT eventcore_append('{r}', '{NULL}', '[{\"stream\":\"r\",\"type\":\"A\",\"payload\":1}]')",
+    ),
+    (
+        "writer",
+        "SELECT eventcore_append('{r}', '{NULL}', '{r}', '{A}', '{1}', NULL)",
+    ),
+    ("reader", "SELECT * FROM eventcore_read_stream('r')"),
+    ("reader", "SELECT * FROM eventcore_read_streams('{r}')"),
+    ("reader", "SELECT * FROM eventcore_read_all()"),
+    ("reader", "SELECT * FROM eventcore_stream_versions('{r}')"),
+    ("reader", "SELECT eventcore_safe_position()"),
+    ("reader", "CALL eventcore_wait(0, '10 ms')"),
+    ("reader", "SELECT * FROM eventcore.events"),
+    ("reader", "SELECT * FROM eventcore.streams"),
+    (
+        "nobody",
+        "INSERT INTO eventcore.events SELECT * FROM eventcore.events",
+    ),
+    (
+        "nobody",
+        "INSERT INTO eventcore.streams (stream_id, state) VALUES ('r', 'closed')",
+    ),
+    ("nobody", "UPDATE eventcore.events SET payload = '1'"),
+    ("nobody", "DELETE FROM eventcore.events"),
+    ("nobody", "TRUNCATE eventcore.events"),
+    ("nobody", "DELETE FROM eventcore.streams"),
+    ("nobody", "COPY eventcore.events FROM '/dev/null'"),
+    ("nobody", "SELECT nextval('eventcore.position_blocks')"),
+    ("nobody", "SELECT setval('eventcore.position_blocks', 1)"),
+    ("nobody", "SELECT * FROM eventcore.settled_position"),
+    (
+        "nobody",
+        "SELECT setval('eventcore.settled_position', 1000000)",
+    ),
+    ("nobody", "SET eventcore.allow_drop = on"),
+];
+
+#[tokio::test]
+async fn reader_and_writer_can_do_what_their_names_say_and_others_nothing() {
+    let (_, client) = database("rights_roles").await;
+    client
+        .batch_execute(
+            "CREATE ROLE rights_reader LOGIN IN ROLE eventcore_reader;
+             CREATE ROLE rights_writer LOGIN IN ROLE eventcore_writer;
+             CREATE ROLE rights_nobody LOGIN",
+        )
+        .await
+        .unwrap();
+    append(&client, &[("r", Some(0))], json!([event("r", 1)]))
+        .await
+        .unwrap();
+    let mut wrong = Vec::new();
+    for role in ["reader", "writer", "nobody"] {
+        let session = session_as("rights_roles", &format!("rights_{role}")).await;
+        for (may, call) in CALLS {
+            let allowed = role == may && may != "nobody";
+            match session
+                .batch_execute(call)
+                .await
+                .map_err(crate::support::Failure::from)
+            {
+                Ok(()) if allowed => {}
+                Err(failed) if !allowed && failed.code == "42501" => {}
+                other => wrong.push(format!("{role}: {call}: {other:?}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(stream(&client, "r").await.len(), 3);
+}
+
+/// Many times, and with positions drawn from a sequence that the writer may not touch.
+#[tokio::test]
+async fn a_writer_appends_across_blocks_of_positions_with_no_other_right() {
+    let (_, client) = database("rights_blocks").await;
+    client
+        .batch_execute("CREATE ROLE rights_bulk LOGIN IN ROLE eventcore_writer")
+        .await
+        .unwrap();
+    let writer = session_as("rights_blocks", "rights_bulk").await;
+    for round in 0..4 {
+        let events: Vec<_> = (0..600).map(|n| event("bulk", n)).collect();
+        append(&writer, &[("bulk", Some(round * 600))], json!(events))
+            .await
+            .unwrap();
+    }
+    // Repeats and conflicts read the table beneath SQL as well.
+    append(&writer, &[("bulk", Some(1))], json!([]))
+        .await
+        .unwrap_err()
+        .assert_ours("SE001");
+    failure(writer.batch_execute("SELECT 1 FROM eventcore.events").await);
+    assert_eq!(
+        value::<String>(&writer, "SELECT current_user::text").await,
+        "rights_bulk"
+    );
+}
+
+/// Everything that our functions name exists first in the path, and says when it is used.
+const HOSTILE: &str = r#"
+    CREATE SCHEMA hostile;
+    CREATE FUNCTION hostile.trap() RETURNS text LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'trapped' USING ERRCODE = 'ZZ666'; END $$;
+    CREATE TABLE hostile.events (LIKE eventcore.events);
+    CREATE TABLE hostile.streams (LIKE eventcore.streams);
+    CREATE SEQUENCE hostile.position_blocks;
+    CREATE TABLE hostile.pg_class (a int); CREATE TABLE hostile.pg_roles (a int);
+    CREATE FUNCTION hostile.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT hostile.trap()::timestamptz $$;
+    CREATE FUNCTION hostile.eq(text, text) RETURNS boolean LANGUAGE sql AS $$ SELECT hostile.trap()::boolean $$;
+    CREATE FUNCTION hostile.eq(bigint, bigint) RETURNS boolean LANGUAGE sql AS $$ SELECT hostile.trap()::boolean $$;
+    CREATE FUNCTION hostile.eq(uuid, uuid) RETURNS boolean LANGUAGE sql AS $$ SELECT hostile.trap()::boolean $$;
+    CREATE FUNCTION hostile.eq(jsonb, jsonb) RETURNS boolean LANGUAGE sql AS $$ SELECT hostile.trap()::boolean $$;
+    CREATE OPERATOR hostile.= (FUNCTION = hostile.eq, LEFTARG = text, RIGHTARG = text);
+    CREATE OPERATOR hostile.= (FUNCTION = hostile.eq, LEFTARG = bigint, RIGHTARG = bigint);
+    CREATE OPERATOR hostile.= (FUNCTION = hostile.eq, LEFTARG = uuid, RIGHTARG = uuid);
+    CREATE OPERATOR hostile.= (FUNCTION = hostile.eq, LEFTARG = jsonb, RIGHTARG = jsonb);
+    CREATE OPERATOR hostile.> (FUNCTION = hostile.eq, LEFTARG = bigint, RIGHTARG = bigint);
+    CREATE OPERATOR hostile.<= (FUNCTION = hostile.eq, LEFTARG = bigint, RIGHTARG = bigint);
+    CREATE DOMAIN hostile.text AS pg_catalog.text CHECK (VALUE IS NULL);
+    CREATE DOMAIN hostile.regclass AS pg_catalog.int4;
+    SET search_path = hostile, pg_temp, public, pg_catalog"#;
+
+#[tokio::test]
+async fn a_hostile_schema_first_in_the_search_path_changes_nothing() {
+    let (url, client) = database("rights_path").await;
+    client.batch_execute(HOSTILE).await.unwrap();
+    let plain = connect(&url).await;
+    let id = "0190b0f0-0000-7000-8000-000000000001";
+    let call = format!(
+        "SELECT public.eventcore_append('{{path}}', '{{0}}',
+             '[{{\"stream\":\"path\",\"type\":\"A\",\"payload\":{{\"a\":1}},\"id\":\"{id}\"}}]')"
+    );
+    for sql in [
+        call.as_str(),
+        // A repeat compares contents.
+        &call,
+        "SELECT public.eventcore_read_stream('path')",
+        "SELECT public.eventcore_read_all()",
+        "SELECT public.eventcore_stream_versions('{path}')",
+        "SELECT public.eventcore_safe_position()",
+        "CALL public.eventcore_wait(0, '1 s')",
+    ] {
+        client
+            .batch_execute(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+    for change in [
+        "UPDATE eventcore.events SET payload = '1'",
+        "TRUNCATE eventcore.events",
+    ] {
+        failure(client.batch_execute(change).await).assert_ours("SE009");
+    }
+    assert_eq!(stream(&plain, "path").await.len(), 1);
+    assert_eq!(
+        value::<i64>(&plain, "SELECT count(*) FROM hostile.events").await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn the_extension_installs_with_a_hostile_search_path_and_in_any_schema() {
+    let url = shared().create_empty_database("rights_schema").unwrap();
+    let client = connect(&url).await;
+    client
+        .batch_execute(
+            "CREATE SCHEMA hostile; CREATE SCHEMA \"Some Schema\";
+             CREATE FUNCTION hostile.current_setting(text) RETURNS text LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+             CREATE FUNCTION hostile.format(text, text) RETURNS text LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+             CREATE TABLE hostile.events (a int);
+             SET search_path = hostile, pg_catalog;
+             CREATE EXTENSION eventcore SCHEMA \"Some Schema\"",
+        )
+        .await
+        .unwrap();
+    let client = connect(&url).await;
+    client
+        .batch_execute("SET search_path = \"Some Schema\"")
+        .await
+        .unwrap();
+    append(&client, &[("s", Some(0))], json!([event("s", 1)]))
+        .await
+        .unwrap();
+    assert_eq!(stream(&client, "s").await.len(), 1);
+    let elsewhere = "SELECT count(*) FROM pg_proc WHERE proname LIKE 'eventcore%'
+         AND pronamespace <> '\"Some Schema\"'::regnamespace";
+    assert_eq!(value::<i64>(&client, elsewhere).await, 0);
+    failure(
+        client
+            .batch_execute("ALTER EXTENSION eventcore SET SCHEMA public")
+            .await,
+    );
+}
+
+/// The roles are of use wherever the functions are.
+#[tokio::test]
+async fn reader_and_writer_reach_the_functions_in_a_schema_of_their_own() {
+    let url = shared().create_empty_database("rights_reach").unwrap();
+    let client = connect(&url).await;
+    client
+        .batch_execute(
+            "CREATE SCHEMA es; CREATE EXTENSION eventcore SCHEMA es;
+             CREATE ROLE reach_writer LOGIN IN ROLE eventcore_writer, eventcore_reader",
+        )
+        .await
+        .unwrap();
+    let writer = session_as("rights_reach", "reach_writer").await;
+    writer.batch_execute("SET search_path = es").await.unwrap();
+    append(&writer, &[("s", Some(0))], json!([event("s", 1)]))
+        .await
+        .unwrap();
+    assert_eq!(stream(&writer, "s").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_role_with_no_rights_cannot_create_the_extension() {
+    let url = shared().create_empty_database("rights_create").unwrap();
+    let client = connect(&url).await;
+    client
+        .batch_execute("CREATE ROLE rights_creator LOGIN; GRANT ALL ON DATABASE rights_create TO rights_creator")
+        .await
+        .unwrap();
+    let session = session_as("rights_create", "rights_creator").await;
+    assert_eq!(
+        failure(session.batch_execute("CREATE EXTENSION eventcore").await).code,
+        "42501"
+    );
+}

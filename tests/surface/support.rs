@@ -1,0 +1,293 @@
+//! What the tests share: databases, sessions, appends, and errors taken apart.
+
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use eventcore_harness::{Server, ServerOptions, shared};
+use serde_json::Value;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{GenericClient, NoTls, Row};
+use uuid::Uuid;
+
+pub(crate) use tokio_postgres::Client;
+
+/// The database of the tests that need nothing but streams of their own.
+pub(crate) async fn session() -> Client {
+    static URL: OnceLock<String> = OnceLock::new();
+    connect(URL.get_or_init(|| shared().create_database("surface").unwrap())).await
+}
+
+/// A database of the test's own, and a session in it.
+pub(crate) async fn database(name: &str) -> (String, Client) {
+    let url = shared().create_database(name).unwrap();
+    let client = connect(&url).await;
+    (url, client)
+}
+
+/// A session.
+pub(crate) async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// A server for the tests that want a notifier in each of their databases, for which the default
+/// number of background workers is too small. It ends with the process.
+pub(crate) fn server_with_workers() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let options = ServerOptions::new().set("max_worker_processes", "64");
+        Server::start(options).unwrap()
+    })
+}
+
+/// How a call failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) hint: String,
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(error) = error.as_db_error() else {
+            panic!("not the server's error: {error:?}")
+        };
+        Self {
+            code: error.code().code().to_owned(),
+            message: error.message().to_owned(),
+            detail: error.detail().map(ToOwned::to_owned),
+            hint: error.hint().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+impl Failure {
+    /// DETAIL, which has to be JSON, `P13`.
+    pub(crate) fn json(&self) -> Value {
+        let detail = self.detail.as_deref().unwrap_or_default();
+        serde_json::from_str(detail).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// One of our errors is complete: a code, a message, a JSON object, a way out, `P13`.
+    #[track_caller]
+    pub(crate) fn assert_ours(&self, code: &str) -> Value {
+        assert_eq!(self.code, code, "{self:?}");
+        assert!(
+            !self.message.is_empty() && !self.hint.is_empty(),
+            "{self:?}"
+        );
+        let detail = self.json();
+        assert!(detail.is_object(), "{self:?}");
+        detail
+    }
+}
+
+/// Fails as expected, or the test does.
+#[track_caller]
+pub(crate) fn failure<T: std::fmt::Debug>(result: Result<T, tokio_postgres::Error>) -> Failure {
+    result.expect_err("it works where it should fail").into()
+}
+
+/// The two ways of calling `eventcore_append`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Arrays,
+}
+
+pub(crate) const FORMS: [Form; 2] = [Form::Json, Form::Arrays];
+
+/// What an append returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Appended {
+    pub(crate) positions: Option<(i64, i64)>,
+    pub(crate) versions: Vec<i64>,
+    pub(crate) recorded_at: SystemTime,
+    pub(crate) repeated: bool,
+}
+
+impl From<Row> for Appended {
+    fn from(row: Row) -> Self {
+        let first: Option<i64> = row.get("first_position");
+        let last: Option<i64> = row.get("last_position");
+        assert_eq!(first.is_some(), last.is_some());
+        Self {
+            positions: first.zip(last),
+            versions: row.get("versions"),
+            recorded_at: row.get("recorded_at"),
+            repeated: row.get("repeated"),
+        }
+    }
+}
+
+/// `("stream", expected)` of an append.
+pub(crate) type Declared<'a> = (&'a str, Option<i64>);
+
+/// An append, in the JSON form.
+pub(crate) async fn append(
+    client: &impl GenericClient,
+    declared: &[Declared<'_>],
+    events: Value,
+) -> Result<Appended, Failure> {
+    append_as(Form::Json, client, declared, events).await
+}
+
+/// An append in either form; `events` as in the JSON form.
+pub(crate) async fn append_as(
+    form: Form,
+    client: &impl GenericClient,
+    declared: &[Declared<'_>],
+    events: Value,
+) -> Result<Appended, Failure> {
+    let (streams, expected): (Vec<&str>, Vec<Option<i64>>) = declared.iter().copied().unzip();
+    let row = match form {
+        Form::Json => {
+            let arguments: [&(dyn ToSql + Sync); 3] = [&streams, &expected, &events];
+            client
+                .query_one(
+                    "SELECT * FROM eventcore_append($1, $2, $3::jsonb)",
+                    &arguments,
+                )
+                .await?
+        }
+        Form::Arrays => {
+            let columns = Columns::of(&events);
+            client
+                .query_one(
+                    "SELECT * FROM eventcore_append($1, $2, $3, $4, $5, $6, $7)",
+                    &[
+                        &streams,
+                        &expected,
+                        &columns.streams,
+                        &columns.types,
+                        &columns.payloads,
+                        &columns.metadata,
+                        &columns.ids,
+                    ],
+                )
+                .await?
+        }
+    };
+    Ok(row.into())
+}
+
+/// The arguments of the array form.
+struct Columns {
+    streams: Vec<String>,
+    types: Vec<String>,
+    payloads: Vec<Value>,
+    metadata: Vec<Option<Value>>,
+    ids: Vec<Option<Uuid>>,
+}
+
+impl Columns {
+    fn of(events: &Value) -> Self {
+        let events = events.as_array().unwrap();
+        let text = |key: &str| {
+            events
+                .iter()
+                .map(|e| e[key].as_str().unwrap().into())
+                .collect()
+        };
+        Self {
+            streams: text("stream"),
+            types: text("type"),
+            payloads: events
+                .iter()
+                .map(|event| event["payload"].clone())
+                .collect(),
+            metadata: events
+                .iter()
+                .map(|event| {
+                    event
+                        .get("metadata")
+                        .filter(|value| !value.is_null())
+                        .cloned()
+                })
+                .collect(),
+            ids: events
+                .iter()
+                .map(|event| {
+                    event
+                        .get("id")
+                        .map(|id| id.as_str().unwrap().parse().unwrap())
+                })
+                .collect(),
+        }
+    }
+}
+
+/// An event as the server gives it back.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stored {
+    pub(crate) position: i64,
+    pub(crate) stream: String,
+    pub(crate) version: i64,
+    pub(crate) id: Uuid,
+    pub(crate) event_type: String,
+    pub(crate) payload: Value,
+    pub(crate) metadata: Option<Value>,
+    pub(crate) correlation_id: Option<Uuid>,
+    pub(crate) causation_id: Option<Uuid>,
+    pub(crate) recorded_at: SystemTime,
+}
+
+/// Runs a read and takes its rows apart.
+pub(crate) async fn read(
+    client: &impl GenericClient,
+    sql: &str,
+    arguments: &[&(dyn ToSql + Sync)],
+) -> Vec<Stored> {
+    let rows = client.query(sql, arguments).await.unwrap();
+    rows.iter()
+        .map(|row| Stored {
+            position: row.get("position"),
+            stream: row.get("stream_id"),
+            version: row.get("version"),
+            id: row.get("event_id"),
+            event_type: row.get("event_type"),
+            payload: row.get("payload"),
+            metadata: row.get("metadata"),
+            correlation_id: row.get("correlation_id"),
+            causation_id: row.get("causation_id"),
+            recorded_at: row.get("recorded_at"),
+        })
+        .collect()
+}
+
+/// All events of a stream.
+pub(crate) async fn stream(client: &impl GenericClient, stream: &str) -> Vec<Stored> {
+    read(
+        client,
+        "SELECT * FROM eventcore_read_stream($1)",
+        &[&stream],
+    )
+    .await
+}
+
+/// The one value of the one row.
+pub(crate) async fn value<T>(client: &impl GenericClient, sql: &str) -> T
+where
+    T: for<'a> tokio_postgres::types::FromSql<'a>,
+{
+    client
+        .query_one(sql, &[])
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+        .get(0)
+}
+
+/// A plain event of a stream.
+pub(crate) fn event(stream: &str, number: i64) -> Value {
+    serde_json::json!({"stream": stream, "type": "Counted", "payload": {"n": number}})
+}
+
+/// A plain event with an id.
+pub(crate) fn event_with_id(stream: &str, number: i64, id: Uuid) -> Value {
+    serde_json::json!({
+        "stream": stream, "type": "Counted", "payload": {"n": number}, "id": id.to_string(),
+    })
+}
