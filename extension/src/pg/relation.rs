@@ -48,7 +48,8 @@ impl Relation {
     pub fn existing_table(oid: Oid, purpose: Use) -> Option<Self> {
         // SAFETY: any oid will do; waiting for the lock brings in what has changed meanwhile.
         let raw = unsafe { pg_sys::try_table_open(oid, purpose.lock_mode()) };
-        (!raw.is_null()).then_some(Self {
+        // Not `then_some`: that would make, and drop, a relation that is not there.
+        (!raw.is_null()).then(|| Self {
             raw,
             is_index: false,
         })
