@@ -14,7 +14,8 @@ BEGIN
 END
 $$;
 
-GRANT USAGE ON SCHEMA @extschema@ TO eventcore_reader, eventcore_writer;
+-- Not on the schema of the functions: pg_dump would take all its grants for ours. PUBLIC may use
+-- public; of another schema its owner decides.
 GRANT USAGE ON SCHEMA eventcore TO eventcore_reader;
 GRANT SELECT ON eventcore.events, eventcore.streams TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION

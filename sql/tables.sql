@@ -31,11 +31,11 @@ CREATE TABLE eventcore.events (
     CONSTRAINT events_pkey PRIMARY KEY (position),
     CONSTRAINT events_stream_id_version_key UNIQUE (stream_id, version),
     CONSTRAINT events_event_id_key UNIQUE (event_id)
-);
+) USING heap;
 COMMENT ON TABLE eventcore.events IS
     'Every event, once, for good. Written by eventcore_append only; UPDATE, DELETE and TRUNCATE are refused.';
 COMMENT ON COLUMN eventcore.events.position IS
-    'Place in the global order. Unique and ascending in commit-safe order; has gaps.';
+    'Place in the global order: unique, ascending, with gaps. Follow it with eventcore_read_all only.';
 COMMENT ON COLUMN eventcore.events.version IS
     'Place in the stream: 1, 2, 3, ... without gaps.';
 COMMENT ON COLUMN eventcore.events.recorded_at IS
@@ -43,9 +43,9 @@ COMMENT ON COLUMN eventcore.events.recorded_at IS
 COMMENT ON COLUMN eventcore.events.event_id IS
     'Unique id of the event, a UUIDv7 unless the caller gave another. Makes a repeated append recognisable.';
 COMMENT ON COLUMN eventcore.events.stream_id IS
-    'The stream: 1 to 255 bytes, no control characters. Compared byte by byte.';
+    'The stream: 1 to 255 bytes, no ASCII control characters. Compared byte by byte.';
 COMMENT ON COLUMN eventcore.events.event_type IS
-    'What happened, in the application''s words: 1 to 255 bytes, no control characters.';
+    'What happened, in the application''s words: 1 to 255 bytes, no ASCII control characters.';
 COMMENT ON COLUMN eventcore.events.payload IS
     'The event''s data: any JSON value but null.';
 COMMENT ON COLUMN eventcore.events.metadata IS
@@ -64,7 +64,7 @@ CREATE TABLE eventcore.streams (
     reason      text,
     CONSTRAINT streams_pkey PRIMARY KEY (stream_id),
     CONSTRAINT streams_state_check CHECK (state IN ('closed', 'deleted'))
-);
+) USING heap;
 COMMENT ON TABLE eventcore.streams IS
     'Streams that take no more events. A stream that is not listed here is open.';
 COMMENT ON COLUMN eventcore.streams.stream_id IS 'The stream.';
@@ -120,21 +120,17 @@ COMMENT ON TRIGGER events_are_immutable ON eventcore.events IS
 COMMENT ON TRIGGER every_event_is_immutable ON eventcore.events IS
     'No role changes an event by way of a parent table.';
 
-CREATE FUNCTION eventcore.around_insert() RETURNS trigger
+CREATE FUNCTION eventcore.before_insert() RETURNS trigger
 LANGUAGE c
-AS 'MODULE_PATHNAME', 'eventcore_around_insert';
-COMMENT ON FUNCTION eventcore.around_insert() IS
+AS 'MODULE_PATHNAME', 'eventcore_before_insert';
+COMMENT ON FUNCTION eventcore.before_insert() IS
     'Trigger that tells the server of rows that come by SQL, as in a restore, so that readers see them in order.';
-REVOKE ALL ON FUNCTION eventcore.around_insert() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.before_insert() FROM PUBLIC;
 
--- eventcore_append writes beneath SQL and does not come past these.
+-- eventcore_append writes beneath SQL and does not come past this. For each row, because logical
+-- replication fires no other triggers.
 CREATE TRIGGER events_before_insert BEFORE INSERT ON eventcore.events
-    FOR EACH STATEMENT EXECUTE FUNCTION eventcore.around_insert();
-CREATE TRIGGER events_after_insert AFTER INSERT ON eventcore.events
-    FOR EACH STATEMENT EXECUTE FUNCTION eventcore.around_insert();
+    FOR EACH ROW EXECUTE FUNCTION eventcore.before_insert();
 ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_before_insert;
-ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_after_insert;
 COMMENT ON TRIGGER events_before_insert ON eventcore.events IS
-    'Readers wait for rows that come by SQL.';
-COMMENT ON TRIGGER events_after_insert ON eventcore.events IS
-    'Positions of rows that came by SQL are not given out again.';
+    'Readers wait for rows that come by SQL, and their positions are not given out again.';

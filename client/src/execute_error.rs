@@ -9,6 +9,9 @@ use crate::execute::Failure;
 use crate::{CommandError, CorrelationId, EventError, StoreError, StreamId};
 
 /// Why a command was not executed. Ask it what it is by its predicates.
+///
+/// Shown, it tells why `handle` rejected the command; its sources then go on with what the rejection
+/// comes from, so that nothing is told twice.
 #[derive(Debug)]
 pub struct ExecuteError(Box<Inner>);
 
@@ -126,7 +129,7 @@ impl fmt::Display for ExecuteError {
             attempts => format!("after {attempts} attempts"),
         };
         match &self.0.failure {
-            Failure::Command(_) => write!(f, "the command was rejected"),
+            Failure::Command(error) => write!(f, "the command was rejected: {error}"),
             Failure::Event(_) => write!(f, "an event of the command cannot be used"),
             Failure::Store(_) => write!(f, "the command failed {times}"),
         }
@@ -135,10 +138,10 @@ impl fmt::Display for ExecuteError {
 
 impl Error for ExecuteError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(match &self.0.failure {
-            Failure::Store(error) => error,
-            Failure::Command(error) => error,
-            Failure::Event(error) => error,
-        })
+        match &self.0.failure {
+            Failure::Store(error) => Some(error),
+            Failure::Command(error) => error.source(),
+            Failure::Event(error) => Some(error),
+        }
     }
 }

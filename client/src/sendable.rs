@@ -1,7 +1,7 @@
 //! What no store can hold, although its type allows it: checked before anything is sent, so that all
 //! stores say the same.
 
-use eventcore_rules::ExpectedVersion;
+use eventcore_rules::{ExpectedVersion, MAX_EVENTS_PER_APPEND};
 use serde_json::Value;
 
 use crate::{Append, NewEvent, StoreError};
@@ -18,6 +18,13 @@ pub(crate) fn check(append: &Append) -> Result<(), StoreError> {
             Some(index),
             reason,
         ));
+    }
+    if append.events.len() > MAX_EVENTS_PER_APPEND {
+        let reason = format!(
+            "has {} elements, more than {MAX_EVENTS_PER_APPEND}",
+            append.events.len()
+        );
+        return Err(StoreError::malformed("event_streams", None, reason));
     }
     for (index, event) in append.events.iter().enumerate() {
         content(event)

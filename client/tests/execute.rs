@@ -77,7 +77,11 @@ async fn a_broken_business_rule_is_told_and_nothing_is_written_or_tried_again() 
     let error = execute(&store, &transfer("a", "b", 4)).await.unwrap_err();
     assert!(error.is_business_rule() && !error.is_retriable());
     assert_eq!(error.rejection::<TooFew>(), Some(&TooFew { missing: 4 }));
-    assert_eq!(error.source().unwrap().to_string(), "4 cents too few");
+    assert_eq!(
+        error.to_string(),
+        "the command was rejected: 4 cents too few"
+    );
+    assert!(error.source().is_none(), "told once: {:?}", error.source());
     assert_eq!(store.calls(), 1);
 
     let error = execute(&store, &transfer("a", "b", 0)).await.unwrap_err();

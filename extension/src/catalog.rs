@@ -1,7 +1,7 @@
 //! The tables, their columns, and their oids in this database.
 
 use crate::error::{Error, Unavailable};
-use crate::pg::relation::{Column, Relation, Use};
+use crate::pg::relation::{Column, Kind, Relation, Trigger, Use};
 use crate::pg::{relation, transaction};
 use pgrx::pg_sys::{self, Oid};
 use std::cell::{Cell, RefCell};
@@ -51,8 +51,12 @@ const fn nullable(data_type: Oid) -> Column {
     }
 }
 
-/// Our own triggers on `eventcore.events` for INSERT. They are for rows that come by SQL.
-pub const INSERT_TRIGGERS: [&CStr; 2] = [c"events_before_insert", c"events_after_insert"];
+/// Our own triggers on `eventcore.events`: for rows that come by SQL, and against changes.
+const TRIGGERS: [&CStr; 3] = [
+    c"events_before_insert",
+    c"events_are_immutable",
+    c"every_event_is_immutable",
+];
 
 /// The columns of the index by stream.
 pub mod by_stream {
@@ -62,6 +66,7 @@ pub mod by_stream {
 
 /// The columns of `eventcore.streams` that an append looks at.
 pub mod stream_column {
+    pub const STREAM_ID: i16 = 1;
     pub const STATE: i16 = 2;
 }
 
@@ -79,11 +84,17 @@ pub struct Catalog {
     pub streams_by_id: Oid,
     pub position_blocks: Oid,
     pub settled_position: Oid,
+    /// What would be bypassed by writing events beneath SQL, if anything: completes the sentence
+    /// "eventcore.events …".
+    obstacle_to_writes: Option<&'static str>,
+    has_row_security: bool,
 }
 
 thread_local! {
     static CACHED: RefCell<Option<Catalog>> = const { RefCell::new(None) };
     static WATCHING: Cell<bool> = const { Cell::new(false) };
+    /// How often any relation has changed since this backend began to watch.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
 }
 
 static FORGET: fn(Option<Oid>) = forget;
@@ -96,35 +107,86 @@ impl Catalog {
         if let Some(catalog) = CACHED.with(|cached| *cached.borrow()) {
             return Ok(catalog);
         }
-        if !WATCHING.with(|watching| watching.replace(true)) {
+        if !WATCHING.get() {
             transaction::on_relation_change(&FORGET);
+            WATCHING.set(true);
         }
-        let catalog = Self::look_up().ok_or(Unavailable::NotInstalled)?;
-        let columns = Relation::table(catalog.events, Use::Read).columns();
+        loop {
+            let changes = CHANGES.get();
+            let found = Self::look_up().ok_or(Unavailable::NotInstalled)?;
+            let (events, streams) = (open(found.events)?, open(found.streams)?);
+            // While we waited for the locks, indexes may have been replaced. From now on they stay.
+            if changes == CHANGES.get() {
+                let catalog = found.verified(&events, &streams)?;
+                CACHED.with(|cached| *cached.borrow_mut() = Some(catalog));
+                return Ok(catalog);
+            }
+        }
+    }
+
+    /// `None` where one of them does not exist, or does not belong to the extension: anybody who may
+    /// make a schema could have made things of these names.
+    fn look_up() -> Option<Self> {
+        let schema = relation::schema(c"eventcore")?;
+        let ours = |name, kind| {
+            let found = relation::find(schema, name)?;
+            let is_ours = relation::kind(found) == Some(kind)
+                && (kind == Kind::Index || relation::belongs_to_extension(found, c"eventcore"));
+            is_ours.then_some(found)
+        };
+        Some(Self {
+            events: ours(c"events", Kind::Table)?,
+            events_by_position: ours(c"events_pkey", Kind::Index)?,
+            events_by_stream: ours(c"events_stream_id_version_key", Kind::Index)?,
+            events_by_id: ours(c"events_event_id_key", Kind::Index)?,
+            streams: ours(c"streams", Kind::Table)?,
+            streams_by_id: ours(c"streams_pkey", Kind::Index)?,
+            position_blocks: ours(c"position_blocks", Kind::Sequence)?,
+            settled_position: ours(c"settled_position", Kind::Sequence)?,
+            obstacle_to_writes: None,
+            has_row_security: false,
+        })
+    }
+
+    /// The same, if the tables and indexes are still as CREATE EXTENSION made them.
+    fn verified(mut self, events: &Relation, streams: &Relation) -> Result<Self, Error> {
+        let columns = events.columns();
         // A column that was added and dropped again is still there, without a type.
         let (ours, added) = columns.split_at(column::COUNT.min(columns.len()));
         let is_there = |column: &Column| column.data_type != Oid::INVALID;
-        if ours != COLUMNS || added.iter().any(is_there) {
-            let what = "does not have the columns that CREATE EXTENSION gave it";
-            return Err(Unavailable::TableAltered { what }.into());
+        let state = streams
+            .columns()
+            .get(stream_column::STATE as usize - 1)
+            .copied();
+        if ours != COLUMNS || added.iter().any(is_there) || state != Some(not_null(pg_sys::TEXTOID))
+        {
+            return Err(altered(
+                "does not have the columns that CREATE EXTENSION gave it",
+            ));
         }
-        CACHED.with(|cached| *cached.borrow_mut() = Some(catalog));
-        Ok(catalog)
-    }
-
-    /// `None` where one of them does not exist.
-    fn look_up() -> Option<Self> {
-        let schema = relation::schema(c"eventcore")?;
-        Some(Self {
-            events: relation::find(schema, c"events")?,
-            events_by_position: relation::find(schema, c"events_pkey")?,
-            events_by_stream: relation::find(schema, c"events_stream_id_version_key")?,
-            events_by_id: relation::find(schema, c"events_event_id_key")?,
-            streams: relation::find(schema, c"streams")?,
-            streams_by_id: relation::find(schema, c"streams_pkey")?,
-            position_blocks: relation::find(schema, c"position_blocks")?,
-            settled_position: relation::find(schema, c"settled_position")?,
-        })
+        if !events.is_heap() || !streams.is_heap() {
+            return Err(altered("is not stored as CREATE EXTENSION made it"));
+        }
+        let is_index = |index, table, columns: &[i16]| {
+            Relation::index(index, Use::Read).is_unique_index_on(table, columns)
+        };
+        let by_stream = [column::STREAM_ID, column::VERSION];
+        if !is_index(self.events_by_position, self.events, &[column::POSITION])
+            || !is_index(self.events_by_stream, self.events, &by_stream)
+            || !is_index(self.events_by_id, self.events, &[column::EVENT_ID])
+            || !is_index(
+                self.streams_by_id,
+                self.streams,
+                &[stream_column::STREAM_ID],
+            )
+        {
+            return Err(altered(
+                "does not have the indexes that CREATE EXTENSION gave it",
+            ));
+        }
+        self.has_row_security = events.has_row_security();
+        self.obstacle_to_writes = obstacle_to_writes(events);
+        Ok(self)
     }
 
     /// Whether this is the same installation of the extension.
@@ -156,7 +218,29 @@ pub struct Events {
 }
 
 impl Events {
-    /// Opens the table; what it then knows holds until the transaction ends.
+    /// Opens the table to read its events; what it then knows holds until the transaction ends.
+    ///
+    /// SE009 with row security, which reading beneath SQL would bypass.
+    pub fn to_read() -> Result<Self, Error> {
+        let events = Self::open(Use::Read)?;
+        if events.catalog.has_row_security {
+            return Err(altered("has row security"));
+        }
+        Ok(events)
+    }
+
+    /// Opens the table to write events.
+    ///
+    /// SE009 with anything that writing beneath SQL would bypass.
+    pub fn to_write() -> Result<Self, Error> {
+        let events = Self::open(Use::Write)?;
+        match events.catalog.obstacle_to_writes {
+            Some(what) => Err(altered(what)),
+            None => Ok(events),
+        }
+    }
+
+    /// Opens the table, for what is not about what callers may see or do.
     pub fn open(purpose: Use) -> Result<Self, Error> {
         loop {
             let seen = Catalog::load()?;
@@ -186,8 +270,46 @@ impl Events {
     }
 }
 
+fn open(table: Oid) -> Result<Relation, Error> {
+    Ok(Relation::existing_table(table, Use::Read).ok_or(Unavailable::NotInstalled)?)
+}
+
+fn altered(what: &'static str) -> Error {
+    Unavailable::TableAltered { what }.into()
+}
+
+fn obstacle_to_writes(events: &Relation) -> Option<&'static str> {
+    let triggers = events.triggers();
+    let is_ours = |trigger: &Trigger| TRIGGERS.contains(&trigger.name.as_c_str());
+    if events.has_row_security() {
+        return Some("has row security");
+    }
+    if events.has_rule() {
+        return Some("has a rule");
+    }
+    if events.has_check_or_generated_column() {
+        return Some("has a check constraint or a generated column");
+    }
+    if triggers
+        .iter()
+        .any(|trigger| trigger.on_insert && !is_ours(trigger))
+    {
+        return Some("has a trigger for INSERT");
+    }
+    if triggers
+        .iter()
+        .filter(|trigger| is_ours(trigger) && trigger.always)
+        .count()
+        < TRIGGERS.len()
+    {
+        return Some("lacks one of its triggers, or it is not ENABLE ALWAYS");
+    }
+    None
+}
+
 /// Called by the server when a relation may have changed; `None` speaks of all of them.
 fn forget(relation: Option<Oid>) {
+    CHANGES.set(CHANGES.get().wrapping_add(1));
     CACHED.with(|cached| {
         let mut cached = cached.borrow_mut();
         if cached.is_some_and(|catalog| relation.is_none_or(|oid| catalog.has(oid))) {

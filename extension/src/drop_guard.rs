@@ -3,7 +3,7 @@
 
 use crate::error::Unavailable;
 use crate::pg::raise::raise;
-use crate::pg::relation::{self, Relation, Use};
+use crate::pg::relation::{self, Kind, Relation, Use};
 use crate::pg::snapshot::Snapshot;
 use crate::settings;
 use pgrx::pg_sys::Oid;
@@ -14,7 +14,8 @@ pub fn before_drop(dropped: Oid) {
         return;
     }
     // By who owns it, not by its name, which may have been changed.
-    if relation::is_table_of_extension(dropped, c"eventcore")
+    if relation::kind(dropped) == Some(Kind::Table)
+        && relation::belongs_to_extension(dropped, c"eventcore")
         && Relation::table(dropped, Use::Read).has_row(&Snapshot::latest())
     {
         raise(&Unavailable::HoldsEvents.into());

@@ -190,7 +190,7 @@ impl Error {
             }
             Self::Malformed(malformed) if malformed.argument == "streams" => format!(
                 "Name each stream once, {MAX_STREAMS_PER_APPEND} at the most, by 1 to 255 bytes \
-                 without control characters."
+                 without ASCII control characters."
             ),
             Self::Malformed(_) => "See \\df+ eventcore_* for what each argument takes.".into(),
             Self::IdempotencyMismatch { .. } => {
@@ -232,7 +232,7 @@ impl Unavailable {
             ),
             Self::Prepared => "a transaction that has appended events cannot be prepared".into(),
             Self::TransactionBlock => "eventcore_wait cannot run inside a transaction block".into(),
-            Self::HoldsEvents => "eventcore.events holds events and is not dropped".into(),
+            Self::HoldsEvents => "the tables of eventcore hold events and are not dropped".into(),
         }
     }
 

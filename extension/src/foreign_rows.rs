@@ -1,24 +1,19 @@
 //! Rows that come into `eventcore.events` by SQL, with positions of their own: from a restore, or from
-//! logical replication. Triggers tell the registry of them, so that readers see them in order too.
+//! logical replication. A trigger tells the registry of them, so that readers see them in order too.
 
-use crate::catalog::Events;
-use crate::error::Error;
-use crate::pg::function::{Call, When};
+use crate::catalog::{Events, column};
+use crate::error::Malformed;
+use crate::pg::function::{Call, Returned};
 use crate::pg::relation::Use;
-use crate::pg::transaction;
 use crate::registry::Registry;
 
-/// The trigger function of both triggers for INSERT.
-pub fn around_insert(call: &Call<'_>) -> Result<(), Error> {
+/// The trigger function of `events_before_insert`, for each row; gives the row back.
+pub fn before_insert(call: &Call<'_>) -> Returned {
+    let row = call.trigger_row().ok_or_else(|| {
+        Malformed::argument("eventcore.before_insert()", "is called by its trigger only")
+    })?;
     let events = Events::open(Use::Write)?;
     let registry = Registry::open(&events.catalog)?;
-    match call.trigger_time() {
-        Some(When::Before) => registry.before_foreign_rows(),
-        Some(When::After) => {
-            transaction::end_command();
-            registry.after_foreign_rows(&events);
-        }
-        None => {}
-    }
-    Ok(())
+    registry.pass(&events, row.bigint(column::POSITION));
+    Ok(Some(row.datum()))
 }

@@ -61,11 +61,7 @@ export!(eventcore_safe_position, |_call| {
     let safe = Registry::open(&catalog)?.safe_position()?;
     Ok(Some(Datum::from(safe)))
 });
-export!(eventcore_around_insert, |call| {
-    foreign_rows::around_insert(call)?;
-    // A trigger must not return SQL's NULL; for a statement nobody looks at the value.
-    Ok(Some(Datum::null()))
-});
+export!(eventcore_before_insert, foreign_rows::before_insert);
 export!(eventcore_wait, |call| {
     let safe = wait::wait(call)?;
     Ok(Some(call.row([Some(Datum::from(safe))])))

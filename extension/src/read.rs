@@ -5,14 +5,13 @@ use crate::error::{Error, Malformed};
 use crate::heads;
 use crate::pg::array::{BigintArray, TextArray};
 use crate::pg::function::Call;
-use crate::pg::relation::Use;
 use crate::pg::rows::RowSet;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::value::Text;
 use crate::registry::Registry;
 use crate::stream_list::StreamList;
-use eventcore_rules::check_name;
+use eventcore_rules::{MAX_FILTER_ELEMENTS, check_name};
 use pgrx::pg_sys::Datum;
 
 /// The column of the index by position.
@@ -61,7 +60,7 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
         types: types(call, 4)?,
     };
 
-    let events = Events::open(Use::Read)?;
+    let events = Events::to_read()?;
     let registry = Registry::open(&events.catalog)?;
     let mut rows = call.rows();
     // In this order, and never with the statement's own snapshot: see Registry::safe_position.
@@ -88,7 +87,7 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
 /// `eventcore_stream_versions(streams)`.
 pub fn stream_versions(call: &Call<'_>) -> Result<(), Error> {
     let streams = StreamList::read(call.text_array(0, "streams")?)?.names;
-    let events = Events::open(Use::Read)?;
+    let events = Events::to_read()?;
     let mut rows = call.rows();
     let snapshot = Snapshot::of_statement();
     let by_stream = events.by_stream();
@@ -143,7 +142,12 @@ fn types<'a>(call: &Call<'a>, number: usize) -> Result<Option<Vec<Text<'a>>>, Er
 }
 
 fn elements<'a>(name: &'static str, array: &TextArray<'a>) -> Result<Vec<Text<'a>>, Error> {
-    (0..array.0.len())
+    let count = array.0.len();
+    if count > MAX_FILTER_ELEMENTS {
+        let reason = format!("has {count} elements, more than {MAX_FILTER_ELEMENTS}");
+        return Err(Malformed::argument(name, reason).into());
+    }
+    (0..count)
         .map(|index| {
             let element = array.get(index);
             element.ok_or_else(|| Malformed::argument(name, "is NULL").at(index).into())
@@ -192,7 +196,7 @@ fn copy_streams<'a>(
     limit: Limit,
     filter: &Filter<'_>,
 ) -> Result<(), Error> {
-    let events = Events::open(Use::Read)?;
+    let events = Events::to_read()?;
     let mut rows = call.rows();
     let snapshot = Snapshot::of_statement();
     let by_stream = events.by_stream();

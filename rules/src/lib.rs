@@ -15,3 +15,9 @@ pub use name::{InvalidName, MAX_NAME_BYTES, check_name};
 /// The most streams that one append may declare. Each is a lock in PostgreSQL's shared lock table,
 /// whose default size is `max_locks_per_transaction` (64) for every connection.
 pub const MAX_STREAMS_PER_APPEND: usize = 1_000;
+
+/// The most events that one append may write: they are held in memory together.
+pub const MAX_EVENTS_PER_APPEND: usize = 1_000_000;
+
+/// The most prefixes, and the most event types, that a filter may list.
+pub const MAX_FILTER_ELEMENTS: usize = 1_000;

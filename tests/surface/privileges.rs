@@ -1,6 +1,8 @@
 //! P12: PUBLIC gets nothing, the roles get what their names say, and `search_path` decides nothing.
 
-use eventcore_harness::shared;
+use std::time::Duration;
+
+use eventcore_harness::{Server, ServerOptions, shared};
 use serde_json::json;
 
 use crate::support::{Client, append, connect, database, event, failure, stream, value};
@@ -253,7 +255,7 @@ async fn the_extension_installs_with_a_hostile_search_path_and_in_any_schema() {
     );
 }
 
-/// The roles are of use wherever the functions are.
+/// The roles are of use wherever the functions are, once its owner lets them into the schema.
 #[tokio::test]
 async fn reader_and_writer_reach_the_functions_in_a_schema_of_their_own() {
     let url = shared().create_empty_database("rights_reach").unwrap();
@@ -261,6 +263,7 @@ async fn reader_and_writer_reach_the_functions_in_a_schema_of_their_own() {
     client
         .batch_execute(
             "CREATE SCHEMA es; CREATE EXTENSION eventcore SCHEMA es;
+             GRANT USAGE ON SCHEMA es TO eventcore_reader, eventcore_writer;
              CREATE ROLE reach_writer LOGIN IN ROLE eventcore_writer, eventcore_reader",
         )
         .await
@@ -285,5 +288,42 @@ async fn a_role_with_no_rights_cannot_create_the_extension() {
     assert_eq!(
         failure(session.batch_execute("CREATE EXTENSION eventcore").await).code,
         "42501"
+    );
+}
+
+/// Anybody who may make a schema could make tables of our names before the extension is there.
+#[tokio::test]
+async fn tables_of_our_names_that_are_not_ours_are_not_looked_at() {
+    let mut server = Server::start(ServerOptions::new()).unwrap();
+    let url = server.create_empty_database("fakes").unwrap();
+    connect(&url)
+        .await
+        .batch_execute(
+            "CREATE SCHEMA eventcore;
+             CREATE TABLE eventcore.events (position bigint NOT NULL, version bigint NOT NULL,
+                 recorded_at timestamptz NOT NULL, event_id uuid NOT NULL, stream_id text NOT NULL,
+                 event_type text NOT NULL, payload jsonb NOT NULL, metadata jsonb, correlation_id uuid,
+                 causation_id uuid) PARTITION BY RANGE (position);
+             CREATE TABLE eventcore.streams (stream_id text, state text NOT NULL);
+             CREATE TABLE eventcore.other (n int);
+             CREATE INDEX events_pkey ON eventcore.other (n);
+             CREATE INDEX events_stream_id_version_key ON eventcore.other (n);
+             CREATE INDEX events_event_id_key ON eventcore.other (n);
+             CREATE INDEX streams_pkey ON eventcore.other (n);
+             CREATE SEQUENCE eventcore.position_blocks;
+             CREATE SEQUENCE eventcore.settled_position",
+        )
+        .await
+        .unwrap();
+    // At its start the server looks for the extension in every database.
+    server.restart().unwrap();
+    for _ in 0..20 {
+        connect(&url).await.batch_execute("SELECT 1").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(
+        !server.log().contains("terminated by signal"),
+        "{}",
+        server.log_tail(20)
     );
 }

@@ -14,8 +14,16 @@ use crate::{EventId, StoreError, StreamId};
 
 /// The SQLSTATE of a call of a function that is not there; we call none but the extension's.
 const UNDEFINED_FUNCTION: &str = "42883";
-const NO_EXTENSION: &str = "the database has no extension eventcore within its search_path: run \
-                            CREATE EXTENSION eventcore in it";
+
+/// What the server says of a missing function does not tell what to do about it; this does.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the database has no extension eventcore within its search_path: run CREATE EXTENSION eventcore \
+     in it"
+)]
+struct NoExtension(#[source] Source);
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
 
 pub(super) fn store_error(error: Error) -> StoreError {
     match error.as_db_error() {
@@ -24,9 +32,7 @@ pub(super) fn store_error(error: Error) -> StoreError {
             None if is_untransmittable(raised.code().code()) => {
                 StoreError::malformed("a text", None, error)
             }
-            None if raised.code().code() == UNDEFINED_FUNCTION => {
-                StoreError::coded(ErrorCode::Unavailable, NO_EXTENSION).with_source(error)
-            }
+            None if raised.code().code() == UNDEFINED_FUNCTION => no_extension(error),
             None if is_transient(raised.code().code()) => StoreError::transient(error),
             None => StoreError::other(error),
         },
@@ -91,6 +97,10 @@ fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreEr
         _ => None,
     };
     known.unwrap_or_else(|| StoreError::coded(code, message))
+}
+
+fn no_extension(error: impl Into<Source>) -> StoreError {
+    StoreError::coded(ErrorCode::Unavailable, NoExtension(error.into()))
 }
 
 fn parse<T: DeserializeOwned>(detail: Option<&str>) -> Option<T> {
@@ -203,6 +213,24 @@ mod tests {
         }
         let conflict = of_eventcore(ErrorCode::VersionConflict, None, "message");
         assert!(conflict.is_version_conflict() && conflict.is_retriable());
+    }
+
+    #[test]
+    fn a_missing_extension_is_told_with_what_to_do_and_what_the_server_said() {
+        let error = no_extension("function eventcore_append does not exist");
+        assert_eq!(error.code(), Some(ErrorCode::Unavailable));
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            text = format!("{text}: {error}");
+            source = error.source();
+        }
+        assert_eq!(
+            text,
+            "the store refuses (SE009): the database has no extension eventcore within its \
+             search_path: run CREATE EXTENSION eventcore in it: function eventcore_append does not \
+             exist"
+        );
     }
 
     #[test]

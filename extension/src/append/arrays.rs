@@ -37,7 +37,7 @@ pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     )?;
     require_length(count, "event_ids", ids.as_ref().map(|array| array.0.len()))?;
 
-    request.events.reserve_exact(count);
+    request.expect_events(count)?;
     for index in 0..count {
         let null = |part| move || Form::Arrays.malformed(part, index, "is NULL");
         request.push(

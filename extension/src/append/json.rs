@@ -23,7 +23,7 @@ pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     let events = events
         .elements()
         .ok_or_else(|| Malformed::argument("events", "is not a JSON array"))?;
-    request.events.reserve_exact(events.len());
+    request.expect_events(events.len())?;
     for index in 0..events.len() {
         let element = events.get(index);
         let event = element

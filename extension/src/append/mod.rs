@@ -21,7 +21,6 @@ pub use request::Request;
 
 use crate::catalog::Events;
 use crate::error::Error;
-use crate::pg::relation::Use;
 use crate::pg::transaction;
 use crate::registry::Registry;
 
@@ -40,7 +39,7 @@ pub struct Appended {
 /// Appends, or reports why not. Until positions are drawn nothing has been consumed.
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
     transaction::require_writable(c"eventcore_append");
-    let events = Events::open(Use::Write)?;
+    let events = Events::to_write()?;
     let registry = Registry::open(&events.catalog)?;
 
     streams::lock(request);

@@ -6,7 +6,7 @@ use crate::pg::jsonb::Kind;
 use crate::pg::lock::StreamKey;
 use crate::pg::value::{Jsonb, Text};
 use crate::stream_list::StreamList;
-use eventcore_rules::{ExpectedVersion, check_name};
+use eventcore_rules::{ExpectedVersion, MAX_EVENTS_PER_APPEND, check_name};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -122,6 +122,20 @@ impl<'a> Request<'a> {
             by_key,
             form,
         })
+    }
+
+    /// Makes room for this many events.
+    pub fn expect_events(&mut self, count: usize) -> Result<(), Error> {
+        if count > MAX_EVENTS_PER_APPEND {
+            let argument = match self.form {
+                Form::Json => "events",
+                Form::Arrays => "event_streams",
+            };
+            let reason = format!("has {count} elements, more than {MAX_EVENTS_PER_APPEND}");
+            return Err(Malformed::argument(argument, reason).into());
+        }
+        self.events.reserve_exact(count);
+        Ok(())
     }
 
     /// Adds an event.

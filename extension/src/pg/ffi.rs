@@ -1,13 +1,12 @@
 //! Server functions that pgrx does not bind, guarded as pgrx guards its own.
 
-use pgrx::pg_sys::{self, Oid, ffi::pg_guard_ffi_boundary};
+use pgrx::pg_sys::{self, ffi::pg_guard_ffi_boundary};
 use std::ffi::{CStr, c_char, c_int};
 
 mod raw {
-    use super::{Oid, c_char, c_int, pg_sys};
+    use super::{c_char, c_int, pg_sys};
 
     unsafe extern "C-unwind" {
-        pub(super) fn nextval_internal(relid: Oid, check_permissions: bool) -> i64;
         pub(super) fn Async_Notify(channel: *const c_char, payload: *const c_char);
         pub(super) fn hash_bytes_extended(key: *const u8, length: c_int, seed: u64) -> u64;
         pub(super) fn errcode(sqlerrcode: c_int) -> c_int;
@@ -22,12 +21,6 @@ mod raw {
             completion: *mut pg_sys::QueryCompletion,
         );
     }
-}
-
-/// The next value of a sequence, without a look at the caller's privileges.
-pub fn nextval(sequence: Oid) -> i64 {
-    // SAFETY: takes any oid and raises an error for one that is no sequence.
-    unsafe { pg_guard_ffi_boundary(|| raw::nextval_internal(sequence, false)) }
 }
 
 /// Queues a NOTIFY for the end of this transaction.

@@ -14,11 +14,39 @@ pub struct Call<'a> {
     memory: PhantomData<&'a ()>,
 }
 
-/// When a trigger is called.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    Before,
-    After,
+/// The row that a trigger was called for.
+pub struct TriggerRow {
+    tuple: pg_sys::HeapTuple,
+    columns: TupleDesc,
+}
+
+impl TriggerRow {
+    /// A column of type bigint, 0 for NULL.
+    pub fn bigint(&self, column: i16) -> i64 {
+        // SAFETY: the row and its description belong together; the arrays have room for all columns.
+        unsafe {
+            let count = usize::try_from((*self.columns).natts).unwrap_or(0);
+            let mut values = vec![Datum::null(); count];
+            let mut nulls = vec![true; count];
+            pg_sys::heap_deform_tuple(
+                self.tuple,
+                self.columns,
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+            );
+            let index = column as usize - 1;
+            if nulls[index] {
+                0
+            } else {
+                values[index].value() as i64
+            }
+        }
+    }
+
+    /// The row itself: what a trigger before an insertion gives back.
+    pub fn datum(&self) -> Datum {
+        Datum::from(self.tuple)
+    }
 }
 
 /// What a function gives back; `None` is NULL.
@@ -144,17 +172,18 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// When a trigger was called; `None` for a call that is not of a trigger.
-    pub fn trigger_time(&self) -> Option<When> {
-        // SAFETY: for a trigger the context is a TriggerData.
+    /// The new row, where a trigger was called for one.
+    pub fn trigger_row(&self) -> Option<TriggerRow> {
+        // SAFETY: for a trigger the context is a TriggerData, whose row and table live as long as
+        // the call.
         unsafe {
             let context = (*self.info).context.cast::<pg_sys::TriggerData>();
             if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
                 return None;
             }
-            let before = (*context).tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK
-                == pg_sys::TRIGGER_EVENT_BEFORE;
-            Some(if before { When::Before } else { When::After })
+            let tuple = (*context).tg_trigtuple;
+            let columns = (*(*context).tg_relation).rd_att;
+            (!tuple.is_null()).then_some(TriggerRow { tuple, columns })
         }
     }
 

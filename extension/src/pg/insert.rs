@@ -19,8 +19,9 @@ pub struct Duplicate {
     pub row: usize,
 }
 
-/// Writes `count` rows that `make` makes one after the other. They go into the indexes in the order
-/// of `rank`, so that two calls with the same keys wait for each other in one order.
+/// Writes `count` rows that `make` makes one after the other. Each thousand goes into
+/// the indexes in the order of `rank`, so that two calls with the same keys wait for each other in one
+/// order.
 ///
 /// A duplicate in the unique constraint `watched` is returned, and the transaction must then end
 /// with an error; any other is raised as the server's own.

@@ -2,7 +2,7 @@
 
 use super::snapshot::Snapshot;
 use pgrx::pg_sys::{self, Oid};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// A table or an index that is open. The lock stays until the transaction ends, as is usual.
 pub struct Relation {
@@ -16,6 +16,23 @@ pub struct Column {
     /// Its type; 0 when it has been dropped.
     pub data_type: Oid,
     pub not_null: bool,
+}
+
+/// A trigger of a table.
+pub struct Trigger {
+    pub name: CString,
+    /// It fires for INSERT, perhaps among others.
+    pub on_insert: bool,
+    /// It fires whatever `session_replication_role` says.
+    pub always: bool,
+}
+
+/// What a relation is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Table,
+    Index,
+    Sequence,
 }
 
 /// How a relation is going to be used.
@@ -109,47 +126,69 @@ impl Relation {
         }
     }
 
-    /// What would be bypassed by writing rows beneath SQL, if anything: completes the sentence
-    /// "the table …". Triggers of these names are meant to be.
-    pub fn obstacle_to_direct_writes(&self, own_triggers: &[&CStr]) -> Option<&'static str> {
+    /// Whether the table is an ordinary one, stored as PostgreSQL stores tables by default.
+    pub fn is_heap(&self) -> bool {
         // SAFETY: the relation is open.
+        let class = unsafe { &*(*self.raw).rd_rel };
+        class.relkind as u8 == pg_sys::RELKIND_RELATION && class.relam == pg_sys::HEAP_TABLE_AM_OID
+    }
+
+    /// Whether this is a usable, unique b-tree on just these columns of the table.
+    pub fn is_unique_index_on(&self, table: Oid, columns: &[i16]) -> bool {
+        // SAFETY: the relation is open and is an index, whose description has `indnatts` columns.
         unsafe {
-            let class = &*(*self.raw).rd_rel;
-            if class.relkind != pg_sys::RELKIND_RELATION as std::ffi::c_char {
-                return Some("is not an ordinary table");
-            }
-            if class.relrowsecurity {
-                return Some("has row security");
-            }
-            if !(*self.raw).rd_rules.is_null() {
-                return Some("has a rule");
-            }
-            if self.has_insert_trigger_except(own_triggers) {
-                return Some("has a trigger for INSERT");
-            }
-            let constraints = (*(*self.raw).rd_att).constr;
-            if !constraints.is_null()
-                && ((*constraints).num_check > 0 || (*constraints).has_generated_stored)
-            {
-                return Some("has a check constraint or a generated column");
-            }
-            None
+            let index = (*self.raw).rd_index;
+            let count = usize::try_from((*index).indnatts).unwrap_or(0);
+            let keys = std::slice::from_raw_parts((*index).indkey.values.as_ptr(), count);
+            (*(*self.raw).rd_rel).relam == pg_sys::BTREE_AM_OID
+                && (*index).indrelid == table
+                && (*index).indisvalid
+                && (*index).indisunique
+                && keys == columns
+                && pg_sys::RelationGetIndexPredicate(self.raw).is_null()
         }
     }
 
-    fn has_insert_trigger_except(&self, own: &[&CStr]) -> bool {
+    /// Whether row security decides who sees which rows.
+    pub fn has_row_security(&self) -> bool {
+        // SAFETY: the relation is open.
+        unsafe { (*(*self.raw).rd_rel).relrowsecurity }
+    }
+
+    /// Whether a rule rewrites statements on the table.
+    pub fn has_rule(&self) -> bool {
+        // SAFETY: the relation is open.
+        unsafe { !(*self.raw).rd_rules.is_null() }
+    }
+
+    /// Whether the table has a check constraint or a generated column.
+    pub fn has_check_or_generated_column(&self) -> bool {
+        // SAFETY: the relation is open.
+        unsafe {
+            let constraints = (*(*self.raw).rd_att).constr;
+            !constraints.is_null()
+                && ((*constraints).num_check > 0 || (*constraints).has_generated_stored)
+        }
+    }
+
+    /// The triggers of the table.
+    pub fn triggers(&self) -> Vec<Trigger> {
         // SAFETY: the relation is open; its description has `numtriggers` triggers.
         unsafe {
             let description = (*self.raw).trigdesc;
             if description.is_null() {
-                return false;
+                return Vec::new();
             }
             let count = usize::try_from((*description).numtriggers).unwrap_or(0);
             let triggers = std::slice::from_raw_parts((*description).triggers, count);
-            triggers.iter().any(|trigger| {
-                i64::from(trigger.tgtype) & i64::from(pg_sys::TRIGGER_TYPE_INSERT) != 0
-                    && !own.contains(&CStr::from_ptr(trigger.tgname))
-            })
+            triggers
+                .iter()
+                .map(|trigger| Trigger {
+                    name: CStr::from_ptr(trigger.tgname).to_owned(),
+                    on_insert: u32::from(trigger.tgtype as u16) & pg_sys::TRIGGER_TYPE_INSERT != 0,
+                    always: trigger.tgenabled as u8 == pg_sys::TRIGGER_FIRES_ALWAYS,
+                })
+                .collect()
         }
     }
 }
@@ -193,13 +232,21 @@ pub fn find(schema: Oid, name: &CStr) -> Option<Oid> {
     (oid != Oid::INVALID).then_some(oid)
 }
 
-/// Whether this is a table, and a member of this extension.
-pub fn is_table_of_extension(relation: Oid, extension: &CStr) -> bool {
+/// What the relation with this oid is; `None` for anything else, and for none.
+pub fn kind(relation: Oid) -> Option<Kind> {
+    // SAFETY: any oid will do.
+    match unsafe { pg_sys::get_rel_relkind(relation) } as u8 {
+        pg_sys::RELKIND_RELATION => Some(Kind::Table),
+        pg_sys::RELKIND_INDEX => Some(Kind::Index),
+        pg_sys::RELKIND_SEQUENCE => Some(Kind::Sequence),
+        _ => None,
+    }
+}
+
+/// Whether a relation is a member of this extension.
+pub fn belongs_to_extension(relation: Oid, extension: &CStr) -> bool {
     // SAFETY: any oid will do, and a C string.
     unsafe {
-        if pg_sys::get_rel_relkind(relation) as u8 != pg_sys::RELKIND_RELATION {
-            return false;
-        }
         let owner = pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, relation);
         owner != Oid::INVALID && owner == pg_sys::get_extension_oid(extension.as_ptr(), true)
     }

@@ -103,8 +103,11 @@ impl HeldLock {
 
 impl Drop for HeldLock {
     fn drop(&mut self) {
-        // SAFETY: held by us; what runs under it does not raise errors, which would release it.
-        unsafe { pg_sys::LWLockRelease(self.0) };
+        // After an error the server releases it itself, and keeps count of what it holds.
+        if !std::thread::panicking() {
+            // SAFETY: held by us.
+            unsafe { pg_sys::LWLockRelease(self.0) };
+        }
     }
 }
 

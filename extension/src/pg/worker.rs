@@ -79,15 +79,23 @@ impl Worker {
             SignalWakeFlags::SIGHUP | SignalWakeFlags::SIGTERM,
         );
         BackgroundWorker::connect_worker_to_spi_by_oid(database, None);
-        // Nobody waits for what this process writes.
-        // SAFETY: both are C strings, and the setting takes this value.
-        unsafe {
-            pg_sys::SetConfigOption(
-                c"synchronous_commit".as_ptr(),
-                c"off".as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-            );
+        // Whatever the settings of the database are. Nobody waits for what this process writes.
+        for (name, value) in [
+            (c"synchronous_commit", c"off"),
+            (c"default_transaction_read_only", c"off"),
+            (c"default_transaction_isolation", c"read committed"),
+            (c"statement_timeout", c"0"),
+            (c"lock_timeout", c"0"),
+        ] {
+            // SAFETY: both are C strings, and the setting takes this value.
+            unsafe {
+                pg_sys::SetConfigOption(
+                    name.as_ptr(),
+                    value.as_ptr(),
+                    pg_sys::GucContext::PGC_SUSET,
+                    pg_sys::GucSource::PGC_S_OVERRIDE,
+                );
+            }
         }
         Self(())
     }

@@ -51,14 +51,9 @@ impl Registry {
         positions::draw(self.place, events, count)
     }
 
-    /// Before rows come by SQL, with positions of their own, as in a restore: readers wait for them.
-    pub fn before_foreign_rows(&self) {
-        slots::publish_all(self.place);
-    }
-
-    /// After such rows have come.
-    pub fn after_foreign_rows(&self, events: &Events) {
-        positions::pass(self.place, events);
+    /// A row comes by SQL, with a position of its own, as in a restore.
+    pub fn pass(&self, events: &Events, position: i64) {
+        positions::pass(self.place, events, position);
     }
 
     /// The safe position. Take it first and the snapshot to read with after it: an older snapshot
@@ -71,8 +66,8 @@ impl Registry {
         let safe = match self.safe_in_memory() {
             Some(safe) => safe,
             None => {
-                // Nobody has appended since the server started, so nothing is in flight and all
-                // that is there is settled. Unless somebody has begun to meanwhile.
+                // Nobody has drawn a position since the server started, so nothing is in flight and
+                // all that is there is settled. Unless somebody has begun to meanwhile.
                 let highest = heads::last_position(&Events::open(Use::Read)?);
                 self.safe_in_memory().unwrap_or(highest)
             }

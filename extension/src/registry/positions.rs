@@ -10,6 +10,7 @@ use crate::catalog::Events;
 use crate::error::{Error, Unavailable};
 use crate::heads;
 use crate::pg::sequence;
+use crate::pg::shared_memory::exclusively;
 use pgrx::pg_sys::Oid;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -56,40 +57,58 @@ pub fn draw(place: Place, events: &Events, count: usize) -> Result<i64, Error> {
     Ok(first)
 }
 
-/// Draws nothing up to the last position that is in use: rows have come with theirs.
-pub fn pass(place: Place, events: &Events) {
+/// Gives out nothing up to a position that is in use: its row has come by SQL. Readers wait for the
+/// transaction that brings it.
+pub fn pass(place: Place, events: &Events, position: i64) {
+    slots::publish_all(place);
     let database = place.database();
-    // Where nobody has appended yet, the first to do so looks for itself.
-    if database.next.load(SeqCst) != 0 {
-        let last = heads::last_position(events);
-        if last > database.reserved.load(SeqCst) {
-            reserve(database, events.catalog.position_blocks, last);
-        }
-        database.next.fetch_max(last + 1, SeqCst);
+    if database.next.load(SeqCst) == 0 {
+        let highest = heads::last_position(events);
+        start(
+            database,
+            first_unused(events).max(highest.saturating_add(1)),
+        );
     }
+    if position > database.reserved.load(SeqCst) {
+        reserve(database, events.catalog.position_blocks, position);
+    }
+    database.next.fetch_max(position.saturating_add(1), SeqCst);
 }
 
-/// Takes blocks until `position` is in one, and waits until that is on disk.
+/// Reserves the blocks up to that of `position`, and waits until that is on disk.
 fn reserve(database: &Database, blocks: Oid, position: i64) {
-    let mut last = 0;
-    while last < position {
-        last = sequence::next_value(blocks) + BLOCK - 1;
-    }
-    // Also where this block needed no new log: another process may have logged it just now.
-    sequence::flush_log();
-    database.reserved.fetch_max(last, SeqCst);
+    sequence::lock(blocks);
+    exclusively(|| {
+        if database.reserved.load(SeqCst) < position {
+            let block = position - (position - 1) % BLOCK;
+            if sequence::last_value(blocks).is_none_or(|last| last < block) {
+                sequence::set_last_value(blocks, block);
+            }
+            sequence::flush_log();
+            database
+                .reserved
+                .fetch_max(block.saturating_add(BLOCK - 1), SeqCst);
+        }
+    });
 }
 
 /// Sets the next position after a start of the server: past everything ever given out.
 fn seed(database: &Database, events: &Events) -> Result<(), Error> {
-    let next = sequence::next_value(events.catalog.position_blocks);
-    sequence::flush_log();
-    let highest = heads::last_position(events);
-    if highest >= next {
+    let (next, highest) = (first_unused(events), heads::last_position(events));
+    if highest >= next && database.next.load(SeqCst) == 0 {
         return Err(Unavailable::PositionsBehind { highest, next }.into());
     }
-    database.reserved.fetch_max(next + BLOCK - 1, SeqCst);
-    // Another process may have been faster; then both blocks are reserved and its start holds.
-    let _ = database.next.compare_exchange(0, next, SeqCst, SeqCst);
+    start(database, next);
     Ok(())
+}
+
+/// The first position that was never reserved.
+fn first_unused(events: &Events) -> i64 {
+    sequence::last_value(events.catalog.position_blocks).map_or(1, |block| block + BLOCK)
+}
+
+/// Draws from `next` on, unless another process has been faster.
+fn start(database: &Database, next: i64) {
+    database.reserved.fetch_max(next - 1, SeqCst);
+    let _ = database.next.compare_exchange(0, next, SeqCst, SeqCst);
 }

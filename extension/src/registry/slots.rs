@@ -60,8 +60,9 @@ pub fn publish_all(place: Place) {
 }
 
 fn publish(place: Place, lowest: i64) -> &'static Slot {
-    if !HOOKED.replace(true) {
+    if !HOOKED.get() {
         transaction::register(&HOOKS);
+        HOOKED.set(true);
     }
     HOLDS_IN.set(Some(place));
     let slot = &SLOTS.get()[my_process_number()];
