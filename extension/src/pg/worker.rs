@@ -126,15 +126,21 @@ impl Worker {
 
     /// Ends the process for good.
     pub fn end(&self) -> ! {
-        // SAFETY: no transaction is open.
-        unsafe { pg_sys::proc_exit(0) }
+        exit(0)
     }
 
     /// Ends the process; the server starts it again, if it was registered to be.
     pub fn end_for_now(&self) -> ! {
-        // SAFETY: no transaction is open.
-        unsafe { pg_sys::proc_exit(1) }
+        exit(1)
     }
+}
+
+// The bindings of some versions of PostgreSQL know that the function does not return.
+#[allow(unreachable_code)]
+fn exit(code: i32) -> ! {
+    // SAFETY: no transaction is open.
+    unsafe { pg_sys::proc_exit(code) };
+    unreachable!("the process has ended")
 }
 
 /// Calls `cleanup` when this process ends, however it does, while shared memory is still there.
