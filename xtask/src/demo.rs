@@ -1,11 +1,15 @@
 //! `cargo xtask demo`: the example `banking` on the private server, in a fresh database.
 
-use std::process::{Command, ExitCode};
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::{self, Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, Result};
-use clap::Args;
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
 
 use crate::PgOption;
+use crate::lock::{Lock, try_lock};
 use crate::server::{self, PrivateServer};
 use crate::setup;
 use crate::step::Ui;
@@ -18,39 +22,102 @@ const DATABASE: &str = "eventcore_demo";
 pub(crate) struct Arguments {
     #[command(flatten)]
     pg: PgOption,
-    /// Passed on to the example; with `--store memory` it needs no PostgreSQL
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "ARGS"
-    )]
-    arguments: Vec<String>,
+    /// Where the events go; `memory` needs no PostgreSQL
+    #[arg(long, value_enum, default_value = "postgres")]
+    store: Store,
+    /// How many transfers are executed at a time [default: 8]
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+    /// The transfers, lines of `from,to,cents` [default: 10,000 that come with the example]
+    #[arg(long, value_name = "FILE")]
+    transfers: Option<PathBuf>,
+}
+
+/// A kind of store.
+#[derive(Clone, Copy, ValueEnum)]
+enum Store {
+    Postgres,
+    Memory,
 }
 
 pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
-    if wants_memory(&arguments.arguments) {
-        build(workspace, ui)?;
-        return banking(workspace, |command| command.args(&arguments.arguments));
+    let passed_on = passed_on(arguments)?;
+    match arguments.store {
+        Store::Memory => {
+            build(workspace, ui)?;
+            banking(workspace, |command| {
+                command.args(["--store", "memory"]).args(&passed_on)
+            })
+        }
+        Store::Postgres => on_the_server(workspace, ui, arguments.pg.pg, &passed_on),
     }
-    let installation = setup::run(workspace, ui, arguments.pg.pg)?;
+}
+
+fn on_the_server(
+    workspace: &Workspace,
+    ui: &Ui,
+    pg: Option<u32>,
+    passed_on: &[OsString],
+) -> Result<ExitCode> {
+    // Until the example has ended: the next demo drops its database.
+    let _lock = only_demo(&workspace.target.join("xtask/demo"))?;
+    if !matches!(setup::existing(workspace, ui, pg), Ok(Some(_))) {
+        ui.say("Set-up comes first: about 5 minutes the first time, seconds afterwards.");
+    }
+    // What it cannot do is found out before the last demo's database is gone.
     build(workspace, ui)?;
+    let checked = banking(workspace, |command| command.arg("--check").args(passed_on))?;
+    if checked != ExitCode::SUCCESS {
+        return Ok(checked);
+    }
+
+    let installation = setup::run(workspace, ui, pg)?;
     let server = PrivateServer::new(&installation)?;
     server::start(ui, &server, &installation)?;
     let step = ui.step(&format!("fresh database {DATABASE}"));
-    server.fresh_database(DATABASE)?;
+    {
+        let _lock = server.lock(ui)?;
+        server.fresh_database(DATABASE)?;
+    }
     step.done();
+
     let url = server.socket_url(DATABASE)?;
+    let psql = format!("cargo xtask server psql -d {DATABASE}");
     let code = banking(workspace, |command| {
         command
             .args(["--store", "postgres", "--url", &url])
-            .args(&arguments.arguments)
+            .args(["--psql-hint", &psql])
+            .args(passed_on)
     })?;
-    ui.say(&format!(
-        "\nThe server still runs, with everything that happened in it:\n  \
-         cargo xtask server psql -d {DATABASE}\n  \
-         cargo xtask server stop"
-    ));
+    if code == ExitCode::SUCCESS && server.is_running()? {
+        ui.say(&format!(
+            "\nThe server still runs, with everything that happened in it:\n  \
+             {psql}\n  cargo xtask server stop"
+        ));
+    }
     Ok(code)
+}
+
+/// Refused when there is another demo, since both use the same database.
+fn only_demo(folder: &Path) -> Result<Lock> {
+    match try_lock(folder)? {
+        Some(lock) => Ok(lock),
+        None => bail!("another demo is running; wait for its end, or use --store memory"),
+    }
+}
+
+/// The arguments that the example is given as they are.
+fn passed_on(arguments: &Arguments) -> Result<Vec<OsString>> {
+    let mut passed_on = Vec::new();
+    if let Some(workers) = arguments.workers {
+        passed_on.extend(["--workers".into(), workers.to_string().into()]);
+    }
+    if let Some(file) = &arguments.transfers {
+        // The example runs in the repository's root, wherever we were called.
+        let file = path::absolute(file)?;
+        passed_on.extend(["--transfers".into(), file.into_os_string()]);
+    }
+    Ok(passed_on)
 }
 
 fn build(workspace: &Workspace, ui: &Ui) -> Result<()> {
@@ -68,7 +135,8 @@ fn banking(
 ) -> Result<ExitCode> {
     let mut cargo = workspace.cargo();
     cargo.args(["run", "--quiet", "--release", "--package", "banking", "--"]);
-    let status = arguments(&mut cargo)
+    arguments(&mut cargo);
+    let status = ending_with_us(cargo)
         .status()
         .context("cannot run the example banking")?;
     let code = status
@@ -78,24 +146,93 @@ fn banking(
     Ok(ExitCode::from(code))
 }
 
-fn wants_memory(arguments: &[String]) -> bool {
-    arguments
-        .iter()
-        .any(|argument| argument == "--store=memory")
-        || arguments
-            .windows(2)
-            .any(|pair| pair[0] == "--store" && pair[1] == "memory")
+/// The command as one that is terminated when this process ends, however it ends; where there is no
+/// `setpriv`, as on other systems than Linux, the command as it is.
+fn ending_with_us(command: Command) -> Command {
+    let known = Command::new("setpriv")
+        .args(["--pdeathsig", "TERM", "true"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !known {
+        return command;
+    }
+    let mut wrapped = Command::new("setpriv");
+    wrapped
+        .args(["--pdeathsig", "TERM", "--"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        wrapped.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapped.env(name, value),
+            None => wrapped.env_remove(name),
+        };
+    }
+    wrapped
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
+    #[derive(Parser)]
+    struct Demo {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Demo::try_parse_from(line.split(' ')).map(|demo| demo.arguments)
+    }
+
     #[test]
-    fn the_store_in_memory_needs_no_server() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert!(wants_memory(&words("--store memory")));
-        assert!(wants_memory(&words("--workers 2 --store=memory")));
-        assert!(!wants_memory(&words("--store postgres --name memory")));
+    fn what_the_example_would_refuse_is_refused_before_anything_is_done() {
+        for line in [
+            "demo --workers 0",
+            "demo --nonsense",
+            "demo -- --help",
+            "demo --url postgresql:///bank",
+            "demo --store paper",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_so_that_it_is_found_from_anywhere() {
+        let arguments = parse("demo --workers 2 --transfers own.csv").unwrap();
+        let passed_on = passed_on(&arguments).unwrap();
+        let file = std::env::current_dir().unwrap().join("own.csv");
+        let expected = ["--workers", "2", "--transfers", file.to_str().unwrap()];
+        assert_eq!(passed_on, expected);
+    }
+
+    #[test]
+    fn a_second_demo_is_refused_while_the_first_runs() {
+        let folder = std::env::temp_dir().join(format!("xtask-demo-{}", std::process::id()));
+        let first = only_demo(&folder).unwrap();
+        let refused = only_demo(&folder).unwrap_err().to_string();
+        assert!(refused.starts_with("another demo is running"), "{refused}");
+        drop(first);
+        only_demo(&folder).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_wrapped_command_keeps_its_folder_environment_and_exit_code() {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "test \"$PWD $ONE\" = \"/ two\" && exit 7"])
+            .current_dir("/")
+            .env("ONE", "two");
+        let status = ending_with_us(command).status().unwrap();
+        assert_eq!(status.code(), Some(7));
     }
 }

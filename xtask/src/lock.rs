@@ -1,7 +1,7 @@
-//! One set-up at a time in one folder.
+//! One at a time in one folder: set-ups, starts and stops of the server, demos.
 
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -13,9 +13,7 @@ pub(crate) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
 
 /// Waits for the folder's lock.
 pub(crate) fn lock(ui: &Ui, folder: &Path) -> Result<Lock> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let path = folder.join("lock");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let (path, file) = open(folder)?;
     if file.try_lock().is_err() {
         ui.say(&format!(
             "waiting for another cargo xtask that holds {}",
@@ -25,4 +23,39 @@ pub(crate) fn lock(ui: &Ui, folder: &Path) -> Result<Lock> {
             .with_context(|| format!("cannot lock {}", path.display()))?;
     }
     Ok(Lock(file))
+}
+
+/// The folder's lock, or `None` when another process holds it.
+pub(crate) fn try_lock(folder: &Path) -> Result<Option<Lock>> {
+    let (path, file) = open(folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}
+
+fn open(folder: &Path) -> Result<(PathBuf, File)> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok((path, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_holds_a_lock_and_the_next_gets_it_afterwards() {
+        let folder = std::env::temp_dir().join(format!("xtask-lock-{}", std::process::id()));
+        let first = try_lock(&folder).unwrap();
+        assert!(first.is_some());
+        assert!(try_lock(&folder).unwrap().is_none());
+        drop(first);
+        assert!(try_lock(&folder).unwrap().is_some());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -62,7 +62,12 @@ impl Ui {
     }
 
     pub(crate) fn say(&self, line: &str) {
-        eprintln!("{line}");
+        tell(line);
+    }
+
+    /// Prints what was asked for, on standard output.
+    pub(crate) fn answer(&self, text: &str) {
+        print(text);
     }
 
     /// Whether somebody is there to type a password.
@@ -81,7 +86,7 @@ impl Ui {
             bar.enable_steady_tick(Duration::from_millis(120));
             Progress::Spinner(bar)
         } else {
-            eprintln!("==> {title}");
+            tell(&format!("==> {title}"));
             heartbeat(Arc::clone(&last_line))
         };
         Step {
@@ -109,7 +114,7 @@ impl Ui {
         command: &mut Command,
         mut each_line: impl FnMut(&str),
     ) -> Result<()> {
-        eprintln!("==> {title}");
+        tell(&format!("==> {title}"));
         let step = Step {
             ui: self,
             title: title.to_owned(),
@@ -118,7 +123,7 @@ impl Ui {
             progress: Progress::Streamed,
         };
         let log = step.execute(command, |line| {
-            println!("{line}");
+            print(line);
             each_line(line);
         })?;
         if let Some(log) = log {
@@ -176,9 +181,9 @@ impl Step<'_> {
         let title = mem::take(&mut self.title);
         self.end_progress();
         if self.ui.terminal {
-            eprintln!("ok  {title}{note} {seconds:.1} s");
+            tell(&format!("ok  {title}{note} {seconds:.1} s"));
         } else {
-            eprintln!("    ok {seconds:.1} s{note}");
+            tell(&format!("    ok {seconds:.1} s{note}"));
         }
     }
 
@@ -231,13 +236,24 @@ impl Drop for Step<'_> {
     fn drop(&mut self) {
         self.end_progress();
         if !self.title.is_empty() {
-            eprintln!(
+            tell(&format!(
                 "    FAILED {} {:.1} s",
                 self.title,
                 self.start.elapsed().as_secs_f64()
-            );
+            ));
         }
     }
+}
+
+/// A line on standard error. That nobody reads it, as after `| head`, is no reason to stop:
+/// `eprintln!` would panic.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// As [`tell`], on standard output.
+fn print(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 fn heartbeat(last_line: Arc<Mutex<String>>) -> Progress {
@@ -246,7 +262,7 @@ fn heartbeat(last_line: Arc<Mutex<String>>) -> Progress {
         let start = Instant::now();
         while stopped.recv_timeout(HEARTBEAT) == Err(mpsc::RecvTimeoutError::Timeout) {
             let line = last_line.lock().unwrap_or_else(PoisonError::into_inner);
-            eprintln!("    … {} s  {line}", start.elapsed().as_secs());
+            tell(&format!("    … {} s  {line}", start.elapsed().as_secs()));
         }
     });
     Progress::Heartbeat { stop, thread }

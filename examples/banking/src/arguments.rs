@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::{fmt, fs};
+use std::{env, fmt, fs};
 
 use clap::{Parser, ValueEnum};
 
@@ -21,7 +21,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum)]
     store: Option<StoreKind>,
     /// The database, where `CREATE EXTENSION eventcore` was run: postgresql://user@host/database
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    /// [default: DATABASE_URL in the environment]
+    #[arg(long)]
     url: Option<String>,
     /// The transfers, lines of `from,to,cents` [default: 10,000 that come with the program]
     #[arg(long, value_name = "FILE")]
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// The command that starts psql on the database, for the text at the end
     #[arg(long, value_name = "COMMAND")]
     pub(crate) psql_hint: Option<String>,
+    /// Only find out whether this command line and its file can be used
+    #[arg(long, hide = true)]
+    pub(crate) check: bool,
 }
 
 /// A kind of store.
@@ -55,10 +59,20 @@ pub(crate) enum Store {
 impl Arguments {
     /// The store that was asked for.
     pub(crate) fn store(&self) -> Result<Store, Failure> {
-        match (self.store, &self.url) {
-            (Some(StoreKind::Memory), _) | (None, None) => Ok(Store::Memory),
-            (_, Some(url)) => Ok(Store::Postgres(url.clone())),
-            (Some(StoreKind::Postgres), None) => Err(Failure::NoUrl),
+        self.store_in(env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()))
+    }
+
+    /// As [`store`](Self::store), in an environment with this URL. It counts for less than any
+    /// argument: whoever asks for memory gets it.
+    fn store_in(&self, environment: Option<String>) -> Result<Store, Failure> {
+        match (self.store, self.url.clone()) {
+            (Some(StoreKind::Memory), None) => Ok(Store::Memory),
+            (Some(StoreKind::Memory), Some(_)) => Err(Failure::UrlInMemory),
+            (kind, url) => match (kind, url.or(environment)) {
+                (_, Some(url)) => Ok(Store::Postgres(url)),
+                (Some(_), None) => Err(Failure::NoUrl),
+                (None, None) => Ok(Store::Memory),
+            },
         }
     }
 
@@ -94,23 +108,26 @@ mod tests {
 
     #[test]
     fn a_url_means_postgres_and_no_url_means_memory_unless_told_otherwise() {
-        let store = |kind, url: Option<&str>| {
-            let mut arguments = Arguments::parse_from(["banking"]);
-            arguments.store = kind;
-            arguments.url = url.map(str::to_owned);
-            arguments.store()
+        let store = |line: &str, environment: Option<&str>| {
+            let words = line.split_whitespace();
+            let arguments = Arguments::parse_from(["banking"].into_iter().chain(words));
+            arguments.store_in(environment.map(str::to_owned)).ok()
         };
-        let url = "postgresql:///bank";
-        let postgres = Store::Postgres(url.to_owned());
-        assert!(store(None, None).is_ok_and(|store| store == Store::Memory));
-        assert!(store(None, Some(url)).is_ok_and(|store| store == postgres));
-        assert!(
-            store(Some(StoreKind::Memory), Some(url)).is_ok_and(|store| store == Store::Memory)
-        );
-        assert!(store(Some(StoreKind::Postgres), Some(url)).is_ok_and(|store| store == postgres));
-        assert!(matches!(
-            store(Some(StoreKind::Postgres), None),
-            Err(Failure::NoUrl)
-        ));
+        let postgres = |url: &str| Some(Store::Postgres(url.to_owned()));
+        for (line, environment, expected) in [
+            ("", None, Some(Store::Memory)),
+            ("", Some("there"), postgres("there")),
+            ("--url here", Some("there"), postgres("here")),
+            ("--url here --store postgres", None, postgres("here")),
+            ("--store postgres", Some("there"), postgres("there")),
+            ("--store postgres", None, None),
+            ("--store memory", Some("there"), Some(Store::Memory)),
+            ("--store memory --url here", None, None),
+        ] {
+            assert!(
+                store(line, environment) == expected,
+                "{line:?} {environment:?}"
+            );
+        }
     }
 }

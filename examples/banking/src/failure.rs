@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     NotFresh(StreamId),
     #[error("--store postgres needs --url URL, or DATABASE_URL in the environment")]
     NoUrl,
+    #[error("--url names a database, and --store memory uses none")]
+    UrlInMemory,
     #[cfg(not(feature = "postgres"))]
     #[error("built without the feature `postgres`; --store memory works")]
     NoPostgres,
@@ -45,7 +47,11 @@ impl Failure {
     /// 2 when the example was asked for something that it cannot do, 1 when it failed doing it.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NotFresh(_) | Self::NoUrl | Self::File(..) | Self::Header(_) => ExitCode::from(2),
+            Self::NotFresh(_)
+            | Self::NoUrl
+            | Self::UrlInMemory
+            | Self::File(..)
+            | Self::Header(_) => ExitCode::from(2),
             #[cfg(not(feature = "postgres"))]
             Self::NoPostgres => ExitCode::from(2),
             _ => ExitCode::FAILURE,

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use eventcore::{EventStore, ExecuteOptions, RetryPolicy, execute_with};
 use tokio::task::JoinSet;
+use tokio::time::interval;
 
 use crate::failure::Failure;
 use crate::outcome::Outcome;
+use crate::progress::{PERIOD, Progress};
 use crate::transfer_file::Line;
 
 /// What the workers did.
@@ -33,9 +35,18 @@ where
         tasks.spawn(work(store.clone(), Arc::clone(lines), Arc::clone(&next)));
     }
     let mut outcomes = Vec::with_capacity(lines.len());
-    while let Some(done) = tasks.join_next().await {
-        outcomes.append(&mut done??);
+    let progress = Progress::of(lines.len());
+    let mut ticks = interval(PERIOD);
+    loop {
+        tokio::select! {
+            done = tasks.join_next() => match done {
+                Some(done) => outcomes.append(&mut done??),
+                None => break,
+            },
+            _ = ticks.tick() => progress.show(next.load(Ordering::Relaxed)),
+        }
     }
+    drop(progress);
     let took = start.elapsed();
     outcomes.sort_by_key(|outcome| outcome.line);
     Ok(Run { outcomes, took })

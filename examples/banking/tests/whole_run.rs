@@ -1,8 +1,8 @@
 //! The whole example, run as a newcomer would: without PostgreSQL.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
-use std::{env, fs, process};
+use std::process::{Child, Command, Output, Stdio};
+use std::{env, fs, io, process};
 
 const COMMITTED_FILE: &str = include_str!("../transfers.csv");
 
@@ -122,11 +122,44 @@ fn what_cannot_be_done_is_said_and_exits_with_two() {
             "cannot read /nowhere/t.csv",
         ),
         (&["--transfers", headless.path()], "from,to,cents"),
+        (
+            &["--check", "--transfers", headless.path()],
+            "from,to,cents",
+        ),
+        (
+            &["--store", "memory", "--url", "postgresql:///bank"],
+            "--store memory",
+        ),
         (&["--workers", "0"], "--workers"),
         (&["--store", "paper"], "memory"),
     ] {
         let output = banking(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(stderr(&output).contains(says), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_check_runs_nothing() {
+    let output = banking(&["--check", "--workers", "2"]);
+    assert!(output.status.success());
+    assert_eq!((stdout(&output), stderr(&output)), Default::default());
+}
+
+#[test]
+fn that_nobody_reads_the_report_is_no_failure() {
+    for arguments in [&["--generate", "1"][..], &["--workers", "2"]] {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_banking"))
+            .args(arguments)
+            .env_remove("DATABASE_URL")
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .and_then(Child::wait_with_output)
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        assert_eq!(stderr(&output), "");
     }
 }

@@ -9,6 +9,7 @@ use eventcore_harness::{Account, Binaries, ConnectionUrl, SUPERUSER, initdb, run
 
 use super::DATABASE;
 use super::folder::Folder;
+use crate::lock::{Lock, lock};
 use crate::setup::Installation;
 use crate::stamp::{is_stamped, write_stamp};
 use crate::step::{Ui, tail};
@@ -32,6 +33,13 @@ impl PrivateServer {
             binaries: installation.binaries.clone(),
             account: installation.account.clone(),
         })
+    }
+
+    /// Held by whoever starts, stops or deletes it, or replaces a database: two at once would trip
+    /// over each other's half-done work. Not by the methods here: whoever calls several holds it
+    /// over all of them.
+    pub(crate) fn lock(&self, ui: &Ui) -> Result<Lock> {
+        lock(ui, self.folder.path())
     }
 
     pub(crate) fn is_running(&self) -> Result<bool> {

@@ -27,6 +27,10 @@ impl Folder {
         Ok(Self { path })
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.path.join("data")
     }

@@ -65,7 +65,10 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         }
         Action::Stop => {
             let stopped = match existing(workspace, ui, pg)? {
-                Some(server) => server.stop()?,
+                Some(server) => {
+                    let _lock = server.lock(ui)?;
+                    server.stop()?
+                }
                 None => false,
             };
             ui.say(if stopped {
@@ -76,16 +79,16 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         }
         Action::Status => {
             let Some(server) = existing(workspace, ui, pg)? else {
-                println!("private server: never started");
+                ui.answer("private server: never started");
                 return Ok(ExitCode::from(3));
             };
-            println!("{}", server.describe()?);
+            ui.answer(&server.describe()?);
             if !server.is_running()? {
                 return Ok(ExitCode::from(3));
             }
         }
         Action::Url => {
-            println!("{}", running(workspace, ui, pg)?.loopback_url(DATABASE)?);
+            ui.answer(&running(workspace, ui, pg)?.loopback_url(DATABASE)?);
         }
         Action::Psql { arguments } => {
             let server = running(workspace, ui, pg)?;
@@ -98,6 +101,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         }
         Action::Reset => {
             if let Some(server) = existing(workspace, ui, pg)? {
+                let _lock = server.lock(ui)?;
                 server.stop()?;
                 server.delete()?;
             }
@@ -117,10 +121,14 @@ fn existing(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Option<Pr
 
 /// The server as it runs; only one that does not run is set up and started.
 fn running(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<PrivateServer> {
-    match existing(workspace, ui, pg)? {
-        Some(server) if server.is_running()? => Ok(server),
-        _ => set_up_and_start(workspace, ui, pg),
+    if let Some(server) = existing(workspace, ui, pg)? {
+        // One that another process is about to start does not take connections yet.
+        let _lock = server.lock(ui)?;
+        if server.is_running()? {
+            return Ok(server);
+        }
     }
+    set_up_and_start(workspace, ui, pg)
 }
 
 fn set_up_and_start(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<PrivateServer> {
@@ -132,6 +140,7 @@ fn set_up_and_start(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<P
 
 /// Makes sure that the server runs, with the library that is installed now and a database to go to.
 pub(crate) fn start(ui: &Ui, server: &PrivateServer, installation: &Installation) -> Result<()> {
+    let _lock = server.lock(ui)?;
     if server.is_running()? {
         if server.has_library(installation) {
             return Ok(());

@@ -74,3 +74,19 @@ impl Pgrx {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_pgrx_is_of_the_version_that_the_extension_is_built_with() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let manifest = fs::read_to_string(root.join("extension/Cargo.toml")).unwrap();
+        for name in ["pgrx", "pgrx-tests"] {
+            let pinned = format!("{name} = {{ version = \"={VERSION}\"");
+            let found = manifest.lines().any(|line| line.starts_with(&pinned));
+            assert!(found, "no {pinned:?} in\n{manifest}");
+        }
+    }
+}

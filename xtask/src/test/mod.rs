@@ -95,7 +95,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         parts.len(),
         start.elapsed().as_secs_f64()
     ));
-    println!("{}", run.counts);
+    ui.answer(&run.counts.to_string());
     Ok(if failed.is_empty() {
         ExitCode::SUCCESS
     } else {
