@@ -1,17 +1,26 @@
-//! What listeners cost the writers: 64 clients append, with and without 20 sessions that LISTEN, in
-//! turns on one server. Prints the throughput of every round, and the medians.
+//! What listeners cost the writers: 64 clients append without pause to one server, while 20 sessions
+//! LISTEN during every other slice of time. Each slice with listeners is compared to the mean of
+//! the two beside it without, so that a machine that others use too disturbs both alike.
 //!
-//! `cargo xtask bench listeners [ROUNDS] [SECONDS]`
+//! `cargo xtask bench listeners [PAIRS] [MILLISECONDS]`
 
 use eventcore_harness::{Server, ServerOptions};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::try_join_all, stream};
 use std::error::Error;
+use std::path::Path;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
-const WRITERS: &str = "64";
+const WRITERS: usize = 64;
 const LISTENERS: usize = 20;
+
+/// Until every writer has connected and warmed up.
+const WARM_UP: Duration = Duration::from_secs(3);
+/// Between LISTEN or UNLISTEN and the slice that is measured.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// One event of about 120 bytes to a new stream.
 const APPEND: &str = r#"\set n random(1, 9000000000000000)
@@ -28,86 +37,120 @@ async fn main() -> Result<()> {
     let mut number = |default| {
         arguments
             .next()
-            .map_or(Ok(default), |text| text.parse::<usize>())
+            .map_or(Ok(default), |text| text.parse::<u32>())
     };
-    let (rounds, seconds) = (number(5)?, number(5)?);
+    let pairs = number(30)?.max(1);
+    let slice = Duration::from_millis(number(1000)?.max(100).into());
 
     let server = Server::start(ServerOptions::new())?;
     let url = server.create_database("bench")?;
+    let clock = Clock::connect(&url).await?;
+    let listeners = Listeners::connect(&url).await?;
     let script =
         std::env::temp_dir().join(format!("eventcore-listeners-{}.sql", std::process::id()));
     std::fs::write(&script, APPEND)?;
+    let mut writers = Writers::start(&server, &script, (slice + SETTLE) * (2 * pairs + 1))?;
+    tokio::time::sleep(WARM_UP).await;
 
-    let run = |seconds: usize| append_for(&server, &script, seconds);
-    run(1)?;
+    println!("pair  no listener  {LISTENERS} listeners  ratio  notifications per listener");
     let (mut without, mut with, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    println!("round  no listener  {LISTENERS} listeners  ratio  notifications per listener");
-    for round in 1..=rounds {
-        // Each goes first in every other round.
-        let first = if round % 2 == 0 {
-            None
-        } else {
-            Some(run(seconds)?)
-        };
-        let listeners = Listeners::start(&url).await?;
-        let listened = run(seconds)?;
-        let heard = listeners.stop();
-        let alone = first.map_or_else(|| run(seconds), Ok)?;
+    let mut before = clock.rate(slice).await?;
+    for pair in 1..=pairs {
+        listeners.say("LISTEN eventcore").await?;
+        let listened = clock.rate(slice).await?;
+        listeners.say("UNLISTEN eventcore").await?;
+        let heard = listeners.take_heard();
+        let after = clock.rate(slice).await?;
+        let alone = f64::midpoint(before, after);
         println!(
-            "{round:>5}  {alone:>9.0}/s  {listened:>10.0}/s  {:>5.2}  {heard}",
+            "{pair:>4}  {alone:>9.0}/s  {listened:>10.0}/s  {:>5.2}  {heard}",
             listened / alone
         );
         without.push(alone);
         with.push(listened);
         ratios.push(listened / alone);
+        before = after;
     }
-    let (without, with, ratio) = (median(&mut without), median(&mut with), median(&mut ratios));
-    println!("median {without:>8.0}/s  {with:>10.0}/s  {ratio:>5.2}");
+    writers.check()?;
     std::fs::remove_file(&script)?;
+    let (without, with, ratio) = (median(&mut without), median(&mut with), median(&mut ratios));
+    println!("median {without:>7.0}/s  {with:>10.0}/s  {ratio:>5.2}");
     Ok(())
 }
 
-/// Appends as fast as the server lets 64 clients, and returns how many a second.
-fn append_for(server: &Server, script: &std::path::Path, seconds: usize) -> Result<f64> {
-    let output = server
-        .command("pgbench")
-        .args([
-            "-n",
-            "-M",
-            "prepared",
-            "-c",
-            WRITERS,
-            "-j",
-            "2",
-            "-T",
-            &seconds.to_string(),
-            "-f",
-        ])
-        .arg(script)
-        .arg("bench")
-        .output()?;
-    let report = String::from_utf8(output.stdout)?;
-    let rate = report
-        .lines()
-        .find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok())
-        .filter(|_| report.contains("number of failed transactions: 0 "));
-    rate.ok_or_else(|| {
-        format!(
-            "pgbench failed:\n{report}\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        )
-        .into()
-    })
+/// A pgbench that appends as fast as the server lets its clients; ends when dropped.
+struct Writers(Child);
+
+impl Writers {
+    fn start(server: &Server, script: &Path, at_least: Duration) -> Result<Self> {
+        // Measured slices are longer than asked for by what it takes to ask the server.
+        let seconds = (WARM_UP + at_least * 2).as_secs().to_string();
+        let clients = WRITERS.to_string();
+        let pgbench = server
+            .command("pgbench")
+            .args([
+                "-n", "-M", "prepared", "-c", &clients, "-j", "2", "-T", &seconds,
+            ])
+            .arg("-f")
+            .arg(script)
+            .arg("bench")
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok(Self(pgbench))
+    }
+
+    /// That they have written all the time.
+    fn check(&mut self) -> Result<()> {
+        match self.0.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(format!("pgbench ended too early: {status}").into()),
+        }
+    }
 }
 
-/// Sessions that listen and read what they are sent.
+impl Drop for Writers {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Tells from the positions how many events a second are appended.
+struct Clock(Client);
+
+impl Clock {
+    async fn connect(url: &str) -> Result<Self> {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+        tokio::spawn(connection);
+        Ok(Self(client))
+    }
+
+    async fn rate(&self, slice: Duration) -> Result<f64> {
+        tokio::time::sleep(SETTLE).await;
+        let (start, first) = (Instant::now(), self.position().await?);
+        tokio::time::sleep(slice).await;
+        let last = self.position().await?;
+        #[expect(clippy::cast_precision_loss, reason = "positions here are small")]
+        Ok((last - first) as f64 / start.elapsed().as_secs_f64())
+    }
+
+    async fn position(&self) -> Result<i64> {
+        let row = self
+            .0
+            .query_one("SELECT eventcore_safe_position()", &[])
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+}
+
+/// Sessions that read the notifications that they are sent.
 struct Listeners {
     sessions: Vec<Client>,
     heard: Arc<AtomicUsize>,
 }
 
 impl Listeners {
-    async fn start(url: &str) -> Result<Self> {
+    async fn connect(url: &str) -> Result<Self> {
         let heard = Arc::new(AtomicUsize::new(0));
         let mut sessions = Vec::new();
         for _ in 0..LISTENERS {
@@ -121,15 +164,23 @@ impl Listeners {
                     }
                 }
             });
-            client.batch_execute("LISTEN eventcore").await?;
             sessions.push(client);
         }
         Ok(Self { sessions, heard })
     }
 
-    /// Ends the sessions and returns how many notifications each got.
-    fn stop(self) -> usize {
-        self.heard.load(Relaxed) / self.sessions.len()
+    async fn say(&self, statement: &str) -> Result<()> {
+        let said = self
+            .sessions
+            .iter()
+            .map(|client| client.batch_execute(statement));
+        try_join_all(said).await?;
+        Ok(())
+    }
+
+    /// How many notifications each got since the last call.
+    fn take_heard(&self) -> usize {
+        self.heard.swap(0, Relaxed) / self.sessions.len()
     }
 }
 

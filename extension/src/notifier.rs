@@ -3,8 +3,8 @@
 //!
 //! NOTIFY takes a lock of the whole cluster until the log is flushed, so no append may send it. An
 //! append sets a flag after its end, and a latch if the flag was not set. The notifier announces at
-//! once when it was idle; under load it pauses between announcements, the longer the more is
-//! appended, so that listeners do not take the processors from the writers.
+//! once when it was idle; under load it pauses between announcements, the longer the more appends
+//! are in flight, so that listeners do not take the processors from the writers.
 //!
 //! It leaves when somebody needs the database for themselves, and where nobody has appended since
 //! the server started; the [launcher](crate::launcher) starts it again.
@@ -25,12 +25,10 @@ const CHANNEL: &CStr = c"eventcore";
 /// How long an idle notifier waits before it looks for itself.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// The pauses between two announcements.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(16);
-
-/// When more positions than this were drawn during a pause, the next one is longer.
-const BUSY: i64 = 16;
+/// The pauses between two announcements: so many milliseconds as appends are in flight. A single
+/// writer leaves room for prompt listeners, and many writers need the processors themselves.
+const SHORTEST_PAUSE: u32 = 2;
+const LONGEST_PAUSE: u32 = 50;
 
 thread_local! {
     /// What this process announces for, once it is a notifier.
@@ -66,15 +64,20 @@ fn announce(worker: &Worker, catalog: &Catalog, wake: &Wake) {
         if wake.is_away() {
             worker.end();
         }
-        let Some(Look { safe, dormant }) = worker.transaction(|| look(catalog, announced)) else {
+        let Some(Look {
+            safe,
+            in_flight,
+            dormant,
+        }) = worker.transaction(|| look(catalog, announced))
+        else {
             return;
         };
         if safe > announced {
             wake.waiting.wake_all();
-            let busy = safe - announced > BUSY;
-            pause = if busy { pause * 2 } else { pause / 2 }.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            // One look may meet a lull: halfway to what it says.
+            pause = u32::midpoint(pause, in_flight.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
             announced = safe;
-            worker.pause(pause);
+            worker.pause(Duration::from_millis(pause.into()));
         }
         if dormant {
             wake.dismiss();
@@ -95,6 +98,8 @@ fn announce(worker: &Worker, catalog: &Catalog, wake: &Wake) {
 /// What the notifier found.
 struct Look {
     safe: i64,
+    /// How many transactions hold positions.
+    in_flight: u32,
     /// Nobody has appended since the server started.
     dormant: bool,
 }
@@ -115,6 +120,7 @@ fn look(catalog: &Catalog, announced: i64) -> Option<Look> {
     }
     Some(Look {
         safe,
+        in_flight: registry.in_flight(),
         dormant: registry.safe_in_memory().is_none(),
     })
 }

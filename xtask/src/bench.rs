@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 /// The benchmarks: the binaries of the package in `benches/`.
 #[derive(Clone, Copy, ValueEnum)]
 enum Bench {
-    /// What 20 listeners cost 64 writers: `[ROUNDS] [SECONDS]`
+    /// What 20 listeners cost 64 writers: `[PAIRS] [MILLISECONDS]`
     Listeners,
 }
 

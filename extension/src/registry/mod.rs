@@ -89,6 +89,11 @@ impl Registry {
         Some(lowest.map_or(drawn, |lowest| drawn.min(lowest - 1)))
     }
 
+    /// How many transactions hold positions in this database.
+    pub fn in_flight(&self) -> u32 {
+        slots::in_flight(self.place)
+    }
+
     /// How the ends of appends reach those who wait for events.
     pub fn wake(&self) -> &'static Wake {
         &self.place.database().wake

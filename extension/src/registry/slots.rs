@@ -73,11 +73,19 @@ fn publish(place: Place, lowest: i64) -> &'static Slot {
 
 /// The lowest position that any process may hold in this database.
 pub fn lowest(place: Place) -> Option<i64> {
-    let held = SLOTS.get().iter().filter_map(|slot| {
+    held(place).min()
+}
+
+/// How many processes may hold a position in this database.
+pub fn in_flight(place: Place) -> u32 {
+    held(place).fold(0, |count, _| count + 1)
+}
+
+fn held(place: Place) -> impl Iterator<Item = i64> {
+    SLOTS.get().iter().filter_map(move |slot| {
         let lowest = slot.lowest.load(SeqCst);
         (lowest != NOTHING && slot.place.load(SeqCst) == place.number()).then_some(lowest)
-    });
-    held.min()
+    })
 }
 
 pub fn request() {
