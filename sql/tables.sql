@@ -29,8 +29,7 @@ CREATE TABLE eventcore.events (
     correlation_id  uuid,
     causation_id    uuid,
     CONSTRAINT events_pkey PRIMARY KEY (position),
-    CONSTRAINT events_stream_id_version_key UNIQUE (stream_id, version),
-    CONSTRAINT events_event_id_key UNIQUE (event_id)
+    CONSTRAINT events_stream_id_version_key UNIQUE (stream_id, version)
 ) USING heap;
 COMMENT ON TABLE eventcore.events IS
     'Every event, once, for good. Written by eventcore_append only; UPDATE, DELETE and TRUNCATE are refused.';
@@ -41,7 +40,7 @@ COMMENT ON COLUMN eventcore.events.version IS
 COMMENT ON COLUMN eventcore.events.recorded_at IS
     'When the event was written, by the server''s clock.';
 COMMENT ON COLUMN eventcore.events.event_id IS
-    'Unique id of the event, a UUIDv7 unless the caller gave another. Makes a repeated append recognisable.';
+    'Id of the event, a UUIDv7 unless the caller gave another. Makes a repeated append recognisable.';
 COMMENT ON COLUMN eventcore.events.stream_id IS
     'The stream: 1 to 255 bytes, no ASCII control characters. Compared byte by byte.';
 COMMENT ON COLUMN eventcore.events.event_type IS

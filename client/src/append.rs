@@ -15,8 +15,9 @@ use crate::{
 /// Every declared stream is checked in the same transaction, also one that no event goes to. Each
 /// event's stream must be declared. Without events an append only checks its streams.
 ///
-/// Sending the same append again, with the same event ids and with exact expected versions, writes
-/// nothing and returns the first result ([`Appended::repeated`]). Clone it to keep the ids.
+/// Sending the same append again, with the same event ids, writes nothing and returns the first result
+/// ([`Appended::repeated`]). Clone it to keep the ids. This holds for good where a written stream is
+/// expected at an exact version, and otherwise until 100 later events have come to each stream.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Append {

@@ -192,19 +192,10 @@ async fn the_same_ids_with_other_content_are_refused() {
     event_type.events[0].event_type = support::event_type("Other");
     let mut fewer_known = first.clone();
     fewer_known.events[1].event_id = EventId::new();
-    let mut elsewhere = first.clone();
-    elsewhere.streams[0].1 = Exactly(2);
     let mut unchecked = first.clone();
     unchecked.streams[0].1 = Unchecked;
     unchecked.events[0].payload = json!({ "n": 9 });
-    for other in [
-        payload,
-        metadata,
-        event_type,
-        fewer_known,
-        elsewhere,
-        unchecked,
-    ] {
+    for other in [payload, metadata, event_type, fewer_known, unchecked] {
         let error = store.append(&other).await.unwrap_err();
         assert!(
             error.is_idempotency_mismatch() && !error.is_retriable(),
@@ -216,15 +207,39 @@ async fn the_same_ids_with_other_content_are_refused() {
 }
 
 #[tokio::test]
-async fn an_unchecked_append_is_recognised_by_its_ids_and_reports_the_versions_of_now() {
+async fn an_unchecked_append_is_recognised_until_100_events_came_after_it() {
     let store = InMemoryEventStore::new();
     let first = append(&[("a", Unchecked)]).event(event("a", 1));
     store.append(&first).await.unwrap();
-    add(&store, "a", 2).await;
-    let again = store.append(&first).await.unwrap();
-    assert!(again.repeated);
-    assert_eq!(again.first_position, Some(Position::new(1)));
-    assert_eq!(again.versions, [StreamVersion::new(2)]);
+    for n in 2..=100 {
+        add(&store, "a", n).await;
+        let again = store.append(&first).await.unwrap();
+        assert!(again.repeated);
+        assert_eq!(again.first_position, Some(Position::new(1)));
+        assert_eq!(again.versions, [StreamVersion::new(1)]);
+    }
+    // Behind that it is another append.
+    add(&store, "a", 101).await;
+    let another = store.append(&first).await.unwrap();
+    assert!(!another.repeated);
+}
+
+/// Ids are compared where the events of a repeat would be, and nowhere else.
+#[tokio::test]
+async fn an_id_in_use_in_another_stream_is_not_looked_for() {
+    let store = InMemoryEventStore::new();
+    let taken = event("a", 1);
+    store
+        .append(&append(&[("a", Exactly(0))]).event(taken.clone()))
+        .await
+        .unwrap();
+    let mut elsewhere = event("b", 1);
+    elsewhere.event_id = taken.event_id;
+    let appended = store
+        .append(&append(&[("b", Exactly(0))]).event(elsewhere))
+        .await
+        .unwrap();
+    assert!(!appended.repeated);
 }
 
 #[tokio::test]

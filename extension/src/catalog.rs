@@ -78,8 +78,6 @@ pub struct Catalog {
     pub events_by_position: Oid,
     /// Unique on stream_id, version.
     pub events_by_stream: Oid,
-    /// Unique on event_id.
-    pub events_by_id: Oid,
     pub streams: Oid,
     pub streams_by_id: Oid,
     pub position_blocks: Oid,
@@ -138,7 +136,6 @@ impl Catalog {
             events: ours(c"events", Kind::Table)?,
             events_by_position: ours(c"events_pkey", Kind::Index)?,
             events_by_stream: ours(c"events_stream_id_version_key", Kind::Index)?,
-            events_by_id: ours(c"events_event_id_key", Kind::Index)?,
             streams: ours(c"streams", Kind::Table)?,
             streams_by_id: ours(c"streams_pkey", Kind::Index)?,
             position_blocks: ours(c"position_blocks", Kind::Sequence)?,
@@ -173,7 +170,6 @@ impl Catalog {
         let by_stream = [column::STREAM_ID, column::VERSION];
         if !is_index(self.events_by_position, self.events, &[column::POSITION])
             || !is_index(self.events_by_stream, self.events, &by_stream)
-            || !is_index(self.events_by_id, self.events, &[column::EVENT_ID])
             || !is_index(
                 self.streams_by_id,
                 self.streams,
@@ -200,7 +196,6 @@ impl Catalog {
             self.events,
             self.events_by_position,
             self.events_by_stream,
-            self.events_by_id,
             self.streams,
             self.streams_by_id,
             self.position_blocks,
@@ -263,10 +258,6 @@ impl Events {
 
     pub fn by_stream(&self) -> Relation {
         Relation::index(self.catalog.events_by_stream, Use::Read)
-    }
-
-    pub fn by_id(&self) -> Relation {
-        Relation::index(self.catalog.events_by_id, Use::Read)
     }
 }
 

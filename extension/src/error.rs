@@ -14,7 +14,7 @@ pub enum Error {
     UndeclaredStream { stream: String, event: usize },
     /// An argument, or a part of it, is not as it has to be.
     Malformed(Malformed),
-    /// These ids are in use, by events with other content.
+    /// These ids are those of an earlier append with other content.
     IdempotencyMismatch { event_ids: Vec<Uuid> },
     /// The stream takes no more events.
     StreamClosed { stream: String, state: String },
@@ -141,7 +141,7 @@ impl Error {
             }
             Self::Malformed(malformed) => malformed.message(),
             Self::IdempotencyMismatch { event_ids } => format!(
-                "event id {} is in use by an event with other content",
+                "event id {} was used before, in an append with other content",
                 event_ids
                     .iter()
                     .map(Uuid::to_string)

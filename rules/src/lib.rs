@@ -21,3 +21,8 @@ pub const MAX_EVENTS_PER_APPEND: usize = 1_000_000;
 
 /// The most prefixes, and the most event types, that a filter may list.
 pub const MAX_FILTER_ELEMENTS: usize = 1_000;
+
+/// How many of the last events of a stream are looked through for the ids of an append that does not
+/// expect an exact version of any stream that it writes: so many later events may not come between
+/// it and its repeat.
+pub const UNCHECKED_REPEAT_WINDOW: u64 = 100;

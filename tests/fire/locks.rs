@@ -1,10 +1,7 @@
 //! P2 and P10: appends that share no stream never wait for one another, and none deadlocks.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-
-use uuid::Uuid;
 
 use crate::support::*;
 
@@ -155,34 +152,4 @@ async fn appends_and_reads_go_on_while_the_table_is_reindexed_and_rewritten() {
     }
     assert_eq!(truth(&*admin).await.len(), written);
     println!("DDL: {written} appends beside it");
-}
-
-/// Session 1 writes the ids p and q to a stream, session 2 the ids q and p to another.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_appends_that_use_the_same_ids_crosswise_do_not_deadlock() {
-    let url = database("crosswise");
-    let (one, two) = (connect(&url).await, connect(&url).await);
-    let (one, two) = (Arc::new(one), Arc::new(two));
-    let mut codes = BTreeMap::<String, usize>::new();
-    for round in 0..60 {
-        // Many ids, so that both are at it at the same time.
-        let ids: Vec<Uuid> = (0..300).map(|_| Uuid::now_v7()).collect();
-        let send = |session: Arc<Session>, side: &str, ids: Vec<Uuid>| {
-            let stream = format!("{side}-{round}");
-            let mut append = Append::new().check(&stream, Some(0));
-            for id in ids {
-                append = append.event_with_id(&stream, id);
-            }
-            tokio::spawn(async move { append.send(&**session).await })
-        };
-        let forth = send(one.clone(), "forth", ids.clone());
-        let back = send(two.clone(), "back", ids.into_iter().rev().collect());
-        let results = [forth.await.unwrap(), back.await.unwrap()];
-        assert!(results.iter().filter(|result| result.is_ok()).count() <= 1);
-        for error in results.iter().filter_map(|result| result.as_ref().err()) {
-            *codes.entry(sqlstate(error).to_owned()).or_default() += 1;
-        }
-    }
-    println!("ids used crosswise: {codes:?}");
-    assert!(codes.keys().all(|code| code == "SE004"), "{codes:?}");
 }

@@ -51,8 +51,9 @@ async fn a_session_that_comes_while_an_index_is_replaced_uses_the_new_one() {
     let (url, one) = database("replaced").await;
     one.batch_execute(
         "BEGIN;
-         ALTER TABLE eventcore.events DROP CONSTRAINT events_event_id_key;
-         ALTER TABLE eventcore.events ADD CONSTRAINT events_event_id_key UNIQUE (event_id);",
+         ALTER TABLE eventcore.events DROP CONSTRAINT events_stream_id_version_key;
+         ALTER TABLE eventcore.events ADD CONSTRAINT events_stream_id_version_key
+             UNIQUE (stream_id, version);",
     )
     .await
     .unwrap();

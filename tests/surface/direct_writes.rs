@@ -302,7 +302,7 @@ async fn maintenance_leaves_sessions_that_know_the_table_working() {
         "CLUSTER eventcore.events USING events_stream_id_version_key",
         "REINDEX TABLE eventcore.events",
         "REINDEX TABLE CONCURRENTLY eventcore.events",
-        "REINDEX INDEX CONCURRENTLY eventcore.events_event_id_key",
+        "REINDEX INDEX CONCURRENTLY eventcore.events_pkey",
         "VACUUM (FREEZE, ANALYZE)",
         "ALTER TABLE eventcore.events SET (fillfactor = 90)",
         "ALTER TABLE eventcore.events ALTER COLUMN payload SET COMPRESSION lz4",

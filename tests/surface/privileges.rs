@@ -308,7 +308,6 @@ async fn tables_of_our_names_that_are_not_ours_are_not_looked_at() {
              CREATE TABLE eventcore.other (n int);
              CREATE INDEX events_pkey ON eventcore.other (n);
              CREATE INDEX events_stream_id_version_key ON eventcore.other (n);
-             CREATE INDEX events_event_id_key ON eventcore.other (n);
              CREATE INDEX streams_pkey ON eventcore.other (n);
              CREATE SEQUENCE eventcore.position_blocks;
              CREATE SEQUENCE eventcore.settled_position",

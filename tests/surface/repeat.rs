@@ -167,10 +167,6 @@ async fn the_same_ids_with_other_content_are_a_mismatch() {
             .await
             .unwrap();
         for (what, change) in CHANGES {
-            // Where nothing is checked, the order of the events of a stream does not count.
-            if what == "order" && expected.is_none() {
-                continue;
-            }
             let mut changed = events.clone();
             change(&mut changed);
             match append(&client, &[(name, expected)], json!(changed)).await {
@@ -209,9 +205,7 @@ async fn an_unchecked_repeat_is_recognised_by_its_ids() {
             .await
             .unwrap();
         let again = append(&client, &[(&name, expected)], events).await.unwrap();
-        assert!(again.repeated);
-        assert_eq!(again.positions, first.positions);
-        assert_eq!(again.recorded_at, first.recorded_at);
+        assert_repeats(&first, &again);
         assert_eq!(stream(&client, &name).await.len(), 4);
     }
 }
@@ -241,8 +235,51 @@ async fn a_repeat_never_reports_a_version_that_its_events_do_not_have() {
     }
 }
 
+/// Without an exact version an append is looked for among the last 100 events of its streams.
 #[tokio::test]
-async fn an_id_in_use_in_another_stream_is_a_mismatch() {
+async fn an_unchecked_repeat_is_recognised_until_100_events_came_after_it() {
+    let client = session().await;
+    let name = "window";
+    let later = |count: i64| json!((0..count).map(|n| event(name, n)).collect::<Vec<_>>());
+    let [one, two, other] = ids();
+    let events = json!([
+        event_with_id(name, 1, one),
+        event_with_id("window-other", 1, other),
+        event_with_id(name, 2, two)
+    ]);
+    let declared = [(name, None), ("window-other", Some(-1))];
+    append(
+        &client,
+        &[("window-other", None)],
+        json!([event("window-other", 0)]),
+    )
+    .await
+    .unwrap();
+    let first = append(&client, &declared, events.clone()).await.unwrap();
+    append(&client, &[(name, None)], later(99)).await.unwrap();
+    append(
+        &client,
+        &[("window-other", None)],
+        json!(
+            (0..100)
+                .map(|n| event("window-other", n))
+                .collect::<Vec<_>>()
+        ),
+    )
+    .await
+    .unwrap();
+    let again = append(&client, &declared, events.clone()).await.unwrap();
+    assert_repeats(&first, &again);
+
+    // Behind that it is another append.
+    append(&client, &[(name, None)], later(1)).await.unwrap();
+    let another = append(&client, &declared, events).await.unwrap();
+    assert!(!another.repeated, "{another:?}");
+}
+
+/// Ids are compared where the events of a repeat would be, and nowhere else.
+#[tokio::test]
+async fn an_id_in_use_in_another_stream_is_not_looked_for() {
     let client = session().await;
     let [taken] = ids();
     append(
@@ -253,24 +290,25 @@ async fn an_id_in_use_in_another_stream_is_a_mismatch() {
     .await
     .unwrap();
     for (expected, name) in [(Some(0), "elsewhere-exact"), (None, "elsewhere-unchecked")] {
-        for events in [
-            json!([event_with_id(name, 1, taken)]),
-            json!([event(name, 1), event_with_id(name, 2, taken)]),
-            json!([
-                event_with_id(name, 1, Uuid::now_v7()),
-                event_with_id(name, 2, taken)
-            ]),
-        ] {
-            let failed = append(&client, &[(name, expected)], events)
-                .await
-                .unwrap_err();
-            assert_eq!(
-                failed.assert_ours("SE004"),
-                json!({"event_ids": [taken.to_string()]})
-            );
-            assert_eq!(stream(&client, name).await, []);
-        }
+        let events = json!([event_with_id(name, 1, taken)]);
+        let appended = append(&client, &[(name, expected)], events).await.unwrap();
+        assert!(!appended.repeated, "{appended:?}");
+        assert_eq!(stream(&client, name).await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_version_conflict_where_other_ids_stand_stays_one() {
+    let client = session().await;
+    let [one, two] = ids();
+    let send = |id| json!([event_with_id("not-mine", 1, id)]);
+    append(&client, &[("not-mine", Some(0))], send(one))
+        .await
+        .unwrap();
+    let failed = append(&client, &[("not-mine", Some(0))], send(two))
+        .await
+        .unwrap_err();
+    failed.assert_ours("SE001");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use eventcore_rules::VersionConflict;
 
 use super::{check, repeat};
 use crate::{
-    Append, Appended, Direction, EventId, NewEvent, Position, ReadAll, ReadStream, ReadStreams,
+    Append, Appended, Direction, NewEvent, Position, ReadAll, ReadStream, ReadStreams,
     RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead,
 };
 
@@ -17,7 +17,6 @@ pub(super) struct Log {
     events: Vec<RecordedEvent>,
     /// For each stream, where its events are: version `n` at `n - 1`.
     streams: HashMap<StreamId, Vec<usize>>,
-    ids: HashMap<EventId, usize>,
 }
 
 impl Log {
@@ -30,12 +29,21 @@ impl Log {
         if !conflicts.is_empty() {
             return Err(StoreError::version_conflict(conflicts));
         }
-        self.check_ids(append)?;
         Ok(self.write(append))
     }
 
-    pub(super) fn event(&self, id: EventId) -> Option<&RecordedEvent> {
-        self.ids.get(&id).map(|place| &self.events[*place])
+    pub(super) fn event(&self, position: Position) -> Option<&RecordedEvent> {
+        let place = position.get().checked_sub(1)?;
+        self.events.get(usize::try_from(place).ok()?)
+    }
+
+    /// The events of a stream, in their order.
+    pub(super) fn stream(
+        &self,
+        stream: &StreamId,
+    ) -> impl DoubleEndedIterator<Item = &RecordedEvent> {
+        let places = self.streams.get(stream).map_or(&[][..], Vec::as_slice);
+        places.iter().map(|place| &self.events[*place])
     }
 
     pub(super) fn version(&self, stream: &StreamId) -> StreamVersion {
@@ -133,15 +141,6 @@ impl Log {
             .collect()
     }
 
-    /// SE004 for the first id that is in use.
-    fn check_ids(&self, append: &Append) -> Result<(), StoreError> {
-        let mut ids = append.events.iter().map(|event| event.event_id);
-        match ids.find(|id| self.ids.contains_key(id)) {
-            Some(used) => Err(StoreError::idempotency_mismatch(vec![used])),
-            None => Ok(()),
-        }
-    }
-
     fn write(&mut self, append: &Append) -> Appended {
         let recorded_at = SystemTime::now();
         let before = self.last_position();
@@ -167,7 +166,6 @@ impl Log {
         let place = self.events.len();
         let stream = self.streams.entry(event.stream_id.clone()).or_default();
         stream.push(place);
-        self.ids.insert(event.event_id, place);
         self.events.push(RecordedEvent {
             position: Position::new(place as u64 + 1),
             stream_id: event.stream_id.clone(),

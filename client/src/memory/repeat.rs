@@ -1,132 +1,165 @@
-//! Recognising an append that was made before, by the ids of its events, as the extension does.
+//! Recognising an append that was made before, by the ids of its events: looked for where the
+//! extension looks for them.
 
-use eventcore_rules::{ExpectedVersion, VersionConflict};
+use std::collections::HashMap;
+
+use eventcore_rules::{ExpectedVersion, UNCHECKED_REPEAT_WINDOW, VersionConflict};
 
 use super::log::Log;
 use crate::{
-    Append, Appended, EventId, NewEvent, RecordedEvent, StoreError, StreamId, StreamVersion,
+    Append, Appended, EventId, NewEvent, Position, RecordedEvent, StoreError, StreamId,
+    StreamVersion,
 };
 
 /// What the first of these appends returned, if this is a repeat of it. SE004 when some of the ids are
-/// in use, but not by these events.
+/// found, but not all events as they were sent.
 pub(super) fn find(
     log: &Log,
     append: &Append,
     conflicts: &[VersionConflict<StreamId>],
 ) -> Result<Option<Appended>, StoreError> {
-    let exact = append.streams.iter().all(|(stream, expected)| {
-        matches!(expected, ExpectedVersion::Exactly(_)) || added(append, stream) == 0
-    });
+    let written = written(append);
+    let exact = written.iter().all(|written| written.base.is_some());
     // With exact versions that all hold, the events cannot be there yet.
     if exact && conflicts.is_empty() {
         return Ok(None);
     }
-    let mut tally = Tally::default();
-    for (index, event) in append.events.iter().enumerate() {
-        tally.add(
-            log.event(event.event_id),
-            event,
-            exact_version(append, index),
-        );
+    match first_position(log, append, &written) {
+        Some(first) => compare(log, append, &written, first).map(Some),
+        None => Ok(None),
     }
-    Ok(tally.verdict()?.map(|found| summary(log, append, &found)))
 }
 
-/// Where the event with this index has to be, if the caller expected that exactly.
-fn exact_version(append: &Append, index: usize) -> Option<StreamVersion> {
-    let stream = &append.events[index].stream_id;
-    let (_, expected) = append
-        .streams
-        .iter()
-        .find(|(declared, _)| declared == stream)?;
-    let ExpectedVersion::Exactly(base) = expected else {
-        return None;
+/// A declared stream that is written.
+struct Written<'a> {
+    stream: &'a StreamId,
+    /// The version that the caller expects exactly.
+    base: Option<u64>,
+    /// The numbers of its events.
+    events: Vec<usize>,
+}
+
+fn written(append: &Append) -> Vec<Written<'_>> {
+    let declared = append.streams.iter().map(|(stream, expected)| Written {
+        stream,
+        base: match expected {
+            ExpectedVersion::Exactly(base) => Some(*base),
+            _ => None,
+        },
+        events: numbers(append, stream),
+    });
+    declared
+        .filter(|written| !written.events.is_empty())
+        .collect()
+}
+
+/// The numbers of the events that go to this stream.
+fn numbers(append: &Append, stream: &StreamId) -> Vec<usize> {
+    let events = append.events.iter().enumerate();
+    events
+        .filter(|(_, event)| event.stream_id == *stream)
+        .map(|(number, _)| number)
+        .collect()
+}
+
+/// The position of the first event, according to the first of the ids that is found.
+fn first_position(log: &Log, append: &Append, written: &[Written<'_>]) -> Option<i128> {
+    let events = append.events.iter().enumerate();
+    let ids: HashMap<EventId, usize> = events.map(|(n, event)| (event.event_id, n)).collect();
+    let first = |found: &RecordedEvent| {
+        let number = *ids.get(&found.event_id)?;
+        Some(i128::from(found.position.get()) - number as i128)
     };
-    let up_to_this = append.events[..=index]
-        .iter()
-        .filter(|event| event.stream_id == *stream);
-    Some(StreamVersion::new(
-        base.saturating_add(up_to_this.count() as u64),
-    ))
+    written.iter().find_map(|written| {
+        let mut stored = log.stream(written.stream);
+        match written.base {
+            // Nowhere else.
+            Some(base) => {
+                let base = usize::try_from(base).unwrap_or(usize::MAX);
+                stored.skip(base).take(written.events.len()).find_map(first)
+            }
+            None => {
+                let window = usize::try_from(UNCHECKED_REPEAT_WINDOW).unwrap_or(usize::MAX);
+                stored.by_ref().rev().take(window).find_map(first)
+            }
+        }
+    })
 }
 
-/// What has been found of the events so far.
-#[derive(Default)]
-struct Tally<'a> {
-    same: Vec<&'a RecordedEvent>,
-    missing: usize,
-    different: Vec<EventId>,
-}
-
-impl<'a> Tally<'a> {
-    fn add(
-        &mut self,
-        found: Option<&'a RecordedEvent>,
-        event: &NewEvent,
-        version: Option<StreamVersion>,
-    ) {
-        let is_there = |found: &RecordedEvent| {
-            is_same(found, event) && version.is_none_or(|version| found.version == version)
-        };
-        match found {
-            None => self.missing += 1,
-            Some(found) if is_there(found) => self.same.push(found),
-            Some(_) => self.different.push(event.event_id),
+/// What the first append returned, if its events are the ones of the append.
+fn compare(
+    log: &Log,
+    append: &Append,
+    written: &[Written<'_>],
+    first: i128,
+) -> Result<Appended, StoreError> {
+    let (mut found, mut different) = (Vec::new(), Vec::new());
+    for (number, sent) in append.events.iter().enumerate() {
+        let position = u64::try_from(first + number as i128).unwrap_or(0);
+        let stored = log.event(Position::new(position));
+        match stored.filter(|stored| stored.event_id == sent.event_id) {
+            Some(stored) if is_same(stored, sent, exact_version(written, number)) => {
+                found.push(stored);
+            }
+            Some(_) => different.push(sent.event_id),
+            None => {}
         }
     }
-
-    /// A repeat only if every event is there with the same content.
-    fn verdict(self) -> Result<Option<Vec<&'a RecordedEvent>>, StoreError> {
-        if !self.different.is_empty() {
-            return Err(StoreError::idempotency_mismatch(self.different));
+    if found.len() < append.events.len() {
+        if different.is_empty() {
+            different.extend(found.iter().map(|event| event.event_id));
         }
-        if self.same.is_empty() {
-            return Ok(None);
-        }
-        if self.missing > 0 {
-            let matched = self.same.iter().map(|event| event.event_id).collect();
-            return Err(StoreError::idempotency_mismatch(matched));
-        }
-        Ok(Some(self.same))
+        return Err(StoreError::idempotency_mismatch(different));
     }
+    Ok(Appended {
+        first_position: found.first().map(|event| event.position),
+        last_position: found.last().map(|event| event.position),
+        versions: versions(log, append, written, &found),
+        recorded_at: found
+            .first()
+            .map_or(std::time::UNIX_EPOCH, |event| event.recorded_at),
+        repeated: true,
+    })
 }
 
-fn is_same(stored: &RecordedEvent, sent: &NewEvent) -> bool {
-    stored.stream_id == sent.stream_id
+/// Where the event with this number has to be, if the caller expects that exactly.
+fn exact_version(written: &[Written<'_>], number: usize) -> Option<StreamVersion> {
+    written.iter().find_map(|written| {
+        let nth = written.events.iter().position(|event| *event == number)?;
+        Some(StreamVersion::new(
+            written.base?.saturating_add(nth as u64 + 1),
+        ))
+    })
+}
+
+fn is_same(stored: &RecordedEvent, sent: &NewEvent, version: Option<StreamVersion>) -> bool {
+    version.is_none_or(|version| stored.version == version)
+        && stored.stream_id == sent.stream_id
         && stored.event_type == sent.event_type
         && stored.payload == sent.payload
         && stored.metadata == sent.metadata
 }
 
-/// What the first append returned. A stream that was only checked, and not exactly, is reported where
-/// it is now.
-fn summary(log: &Log, append: &Append, found: &[&RecordedEvent]) -> Appended {
-    let versions = append
-        .streams
-        .iter()
-        .map(|(stream, expected)| match expected {
-            ExpectedVersion::Exactly(base) => {
-                StreamVersion::new(base.saturating_add(added(append, stream)))
+/// The versions after the first append. A stream that was only checked, and not exactly, is reported
+/// where it is now.
+fn versions(
+    log: &Log,
+    append: &Append,
+    written: &[Written<'_>],
+    found: &[&RecordedEvent],
+) -> Vec<StreamVersion> {
+    let declared = append.streams.iter();
+    declared
+        .map(|(stream, expected)| {
+            let written = written.iter().find(|written| written.stream == stream);
+            match (written, expected) {
+                (Some(written), _) => written
+                    .events
+                    .last()
+                    .map_or_else(|| log.version(stream), |last| found[*last].version),
+                (None, ExpectedVersion::Exactly(base)) => StreamVersion::new(*base),
+                (None, _) => log.version(stream),
             }
-            _ => log.version(stream),
-        });
-    let positions = || found.iter().map(|event| event.position);
-    Appended {
-        first_position: positions().min(),
-        last_position: positions().max(),
-        versions: versions.collect(),
-        recorded_at: found
-            .first()
-            .map_or(std::time::UNIX_EPOCH, |event| event.recorded_at),
-        repeated: true,
-    }
-}
-
-/// How many events of the append go to this stream.
-fn added(append: &Append, stream: &StreamId) -> u64 {
-    append
-        .events
-        .iter()
-        .filter(|event| event.stream_id == *stream)
-        .count() as u64
+        })
+        .collect()
 }

@@ -1,141 +1,159 @@
 //! Recognising an append that was made before, by the ids of its events.
+//!
+//! There is no index of ids: they are looked for where the events of the request must be if they
+//! have been written, or are likely to be. The positions of an append follow each other, so that one
+//! event that is found tells where all others are.
 
 use super::Appended;
-use super::request::{NewEvent, Request};
-use crate::catalog::{Events, column};
+use super::request::{Declared, NewEvent, Request};
+use crate::catalog::{Events, by_stream, column};
 use crate::error::Error;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
-use eventcore_rules::{ExpectedVersion, VersionConflict};
+use eventcore_rules::{ExpectedVersion, UNCHECKED_REPEAT_WINDOW, VersionConflict};
+use std::collections::HashMap;
 use uuid::Uuid;
 
-const BY_ID: i16 = 1;
-
-/// Where an event of the request was found.
-struct Found {
-    position: i64,
-    recorded_at: i64,
-}
+const BY_POSITION: i16 = 1;
 
 /// What the first of these appends returned, if this is a repeat of it.
 ///
-/// `None` when it is not; SE004 when some of the ids are in use, but not by these events.
+/// `None` when it is not; SE004 when some of the ids are found, but not all events as they were
+/// sent.
 pub fn find(
     events: &Events,
     request: &Request<'_>,
     heads: &[i64],
     conflicts: &[VersionConflict<String>],
 ) -> Result<Option<Appended>, Error> {
-    let Some(ids) = all_ids(request) else {
-        return Ok(None);
-    };
-    let exact = request.streams.iter().all(|declared| {
-        declared.adds == 0 || matches!(declared.expected, ExpectedVersion::Exactly(_))
-    });
+    let exact = written(request).all(|declared| base(declared).is_some());
     // With exact versions that all hold, the events cannot be there yet.
     if exact && conflicts.is_empty() {
         return Ok(None);
     }
-    Ok(look_up(events, request, &ids)?.map(|found| summary(request, heads, &found)))
+    let Some(ids) = all_ids(request) else {
+        return Ok(None);
+    };
+    let snapshot = Snapshot::latest();
+    match first_position(events, request, &ids, &snapshot) {
+        Some(first) => compare(events, request, heads, first, &snapshot).map(Some),
+        None => Ok(None),
+    }
 }
 
-/// The ids of the events, if the caller gave all of them; the client that repeats an append does.
-fn all_ids(request: &Request<'_>) -> Option<Vec<Uuid>> {
-    let ids: Vec<Uuid> = request.events.iter().map_while(|event| event.id).collect();
+/// The ids of the events with their numbers, if the caller gave all of them; the client that repeats
+/// an append does.
+fn all_ids(request: &Request<'_>) -> Option<HashMap<Uuid, usize>> {
+    let numbered = request.events.iter().enumerate();
+    let ids: HashMap<_, _> = numbered
+        .filter_map(|(number, event)| Some((event.id?, number)))
+        .collect();
     (!ids.is_empty() && ids.len() == request.events.len()).then_some(ids)
 }
 
-/// Where the events are, if all of them are there just as the caller sent them.
-fn look_up(
+/// The position of the first event, according to the first of the ids that is found.
+fn first_position(
     events: &Events,
     request: &Request<'_>,
-    ids: &[Uuid],
-) -> Result<Option<Vec<Found>>, Error> {
-    let snapshot = Snapshot::latest();
-    let by_id = events.by_id();
-    let mut scan = IndexScan::new(&events.table, &by_id, &snapshot);
-    let mut added = vec![0; request.streams.len()];
-    let mut tally = Tally::default();
-    for (event, id) in request.events.iter().zip(ids) {
-        let declared = &request.streams[event.stream];
-        added[event.stream] += 1;
-        let version = match declared.expected {
-            ExpectedVersion::Exactly(_) => declared
-                .expected
-                .to_sql()
-                .map(|base| base.saturating_add(added[event.stream])),
-            _ => None,
-        };
-        scan.seek(&[Condition::UuidEquals(BY_ID, id)], Direction::Forward);
-        tally.add(
-            scan.next().as_ref(),
-            event,
-            declared.stream.bytes(),
-            version,
-            *id,
-        );
-    }
-    tally.verdict()
-}
-
-/// What has been found of the events so far.
-#[derive(Default)]
-struct Tally {
-    same: Vec<Found>,
-    missing: usize,
-    different: Vec<Uuid>,
-    matched: Vec<Uuid>,
-}
-
-impl Tally {
-    /// `version` is where the event has to be, if the caller expected that exactly.
-    fn add(
-        &mut self,
-        row: Option<&Row<'_>>,
-        event: &NewEvent<'_>,
-        stream: &[u8],
-        version: Option<i64>,
-        id: Uuid,
-    ) {
-        let is_there = |row: &Row<'_>| {
-            is_same(row, event, stream)
-                && version.is_none_or(|version| row.bigint(column::VERSION) == version)
-        };
-        match row {
-            None => self.missing += 1,
-            Some(row) if is_there(row) => {
-                self.matched.push(id);
-                self.same.push(Found {
-                    position: row.bigint(column::POSITION),
-                    recorded_at: row.bigint(column::RECORDED_AT),
-                });
+    ids: &HashMap<Uuid, usize>,
+    snapshot: &Snapshot,
+) -> Option<i64> {
+    let by_stream = events.by_stream();
+    let mut scan = IndexScan::new(&events.table, &by_stream, snapshot);
+    written(request).find_map(|declared| {
+        let stream = Condition::TextEquals(by_stream::STREAM_ID, declared.stream);
+        let rows = match base(declared) {
+            // Nowhere else.
+            Some(base) => {
+                let after = Condition::BigintAbove(by_stream::VERSION, base);
+                scan.seek(&[stream, after], Direction::Forward);
+                declared.adds
             }
-            Some(_) => self.different.push(id),
-        }
-    }
+            None => {
+                scan.seek(&[stream], Direction::Backward);
+                UNCHECKED_REPEAT_WINDOW as i64
+            }
+        };
+        (0..rows)
+            .map_while(|_| scan.next().map(place))
+            .find_map(|Place { position, event_id }| {
+                let number = i64::try_from(*ids.get(&event_id)?).ok()?;
+                Some(position - number)
+            })
+    })
+}
 
-    /// A repeat only if every event is there with the same content.
-    fn verdict(self) -> Result<Option<Vec<Found>>, Error> {
-        if !self.different.is_empty() {
-            return Err(Error::IdempotencyMismatch {
-                event_ids: self.different,
-            });
-        }
-        if self.same.is_empty() {
-            return Ok(None);
-        }
-        if self.missing > 0 {
-            return Err(Error::IdempotencyMismatch {
-                event_ids: self.matched,
-            });
-        }
-        Ok(Some(self.same))
+/// Where an event is.
+struct Place {
+    position: i64,
+    event_id: Uuid,
+}
+
+fn place(row: Row<'_>) -> Place {
+    Place {
+        position: row.bigint(column::POSITION),
+        event_id: row.uuid(column::EVENT_ID),
     }
 }
 
-fn is_same(row: &Row<'_>, event: &NewEvent<'_>, stream: &[u8]) -> bool {
-    row.text(column::STREAM_ID)
-        .is_some_and(|text| text.bytes() == stream)
+/// What the first append returned, if its events are the ones of the request.
+fn compare(
+    events: &Events,
+    request: &Request<'_>,
+    heads: &[i64],
+    first: i64,
+    snapshot: &Snapshot,
+) -> Result<Appended, Error> {
+    let by_position = events.by_position();
+    let mut scan = IndexScan::new(&events.table, &by_position, snapshot);
+    scan.seek(
+        &[Condition::BigintAbove(BY_POSITION, first - 1)],
+        Direction::Forward,
+    );
+    let mut versions = heads.to_vec();
+    let mut added = vec![0; request.streams.len()];
+    let mut recorded_at = None;
+    let (mut found, mut different) = (Vec::new(), Vec::new());
+    for (event, position) in request.events.iter().zip(first..) {
+        let row = scan.next();
+        let row = row.filter(|row| {
+            row.bigint(column::POSITION) == position && Some(row.uuid(column::EVENT_ID)) == event.id
+        });
+        added[event.stream] += 1;
+        let declared = &request.streams[event.stream];
+        match &row {
+            Some(row) if is_same(row, event, declared, added[event.stream]) => {
+                versions[event.stream] = row.bigint(column::VERSION);
+                recorded_at.get_or_insert_with(|| row.bigint(column::RECORDED_AT));
+                found.extend(event.id);
+            }
+            Some(_) => different.extend(event.id),
+            None => {}
+        }
+    }
+    match recorded_at {
+        Some(recorded_at) if found.len() == request.events.len() => Ok(Appended {
+            positions: Some((first, first + found.len() as i64 - 1)),
+            versions: as_they_were(request, versions),
+            recorded_at,
+            repeated: true,
+        }),
+        _ => Err(Error::IdempotencyMismatch {
+            event_ids: if different.is_empty() {
+                found
+            } else {
+                different
+            },
+        }),
+    }
+}
+
+/// Whether an event with the right id is the one that was sent, the `nth` for its stream.
+fn is_same(row: &Row<'_>, event: &NewEvent<'_>, declared: &Declared<'_>, nth: i64) -> bool {
+    base(declared).is_none_or(|base| row.bigint(column::VERSION) == base.saturating_add(nth))
+        && row
+            .text(column::STREAM_ID)
+            .is_some_and(|text| text.bytes() == declared.stream.bytes())
         && row
             .text(column::EVENT_TYPE)
             .is_some_and(|text| text.bytes() == event.event_type.bytes())
@@ -145,27 +163,26 @@ fn is_same(row: &Row<'_>, event: &NewEvent<'_>, stream: &[u8]) -> bool {
         && row.jsonb(column::METADATA) == event.metadata
 }
 
-/// What the first append returned. A stream that was only checked, and not exactly, is reported
-/// where it is now.
-fn summary(request: &Request<'_>, heads: &[i64], found: &[Found]) -> Appended {
-    let versions =
-        request
-            .streams
-            .iter()
-            .zip(heads)
-            .map(|(declared, head)| match declared.expected {
-                ExpectedVersion::Exactly(_) => declared
-                    .expected
-                    .to_sql()
-                    .unwrap_or(*head)
-                    .saturating_add(declared.adds),
-                _ => *head,
-            });
-    let positions = || found.iter().map(|found| found.position);
-    Appended {
-        positions: positions().min().zip(positions().max()),
-        versions: versions.collect(),
-        recorded_at: found.first().map_or(0, |found| found.recorded_at),
-        repeated: true,
+/// A stream that was only checked, and not exactly, is reported where it is now.
+fn as_they_were(request: &Request<'_>, versions: Vec<i64>) -> Vec<i64> {
+    let declared = request.streams.iter().zip(versions);
+    declared
+        .map(|(declared, version)| match base(declared) {
+            Some(base) if declared.adds == 0 => base,
+            _ => version,
+        })
+        .collect()
+}
+
+/// The streams that are written.
+fn written<'r, 'a>(request: &'r Request<'a>) -> impl Iterator<Item = &'r Declared<'a>> {
+    request.streams.iter().filter(|declared| declared.adds > 0)
+}
+
+/// The version that the caller expects exactly.
+fn base(declared: &Declared<'_>) -> Option<i64> {
+    match declared.expected {
+        ExpectedVersion::Exactly(_) => declared.expected.to_sql(),
+        _ => None,
     }
 }

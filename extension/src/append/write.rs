@@ -4,14 +4,11 @@ use super::Appended;
 use super::request::Request;
 use crate::catalog::{Events, column};
 use crate::error::Error;
-use crate::pg::insert::{Columns, Duplicate, insert_rows};
+use crate::pg::insert::{Columns, insert_rows};
 use crate::pg::transaction;
 use crate::registry::Registry;
 use pgrx::pg_sys::Datum;
 use uuid::Uuid;
-
-/// The constraint that a reused event id breaks.
-const UNIQUE_EVENT_ID: &str = "events_event_id_key";
 
 /// Draws positions and writes the rows. `heads` are the versions of the declared streams, which are
 /// locked.
@@ -66,11 +63,7 @@ pub fn write(
         );
         columns
     };
-    insert_rows(&events.table, count, UNIQUE_EVENT_ID, make, |row| ids[row]).map_err(
-        |Duplicate { row }| Error::IdempotencyMismatch {
-            event_ids: vec![ids[row]],
-        },
-    )?;
+    insert_rows(&events.table, count, make);
     // Or a second append in the same statement would not see these rows.
     transaction::end_command();
 

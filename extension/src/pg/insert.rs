@@ -3,9 +3,6 @@
 use super::memory::ScratchMemory;
 use super::relation::Relation;
 use pgrx::pg_sys::{self, Datum};
-use pgrx::{PgSqlErrorCode, PgTryBuilder};
-use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// How many rows are handed to the server at a time.
 const CHUNK: usize = 1000;
@@ -13,58 +10,21 @@ const CHUNK: usize = 1000;
 /// The columns of a row; `None` is NULL.
 pub type Columns<const N: usize> = [Option<Datum>; N];
 
-/// A row that a unique index refused.
-pub struct Duplicate {
-    /// Its number, from 0.
-    pub row: usize,
-}
-
-/// Writes `count` rows that `make` makes one after the other. Each thousand goes into
-/// the indexes in the order of `rank`, so that two calls with the same keys wait for each other in one
-/// order.
-///
-/// A duplicate in the unique constraint `watched` is returned, and the transaction must then end
-/// with an error; any other is raised as the server's own.
-pub fn insert_rows<const N: usize, K: Ord>(
+/// Writes `count` rows that `make` makes one after the other.
+pub fn insert_rows<const N: usize>(
     table: &Relation,
     count: usize,
-    watched: &str,
     make: impl Fn(usize) -> Columns<N>,
-    rank: impl Fn(usize) -> K,
-) -> Result<(), Duplicate> {
-    let current = AtomicUsize::new(0);
-    PgTryBuilder::new(AssertUnwindSafe(|| {
-        let mut inserter = Inserter::new(table, count.min(CHUNK));
-        let memory = ScratchMemory::new();
-        let mut first = 0;
-        while first < count {
-            pgrx::check_for_interrupts!();
-            let last = (first + CHUNK).min(count);
-            memory.during(|| inserter.insert(first, last, &make));
-            let mut order: Vec<usize> = (first..last).collect();
-            order.sort_by_key(|row| rank(*row));
-            for row in order {
-                current.store(row, Relaxed);
-                memory.during(|| inserter.insert_into_indexes(row - first));
-            }
-            first = last;
-        }
-        Ok(())
-    }))
-    .catch_when(
-        PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
-        |error| match &error {
-            pg_sys::panic::CaughtError::PostgresError(report)
-                if report.message().contains(watched) =>
-            {
-                Err(Duplicate {
-                    row: current.load(Relaxed),
-                })
-            }
-            _ => error.rethrow(),
-        },
-    )
-    .execute()
+) {
+    let mut inserter = Inserter::new(table, count.min(CHUNK));
+    let memory = ScratchMemory::new();
+    let mut first = 0;
+    while first < count {
+        pgrx::check_for_interrupts!();
+        let last = (first + CHUNK).min(count);
+        memory.during(|| inserter.insert(first, last, &make));
+        first = last;
+    }
 }
 
 struct Inserter {
@@ -123,6 +83,7 @@ impl Inserter {
                 );
             }
         }
+        (0..count).for_each(|slot| self.insert_into_indexes(slot));
     }
 
     /// Puts the row of this slot, which is in the table by now, into all indexes.

@@ -2,7 +2,7 @@
 
 use super::relation::Relation;
 use super::snapshot::Snapshot;
-use super::value::{Jsonb, Text};
+use super::value::{Jsonb, Text, uuid};
 use pgrx::pg_sys::{self, Datum, Oid};
 use uuid::Uuid;
 
@@ -10,7 +10,6 @@ use uuid::Uuid;
 #[derive(Clone, Copy)]
 pub enum Condition<'a> {
     TextEquals(i16, Text<'a>),
-    UuidEquals(i16, &'a Uuid),
     BigintAbove(i16, i64),
     BigintBelow(i16, i64),
     BigintAtMost(i16, i64),
@@ -99,12 +98,6 @@ impl<'r> IndexScan<'r> {
                 pg_sys::BTEqualStrategyNumber,
                 pg_sys::F_TEXTEQ,
                 text.datum(),
-            ),
-            Condition::UuidEquals(column, id) => (
-                column,
-                pg_sys::BTEqualStrategyNumber,
-                pg_sys::F_UUID_EQ,
-                Datum::from(id.as_bytes().as_ptr()),
             ),
             Condition::BigintAbove(column, value) => (
                 column,
@@ -200,6 +193,13 @@ impl<'s> Row<'s> {
     /// A column of type bigint or timestamptz that is not NULL.
     pub fn bigint(&self, column: i16) -> i64 {
         self.datum(column).map_or(0, |datum| datum.value() as i64)
+    }
+
+    /// A column of type uuid that is not NULL.
+    pub fn uuid(&self, column: i16) -> Uuid {
+        // SAFETY: the column is a uuid.
+        self.datum(column)
+            .map_or(Uuid::nil(), |datum| unsafe { uuid(datum) })
     }
 
     /// A column of type text that is not NULL.
