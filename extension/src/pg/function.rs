@@ -4,7 +4,7 @@ use super::array::{Array, BigintArray, Element, JsonbArray, TextArray, UuidArray
 use super::rows::RowSet;
 use super::value::{Jsonb, Text, uuid};
 use crate::error::{Error, Malformed};
-use pgrx::pg_sys::{self, Datum, FunctionCallInfo, TupleDesc};
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid, TupleDesc};
 use std::marker::PhantomData;
 use uuid::Uuid;
 
@@ -207,15 +207,23 @@ impl<'a> Call<'a> {
             let columns = self.result_columns();
             assert_eq!(usize::try_from((*columns).natts), Ok(N));
             let tuple = pg_sys::heap_form_tuple(columns, values.as_mut_ptr(), nulls.as_mut_ptr());
+            if (*columns).tdrefcount >= 0 {
+                pg_sys::DecrTupleDescRefCount(columns);
+            }
             pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data)
         }
     }
 
-    /// The row type that the caller expects, or what the declaration says.
+    /// The columns of the type that the declaration says, shared with the server's cache if that has
+    /// a name.
     fn result_columns(&self) -> TupleDesc {
-        // SAFETY: the server passes either NULL or a node that says its type; a descriptor that it
-        // makes for us lives in the current memory context.
+        // SAFETY: a descriptor that is made for us lives in the current memory context; one of the
+        // cache is counted.
         unsafe {
+            let named = pg_sys::get_fn_expr_rettype((*self.info).flinfo);
+            if named != Oid::INVALID && named != pg_sys::RECORDOID {
+                return pg_sys::lookup_rowtype_tupdesc(named, -1);
+            }
             let mut columns: TupleDesc = std::ptr::null_mut();
             let class = pg_sys::get_call_result_type(self.info, std::ptr::null_mut(), &mut columns);
             assert_eq!(class, pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE);

@@ -9,6 +9,8 @@ pub mod databases;
 pub mod ffi;
 pub mod function;
 pub mod hooks;
+mod index_executor;
+mod indexes;
 pub mod insert;
 pub mod jsonb;
 pub mod lock;
