@@ -18,6 +18,7 @@ use crate::lock::lock;
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
+pub(crate) use packages::ensure_program;
 pub(crate) use pgrx::Pgrx;
 pub(crate) use tool::install as install_tool;
 

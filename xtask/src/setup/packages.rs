@@ -60,7 +60,7 @@ pub(crate) fn ensure(ui: &Ui, wanted: Option<u32>) -> Result<Source> {
     if !has_apt() {
         bail!("{}", advice(&missing(&Source::debian(MAJORS[0]))));
     }
-    update_lists(ui)?;
+    update_lists(ui, &missing(&Source::debian(MAJORS[3])))?;
     match MAJORS
         .into_iter()
         .find(|&major| apt_offers(&format!("postgresql-server-dev-{major}")))
@@ -73,11 +73,25 @@ pub(crate) fn ensure(ui: &Ui, wanted: Option<u32>) -> Result<Source> {
     }
 }
 
+/// Installs the package that holds a program, unless it is on the path or named by the environment
+/// variable `or`.
+pub(crate) fn ensure_program(ui: &Ui, program: &str, or: &str, package: &str) -> Result<()> {
+    if env::var_os(or).is_some() || on_path(program) {
+        return Ok(());
+    }
+    if !has_apt() {
+        bail!("{program} is missing: install it, or name it by {or} (Debian's {package})");
+    }
+    let packages = [package.to_owned()];
+    update_lists(ui, &packages)?;
+    install_packages(ui, &packages)
+}
+
 fn install(ui: &Ui, source: Source) -> Result<Source> {
     if !has_apt() {
         bail!("{}", advice(&missing(&source)));
     }
-    update_lists(ui)?;
+    update_lists(ui, &missing(&source))?;
     install_listed(ui, source)
 }
 
@@ -89,12 +103,7 @@ fn install_listed(ui: &Ui, source: Source) -> Result<Source> {
              https://apt.postgresql.org to apt's sources"
         );
     }
-    let title = format!("packages: {}", packages.join(" "));
-    let mut shell = as_root(ui, &packages)?;
-    ui.run(
-        &title,
-        shell.args(["/bin/sh", "-c", INSTALL, "sh"]).args(&packages),
-    )?;
+    install_packages(ui, &packages)?;
     let still = missing(&source);
     if still.is_empty() {
         return Ok(source);
@@ -102,6 +111,15 @@ fn install_listed(ui: &Ui, source: Source) -> Result<Source> {
     bail!(
         "apt has installed {}, but they are still not found",
         still.join(", ")
+    )
+}
+
+fn install_packages(ui: &Ui, packages: &[String]) -> Result<()> {
+    let title = format!("packages: {}", packages.join(" "));
+    let mut shell = as_root(ui, packages)?;
+    ui.run(
+        &title,
+        shell.args(["/bin/sh", "-c", INSTALL, "sh"]).args(packages),
     )
 }
 
@@ -191,8 +209,9 @@ fn apt_offers(package: &str) -> bool {
     output.is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
 }
 
-fn update_lists(ui: &Ui) -> Result<()> {
-    let mut command = as_root(ui, &[])?;
+/// Reads the lists of what apt offers, to install `packages` afterwards.
+fn update_lists(ui: &Ui, packages: &[String]) -> Result<()> {
+    let mut command = as_root(ui, packages)?;
     ui.run(
         "packages: apt-get update",
         command.args(["apt-get", "update", "-q"]),
@@ -224,22 +243,11 @@ fn as_root(ui: &Ui, packages: &[String]) -> Result<Command> {
         sudo.arg("-n");
         return Ok(sudo);
     }
-    let packages = if packages.is_empty() {
-        "the packages"
-    } else {
-        &packages.join(" ")
-    };
+    let packages = packages.join(" ");
     bail!(
         "{packages} must be installed, and neither root nor sudo is at hand.\n\
-         Have an administrator run `cargo xtask setup` once, or install: {}",
-        debian_command(&missing(&Source::debian(
-            newest_debian().unwrap_or(MAJORS[3])
-        )))
+         Have an administrator run: apt-get install {packages}"
     )
-}
-
-fn debian_command(packages: &[String]) -> String {
-    format!("apt-get install {}", packages.join(" "))
 }
 
 fn advice(packages: &[String]) -> String {
