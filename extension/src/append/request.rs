@@ -175,6 +175,9 @@ impl<'a> Request<'a> {
 
     /// The request with all its events.
     pub fn finish(self) -> Result<Self, Error> {
+        if self.events.len() < 2 {
+            return Ok(self);
+        }
         let mut seen = HashSet::new();
         for (event, id) in self
             .events

@@ -72,11 +72,15 @@ struct Slots(Vec<*mut pg_sys::TupleTableSlot>);
 
 impl Slots {
     fn new(table: pg_sys::Relation, count: usize) -> Self {
-        // SAFETY: the table is open; the slots are given back on drop.
-        let make = |_| unsafe {
-            pg_sys::MakeSingleTupleTableSlot((*table).rd_att, &raw const pg_sys::TTSOpsVirtual)
-        };
-        Self((0..count).map(make).collect())
+        // SAFETY: the table is open; the slots are given back on drop. The server counts who uses a
+        // table's own description of its columns, in a list that it searches for each slot: a copy
+        // is not counted.
+        unsafe {
+            let columns = pg_sys::CreateTupleDescCopy((*table).rd_att);
+            let make =
+                |_| pg_sys::MakeSingleTupleTableSlot(columns, &raw const pg_sys::TTSOpsVirtual);
+            Self((0..count).map(make).collect())
+        }
     }
 
     fn fill<const N: usize>(&self, number: usize, columns: Columns<N>) {
