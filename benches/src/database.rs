@@ -1,0 +1,136 @@
+//! Databases to measure on, each made anew: what an earlier work left would make a table larger
+//! than its reference's.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use eventcore_harness::Binaries;
+use tokio_postgres::config::Host;
+use tokio_postgres::{Client, Config, NoTls};
+
+/// A running server with eventcore preloaded, and the programs that belong to it.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    binaries: Binaries,
+}
+
+/// A database on it with the extension. It is left behind for a look at it; the next of the same
+/// name replaces it.
+#[derive(Debug)]
+pub struct Database {
+    config: Config,
+    name: String,
+    binaries: Binaries,
+}
+
+impl Server {
+    /// The server of the database at `url`, and the programs in `EVENTCORE_PG_BIN`.
+    ///
+    /// # Errors
+    /// The URL is none, or the programs are not there.
+    pub fn new(url: &str) -> Result<Self> {
+        Ok(Self {
+            config: url.parse().context("the server's URL is malformed")?,
+            binaries: Binaries::from_env()?,
+        })
+    }
+
+    /// A session in the database that the URL names.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn connect(&self) -> Result<Client> {
+        connect(&self.config).await
+    }
+
+    /// Makes the database `name` anew, with the extension in it.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn fresh_database(&self, name: &str) -> Result<Database> {
+        let database = Database {
+            config: self.config.clone().dbname(name).clone(),
+            name: name.to_owned(),
+            binaries: self.binaries.clone(),
+        };
+        self.drop_database(name).await?;
+        let admin = self.connect().await?;
+        admin
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .with_context(|| format!("cannot make the database {name}"))?;
+        database
+            .execute("CREATE EXTENSION eventcore")
+            .await
+            .with_context(|| format!("cannot install eventcore in the database {name}"))?;
+        Ok(database)
+    }
+
+    /// Drops the database `name`, if there is one.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn drop_database(&self, name: &str) -> Result<()> {
+        let admin = self.connect().await?;
+        admin
+            .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+            .await
+            .with_context(|| format!("cannot drop the database {name}"))
+    }
+}
+
+impl Database {
+    /// A session of its own.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn connect(&self) -> Result<Client> {
+        connect(&self.config).await
+    }
+
+    /// Runs SQL in a session of its own.
+    ///
+    /// # Errors
+    /// The server's, with the SQL.
+    pub async fn execute(&self, sql: &str) -> Result<()> {
+        let client = self.connect().await?;
+        client
+            .batch_execute(sql)
+            .await
+            .with_context(|| format!("the server refused:\n{sql}"))
+    }
+
+    /// One of PostgreSQL's client programs with this database as its default.
+    ///
+    /// # Errors
+    /// The server's URL has no host.
+    pub fn command(&self, program: &str) -> Result<Command> {
+        let mut command = self.binaries.command(program);
+        match self.config.get_hosts().first() {
+            Some(Host::Tcp(host)) => command.env("PGHOST", host),
+            Some(Host::Unix(folder)) => command.env("PGHOST", folder),
+            None => bail!("the server's URL names no host"),
+        };
+        if let Some(port) = self.config.get_ports().first() {
+            command.env("PGPORT", port.to_string());
+        }
+        if let Some(user) = self.config.get_user() {
+            command.env("PGUSER", user);
+        }
+        if let Some(password) = self.config.get_password() {
+            command.env("PGPASSWORD", String::from_utf8_lossy(password).as_ref());
+        }
+        command.env("PGDATABASE", &self.name);
+        Ok(command)
+    }
+}
+
+async fn connect(config: &Config) -> Result<Client> {
+    let (client, connection) = config
+        .connect(NoTls)
+        .await
+        .context("cannot connect to the server")?;
+    tokio::spawn(connection);
+    Ok(client)
+}

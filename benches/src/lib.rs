@@ -1,0 +1,7 @@
+//! What the benchmarks share: a server to measure on, slices of time that take turns, a report.
+
+pub mod database;
+pub mod machine;
+pub mod pgbench;
+pub mod report;
+pub mod rounds;

@@ -1,0 +1,141 @@
+//! A report: what was compared to what, the raw rounds, and how it is printed, kept and drawn.
+
+mod plot;
+mod table;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::rounds::{Round, Spread};
+
+/// Everything that one benchmark found out.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The benchmark's name, and that of its files.
+    pub name: &'static str,
+    /// What the plot is headed with.
+    pub title: &'static str,
+    pub machine: Machine,
+    pub comparisons: Vec<Comparison>,
+    pub figures: Vec<Figure>,
+}
+
+/// One work and its reference.
+#[derive(Debug, Clone, Serialize)]
+pub struct Comparison {
+    pub work: String,
+    /// What it is compared to.
+    pub reference: String,
+    pub clients: u32,
+    /// Of both sides of every round.
+    pub unit: &'static str,
+    pub rounds: Vec<Round>,
+    pub ratio: Spread,
+    pub target: Option<Target>,
+    /// Whether the median ratio reaches the target; true without one.
+    pub met: bool,
+}
+
+/// What a ratio should be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// More is better, as with rates.
+    AtLeast(f64),
+    /// Less is better, as with bytes.
+    AtMost(f64),
+}
+
+/// A number with nothing to compare it to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figure {
+    pub work: String,
+    pub what: String,
+    pub value: f64,
+    pub unit: &'static str,
+}
+
+impl Comparison {
+    /// Of at least one round.
+    pub fn new(
+        work: impl Into<String>,
+        reference: impl Into<String>,
+        clients: u32,
+        unit: &'static str,
+        rounds: Vec<Round>,
+        target: Option<Target>,
+    ) -> Self {
+        let ratio = Spread::of(rounds.iter().map(Round::ratio));
+        Self {
+            work: work.into(),
+            reference: reference.into(),
+            clients,
+            unit,
+            rounds,
+            ratio,
+            target,
+            met: target.is_none_or(|target| target.is_met_by(ratio.median)),
+        }
+    }
+}
+
+impl Target {
+    /// The ratio that is just good enough.
+    pub fn limit(self) -> f64 {
+        match self {
+            Self::AtLeast(limit) | Self::AtMost(limit) => limit,
+        }
+    }
+
+    /// Whether a ratio is good enough.
+    pub fn is_met_by(self, ratio: f64) -> bool {
+        match self {
+            Self::AtLeast(limit) => ratio >= limit,
+            Self::AtMost(limit) => ratio <= limit,
+        }
+    }
+}
+
+impl Report {
+    /// An empty one.
+    pub fn new(name: &'static str, title: &'static str, machine: Machine) -> Self {
+        Self {
+            name,
+            title,
+            machine,
+            comparisons: Vec::new(),
+            figures: Vec::new(),
+        }
+    }
+
+    /// Tables for a terminal.
+    pub fn text(&self) -> String {
+        table::text(self)
+    }
+
+    /// Writes `<name>.json`, `.md`, and, where there is something to compare, `.svg` and `.png`.
+    ///
+    /// # Errors
+    /// The folder cannot be written to, or a plot cannot be drawn.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let write = |extension: &str, bytes: &[u8]| {
+            let file = folder.join(format!("{}.{extension}", self.name));
+            fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))
+        };
+        write("json", &serde_json::to_vec_pretty(self)?)?;
+        write("md", table::markdown(self).as_bytes())?;
+        if !self.comparisons.is_empty() {
+            write("svg", plot::svg(self)?.as_bytes())?;
+            write("png", &plot::png(self)?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

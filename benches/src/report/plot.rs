@@ -1,0 +1,189 @@
+//! A report as a picture: one bar for each ratio, its range as a whisker, its target as a mark.
+
+use anyhow::{Result, anyhow};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontStyle, register_font};
+
+use super::{Comparison, Report, Target};
+
+const WIDTH: i32 = 1200;
+/// Where the bars begin, and the longest that a bar gets.
+const LABELS: i32 = 560;
+const BARS: i32 = 500;
+const TOP: i32 = 96;
+const ROW: i32 = 44;
+const BOTTOM: i32 = 56;
+
+const MET: RGBColor = RGBColor(0x2a, 0x7f, 0x9e);
+const MISSED: RGBColor = RGBColor(0xd9, 0x82, 0x2b);
+const MARK: RGBColor = RGBColor(0xb0, 0x1e, 0x2e);
+const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+const FAINT: RGBColor = RGBColor(0x70, 0x70, 0x70);
+
+pub(super) fn svg(report: &Report) -> Result<String> {
+    let (width, height) = size(report);
+    let mut text = String::new();
+    draw(
+        report,
+        &SVGBackend::with_string(&mut text, (width, height)).into_drawing_area(),
+    )?;
+    Ok(text)
+}
+
+pub(super) fn png(report: &Report) -> Result<Vec<u8>> {
+    let (width, height) = size(report);
+    let mut pixels = vec![0; width as usize * height as usize * 3];
+    draw(
+        report,
+        &BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area(),
+    )?;
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.write_header()?.write_image_data(&pixels)?;
+    Ok(file)
+}
+
+fn size(report: &Report) -> (u32, u32) {
+    let rows = i32::try_from(report.comparisons.len()).unwrap_or(i32::MAX / ROW - 10);
+    (
+        WIDTH.unsigned_abs(),
+        (TOP + rows * ROW + BOTTOM).unsigned_abs(),
+    )
+}
+
+fn draw<B: DrawingBackend>(report: &Report, area: &DrawingArea<B, Shift>) -> Result<()>
+where
+    B::ErrorType: 'static,
+{
+    register_font("sans-serif", FontStyle::Normal, ttf_noto_sans::REGULAR)
+        .map_err(|_| anyhow!("the embedded font is malformed"))?;
+    area.fill(&WHITE)?;
+    let canvas = Canvas {
+        area,
+        scale: f64::from(BARS) / longest(report),
+    };
+    canvas.text(report.title, (24, 34), 26, &INK, HPos::Left)?;
+    let machine = &report.machine;
+    let subtitle = format!(
+        "median of the ratios to the reference, whiskers from min to max · {} cores, PostgreSQL {} · {} UTC",
+        machine.cores, machine.postgresql, machine.date
+    );
+    canvas.text(&subtitle, (24, 66), 16, &FAINT, HPos::Left)?;
+    let mut top = TOP;
+    for row in &report.comparisons {
+        canvas.row(row, top)?;
+        top += ROW;
+    }
+    canvas.legend(top + BOTTOM / 2)?;
+    area.present()?;
+    Ok(())
+}
+
+/// The ratio that reaches the right end.
+fn longest(report: &Report) -> f64 {
+    let ends = report.comparisons.iter().flat_map(|row| {
+        let target = row.target.map_or(1.0, Target::limit);
+        [row.ratio.max, target, 1.0]
+    });
+    ends.fold(0.0, f64::max)
+}
+
+struct Canvas<'a, B: DrawingBackend> {
+    area: &'a DrawingArea<B, Shift>,
+    /// Pixels for a ratio of 1.
+    scale: f64,
+}
+
+impl<B: DrawingBackend> Canvas<'_, B>
+where
+    B::ErrorType: 'static,
+{
+    fn row(&self, row: &Comparison, top: i32) -> Result<()> {
+        let middle = top + ROW / 2;
+        let clients = match row.clients {
+            1 => "1 client".to_owned(),
+            clients => format!("{clients} clients"),
+        };
+        let label = format!("{}, {clients}", row.work);
+        self.text(&label, (LABELS - 12, middle - 9), 16, &INK, HPos::Right)?;
+        let against = format!("{}, against {}", row.unit, row.reference);
+        self.text(
+            &against,
+            (LABELS - 12, middle + 10),
+            13,
+            &FAINT,
+            HPos::Right,
+        )?;
+
+        let colour = if row.met { MET } else { MISSED };
+        let bar = [
+            (LABELS, middle - 12),
+            (self.x(row.ratio.median), middle + 12),
+        ];
+        self.area.draw(&Rectangle::new(bar, colour.filled()))?;
+        let (min, max) = (self.x(row.ratio.min), self.x(row.ratio.max));
+        if row.rounds.len() > 1 {
+            self.line([(min, middle), (max, middle)], &INK, 1)?;
+            for end in [min, max] {
+                self.line([(end, middle - 4), (end, middle + 4)], &INK, 1)?;
+            }
+        }
+        let mut value = format!("{:.2}", row.ratio.median);
+        let mut end = max;
+        if let Some(target) = row.target {
+            let mark = self.x(target.limit());
+            self.line([(mark, middle - 18), (mark, middle + 18)], &MARK, 3)?;
+            end = end.max(mark);
+            let sign = match target {
+                Target::AtLeast(_) => '≥',
+                Target::AtMost(_) => '≤',
+            };
+            value.push_str(&format!(" ({sign} {:.2})", target.limit()));
+        }
+        self.text(&value, (end + 10, middle), 16, &INK, HPos::Left)
+    }
+
+    fn legend(&self, y: i32) -> Result<()> {
+        let entries = [
+            (24, MET, "target reached, or none"),
+            (250, MISSED, "target missed"),
+            (400, MARK, "target: ≥ where more is better, ≤ where less is"),
+        ];
+        for (x, colour, text) in entries {
+            let square = [(x, y - 7), (x + 14, y + 7)];
+            self.area.draw(&Rectangle::new(square, colour.filled()))?;
+            self.text(text, (x + 22, y), 15, &INK, HPos::Left)?;
+        }
+        Ok(())
+    }
+
+    /// Where a ratio is.
+    fn x(&self, ratio: f64) -> i32 {
+        #[expect(clippy::cast_possible_truncation, reason = "pixels of a picture")]
+        let pixels = (ratio * self.scale).round() as i32;
+        LABELS + pixels
+    }
+
+    fn line(&self, points: [(i32, i32); 2], colour: &RGBColor, width: u32) -> Result<()> {
+        let line = PathElement::new(points.to_vec(), colour.stroke_width(width));
+        Ok(self.area.draw(&line)?)
+    }
+
+    fn text(
+        &self,
+        text: &str,
+        at: (i32, i32),
+        size: i32,
+        colour: &RGBColor,
+        side: HPos,
+    ) -> Result<()> {
+        let style = ("sans-serif", size)
+            .into_font()
+            .color(colour)
+            .pos(Pos::new(side, VPos::Center));
+        Ok(self.area.draw(&Text::new(text.to_owned(), at, style))?)
+    }
+}

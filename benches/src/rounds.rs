@@ -1,0 +1,113 @@
+//! Rounds: one slice of what is measured and one of its reference, side by side in time, so that a
+//! machine that others use too disturbs both alike.
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// Two neighbouring slices, in the unit of their comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Round {
+    pub measured: f64,
+    pub reference: f64,
+}
+
+impl Round {
+    /// How many times the reference was reached.
+    pub fn ratio(&self) -> f64 {
+        self.measured / self.reference
+    }
+}
+
+/// Runs both `count` times, in turns; which of the two is first is swapped from round to round.
+///
+/// # Errors
+/// The first error of either.
+pub async fn alternate(
+    count: usize,
+    mut measured: impl AsyncFnMut(usize) -> Result<f64>,
+    mut reference: impl AsyncFnMut(usize) -> Result<f64>,
+) -> Result<Vec<Round>> {
+    let mut rounds = Vec::with_capacity(count);
+    for round in 0..count {
+        rounds.push(if round % 2 == 0 {
+            let measured = measured(round).await?;
+            Round {
+                measured,
+                reference: reference(round).await?,
+            }
+        } else {
+            let reference = reference(round).await?;
+            Round {
+                measured: measured(round).await?,
+                reference,
+            }
+        });
+    }
+    Ok(rounds)
+}
+
+/// The median of values and how far they reach.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    pub median: f64,
+    pub min: f64,
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of at least one value; of none, all three are NaN.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let (Some(min), Some(max)) = (values.first(), values.last()) else {
+            return Self {
+                median: f64::NAN,
+                min: f64::NAN,
+                max: f64::NAN,
+            };
+        };
+        let middle = values.len() / 2;
+        let median = if values.len() % 2 == 1 {
+            values[middle]
+        } else {
+            f64::midpoint(values[middle - 1], values[middle])
+        };
+        Self {
+            median,
+            min: *min,
+            max: *max,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_the_middle_two() {
+        let spread = Spread::of([4.0, 1.0, 3.0, 2.0]);
+        assert_eq!((spread.median, spread.min, spread.max), (2.5, 1.0, 4.0));
+        assert_eq!(Spread::of([3.0, 1.0, 2.0]).median, 2.0);
+    }
+
+    #[tokio::test]
+    async fn the_order_is_swapped_from_round_to_round() {
+        let order = RefCell::new(String::new());
+        let slice = async |name, value| {
+            order.borrow_mut().push(name);
+            Ok(value)
+        };
+        let rounds = alternate(
+            3,
+            async |_| slice('m', 1.0).await,
+            async |_| slice('r', 2.0).await,
+        )
+        .await
+        .unwrap();
+        assert_eq!(*order.borrow(), "mrrmmr");
+        assert!(rounds.iter().all(|round| round.ratio() == 0.5));
+    }
+}
