@@ -4,17 +4,21 @@
 //!
 //! `cargo xtask bench listeners [PAIRS] [MILLISECONDS]`
 
+use anyhow::{Result, bail};
+use clap::Parser;
+use eventcore_benches::machine::Machine;
+use eventcore_benches::report::{Comparison, Report};
+use eventcore_benches::rounds::Round;
 use eventcore_harness::{Server, ServerOptions};
 use futures_util::{StreamExt, future::try_join_all, stream};
-use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
-const WRITERS: usize = 64;
+const WRITERS: u32 = 64;
 const LISTENERS: usize = 20;
 
 /// Until every writer has connected and warmed up.
@@ -29,18 +33,27 @@ SELECT * FROM eventcore_append(ARRAY['s-' || :n || '-' || :client_id], '{0}',
     ARRAY['{"amount": 12345, "from": "account-000123", "to": "account-000456", "reference": "invoice 2026-11-0001"}'::jsonb], NULL);
 "#;
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+#[derive(Parser)]
+struct Arguments {
+    /// Where the report is written
+    #[arg(long, value_name = "FOLDER")]
+    reports: PathBuf,
+    /// How many slices of time with listeners
+    #[arg(default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pairs: u32,
+    /// How long each of them lasts
+    #[arg(default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..))]
+    milliseconds: u32,
+}
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let mut number = |default| {
-        arguments
-            .next()
-            .map_or(Ok(default), |text| text.parse::<u32>())
-    };
-    let pairs = number(30)?.max(1);
-    let slice = Duration::from_millis(number(1000)?.max(100).into());
+    let Arguments {
+        reports,
+        pairs,
+        milliseconds,
+    } = Arguments::parse();
+    let slice = Duration::from_millis(milliseconds.into());
 
     let server = Server::start(ServerOptions::new())?;
     let url = server.create_database("bench")?;
@@ -53,7 +66,7 @@ async fn main() -> Result<()> {
     tokio::time::sleep(WARM_UP).await;
 
     println!("pair  no listener  {LISTENERS} listeners  ratio  notifications per listener");
-    let (mut without, mut with, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rounds = Vec::new();
     let mut before = clock.rate(slice).await?;
     for pair in 1..=pairs {
         listeners.say("LISTEN eventcore").await?;
@@ -66,15 +79,26 @@ async fn main() -> Result<()> {
             "{pair:>4}  {alone:>9.0}/s  {listened:>10.0}/s  {:>5.2}  {heard}",
             listened / alone
         );
-        without.push(alone);
-        with.push(listened);
-        ratios.push(listened / alone);
+        rounds.push(Round {
+            measured: listened,
+            reference: alone,
+        });
         before = after;
     }
     writers.check()?;
     std::fs::remove_file(&script)?;
-    let (without, with, ratio) = (median(&mut without), median(&mut with), median(&mut ratios));
-    println!("median {without:>7.0}/s  {with:>10.0}/s  {ratio:>5.2}");
+    let machine = Machine::find(&clock.0).await?;
+    let mut report = Report::new("listeners", "eventcore: writers with listeners", machine);
+    report.comparisons.push(Comparison::new(
+        "1 event, new stream, 20 listeners",
+        "no listener",
+        WRITERS,
+        "events/s",
+        rounds,
+        None,
+    ));
+    report.write(&reports)?;
+    println!("\n{}", report.text());
     Ok(())
 }
 
@@ -103,7 +127,7 @@ impl Writers {
     fn check(&mut self) -> Result<()> {
         match self.0.try_wait()? {
             None => Ok(()),
-            Some(status) => Err(format!("pgbench ended too early: {status}").into()),
+            Some(status) => bail!("pgbench ended too early: {status}"),
         }
     }
 }
@@ -182,9 +206,4 @@ impl Listeners {
     fn take_heard(&self) -> usize {
         self.heard.swap(0, Relaxed) / self.sessions.len()
     }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -39,7 +39,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every check and test, or one part: fmt, clippy, doc, deny, unit, pgrx, server, doctests
     Test(test::Arguments),
-    /// Measure what eventcore costs: listeners
+    /// Measure what eventcore costs: append, listeners
     Bench(bench::Arguments),
     /// The private PostgreSQL server with the extension: start, stop, status, url, psql, reset
     Server(server::Arguments),

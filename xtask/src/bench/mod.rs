@@ -1,13 +1,16 @@
 //! `cargo xtask bench`: what eventcore costs, measured against something in the same run.
 
-use std::process::ExitCode;
+mod append;
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand};
 use eventcore_harness::{PG_BIN, PG_CACHE};
 
 use crate::PgOption;
-use crate::setup;
+use crate::setup::{self, Installation};
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
@@ -17,37 +20,70 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pg: PgOption,
     /// What to measure
+    #[command(subcommand)]
     bench: Bench,
-    /// Passed on to the benchmark; its file in `benches/` says what it takes
-    #[arg(trailing_var_arg = true, value_name = "ARGS")]
-    arguments: Vec<String>,
 }
 
-/// The benchmarks: the binaries of the package in `benches/`.
-#[derive(Clone, Copy, ValueEnum)]
+/// The benchmarks, each a binary of the package in `benches/`.
+#[derive(Subcommand)]
 enum Bench {
-    /// What 20 listeners cost 64 writers: `[PAIRS] [MILLISECONDS]`
-    Listeners,
+    /// Appends against INSERT and COPY: rates, disk, log, memory
+    Append(append::Arguments),
+    /// What 20 listeners cost 64 writers
+    Listeners(Listeners),
+}
+
+#[derive(Args)]
+struct Listeners {
+    /// How many slices of time with listeners [default: 30]
+    pairs: Option<u32>,
+    /// How long each of them lasts [default: 1000]
+    milliseconds: Option<u32>,
 }
 
 pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
-    let installation = setup::run(workspace, ui, arguments.pg.pg)?;
-    let bench = arguments
-        .bench
-        .to_possible_value()
-        .context("every benchmark has a name")?;
-    let package = ["--release", "--package", "eventcore-benches", "--bin"];
+    let pg = arguments.pg.pg;
+    match &arguments.bench {
+        Bench::Append(arguments) => append::run(workspace, ui, pg, arguments),
+        Bench::Listeners(arguments) => {
+            build(workspace, ui, "listeners")?;
+            let installation = setup::run(workspace, ui, pg)?;
+            let numbers = [arguments.pairs, arguments.milliseconds];
+            let passed_on: Vec<OsString> = numbers
+                .into_iter()
+                .flatten()
+                .map(|number| number.to_string().into())
+                .collect();
+            measure(workspace, &installation, "listeners", |command| {
+                command.args(passed_on)
+            })
+        }
+    }
+}
 
-    let mut build = workspace.cargo();
-    build.arg("build").args(package).arg(bench.get_name());
-    ui.run("benchmark: build", &mut build)?;
+const PACKAGE: [&str; 4] = ["--release", "--package", "eventcore-benches", "--bin"];
 
+/// Builds the benchmark `name`, so that nothing is compiled while it measures.
+fn build(workspace: &Workspace, ui: &Ui, name: &str) -> Result<()> {
     let mut cargo = workspace.cargo();
-    cargo.args(["run", "--quiet"]).args(package);
+    cargo.arg("build").args(PACKAGE).arg(name);
+    ui.run(&format!("benchmark {name}: build"), &mut cargo)
+}
+
+/// Runs the benchmark `name` with our own output, its report in `bench/` of the target folder; its
+/// exit code.
+fn measure(
+    workspace: &Workspace,
+    installation: &Installation,
+    name: &str,
+    arguments: impl FnOnce(&mut Command) -> &mut Command,
+) -> Result<ExitCode> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["run", "--quiet"]).args(PACKAGE).arg(name);
     cargo
-        .arg(bench.get_name())
-        .arg("--")
-        .args(&arguments.arguments);
+        .args(["--", "--reports"])
+        .arg(workspace.target.join("bench"));
+    arguments(&mut cargo);
     cargo
         .env(PG_BIN, installation.binaries.folder())
         .env(PG_CACHE, installation.cache());

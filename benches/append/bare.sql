@@ -1,0 +1,18 @@
+-- What the reference writes: a table like eventcore.events with the indexes that one would give it by
+-- hand. It stays as it is, whatever becomes of eventcore's own.
+CREATE SEQUENCE bare_position CACHE 1;
+CREATE TABLE bare (
+    position        bigint      NOT NULL,
+    version         bigint      NOT NULL,
+    recorded_at     timestamptz NOT NULL,
+    event_id        uuid        NOT NULL,
+    stream_id       text        COLLATE "C" NOT NULL,
+    event_type      text        COLLATE "C" NOT NULL,
+    payload         jsonb       NOT NULL,
+    metadata        jsonb,
+    correlation_id  uuid,
+    causation_id    uuid,
+    CONSTRAINT bare_pkey PRIMARY KEY (position),
+    CONSTRAINT bare_stream_id_version_key UNIQUE (stream_id, version),
+    CONSTRAINT bare_event_id_key UNIQUE (event_id)
+);

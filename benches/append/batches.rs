@@ -1,0 +1,137 @@
+//! 1,000 events in one call, as arrays with ids, against binary COPY of the same rows.
+
+use std::io::Cursor;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use eventcore_benches::database::Database;
+use eventcore_benches::report::{Comparison, Report, Target};
+use eventcore_benches::rounds;
+use futures_util::SinkExt;
+use tokio_postgres::{Client, Statement};
+
+use crate::batch::{Batch, COPY, Streams};
+use crate::bench::Bench;
+use crate::single::UNIT;
+
+pub(crate) const EVENTS: usize = 1000;
+
+/// Batches that fill the caches of a session that has just been opened.
+const WARM_UP: usize = 5;
+
+const APPEND: &str = "SELECT * FROM eventcore_append($1, $2, $3, $4, $5, NULL, $6)";
+
+pub(crate) async fn run(bench: &Bench, report: &mut Report) -> Result<()> {
+    let works = [
+        ("1,000 events, 1 new stream", Streams::One, Some(1.3)),
+        (
+            "1,000 events, 1,000 new streams",
+            Streams::OneForEachEvent,
+            None,
+        ),
+    ];
+    for (work, streams, target) in works {
+        let database = bench.database().await?;
+        let turn = async |way| {
+            let mut session = Session::connect(&database, way).await?;
+            session.rate(streams, bench.measured).await
+        };
+        let rounds = rounds::alternate(
+            bench.rounds,
+            async |_| turn(Way::Append).await,
+            async |_| turn(Way::Copy).await,
+        )
+        .await?;
+        report.comparisons.push(Comparison::new(
+            work,
+            "binary COPY",
+            1,
+            UNIT,
+            rounds,
+            target.map(Target::AtLeast),
+        ));
+    }
+    Ok(())
+}
+
+/// How a batch is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Append,
+    Copy,
+}
+
+/// A session that writes batches, each in a transaction of its own.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    statement: Statement,
+    way: Way,
+    /// Of COPY, which is given its positions.
+    next_position: i64,
+}
+
+impl Session {
+    pub(crate) async fn connect(database: &Database, way: Way) -> Result<Self> {
+        let client = database.connect().await?;
+        let sql = match way {
+            Way::Append => APPEND,
+            Way::Copy => COPY,
+        };
+        let next = "SELECT coalesce(max(position), 0) + 1 FROM bare";
+        Ok(Self {
+            statement: client.prepare(sql).await?,
+            next_position: client.query_one(next, &[]).await?.try_get(0)?,
+            client,
+            way,
+        })
+    }
+
+    /// Writes a batch; how long that took from its first byte sent to the server's answer. For COPY
+    /// all bytes are made beforehand; an append's arrays are encoded within this time.
+    pub(crate) async fn write(&mut self, batch: &Batch) -> Result<Duration> {
+        match self.way {
+            Way::Append => {
+                let start = Instant::now();
+                self.client
+                    .query_one(
+                        &self.statement,
+                        &[
+                            &batch.streams,
+                            &batch.expected_versions,
+                            &batch.event_streams,
+                            &batch.event_types,
+                            &batch.payloads,
+                            &batch.event_ids,
+                        ],
+                    )
+                    .await?;
+                Ok(start.elapsed())
+            }
+            Way::Copy => {
+                let data = Cursor::new(batch.copy_data(self.next_position)?);
+                let start = Instant::now();
+                let mut sink = Box::pin(self.client.copy_in(&self.statement).await?);
+                sink.send(data).await?;
+                let rows = sink.as_mut().finish().await?;
+                let took = start.elapsed();
+                ensure!(rows == batch.len() as u64, "COPY wrote {rows} rows");
+                self.next_position += i64::try_from(rows)?;
+                Ok(took)
+            }
+        }
+    }
+
+    /// Events per second over the time that is spent writing.
+    async fn rate(&mut self, streams: Streams, measured: Duration) -> Result<f64> {
+        for _ in 0..WARM_UP {
+            self.write(&Batch::new(EVENTS, streams)).await?;
+        }
+        let (mut events, mut took) = (0, Duration::ZERO);
+        while took < measured {
+            let batch = Batch::new(EVENTS, streams);
+            took += self.write(&batch).await?;
+            events += batch.len();
+        }
+        Ok(events as f64 / took.as_secs_f64())
+    }
+}

@@ -1,0 +1,91 @@
+//! What appends cost, against plain INSERT and COPY into a table with the same columns.
+//!
+//! `cargo xtask bench append`; docs/performance.md says what is compared to what.
+
+mod batch;
+mod batches;
+mod bench;
+mod payload;
+mod single;
+mod storage;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use eventcore_benches::database::Server;
+use eventcore_benches::machine::Machine;
+use eventcore_benches::report::Report;
+
+use crate::bench::Bench;
+
+#[derive(Parser)]
+struct Arguments {
+    /// A database that may be used and is left alone; those that are measured are made beside it
+    #[arg(long)]
+    url: String,
+    /// Where the report is written
+    #[arg(long, value_name = "FOLDER")]
+    reports: PathBuf,
+    /// How often each work and its reference take turns
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(3..))]
+    rounds: u16,
+    /// How long each turn is measured, after a warm-up
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    seconds: u16,
+    /// Only these works
+    #[arg(long, value_enum, num_args = 1..)]
+    only: Vec<Work>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Work {
+    /// One event to a new stream, 1, 16 and 64 clients
+    NewStream,
+    /// One event to a stream at the version that its client knows
+    ExistingStream,
+    /// One event to each of two new streams
+    TwoStreams,
+    /// 1,000 events in one call, against COPY
+    Batch,
+    /// Ten events as one JSON array, against one array per column
+    Json,
+    /// Bytes on disk and in the write-ahead log
+    Storage,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let server = Server::new(&arguments.url)?;
+    let machine = Machine::find(&server.connect().await?).await?;
+    let bench = Bench::new(server, arguments.rounds, arguments.seconds);
+    let mut report = Report::new("append", "eventcore: appends", machine);
+    for work in works(&arguments) {
+        let name = work.to_possible_value();
+        eprintln!("==> {}", name.as_ref().map_or("", |name| name.get_name()));
+        match work {
+            Work::NewStream => single::new_stream(&bench, &mut report).await?,
+            Work::ExistingStream => single::existing_stream(&bench, &mut report).await?,
+            Work::TwoStreams => single::two_streams(&bench, &mut report).await?,
+            Work::Batch => batches::run(&bench, &mut report).await?,
+            Work::Json => single::json(&bench, &mut report).await?,
+            Work::Storage => storage::run(&bench, &mut report).await?,
+        }
+        // After each: a later one that fails does not take these along.
+        report.write(&arguments.reports)?;
+    }
+    bench.clean_up().await?;
+    println!("{}", report.text());
+    println!("written to {}/append.*", arguments.reports.display());
+    Ok(())
+}
+
+fn works(arguments: &Arguments) -> Vec<Work> {
+    if arguments.only.is_empty() {
+        Work::value_variants().to_vec()
+    } else {
+        arguments.only.clone()
+    }
+}

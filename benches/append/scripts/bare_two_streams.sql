@@ -1,0 +1,4 @@
+\set n random(1, 9000000000000000)
+INSERT INTO bare (position, version, recorded_at, event_id, stream_id, event_type, payload)
+VALUES (nextval('bare_position'), 1, clock_timestamp(), gen_random_uuid(), 'account-a' || :n, 'MoneyWithdrawn', :payload::jsonb),
+       (nextval('bare_position'), 1, clock_timestamp(), gen_random_uuid(), 'account-b' || :n, 'MoneyDeposited', :payload::jsonb);

@@ -1,0 +1,77 @@
+//! `cargo xtask bench append`: on the private server, in a fresh database.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::{build, measure};
+use crate::lock::try_lock;
+use crate::server::{self, PrivateServer};
+use crate::setup;
+use crate::step::Ui;
+use crate::workspace::Workspace;
+
+const DATABASE: &str = "eventcore_bench";
+
+/// `cargo xtask bench append …`
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// How often each work and its reference take turns, at least 3 [default: 5]
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
+    /// How long each turn is measured, after a warm-up [default: 3]
+    #[arg(long, value_name = "S")]
+    seconds: Option<u32>,
+    /// Only these works; a name that is none lists them all
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    only: Vec<String>,
+    /// Measure the work `scale` too, on a store of so many events; takes minutes
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10000000")]
+    scale_events: Option<u64>,
+}
+
+pub(super) fn run(
+    workspace: &Workspace,
+    ui: &Ui,
+    pg: Option<u32>,
+    arguments: &Arguments,
+) -> Result<ExitCode> {
+    // Until the benchmark has ended: the next one replaces its databases.
+    let Some(_lock) = try_lock(&workspace.target.join("xtask/bench"))? else {
+        bail!("another benchmark is running on the private server; wait for its end");
+    };
+    build(workspace, ui, "append")?;
+    let installation = setup::run(workspace, ui, pg)?;
+    let server = PrivateServer::new(&installation)?;
+    server::start(ui, &server, &installation)?;
+    {
+        let _lock = server.lock(ui)?;
+        server.fresh_database(DATABASE)?;
+    }
+    let url = server.socket_url(DATABASE)?;
+    let passed_on = passed_on(arguments);
+    measure(workspace, &installation, "append", |command| {
+        command.args(["--url", &url]).args(passed_on)
+    })
+}
+
+/// The arguments that the benchmark is given as they are.
+fn passed_on(arguments: &Arguments) -> Vec<String> {
+    let mut passed_on = Vec::new();
+    let mut option = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            passed_on.extend([name.to_owned(), value]);
+        }
+    };
+    option("--rounds", arguments.rounds.map(|n| n.to_string()));
+    option("--seconds", arguments.seconds.map(|n| n.to_string()));
+    option(
+        "--scale-events",
+        arguments.scale_events.map(|n| n.to_string()),
+    );
+    for name in &arguments.only {
+        option("--only", Some(name.clone()));
+    }
+    passed_on
+}
