@@ -30,7 +30,7 @@ pub(crate) struct Batch {
 
 /// JSON as text, sent as `jsonb` without being parsed here.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Json(&'static str);
+pub(crate) struct Json(pub(crate) &'static str);
 
 impl Batch {
     pub(crate) fn new(events: usize, spread: Streams) -> Self {
@@ -54,6 +54,15 @@ impl Batch {
 
     pub(crate) fn len(&self) -> usize {
         self.event_ids.len()
+    }
+
+    /// What the parameters of its append take on the wire, but for each array's own header.
+    pub(crate) fn bytes(&self) -> usize {
+        let strings = [&self.streams, &self.event_streams];
+        let strings: usize = strings.into_iter().flatten().map(|s| 4 + s.len()).sum();
+        let versions = self.expected_versions.len() * (4 + size_of::<i64>());
+        let event = 4 + EVENT_TYPE.len() + 4 + 1 + PAYLOAD.len() + 4 + size_of::<Uuid>();
+        strings + versions + self.len() * event
     }
 
     /// Rows for [`COPY`] in PostgreSQL's binary format, with positions from `first_position` on.

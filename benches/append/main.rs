@@ -5,7 +5,10 @@
 mod batch;
 mod batches;
 mod bench;
+mod hot_stream;
+mod memory;
 mod payload;
+mod scale;
 mod single;
 mod storage;
 
@@ -36,7 +39,13 @@ struct Arguments {
     /// Only these works
     #[arg(long, value_enum, num_args = 1..)]
     only: Vec<Work>,
+    /// Measure the work `scale` too, on a store of so many events
+    #[arg(long, value_name = "N")]
+    scale_events: Option<u64>,
 }
+
+/// Where the work `scale` is asked for by its name alone.
+const SCALE_EVENTS: u64 = 10_000_000;
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,8 +60,15 @@ enum Work {
     Batch,
     /// Ten events as one JSON array, against one array per column
     Json,
+    /// Appends to one stream by clients that conflict
+    HotStream,
     /// Bytes on disk and in the write-ahead log
     Storage,
+    /// What a session's process holds
+    Memory,
+    /// Appends to a store of many events, against an empty one; takes minutes, so only by name or
+    /// with `--scale-events`
+    Scale,
 }
 
 #[tokio::main]
@@ -71,7 +87,13 @@ async fn main() -> Result<()> {
             Work::TwoStreams => single::two_streams(&bench, &mut report).await?,
             Work::Batch => batches::run(&bench, &mut report).await?,
             Work::Json => single::json(&bench, &mut report).await?,
+            Work::HotStream => hot_stream::run(&bench, &mut report).await?,
             Work::Storage => storage::run(&bench, &mut report).await?,
+            Work::Memory => memory::run(&bench, &mut report).await?,
+            Work::Scale => {
+                let events = arguments.scale_events.unwrap_or(SCALE_EVENTS);
+                scale::run(&bench, &mut report, events).await?;
+            }
         }
         // After each: a later one that fails does not take these along.
         report.write(&arguments.reports)?;
@@ -82,10 +104,13 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+/// Those that are named; without names all, the work `scale` only if its size is given.
 fn works(arguments: &Arguments) -> Vec<Work> {
-    if arguments.only.is_empty() {
-        Work::value_variants().to_vec()
-    } else {
-        arguments.only.clone()
-    }
+    let all = Work::value_variants().iter().copied();
+    all.filter(|work| match work {
+        Work::Scale if arguments.scale_events.is_some() => true,
+        Work::Scale => arguments.only.contains(work),
+        _ => arguments.only.is_empty() || arguments.only.contains(work),
+    })
+    .collect()
 }

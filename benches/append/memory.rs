@@ -1,0 +1,128 @@
+//! What a session's process holds: after many appends, and while it writes one that is large.
+
+use std::fs;
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use eventcore_benches::report::{Comparison, Figure, Report, Target};
+use eventcore_benches::rounds::Round;
+use tokio_postgres::Client;
+
+use crate::batch::{Batch, Streams};
+use crate::batches::{Session, Way};
+use crate::bench::Bench;
+
+const FEW: usize = 1_000;
+const MANY: usize = 100_000;
+/// Between two looks at a process while it works.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+const UNIT: &str = "bytes";
+
+pub(crate) async fn run(bench: &Bench, report: &mut Report) -> Result<()> {
+    many_appends(bench, report).await?;
+    large_append(bench, report).await
+}
+
+async fn many_appends(bench: &Bench, report: &mut Report) -> Result<()> {
+    let database = bench.database().await?;
+    let mut session = Session::connect(&database, Way::Append).await?;
+    // Which does not change what is held, only how long this takes.
+    session
+        .client
+        .batch_execute("SET synchronous_commit = off")
+        .await?;
+    let process = Process::of(&session.client).await?;
+    let mut held = Vec::new();
+    for appends in [FEW, MANY - FEW] {
+        for _ in 0..appends {
+            session.write(&Batch::new(1, Streams::One)).await?;
+        }
+        held.push(process.anonymous_bytes()?);
+    }
+    report.comparisons.push(Comparison::new(
+        "memory of a session, after 100,000 appends",
+        "after 1,000 appends",
+        1,
+        UNIT,
+        vec![Round {
+            measured: held[1],
+            reference: held[0],
+        }],
+        // Flat, but for what the allocator rounds up.
+        Some(Target::AtMost(1.05)),
+    ));
+    Ok(())
+}
+
+async fn large_append(bench: &Bench, report: &mut Report) -> Result<()> {
+    let database = bench.database().await?;
+    let mut session = Session::connect(&database, Way::Append).await?;
+    session.write(&Batch::new(1, Streams::One)).await?;
+    let process = Process::of(&session.client).await?;
+    let batch = Batch::new(MANY, Streams::One);
+    let before = process.anonymous_bytes()?;
+    let (written, peak) = process.peak_during(session.write(&batch)).await?;
+    written?;
+    let after = process.anonymous_bytes()?;
+    for (what, value) in [("before", before), ("peak", peak), ("after", after)] {
+        report.figures.push(Figure {
+            work: "memory of a session, 1 append of 100,000 events".to_owned(),
+            what: what.to_owned(),
+            value,
+            unit: UNIT,
+        });
+    }
+    report.comparisons.push(Comparison::new(
+        "memory that 1 append of 100,000 events adds at its peak",
+        "what it sends",
+        1,
+        UNIT,
+        vec![Round {
+            measured: peak - before,
+            reference: batch.bytes() as f64,
+        }],
+        None,
+    ));
+    Ok(())
+}
+
+/// The server's process of a session; it must be on this machine.
+struct Process {
+    status: String,
+}
+
+impl Process {
+    async fn of(client: &Client) -> Result<Self> {
+        let row = client.query_one("SELECT pg_backend_pid()", &[]).await?;
+        let pid: i32 = row.try_get(0)?;
+        Ok(Self {
+            status: format!("/proc/{pid}/status"),
+        })
+    }
+
+    /// What it holds alone: not the memory that all processes share, and no file.
+    fn anonymous_bytes(&self) -> Result<f64> {
+        let status = fs::read_to_string(&self.status)
+            .with_context(|| format!("cannot read {}", self.status))?;
+        let kib: Option<u32> = status.lines().find_map(|line| {
+            let value = line.strip_prefix("RssAnon:")?.trim();
+            value.strip_suffix(" kB")?.parse().ok()
+        });
+        let kib = kib.with_context(|| format!("{} has no RssAnon", self.status))?;
+        Ok(f64::from(kib) * 1024.0)
+    }
+
+    /// Does `work`; with what came of it, the most that was held meanwhile.
+    async fn peak_during<T>(&self, work: impl Future<Output = T>) -> Result<(T, f64)> {
+        let mut work = pin!(work);
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        let mut peak = 0.0;
+        loop {
+            tokio::select! {
+                result = &mut work => return Ok((result, peak)),
+                _ = looks.tick() => peak = self.anonymous_bytes()?.max(peak),
+            }
+        }
+    }
+}
