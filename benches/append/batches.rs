@@ -21,6 +21,11 @@ const WARM_UP: usize = 5;
 
 const APPEND: &str = "SELECT * FROM eventcore_append($1, $2, $3, $4, $5, NULL, $6)";
 
+const INSERT: &str = "INSERT INTO bare (position, version, recorded_at, event_id, stream_id, event_type, payload) \
+    SELECT nextval('bare_position'), version, clock_timestamp(), event_id, stream_id, event_type, payload \
+      FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::uuid[]) \
+           WITH ORDINALITY AS event (stream_id, event_type, payload, event_id, version)";
+
 pub(crate) async fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     let works = [
         ("1,000 events, 1 new stream", Streams::One, Some(1.3)),
@@ -59,6 +64,8 @@ pub(crate) async fn run(bench: &Bench, report: &mut Report) -> Result<()> {
 pub(crate) enum Way {
     Append,
     Copy,
+    /// One INSERT of all of it, from the same arrays as an append.
+    Insert,
 }
 
 /// A session that writes batches, each in a transaction of its own.
@@ -76,6 +83,7 @@ impl Session {
         let sql = match way {
             Way::Append => APPEND,
             Way::Copy => COPY,
+            Way::Insert => INSERT,
         };
         let next = "SELECT coalesce(max(position), 0) + 1 FROM bare";
         Ok(Self {
@@ -98,6 +106,21 @@ impl Session {
                         &[
                             &batch.streams,
                             &batch.expected_versions,
+                            &batch.event_streams,
+                            &batch.event_types,
+                            &batch.payloads,
+                            &batch.event_ids,
+                        ],
+                    )
+                    .await?;
+                Ok(start.elapsed())
+            }
+            Way::Insert => {
+                let start = Instant::now();
+                self.client
+                    .execute(
+                        &self.statement,
+                        &[
                             &batch.event_streams,
                             &batch.event_types,
                             &batch.payloads,

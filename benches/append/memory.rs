@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Figure, Report, Target};
 use eventcore_benches::rounds::Round;
 use tokio_postgres::Client;
@@ -57,34 +58,61 @@ async fn many_appends(bench: &Bench, report: &mut Report) -> Result<()> {
 
 async fn large_append(bench: &Bench, report: &mut Report) -> Result<()> {
     let database = bench.database().await?;
-    let mut session = Session::connect(&database, Way::Append).await?;
-    session.write(&Batch::new(1, Streams::One)).await?;
-    let process = Process::of(&session.client).await?;
     let batch = Batch::new(MANY, Streams::One);
-    let before = process.anonymous_bytes()?;
-    let (written, peak) = process.peak_during(session.write(&batch)).await?;
-    written?;
-    let after = process.anonymous_bytes()?;
-    for (what, value) in [("before", before), ("peak", peak), ("after", after)] {
+    let append = Held::by(&database, Way::Append, &batch).await?;
+    let insert = Held::by(&database, Way::Insert, &batch).await?;
+    let (added, sent) = (append.peak - append.before, batch.bytes() as f64);
+    let figures = [
+        ("sent", sent, UNIT),
+        ("held before", append.before, UNIT),
+        ("held at the peak", append.peak, UNIT),
+        ("held after", append.after, UNIT),
+        ("added at the peak", added / sent, "times what is sent"),
+    ];
+    for (what, value, unit) in figures {
         report.figures.push(Figure {
             work: "memory of a session, 1 append of 100,000 events".to_owned(),
             what: what.to_owned(),
             value,
-            unit: UNIT,
+            unit,
         });
     }
+    // The server takes its share of that to make arrays of parameters, whoever they are for.
     report.comparisons.push(Comparison::new(
-        "memory that 1 append of 100,000 events adds at its peak",
-        "what it sends",
+        "memory added at the peak, 1 append of 100,000 events",
+        "INSERT from the same arrays",
         1,
         UNIT,
         vec![Round {
-            measured: peak - before,
-            reference: batch.bytes() as f64,
+            measured: added,
+            reference: insert.peak - insert.before,
         }],
         None,
     ));
     Ok(())
+}
+
+/// What a session holds around its first large batch.
+struct Held {
+    before: f64,
+    peak: f64,
+    after: f64,
+}
+
+impl Held {
+    async fn by(database: &Database, way: Way, batch: &Batch) -> Result<Self> {
+        let mut session = Session::connect(database, way).await?;
+        session.write(&Batch::new(1, Streams::One)).await?;
+        let process = Process::of(&session.client).await?;
+        let before = process.anonymous_bytes()?;
+        let (written, peak) = process.peak_during(session.write(batch)).await?;
+        written?;
+        Ok(Self {
+            before,
+            peak,
+            after: process.anonymous_bytes()?,
+        })
+    }
 }
 
 /// The server's process of a session; it must be on this machine.
