@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use anyhow::Result;
 use eventcore_benches::database::{Database, Server};
-use eventcore_benches::pgbench::{self, Script, Slice};
+use eventcore_benches::pgbench::{Clients, Script};
 use eventcore_benches::rounds::{self, Round};
 
 const DATABASE: &str = "eventcore_bench_work";
 
-/// Until every backend has loaded its catalogs and has a generic plan, which takes it six
+/// Until every backend has connected, loaded its catalogs and has a generic plan, which takes it six
 /// transactions.
-const WARM_UP: Duration = Duration::from_secs(1);
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// How long one runs until it is the other's turn: so short that what disturbs the machine disturbs
+/// both.
+const SLICE: Duration = Duration::from_millis(250);
 
 pub(crate) struct Bench {
     pub(crate) server: Server,
@@ -40,29 +44,50 @@ impl Bench {
         self.server.drop_database(DATABASE).await
     }
 
-    /// Transactions per second of one turn.
-    pub(crate) fn rate(&self, database: &Database, script: &Script, clients: u32) -> Result<f64> {
-        let slice = Slice {
-            warm_up: WARM_UP,
-            measured: self.measured,
-        };
-        pgbench::rate(database, script, clients, slice)
-    }
-
     /// Two scripts in turns; in events per second.
     pub(crate) async fn compare(
         &self,
         database: &Database,
-        [measured, reference]: [&Script; 2],
+        scripts: [&Script; 2],
         clients: u32,
-        events: u32,
     ) -> Result<Vec<Round>> {
-        let rate = async |script| Ok(self.rate(database, script, clients)? * f64::from(events));
-        rounds::alternate(
-            self.rounds,
-            async |_| rate(measured).await,
-            async |_| rate(reference).await,
+        let [measured, reference] = scripts;
+        let measured = self.clients(database, measured, clients).await?;
+        let reference = self.clients(database, reference, clients).await?;
+        self.alternate(measured, reference).await
+    }
+
+    /// Clients that run when it is their turn.
+    pub(crate) async fn clients(
+        &self,
+        database: &Database,
+        script: &Script,
+        clients: u32,
+    ) -> Result<Clients> {
+        let slices = u32::try_from(self.rounds * self.slices())?;
+        // Twice what both take, and time for what is late.
+        let at_most = (SLICE * 2 * slices + WARM_UP) * 2 + Duration::from_secs(60);
+        Clients::start(database, script, clients, WARM_UP, at_most).await
+    }
+
+    /// Both in turns, in short slices; a round is the mean over its slices.
+    pub(crate) async fn alternate(
+        &self,
+        mut measured: Clients,
+        mut reference: Clients,
+    ) -> Result<Vec<Round>> {
+        let slices = rounds::alternate(
+            self.rounds * self.slices(),
+            async |_| measured.rate(SLICE).await,
+            async |_| reference.rate(SLICE).await,
         )
-        .await
+        .await?;
+        Ok(slices.chunks(self.slices()).map(rounds::mean).collect())
+    }
+
+    /// How many slices of each a round has.
+    fn slices(&self) -> usize {
+        let slices = self.measured.as_millis() / SLICE.as_millis();
+        usize::try_from(slices).unwrap_or(usize::MAX).max(1)
     }
 }

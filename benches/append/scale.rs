@@ -3,7 +3,6 @@
 use anyhow::{Context, Result};
 use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Report, Target};
-use eventcore_benches::rounds;
 
 use crate::bench::Bench;
 use crate::payload::PAYLOAD;
@@ -30,12 +29,9 @@ pub(crate) async fn run(bench: &Bench, report: &mut Report, events: u64) -> Resu
     fill(&full, batches).await?;
     let empty = bench.database().await?;
     let [append, _] = one_event();
-    let rounds = rounds::alternate(
-        bench.rounds,
-        async |_| bench.rate(&full, &append, CLIENTS),
-        async |_| bench.rate(&empty, &append, CLIENTS),
-    )
-    .await?;
+    let among_many = bench.clients(&full, &append, CLIENTS).await?;
+    let alone = bench.clients(&empty, &append, CLIENTS).await?;
+    let rounds = bench.alternate(among_many, alone).await?;
     report.comparisons.push(Comparison::new(
         format!(
             "1 event, new stream, among {} million events",

@@ -1,10 +1,12 @@
-//! pgbench: one script by many clients, for a time or a number of transactions.
+//! pgbench: one script by many clients, for a number of transactions or in slices of time.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio_postgres::Client;
 
 use crate::database::Database;
 
@@ -14,27 +16,104 @@ pub struct Script {
     pub sql: &'static str,
     /// Variables that it uses, set before its first run.
     pub variables: Vec<(&'static str, String)>,
+    /// A query that tells how many events it has written, exactly and at once.
+    pub written: &'static str,
 }
 
-/// How long a slice lasts.
-#[derive(Debug, Clone, Copy)]
-pub struct Slice {
-    /// Not counted: every backend fills its caches and prepares its statements.
-    pub warm_up: Duration,
-    pub measured: Duration,
+/// Clients of one pgbench that stay connected, and run only in the slices of time that they are
+/// given.
+#[derive(Debug)]
+pub struct Clients {
+    pgbench: Child,
+    pid: Pid,
+    counter: Client,
+    written: &'static str,
 }
 
-/// Transactions per second after the warm-up.
-///
-/// # Errors
-/// pgbench fails, or a transaction does.
-pub fn rate(database: &Database, script: &Script, clients: u32, slice: Slice) -> Result<f64> {
-    let seconds = (slice.warm_up + slice.measured).as_secs().to_string();
-    let mut command = command(database, script, clients)?;
-    command.args(["--time", &seconds, "--progress", "1"]);
-    let reports = run(command, script)?;
-    rate_after(slice.warm_up, &reports)
-        .with_context(|| format!("pgbench reported no progress after its warm-up:\n{reports}"))
+/// Until clients that go on again all do.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// Until the server has ended what clients that were stopped had asked for.
+const DRAIN: Duration = Duration::from_millis(30);
+
+impl Clients {
+    /// Connects them and lets them run for `warm_up`. They end by themselves after `at_most`.
+    ///
+    /// # Errors
+    /// pgbench cannot be run, or the server cannot be reached.
+    pub async fn start(
+        database: &Database,
+        script: &Script,
+        clients: u32,
+        warm_up: Duration,
+        at_most: Duration,
+    ) -> Result<Self> {
+        let counter = database.connect().await?;
+        let mut command = command(database, script, clients)?;
+        command.args(["--time", &at_most.as_secs().max(1).to_string()]);
+        let mut pgbench = spawn(command, script)?;
+        let pid = i32::try_from(pgbench.id()).ok().and_then(Pid::from_raw);
+        let Some(pid) = pid else {
+            pgbench.kill()?;
+            bail!("pgbench has no process id");
+        };
+        let mut clients = Self {
+            pgbench,
+            pid,
+            counter,
+            written: script.written,
+        };
+        tokio::time::sleep(warm_up).await;
+        clients.pause().await?;
+        Ok(clients)
+    }
+
+    /// Lets them run for a while; events per second in the midst of it.
+    ///
+    /// # Errors
+    /// pgbench has ended, as it does when a transaction fails.
+    pub async fn rate(&mut self, slice: Duration) -> Result<f64> {
+        kill_process(self.pid, Signal::CONT)?;
+        tokio::time::sleep(SETTLE).await;
+        let (start, before) = (Instant::now(), self.written().await?);
+        tokio::time::sleep(slice).await;
+        let (time, after) = (start.elapsed(), self.written().await?);
+        self.pause().await?;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "counts of a benchmark are small"
+        )]
+        Ok((after - before) as f64 / time.as_secs_f64())
+    }
+
+    async fn pause(&mut self) -> Result<()> {
+        if let Some(status) = self.pgbench.try_wait()? {
+            let mut said = String::new();
+            if let Some(errors) = &mut self.pgbench.stderr {
+                errors.read_to_string(&mut said)?;
+            }
+            bail!("pgbench has ended ({status}):\n{said}");
+        }
+        kill_process(self.pid, Signal::STOP)?;
+        tokio::time::sleep(DRAIN).await;
+        Ok(())
+    }
+
+    async fn written(&self) -> Result<i64> {
+        Ok(self
+            .counter
+            .query_one(self.written, &[])
+            .await?
+            .try_get(0)?)
+    }
+}
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        // Also ends a process that is stopped.
+        let _ = self.pgbench.kill();
+        let _ = self.pgbench.wait();
+    }
 }
 
 /// Runs the script `each` times for every client.
@@ -44,34 +123,9 @@ pub fn rate(database: &Database, script: &Script, clients: u32, slice: Slice) ->
 pub fn transactions(database: &Database, script: &Script, clients: u32, each: u32) -> Result<()> {
     let mut command = command(database, script, clients)?;
     command.args(["--transactions", &each.to_string()]);
-    run(command, script).map(|_| ())
-}
-
-fn command(database: &Database, script: &Script, clients: u32) -> Result<Command> {
-    let mut command = database.command("pgbench")?;
-    command.args(["--no-vacuum", "--protocol=prepared", "--file=-"]);
-    command.args(["--client", &clients.to_string()]);
-    command.args(["--jobs", &clients.min(2).to_string()]);
-    for (name, value) in &script.variables {
-        command.arg(format!("--define={name}={value}"));
-    }
-    Ok(command)
-}
-
-/// Runs pgbench to its end; what it said on standard error.
-fn run(mut command: Command, script: &Script) -> Result<String> {
-    let mut pgbench = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot run pgbench")?;
-    if let Some(mut input) = pgbench.stdin.take() {
-        input.write_all(script.sql.as_bytes())?;
-    }
-    let output = pgbench.wait_with_output()?;
+    let output = spawn(command, script)?.wait_with_output()?;
     let (said, summary) = (
-        String::from_utf8_lossy(&output.stderr).into_owned(),
+        String::from_utf8_lossy(&output.stderr),
         String::from_utf8_lossy(&output.stdout),
     );
     if !output.status.success() {
@@ -85,43 +139,29 @@ fn run(mut command: Command, script: &Script) -> Result<String> {
         failed.is_none_or(|failed| failed.starts_with("0 ")),
         "transactions of pgbench failed:\n{summary}"
     );
-    Ok(said)
+    Ok(())
 }
 
-/// From lines like `progress: 2.0 s, 5123.4 tps, lat …`, each about the time since the one before.
-fn rate_after(warm_up: Duration, reports: &str) -> Option<f64> {
-    let (mut before, mut seconds, mut transactions) = (0.0, 0.0, 0.0);
-    for line in reports.lines() {
-        let Some((now, rate)) = progress(line) else {
-            continue;
-        };
-        // A report may come a little early.
-        if before >= warm_up.as_secs_f64() - 0.1 {
-            seconds += now - before;
-            transactions += rate * (now - before);
-        }
-        before = now;
+fn command(database: &Database, script: &Script, clients: u32) -> Result<Command> {
+    let mut command = database.command("pgbench")?;
+    command.args(["--no-vacuum", "--protocol=prepared", "--file=-"]);
+    command.args(["--client", &clients.to_string()]);
+    command.args(["--jobs", &clients.min(2).to_string()]);
+    for (name, value) in &script.variables {
+        command.arg(format!("--define={name}={value}"));
     }
-    (seconds > 0.0).then(|| transactions / seconds)
+    Ok(command)
 }
 
-fn progress(line: &str) -> Option<(f64, f64)> {
-    let (now, rest) = line.strip_prefix("progress: ")?.split_once(" s, ")?;
-    let (rate, _) = rest.split_once(" tps")?;
-    Some((now.parse().ok()?, rate.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_happens_in_the_warm_up_does_not_count() {
-        let reports = "pgbench (15.9)\n\
-                       progress: 1.0 s, 10.0 tps, lat 1.5 ms stddev 0.4, 0 failed\n\
-                       progress: 2.0 s, 100.0 tps, lat 1.5 ms stddev 0.4, 0 failed\n\
-                       progress: 4.0 s, 400.0 tps, lat 1.5 ms stddev 0.4, 0 failed\n";
-        assert_eq!(rate_after(Duration::from_secs(1), reports), Some(300.0));
-        assert_eq!(rate_after(Duration::from_secs(4), reports), None);
+fn spawn(mut command: Command, script: &Script) -> Result<Child> {
+    let mut pgbench = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run pgbench")?;
+    if let Some(mut input) = pgbench.stdin.take() {
+        input.write_all(script.sql.as_bytes())?;
     }
+    Ok(pgbench)
 }

@@ -18,6 +18,19 @@ impl Round {
     }
 }
 
+/// The means of what was measured and of its reference.
+pub fn mean(rounds: &[Round]) -> Round {
+    let mean = |value: fn(&Round) -> f64| {
+        #[expect(clippy::cast_precision_loss, reason = "there are few rounds")]
+        let count = rounds.len() as f64;
+        rounds.iter().map(value).sum::<f64>() / count
+    };
+    Round {
+        measured: mean(|round| round.measured),
+        reference: mean(|round| round.reference),
+    }
+}
+
 /// Runs both `count` times, in turns; which of the two is first is swapped from round to round.
 ///
 /// # Errors

@@ -1,3 +1,3 @@
-\set n random(1, 9000000000000000)
+\set stream random(1000000000000000, 9000000000000000)
 INSERT INTO bare (position, version, recorded_at, event_id, stream_id, event_type, payload)
-VALUES (nextval('bare_position'), 1, clock_timestamp(), gen_random_uuid(), 'transfer-' || :n, 'MoneyMoved', :payload::jsonb);
+VALUES (nextval('bare_position'), 1, clock_timestamp(), gen_random_uuid(), :stream, 'MoneyMoved', :payload::jsonb);

@@ -1,4 +1,5 @@
-\set n random(1, 9000000000000000)
+\set from random(1000000000000000, 4000000000000000)
+\set to random(5000000000000000, 9000000000000000)
 INSERT INTO bare (position, version, recorded_at, event_id, stream_id, event_type, payload)
-VALUES (nextval('bare_position'), 1, clock_timestamp(), gen_random_uuid(), 'account-a' || :n, 'MoneyWithdrawn', :payload::jsonb),
-       (nextval('bare_position'), 1, clock_timestamp(), gen_random_uuid(), 'account-b' || :n, 'MoneyDeposited', :payload::jsonb);
+VALUES (nextval('bare_position'), 1, clock_timestamp(), gen_random_uuid(), :from, 'MoneyWithdrawn', :payload::jsonb),
+       (nextval('bare_position'), 1, clock_timestamp(), gen_random_uuid(), :to, 'MoneyDeposited', :payload::jsonb);

@@ -1,4 +1,4 @@
-\set stream mod(:appended, :streams)
+\set stream 1000000000000000 + :client_id * 1000000000 + mod(:appended, :streams)
 \set version 1 + :appended / :streams
 \set appended :appended + 1
-SELECT * FROM eventcore_append(ARRAY['account-' || :pool || '-' || :client_id || '-' || :stream], ARRAY[:version::bigint], ARRAY['account-' || :pool || '-' || :client_id || '-' || :stream], '{MoneyMoved}', ARRAY[:payload::jsonb], NULL);
+SELECT * FROM eventcore_append(ARRAY[:stream], ARRAY[:version::bigint], ARRAY[:stream], '{MoneyMoved}', ARRAY[:payload::jsonb], NULL);

@@ -1,2 +1,2 @@
-\set n random(1, 9000000000000000)
-SELECT * FROM eventcore_append(ARRAY['transfer-' || :n], '{0}', ARRAY['transfer-' || :n], '{MoneyMoved}', ARRAY[:payload::jsonb], NULL);
+\set stream random(1000000000000000, 9000000000000000)
+SELECT * FROM eventcore_append(ARRAY[:stream], '{0}', ARRAY[:stream], '{MoneyMoved}', ARRAY[:payload::jsonb], NULL);
