@@ -155,7 +155,7 @@ where
         for (x, colour, text) in entries {
             let square = [(x, y - 7), (x + 14, y + 7)];
             self.area.draw(&Rectangle::new(square, colour.filled()))?;
-            self.text(text, (x + 22, y), 15, &INK, HPos::Left)?;
+            self.text(text, (x + 22, y), 16, &INK, HPos::Left)?;
         }
         Ok(())
     }

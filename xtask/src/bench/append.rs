@@ -75,3 +75,29 @@ fn passed_on(arguments: &Arguments) -> Vec<String> {
     }
     passed_on
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Append {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_left_to_the_benchmark() {
+        let passed_on = |line: &str| {
+            let append = Append::try_parse_from(line.split(' ')).unwrap();
+            passed_on(&append.arguments).join(" ")
+        };
+        assert_eq!(passed_on("append"), "");
+        assert_eq!(
+            passed_on("append --only json storage --rounds 3 --scale-events"),
+            "--rounds 3 --scale-events 10000000 --only json --only storage"
+        );
+    }
+}
