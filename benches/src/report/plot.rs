@@ -112,8 +112,8 @@ where
         let against = format!("{}, against {}", row.unit, row.reference);
         self.text(
             &against,
-            (LABELS - 12, middle + 10),
-            13,
+            (LABELS - 12, middle + 11),
+            16,
             &FAINT,
             HPos::Right,
         )?;
