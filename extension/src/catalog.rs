@@ -102,6 +102,12 @@ impl Catalog {
     ///
     /// SE009 where the extension is not installed or its table is not the one it made.
     pub fn load() -> Result<Self, Error> {
+        Self::load_for(Use::Read)
+    }
+
+    /// The same for somebody who will open the table for this purpose. Its lock comes before those of
+    /// the indexes: REINDEX takes them in that order too.
+    fn load_for(purpose: Use) -> Result<Self, Error> {
         if let Some(catalog) = CACHED.with(|cached| *cached.borrow()) {
             return Ok(catalog);
         }
@@ -112,7 +118,8 @@ impl Catalog {
         loop {
             let changes = CHANGES.get();
             let found = Self::look_up().ok_or(Unavailable::NotInstalled)?;
-            let (events, streams) = (open(found.events)?, open(found.streams)?);
+            let events = open(found.events, purpose)?;
+            let streams = open(found.streams, Use::Read)?;
             // While we waited for the locks, indexes may have been replaced. From now on they stay.
             if changes == CHANGES.get() {
                 let catalog = found.verified(&events, &streams)?;
@@ -238,9 +245,9 @@ impl Events {
     /// Opens the table, for what is not about what callers may see or do.
     pub fn open(purpose: Use) -> Result<Self, Error> {
         loop {
-            let seen = Catalog::load()?;
+            let seen = Catalog::load_for(purpose)?;
             let table = Relation::existing_table(seen.events, purpose);
-            let catalog = Catalog::load()?;
+            let catalog = Catalog::load_for(purpose)?;
             match table {
                 Some(table) if catalog.events == seen.events => {
                     return Ok(Self { table, catalog });
@@ -261,8 +268,8 @@ impl Events {
     }
 }
 
-fn open(table: Oid) -> Result<Relation, Error> {
-    Ok(Relation::existing_table(table, Use::Read).ok_or(Unavailable::NotInstalled)?)
+fn open(table: Oid, purpose: Use) -> Result<Relation, Error> {
+    Ok(Relation::existing_table(table, purpose).ok_or(Unavailable::NotInstalled)?)
 }
 
 fn altered(what: &'static str) -> Error {

@@ -44,7 +44,8 @@ impl Wake {
     /// Tells the notifier that the safe position may have moved, and wants one if there is none.
     /// Costs next to nothing when it has been told already and has not looked yet. Cannot fail.
     pub fn tell_notifier(&self) {
-        if !self.pending.swap(true, SeqCst) {
+        // Most find it set: they leave its memory to others.
+        if !self.pending.load(SeqCst) && !self.pending.swap(true, SeqCst) {
             self.rouse();
         }
     }

@@ -43,7 +43,7 @@ fn lock_mode(declared: &Declared<'_>) -> Option<LockMode> {
 /// The version of every declared stream, in the order of declaration. To be called when they are
 /// locked: what is committed then stays so.
 pub fn heads(events: &Events, request: &Request<'_>) -> Vec<i64> {
-    let snapshot = Snapshot::latest();
+    let snapshot = Snapshot::settled();
     let by_stream = events.by_stream();
     let mut scan = IndexScan::new(&events.table, &by_stream, &snapshot);
     request

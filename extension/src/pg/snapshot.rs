@@ -20,6 +20,22 @@ impl Snapshot {
         }
     }
 
+    /// The same for rows whose writers have all ended, as those of a stream that is locked: which of
+    /// them committed, without a look at all processes of the server.
+    pub fn settled() -> Self {
+        // SAFETY: variables of the server, that of the snapshot as good as constant.
+        unsafe {
+            if pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 {
+                // The server keeps track only of what is read by snapshots of the usual kind.
+                return Self::latest();
+            }
+            Self {
+                raw: &raw mut pg_sys::SnapshotSelfData,
+                registered: false,
+            }
+        }
+    }
+
     /// What the calling statement sees.
     pub fn of_statement() -> Self {
         // SAFETY: the executor has an active snapshot while it calls a function, and keeps it.

@@ -195,6 +195,8 @@ impl PrivateServer {
             format!(
                 "# Written by `cargo xtask server start`; use postgresql.auto.conf (ALTER SYSTEM) instead.\n\
                  shared_preload_libraries = 'eventcore'\n\
+                 # Benchmarks keep two times 64 clients connected.\n\
+                 max_connections = 200\n\
                  listen_addresses = '127.0.0.1'\n\
                  port = {port}\n\
                  unix_socket_directories = '{socket}'\n"
