@@ -145,7 +145,7 @@ impl Session {
     }
 
     /// Events per second over the time that is spent writing.
-    async fn rate(&mut self, streams: Streams, measured: Duration) -> Result<f64> {
+    pub(crate) async fn rate(&mut self, streams: Streams, measured: Duration) -> Result<f64> {
         for _ in 0..WARM_UP {
             self.write(&Batch::new(EVENTS, streams)).await?;
         }

@@ -8,11 +8,12 @@ mod bench;
 mod hot_stream;
 mod memory;
 mod payload;
+mod peers;
 mod scale;
 mod single;
 mod storage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
@@ -21,6 +22,7 @@ use eventcore_benches::machine::Machine;
 use eventcore_benches::report::Report;
 
 use crate::bench::Bench;
+use crate::peers::Peers;
 
 #[derive(Parser)]
 struct Arguments {
@@ -42,6 +44,9 @@ struct Arguments {
     /// Measure the work `scale` too, on a store of so many events
     #[arg(long, value_name = "N")]
     scale_events: Option<u64>,
+    /// Measure against these instead of INSERT and COPY
+    #[command(flatten)]
+    peers: Peers,
 }
 
 /// Where the work `scale` is asked for by its name alone.
@@ -77,6 +82,11 @@ async fn main() -> Result<()> {
     let server = Server::new(&arguments.url)?;
     let machine = Machine::find(&server.connect().await?).await?;
     let bench = Bench::new(server, arguments.rounds, arguments.seconds);
+    if let Some(peers) = arguments.peers.given() {
+        let mut report = Report::new("peers", "eventcore and other event stores", machine);
+        peers::run(&bench, &mut report, peers).await?;
+        return end(&bench, &report, &arguments.reports).await;
+    }
     let mut report = Report::new("append", "eventcore: appends", machine);
     for work in works(&arguments) {
         let name = work.to_possible_value();
@@ -98,9 +108,14 @@ async fn main() -> Result<()> {
         // After each: a later one that fails does not take these along.
         report.write(&arguments.reports)?;
     }
+    end(&bench, &report, &arguments.reports).await
+}
+
+async fn end(bench: &Bench, report: &Report, reports: &Path) -> Result<()> {
     bench.clean_up().await?;
+    report.write(reports)?;
     println!("{}", report.text());
-    println!("written to {}/append.*", arguments.reports.display());
+    println!("written to {}/{}.*", reports.display(), report.name);
     Ok(())
 }
 

@@ -101,6 +101,24 @@ impl Database {
             .with_context(|| format!("the server refused:\n{sql}"))
     }
 
+    /// A URL that any driver takes.
+    ///
+    /// # Errors
+    /// The server's URL has no host.
+    pub fn url(&self) -> Result<String> {
+        let host = match self.config.get_hosts().first() {
+            Some(Host::Tcp(host)) => host.clone(),
+            Some(Host::Unix(folder)) => folder.display().to_string(),
+            None => bail!("the server's URL names no host"),
+        };
+        let user = self.config.get_user().unwrap_or("postgres");
+        let port = self.config.get_ports().first().unwrap_or(&5432);
+        Ok(format!(
+            "postgresql:///{}?host={host}&port={port}&user={user}",
+            self.name
+        ))
+    }
+
     /// One of PostgreSQL's client programs with this database as its default.
     ///
     /// # Errors

@@ -1,8 +1,6 @@
 //! `cargo xtask`: everything that a person or a CI machine does here, set-up included.
 
 mod bench;
-#[expect(dead_code, reason = "`cargo xtask bench peers` is yet to call it")]
-mod bench_peers;
 mod demo;
 mod lock;
 mod server;
@@ -39,7 +37,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every check and test, or one part: fmt, clippy, doc, deny, unit, pgrx, server, doctests
     Test(test::Arguments),
-    /// Measure what eventcore costs: append, listeners
+    /// Measure what eventcore costs: append, listeners, peers
     Bench(bench::Arguments),
     /// The private PostgreSQL server with the extension: start, stop, status, url, psql, reset
     Server(server::Arguments),

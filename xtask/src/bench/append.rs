@@ -2,17 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
-use super::{build, measure};
-use crate::lock::try_lock;
-use crate::server::{self, PrivateServer};
-use crate::setup;
+use super::measure;
+use super::on_the_server::OnTheServer;
 use crate::step::Ui;
 use crate::workspace::Workspace;
-
-const DATABASE: &str = "eventcore_bench";
 
 /// `cargo xtask bench append …`
 #[derive(Args)]
@@ -37,22 +33,10 @@ pub(super) fn run(
     pg: Option<u32>,
     arguments: &Arguments,
 ) -> Result<ExitCode> {
-    // Until the benchmark has ended: the next one replaces its databases.
-    let Some(_lock) = try_lock(&workspace.target.join("xtask/bench"))? else {
-        bail!("another benchmark is running on the private server; wait for its end");
-    };
-    build(workspace, ui, "append")?;
-    let installation = setup::run(workspace, ui, pg)?;
-    let server = PrivateServer::new(&installation)?;
-    server::start(ui, &server, &installation)?;
-    {
-        let _lock = server.lock(ui)?;
-        server.fresh_database(DATABASE)?;
-    }
-    let url = server.socket_url(DATABASE)?;
+    let server = OnTheServer::prepare(workspace, ui, pg)?;
     let passed_on = passed_on(arguments);
-    measure(workspace, &installation, "append", |command| {
-        command.args(["--url", &url]).args(passed_on)
+    measure(workspace, &server.installation, "append", |command| {
+        command.args(["--url", &server.url]).args(passed_on)
     })
 }
 

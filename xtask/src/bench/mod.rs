@@ -1,6 +1,9 @@
 //! `cargo xtask bench`: what eventcore costs, measured against something in the same run.
 
 mod append;
+mod install_peers;
+mod on_the_server;
+mod peers;
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -31,6 +34,8 @@ enum Bench {
     Append(append::Arguments),
     /// What 20 listeners cost 64 writers
     Listeners(Listeners),
+    /// Appends and commands against UmaDB and eventcore-postgres
+    Peers(peers::Arguments),
 }
 
 #[derive(Args)]
@@ -45,6 +50,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
     let pg = arguments.pg.pg;
     match &arguments.bench {
         Bench::Append(arguments) => append::run(workspace, ui, pg, arguments),
+        Bench::Peers(arguments) => peers::run(workspace, ui, pg, arguments),
         Bench::Listeners(arguments) => {
             build(workspace, ui, "listeners")?;
             let installation = setup::run(workspace, ui, pg)?;

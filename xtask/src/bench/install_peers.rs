@@ -28,20 +28,20 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The programs that measuring the peers takes.
 #[derive(Debug)]
-pub(crate) struct Peers {
+pub(super) struct Peers {
     umadb: PathBuf,
     driver: PathBuf,
 }
 
 impl Peers {
-    /// The driver, to be given its arguments. On standard output it prints one line of JSON.
-    pub(crate) fn driver(&self) -> Command {
-        Command::new(&self.driver)
+    /// The driver, a program. On standard output it prints one line of JSON.
+    pub(super) fn driver(&self) -> &Path {
+        &self.driver
     }
 }
 
 /// Builds what is missing into `target/peers`; about ten minutes the first time.
-pub(crate) fn install(workspace: &Workspace, ui: &Ui) -> Result<Peers> {
+pub(super) fn install(workspace: &Workspace, ui: &Ui) -> Result<Peers> {
     let folder = workspace.target.join("peers");
     let build = folder.join("build");
     let peers = Peers {
@@ -78,7 +78,7 @@ pub(crate) fn install(workspace: &Workspace, ui: &Ui) -> Result<Peers> {
 /// A server of UmaDB with its default settings, on a free port of the loopback interface. Killed
 /// when dropped, its data deleted.
 #[derive(Debug)]
-pub(crate) struct UmaDb {
+pub(super) struct UmaDb {
     server: Child,
     folder: PathBuf,
     port: u16,
@@ -87,7 +87,7 @@ pub(crate) struct UmaDb {
 impl UmaDb {
     /// Starts it with no event, its data in the temporary folder as that of the harness's servers:
     /// on the same disk.
-    pub(crate) fn start(peers: &Peers) -> Result<Self> {
+    pub(super) fn start(peers: &Peers) -> Result<Self> {
         let folder = temporary_folder()?;
         match Self::spawn(peers, &folder) {
             Ok((server, port)) => {
@@ -107,7 +107,7 @@ impl UmaDb {
     }
 
     /// For the driver's `--url`.
-    pub(crate) fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 

@@ -1,0 +1,227 @@
+//! Commands executed by eventcore's client: the same work as the driver has the peer do.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use eventcore::postgres::PostgresEventStore;
+use eventcore::{
+    CommandError, CommandLogic, Event, NewEvents, StoredEvent, StreamId, emit, execute, require,
+};
+use eventcore_benches::database::Database;
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::driver::Work;
+
+/// Accounts that transfers choose two of.
+const ACCOUNTS: u64 = 1000;
+const OPENING_BALANCE: u64 = 1_000_000_000;
+
+/// A kind of command.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Command {
+    /// Reads a new stream and writes an event to it.
+    One,
+    /// The same with two new streams.
+    Two,
+    /// The same with two of 1,000 accounts.
+    Transfer,
+}
+
+impl Command {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::One => "command: 1 new stream, 1 event",
+            Self::Two => "command: 2 new streams, 1 event each",
+            Self::Transfer => "command: transfer between 2 of 1,000 accounts",
+        }
+    }
+
+    pub(super) fn of_the_driver(self) -> Work {
+        match self {
+            Self::One => Work::One,
+            Self::Two => Work::Two,
+            Self::Transfer => Work::Transfer,
+        }
+    }
+}
+
+/// About 110 bytes of JSON.
+#[derive(Debug, Serialize, Deserialize, Event)]
+enum MoneyEvent {
+    Deposited(Money),
+    Withdrawn(Money),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Money {
+    cents: u64,
+    currency: String,
+    reference: String,
+    memo: String,
+}
+
+impl Money {
+    fn of(cents: u64) -> Self {
+        Self {
+            cents,
+            currency: "EUR".to_owned(),
+            reference: "invoice 2026-11-001".to_owned(),
+            memo: "for services rendered in November".to_owned(),
+        }
+    }
+}
+
+#[derive(eventcore::Command)]
+struct Deposit {
+    #[stream]
+    account: StreamId,
+    cents: u64,
+}
+
+impl CommandLogic for Deposit {
+    type State = ();
+    type Event = MoneyEvent;
+
+    fn apply(&self, (): (), _: &StoredEvent<MoneyEvent>) {}
+
+    fn handle(&self, (): (), streams: DepositStreams) -> Result<NewEvents<Self>, CommandError> {
+        let mut events = NewEvents::new();
+        emit!(
+            events,
+            streams.account,
+            MoneyEvent::Deposited(Money::of(self.cents))
+        );
+        Ok(events)
+    }
+}
+
+#[derive(eventcore::Command)]
+struct Transfer {
+    #[stream]
+    from: StreamId,
+    #[stream]
+    to: StreamId,
+    cents: u64,
+    /// What an account holds that has no event yet.
+    credit: u64,
+}
+
+impl CommandLogic for Transfer {
+    /// What came to `from`, and what left it.
+    type State = (u64, u64);
+    type Event = MoneyEvent;
+
+    fn apply(&self, (came, left): (u64, u64), stored: &StoredEvent<MoneyEvent>) -> (u64, u64) {
+        match &stored.event {
+            _ if stored.stream_id != self.from => (came, left),
+            MoneyEvent::Deposited(money) => (came + money.cents, left),
+            MoneyEvent::Withdrawn(money) => (came, left + money.cents),
+        }
+    }
+
+    fn handle(
+        &self,
+        (came, left): (u64, u64),
+        streams: TransferStreams,
+    ) -> Result<NewEvents<Self>, CommandError> {
+        require!(came + self.credit >= left + self.cents, "not enough money");
+        let mut events = NewEvents::new();
+        emit!(
+            events,
+            streams.from,
+            MoneyEvent::Withdrawn(Money::of(self.cents))
+        );
+        emit!(
+            events,
+            streams.to,
+            MoneyEvent::Deposited(Money::of(self.cents))
+        );
+        Ok(events)
+    }
+}
+
+/// Clients that execute commands of one kind, as many connections as clients.
+pub(super) struct Commands {
+    store: PostgresEventStore,
+    command: Command,
+    clients: u32,
+    /// Names the streams of each command.
+    count: AtomicU64,
+}
+
+impl Commands {
+    pub(super) async fn new(database: &Database, command: Command, clients: u32) -> Result<Self> {
+        let store = PostgresEventStore::builder(&database.url()?)?
+            .pool_size(usize::try_from(clients)?)
+            .connect()
+            .await?;
+        let commands = Self {
+            store,
+            command,
+            clients,
+            count: AtomicU64::new(0),
+        };
+        commands.rate(Duration::from_secs(2)).await?;
+        Ok(commands)
+    }
+
+    /// Commands acknowledged per second.
+    pub(super) async fn rate(&self, time: Duration) -> Result<f64> {
+        let start = Instant::now();
+        let clients = (0..self.clients).map(async |_| {
+            let mut executed = 0_u32;
+            while start.elapsed() < time {
+                self.execute().await?;
+                executed += 1;
+            }
+            anyhow::Ok(executed)
+        });
+        let executed: u32 = try_join_all(clients).await?.into_iter().sum();
+        Ok(f64::from(executed) / start.elapsed().as_secs_f64())
+    }
+
+    async fn execute(&self) -> Result<()> {
+        let number = self.count.fetch_add(1, Relaxed);
+        match self.command {
+            Command::One => {
+                let account = StreamId::new(format!("account-{}", Uuid::now_v7()))?;
+                execute(
+                    &self.store,
+                    &Deposit {
+                        account,
+                        cents: 100,
+                    },
+                )
+                .await?;
+            }
+            Command::Two => {
+                let id = Uuid::now_v7();
+                self.transfer(format!("from-{id}"), format!("to-{id}"))
+                    .await?;
+            }
+            Command::Transfer => {
+                // Spread over all pairs without a random number generator of our own.
+                let random = Uuid::new_v4().as_u64_pair().0;
+                let from = random % ACCOUNTS;
+                let to = (from + 1 + number % (ACCOUNTS - 1)) % ACCOUNTS;
+                self.transfer(format!("account-{from}"), format!("account-{to}"))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn transfer(&self, from: String, to: String) -> Result<()> {
+        let transfer = Transfer {
+            from: StreamId::new(from)?,
+            to: StreamId::new(to)?,
+            cents: 100,
+            credit: OPENING_BALANCE,
+        };
+        execute(&self.store, &transfer).await?;
+        Ok(())
+    }
+}
