@@ -19,10 +19,23 @@ use crate::batches::{Session, Way};
 use crate::bench::Bench;
 use crate::single::{CLIENTS, UNIT, one_event};
 
-const UMADB: &str = "UmaDB 0.7.8: two fdatasync before each group of answers; conditions checked \
-                     one after the other; gapless order";
-const PEER: &str = "eventcore-postgres 2.1.0: PostgreSQL's commit; versions checked under locks; \
-                    reading on after the last event seen can miss late commits";
+const UMADB: Peer = Peer {
+    name: "UmaDB 0.7.8",
+    guarantee: "durable when acknowledged; conditions checked one append after the other; gapless \
+                order of commits",
+};
+const EVENTCORE_POSTGRES: Peer = Peer {
+    name: "eventcore-postgres 2.1.0",
+    guarantee: "durable when acknowledged; versions checked under locks; who reads on after the \
+                last event seen can miss one that commits late; not idempotent",
+};
+
+/// Another event store.
+struct Peer {
+    name: &'static str,
+    /// As far as we have found out; more in `benches/peers/README.md`.
+    guarantee: &'static str,
+}
 
 /// What `cargo xtask bench peers` has installed and started.
 #[derive(clap::Args)]
@@ -62,7 +75,7 @@ pub(crate) async fn run(
         push(
             report,
             "1 event, new stream",
-            UMADB,
+            &UMADB,
             clients,
             UNIT,
             rounds,
@@ -73,7 +86,7 @@ pub(crate) async fn run(
     push(
         report,
         "1,000 events, new stream",
-        UMADB,
+        &UMADB,
         1,
         UNIT,
         rounds,
@@ -108,7 +121,7 @@ pub(crate) async fn run(
         push(
             report,
             command.name(),
-            PEER,
+            &EVENTCORE_POSTGRES,
             CLIENTS,
             "commands/s",
             rounds,
@@ -134,15 +147,15 @@ async fn batches(bench: &Bench, driver: &Driver, umadb: &str) -> Result<Vec<Roun
 fn push(
     report: &mut Report,
     work: &str,
-    peer: &str,
+    peer: &Peer,
     clients: u32,
     unit: &'static str,
     rounds: Vec<Round>,
     target: Option<f64>,
 ) {
     let target = target.map(Target::AtLeast);
-    let comparison = Comparison::new(work, peer, clients, unit, rounds, target);
-    report.comparisons.push(comparison);
+    let comparison = Comparison::new(work, peer.name, clients, unit, rounds, target);
+    report.comparisons.push(comparison.against(peer.guarantee));
 }
 
 /// Whole seconds, at least one: what the driver takes.

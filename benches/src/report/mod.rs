@@ -38,6 +38,9 @@ pub struct Comparison {
     pub target: Option<Target>,
     /// Whether the median ratio reaches the target; true without one.
     pub met: bool,
+    /// What the reference guarantees, where that is not the same as eventcore's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guarantee: Option<&'static str>,
 }
 
 /// What a ratio should be.
@@ -79,7 +82,15 @@ impl Comparison {
             ratio,
             target,
             met: target.is_none_or(|target| target.is_met_by(ratio.median)),
+            guarantee: None,
         }
+    }
+
+    /// The same with what the reference guarantees.
+    #[must_use]
+    pub fn against(mut self, guarantee: &'static str) -> Self {
+        self.guarantee = Some(guarantee);
+        self
     }
 }
 

@@ -47,11 +47,21 @@ pub(super) fn markdown(report: &Report) -> String {
 
 /// The comparisons and the figures, each with a heading; those without any row are left out.
 fn tables(report: &Report) -> Vec<Vec<Row>> {
-    let comparisons = report.comparisons.iter().map(comparison).collect();
+    let guarantees = report.comparisons.iter().any(|row| row.guarantee.is_some());
+    let comparisons = report.comparisons.iter().map(|row| {
+        let mut cells = comparison(row);
+        cells.extend(guarantees.then(|| row.guarantee.unwrap_or_default().to_owned()));
+        cells
+    });
+    let comparisons = comparisons.collect();
     let figures = report.figures.iter().map(figure).collect();
     [
         (
-            "work, against|clients|measured|reference|unit|ratio [min–max]|target|met",
+            if guarantees {
+                "work, against|clients|measured|reference|unit|ratio [min–max]|target|met|reference guarantees"
+            } else {
+                "work, against|clients|measured|reference|unit|ratio [min–max]|target|met"
+            },
             comparisons,
         ),
         ("work|figure|value|unit", figures),

@@ -1,8 +1,8 @@
 //! Appending: check every declared stream, then write every event, in the caller's transaction.
 //!
 //! 1. Everything is validated before a table is touched ([`request`], [`json`], [`arrays`]).
-//! 2. The declared streams are locked in one order, and only then are their versions read, under a
-//!    fresh snapshot ([`streams`]).
+//! 2. The declared streams are locked in one order, and only then are their versions read
+//!    ([`streams`]).
 //! 3. All failed checks are reported together, unless the append is a repeat ([`repeat`]).
 //! 4. Positions are drawn and the rows are written ([`write`]).
 //!
@@ -42,9 +42,15 @@ pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
     let events = Events::to_write()?;
     let registry = Registry::open(&events.catalog)?;
 
-    streams::lock(request);
-    let heads = streams::heads(&events, request);
-    let conflicts = streams::conflicts(request, &heads);
+    let (heads, conflicts) = loop {
+        let locked = streams::lock(&events, request);
+        let heads = streams::heads(&events, request);
+        let conflicts = streams::conflicts(request, &heads);
+        // Without the locks nothing may be written.
+        if locked || !conflicts.is_empty() {
+            break (heads, conflicts);
+        }
+    };
 
     if let Some(repeated) = repeat::find(&events, request, &heads, &conflicts)? {
         return Ok(repeated);

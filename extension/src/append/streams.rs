@@ -4,7 +4,7 @@ use super::request::{Declared, Request};
 use crate::catalog::{Catalog, Events, stream_column};
 use crate::error::Error;
 use crate::heads;
-use crate::pg::lock::{LockMode, lock_stream};
+use crate::pg::lock::{LockMode, lock_stream, try_lock_stream, wait_for_writers};
 use crate::pg::relation::{Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
@@ -15,21 +15,48 @@ const BY_ID: i16 = 1;
 
 /// Locks every stream that is written or checked, until the transaction ends: shared where it is
 /// only checked. All appends lock in the order of the keys, so none waits for another in a circle.
-pub fn lock(request: &Request<'_>) {
+///
+/// `false` when that would be of no use: a stream has moved past the version that is expected, which
+/// nothing undoes. Of many who wait for one stream, all but one find this out, and they do so side by
+/// side rather than each in its turn with the lock.
+pub fn lock(events: &Events, request: &Request<'_>) -> bool {
     let mut at = 0;
     while let Some((key, _)) = request.by_key.get(at) {
         // Streams that share a key share the lock, in the stronger of their modes.
         let same = request.by_key[at..].partition_point(|(other, _)| other == key);
-        let group = &request.by_key[at..at + same];
-        let mode = group
-            .iter()
-            .filter_map(|(_, n)| lock_mode(&request.streams[*n]))
-            .max();
-        if let Some(mode) = mode {
+        let group = || {
+            let numbers = request.by_key[at..at + same].iter();
+            numbers.map(|(_, number)| &request.streams[*number])
+        };
+        if let Some(mode) = group().filter_map(lock_mode).max()
+            && !try_lock_stream(*key, mode)
+        {
+            wait_for_writers(*key);
+            if have_moved(events, group()) {
+                return false;
+            }
             lock_stream(*key, mode);
         }
         at += same;
     }
+    true
+}
+
+/// Whether one of these streams is past the version that is expected of it.
+fn have_moved<'r, 'a: 'r>(
+    events: &Events,
+    mut streams: impl Iterator<Item = &'r Declared<'a>>,
+) -> bool {
+    let snapshot = Snapshot::latest();
+    let by_stream = events.by_stream();
+    let mut scan = IndexScan::new(&events.table, &by_stream, &snapshot);
+    streams.any(|declared| match declared.expected {
+        ExpectedVersion::Exactly(expected) => {
+            let head = heads::version(&mut scan, declared.stream);
+            u64::try_from(head).is_ok_and(|head| head > expected)
+        }
+        _ => false,
+    })
 }
 
 fn lock_mode(declared: &Declared<'_>) -> Option<LockMode> {
@@ -40,8 +67,8 @@ fn lock_mode(declared: &Declared<'_>) -> Option<LockMode> {
     }
 }
 
-/// The version of every declared stream, in the order of declaration. To be called when they are
-/// locked: what is committed then stays so.
+/// The version of every declared stream, in the order of declaration. Where they are locked, what is
+/// committed stays so.
 pub fn heads(events: &Events, request: &Request<'_>) -> Vec<i64> {
     let snapshot = Snapshot::settled();
     let by_stream = events.by_stream();
