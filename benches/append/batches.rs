@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Report, Target};
-use eventcore_benches::rounds;
 use futures_util::SinkExt;
 use tokio_postgres::{Client, Statement};
 
@@ -16,7 +15,7 @@ use crate::single::UNIT;
 
 pub(crate) const EVENTS: usize = 1000;
 
-/// Batches that fill the caches of a session that has just been opened.
+/// How many batches a session writes before it is measured.
 const WARM_UP: usize = 5;
 
 const APPEND: &str = "SELECT * FROM eventcore_append($1, $2, $3, $4, $5, NULL, $6)";
@@ -37,16 +36,16 @@ pub(crate) async fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     ];
     for (work, streams, target) in works {
         let database = bench.database().await?;
-        let turn = async |way| {
-            let mut session = Session::connect(&database, way).await?;
-            session.rate(streams, bench.measured).await
-        };
-        let rounds = rounds::alternate(
-            bench.rounds,
-            async |_| turn(Way::Append).await,
-            async |_| turn(Way::Copy).await,
-        )
-        .await?;
+        let mut append = Session::connect(&database, Way::Append).await?;
+        let mut copy = Session::connect(&database, Way::Copy).await?;
+        append.warm_up(streams).await?;
+        copy.warm_up(streams).await?;
+        let rounds = bench
+            .take_turns(
+                async |slice| append.rate(streams, slice).await,
+                async |slice| copy.rate(streams, slice).await,
+            )
+            .await?;
         report.comparisons.push(Comparison::new(
             work,
             "binary COPY",
@@ -144,11 +143,16 @@ impl Session {
         }
     }
 
-    /// Events per second over the time that is spent writing.
-    pub(crate) async fn rate(&mut self, streams: Streams, measured: Duration) -> Result<f64> {
+    /// Fills the caches of a session that has just been opened.
+    pub(crate) async fn warm_up(&mut self, streams: Streams) -> Result<()> {
         for _ in 0..WARM_UP {
             self.write(&Batch::new(EVENTS, streams)).await?;
         }
+        Ok(())
+    }
+
+    /// Events per second over the time that is spent writing.
+    pub(crate) async fn rate(&mut self, streams: Streams, measured: Duration) -> Result<f64> {
         let (mut events, mut took) = (0, Duration::ZERO);
         while took < measured {
             let batch = Batch::new(EVENTS, streams);

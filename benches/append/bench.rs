@@ -70,16 +70,30 @@ impl Bench {
         Clients::start(database, script, clients, WARM_UP, at_most).await
     }
 
-    /// Both in turns, in short slices; a round is the mean over its slices.
+    /// Both in turns.
     pub(crate) async fn alternate(
         &self,
         mut measured: Clients,
         mut reference: Clients,
     ) -> Result<Vec<Round>> {
+        self.take_turns(
+            async |slice| measured.rate(slice).await,
+            async |slice| reference.rate(slice).await,
+        )
+        .await
+    }
+
+    /// Two rates, each measured in short slices of time, in turns; a round is the mean over its
+    /// slices.
+    pub(crate) async fn take_turns(
+        &self,
+        mut measured: impl AsyncFnMut(Duration) -> Result<f64>,
+        mut reference: impl AsyncFnMut(Duration) -> Result<f64>,
+    ) -> Result<Vec<Round>> {
         let slices = rounds::alternate(
             self.rounds * self.slices(),
-            async |_| measured.rate(SLICE).await,
-            async |_| reference.rate(SLICE).await,
+            async |_| measured(SLICE).await,
+            async |_| reference(SLICE).await,
         )
         .await?;
         Ok(slices.chunks(self.slices()).map(rounds::mean).collect())

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Report, Target};
 use eventcore_benches::rounds::{self, Round};
 use eventcore_harness::{SUPERUSER, Server, ServerOptions};
@@ -132,13 +131,12 @@ pub(crate) async fn run(
 }
 
 async fn batches(bench: &Bench, driver: &Driver, umadb: &str) -> Result<Vec<Round>> {
-    let database: Database = bench.database().await?;
+    let database = bench.database().await?;
+    let mut session = Session::connect(&database, Way::Append).await?;
+    session.warm_up(Streams::One).await?;
     rounds::alternate(
         bench.rounds,
-        async |_| {
-            let mut session = Session::connect(&database, Way::Append).await?;
-            session.rate(Streams::One, bench.measured).await
-        },
+        async |_| session.rate(Streams::One, bench.measured).await,
         async |_| driver.umadb(umadb, Work::Batch, 1, bench.measured),
     )
     .await
