@@ -1,11 +1,12 @@
 -- Who may do what. PUBLIC may do nothing. The functions do not run with their owner's rights
--- (none is SECURITY DEFINER): they reach the tables beneath SQL, so EXECUTE is the privilege.
+-- (none is SECURITY DEFINER): appending and reading reach the tables beneath SQL, so EXECUTE is the
+-- privilege; subscriptions keep their state by SQL, so who consumes may write it.
 
 DO $$
 DECLARE
     role_name text;
 BEGIN
-    FOREACH role_name IN ARRAY ARRAY['eventcore_reader', 'eventcore_writer'] LOOP
+    FOREACH role_name IN ARRAY ARRAY['eventcore_reader', 'eventcore_writer', 'eventcore_subscriber'] LOOP
         -- Roles belong to the whole cluster: another database may have made them.
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
             EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
@@ -21,7 +22,7 @@ GRANT SELECT ON eventcore.events, eventcore.streams TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION
     eventcore_read_stream(text, bigint, integer, boolean, text[]),
     eventcore_read_streams(text[], bigint[], integer, text[]),
-    eventcore_read_all(bigint, integer, boolean, text[], text[]),
+    eventcore_read_all(bigint, integer, boolean, text[], text[], boolean),
     eventcore_stream_versions(text[]),
     eventcore_safe_position()
     TO eventcore_reader;
@@ -31,3 +32,50 @@ GRANT EXECUTE ON FUNCTION
     eventcore_append(text[], bigint[], jsonb, uuid, uuid),
     eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
     TO eventcore_writer;
+
+-- A consumer reads; it is a reader too.
+DO $$
+BEGIN
+    IF NOT pg_catalog.pg_has_role('eventcore_subscriber', 'eventcore_reader', 'MEMBER') THEN
+        GRANT eventcore_reader TO eventcore_subscriber;
+    END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA eventcore TO eventcore_subscriber;
+GRANT SELECT ON eventcore.stat_subscriptions TO eventcore_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON eventcore.subscriptions, eventcore.deliveries, eventcore.parked, eventcore.checkpoints
+    TO eventcore_subscriber;
+GRANT EXECUTE ON FUNCTION
+    eventcore_create_subscription(text, text[], text[], text, interval, integer, text),
+    eventcore_drop_subscription(text),
+    eventcore_pause_subscription(text),
+    eventcore_resume_subscription(text),
+    eventcore_reset_subscription(text, bigint),
+    eventcore_poll(text, text, integer, interval),
+    eventcore_ack(text, uuid, bigint[]),
+    eventcore_nack(text, uuid, bigint[], text, text, interval),
+    eventcore_extend_lease(text, uuid),
+    eventcore_parked(text, bigint, integer),
+    eventcore_replay_parked(text, bigint[]),
+    eventcore_discard_parked(text, bigint[]),
+    eventcore_checkpoint(text),
+    eventcore_advance_checkpoint(text, bigint, bigint),
+    eventcore.fail(text, text, jsonb, text),
+    eventcore.fail_malformed(text, text),
+    eventcore.fail_lost(eventcore.subscriptions, uuid, bigint[]),
+    eventcore.check_name(text, text),
+    eventcore.lock_subscription(text),
+    eventcore.unlock_subscription(text),
+    eventcore.announce_work(boolean),
+    eventcore.announced_work(),
+    eventcore.wait_for_work(bigint, bigint, timestamptz, boolean),
+    eventcore.find_subscription(text),
+    eventcore.change_subscription(text),
+    eventcore.park(eventcore.subscriptions, eventcore.deliveries, text),
+    eventcore.unpark(eventcore.subscriptions, bigint[], boolean),
+    eventcore.give_back_expired(eventcore.subscriptions, timestamptz),
+    eventcore.lease_waiting(eventcore.subscriptions, timestamptz, uuid, text, integer),
+    eventcore.lease_new(eventcore.subscriptions, timestamptz, uuid, text, integer, bigint),
+    eventcore.lease_events(eventcore.subscriptions, uuid, text, integer, bigint)
+    TO eventcore_subscriber;

@@ -6,7 +6,7 @@ use crate::pg::array::bigint_array;
 use crate::pg::function::{Call, Returned};
 use crate::pg::raise::{keeping_codes, raise};
 use crate::registry::Registry;
-use crate::{foreign_rows, launcher, notifier, read, wait};
+use crate::{foreign_rows, launcher, notifier, read, subscriptions, wait};
 use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
@@ -65,6 +65,23 @@ export!(eventcore_before_insert, foreign_rows::before_insert);
 export!(eventcore_wait, |call| {
     let safe = wait::wait(call)?;
     Ok(Some(call.row([Some(Datum::from(safe))])))
+});
+
+export!(eventcore_lock_subscription, |call| {
+    subscriptions::lock(call).map(no_value)
+});
+export!(eventcore_unlock_subscription, |call| {
+    subscriptions::unlock(call);
+    Ok(None)
+});
+export!(eventcore_announce_work, |call| {
+    subscriptions::announce_work(call).map(no_value)
+});
+export!(eventcore_announced_work, |_call| {
+    Ok(Some(Datum::from(subscriptions::announced_work()?)))
+});
+export!(eventcore_wait_for_work, |call| {
+    subscriptions::wait_for_work(call).map(no_value)
 });
 
 fn append(call: &Call<'_>, request: Request<'_>) -> Returned {

@@ -34,6 +34,9 @@ mod notifier;
 mod wait;
 mod wake;
 
+/// What durable subscriptions need beneath their SQL: a lock, a wait, a word to those who wait.
+mod subscriptions;
+
 /// What goes around our functions: rows that come by SQL, events that are dropped by accident.
 mod drop_guard;
 mod foreign_rows;
@@ -60,9 +63,39 @@ mod install {
     );
     extension_sql_file!("../../sql/read.sql", name = "read", requires = ["append"]);
     extension_sql_file!(
+        "../../sql/subscriptions.sql",
+        name = "subscriptions",
+        requires = ["read"]
+    );
+    extension_sql_file!(
+        "../../sql/poll.sql",
+        name = "poll",
+        requires = ["subscriptions"]
+    );
+    extension_sql_file!(
+        "../../sql/deliveries.sql",
+        name = "deliveries",
+        requires = ["poll"]
+    );
+    extension_sql_file!(
+        "../../sql/parked.sql",
+        name = "parked",
+        requires = ["deliveries"]
+    );
+    extension_sql_file!(
+        "../../sql/stat_subscriptions.sql",
+        name = "stat_subscriptions",
+        requires = ["parked"]
+    );
+    extension_sql_file!(
+        "../../sql/checkpoints.sql",
+        name = "checkpoints",
+        requires = ["stat_subscriptions"]
+    );
+    extension_sql_file!(
         "../../sql/roles.sql",
         name = "roles",
-        requires = ["read"],
+        requires = ["checkpoints"],
         finalize
     );
 }

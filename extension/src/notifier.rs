@@ -73,7 +73,7 @@ fn announce(worker: &Worker, catalog: &Catalog, wake: &Wake) {
             return;
         };
         if safe > announced {
-            wake.waiting.wake_all();
+            wake.wake_waiting();
             // One look may meet a lull: halfway to what it says.
             pause = u32::midpoint(pause, in_flight.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
             announced = safe;

@@ -46,7 +46,12 @@ pub fn read_streams(call: &Call<'_>) -> Result<(), Error> {
     copy_streams(call, streams, Direction::Forward, limit, &filter)
 }
 
-/// `eventcore_read_all(after_position, max_count, backward, stream_prefixes, event_types)`.
+/// How many events that the filter does not let through a read with a checkpoint passes over at the
+/// most: some 50 ms.
+const MOST_PASSED_OVER: usize = 100_000;
+
+/// `eventcore_read_all(after_position, max_count, backward, stream_prefixes, event_types,
+/// with_checkpoint)`.
 pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
     let after = not_negative("after_position", call.bigint(0))?;
     let limit = Limit::read(call.integer(1))?;
@@ -59,6 +64,11 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
         prefixes,
         types: types(call, 4)?,
     };
+    let with_checkpoint = call.boolean(5) == Some(true);
+    if with_checkpoint && matches!(direction, Direction::Backward) {
+        let reason = "does not go with backward: what is before is read already";
+        return Err(Malformed::argument("with_checkpoint", reason).into());
+    }
 
     let events = Events::to_read()?;
     let registry = Registry::open(&events.catalog)?;
@@ -80,7 +90,16 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
         ],
     };
     scan.seek(&range, direction);
-    copy(&mut scan, &mut rows, limit, &filter);
+    if with_checkpoint {
+        let end = copy_some(&mut scan, &mut rows, limit, &filter, MOST_PASSED_OVER);
+        let checkpoint = match end {
+            End::Last => safe.max(after),
+            End::At(position) => position.unwrap_or(after),
+        };
+        rows.push(checkpoint_row(checkpoint), CHECKPOINT_NULLS);
+    } else {
+        copy(&mut scan, &mut rows, limit, &filter);
+    }
     Ok(())
 }
 
@@ -227,24 +246,60 @@ fn seek_stream<'r>(scan: &mut IndexScan<'r>, stream: Text<'r>, after: i64, direc
     }
 }
 
+/// The columns that readers get, in their order.
+const COLUMNS: [i16; column::COUNT] = [
+    column::POSITION,
+    column::STREAM_ID,
+    column::VERSION,
+    column::EVENT_ID,
+    column::EVENT_TYPE,
+    column::PAYLOAD,
+    column::METADATA,
+    column::CORRELATION_ID,
+    column::CAUSATION_ID,
+    column::RECORDED_AT,
+];
+
+/// The row that says how far was read has a position and nothing else.
+const CHECKPOINT_NULLS: [bool; column::COUNT] = {
+    let mut nulls = [true; column::COUNT];
+    nulls[0] = false;
+    nulls
+};
+
+fn checkpoint_row(position: i64) -> [Datum; column::COUNT] {
+    let mut values = [Datum::null(); column::COUNT];
+    values[0] = Datum::from(position);
+    values
+}
+
+/// Where a copy came to its end.
+enum End {
+    /// There is no more.
+    Last,
+    /// It stopped after this position; `None` where it did not begin.
+    At(Option<i64>),
+}
+
 /// Copies what the scan finds, as long as the caller wants more.
 fn copy(scan: &mut IndexScan<'_>, rows: &mut RowSet, limit: Limit, filter: &Filter<'_>) {
-    /// The columns that readers get, in their order.
-    const COLUMNS: [i16; column::COUNT] = [
-        column::POSITION,
-        column::STREAM_ID,
-        column::VERSION,
-        column::EVENT_ID,
-        column::EVENT_TYPE,
-        column::PAYLOAD,
-        column::METADATA,
-        column::CORRELATION_ID,
-        column::CAUSATION_ID,
-        column::RECORDED_AT,
-    ];
+    copy_some(scan, rows, limit, filter, usize::MAX);
+}
+
+/// The same, but passes over no more than so many events that the filter does not let through.
+fn copy_some(
+    scan: &mut IndexScan<'_>,
+    rows: &mut RowSet,
+    limit: Limit,
+    filter: &Filter<'_>,
+    mut patience: usize,
+) -> End {
     let mut left = limit.0.unwrap_or(usize::MAX);
-    while left > 0 {
-        let Some(row) = scan.next() else { break };
+    let mut reached = None;
+    while left > 0 && patience > 0 {
+        let Some(row) = scan.next() else {
+            return End::Last;
+        };
         if filter.admits(&row) {
             let values = COLUMNS.map(|column| row.datum(column));
             rows.push(
@@ -252,6 +307,10 @@ fn copy(scan: &mut IndexScan<'_>, rows: &mut RowSet, limit: Limit, filter: &Filt
                 values.map(|value| value.is_none()),
             );
             left -= 1;
+        } else {
+            patience -= 1;
         }
+        reached = row.datum(column::POSITION);
     }
+    End::At(reached.map(|position| position.value() as i64))
 }

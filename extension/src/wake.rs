@@ -19,8 +19,12 @@ pub struct Wake {
     wanted: AtomicBool,
     /// But not before this time, as a timestamptz.
     away_until: AtomicI64,
-    /// Those in `eventcore_wait`.
+    /// Those who wait for new events.
     pub waiting: WaitQueue,
+    /// Those who wait for new events, or for another consumer to release a stream.
+    pub blocked: WaitQueue,
+    /// How often work has been announced that is no new event.
+    announced: AtomicI64,
 }
 
 impl Wake {
@@ -31,7 +35,15 @@ impl Wake {
             wanted: AtomicBool::new(false),
             away_until: AtomicI64::new(0),
             waiting: WaitQueue::fresh(),
+            blocked: WaitQueue::fresh(),
+            announced: AtomicI64::new(0),
         }
+    }
+
+    /// To be called once, in its place in shared memory.
+    pub fn placed(&self) {
+        self.waiting.placed();
+        self.blocked.placed();
     }
 
     /// Forgets what was wanted of a database whose place another one gets.
@@ -48,6 +60,27 @@ impl Wake {
         if !self.pending.load(SeqCst) && !self.pending.swap(true, SeqCst) {
             self.rouse();
         }
+    }
+
+    /// Wakes all who wait for new events.
+    pub fn wake_waiting(&self) {
+        self.waiting.wake_all();
+        self.blocked.wake_all();
+    }
+
+    /// There is work that is no new event: a stream was released, or, for all, a subscription
+    /// changed. Cannot fail.
+    pub fn announce_work(&self, to_all: bool) {
+        self.announced.fetch_add(1, SeqCst);
+        if to_all {
+            self.waiting.wake_all();
+        }
+        self.blocked.wake_all();
+    }
+
+    /// How often that has happened.
+    pub fn announced_work(&self) -> i64 {
+        self.announced.load(SeqCst)
     }
 
     /// Whether there is a notifier.

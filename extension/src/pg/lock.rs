@@ -1,5 +1,5 @@
-//! Locks on streams, in the server's own lock table: seen in `pg_locks`, watched for deadlocks,
-//! released at the end of the transaction.
+//! Locks on streams and subscriptions, in the server's own lock table: seen in `pg_locks`, watched for
+//! deadlocks, released at the end of the transaction.
 
 use super::ffi;
 use pgrx::pg_sys;
@@ -17,9 +17,14 @@ pub enum LockMode {
     Exclusive,
 }
 
-/// Tells our locks from advisory locks of the application, which have 1 or 2 here. Shown by
-/// `pg_locks` as `objsubid`.
-const LOCK_SPACE: u16 = 0x5345;
+/// What is locked. Tells our locks from advisory locks of the application, which have 1 or 2 here.
+/// Shown by `pg_locks` as `objsubid`.
+#[derive(Clone, Copy)]
+#[repr(u16)]
+enum Space {
+    Stream = 0x5345,
+    Subscription = 0x5346,
+}
 
 impl StreamKey {
     pub fn of(stream: &[u8]) -> Self {
@@ -27,27 +32,45 @@ impl StreamKey {
     }
 }
 
+/// Waits until nobody else has this subscription, and keeps it until the transaction ends.
+pub fn lock_subscription(name: &[u8]) {
+    let tag = tag(Space::Subscription, ffi::hash(name, 0));
+    acquire(&tag, LockMode::Exclusive, false);
+}
+
+/// Takes back one [`lock_subscription`] of this transaction.
+pub fn unlock_subscription(name: &[u8]) {
+    release(
+        &tag(Space::Subscription, ffi::hash(name, 0)),
+        LockMode::Exclusive,
+    );
+}
+
 /// Waits for the lock and keeps it until the transaction ends.
 pub fn lock_stream(key: StreamKey, mode: LockMode) {
-    acquire(key, mode, false);
+    acquire(&key.tag(), mode, false);
 }
 
 /// Takes the lock if that takes no waiting; whether it did.
 pub fn try_lock_stream(key: StreamKey, mode: LockMode) -> bool {
-    acquire(key, mode, true)
+    acquire(&key.tag(), mode, true)
 }
 
 /// Waits until those have ended who write the stream now. All who wait so go on at the same time.
 pub fn wait_for_writers(key: StreamKey) {
-    acquire(key, LockMode::Shared, false);
-    // SAFETY: the lock was taken above, for this transaction.
-    unsafe { pg_sys::LockRelease(&tag(key), LockMode::Shared.number(), false) };
+    acquire(&key.tag(), LockMode::Shared, false);
+    release(&key.tag(), LockMode::Shared);
 }
 
-fn acquire(key: StreamKey, mode: LockMode, only_at_once: bool) -> bool {
+fn acquire(tag: &pg_sys::LOCKTAG, mode: LockMode, only_at_once: bool) -> bool {
     // SAFETY: a complete lock tag; the transaction's resource owner releases the lock.
-    let result = unsafe { pg_sys::LockAcquire(&tag(key), mode.number(), false, only_at_once) };
+    let result = unsafe { pg_sys::LockAcquire(tag, mode.number(), false, only_at_once) };
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+fn release(tag: &pg_sys::LOCKTAG, mode: LockMode) {
+    // SAFETY: a complete lock tag; the server warns of a lock that this transaction does not have.
+    unsafe { pg_sys::LockRelease(tag, mode.number(), false) };
 }
 
 impl LockMode {
@@ -59,13 +82,19 @@ impl LockMode {
     }
 }
 
-fn tag(key: StreamKey) -> pg_sys::LOCKTAG {
+impl StreamKey {
+    fn tag(self) -> pg_sys::LOCKTAG {
+        tag(Space::Stream, self.0)
+    }
+}
+
+fn tag(space: Space, key: u64) -> pg_sys::LOCKTAG {
     pg_sys::LOCKTAG {
         // SAFETY: a variable of the server.
         locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
-        locktag_field2: (key.0 >> 32) as u32,
-        locktag_field3: key.0 as u32,
-        locktag_field4: LOCK_SPACE,
+        locktag_field2: (key >> 32) as u32,
+        locktag_field3: key as u32,
+        locktag_field4: space as u16,
         locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
         locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
     }

@@ -90,7 +90,7 @@ impl Shared for Database {
     }
 
     fn placed(&self) {
-        self.wake.waiting.placed();
+        self.wake.placed();
     }
 }
 

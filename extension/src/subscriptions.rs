@@ -1,0 +1,96 @@
+//! What durable subscriptions need beneath their SQL: the lock that a poll can take back, the wait for
+//! something to do, and the word to those who wait, given when the transaction has ended.
+
+use crate::catalog::Catalog;
+use crate::error::Error;
+use crate::pg::function::Call;
+use crate::pg::lock;
+use crate::pg::transaction::{self, Hooks};
+use crate::registry::Registry;
+use crate::wake::Wake;
+use std::cell::Cell;
+use std::time::Duration;
+
+/// How often a waiter looks for itself, when a wake-up got lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+static HOOKS: Hooks = Hooks {
+    before_prepare: || {},
+    after_end: announce,
+};
+
+thread_local! {
+    /// What this transaction announces at its end, and whether to all.
+    static ANNOUNCES: Cell<Option<(&'static Wake, bool)>> = const { Cell::new(None) };
+    /// The transaction hooks of this process are registered.
+    static HOOKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// `eventcore.lock_subscription(name)`.
+pub fn lock(call: &Call<'_>) -> Result<(), Error> {
+    transaction::require_writable(c"a change of a subscription");
+    if let Some(name) = call.text(0) {
+        lock::lock_subscription(name.bytes());
+    }
+    Ok(())
+}
+
+/// `eventcore.unlock_subscription(name)`.
+pub fn unlock(call: &Call<'_>) {
+    if let Some(name) = call.text(0) {
+        lock::unlock_subscription(name.bytes());
+    }
+}
+
+/// `eventcore.announce_work(to_all)`.
+pub fn announce_work(call: &Call<'_>) -> Result<(), Error> {
+    if !HOOKED.replace(true) {
+        transaction::register(&HOOKS);
+    }
+    let to_all = call.boolean(0) == Some(true);
+    let before = ANNOUNCES.get().is_some_and(|(_, to_all)| to_all);
+    ANNOUNCES.set(Some((wake()?, to_all || before)));
+    Ok(())
+}
+
+/// `eventcore.announced_work()`.
+pub fn announced_work() -> Result<i64, Error> {
+    Ok(wake()?.announced_work())
+}
+
+/// `eventcore.wait_for_work(after_position, announced, until, blocked)`.
+pub fn wait_for_work(call: &Call<'_>) -> Result<(), Error> {
+    let (Some(after), Some(announced), Some(until), Some(blocked)) = (
+        call.bigint(0),
+        call.bigint(1),
+        call.timestamp(2),
+        call.boolean(3),
+    ) else {
+        return Ok(());
+    };
+    let patience = u64::try_from(until.saturating_sub(transaction::now())).unwrap_or(0);
+    let registry = Registry::open(&Catalog::load()?)?;
+    let wake = registry.wake();
+    let queue = if blocked {
+        &wake.blocked
+    } else {
+        &wake.waiting
+    };
+    let mut found = Ok(0);
+    queue.wait_until(Duration::from_micros(patience), LOOK_AGAIN, || {
+        found = registry.safe_position();
+        wake.announced_work() != announced || found.as_ref().map_or(true, |safe| *safe > after)
+    });
+    found.map(drop)
+}
+
+fn wake() -> Result<&'static Wake, Error> {
+    Ok(Registry::open(&Catalog::load()?)?.wake())
+}
+
+/// Everybody sees by now what the transaction did.
+fn announce() {
+    if let Some((wake, to_all)) = ANNOUNCES.take() {
+        wake.announce_work(to_all);
+    }
+}

@@ -1,0 +1,69 @@
+-- What an operator sees of durable subscriptions. Costs a scan of what is outstanding, not of the events.
+
+CREATE VIEW eventcore.stat_subscriptions AS
+SELECT s.name, s.paused,
+       coalesce(d.first_position - 1, s.read_position) AS checkpoint,
+       h.safe_position,
+       greatest(h.safe_position - coalesce(d.first_position - 1, s.read_position), 0) AS lag_events,
+       coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - n.recorded_at), 0)::double precision AS lag_seconds,
+       coalesce(d.waiting, 0) AS waiting,
+       coalesce(d.leased, 0) AS leased,
+       coalesce(d.leases, 0) AS leases,
+       coalesce(d.consumers, 0) AS consumers,
+       coalesce(d.retrying, 0) AS retrying,
+       coalesce(k.parked, 0) AS parked,
+       coalesce(k.held, 0) AS held,
+       CASE WHEN k.parked_at > d.failed_at OR d.failed_at IS NULL THEN k.reason ELSE d.reason END AS last_error,
+       greatest(k.parked_at, d.failed_at) AS last_error_at,
+       s.stream_prefixes, s.event_types, s.lease, s.retry_limit, s.on_parked, s.created_at
+  FROM eventcore.subscriptions s
+ CROSS JOIN (SELECT @extschema@.eventcore_safe_position() AS safe_position) h
+  LEFT JOIN LATERAL (
+       SELECT min(v.position) AS first_position,
+              count(*) FILTER (WHERE v.lease_id IS NULL) AS waiting,
+              count(v.lease_id) AS leased,
+              count(DISTINCT v.lease_id) AS leases,
+              count(DISTINCT v.consumer) FILTER (WHERE v.lease_id IS NOT NULL) AS consumers,
+              count(*) FILTER (WHERE v.failures > 0) AS retrying,
+              max(v.failed_at) AS failed_at,
+              (array_agg(v.reason ORDER BY v.failed_at DESC) FILTER (WHERE v.failed_at IS NOT NULL))[1] AS reason
+         FROM eventcore.deliveries v WHERE v.subscription = s.name) d ON true
+  LEFT JOIN LATERAL (
+       SELECT count(*) FILTER (WHERE NOT v.held) AS parked,
+              count(*) FILTER (WHERE v.held) AS held,
+              max(v.parked_at) FILTER (WHERE NOT v.held) AS parked_at,
+              (array_agg(v.reason ORDER BY v.parked_at DESC) FILTER (WHERE NOT v.held))[1] AS reason
+         FROM eventcore.parked v WHERE v.subscription = s.name) k ON true
+  LEFT JOIN LATERAL (
+       SELECT v.recorded_at FROM eventcore.events v
+        WHERE v.position > coalesce(d.first_position - 1, s.read_position) AND v.position <= h.safe_position
+        ORDER BY v.position LIMIT 1) n ON true;
+COMMENT ON VIEW eventcore.stat_subscriptions IS
+    'How far each subscription is, and what keeps it.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.name IS 'The subscription.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.paused IS 'Whether polls get nothing.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.checkpoint IS
+    'Everything of interest up to this position is done with: acknowledged, skipped or parked.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.safe_position IS 'The position that a reader could have reached.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.lag_events IS
+    'How many positions there are between the two: at most so many events are left to do.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.lag_seconds IS
+    'The age of the first event after the checkpoint, of interest or not yet looked at; 0 if there is none.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.waiting IS
+    'Events that were read and wait: for their stream to be released, for a retry to be due, for a consumer.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.leased IS 'Events that consumers have, also in leases that ran out.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.leases IS 'Leases with such events.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.consumers IS 'Consumers with such events, by name.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.retrying IS 'Events that have failed and are to be retried.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.parked IS 'Events that have been parked.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.held IS 'Events that wait behind a parked one of their stream.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.last_error IS
+    'The reason that the newest failure gave, among events that are to be retried or are parked.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.last_error_at IS 'When that was.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.stream_prefixes IS 'Its filter by streams; NULL: all.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.event_types IS 'Its filter by types; NULL: all.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.lease IS 'How long a consumer has for the events of one poll.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.retry_limit IS 'How often an event is retried before it is parked.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.on_parked IS 'Whether the stream of a parked event goes on.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.created_at IS 'When it was created.';
+
