@@ -24,4 +24,5 @@ mod read_all;
 mod read_context;
 mod readme;
 mod repeat;
+mod subscriptions;
 mod wait;
