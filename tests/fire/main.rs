@@ -12,3 +12,4 @@ mod notify;
 mod order;
 mod reinstall;
 mod standby;
+mod subscriptions;
