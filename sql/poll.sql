@@ -91,8 +91,10 @@ CREATE FUNCTION eventcore.lease_new(
     consumer  text,
     max_count integer,
     read_from bigint,
+    page_size integer,
     OUT leased  integer,
-    OUT listed  integer,
+    OUT waiting integer,
+    OUT held    integer,
     OUT read_to bigint
 )
 LANGUAGE plpgsql
@@ -102,39 +104,45 @@ AS $$
 BEGIN
     WITH page AS MATERIALIZED (
         SELECT r.position, r.stream_id
-          FROM @extschema@.eventcore_read_all(read_from, max_count, false, s.stream_prefixes, s.event_types, true) r
+          FROM @extschema@.eventcore_read_all(read_from, page_size, false, s.stream_prefixes, s.event_types, true) r
+    ), event AS MATERIALIZED (
+        SELECT p.position, p.stream_id FROM page p WHERE p.stream_id IS NOT NULL
+    ), stopped AS MATERIALIZED (
+        SELECT e.position FROM event e
+         WHERE s.on_parked = 'stop' AND EXISTS (
+                   SELECT FROM eventcore.parked k
+                    WHERE k.subscription = s.name AND k.stream_id = e.stream_id)
     ), out_elsewhere AS MATERIALIZED (
         SELECT DISTINCT d.stream_id FROM eventcore.deliveries d
          WHERE d.subscription = s.name AND d.position > s.checkpoint AND d.lease_id IS DISTINCT FROM lease_id
-    ), sorted AS MATERIALIZED (
-        SELECT p.position, p.stream_id,
-               CASE WHEN EXISTS (SELECT FROM out_elsewhere o WHERE o.stream_id = p.stream_id) THEN NULL
-                    ELSE lease_id END AS lease_id,
-               s.on_parked = 'stop' AND EXISTS (
-                   SELECT FROM eventcore.parked k
-                    WHERE k.subscription = s.name AND k.stream_id = p.stream_id) AS is_held
-          FROM page p
-         WHERE p.stream_id IS NOT NULL
+    ), free AS MATERIALIZED (
+        SELECT e.position FROM event e
+         WHERE NOT EXISTS (SELECT FROM stopped t WHERE t.position = e.position)
+           AND NOT EXISTS (SELECT FROM out_elsewhere o WHERE o.stream_id = e.stream_id)
+         ORDER BY e.position LIMIT max_count
     ), to_deliver AS (
         INSERT INTO eventcore.deliveries (subscription, position, stream_id, lease_id, leased_until, consumer)
-        SELECT s.name, n.position, n.stream_id, n.lease_id,
-               CASE WHEN n.lease_id IS NOT NULL THEN now + s.lease END,
-               CASE WHEN n.lease_id IS NOT NULL THEN consumer END
-          FROM sorted n WHERE NOT n.is_held
-        RETURNING deliveries.lease_id
+        SELECT s.name, e.position, e.stream_id,
+               CASE WHEN f.position IS NOT NULL THEN lease_id END,
+               CASE WHEN f.position IS NOT NULL THEN now + s.lease END,
+               CASE WHEN f.position IS NOT NULL THEN consumer END
+          FROM event e LEFT JOIN free f ON f.position = e.position
+         WHERE NOT EXISTS (SELECT FROM stopped t WHERE t.position = e.position)
     ), to_hold AS (
         INSERT INTO eventcore.parked (subscription, position, stream_id, held)
-        SELECT s.name, n.position, n.stream_id, true FROM sorted n WHERE n.is_held
-        RETURNING 1
+        SELECT s.name, e.position, e.stream_id, true
+          FROM event e JOIN stopped t ON t.position = e.position
     )
-    SELECT (SELECT count(t.lease_id) FROM to_deliver t),
-           (SELECT count(*) FROM sorted n),
+    SELECT (SELECT count(*) FROM free f),
+           (SELECT count(*) FROM event e) - (SELECT count(*) FROM free f) - (SELECT count(*) FROM stopped t),
+           (SELECT count(*) FROM stopped t),
            (SELECT max(p.position) FROM page p)
-      INTO leased, listed, read_to;
+      INTO leased, waiting, held, read_to;
 END
 $$;
-COMMENT ON FUNCTION eventcore.lease_new(eventcore.subscriptions, timestamptz, uuid, text, integer, bigint) IS
-    'Reads events that are not listed yet, and leases those whose streams are not out; the others wait.';
+COMMENT ON FUNCTION
+    eventcore.lease_new(eventcore.subscriptions, timestamptz, uuid, text, integer, bigint, integer) IS
+    'Reads events that are not listed yet, and leases those whose streams are not out, max_count at the most; the others wait.';
 
 CREATE FUNCTION eventcore.lease_events(
     s         eventcore.subscriptions,
@@ -160,6 +168,7 @@ DECLARE
     expired  boolean;
     is_alone boolean := false;
     new      record;
+    page_size integer := max_count;
     -- So many events are listed ahead for other consumers, and then the streams have to be released first.
     most_ahead CONSTANT integer := greatest(1000, 2 * max_count);
 BEGIN
@@ -183,14 +192,16 @@ BEGIN
     is_caught_up := is_alone OR read_to >= safe;
     WHILE NOT is_caught_up AND leased < max_count AND waiting < most_ahead LOOP
         SELECT * INTO new
-          FROM eventcore.lease_new(s, now, lease_id, consumer, max_count - leased, read_to);
+          FROM eventcore.lease_new(s, now, lease_id, consumer, max_count - leased, read_to, page_size);
         leased := leased + new.leased;
-        waiting := waiting + new.listed - new.leased;
-        has_changed := has_changed OR new.listed > 0;
+        waiting := waiting + new.waiting;
+        has_changed := has_changed OR new.leased + new.waiting + new.held > 0;
         read_to := new.read_to;
         is_caught_up := read_to >= safe;
         -- Far behind, with a filter that lets little through: others shall not wait for it for long.
-        EXIT WHEN new.listed = 0;
+        EXIT WHEN new.leased + new.waiting + new.held = 0;
+        -- Where most streams are out or have stopped, small steps would take many.
+        page_size := least(1000, 2 * page_size);
     END LOOP;
     has_changed := has_changed OR leased > 0;
     is_blocked := waiting > 0;
@@ -304,6 +315,6 @@ in a read-only transaction.$$;
 
 REVOKE ALL ON FUNCTION eventcore.give_back_expired(eventcore.subscriptions, timestamptz) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.lease_waiting(eventcore.subscriptions, timestamptz, uuid, text, integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lease_new(eventcore.subscriptions, timestamptz, uuid, text, integer, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.lease_new(eventcore.subscriptions, timestamptz, uuid, text, integer, bigint, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.lease_events(eventcore.subscriptions, uuid, text, integer, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_poll(text, text, integer, interval) FROM PUBLIC;

@@ -76,6 +76,6 @@ GRANT EXECUTE ON FUNCTION
     eventcore.unpark(eventcore.subscriptions, bigint[], boolean),
     eventcore.give_back_expired(eventcore.subscriptions, timestamptz),
     eventcore.lease_waiting(eventcore.subscriptions, timestamptz, uuid, text, integer),
-    eventcore.lease_new(eventcore.subscriptions, timestamptz, uuid, text, integer, bigint),
+    eventcore.lease_new(eventcore.subscriptions, timestamptz, uuid, text, integer, bigint, integer),
     eventcore.lease_events(eventcore.subscriptions, uuid, text, integer, bigint)
     TO eventcore_subscriber;

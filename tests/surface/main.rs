@@ -21,6 +21,7 @@ mod portability;
 mod privileges;
 mod read;
 mod read_all;
+mod read_checkpoint;
 mod read_context;
 mod readme;
 mod repeat;

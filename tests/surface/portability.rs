@@ -33,7 +33,14 @@ async fn fill(client: &Client) {
         .await
         .unwrap();
     client
-        .batch_execute("INSERT INTO eventcore.streams (stream_id, state, reason) VALUES ('done', 'closed', 'why')")
+        .batch_execute(
+            "INSERT INTO eventcore.streams (stream_id, state, reason) VALUES ('done', 'closed', 'why');
+             SELECT eventcore_create_subscription('half way', stream_prefixes => '{b,f}', on_parked => 'stop');
+             SELECT eventcore_nack('half way', lease_id, ARRAY[position], 'park', 'a tab \t and ü')
+               FROM eventcore_poll('half way', 'c', 1);
+             SELECT FROM eventcore_poll('half way', 'c', 1);
+             SELECT eventcore_advance_checkpoint('projection', 0, 17)",
+        )
         .await
         .unwrap();
 }
@@ -60,7 +67,11 @@ async fn contents(client: &Client) -> String {
     value(
         client,
         "SELECT (SELECT string_agg(e::text, E'\\n' ORDER BY position) FROM eventcore.events e)
-             || (SELECT string_agg(s::text, E'\\n') FROM eventcore.streams s)",
+             || (SELECT string_agg(s::text, E'\\n') FROM eventcore.streams s)
+             || (SELECT string_agg(s::text, E'\\n') FROM eventcore.subscriptions s)
+             || (SELECT string_agg(d::text, E'\\n' ORDER BY position) FROM eventcore.deliveries d)
+             || (SELECT string_agg(p::text, E'\\n' ORDER BY position) FROM eventcore.parked p)
+             || (SELECT string_agg(c::text, E'\\n') FROM eventcore.checkpoints c)",
     )
     .await
 }

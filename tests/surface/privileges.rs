@@ -50,13 +50,13 @@ async fn nothing_is_granted_to_public_and_nothing_is_security_definer() {
         "SELECT count(*) FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
          JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'eventcore' WHERE p.prosecdef";
     assert_eq!(value::<i64>(&client, definers).await, 0);
-    let logins = "SELECT count(*) FROM pg_roles WHERE rolname IN ('eventcore_reader', 'eventcore_writer')
+    let logins = "SELECT count(*) FROM pg_roles WHERE rolname IN ('eventcore_reader', 'eventcore_writer', 'eventcore_subscriber')
          AND NOT (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)";
-    assert_eq!(value::<i64>(&client, logins).await, 2);
+    assert_eq!(value::<i64>(&client, logins).await, 3);
 }
 
 /// A call of each kind, with who may make it.
-const CALLS: [(&str, &str); 22] = [
+const CALLS: &[(&str, &str)] = &[
     (
         "writer",
         "SELECT eventcore_append('{r}', '{NULL}', '[{\"stream\":\"r\",\"type\":\"A\",\"payload\":1}]')",
@@ -73,6 +73,41 @@ const CALLS: [(&str, &str); 22] = [
     ("reader", "CALL eventcore_wait(0, '10 ms')"),
     ("reader", "SELECT * FROM eventcore.events"),
     ("reader", "SELECT * FROM eventcore.streams"),
+    ("reader", "SELECT * FROM eventcore.stat_subscriptions"),
+    (
+        "subscriber",
+        "SELECT eventcore_create_subscription('rights')",
+    ),
+    (
+        "subscriber",
+        "SELECT eventcore_nack('rights', lease_id, action => 'park') FROM eventcore_poll('rights', 'c', 1)",
+    ),
+    (
+        "subscriber",
+        "SELECT eventcore_replay_parked('rights'); SELECT * FROM eventcore_parked('rights')",
+    ),
+    (
+        "subscriber",
+        "SELECT eventcore_extend_lease('rights', lease_id) FROM eventcore_poll('rights', 'c', 1)",
+    ),
+    (
+        "subscriber",
+        "SELECT eventcore_reset_subscription('rights', 0); SELECT eventcore_discard_parked('rights')",
+    ),
+    (
+        "subscriber",
+        "SELECT eventcore_ack('rights', lease_id) FROM eventcore_poll('rights', 'c', 1, '10 ms')",
+    ),
+    (
+        "subscriber",
+        "SELECT eventcore_pause_subscription('rights'); SELECT eventcore_resume_subscription('rights')",
+    ),
+    ("subscriber", "SELECT eventcore_drop_subscription('rights')"),
+    (
+        "subscriber",
+        "SELECT eventcore_advance_checkpoint('rights', eventcore_checkpoint('rights'), 1)",
+    ),
+    ("subscriber", "SELECT * FROM eventcore.deliveries"),
     (
         "nobody",
         "INSERT INTO eventcore.events SELECT * FROM eventcore.events",
@@ -103,6 +138,7 @@ async fn reader_and_writer_can_do_what_their_names_say_and_others_nothing() {
         .batch_execute(
             "CREATE ROLE rights_reader LOGIN IN ROLE eventcore_reader;
              CREATE ROLE rights_writer LOGIN IN ROLE eventcore_writer;
+             CREATE ROLE rights_subscriber LOGIN IN ROLE eventcore_subscriber;
              CREATE ROLE rights_nobody LOGIN",
         )
         .await
@@ -111,10 +147,11 @@ async fn reader_and_writer_can_do_what_their_names_say_and_others_nothing() {
         .await
         .unwrap();
     let mut wrong = Vec::new();
-    for role in ["reader", "writer", "nobody"] {
+    for role in ["reader", "writer", "subscriber", "nobody"] {
         let session = session_as("rights_roles", &format!("rights_{role}")).await;
-        for (may, call) in CALLS {
-            let allowed = role == may && may != "nobody";
+        for &(may, call) in CALLS {
+            // A subscriber is a reader too.
+            let allowed = may != "nobody" && role == may || (role, may) == ("subscriber", "reader");
             match session
                 .batch_execute(call)
                 .await
@@ -200,6 +237,14 @@ async fn a_hostile_schema_first_in_the_search_path_changes_nothing() {
         "SELECT public.eventcore_stream_versions('{path}')",
         "SELECT public.eventcore_safe_position()",
         "CALL public.eventcore_wait(0, '1 s')",
+        "SELECT public.eventcore_create_subscription('path')",
+        "SELECT public.eventcore_nack('path', lease_id, action => 'park') FROM public.eventcore_poll('path', 'c')",
+        "SELECT public.eventcore_replay_parked('path')",
+        "SELECT public.eventcore_ack('path', lease_id) FROM public.eventcore_poll('path', 'c')",
+        "SELECT public.eventcore_reset_subscription('path', 0)",
+        "SELECT public.eventcore_drop_subscription('path')",
+        "SELECT public.eventcore_advance_checkpoint('path', 0, 1)",
+        "SELECT * FROM eventcore.stat_subscriptions",
     ] {
         client
             .batch_execute(sql)
