@@ -275,9 +275,11 @@ BEGIN
         -- It goes on looking for something of interest for a second at least.
         EXIT WHEN clock_timestamp() >= CASE WHEN tried.is_caught_up THEN ends ELSE greatest(ends, starts + '1 s') END;
         PERFORM eventcore.unlock_subscription(s.name);
-        IF tried.is_caught_up THEN
-            PERFORM eventcore.wait_for_work(CASE WHEN s.paused THEN 9223372036854775807 ELSE read_from END, announced,
-                                            least(ends, tried.next_due), tried.is_blocked);
+        IF s.paused THEN
+            PERFORM eventcore.wait_for_work(9223372036854775807, announced, ends, false, NULL, NULL);
+        ELSIF tried.is_caught_up THEN
+            read_from := eventcore.wait_for_work(read_from, announced, least(ends, tried.next_due), tried.is_blocked,
+                                                 s.stream_prefixes, s.event_types);
         END IF;
     END LOOP;
     IF tried.has_changed OR read_from > s.read_position THEN

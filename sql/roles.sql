@@ -69,7 +69,7 @@ GRANT EXECUTE ON FUNCTION
     eventcore.unlock_subscription(text),
     eventcore.announce_work(boolean),
     eventcore.announced_work(),
-    eventcore.wait_for_work(bigint, bigint, timestamptz, boolean),
+    eventcore.wait_for_work(bigint, bigint, timestamptz, boolean, text[], text[]),
     eventcore.find_subscription(text),
     eventcore.change_subscription(text),
     eventcore.park(eventcore.subscriptions, eventcore.deliveries, text),

@@ -170,15 +170,17 @@ COMMENT ON FUNCTION eventcore.announced_work() IS
     'How often eventcore.announce_work has taken effect in this database since the server started.';
 
 CREATE FUNCTION eventcore.wait_for_work(
-    after_position bigint,
-    announced      bigint,
-    until          timestamptz,
-    blocked        boolean
-) RETURNS void
-LANGUAGE c STRICT
+    after_position  bigint,
+    announced       bigint,
+    until           timestamptz,
+    blocked         boolean,
+    stream_prefixes text[],
+    event_types     text[]
+) RETURNS bigint
+LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_wait_for_work';
-COMMENT ON FUNCTION eventcore.wait_for_work(bigint, bigint, timestamptz, boolean) IS
-    'Waits until the safe position is past after_position, until work has been announced more often than announced, or until the time. blocked: wakes at once also when a stream is released.';
+COMMENT ON FUNCTION eventcore.wait_for_work(bigint, bigint, timestamptz, boolean, text[], text[]) IS
+    'Waits until there is an event of interest after after_position, until work has been announced more often than announced, or until the time. Returns a position that there is nothing of interest up to. blocked: wakes at once also when a stream is released.';
 
 CREATE FUNCTION eventcore.find_subscription(wanted text) RETURNS eventcore.subscriptions
 LANGUAGE plpgsql
@@ -374,7 +376,7 @@ REVOKE ALL ON FUNCTION eventcore.lock_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.unlock_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.announce_work(boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.announced_work() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.wait_for_work(bigint, bigint, timestamptz, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.wait_for_work(bigint, bigint, timestamptz, boolean, text[], text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.find_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.change_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_create_subscription(text, text[], text[], text, interval, integer, text) FROM PUBLIC;

@@ -81,7 +81,7 @@ export!(eventcore_announced_work, |_call| {
     Ok(Some(Datum::from(subscriptions::announced_work()?)))
 });
 export!(eventcore_wait_for_work, |call| {
-    subscriptions::wait_for_work(call).map(no_value)
+    Ok(subscriptions::wait_for_work(call)?.map(Datum::from))
 });
 
 fn append(call: &Call<'_>, request: Request<'_>) -> Returned {

@@ -24,6 +24,7 @@ mod append;
 mod registry;
 
 /// Reading: streams, the global order, heads.
+mod filter;
 mod heads;
 mod read;
 mod stream_list;

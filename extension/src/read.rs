@@ -2,16 +2,17 @@
 
 use crate::catalog::{Events, by_stream, column};
 use crate::error::{Error, Malformed};
+use crate::filter::Filter;
 use crate::heads;
-use crate::pg::array::{BigintArray, TextArray};
+use crate::pg::array::BigintArray;
 use crate::pg::function::Call;
 use crate::pg::rows::RowSet;
-use crate::pg::scan::{Condition, Direction, IndexScan, Row};
+use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::value::Text;
 use crate::registry::Registry;
 use crate::stream_list::StreamList;
-use eventcore_rules::{MAX_FILTER_ELEMENTS, check_name};
+use eventcore_rules::check_name;
 use pgrx::pg_sys::Datum;
 
 /// The column of the index by position.
@@ -26,10 +27,7 @@ pub fn read_stream(call: &Call<'_>) -> Result<(), Error> {
     let after = not_negative("after_version", call.bigint(1))?;
     let limit = Limit::read(call.integer(2))?;
     let direction = direction(call.boolean(3));
-    let filter = Filter {
-        prefixes: None,
-        types: types(call, 4)?,
-    };
+    let filter = Filter::by_types(call, 4)?;
     copy_streams(call, [(stream, after)], direction, limit, &filter)
 }
 
@@ -38,10 +36,7 @@ pub fn read_streams(call: &Call<'_>) -> Result<(), Error> {
     let streams = StreamList::read(call.text_array(0, "streams")?)?.names;
     let after = after_versions(call.bigint_array(1, "after_versions")?, streams.len())?;
     let limit = Limit::read(call.integer(2))?;
-    let filter = Filter {
-        prefixes: None,
-        types: types(call, 3)?,
-    };
+    let filter = Filter::by_types(call, 3)?;
     let streams = streams.into_iter().zip(after);
     copy_streams(call, streams, Direction::Forward, limit, &filter)
 }
@@ -56,14 +51,7 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
     let after = not_negative("after_position", call.bigint(0))?;
     let limit = Limit::read(call.integer(1))?;
     let direction = direction(call.boolean(2));
-    let prefixes = call.text_array(3, "stream_prefixes")?;
-    let prefixes = prefixes
-        .map(|prefixes| elements("stream_prefixes", &prefixes))
-        .transpose()?;
-    let filter = Filter {
-        prefixes,
-        types: types(call, 4)?,
-    };
+    let filter = Filter::read(call, 3, 4)?;
     let with_checkpoint = call.boolean(5) == Some(true);
     if with_checkpoint && matches!(direction, Direction::Backward) {
         let reason = "does not go with backward: what is before is read already";
@@ -131,47 +119,35 @@ impl Limit {
     }
 }
 
-/// Which events a caller wants; `None` for all.
-struct Filter<'a> {
-    prefixes: Option<Vec<Text<'a>>>,
-    types: Option<Vec<Text<'a>>>,
-}
-
-impl Filter<'_> {
-    fn admits(&self, row: &Row<'_>) -> bool {
-        let any = |wanted: &Option<Vec<Text<'_>>>, column, test: fn(&[u8], &[u8]) -> bool| {
-            wanted.as_ref().is_none_or(|wanted| {
-                row.text(column)
-                    .is_some_and(|text| wanted.iter().any(|one| test(text.bytes(), one.bytes())))
-            })
-        };
-        any(&self.prefixes, column::STREAM_ID, |stream, prefix| {
-            stream.starts_with(prefix)
-        }) && any(&self.types, column::EVENT_TYPE, |event_type, wanted| {
-            event_type == wanted
-        })
+/// Looks for an event after a position that the filter lets through: whether there is one, and up to
+/// where there is none.
+pub fn look_ahead(
+    registry: &Registry,
+    after: i64,
+    filter: &Filter<'_>,
+) -> Result<(bool, i64), Error> {
+    let safe = registry.safe_position()?;
+    if safe <= after || filter.is_empty() {
+        return Ok((safe > after, after));
     }
-}
-
-fn types<'a>(call: &Call<'a>, number: usize) -> Result<Option<Vec<Text<'a>>>, Error> {
-    let types = call.text_array(number, "event_types")?;
-    types
-        .map(|types| elements("event_types", &types))
-        .transpose()
-}
-
-fn elements<'a>(name: &'static str, array: &TextArray<'a>) -> Result<Vec<Text<'a>>, Error> {
-    let count = array.0.len();
-    if count > MAX_FILTER_ELEMENTS {
-        let reason = format!("has {count} elements, more than {MAX_FILTER_ELEMENTS}");
-        return Err(Malformed::argument(name, reason).into());
+    let events = Events::to_read()?;
+    let snapshot = Snapshot::latest();
+    let by_position = events.by_position();
+    let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
+    let range = [
+        Condition::BigintAbove(BY_POSITION, after),
+        Condition::BigintAtMost(BY_POSITION, safe),
+    ];
+    scan.seek(&range, Direction::Forward);
+    while let Some(row) = scan.next() {
+        if filter.admits(&row) {
+            let position = row
+                .datum(column::POSITION)
+                .map(|datum| datum.value() as i64);
+            return Ok((true, position.map_or(after, |position| position - 1)));
+        }
     }
-    (0..count)
-        .map(|index| {
-            let element = array.get(index);
-            element.ok_or_else(|| Malformed::argument(name, "is NULL").at(index).into())
-        })
-        .collect()
+    Ok((false, safe))
 }
 
 fn not_negative(name: &'static str, value: Option<i64>) -> Result<i64, Error> {

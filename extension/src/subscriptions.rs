@@ -3,9 +3,11 @@
 
 use crate::catalog::Catalog;
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::pg::function::Call;
 use crate::pg::lock;
 use crate::pg::transaction::{self, Hooks};
+use crate::read;
 use crate::registry::Registry;
 use crate::wake::Wake;
 use std::cell::Cell;
@@ -58,16 +60,17 @@ pub fn announced_work() -> Result<i64, Error> {
     Ok(wake()?.announced_work())
 }
 
-/// `eventcore.wait_for_work(after_position, announced, until, blocked)`.
-pub fn wait_for_work(call: &Call<'_>) -> Result<(), Error> {
+/// `eventcore.wait_for_work(after_position, announced, until, blocked, stream_prefixes, event_types)`.
+pub fn wait_for_work(call: &Call<'_>) -> Result<Option<i64>, Error> {
     let (Some(after), Some(announced), Some(until), Some(blocked)) = (
         call.bigint(0),
         call.bigint(1),
         call.timestamp(2),
         call.boolean(3),
     ) else {
-        return Ok(());
+        return Ok(None);
     };
+    let filter = Filter::read(call, 4, 5)?;
     let patience = u64::try_from(until.saturating_sub(transaction::now())).unwrap_or(0);
     let registry = Registry::open(&Catalog::load()?)?;
     let wake = registry.wake();
@@ -76,12 +79,24 @@ pub fn wait_for_work(call: &Call<'_>) -> Result<(), Error> {
     } else {
         &wake.waiting
     };
-    let mut found = Ok(0);
+    let mut read_to = after;
+    let mut failed = None;
     queue.wait_until(Duration::from_micros(patience), LOOK_AGAIN, || {
-        found = registry.safe_position();
-        wake.announced_work() != announced || found.as_ref().map_or(true, |safe| *safe > after)
+        if wake.announced_work() != announced {
+            return true;
+        }
+        match read::look_ahead(&registry, read_to, &filter) {
+            Ok((found, nothing_up_to)) => {
+                read_to = nothing_up_to;
+                found
+            }
+            Err(error) => {
+                failed = Some(error);
+                true
+            }
+        }
     });
-    found.map(drop)
+    failed.map_or(Ok(Some(read_to)), Err)
 }
 
 fn wake() -> Result<&'static Wake, Error> {
