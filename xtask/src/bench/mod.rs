@@ -36,6 +36,8 @@ enum Bench {
     Listeners(Listeners),
     /// Appends and commands against UmaDB and eventcore-postgres
     Peers(peers::Arguments),
+    /// How soon subscribers see events, what they cost, what consumers get done
+    Subscribe(Subscribe),
 }
 
 #[derive(Args)]
@@ -46,25 +48,56 @@ struct Listeners {
     milliseconds: Option<u32>,
 }
 
+#[derive(Args)]
+struct Subscribe {
+    /// How often each work and its reference take turns, at least 3 [default: 7]
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
+    /// Only these works; a name that is none lists them all
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    only: Vec<String>,
+}
+
 pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
     let pg = arguments.pg.pg;
     match &arguments.bench {
         Bench::Append(arguments) => append::run(workspace, ui, pg, arguments),
         Bench::Peers(arguments) => peers::run(workspace, ui, pg, arguments),
         Bench::Listeners(arguments) => {
-            build(workspace, ui, "listeners")?;
-            let installation = setup::run(workspace, ui, pg)?;
             let numbers = [arguments.pairs, arguments.milliseconds];
             let passed_on: Vec<OsString> = numbers
                 .into_iter()
                 .flatten()
                 .map(|number| number.to_string().into())
                 .collect();
-            measure(workspace, &installation, "listeners", |command| {
-                command.args(passed_on)
-            })
+            on_a_server_of_its_own(workspace, ui, pg, "listeners", &passed_on)
+        }
+        Bench::Subscribe(arguments) => {
+            let mut passed_on: Vec<OsString> = Vec::new();
+            if let Some(rounds) = arguments.rounds {
+                passed_on.extend(["--rounds".into(), rounds.to_string().into()]);
+            }
+            for name in &arguments.only {
+                passed_on.extend(["--only".into(), name.into()]);
+            }
+            on_a_server_of_its_own(workspace, ui, pg, "subscribe", &passed_on)
         }
     }
+}
+
+/// Builds and runs a benchmark that starts its own server.
+fn on_a_server_of_its_own(
+    workspace: &Workspace,
+    ui: &Ui,
+    pg: Option<u32>,
+    name: &str,
+    arguments: &[OsString],
+) -> Result<ExitCode> {
+    build(workspace, ui, name)?;
+    let installation = setup::run(workspace, ui, pg)?;
+    measure(workspace, &installation, name, |command| {
+        command.args(arguments)
+    })
 }
 
 const PACKAGE: [&str; 4] = ["--release", "--package", "eventcore-benches", "--bin"];

@@ -1,0 +1,159 @@
+//! What subscribers that wait cost the writers: 16 clients append in slices of time with and without 20
+//! subscribers that nothing comes for.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use eventcore_benches::database::Database;
+use eventcore_benches::pgbench::{Clients, Script};
+use eventcore_benches::report::{Comparison, Report, Target};
+use eventcore_benches::rounds::Round;
+use tokio::task::JoinSet;
+use tokio_postgres::{CancelToken, Client, NoTls};
+
+const WRITERS: u32 = 16;
+const SUBSCRIBERS: usize = 20;
+const SLICE: Duration = Duration::from_secs(1);
+const SETTLE: Duration = Duration::from_millis(200);
+const WARM_UP: Duration = Duration::from_secs(3);
+
+/// How many slices with subscribers make a round.
+const SLICES: usize = 3;
+
+/// Subscribers at rest, and how they wait.
+struct Subscribers {
+    sessions: Vec<Client>,
+    wait: fn(usize) -> String,
+}
+
+/// Subscribers that wait, each with the way to end that.
+struct Waiting {
+    tasks: JoinSet<Client>,
+    cancel: Vec<CancelToken>,
+    wait: fn(usize) -> String,
+}
+
+pub(crate) async fn run(database: &Database, report: &mut Report, rounds: usize) -> Result<()> {
+    database
+        .execute(&format!(
+            "SELECT eventcore_create_subscription('waiting-' || n, ARRAY['nothing-' || n])
+               FROM generate_series(0, {SUBSCRIBERS} - 1) n"
+        ))
+        .await?;
+    let poll: fn(usize) -> String =
+        |n| format!("SELECT FROM eventcore_poll('waiting-{n}', 'bench', 100, '1 min')");
+    let wait: fn(usize) -> String = |_| {
+        // Returns at every news; asks again at once.
+        "CALL eventcore_wait(eventcore_safe_position(), '1 min')".to_owned()
+    };
+    for (name, statement) in [
+        (
+            "1 event, new stream, 20 subscribers in eventcore_poll(wait)",
+            poll,
+        ),
+        (
+            "1 event, new stream, 20 subscribers in eventcore_wait",
+            wait,
+        ),
+    ] {
+        let mut writers = writers(database, rounds).await?;
+        let subscribers = Subscribers::connect(database, statement).await?;
+        let rounds = compare(&mut writers, subscribers, rounds).await?;
+        report.comparisons.push(Comparison::new(
+            name,
+            "no subscriber",
+            WRITERS,
+            "events/s",
+            rounds,
+            Some(Target::AtLeast(0.9)),
+        ));
+    }
+    Ok(())
+}
+
+async fn writers(database: &Database, rounds: usize) -> Result<Clients> {
+    let script = Script {
+        sql: include_str!("../append/scripts/one_event.sql"),
+        variables: vec![("payload", crate::read::PAYLOAD.to_owned())],
+        written: "SELECT eventcore_safe_position()",
+    };
+    let slices = u32::try_from(rounds * SLICES * 2 + 2)?;
+    let at_most = WARM_UP + (SLICE + SETTLE) * slices * 3 + Duration::from_secs(30);
+    Clients::start(database, &script, WRITERS, WARM_UP, at_most).await
+}
+
+/// Each slice with subscribers against the mean of the two beside it.
+async fn compare(
+    writers: &mut Clients,
+    mut subscribers: Subscribers,
+    rounds: usize,
+) -> Result<Vec<Round>> {
+    let mut all = Vec::new();
+    let mut before = writers.rate(SLICE).await?;
+    for _ in 0..rounds {
+        let mut slices = Vec::new();
+        for _ in 0..SLICES {
+            let waiting = subscribers.start();
+            tokio::time::sleep(SETTLE).await;
+            let measured = writers.rate(SLICE).await?;
+            subscribers = waiting.end().await?;
+            let after = writers.rate(SLICE).await?;
+            slices.push(Round {
+                measured,
+                reference: f64::midpoint(before, after),
+            });
+            before = after;
+        }
+        all.push(eventcore_benches::rounds::mean(&slices));
+    }
+    Ok(all)
+}
+
+impl Subscribers {
+    async fn connect(database: &Database, wait: fn(usize) -> String) -> Result<Self> {
+        let mut sessions = Vec::new();
+        for _ in 0..SUBSCRIBERS {
+            sessions.push(database.connect().await?);
+        }
+        Ok(Self { sessions, wait })
+    }
+
+    fn start(self) -> Waiting {
+        let cancel = self.sessions.iter().map(Client::cancel_token).collect();
+        let mut tasks = JoinSet::new();
+        for (number, session) in self.sessions.into_iter().enumerate() {
+            let statement = (self.wait)(number);
+            tasks.spawn(async move {
+                // Until it is cancelled.
+                while session.batch_execute(&statement).await.is_ok() {}
+                session
+            });
+        }
+        Waiting {
+            tasks,
+            cancel,
+            wait: self.wait,
+        }
+    }
+}
+
+impl Waiting {
+    async fn end(mut self) -> Result<Subscribers> {
+        let mut sessions = Vec::new();
+        while sessions.len() < SUBSCRIBERS {
+            for token in &self.cancel {
+                token.cancel_query(NoTls).await?;
+            }
+            let patience = Duration::from_millis(100);
+            while let Ok(Some(session)) =
+                tokio::time::timeout(patience, self.tasks.join_next()).await
+            {
+                sessions.push(session?);
+            }
+        }
+        Ok(Subscribers {
+            sessions,
+            wait: self.wait,
+        })
+    }
+}
