@@ -27,6 +27,13 @@ GRANT EXECUTE ON FUNCTION
     eventcore_safe_position()
     TO eventcore_reader;
 GRANT EXECUTE ON PROCEDURE eventcore_wait(bigint, interval, bigint) TO eventcore_reader;
+-- A view asks its reader for the right to the functions in it.
+GRANT SELECT ON eventcore.stat_appends, eventcore.stat_inflight, eventcore.stat_notifier TO eventcore_reader;
+GRANT EXECUTE ON FUNCTION
+    eventcore.stat_get_appends(),
+    eventcore.stat_get_inflight(),
+    eventcore.stat_get_notifier()
+    TO eventcore_reader;
 
 GRANT EXECUTE ON FUNCTION
     eventcore_append(text[], bigint[], jsonb, uuid, uuid),

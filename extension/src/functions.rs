@@ -6,7 +6,7 @@ use crate::pg::array::bigint_array;
 use crate::pg::function::{Call, Returned};
 use crate::pg::raise::{keeping_codes, raise};
 use crate::registry::Registry;
-use crate::{foreign_rows, launcher, notifier, read, subscriptions, wait};
+use crate::{foreign_rows, launcher, notifier, read, stat, subscriptions, wait};
 use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
@@ -66,6 +66,10 @@ export!(eventcore_wait, |call| {
     let safe = wait::wait(call)?;
     Ok(Some(call.row([Some(Datum::from(safe))])))
 });
+export!(eventcore_stat_get_appends, stat::appends);
+export!(eventcore_stat_get_inflight, |call| stat::inflight(call)
+    .map(no_value));
+export!(eventcore_stat_get_notifier, stat::notifier);
 
 export!(eventcore_lock_subscription, |call| {
     subscriptions::lock(call).map(no_value)

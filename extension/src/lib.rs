@@ -38,6 +38,9 @@ mod wake;
 /// What durable subscriptions need beneath their SQL: a lock, a wait, a word to those who wait.
 mod subscriptions;
 
+/// Looking at all of this.
+mod stat;
+
 /// What goes around our functions: rows that come by SQL, events that are dropped by accident.
 mod drop_guard;
 mod foreign_rows;
@@ -63,10 +66,11 @@ mod install {
         requires = ["tables"]
     );
     extension_sql_file!("../../sql/read.sql", name = "read", requires = ["append"]);
+    extension_sql_file!("../../sql/stat.sql", name = "stat", requires = ["read"]);
     extension_sql_file!(
         "../../sql/subscriptions.sql",
         name = "subscriptions",
-        requires = ["read"]
+        requires = ["stat"]
     );
     extension_sql_file!(
         "../../sql/poll.sql",

@@ -47,8 +47,9 @@ pub fn run(database: u32) -> ! {
                 worker.end();
             }
             MINE.set(Some(wake));
+            registry.announced().start();
         }
-        announce(&worker, &catalog, wake);
+        announce(&worker, &catalog, &registry);
     }
     // The extension is not there, or not any more.
     registry::dismiss_notifier(database);
@@ -56,7 +57,8 @@ pub fn run(database: u32) -> ! {
 }
 
 /// Announces for one installation of the extension, until another one takes its place.
-fn announce(worker: &Worker, catalog: &Catalog, wake: &Wake) {
+fn announce(worker: &Worker, catalog: &Catalog, registry: &Registry) {
+    let wake = registry.wake();
     let mut announced = 0;
     let mut pause = SHORTEST_PAUSE;
     loop {
@@ -73,6 +75,7 @@ fn announce(worker: &Worker, catalog: &Catalog, wake: &Wake) {
             return;
         };
         if safe > announced {
+            registry.announced().sent(safe);
             wake.wake_waiting();
             // One look may meet a lull: halfway to what it says.
             pause = u32::midpoint(pause, in_flight.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));

@@ -18,7 +18,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 static HOOKS: Hooks = Hooks {
     before_prepare: || {},
-    after_end: announce,
+    after_end: |_| announce(),
+    after_subtransaction: |_, _, _| {},
 };
 
 thread_local! {

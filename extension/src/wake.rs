@@ -1,7 +1,7 @@
 //! Waking up: how the end of an append reaches the notifier, and the notifier those who wait.
 
 use crate::launcher;
-use crate::pg::shared_memory::{WaitQueue, my_process_number, wake_process};
+use crate::pg::shared_memory::{WaitQueue, my_process_number, process_id, wake_process};
 use crate::pg::transaction;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
 
@@ -86,6 +86,21 @@ impl Wake {
     /// Whether there is a notifier.
     pub fn has_notifier(&self) -> bool {
         self.notifier_process().is_some()
+    }
+
+    /// The pid of the notifier, if there is one.
+    pub fn notifier_pid(&self) -> Option<i32> {
+        self.notifier_process().and_then(process_id)
+    }
+
+    /// What is to be said of the notifier in a word.
+    pub fn state(&self) -> &'static str {
+        match (self.has_notifier(), self.wanted.load(SeqCst)) {
+            (false, false) => "none",
+            _ if self.is_away() => "away",
+            (true, _) => "running",
+            (false, true) => "starting",
+        }
     }
 
     /// Whether a notifier is to be started now.

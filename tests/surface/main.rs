@@ -25,5 +25,7 @@ mod read_checkpoint;
 mod read_context;
 mod readme;
 mod repeat;
+mod stat;
+mod stat_notifier;
 mod subscriptions;
 mod wait;

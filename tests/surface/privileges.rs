@@ -44,7 +44,7 @@ async fn nothing_is_granted_to_public_and_nothing_is_security_definer() {
     let (_, client) = database("rights_catalog").await;
     let row = client.query_one(GRANTED_TO_PUBLIC, &[]).await.unwrap();
     let (members, public): (i64, i64) = (row.get(0), row.get(1));
-    assert!(members >= 14, "{members}");
+    assert!(members >= 20, "{members}");
     assert_eq!(public, 0);
     let definers =
         "SELECT count(*) FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
@@ -73,6 +73,12 @@ const CALLS: &[(&str, &str)] = &[
     ("reader", "CALL eventcore_wait(0, '10 ms')"),
     ("reader", "SELECT * FROM eventcore.events"),
     ("reader", "SELECT * FROM eventcore.streams"),
+    ("reader", "SELECT * FROM eventcore.stat_appends"),
+    ("reader", "SELECT * FROM eventcore.stat_inflight"),
+    ("reader", "SELECT * FROM eventcore.stat_notifier"),
+    ("reader", "SELECT eventcore.stat_get_appends()"),
+    ("reader", "SELECT * FROM eventcore.stat_get_inflight()"),
+    ("reader", "SELECT eventcore.stat_get_notifier()"),
     ("reader", "SELECT * FROM eventcore.stat_subscriptions"),
     (
         "subscriber",

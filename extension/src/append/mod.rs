@@ -53,10 +53,12 @@ pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
     };
 
     if let Some(repeated) = repeat::find(&events, request, &heads, &conflicts)? {
+        registry.counts().repeat();
         return Ok(repeated);
     }
     streams::require_open(request)?;
     if !conflicts.is_empty() {
+        registry.counts().conflict();
         return Err(Error::VersionConflict(conflicts));
     }
     if request.events.is_empty() {

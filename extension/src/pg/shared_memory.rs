@@ -214,6 +214,17 @@ pub fn wake_process(number: usize) {
     unsafe { pg_sys::SetLatch(&raw mut (*(*pg_sys::ProcGlobal).allProcs.add(number)).procLatch) };
 }
 
+/// The pid of the process with this number, if there is one.
+pub fn process_id(number: usize) -> Option<i32> {
+    if number >= max_processes() {
+        return None;
+    }
+    // SAFETY: the array has a place for every process; a free one has pid 0. Read as others write it.
+    let pid =
+        unsafe { (&raw const (*(*pg_sys::ProcGlobal).allProcs.add(number)).pid).read_volatile() };
+    (pid != 0).then_some(pid)
+}
+
 /// The oid of the database that this process is connected to.
 pub fn my_database() -> u32 {
     // SAFETY: set when the process connected.

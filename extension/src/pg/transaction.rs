@@ -1,7 +1,7 @@
 //! The transaction that we are in.
 
 use pgrx::pg_guard;
-use pgrx::pg_sys::{self, Datum, XactEvent};
+use pgrx::pg_sys::{self, Datum, SubXactEvent, XactEvent};
 use std::ffi::{CStr, c_void};
 
 /// What is called at the ends of transactions.
@@ -9,14 +9,27 @@ pub struct Hooks {
     /// Before PREPARE TRANSACTION; may raise an error.
     pub before_prepare: fn(),
     /// After a commit that everybody sees, or a rollback; must not fail.
-    pub after_end: fn(),
+    pub after_end: fn(Ended),
+    /// After a savepoint or an exception block has ended, with the numbers of the subtransaction and
+    /// of the one around it; must not fail.
+    pub after_subtransaction: fn(u32, u32, Ended),
+}
+
+/// How a transaction or a part of it ended.
+#[derive(Clone, Copy)]
+pub enum Ended {
+    Committed,
+    RolledBack,
 }
 
 /// Registers the hooks for this backend. To be called once.
 pub fn register(hooks: &'static Hooks) {
     let hooks = std::ptr::from_ref(hooks).cast_mut();
     // SAFETY: the callback gets back the pointer to a static.
-    unsafe { pg_sys::RegisterXactCallback(Some(on_event), hooks.cast()) };
+    unsafe {
+        pg_sys::RegisterXactCallback(Some(on_event), hooks.cast());
+        pg_sys::RegisterSubXactCallback(Some(on_subtransaction), hooks.cast());
+    }
 }
 
 #[pg_guard]
@@ -25,9 +38,33 @@ unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, hooks: *mut c_void)
     let hooks = unsafe { &*hooks.cast::<Hooks>() };
     match event {
         XactEvent::XACT_EVENT_PRE_PREPARE => (hooks.before_prepare)(),
-        XactEvent::XACT_EVENT_COMMIT | XactEvent::XACT_EVENT_ABORT => (hooks.after_end)(),
+        XactEvent::XACT_EVENT_COMMIT => (hooks.after_end)(Ended::Committed),
+        XactEvent::XACT_EVENT_ABORT => (hooks.after_end)(Ended::RolledBack),
         _ => {}
     }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_subtransaction(
+    event: SubXactEvent::Type,
+    subtransaction: pg_sys::SubTransactionId,
+    parent: pg_sys::SubTransactionId,
+    hooks: *mut c_void,
+) {
+    // SAFETY: what `register` passed.
+    let hooks = unsafe { &*hooks.cast::<Hooks>() };
+    let ended = match event {
+        SubXactEvent::SUBXACT_EVENT_COMMIT_SUB => Ended::Committed,
+        SubXactEvent::SUBXACT_EVENT_ABORT_SUB => Ended::RolledBack,
+        _ => return,
+    };
+    (hooks.after_subtransaction)(subtransaction, parent, ended);
+}
+
+/// The number of the subtransaction that we are in, within its transaction.
+pub fn subtransaction() -> u32 {
+    // SAFETY: we are in a transaction.
+    unsafe { pg_sys::GetCurrentSubTransactionId() }
 }
 
 /// Raises the server's own error where nothing may be written: read-only transactions, standbys,
@@ -56,6 +93,12 @@ pub fn is_standby() -> bool {
 pub fn now() -> i64 {
     // SAFETY: no preconditions.
     unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+/// When the client's statement began, as [`now`] but without a look at the clock.
+pub fn statement_start() -> i64 {
+    // SAFETY: no preconditions.
+    unsafe { pg_sys::GetCurrentStatementStartTimestamp() }
 }
 
 /// Ends the transaction of a procedure that is not atomic and begins another, which holds no

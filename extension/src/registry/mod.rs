@@ -12,7 +12,10 @@
 //! - [`places`]: what each database's positions have come to.
 //! - [`slots`]: what each process may hold.
 //! - [`positions`]: drawing them.
+//! - [`counts`], [`announced`]: what has been done, for those who look after a database.
 
+mod announced;
+mod counts;
 mod places;
 mod positions;
 mod slots;
@@ -27,7 +30,10 @@ use crate::heads;
 use crate::pg::relation::Use;
 use crate::pg::{sequence, transaction};
 use crate::wake::Wake;
+use announced::Announced;
+use counts::Counts;
 use places::Place;
+use slots::Held;
 use std::sync::atomic::Ordering::SeqCst;
 
 /// This database's part of the registry.
@@ -92,6 +98,21 @@ impl Registry {
     /// How many transactions hold positions in this database.
     pub fn in_flight(&self) -> u32 {
         slots::in_flight(self.place)
+    }
+
+    /// Who holds positions in this database.
+    pub fn held(&self) -> impl Iterator<Item = Held> {
+        slots::holders(self.place)
+    }
+
+    /// How many appends came to which end.
+    pub fn counts(&self) -> &'static Counts {
+        &self.place.database().counts
+    }
+
+    /// What the notifiers have announced.
+    pub fn announced(&self) -> &'static Announced {
+        &self.place.database().announced
     }
 
     /// How the ends of appends reach those who wait for events.

@@ -1,6 +1,8 @@
 //! What the positions of each database have come to: a place in shared memory for every database
 //! that uses the extension.
 
+use super::announced::Announced;
+use super::counts::Counts;
 use crate::catalog::{Catalog, Events};
 use crate::error::{Error, Unavailable};
 use crate::pg::relation::Use;
@@ -32,6 +34,10 @@ pub struct Database {
     oid: AtomicU32,
     /// The oid of `eventcore.position_blocks`: another one after DROP and CREATE EXTENSION.
     sequence: AtomicU32,
+    /// What its notifiers have announced.
+    pub announced: Announced,
+    /// How many appends came to which end.
+    pub counts: Counts,
 }
 
 /// Where a database is in shared memory.
@@ -86,6 +92,8 @@ impl Shared for Database {
             wake: Wake::fresh(),
             oid: AtomicU32::new(0),
             sequence: AtomicU32::new(0),
+            announced: Announced::fresh(),
+            counts: Counts::fresh(),
         }
     }
 
@@ -174,6 +182,8 @@ fn claim(oid: u32, sequence: u32) -> Result<Place, Error> {
             database.next.store(0, SeqCst);
             database.reserved.store(0, SeqCst);
             database.settled.store(0, SeqCst);
+            database.announced.begin();
+            database.counts.begin();
             database.sequence.store(sequence, SeqCst);
             if database.oid.swap(oid, SeqCst) != oid {
                 database.wake.reset();

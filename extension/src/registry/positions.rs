@@ -5,7 +5,7 @@
 //! loses the tail of its log in a crash: a reader may keep any safe position as its checkpoint.
 
 use super::places::{Database, Place};
-use super::slots;
+use super::{counts, slots};
 use crate::catalog::Events;
 use crate::error::{Error, Unavailable};
 use crate::heads;
@@ -41,6 +41,7 @@ pub fn draw(place: Place, events: &Events, count: usize) -> Result<i64, Error> {
         || database.next.fetch_add(count, SeqCst),
     );
     let last = first + count - 1;
+    counts::append(count);
 
     let reserved = database.reserved.load(SeqCst);
     let crosses_low_water = last + LOW_WATER > reserved && first + LOW_WATER <= reserved + 1;

@@ -3,16 +3,20 @@
 use super::places::Place;
 use crate::error::Unavailable;
 use crate::pg::raise::raise;
-use crate::pg::shared_memory::{Shared, SharedArray, max_processes, my_process_number};
-use crate::pg::transaction::{self, Hooks};
+use crate::pg::shared_memory::{Shared, SharedArray, max_processes, my_process_number, process_id};
+use crate::pg::transaction::{self, Ended, Hooks};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicI64, AtomicU32,
+    Ordering::{Relaxed, SeqCst},
+};
 
 static SLOTS: SharedArray<Slot> = SharedArray::new(c"eventcore slots");
 
 static HOOKS: Hooks = Hooks {
     before_prepare: refuse_prepare,
     after_end: withdraw,
+    after_subtransaction: end_subtransaction,
 };
 
 thread_local! {
@@ -28,6 +32,17 @@ struct Slot {
     lowest: AtomicI64,
     /// The number of the place that the position is of.
     place: AtomicU32,
+    /// When the statement began that published it, as a timestamptz.
+    since: AtomicI64,
+}
+
+/// What a process holds.
+pub struct Held {
+    pub pid: i32,
+    /// The lowest position that it may hold.
+    pub lowest: i64,
+    /// When the statement began that came to hold it.
+    pub since: i64,
 }
 
 const NOTHING: i64 = i64::MAX;
@@ -37,6 +52,7 @@ impl Shared for Slot {
         Self {
             lowest: AtomicI64::new(NOTHING),
             place: AtomicU32::new(0),
+            since: AtomicI64::new(0),
         }
     }
 }
@@ -64,8 +80,11 @@ fn publish(place: Place, lowest: i64) -> &'static Slot {
         transaction::register(&HOOKS);
         HOOKED.set(true);
     }
-    HOLDS_IN.set(Some(place));
     let slot = &SLOTS.get()[my_process_number()];
+    if HOLDS_IN.replace(Some(place)) != Some(place) {
+        // For people only: a look at the clock is not worth it.
+        slot.since.store(transaction::statement_start(), Relaxed);
+    }
     slot.place.store(place.number(), SeqCst);
     slot.lowest.store(lowest, SeqCst);
     slot
@@ -81,11 +100,28 @@ pub fn in_flight(place: Place) -> u32 {
     held(place).fold(0, |count, _| count + 1)
 }
 
-fn held(place: Place) -> impl Iterator<Item = i64> {
-    SLOTS.get().iter().filter_map(move |slot| {
-        let lowest = slot.lowest.load(SeqCst);
-        (lowest != NOTHING && slot.place.load(SeqCst) == place.number()).then_some(lowest)
+/// Who may hold positions in this database: for people, who may see a transaction half gone.
+pub fn holders(place: Place) -> impl Iterator<Item = Held> {
+    let slots = SLOTS.get().iter().enumerate();
+    slots.filter_map(move |(process, slot)| {
+        Some(Held {
+            lowest: slot.held(place)?,
+            since: slot.since.load(Relaxed),
+            pid: process_id(process)?,
+        })
     })
+}
+
+fn held(place: Place) -> impl Iterator<Item = i64> {
+    SLOTS.get().iter().filter_map(move |slot| slot.held(place))
+}
+
+impl Slot {
+    /// The lowest position that its process may hold in this database.
+    fn held(&self, place: Place) -> Option<i64> {
+        let lowest = self.lowest.load(SeqCst);
+        (lowest != NOTHING && self.place.load(SeqCst) == place.number()).then_some(lowest)
+    }
 }
 
 pub fn request() {
@@ -97,13 +133,22 @@ pub fn attach() {
 }
 
 /// Everybody sees by now how the transaction ended: it holds no position any more.
-fn withdraw() {
+fn withdraw(ended: Ended) {
     if let Some(place) = HOLDS_IN.take() {
         SLOTS.get()[my_process_number()]
             .lowest
             .store(NOTHING, SeqCst);
         // Also after a rollback: the safe position moves over what is gone.
         place.database().wake.tell_notifier();
+        place.database().counts.end(ended);
+    }
+}
+
+/// The positions of a part of the transaction stay held, but its appends may be gone.
+fn end_subtransaction(subtransaction: u32, parent: u32, ended: Ended) {
+    if let Some(place) = HOLDS_IN.get() {
+        let counts = &place.database().counts;
+        counts.end_subtransaction(subtransaction, parent, ended);
     }
 }
 

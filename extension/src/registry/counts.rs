@@ -1,0 +1,154 @@
+//! How many appends of a database came to which end, for those who look after it.
+//!
+//! What a transaction appends is counted in its own process until it has ended, and then added up at
+//! once: counting costs an append nothing that it shares with others. What a savepoint took back is
+//! told from what was committed.
+
+use crate::pg::transaction::{self, Ended};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+/// The counts of one database, on a cache line of their own.
+#[repr(C, align(64))]
+pub struct Counts {
+    appends: AtomicI64,
+    events: AtomicI64,
+    conflicts: AtomicI64,
+    repeats: AtomicI64,
+    rolled_back: AtomicI64,
+    /// When counting began, as a timestamptz.
+    since: AtomicI64,
+}
+
+/// What they are at one moment.
+pub struct Counted {
+    pub appends: i64,
+    pub events: i64,
+    pub conflicts: i64,
+    pub repeats: i64,
+    pub rolled_back: i64,
+    pub since: i64,
+}
+
+/// What one level of the transaction has appended.
+struct Level {
+    subtransaction: u32,
+    appends: i64,
+    events: i64,
+}
+
+thread_local! {
+    /// The levels of this transaction that have appended, outermost first.
+    static LEVELS: Cell<Vec<Level>> = const { Cell::new(Vec::new()) };
+}
+
+impl Counts {
+    pub fn fresh() -> Self {
+        let zero = || AtomicI64::new(0);
+        Self {
+            appends: zero(),
+            events: zero(),
+            conflicts: zero(),
+            repeats: zero(),
+            rolled_back: zero(),
+            since: zero(),
+        }
+    }
+
+    /// Begins anew.
+    pub fn begin(&self) {
+        for count in [
+            &self.appends,
+            &self.events,
+            &self.conflicts,
+            &self.repeats,
+            &self.rolled_back,
+        ] {
+            count.store(0, Relaxed);
+        }
+        self.since.store(transaction::now(), Relaxed);
+    }
+
+    /// An append was refused with SE001: counted at once, whatever becomes of the transaction.
+    pub fn conflict(&self) {
+        self.conflicts.fetch_add(1, Relaxed);
+    }
+
+    /// An append was recognised as made before: counted at once, too, for it writes nothing.
+    pub fn repeat(&self) {
+        self.repeats.fetch_add(1, Relaxed);
+    }
+
+    pub fn get(&self) -> Counted {
+        Counted {
+            appends: self.appends.load(Relaxed),
+            events: self.events.load(Relaxed),
+            conflicts: self.conflicts.load(Relaxed),
+            repeats: self.repeats.load(Relaxed),
+            rolled_back: self.rolled_back.load(Relaxed),
+            since: self.since.load(Relaxed),
+        }
+    }
+
+    /// The transaction has ended. Cannot fail.
+    pub fn end(&self, ended: Ended) {
+        let mut levels = LEVELS.take();
+        for level in levels.drain(..) {
+            self.add(&level, ended);
+        }
+        LEVELS.set(levels);
+    }
+
+    /// A subtransaction has ended: what it appended is now its parent's, or gone. Cannot fail.
+    pub fn end_subtransaction(&self, subtransaction: u32, parent: u32, ended: Ended) {
+        let mut levels = LEVELS.take();
+        if let Some(mut level) = levels.pop_if(|level| level.subtransaction == subtransaction) {
+            match ended {
+                Ended::RolledBack => self.add(&level, ended),
+                Ended::Committed => {
+                    level.subtransaction = parent;
+                    // There is room: the level was in the list.
+                    add_level(&mut levels, level);
+                }
+            }
+        }
+        LEVELS.set(levels);
+    }
+
+    fn add(&self, level: &Level, ended: Ended) {
+        match ended {
+            Ended::Committed => {
+                self.appends.fetch_add(level.appends, Relaxed);
+                self.events.fetch_add(level.events, Relaxed);
+            }
+            Ended::RolledBack => {
+                self.rolled_back.fetch_add(level.appends, Relaxed);
+            }
+        }
+    }
+}
+
+/// This transaction appends so many events.
+pub fn append(events: i64) {
+    let mut levels = LEVELS.take();
+    add_level(
+        &mut levels,
+        Level {
+            subtransaction: transaction::subtransaction(),
+            appends: 1,
+            events,
+        },
+    );
+    LEVELS.set(levels);
+}
+
+/// Adds to the innermost level, if it is the same one.
+fn add_level(levels: &mut Vec<Level>, level: Level) {
+    match levels.last_mut() {
+        Some(last) if last.subtransaction == level.subtransaction => {
+            last.appends += level.appends;
+            last.events += level.events;
+        }
+        _ => levels.push(level),
+    }
+}

@@ -1,0 +1,64 @@
+//! What an operator looks at: the functions behind the views `eventcore.stat_…`. They read shared
+//! memory only, and cost the same however many events there are.
+
+use crate::catalog::Catalog;
+use crate::error::Error;
+use crate::pg::function::{Call, Returned};
+use crate::pg::value::Text;
+use crate::registry::Registry;
+use pgrx::pg_sys::Datum;
+
+/// `eventcore.stat_get_appends()`: one row.
+pub fn appends(call: &Call<'_>) -> Returned {
+    let counted = registry()?.counts().get();
+    Ok(Some(call.row([
+        Some(Datum::from(counted.appends)),
+        Some(Datum::from(counted.events)),
+        Some(Datum::from(counted.conflicts)),
+        Some(Datum::from(counted.repeats)),
+        Some(Datum::from(counted.rolled_back)),
+        Some(Datum::from(counted.since)),
+    ])))
+}
+
+/// `eventcore.stat_get_inflight()`: a row for every transaction that holds positions.
+pub fn inflight(call: &Call<'_>) -> Result<(), Error> {
+    let held: Vec<_> = registry()?.held().collect();
+    // Readers wait for the lowest of them.
+    let lowest = held.iter().map(|held| held.lowest).min();
+    let mut rows = call.rows();
+    for held in held {
+        rows.push(
+            [
+                Datum::from(held.pid),
+                Datum::from(held.lowest),
+                Datum::from(Some(held.lowest) == lowest),
+                Datum::from(held.since),
+            ],
+            [false; 4],
+        );
+    }
+    Ok(())
+}
+
+/// `eventcore.stat_get_notifier()`: one row.
+pub fn notifier(call: &Call<'_>) -> Returned {
+    let registry = registry()?;
+    let wake = registry.wake();
+    let announced = registry.announced().get();
+    let pid = wake.notifier_pid();
+    let state = Text::copy(wake.state().as_bytes());
+    Ok(Some(call.row([
+        pid.map(Datum::from),
+        Some(state.datum()),
+        pid.map(|_| Datum::from(announced.started_at)),
+        Some(Datum::from(announced.count)),
+        announced.last.map(|(position, _)| Datum::from(position)),
+        announced.last.map(|(_, at)| Datum::from(at)),
+        Some(Datum::from(wake.is_told())),
+    ])))
+}
+
+fn registry() -> Result<Registry, Error> {
+    Registry::open(&Catalog::load()?)
+}
