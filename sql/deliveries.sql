@@ -1,23 +1,14 @@
 -- What a consumer does with the events of its lease: acknowledge them, give them back, take more time.
 --
--- Acknowledging takes no lock but on the rows that it deletes, so that it may stand in a long transaction.
+-- Acknowledging takes no lock but on the lease, shared, and on the rows that it deletes, so that it may stand in a
+-- long transaction. Whoever wants rows and the subscription takes the rows first.
 
 CREATE FUNCTION eventcore.fail_lost(s eventcore.subscriptions, lease_id uuid, positions bigint[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
-DECLARE
-    place integer;
 BEGIN
-    FOR place IN 1 .. coalesce(cardinality(positions), 0) LOOP
-        IF positions[place] > s.read_position OR positions[place] < 1 THEN
-            PERFORM eventcore.fail('SE003',
-                format('positions[%s] has not been delivered: %s', place - 1, positions[place]),
-                jsonb_build_object('argument', 'positions', 'index', place - 1, 'reason', 'has not been delivered'),
-                'Acknowledge the positions that eventcore_poll returned.');
-        END IF;
-    END LOOP;
     PERFORM eventcore.fail('SE008',
         CASE WHEN cardinality(positions) > 0
              THEN format('lease %s of subscription "%s" does not hold position %s', lease_id, s.name,
@@ -25,12 +16,44 @@ BEGIN
              ELSE format('lease %s of subscription "%s" holds nothing', lease_id, s.name)
         END,
         jsonb_build_object('subscription', s.name, 'lease_id', lease_id, 'positions', coalesce(positions, '{}')),
-        'They are acknowledged already, were given back, or have gone to another consumer since the lease ran out: '
+        'They are acknowledged already, were given back, or have been taken back since the lease ran out: '
         'undo what was done for them in this transaction and poll again.');
 END
 $$;
 COMMENT ON FUNCTION eventcore.fail_lost(eventcore.subscriptions, uuid, bigint[]) IS
-    'Raises SE008 for positions that a lease does not hold, or SE003 for one that no lease can have held.';
+    'Raises SE008 for positions that a lease does not hold.';
+
+CREATE FUNCTION eventcore.hold_lease(s eventcore.subscriptions, lease_id uuid, positions bigint[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    place integer;
+BEGIN
+    IF lease_id IS NULL THEN
+        PERFORM eventcore.fail_malformed('lease_id', 'is NULL');
+    END IF;
+    PERFORM eventcore.check_positions(positions);
+    FOR place IN 1 .. coalesce(cardinality(positions), 0) LOOP
+        IF positions[array_lower(positions, 1) + place - 1] NOT BETWEEN 1 AND s.read_position THEN
+            PERFORM eventcore.fail('SE003',
+                format('positions[%s] has not been delivered: %s', place - 1,
+                       positions[array_lower(positions, 1) + place - 1]),
+                jsonb_build_object('argument', 'positions', 'index', place - 1, 'reason', 'has not been delivered'),
+                'Name the positions that eventcore_poll returned.');
+        END IF;
+    END LOOP;
+    PERFORM FROM eventcore.leases l
+      WHERE l.subscription_id = s.id AND l.lease_id = lease_id
+        FOR KEY SHARE;
+    IF NOT FOUND THEN
+        PERFORM eventcore.fail_lost(s, lease_id, positions);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]) IS
+    'Keeps a lease from being taken back until the transaction ends; SE008 if there is none.';
 
 CREATE FUNCTION eventcore_ack(subscription text, lease_id uuid, positions bigint[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql
@@ -41,24 +64,20 @@ DECLARE
     s       eventcore.subscriptions := eventcore.find_subscription(subscription);
     missing bigint[];
 BEGIN
-    IF lease_id IS NULL THEN
-        PERFORM eventcore.fail_malformed('lease_id', 'is NULL');
-    ELSIF array_position(positions, NULL) IS NOT NULL THEN
-        PERFORM eventcore.fail_malformed('positions', 'has a NULL');
-    ELSIF positions IS NULL THEN
-        DELETE FROM eventcore.deliveries d
-         WHERE d.subscription = s.name AND d.position > s.checkpoint AND d.lease_id = lease_id;
+    PERFORM eventcore.hold_lease(s, lease_id, positions);
+    IF positions IS NULL THEN
+        DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id;
         IF NOT FOUND THEN
             PERFORM eventcore.fail_lost(s, lease_id, NULL);
         END IF;
     ELSE
         WITH acknowledged AS (
-            DELETE FROM eventcore.deliveries d
-             WHERE d.subscription = s.name AND d.position = ANY (positions) AND d.lease_id = lease_id
+            DELETE FROM eventcore.deliveries d USING unnest(positions) p
+             WHERE d.lease_id = lease_id AND d.position = p
             RETURNING d.position
         )
         SELECT array_agg(DISTINCT p ORDER BY p) INTO missing FROM unnest(positions) p
-         WHERE p NOT IN (SELECT a.position FROM acknowledged a);
+         WHERE NOT EXISTS (SELECT FROM acknowledged a WHERE a.position = p);
         IF missing IS NOT NULL THEN
             PERFORM eventcore.fail_lost(s, lease_id, missing);
         END IF;
@@ -71,8 +90,8 @@ $$Acknowledges events of a lease: they are done with. In the transaction that wr
 of them, each event takes effect exactly once.
 
 positions: which; NULL: all that the lease still holds.
-SE003 a position that was never handed out. SE007 no such subscription. SE008 the lease does not hold them
-(any more): nothing is acknowledged. A lease that ran out still counts until a poll gives its events to somebody.$$;
+SE003 malformed argument, or a position that was never handed out. SE007 no such subscription. SE008 the lease
+does not hold them (any more): nothing is acknowledged. A lease that has run out counts until a poll takes it back.$$;
 
 CREATE FUNCTION eventcore_nack(
     subscription text,
@@ -88,79 +107,89 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    s         eventcore.subscriptions := eventcore.change_subscription(subscription);
-    now       timestamptz := clock_timestamp();
-    lease     uuid := lease_id;
-    wanted    bigint[] := positions;
-    missing   bigint[];
-    also_back bigint[];
-    given     eventcore.deliveries;
+    s       eventcore.subscriptions := eventcore.find_subscription(subscription);
+    now     timestamptz := clock_timestamp();
+    lease   uuid := lease_id;
+    wanted  bigint[] := positions;
+    missing bigint[];
+    parks   bigint[] := '{}';
+    stops   text[];
+    failed  record;
 BEGIN
-    IF lease IS NULL THEN
-        PERFORM eventcore.fail_malformed('lease_id', 'is NULL');
-    ELSIF array_position(wanted, NULL) IS NOT NULL THEN
-        PERFORM eventcore.fail_malformed('positions', 'has a NULL');
-    ELSIF action IS NULL OR action NOT IN ('retry', 'park', 'skip', 'release') THEN
+    IF action IS NULL OR action NOT IN ('retry', 'park', 'skip', 'release') THEN
         PERFORM eventcore.fail_malformed('action', 'is not one of ''retry'', ''park'', ''skip'', ''release''');
-    ELSIF delay IS NULL OR delay < '0' THEN
-        PERFORM eventcore.fail_malformed('delay', 'is not a time, from 0');
-    ELSIF delay > '0' AND action <> 'retry' THEN
+    END IF;
+    delay := eventcore.check_time('delay', delay, '0');
+    IF delay > '0' AND action <> 'retry' THEN
         PERFORM eventcore.fail_malformed('delay', 'is only for the action ''retry''');
     END IF;
+    PERFORM eventcore.hold_lease(s, lease, wanted);
     IF wanted IS NULL THEN
-        wanted := ARRAY(SELECT d.position FROM eventcore.deliveries d
-                         WHERE d.subscription = s.name AND d.position > s.checkpoint AND d.lease_id = lease);
+        wanted := ARRAY(SELECT d.position FROM eventcore.deliveries d WHERE d.lease_id = lease ORDER BY d.position);
     END IF;
-    PERFORM FROM eventcore.deliveries d
-      WHERE d.subscription = s.name AND d.position = ANY (wanted) AND d.lease_id = lease
-        FOR UPDATE;
+    PERFORM FROM eventcore.deliveries d WHERE d.lease_id = lease ORDER BY d.position FOR UPDATE;
     missing := ARRAY(SELECT DISTINCT p FROM unnest(wanted) p
                       WHERE NOT EXISTS (SELECT FROM eventcore.deliveries d
-                                         WHERE d.subscription = s.name AND d.position = p AND d.lease_id = lease)
-                      ORDER BY p);
+                                         WHERE d.lease_id = lease AND d.position = p) ORDER BY p);
     IF cardinality(missing) > 0 OR positions IS NULL AND cardinality(wanted) = 0 THEN
         PERFORM eventcore.fail_lost(s, lease, missing);
     END IF;
+    PERFORM eventcore.lock_to_change(s.name, 'subscription');
+    IF NOT EXISTS (SELECT FROM eventcore.subscriptions t WHERE t.id = s.id) THEN
+        -- Reset or dropped in between.
+        PERFORM eventcore.fail_lost(s, lease, wanted);
+    END IF;
 
-    FOR given IN
-        SELECT d.* FROM eventcore.deliveries d
-         WHERE d.subscription = s.name AND d.position = ANY (wanted) AND d.lease_id = lease
-         ORDER BY d.position
-    LOOP
-        "position" := given.position;
-        also_back := '{}';
-        IF NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.subscription = s.name AND d.position = given.position) THEN
-            -- Held back already, with an earlier event of its stream that was parked.
-            CONTINUE;
-        ELSIF action = 'skip' THEN
-            DELETE FROM eventcore.deliveries d WHERE d.subscription = s.name AND d.position = given.position;
-            outcome := 'skipped';
-        ELSIF action = 'park' OR action = 'retry' AND given.failures >= s.retry_limit THEN
-            also_back := eventcore.park(s, given, reason);
-            outcome := 'parked';
-        ELSE
-            UPDATE eventcore.deliveries d
-               SET lease_id = NULL, leased_until = NULL,
-                   failures = d.failures + (action = 'retry')::integer,
-                   not_before = CASE WHEN action = 'retry' THEN now + delay ELSE d.not_before END,
-                   failed_at = CASE WHEN action = 'retry' THEN now ELSE d.failed_at END,
-                   reason = CASE WHEN action = 'retry' THEN eventcore_nack.reason ELSE d.reason END
-             WHERE d.subscription = s.name AND d.position = given.position;
-            outcome := CASE action WHEN 'retry' THEN 'retry' ELSE 'released' END;
-            WITH later AS (
-                UPDATE eventcore.deliveries d SET lease_id = NULL, leased_until = NULL
-                 WHERE d.subscription = s.name AND d.position > given.position AND d.lease_id = lease
-                   AND d.stream_id = given.stream_id AND d.position <> ALL (wanted)
-                RETURNING d.position
-            )
-            SELECT coalesce(array_agg(l.position ORDER BY l.position), '{}') INTO also_back FROM later l;
-        END IF;
-        RETURN NEXT;
-        outcome := 'released';
-        FOREACH "position" IN ARRAY also_back LOOP
-            RETURN NEXT;
+    IF action = 'skip' THEN
+        RETURN QUERY DELETE FROM eventcore.deliveries d USING unnest(wanted) p
+                      WHERE d.lease_id = lease AND d.position = p
+                  RETURNING d.position, 'skipped';
+        PERFORM eventcore.announce_work(true);
+        RETURN;
+    END IF;
+    IF action IN ('park', 'retry') THEN
+        FOR failed IN
+            SELECT d.failures, array_agg(d.position) AS positions
+              FROM eventcore.deliveries d JOIN unnest(wanted) p ON p = d.position
+             WHERE d.lease_id = lease AND (action = 'park' OR d.failures >= s.retry_limit)
+             GROUP BY d.failures
+        LOOP
+            parks := parks || failed.positions;
+            PERFORM eventcore.park(s, failed.positions, failed.failures + 1,
+                                   (SELECT l.consumer FROM eventcore.leases l
+                                     WHERE l.subscription_id = s.id AND l.lease_id = lease), reason);
         END LOOP;
-    END LOOP;
+        RETURN QUERY SELECT p, 'parked' FROM unnest(parks) p ORDER BY p;
+    END IF;
+    -- What comes again, and what is behind it in its stream.
+    RETURN QUERY
+        WITH back AS MATERIALIZED (
+            SELECT d.position, d.stream_id FROM eventcore.deliveries d JOIN unnest(wanted) p ON p = d.position
+             WHERE d.lease_id = lease
+        ), first AS MATERIALIZED (
+            SELECT f.stream_id, min(f.position) AS position
+              FROM (SELECT b.stream_id, b.position FROM back b
+                     UNION ALL
+                    SELECT k.stream_id, k.position FROM eventcore.parked k JOIN unnest(parks) p ON p = k.position
+                     WHERE k.subscription_id = s.id AND s.on_parked = 'stop') f
+             GROUP BY f.stream_id
+        ), given AS (
+            UPDATE eventcore.deliveries d
+               SET lease_id = NULL,
+                   failures = d.failures + (b.position IS NOT NULL AND action = 'retry')::integer,
+                   not_before = CASE WHEN b.position IS NOT NULL AND action = 'retry' THEN now + delay
+                                     ELSE d.not_before END,
+                   failed_at = CASE WHEN b.position IS NOT NULL AND action = 'retry' THEN now ELSE d.failed_at END,
+                   reason = CASE WHEN b.position IS NOT NULL AND action = 'retry' THEN eventcore_nack.reason
+                                 ELSE d.reason END
+              FROM eventcore.deliveries o
+              JOIN first f ON f.stream_id = o.stream_id AND f.position <= o.position
+              LEFT JOIN back b ON b.position = o.position
+             WHERE o.lease_id = lease AND d.lease_id = lease AND d.position = o.position
+            RETURNING d.position,
+                      CASE WHEN b.position IS NOT NULL AND action = 'retry' THEN 'retry' ELSE 'released' END AS outcome
+        )
+        SELECT g.position, g.outcome FROM given g ORDER BY g.position;
     PERFORM eventcore.announce_work(true);
 END
 $$;
@@ -173,7 +202,8 @@ action: 'retry', deliver it again after the delay, or park it when it has failed
 reason: why, for whoever looks.
 outcome: 'retry', 'parked', 'skipped', 'released'. When an event is to come again, or its stream stops, the
 later ones of its stream that the lease holds are released with it: leave them alone.
-SE003 malformed argument. SE007 no such subscription. SE008 the lease does not hold them (any more).$$;
+SE003 malformed argument. SE007 no such subscription. SE008 the lease does not hold them (any more). SE009 not in
+READ COMMITTED.$$;
 
 CREATE FUNCTION eventcore_extend_lease(subscription text, lease_id uuid) RETURNS timestamptz
 LANGUAGE plpgsql
@@ -187,8 +217,9 @@ BEGIN
     IF lease_id IS NULL THEN
         PERFORM eventcore.fail_malformed('lease_id', 'is NULL');
     END IF;
-    UPDATE eventcore.deliveries d SET leased_until = until
-     WHERE d.subscription = s.name AND d.position > s.checkpoint AND d.lease_id = lease_id;
+    UPDATE eventcore.leases l SET leased_until = until
+     WHERE l.subscription_id = s.id AND l.lease_id = lease_id
+       AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = lease_id);
     IF NOT FOUND THEN
         PERFORM eventcore.fail_lost(s, lease_id, NULL);
     END IF;
@@ -200,6 +231,7 @@ $$Begins the time of a lease anew, for what it still holds; returns when it runs
 SE007 no such subscription. SE008 the lease holds nothing (any more).$$;
 
 REVOKE ALL ON FUNCTION eventcore.fail_lost(eventcore.subscriptions, uuid, bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_ack(text, uuid, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_nack(text, uuid, bigint[], text, text, interval) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_extend_lease(text, uuid) FROM PUBLIC;

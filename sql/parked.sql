@@ -1,38 +1,28 @@
--- Parked events: set aside because they failed, or because they come after one that did.
+-- Parked events: set aside because they failed. Under on_parked = 'stop' nothing of their streams is delivered
+-- while they are.
 
 CREATE FUNCTION eventcore.park(
-    s        eventcore.subscriptions,
-    failed   eventcore.deliveries,
-    reason   text
+    s         eventcore.subscriptions,
+    positions bigint[],
+    attempts  integer,
+    consumer  text,
+    reason    text
 )
-RETURNS bigint[]
-LANGUAGE plpgsql
+RETURNS void
+LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_variable
-DECLARE
-    held_back bigint[];
-BEGIN
-    DELETE FROM eventcore.deliveries d WHERE d.subscription = s.name AND d.position = failed.position;
-    INSERT INTO eventcore.parked (subscription, position, stream_id, attempts, held, consumer, reason)
-    VALUES (s.name, failed.position, failed.stream_id, failed.failures + 1, false, failed.consumer, reason);
-    IF s.on_parked = 'stop' THEN
-        WITH later AS (
-            DELETE FROM eventcore.deliveries d
-             WHERE d.subscription = s.name AND d.stream_id = failed.stream_id AND d.position > failed.position
-            RETURNING d.position, d.stream_id, d.failures
-        ), moved AS (
-            INSERT INTO eventcore.parked (subscription, position, stream_id, attempts, held)
-            SELECT s.name, l.position, l.stream_id, l.failures, true FROM later l
-            RETURNING parked.position
-        )
-        SELECT array_agg(m.position) INTO held_back FROM moved m;
-    END IF;
-    RETURN coalesce(held_back, '{}');
-END
+    WITH failed AS (
+        DELETE FROM eventcore.deliveries d USING unnest(park.positions) p
+         WHERE d.subscription_id = park.s.id AND d.position = p
+        RETURNING d.position, d.version, d.stream_id
+    )
+    INSERT INTO eventcore.parked (subscription_id, position, version, stream_id, attempts, consumer, reason)
+    SELECT park.s.id, f.position, f.version, f.stream_id, park.attempts, park.consumer, park.reason
+      FROM failed f;
 $$;
-COMMENT ON FUNCTION eventcore.park(eventcore.subscriptions, eventcore.deliveries, text) IS
-    'Sets an event aside, and the later ones of its stream too if the subscription says so: those it returns.';
+COMMENT ON FUNCTION eventcore.park(eventcore.subscriptions, bigint[], integer, text, text) IS
+    'Sets events aside.';
 
 CREATE FUNCTION eventcore_parked(
     subscription   text,
@@ -72,74 +62,57 @@ BEGIN
                e.event_type, e.payload, e.metadata, e.correlation_id, e.causation_id, e.recorded_at
           FROM eventcore.parked k
          CROSS JOIN LATERAL (SELECT * FROM eventcore.events v WHERE v.position = k.position OFFSET 0) e
-         WHERE k.subscription = s.name AND k.position > coalesce(after_position, 0) AND NOT k.held
+         WHERE k.subscription_id = s.id AND k.position > coalesce(after_position, 0)
          ORDER BY k.position LIMIT max_count;
 END
 $$;
 COMMENT ON FUNCTION eventcore_parked(text, bigint, integer) IS
-$$The parked events of a subscription after a position, in order, with why they are parked. Events that only
-wait behind one of these are not among them. max_count: at most so many; NULL: all.
+$$The parked events of a subscription after a position, in order, with why they are parked. max_count: at most so many; NULL: all.
 SE003 malformed argument. SE007 no such subscription.$$;
 
-CREATE FUNCTION eventcore.unpark(s eventcore.subscriptions, positions bigint[], deliver_them boolean) RETURNS bigint
+CREATE FUNCTION eventcore.unpark(wanted_subscription text, positions bigint[], deliver_them boolean) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    wanted  bigint[] := positions;
-    missing bigint[];
-    streams text[];
+    s       eventcore.subscriptions := eventcore.change_subscription(wanted_subscription);
+    missing bigint;
+    count   bigint;
 BEGIN
-    IF wanted IS NULL THEN
-        wanted := ARRAY(SELECT k.position FROM eventcore.parked k WHERE k.subscription = s.name AND NOT k.held);
-    END IF;
-    missing := ARRAY(SELECT p FROM unnest(wanted) p
-                      WHERE NOT EXISTS (SELECT FROM eventcore.parked k
-                                         WHERE k.subscription = s.name AND k.position = p AND NOT k.held));
-    IF cardinality(missing) > 0 THEN
-        PERFORM eventcore.fail_malformed('positions', format('has %s, which is not parked', missing[1]));
+    PERFORM eventcore.check_positions(positions);
+    SELECT p INTO missing FROM unnest(positions) p
+     WHERE NOT EXISTS (SELECT FROM eventcore.parked k WHERE k.subscription_id = s.id AND k.position = p);
+    IF missing IS NOT NULL THEN
+        PERFORM eventcore.fail_malformed('positions', format('has %s, which is not parked', missing));
     END IF;
     WITH taken AS (
-        DELETE FROM eventcore.parked k WHERE k.subscription = s.name AND k.position = ANY (wanted)
-        RETURNING k.position, k.stream_id
-    ), delivered AS (
-        INSERT INTO eventcore.deliveries (subscription, position, stream_id)
-        SELECT s.name, t.position, t.stream_id FROM taken t WHERE deliver_them
-    )
-    SELECT array_agg(DISTINCT t.stream_id) INTO streams FROM taken t;
-    -- What was held back goes on, in streams where nothing else is parked.
-    WITH free AS (
         DELETE FROM eventcore.parked k
-         WHERE k.subscription = s.name AND k.stream_id = ANY (streams) AND k.held
-           AND NOT EXISTS (SELECT FROM eventcore.parked o
-                            WHERE o.subscription = s.name AND o.stream_id = k.stream_id AND NOT o.held)
-        RETURNING k.position, k.stream_id
+         WHERE k.subscription_id = s.id AND (positions IS NULL OR k.position = ANY (positions))
+        RETURNING k.position, k.version, k.stream_id
+    ), delivered AS (
+        INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id)
+        SELECT s.id, t.position, t.version, t.stream_id FROM taken t WHERE deliver_them
     )
-    INSERT INTO eventcore.deliveries (subscription, position, stream_id)
-    SELECT s.name, f.position, f.stream_id FROM free f;
-    UPDATE eventcore.subscriptions t
-       SET checkpoint = least(s.checkpoint, (SELECT min(d.position) FROM eventcore.deliveries d
-                                              WHERE d.subscription = s.name) - 1)
-     WHERE t.name = s.name;
+    SELECT count(*) INTO count FROM taken t;
     PERFORM eventcore.announce_work(true);
-    RETURN cardinality(wanted);
+    RETURN count;
 END
 $$;
-COMMENT ON FUNCTION eventcore.unpark(eventcore.subscriptions, bigint[], boolean) IS
-    'Takes parked events out, to be delivered again or not, and lets their streams go on.';
+COMMENT ON FUNCTION eventcore.unpark(text, bigint[], boolean) IS
+    'Takes parked events out, to be delivered again or not. A stream that stopped goes on when none of its events is parked.';
 
 CREATE FUNCTION eventcore_replay_parked(subscription text, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN eventcore.unpark(eventcore.change_subscription(subscription), positions, true);
+    RETURN eventcore.unpark(subscription, positions, true);
 END
 $$;
 COMMENT ON FUNCTION eventcore_replay_parked(text, bigint[]) IS
 $$Delivers parked events again, as if for the first time; returns how many. Where their streams went on without
-them, they come late. positions: which; NULL: all.
+them, they come late. A stream that stopped goes on when none of its events is parked any more. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such subscription.$$;
 
 CREATE FUNCTION eventcore_discard_parked(subscription text, positions bigint[] DEFAULT NULL) RETURNS bigint
@@ -147,7 +120,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN eventcore.unpark(eventcore.change_subscription(subscription), positions, false);
+    RETURN eventcore.unpark(subscription, positions, false);
 END
 $$;
 COMMENT ON FUNCTION eventcore_discard_parked(text, bigint[]) IS
@@ -155,8 +128,8 @@ $$Gives parked events up: this subscription is done with them; returns how many.
 goes on. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such subscription.$$;
 
-REVOKE ALL ON FUNCTION eventcore.park(eventcore.subscriptions, eventcore.deliveries, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.park(eventcore.subscriptions, bigint[], integer, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_parked(text, bigint, integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.unpark(eventcore.subscriptions, bigint[], boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.unpark(text, bigint[], boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_replay_parked(text, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_discard_parked(text, bigint[]) FROM PUBLIC;

@@ -1,50 +1,63 @@
 -- Polling a subscription: events are leased to a consumer.
 --
--- Only one transaction at a time polls a subscription or changes it (eventcore.lock_subscription). A stream is
--- out with one lease at a time: events of a stream that is out are listed in eventcore.deliveries with no
--- lease, and wait there. The subscription itself keeps what it has read (read_position), and where its
--- deliveries begin (checkpoint), so that no scan walks over the remains of those that were deleted.
+-- Only one transaction at a time polls a subscription or changes it (eventcore.lock_subscription), and under that
+-- lock it waits for nobody: what is being acknowledged is locked, and is skipped.
+--
+-- A stream is out with one lease at a time. Events that come back wait in eventcore.deliveries with no lease; for
+-- events that were read while an earlier one of their stream was out, the stream has a row in eventcore.backlogs.
+-- So a poll gives out what came back, then what is behind, then what is new. It looks at what is out by way of the
+-- leases there are, at no more than it can give out of the rest, and never over positions that are done with.
 
-CREATE FUNCTION eventcore.give_back_expired(s eventcore.subscriptions, now timestamptz) RETURNS void
+CREATE FUNCTION eventcore.take_back_expired(s eventcore.subscriptions, now timestamptz) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    expired eventcore.deliveries;
+    back eventcore.deliveries;
+    has_changed boolean := false;
 BEGIN
-    FOR expired IN
-        WITH overdue AS MATERIALIZED (
-            -- One that is being acknowledged is locked, and is left to that.
-            SELECT d.position, d.lease_id FROM eventcore.deliveries d
-             WHERE d.subscription = s.name AND d.position > s.checkpoint AND d.leased_until < now
+    FOR back IN
+        WITH expired AS MATERIALIZED (
+            -- A lease from which something is being acknowledged is locked, and stays as it is.
+            SELECT l.lease_id, l.consumer FROM eventcore.leases l
+             WHERE l.subscription_id = s.id AND l.leased_until <= now
+               AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id)
                FOR UPDATE SKIP LOCKED
-        ), alone AS (
-            SELECT o.lease_id FROM overdue o GROUP BY o.lease_id HAVING count(*) = 1
+        ), gone AS (
+            DELETE FROM eventcore.leases l USING expired e
+             WHERE l.subscription_id = s.id AND l.lease_id = e.lease_id
+        ), held AS MATERIALIZED (
+            SELECT d.position, e.consumer, count(*) OVER (PARTITION BY d.lease_id) = 1 AS is_alone
+              FROM expired e JOIN eventcore.deliveries d ON d.lease_id = e.lease_id
+        ), taken AS (
+            UPDATE eventcore.deliveries d
+               SET lease_id = NULL, expiries = d.expiries + 1, failures = d.failures + h.is_alone::integer,
+                   failed_at = now, consumer = h.consumer, reason = format('the lease of consumer "%s" ran out', h.consumer)
+              FROM held h
+             WHERE d.subscription_id = s.id AND d.position = h.position
+            RETURNING d.*
         )
-        UPDATE eventcore.deliveries d
-           SET lease_id = NULL, leased_until = NULL, expiries = d.expiries + 1, failed_at = now,
-               failures = d.failures + (d.lease_id IN (SELECT a.lease_id FROM alone a))::integer,
-               reason = format('the lease of consumer "%s" ran out', d.consumer)
-          FROM overdue o
-         WHERE d.subscription = s.name AND d.position = o.position
-        RETURNING d.*
+        SELECT t.* FROM taken t
+         UNION ALL
+        SELECT (NULL::eventcore.deliveries).* FROM expired e
     LOOP
-        IF expired.failures > s.retry_limit THEN
-            expired.failures := expired.failures - 1;
-            PERFORM eventcore.park(s, expired, expired.reason);
+        has_changed := true;
+        IF back.failures > s.retry_limit THEN
+            PERFORM eventcore.park(s, ARRAY[back.position], back.failures, back.consumer, back.reason);
         END IF;
     END LOOP;
+    RETURN has_changed;
 END
 $$;
-COMMENT ON FUNCTION eventcore.give_back_expired(eventcore.subscriptions, timestamptz) IS
-    'Takes back what is in leases that have run out. That counts as a failure of an event that was alone in its lease: of many nobody knows which was to blame.';
+COMMENT ON FUNCTION eventcore.take_back_expired(eventcore.subscriptions, timestamptz) IS
+    'Takes back leases that have run out, each as a whole. That counts as a failure of an event that was alone in its lease: of many nobody knows which was to blame.';
 
-CREATE FUNCTION eventcore.lease_waiting(
+CREATE FUNCTION eventcore.lease_again(
     s         eventcore.subscriptions,
     now       timestamptz,
     lease_id  uuid,
-    consumer  text,
+    blocked   text[],
     max_count integer,
     OUT leased   integer,
     OUT is_alone boolean
@@ -54,48 +67,102 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    chosen bigint[] := '{}';
+    chosen    bigint[] := '{}';
     candidate record;
 BEGIN
     is_alone := false;
     FOR candidate IN
-        WITH outstanding AS MATERIALIZED (
-            SELECT d.position, d.stream_id, d.expiries, d.lease_id IS NOT NULL OR d.not_before > now AS blocks
-              FROM eventcore.deliveries d
-             WHERE d.subscription = s.name AND d.position > s.checkpoint
-        ), blocked AS MATERIALIZED (
-            SELECT DISTINCT o.stream_id FROM outstanding o WHERE o.blocks
+        WITH waiting AS MATERIALIZED (
+            SELECT d.position, d.stream_id, d.expiries, d.not_before FROM eventcore.deliveries d
+             WHERE d.subscription_id = s.id AND d.lease_id IS NULL
         )
-        SELECT o.position, o.expiries FROM outstanding o
-         WHERE NOT EXISTS (SELECT FROM blocked b WHERE b.stream_id = o.stream_id)
-         ORDER BY o.position LIMIT max_count
+        SELECT w.position, w.expiries FROM waiting w
+         WHERE NOT EXISTS (SELECT FROM unnest(blocked) b WHERE b = w.stream_id)
+           AND NOT EXISTS (SELECT FROM waiting o WHERE o.stream_id = w.stream_id AND o.not_before > now)
+         ORDER BY w.position LIMIT max_count
     LOOP
         is_alone := candidate.expiries >= 2;
         EXIT WHEN is_alone AND cardinality(chosen) > 0;
         chosen := chosen || candidate.position;
         EXIT WHEN is_alone;
     END LOOP;
-    UPDATE eventcore.deliveries d
-       SET lease_id = lease_id, leased_until = now + s.lease, consumer = consumer
-     WHERE d.subscription = s.name AND d.position = ANY (chosen);
+    UPDATE eventcore.deliveries d SET lease_id = lease_id
+      FROM unnest(chosen) c
+     WHERE d.subscription_id = s.id AND d.position = c;
     leased := cardinality(chosen);
 END
 $$;
-COMMENT ON FUNCTION eventcore.lease_waiting(eventcore.subscriptions, timestamptz, uuid, text, integer) IS
-    'Leases listed events of streams that are not out, in order. is_alone: nothing may be added to the lease.';
+COMMENT ON FUNCTION eventcore.lease_again(eventcore.subscriptions, timestamptz, uuid, text[], integer) IS
+    'Leases events that came back, of streams that are not blocked, in order. is_alone: nothing may be added to the lease.';
+
+CREATE FUNCTION eventcore.lease_backlog(
+    s         eventcore.subscriptions,
+    lease_id  uuid,
+    blocked   text[],
+    max_count integer,
+    read_from bigint
+)
+RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    behind eventcore.backlogs;
+    leased integer := 0;
+    next   record;
+BEGIN
+    FOR behind IN
+        SELECT b.* FROM eventcore.backlogs b
+         WHERE b.subscription_id = s.id
+           AND NOT EXISTS (SELECT FROM unnest(blocked) o WHERE o = b.stream_id)
+         ORDER BY b.next_position LIMIT max_count
+    LOOP
+        EXIT WHEN leased >= max_count;
+        WITH found AS MATERIALIZED (
+            SELECT v.position, v.version FROM eventcore.events v
+             WHERE v.stream_id = behind.stream_id AND v.version > behind.after_version
+               AND v.position <= read_from AND (s.event_types IS NULL OR v.event_type = ANY (s.event_types))
+             ORDER BY v.version LIMIT max_count - leased + 1
+        ), taken AS MATERIALIZED (
+            SELECT f.position, f.version FROM found f
+             -- What is parked comes by itself, if at all.
+             WHERE NOT EXISTS (SELECT FROM eventcore.parked k
+                                WHERE k.subscription_id = s.id AND k.position = f.position)
+             ORDER BY f.version LIMIT max_count - leased
+        ), listed AS (
+            INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id, lease_id)
+            SELECT s.id, t.position, t.version, behind.stream_id, lease_id FROM taken t
+        )
+        SELECT count(*) AS leased, count(*) < (SELECT count(*) FROM found) AS has_more,
+               max(t.version) AS last_version, max(t.position) AS last_position
+          INTO next FROM taken t;
+        leased := leased + next.leased;
+        IF next.has_more THEN
+            UPDATE eventcore.backlogs b
+               SET after_version = next.last_version, next_position = next.last_position + 1
+             WHERE b.subscription_id = s.id AND b.stream_id = behind.stream_id;
+        ELSE
+            DELETE FROM eventcore.backlogs b
+             WHERE b.subscription_id = s.id AND b.stream_id = behind.stream_id;
+        END IF;
+    END LOOP;
+    RETURN leased;
+END
+$$;
+COMMENT ON FUNCTION eventcore.lease_backlog(eventcore.subscriptions, uuid, text[], integer, bigint) IS
+    'Leases events of streams that are behind and not blocked, the one that waits longest first; returns how many.';
 
 CREATE FUNCTION eventcore.lease_new(
     s         eventcore.subscriptions,
-    now       timestamptz,
     lease_id  uuid,
-    consumer  text,
+    blocked   text[],
     max_count integer,
     read_from bigint,
     page_size integer,
-    OUT leased  integer,
-    OUT waiting integer,
-    OUT held    integer,
-    OUT read_to bigint
+    OUT leased      integer,
+    OUT is_anything boolean,
+    OUT read_to     bigint
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -103,51 +170,42 @@ AS $$
 #variable_conflict use_variable
 BEGIN
     WITH page AS MATERIALIZED (
-        SELECT r.position, r.stream_id
+        SELECT r.position, r.stream_id, r.version
           FROM @extschema@.eventcore_read_all(read_from, page_size, false, s.stream_prefixes, s.event_types, true) r
     ), event AS MATERIALIZED (
-        SELECT p.position, p.stream_id FROM page p WHERE p.stream_id IS NOT NULL
-    ), stopped AS MATERIALIZED (
-        SELECT e.position FROM event e
-         WHERE s.on_parked = 'stop' AND EXISTS (
-                   SELECT FROM eventcore.parked k
-                    WHERE k.subscription = s.name AND k.stream_id = e.stream_id)
-    ), out_elsewhere AS MATERIALIZED (
-        SELECT DISTINCT d.stream_id FROM eventcore.deliveries d
-         WHERE d.subscription = s.name AND d.position > s.checkpoint AND d.lease_id IS DISTINCT FROM lease_id
+        SELECT p.position, p.stream_id, p.version,
+               EXISTS (SELECT FROM unnest(blocked) o WHERE o = p.stream_id) AS is_blocked,
+               EXISTS (SELECT FROM eventcore.backlogs b
+                        WHERE b.subscription_id = s.id AND b.stream_id = p.stream_id) AS is_behind
+          FROM page p WHERE p.stream_id IS NOT NULL
     ), free AS MATERIALIZED (
-        SELECT e.position FROM event e
-         WHERE NOT EXISTS (SELECT FROM stopped t WHERE t.position = e.position)
-           AND NOT EXISTS (SELECT FROM out_elsewhere o WHERE o.stream_id = e.stream_id)
-         ORDER BY e.position LIMIT max_count
-    ), to_deliver AS (
-        INSERT INTO eventcore.deliveries (subscription, position, stream_id, lease_id, leased_until, consumer)
-        SELECT s.name, e.position, e.stream_id,
-               CASE WHEN f.position IS NOT NULL THEN lease_id END,
-               CASE WHEN f.position IS NOT NULL THEN now + s.lease END,
-               CASE WHEN f.position IS NOT NULL THEN consumer END
-          FROM event e LEFT JOIN free f ON f.position = e.position
-         WHERE NOT EXISTS (SELECT FROM stopped t WHERE t.position = e.position)
-    ), to_hold AS (
-        INSERT INTO eventcore.parked (subscription, position, stream_id, held)
-        SELECT s.name, e.position, e.stream_id, true
-          FROM event e JOIN stopped t ON t.position = e.position
+        SELECT e.position, e.stream_id, e.version FROM event e
+         WHERE NOT e.is_blocked AND NOT e.is_behind ORDER BY e.position LIMIT max_count
+    ), reached AS (
+        -- With the lease full, what comes after its last event is left for another poll.
+        SELECT CASE WHEN (SELECT count(*) FROM free f) = max_count THEN (SELECT max(f.position) FROM free f)
+                    ELSE (SELECT max(p.position) FROM page p) END AS read_to
+    ), listed AS (
+        INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id, lease_id)
+        SELECT s.id, f.position, f.version, f.stream_id, lease_id FROM free f
+    ), fallen_behind AS (
+        INSERT INTO eventcore.backlogs (subscription_id, stream_id, after_version, next_position)
+        SELECT DISTINCT ON (e.stream_id) s.id, e.stream_id, e.version - 1, e.position
+          FROM event e, reached r
+         WHERE e.is_blocked AND NOT e.is_behind AND e.position <= r.read_to
+         ORDER BY e.stream_id, e.version
     )
-    SELECT (SELECT count(*) FROM free f),
-           (SELECT count(*) FROM event e) - (SELECT count(*) FROM free f) - (SELECT count(*) FROM stopped t),
-           (SELECT count(*) FROM stopped t),
-           (SELECT max(p.position) FROM page p)
-      INTO leased, waiting, held, read_to;
+    SELECT (SELECT count(*) FROM free f), EXISTS (SELECT FROM event e), r.read_to
+      INTO leased, is_anything, read_to
+      FROM reached r;
 END
 $$;
-COMMENT ON FUNCTION
-    eventcore.lease_new(eventcore.subscriptions, timestamptz, uuid, text, integer, bigint, integer) IS
-    'Reads events that are not listed yet, and leases those whose streams are not out, max_count at the most; the others wait.';
+COMMENT ON FUNCTION eventcore.lease_new(eventcore.subscriptions, uuid, text[], integer, bigint, integer) IS
+    'Reads on and leases events of streams that are not blocked and not behind; a blocked stream is behind from then on.';
 
 CREATE FUNCTION eventcore.lease_events(
     s         eventcore.subscriptions,
     lease_id  uuid,
-    consumer  text,
     max_count integer,
     read_from bigint,
     OUT leased       integer,
@@ -162,54 +220,57 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    now      timestamptz := clock_timestamp();
-    safe     bigint := @extschema@.eventcore_safe_position();
-    waiting  integer;
-    expired  boolean;
-    is_alone boolean := false;
-    new      record;
+    now       timestamptz := clock_timestamp();
+    safe      bigint := @extschema@.eventcore_safe_position();
+    blocked   text[];
+    waiting   text[];
+    due       timestamptz;
+    is_alone  boolean;
+    new       record;
     page_size integer := max_count;
-    -- So many events are listed ahead for other consumers, and then the streams have to be released first.
-    most_ahead CONSTANT integer := greatest(1000, 2 * max_count);
 BEGIN
-    leased := 0;
     read_to := read_from;
-    has_changed := false;
-    SELECT count(*) FILTER (WHERE d.lease_id IS NULL), coalesce(bool_or(d.leased_until < now), false),
-           min(coalesce(d.leased_until, d.not_before)) FILTER (WHERE coalesce(d.leased_until, d.not_before) > now)
-      INTO waiting, expired, next_due
-      FROM eventcore.deliveries d
-     WHERE d.subscription = s.name AND d.position > s.checkpoint;
-    IF expired THEN
-        PERFORM eventcore.give_back_expired(s, now);
-        has_changed := true;
+    has_changed := eventcore.take_back_expired(s, now);
+    -- Streams that are out, and those that have stopped.
+    SELECT coalesce(array_agg(DISTINCT d.stream_id), '{}'), min(l.leased_until) FILTER (WHERE l.leased_until > now)
+      INTO blocked, next_due
+      FROM eventcore.leases l JOIN eventcore.deliveries d ON d.lease_id = l.lease_id
+     WHERE l.subscription_id = s.id;
+    IF s.on_parked = 'stop' THEN
+        blocked := blocked || ARRAY(SELECT DISTINCT k.stream_id FROM eventcore.parked k
+                                     WHERE k.subscription_id = s.id);
     END IF;
-    IF waiting > 0 OR expired THEN
-        SELECT l.leased, l.is_alone INTO leased, is_alone
-          FROM eventcore.lease_waiting(s, now, lease_id, consumer, max_count) l;
-        waiting := waiting - leased;
+    SELECT l.leased, l.is_alone INTO leased, is_alone
+      FROM eventcore.lease_again(s, now, lease_id, blocked, max_count) l;
+    IF NOT is_alone THEN
+        SELECT array_agg(DISTINCT d.stream_id), min(d.not_before) FILTER (WHERE d.not_before > now)
+          INTO waiting, due
+          FROM eventcore.deliveries d
+         WHERE d.subscription_id = s.id AND d.lease_id IS NULL;
+        blocked := blocked || waiting;
+        next_due := least(next_due, due);
+        IF leased < max_count THEN
+            leased := leased + eventcore.lease_backlog(s, lease_id, blocked, max_count - leased, read_from);
+        END IF;
     END IF;
+    has_changed := has_changed OR leased > 0;
     is_caught_up := is_alone OR read_to >= safe;
-    WHILE NOT is_caught_up AND leased < max_count AND waiting < most_ahead LOOP
+    WHILE NOT is_caught_up AND leased < max_count LOOP
         SELECT * INTO new
-          FROM eventcore.lease_new(s, now, lease_id, consumer, max_count - leased, read_to, page_size);
+          FROM eventcore.lease_new(s, lease_id, blocked, max_count - leased, read_to, page_size);
         leased := leased + new.leased;
-        waiting := waiting + new.waiting;
-        has_changed := has_changed OR new.leased + new.waiting + new.held > 0;
+        has_changed := has_changed OR new.is_anything;
         read_to := new.read_to;
         is_caught_up := read_to >= safe;
-        -- Far behind, with a filter that lets little through: others shall not wait for it for long.
-        EXIT WHEN new.leased + new.waiting + new.held = 0;
-        -- Where most streams are out or have stopped, small steps would take many.
+        -- Far behind, with a filter that lets little through, or most streams out: it goes on in the next poll.
+        EXIT WHEN NOT new.is_anything OR clock_timestamp() > now + '100 ms';
         page_size := least(1000, 2 * page_size);
     END LOOP;
-    has_changed := has_changed OR leased > 0;
-    is_blocked := waiting > 0;
-    is_caught_up := is_caught_up OR waiting >= most_ahead;
+    is_blocked := cardinality(blocked) > 0;
 END
 $$;
-COMMENT ON FUNCTION eventcore.lease_events(eventcore.subscriptions, uuid, text, integer, bigint) IS
-    'One attempt to lease events, under the lock of the subscription: what waits first, then what is new.';
+COMMENT ON FUNCTION eventcore.lease_events(eventcore.subscriptions, uuid, integer, bigint) IS
+    'One attempt to lease events, under the lock of the subscription: what came back, what is behind, what is new.';
 
 CREATE FUNCTION eventcore_poll(
     subscription text,
@@ -236,60 +297,49 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    s           eventcore.subscriptions;
-    lease       uuid := gen_random_uuid();
-    starts      timestamptz := clock_timestamp();
-    ends        timestamptz := starts + wait;
-    announced   bigint;
-    resets      integer;
-    read_from   bigint;
-    tried       record;
+    s         eventcore.subscriptions;
+    known     uuid;
+    lease     uuid := gen_random_uuid();
+    ends      timestamptz := clock_timestamp() + eventcore.check_time('wait', wait, '0');
+    announced bigint;
+    read_from bigint;
+    leased    integer := 0;
+    tried     record;
 BEGIN
     PERFORM eventcore.check_name('consumer', consumer);
     IF max_count IS NULL OR max_count NOT BETWEEN 1 AND 10000 THEN
         PERFORM eventcore.fail_malformed('max_count', 'is not between 1 and 10000');
-    ELSIF wait IS NULL OR wait < '0' THEN
-        PERFORM eventcore.fail_malformed('wait', 'is not a time, from 0');
-    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        PERFORM eventcore.fail('SE009',
-            format('eventcore_poll does not work in a %s transaction', upper(current_setting('transaction_isolation'))),
-            '{"reason": "isolation_level"}',
-            'Poll in READ COMMITTED: a snapshot that is kept does not show what others have acknowledged.');
     END IF;
     LOOP
         announced := eventcore.announced_work();
         s := eventcore.change_subscription(subscription);
-        IF s.resets IS DISTINCT FROM resets THEN
+        IF s.id IS DISTINCT FROM known THEN
+            -- The first time, or it has been reset or made anew.
             read_from := s.read_position;
-            resets := s.resets;
+            known := s.id;
         END IF;
         read_from := greatest(read_from, s.read_position);
         IF s.paused THEN
-            SELECT 0 AS leased, false AS has_changed, false AS is_blocked, true AS is_caught_up,
-                   NULL::timestamptz AS next_due, read_from AS read_to INTO tried;
-        ELSE
-            SELECT * INTO tried FROM eventcore.lease_events(s, lease, consumer, max_count, read_from);
-        END IF;
-        read_from := tried.read_to;
-        EXIT WHEN tried.has_changed;
-        -- It goes on looking for something of interest for a second at least.
-        EXIT WHEN clock_timestamp() >= CASE WHEN tried.is_caught_up THEN ends ELSE greatest(ends, starts + '1 s') END;
-        PERFORM eventcore.unlock_subscription(s.name);
-        IF s.paused THEN
+            EXIT WHEN clock_timestamp() >= ends;
+            PERFORM eventcore.unlock_subscription(s.name);
             PERFORM eventcore.wait_for_work(9223372036854775807, announced, ends, false, NULL, NULL);
-        ELSIF tried.is_caught_up THEN
-            read_from := eventcore.wait_for_work(read_from, announced, least(ends, tried.next_due), tried.is_blocked,
-                                                 s.stream_prefixes, s.event_types);
+            CONTINUE;
         END IF;
+        SELECT * INTO tried FROM eventcore.lease_events(s, lease, max_count, read_from);
+        leased := tried.leased;
+        read_from := tried.read_to;
+        EXIT WHEN tried.has_changed OR NOT tried.is_caught_up OR clock_timestamp() >= ends;
+        PERFORM eventcore.unlock_subscription(s.name);
+        read_from := eventcore.wait_for_work(read_from, announced, least(ends, tried.next_due), tried.is_blocked,
+                                             s.stream_prefixes, s.event_types);
     END LOOP;
-    IF tried.has_changed OR read_from > s.read_position THEN
-        UPDATE eventcore.subscriptions t
-           SET read_position = read_from,
-               checkpoint = coalesce((SELECT min(d.position) FROM eventcore.deliveries d
-                                       WHERE d.subscription = s.name AND d.position > s.checkpoint) - 1, read_from)
-         WHERE t.name = s.name;
+    IF read_from > s.read_position THEN
+        UPDATE eventcore.subscriptions t SET read_position = read_from WHERE t.name = s.name;
     END IF;
-    IF tried.leased > 0 THEN
+    IF leased > 0 THEN
+        INSERT INTO eventcore.leases (subscription_id, lease_id, leased_until, consumer)
+        VALUES (s.id, lease, clock_timestamp() + s.lease, consumer);
+        PERFORM eventcore.remove_empty_leases(s);
         -- From each delivery to its event, whatever the server's statistics say of a table that is empty one
         -- moment and full the next.
         RETURN QUERY
@@ -297,7 +347,7 @@ BEGIN
                    e.payload, e.metadata, e.correlation_id, e.causation_id, e.recorded_at
               FROM eventcore.deliveries d
              CROSS JOIN LATERAL (SELECT * FROM eventcore.events v WHERE v.position = d.position OFFSET 0) e
-             WHERE d.subscription = s.name AND d.position > s.checkpoint AND d.lease_id = lease
+             WHERE d.lease_id = lease
              ORDER BY d.position;
     END IF;
 END
@@ -310,13 +360,32 @@ consumer. Until the lease runs out nobody else gets them; acknowledge them with 
 back with eventcore_nack. Commit the poll before you begin: its transaction keeps other polls waiting.
 consumer: a name for the views; many processes may have one name.
 max_count: at most so many events, 1 to 10,000.
-wait: how long to wait for one. The statement has a snapshot as long as it waits, which VACUUM respects.
+wait: how long to wait for one, 365 days at the most. It may return nothing earlier, when it has looked through much
+that was not of interest, or at events whose streams are out: poll again. The statement has a snapshot as long
+as it waits, which VACUUM respects.
 attempt: 1, and one more for each failure before. lease_id is the same in all rows.
 SE003 malformed argument. SE007 no such subscription. SE009 not in READ COMMITTED. 25006 on a standby and
 in a read-only transaction.$$;
 
-REVOKE ALL ON FUNCTION eventcore.give_back_expired(eventcore.subscriptions, timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lease_waiting(eventcore.subscriptions, timestamptz, uuid, text, integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lease_new(eventcore.subscriptions, timestamptz, uuid, text, integer, bigint, integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lease_events(eventcore.subscriptions, uuid, text, integer, bigint) FROM PUBLIC;
+CREATE FUNCTION eventcore.remove_empty_leases(s eventcore.subscriptions) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM eventcore.leases l
+     WHERE l.subscription_id = s.id
+       AND l.lease_id IN (
+               SELECT o.lease_id FROM eventcore.leases o
+                WHERE o.subscription_id = s.id
+                  AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = o.lease_id)
+                  FOR UPDATE SKIP LOCKED);
+$$;
+COMMENT ON FUNCTION eventcore.remove_empty_leases(eventcore.subscriptions) IS
+    'Removes leases from which everything has been acknowledged or given back.';
+
+REVOKE ALL ON FUNCTION eventcore.take_back_expired(eventcore.subscriptions, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.lease_again(eventcore.subscriptions, timestamptz, uuid, text[], integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.lease_backlog(eventcore.subscriptions, uuid, text[], integer, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.lease_new(eventcore.subscriptions, uuid, text[], integer, bigint, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.lease_events(eventcore.subscriptions, uuid, integer, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.remove_empty_leases(eventcore.subscriptions) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_poll(text, text, integer, interval) FROM PUBLIC;

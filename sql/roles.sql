@@ -51,7 +51,8 @@ $$;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_subscriber;
 GRANT SELECT ON eventcore.stat_subscriptions TO eventcore_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON eventcore.subscriptions, eventcore.deliveries, eventcore.parked, eventcore.checkpoints
+    ON eventcore.subscriptions, eventcore.leases, eventcore.deliveries, eventcore.backlogs, eventcore.parked,
+       eventcore.checkpoints
     TO eventcore_subscriber;
 GRANT EXECUTE ON FUNCTION
     eventcore_create_subscription(text, text[], text[], text, interval, integer, text),
@@ -72,17 +73,25 @@ GRANT EXECUTE ON FUNCTION
     eventcore.fail_malformed(text, text),
     eventcore.fail_lost(eventcore.subscriptions, uuid, bigint[]),
     eventcore.check_name(text, text),
+    eventcore.check_names(text, text[]),
+    eventcore.check_positions(bigint[]),
+    eventcore.check_time(text, interval, interval),
     eventcore.lock_subscription(text),
     eventcore.unlock_subscription(text),
     eventcore.announce_work(boolean),
     eventcore.announced_work(),
     eventcore.wait_for_work(bigint, bigint, timestamptz, boolean, text[], text[]),
-    eventcore.find_subscription(text),
-    eventcore.change_subscription(text),
-    eventcore.park(eventcore.subscriptions, eventcore.deliveries, text),
-    eventcore.unpark(eventcore.subscriptions, bigint[], boolean),
-    eventcore.give_back_expired(eventcore.subscriptions, timestamptz),
-    eventcore.lease_waiting(eventcore.subscriptions, timestamptz, uuid, text, integer),
-    eventcore.lease_new(eventcore.subscriptions, timestamptz, uuid, text, integer, bigint, integer),
-    eventcore.lease_events(eventcore.subscriptions, uuid, text, integer, bigint)
+    eventcore.find_subscription(text, text),
+    eventcore.lock_to_change(text, text),
+    eventcore.change_subscription(text, text),
+    eventcore.sweep(),
+    eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]),
+    eventcore.park(eventcore.subscriptions, bigint[], integer, text, text),
+    eventcore.unpark(text, bigint[], boolean),
+    eventcore.take_back_expired(eventcore.subscriptions, timestamptz),
+    eventcore.lease_again(eventcore.subscriptions, timestamptz, uuid, text[], integer),
+    eventcore.lease_backlog(eventcore.subscriptions, uuid, text[], integer, bigint),
+    eventcore.lease_new(eventcore.subscriptions, uuid, text[], integer, bigint, integer),
+    eventcore.lease_events(eventcore.subscriptions, uuid, integer, bigint),
+    eventcore.remove_empty_leases(eventcore.subscriptions)
     TO eventcore_subscriber;

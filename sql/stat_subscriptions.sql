@@ -2,41 +2,46 @@
 
 CREATE VIEW eventcore.stat_subscriptions AS
 SELECT s.name, s.paused,
-       coalesce(d.first_position - 1, s.read_position) AS checkpoint,
+       c.checkpoint,
        h.safe_position,
-       greatest(h.safe_position - coalesce(d.first_position - 1, s.read_position), 0) AS lag_events,
+       greatest(h.safe_position - c.checkpoint, 0) AS lag_events,
        coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - n.recorded_at), 0)::double precision AS lag_seconds,
-       coalesce(d.waiting, 0) AS waiting,
        coalesce(d.leased, 0) AS leased,
        coalesce(d.leases, 0) AS leases,
-       coalesce(d.consumers, 0) AS consumers,
+       (SELECT count(DISTINCT l.consumer) FROM eventcore.leases l
+         WHERE l.subscription_id = s.id
+           AND EXISTS (SELECT FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id)) AS consumers,
+       coalesce(d.waiting, 0) AS waiting,
        coalesce(d.retrying, 0) AS retrying,
+       coalesce(b.streams, 0) AS streams_behind,
        coalesce(k.parked, 0) AS parked,
-       coalesce(k.held, 0) AS held,
+       CASE WHEN s.on_parked = 'stop' THEN coalesce(k.streams, 0) ELSE 0 END AS streams_stopped,
        CASE WHEN k.parked_at > d.failed_at OR d.failed_at IS NULL THEN k.reason ELSE d.reason END AS last_error,
        greatest(k.parked_at, d.failed_at) AS last_error_at,
-       s.stream_prefixes, s.event_types, s.lease, s.retry_limit, s.on_parked, s.created_at
+       s.read_position, s.stream_prefixes, s.event_types, s.lease, s.retry_limit, s.on_parked, s.created_at
   FROM eventcore.subscriptions s
  CROSS JOIN (SELECT @extschema@.eventcore_safe_position() AS safe_position) h
   LEFT JOIN LATERAL (
        SELECT min(v.position) AS first_position,
-              count(*) FILTER (WHERE v.lease_id IS NULL) AS waiting,
               count(v.lease_id) AS leased,
               count(DISTINCT v.lease_id) AS leases,
-              count(DISTINCT v.consumer) FILTER (WHERE v.lease_id IS NOT NULL) AS consumers,
+              count(*) FILTER (WHERE v.lease_id IS NULL) AS waiting,
               count(*) FILTER (WHERE v.failures > 0) AS retrying,
               max(v.failed_at) AS failed_at,
               (array_agg(v.reason ORDER BY v.failed_at DESC) FILTER (WHERE v.failed_at IS NOT NULL))[1] AS reason
-         FROM eventcore.deliveries v WHERE v.subscription = s.name) d ON true
+         FROM eventcore.deliveries v WHERE v.subscription_id = s.id) d ON true
   LEFT JOIN LATERAL (
-       SELECT count(*) FILTER (WHERE NOT v.held) AS parked,
-              count(*) FILTER (WHERE v.held) AS held,
-              max(v.parked_at) FILTER (WHERE NOT v.held) AS parked_at,
-              (array_agg(v.reason ORDER BY v.parked_at DESC) FILTER (WHERE NOT v.held))[1] AS reason
-         FROM eventcore.parked v WHERE v.subscription = s.name) k ON true
+       SELECT count(*) AS streams, min(v.next_position) AS first_position
+         FROM eventcore.backlogs v WHERE v.subscription_id = s.id) b ON true
+  LEFT JOIN LATERAL (
+       SELECT count(*) AS parked, count(DISTINCT v.stream_id) AS streams, max(v.parked_at) AS parked_at,
+              (array_agg(v.reason ORDER BY v.parked_at DESC))[1] AS reason
+         FROM eventcore.parked v WHERE v.subscription_id = s.id) k ON true
+ CROSS JOIN LATERAL (
+       SELECT coalesce(least(d.first_position, b.first_position) - 1, s.read_position) AS checkpoint) c
   LEFT JOIN LATERAL (
        SELECT v.recorded_at FROM eventcore.events v
-        WHERE v.position > coalesce(d.first_position - 1, s.read_position) AND v.position <= h.safe_position
+        WHERE v.position > c.checkpoint AND v.position <= h.safe_position
         ORDER BY v.position LIMIT 1) n ON true;
 COMMENT ON VIEW eventcore.stat_subscriptions IS
     'How far each subscription is, and what keeps it.';
@@ -49,14 +54,18 @@ COMMENT ON COLUMN eventcore.stat_subscriptions.lag_events IS
     'How many positions there are between the two: at most so many events are left to do.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.lag_seconds IS
     'The age of the first event after the checkpoint, of interest or not yet looked at; 0 if there is none.';
-COMMENT ON COLUMN eventcore.stat_subscriptions.waiting IS
-    'Events that were read and wait: for their stream to be released, for a retry to be due, for a consumer.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.leased IS 'Events that consumers have, also in leases that ran out.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.leases IS 'Leases with such events.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.consumers IS 'Consumers with such events, by name.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.waiting IS
+    'Events that came back and wait to be delivered again.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.streams_behind IS
+    'Streams with events that were read and wait, because earlier ones of the stream are out.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.streams_stopped IS
+    'Streams that stand still because an event of theirs is parked.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.read_position IS 'How far it has read.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.retrying IS 'Events that have failed and are to be retried.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.parked IS 'Events that have been parked.';
-COMMENT ON COLUMN eventcore.stat_subscriptions.held IS 'Events that wait behind a parked one of their stream.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.last_error IS
     'The reason that the newest failure gave, among events that are to be retried or are parked.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.last_error_at IS 'When that was.';

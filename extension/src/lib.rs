@@ -68,9 +68,19 @@ mod install {
     extension_sql_file!("../../sql/read.sql", name = "read", requires = ["append"]);
     extension_sql_file!("../../sql/stat.sql", name = "stat", requires = ["read"]);
     extension_sql_file!(
+        "../../sql/subscription_tables.sql",
+        name = "subscription_tables",
+        requires = ["stat"]
+    );
+    extension_sql_file!(
+        "../../sql/subscription_support.sql",
+        name = "subscription_support",
+        requires = ["subscription_tables"]
+    );
+    extension_sql_file!(
         "../../sql/subscriptions.sql",
         name = "subscriptions",
-        requires = ["stat"]
+        requires = ["subscription_support"]
     );
     extension_sql_file!(
         "../../sql/poll.sql",

@@ -39,6 +39,7 @@ async fn fill(client: &Client) {
              SELECT eventcore_nack('half way', lease_id, ARRAY[position], 'park', 'a tab \t and ü')
                FROM eventcore_poll('half way', 'c', 1);
              SELECT FROM eventcore_poll('half way', 'c', 1);
+             SELECT FROM eventcore_poll('half way', 'c', 1);
              SELECT eventcore_advance_checkpoint('projection', 0, 17)",
         )
         .await
@@ -69,6 +70,8 @@ async fn contents(client: &Client) -> String {
         "SELECT (SELECT string_agg(e::text, E'\\n' ORDER BY position) FROM eventcore.events e)
              || (SELECT string_agg(s::text, E'\\n') FROM eventcore.streams s)
              || (SELECT string_agg(s::text, E'\\n') FROM eventcore.subscriptions s)
+             || (SELECT string_agg(l::text, E'\\n') FROM eventcore.leases l)
+             || (SELECT string_agg(b::text, E'\\n' ORDER BY stream_id) FROM eventcore.backlogs b)
              || (SELECT string_agg(d::text, E'\\n' ORDER BY position) FROM eventcore.deliveries d)
              || (SELECT string_agg(p::text, E'\\n' ORDER BY position) FROM eventcore.parked p)
              || (SELECT string_agg(c::text, E'\\n') FROM eventcore.checkpoints c)",

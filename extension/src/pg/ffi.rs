@@ -9,6 +9,7 @@ mod raw {
     unsafe extern "C-unwind" {
         pub(super) fn Async_Notify(channel: *const c_char, payload: *const c_char);
         pub(super) fn hash_bytes_extended(key: *const u8, length: c_int, seed: u64) -> u64;
+        pub(super) fn pq_check_connection() -> bool;
         pub(super) fn errcode(sqlerrcode: c_int) -> c_int;
         pub(super) fn standard_ProcessUtility(
             statement: *mut pg_sys::PlannedStmt,
@@ -27,6 +28,12 @@ mod raw {
 pub fn notify(channel: &CStr, payload: &CStr) {
     // SAFETY: both are valid C strings; the server copies them.
     unsafe { pg_guard_ffi_boundary(|| raw::Async_Notify(channel.as_ptr(), payload.as_ptr())) }
+}
+
+/// Whether the client that this process serves is still connected; true where there is none.
+pub fn is_client_there() -> bool {
+    // SAFETY: only where there is a connection to look at.
+    unsafe { pg_sys::MyProcPort.is_null() || pg_guard_ffi_boundary(|| raw::pq_check_connection()) }
 }
 
 /// The server's 64-bit hash of some bytes.

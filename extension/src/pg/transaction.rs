@@ -1,7 +1,8 @@
 //! The transaction that we are in.
 
-use pgrx::pg_guard;
+use super::ffi;
 use pgrx::pg_sys::{self, Datum, SubXactEvent, XactEvent};
+use pgrx::{PgSqlErrorCode, ereport, pg_guard};
 use std::ffi::{CStr, c_void};
 
 /// What is called at the ends of transactions.
@@ -81,6 +82,17 @@ pub fn require_writable(command: &CStr) {
 pub fn end_command() {
     // SAFETY: we are in a transaction that is not parallel.
     unsafe { pg_sys::CommandCounterIncrement() };
+}
+
+/// Raises an error when the client has gone away: whatever is found for it would be found for nobody.
+pub fn require_client() {
+    if !ffi::is_client_there() {
+        ereport!(
+            ERROR,
+            PgSqlErrorCode::ERRCODE_CONNECTION_FAILURE,
+            "the client has gone away"
+        );
+    }
 }
 
 /// Whether this server replays another one's log.

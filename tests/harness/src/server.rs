@@ -48,7 +48,9 @@ pub struct Server {
 /// It cannot be started. The message says why; there is no test to run then.
 pub fn shared() -> &'static Server {
     static SHARED: OnceLock<Server> = OnceLock::new();
-    SHARED.get_or_init(|| match Server::start(ServerOptions::new()) {
+    // A database for each test, of which a process may have hundreds.
+    let options = || ServerOptions::new().set("eventcore.max_databases", "1000");
+    SHARED.get_or_init(|| match Server::start(options()) {
         Ok(server) => server,
         Err(error) => panic!("{error}"),
     })

@@ -1,0 +1,222 @@
+-- What the functions of durable subscriptions share: errors, checks, the lock, the wait.
+
+CREATE FUNCTION eventcore.fail(code text, message text, detail jsonb, hint text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION '%', message USING ERRCODE = code, DETAIL = detail::text, HINT = hint;
+END
+$$;
+COMMENT ON FUNCTION eventcore.fail(text, text, jsonb, text) IS
+    'Raises an error of ours: SQLSTATE, message, DETAIL, HINT.';
+
+CREATE FUNCTION eventcore.fail_malformed(argument text, reason text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM eventcore.fail('SE003', argument || ' ' || reason,
+        jsonb_build_object('argument', argument, 'reason', reason),
+        'See \df+ eventcore_* for what each argument takes.');
+END
+$$;
+COMMENT ON FUNCTION eventcore.fail_malformed(text, text) IS
+    'Raises SE003; the reason completes the sentence that begins with the argument.';
+
+CREATE FUNCTION eventcore.check_name(argument text, value text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF value IS NULL THEN
+        PERFORM eventcore.fail_malformed(argument, 'is NULL');
+    ELSIF value = '' THEN
+        PERFORM eventcore.fail_malformed(argument, 'is empty');
+    ELSIF octet_length(value) > 255 THEN
+        PERFORM eventcore.fail_malformed(argument, 'is longer than 255 bytes');
+    ELSIF value ~ '[\x01-\x1f\x7f]' COLLATE "C" THEN
+        PERFORM eventcore.fail_malformed(argument, 'has an ASCII control character');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.check_name(text, text) IS
+    'SE003 unless the value is a name: 1 to 255 bytes without ASCII control characters.';
+
+CREATE FUNCTION eventcore.lock_subscription(name text) RETURNS void
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'eventcore_lock_subscription';
+COMMENT ON FUNCTION eventcore.lock_subscription(text) IS
+    'Waits until nobody else changes this subscription, and keeps others from it until the transaction ends. 25006 where nothing may be written.';
+
+CREATE FUNCTION eventcore.unlock_subscription(name text) RETURNS void
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'eventcore_unlock_subscription';
+COMMENT ON FUNCTION eventcore.unlock_subscription(text) IS
+    'Takes back one eventcore.lock_subscription, when nothing has been changed under it.';
+
+CREATE FUNCTION eventcore.announce_work(to_all boolean) RETURNS void
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'eventcore_announce_work';
+COMMENT ON FUNCTION eventcore.announce_work(boolean) IS
+    'When the transaction ends, wakes the polls that wait for a stream that another consumer has; or all polls that wait.';
+
+CREATE FUNCTION eventcore.announced_work() RETURNS bigint
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_announced_work';
+COMMENT ON FUNCTION eventcore.announced_work() IS
+    'How often eventcore.announce_work has taken effect in this database since the server started.';
+
+CREATE FUNCTION eventcore.wait_for_work(
+    after_position  bigint,
+    announced       bigint,
+    until           timestamptz,
+    blocked         boolean,
+    stream_prefixes text[],
+    event_types     text[]
+) RETURNS bigint
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_wait_for_work';
+COMMENT ON FUNCTION eventcore.wait_for_work(bigint, bigint, timestamptz, boolean, text[], text[]) IS
+    'Waits until there is an event of interest after after_position, until work has been announced more often than announced, or until the time. Returns a position that there is nothing of interest up to. blocked: wakes at once also when a stream is released.';
+
+CREATE FUNCTION eventcore.check_names(argument text, names text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF names IS NULL THEN
+        RETURN;
+    ELSIF array_ndims(names) > 1 THEN
+        PERFORM eventcore.fail_malformed(argument, 'has more than one dimension');
+    ELSIF cardinality(names) NOT BETWEEN 1 AND 1000 THEN
+        PERFORM eventcore.fail_malformed(argument, 'has not 1 to 1000 elements; NULL is for all');
+    END IF;
+    FOR place IN 1 .. cardinality(names) LOOP
+        PERFORM eventcore.check_name(argument, names[array_lower(names, 1) + place - 1]);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION eventcore.check_names(text, text[]) IS
+    'SE003 unless the value is NULL or 1 to 1000 names.';
+
+CREATE FUNCTION eventcore.check_positions(positions bigint[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF array_ndims(positions) > 1 THEN
+        PERFORM eventcore.fail_malformed('positions', 'has more than one dimension');
+    ELSIF array_position(positions, NULL) IS NOT NULL THEN
+        PERFORM eventcore.fail_malformed('positions', 'has a NULL');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.check_positions(bigint[]) IS
+    'SE003 unless the argument positions is NULL or a list of positions.';
+
+CREATE FUNCTION eventcore.check_time(argument text, value interval, minimum interval) RETURNS interval
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF value IS NULL OR value < minimum THEN
+        PERFORM eventcore.fail_malformed(argument, format('is not a time of at least %s', minimum));
+    ELSIF value > '365 days' THEN
+        PERFORM eventcore.fail_malformed(argument, 'is longer than 365 days');
+    END IF;
+    -- A month has as many days here as in comparisons, whatever the date.
+    RETURN make_interval(secs => extract(epoch FROM value)::double precision);
+END
+$$;
+COMMENT ON FUNCTION eventcore.check_time(text, interval, interval) IS
+    'The value in seconds; SE003 unless it is at least so long, and a year at the most.';
+
+CREATE FUNCTION eventcore.find_subscription(wanted text, argument text DEFAULT 'subscription')
+RETURNS eventcore.subscriptions
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_one eventcore.subscriptions;
+BEGIN
+    SELECT * INTO found_one FROM eventcore.subscriptions s WHERE s.name = wanted;
+    IF NOT FOUND THEN
+        PERFORM eventcore.check_name(argument, wanted);
+        PERFORM eventcore.fail('SE007', format('there is no subscription "%s"', wanted),
+            jsonb_build_object('subscription', wanted),
+            'Create it with eventcore_create_subscription, or look for its name in eventcore.stat_subscriptions.');
+    END IF;
+    RETURN found_one;
+END
+$$;
+COMMENT ON FUNCTION eventcore.find_subscription(text, text) IS 'A subscription by its name; SE007 if there is none.';
+
+CREATE FUNCTION eventcore.lock_to_change(wanted text, argument text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM eventcore.check_name(argument, wanted);
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM eventcore.fail('SE009',
+            format('a subscription is not polled or changed in a %s transaction',
+                   upper(current_setting('transaction_isolation'))),
+            '{"reason": "isolation_level"}',
+            'Use READ COMMITTED: a snapshot that is kept does not show what others have done. '
+            'Acknowledging works in every isolation level.');
+    END IF;
+    PERFORM eventcore.lock_subscription(wanted);
+END
+$$;
+COMMENT ON FUNCTION eventcore.lock_to_change(text, text) IS
+    'Keeps others from a subscription until the transaction ends. SE009 where a snapshot is kept.';
+
+CREATE FUNCTION eventcore.change_subscription(wanted text, argument text DEFAULT 'subscription')
+RETURNS eventcore.subscriptions
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM eventcore.lock_to_change(wanted, argument);
+    RETURN eventcore.find_subscription(wanted, argument);
+END
+$$;
+COMMENT ON FUNCTION eventcore.change_subscription(text, text) IS
+    'A subscription by its name, kept from others until the transaction ends; SE007 if there is none.';
+
+CREATE FUNCTION eventcore.sweep() RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM eventcore.backlogs b
+     WHERE NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = b.subscription_id);
+    DELETE FROM eventcore.deliveries d
+     WHERE d.ctid = ANY (ARRAY(
+               SELECT o.ctid FROM eventcore.deliveries o
+                WHERE NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = o.subscription_id)
+                  FOR UPDATE SKIP LOCKED));
+    DELETE FROM eventcore.leases l
+     WHERE l.ctid = ANY (ARRAY(
+               SELECT o.ctid FROM eventcore.leases o
+                WHERE NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = o.subscription_id)
+                  FOR UPDATE SKIP LOCKED));
+$$;
+COMMENT ON FUNCTION eventcore.sweep() IS
+    'Removes what belongs to no subscription any more, but waits for nobody who is acknowledging.';
+
+REVOKE ALL ON FUNCTION eventcore.fail(text, text, jsonb, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.fail_malformed(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_name(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.lock_subscription(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.unlock_subscription(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.announce_work(boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.announced_work() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.wait_for_work(bigint, bigint, timestamptz, boolean, text[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_names(text, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_positions(bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_time(text, interval, interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.find_subscription(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.lock_to_change(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.change_subscription(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.sweep() FROM PUBLIC;

@@ -1,0 +1,132 @@
+-- Durable subscriptions: what is stored of them. A subscription is a named place in the global order, kept by
+-- the server, with a filter and the rules for what fails. Events that are out and not acknowledged are rows;
+-- of what waits behind them, each stream is one.
+
+CREATE TABLE eventcore.subscriptions (
+    id              uuid        NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
+    read_position   bigint      NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    lease           interval    NOT NULL,
+    retry_limit     integer     NOT NULL,
+    paused          boolean     NOT NULL DEFAULT false,
+    name            text        COLLATE "C" NOT NULL,
+    on_parked       text        NOT NULL,
+    stream_prefixes text[]      COLLATE "C",
+    event_types     text[]      COLLATE "C",
+    CONSTRAINT subscriptions_pkey PRIMARY KEY (name),
+    CONSTRAINT subscriptions_on_parked_check CHECK (on_parked IN ('continue', 'stop'))
+) USING heap WITH (fillfactor = 50);
+COMMENT ON TABLE eventcore.subscriptions IS
+    'Durable subscriptions. Written by the functions eventcore_…_subscription and eventcore_poll.';
+COMMENT ON COLUMN eventcore.subscriptions.id IS
+    'Another one after each reset: what was leased or read under the old one is void.';
+COMMENT ON COLUMN eventcore.subscriptions.read_position IS
+    'Every event of interest up to here has been delivered, or waits in deliveries, in backlogs or in parked.';
+COMMENT ON COLUMN eventcore.subscriptions.created_at IS 'When it was created.';
+COMMENT ON COLUMN eventcore.subscriptions.lease IS
+    'How long a consumer has for the events of one poll.';
+COMMENT ON COLUMN eventcore.subscriptions.retry_limit IS
+    'How often a failed event is delivered again before it is parked.';
+COMMENT ON COLUMN eventcore.subscriptions.paused IS 'Polls get nothing until it is resumed.';
+COMMENT ON COLUMN eventcore.subscriptions.name IS
+    'Its name: 1 to 255 bytes, no ASCII control characters.';
+COMMENT ON COLUMN eventcore.subscriptions.on_parked IS
+    'What the stream of a parked event does: continue, or stop until that event is replayed or discarded.';
+COMMENT ON COLUMN eventcore.subscriptions.stream_prefixes IS
+    'Only streams that begin with one of these, letter by letter; NULL: all.';
+COMMENT ON COLUMN eventcore.subscriptions.event_types IS 'Only these types; NULL: all.';
+
+CREATE TABLE eventcore.leases (
+    subscription_id uuid        NOT NULL,
+    lease_id        uuid        NOT NULL,
+    leased_until    timestamptz NOT NULL,
+    consumer        text        COLLATE "C" NOT NULL,
+    CONSTRAINT leases_pkey PRIMARY KEY (subscription_id, lease_id)
+) USING heap WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+COMMENT ON TABLE eventcore.leases IS
+    'Polls whose events are out. A poll removes the lease that has run out or has nothing left.';
+COMMENT ON COLUMN eventcore.leases.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN eventcore.leases.lease_id IS 'The poll.';
+COMMENT ON COLUMN eventcore.leases.leased_until IS
+    'When the lease runs out: from then on a poll may take back what it holds.';
+COMMENT ON COLUMN eventcore.leases.consumer IS 'Who has it.';
+
+-- Deleted from as fast as written to: vacuumed early. No query of a poll goes over positions: with a
+-- transaction that keeps VACUUM from its work it would walk over all that was ever acknowledged.
+CREATE TABLE eventcore.deliveries (
+    subscription_id uuid        NOT NULL,
+    position        bigint      NOT NULL,
+    version         bigint      NOT NULL,
+    not_before      timestamptz NOT NULL DEFAULT '-infinity',
+    failures        integer     NOT NULL DEFAULT 0,
+    expiries        integer     NOT NULL DEFAULT 0,
+    stream_id       text        COLLATE "C" NOT NULL,
+    lease_id        uuid,
+    failed_at       timestamptz,
+    consumer        text        COLLATE "C",
+    reason          text,
+    CONSTRAINT deliveries_pkey PRIMARY KEY (subscription_id, position)
+) USING heap WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX deliveries_lease_idx ON eventcore.deliveries (lease_id, position) WHERE lease_id IS NOT NULL;
+CREATE INDEX deliveries_waiting_idx ON eventcore.deliveries (subscription_id, position) WHERE lease_id IS NULL;
+COMMENT ON INDEX eventcore.deliveries_lease_idx IS 'What a lease holds.';
+COMMENT ON INDEX eventcore.deliveries_waiting_idx IS 'What is to be delivered again.';
+COMMENT ON TABLE eventcore.deliveries IS
+    'Events that were delivered and are not done with: in a lease, or to be delivered again.';
+COMMENT ON COLUMN eventcore.deliveries.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN eventcore.deliveries.position IS 'The event.';
+COMMENT ON COLUMN eventcore.deliveries.version IS 'Its version in its stream.';
+COMMENT ON COLUMN eventcore.deliveries.not_before IS 'After a failure: when to deliver it again.';
+COMMENT ON COLUMN eventcore.deliveries.failures IS
+    'How often it has failed: given back by a consumer to retry, or alone in a lease that ran out.';
+COMMENT ON COLUMN eventcore.deliveries.expiries IS
+    'How many leases with it have run out. After two it is delivered alone, to find out whether it is to blame.';
+COMMENT ON COLUMN eventcore.deliveries.stream_id IS 'The stream of the event.';
+COMMENT ON COLUMN eventcore.deliveries.lease_id IS 'The lease that holds it; NULL while it waits for the next.';
+COMMENT ON COLUMN eventcore.deliveries.failed_at IS 'When it failed last.';
+COMMENT ON COLUMN eventcore.deliveries.consumer IS 'The consumer that it failed at.';
+COMMENT ON COLUMN eventcore.deliveries.reason IS 'Why it failed last.';
+
+CREATE TABLE eventcore.backlogs (
+    subscription_id uuid        NOT NULL,
+    after_version   bigint      NOT NULL,
+    next_position   bigint      NOT NULL,
+    stream_id       text        COLLATE "C" NOT NULL,
+    CONSTRAINT backlogs_pkey PRIMARY KEY (subscription_id, stream_id)
+) USING heap WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX backlogs_next_idx ON eventcore.backlogs (subscription_id, next_position);
+COMMENT ON INDEX eventcore.backlogs_next_idx IS 'What waits longest.';
+COMMENT ON TABLE eventcore.backlogs IS
+    'Streams of which a subscription has read events that nobody has been given, because earlier ones were out.';
+COMMENT ON COLUMN eventcore.backlogs.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN eventcore.backlogs.after_version IS
+    'The events of interest after this version, up to the subscription''s read_position, are to be delivered.';
+COMMENT ON COLUMN eventcore.backlogs.next_position IS 'The first of them is not before this position.';
+COMMENT ON COLUMN eventcore.backlogs.stream_id IS 'The stream.';
+
+CREATE TABLE eventcore.parked (
+    subscription_id uuid        NOT NULL,
+    position        bigint      NOT NULL,
+    version         bigint      NOT NULL,
+    parked_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    attempts        integer     NOT NULL,
+    stream_id       text        COLLATE "C" NOT NULL,
+    consumer        text        COLLATE "C",
+    reason          text,
+    CONSTRAINT parked_pkey PRIMARY KEY (subscription_id, position)
+) USING heap;
+COMMENT ON TABLE eventcore.parked IS 'Events that a subscription has set aside because they failed.';
+COMMENT ON COLUMN eventcore.parked.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN eventcore.parked.position IS 'The event.';
+COMMENT ON COLUMN eventcore.parked.version IS 'Its version in its stream.';
+COMMENT ON COLUMN eventcore.parked.parked_at IS 'When it was set aside.';
+COMMENT ON COLUMN eventcore.parked.attempts IS 'How often it had been delivered.';
+COMMENT ON COLUMN eventcore.parked.stream_id IS 'The stream of the event.';
+COMMENT ON COLUMN eventcore.parked.consumer IS 'The consumer that had it last.';
+COMMENT ON COLUMN eventcore.parked.reason IS 'Why it was parked.';
+
+SELECT pg_catalog.pg_extension_config_dump('eventcore.subscriptions', '');
+SELECT pg_catalog.pg_extension_config_dump('eventcore.leases', '');
+SELECT pg_catalog.pg_extension_config_dump('eventcore.deliveries', '');
+SELECT pg_catalog.pg_extension_config_dump('eventcore.backlogs', '');
+SELECT pg_catalog.pg_extension_config_dump('eventcore.parked', '');
