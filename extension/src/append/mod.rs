@@ -21,6 +21,7 @@ pub use request::Request;
 
 use crate::catalog::Events;
 use crate::error::Error;
+use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
 use crate::registry::Registry;
 
@@ -41,10 +42,11 @@ pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
     transaction::require_writable(c"eventcore_append");
     let events = Events::to_write()?;
     let registry = Registry::open(&events.catalog)?;
+    let indexes = Indexes::open(&events.table);
 
     let (heads, conflicts) = loop {
         let locked = streams::lock(&events, request);
-        let heads = streams::heads(&events, request);
+        let heads = streams::heads(&events, &indexes, request)?;
         let conflicts = streams::conflicts(request, &heads);
         // Without the locks nothing may be written.
         if locked || !conflicts.is_empty() {
@@ -69,5 +71,5 @@ pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
             repeated: false,
         });
     }
-    write::write(&registry, &events, request, heads)
+    write::write(&registry, &events, &indexes, request, heads)
 }

@@ -2,10 +2,11 @@
 
 use super::request::{Declared, Request};
 use crate::catalog::{Catalog, Events, stream_column};
-use crate::error::Error;
+use crate::error::{Error, Unavailable};
 use crate::heads;
+use crate::pg::indexes::Indexes;
 use crate::pg::lock::{LockMode, lock_stream, try_lock_stream, wait_for_writers};
-use crate::pg::relation::{Relation, Use};
+use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 use eventcore_rules::{ExpectedVersion, VersionConflict};
@@ -69,15 +70,17 @@ fn lock_mode(declared: &Declared<'_>) -> Option<LockMode> {
 
 /// The version of every declared stream, in the order of declaration. Where they are locked, what is
 /// committed stays so.
-pub fn heads(events: &Events, request: &Request<'_>) -> Vec<i64> {
+///
+/// `indexes` are those of the events: they are open already, for what is written next.
+pub fn heads(events: &Events, indexes: &Indexes, request: &Request<'_>) -> Result<Vec<i64>, Error> {
     let snapshot = Snapshot::settled();
-    let by_stream = events.by_stream();
-    let mut scan = IndexScan::new(&events.table, &by_stream, &snapshot);
-    request
-        .streams
-        .iter()
+    let by_stream = indexes.find(events.catalog.events_by_stream);
+    let by_stream = by_stream.ok_or(Unavailable::NotInstalled)?;
+    let mut scan = IndexScan::new(&events.table, by_stream, &snapshot);
+    let streams = request.streams.iter();
+    Ok(streams
         .map(|declared| heads::version(&mut scan, declared.stream))
-        .collect()
+        .collect())
 }
 
 /// Every check that fails.
@@ -97,10 +100,11 @@ pub fn conflicts(request: &Request<'_>, heads: &[i64]) -> Vec<VersionConflict<St
 
 /// SE005 when a stream that is to be written takes no more events.
 pub fn require_open(request: &Request<'_>) -> Result<(), Error> {
-    let streams = Relation::table(Catalog::load()?.streams, Use::Read);
-    if streams.has_no_pages() {
+    let catalog = Catalog::load()?;
+    if relation::has_no_pages(catalog.streams) {
         return Ok(());
     }
+    let streams = Relation::table(catalog.streams, Use::Read);
     let snapshot = Snapshot::latest();
     let by_id = Relation::index(Catalog::load()?.streams_by_id, Use::Read);
     let mut scan = IndexScan::new(&streams, &by_id, &snapshot);

@@ -4,6 +4,7 @@ use super::Appended;
 use super::request::Request;
 use crate::catalog::{Events, column};
 use crate::error::Error;
+use crate::pg::indexes::Indexes;
 use crate::pg::insert::{Columns, insert_rows};
 use crate::pg::transaction;
 use crate::registry::Registry;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 pub fn write(
     registry: &Registry,
     events: &Events,
+    indexes: &Indexes,
     request: &Request<'_>,
     mut heads: Vec<i64>,
 ) -> Result<Appended, Error> {
@@ -63,7 +65,7 @@ pub fn write(
         );
         columns
     };
-    insert_rows(&events.table, count, make);
+    insert_rows(&events.table, indexes, count, make);
     // Or a second append in the same statement would not see these rows.
     transaction::end_command();
 

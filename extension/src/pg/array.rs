@@ -1,6 +1,6 @@
 //! Arrays as arguments.
 
-use super::value::{Jsonb, Text, uuid};
+use super::value::{Jsonb, Text, plain, uuid};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::c_char;
 use std::marker::PhantomData;
@@ -45,7 +45,7 @@ impl<'a> Array<'a> {
         // SAFETY: the caller's; the server copies the elements' addresses into the current memory
         // context.
         unsafe {
-            let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) as *mut pg_sys::ArrayType;
+            let array = plain(datum).cast::<pg_sys::ArrayType>();
             if (*array).ndim > 1 {
                 return None;
             }

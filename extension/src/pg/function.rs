@@ -1,6 +1,8 @@
 //! A call of a SQL function: its arguments in, its result out.
 
 use super::array::{Array, BigintArray, Element, JsonbArray, TextArray, UuidArray};
+use super::ffi::guarded;
+use super::raw;
 use super::rows::RowSet;
 use super::value::{Jsonb, Text, uuid};
 use crate::error::{Error, Malformed};
@@ -205,17 +207,19 @@ impl<'a> Call<'a> {
 
     /// One row of the function's declared columns.
     pub fn row<const N: usize>(&self, values: [Option<Datum>; N]) -> Datum {
-        let mut nulls = values.map(|value| value.is_none());
-        let mut values = values.map(|value| value.unwrap_or(Datum::null()));
+        let nulls = values.map(|value| value.is_none());
+        let values = values.map(|value| value.unwrap_or(Datum::null()));
         // SAFETY: the descriptor has N columns, as the declarations in sql/ do.
         unsafe {
             let columns = self.result_columns();
             assert_eq!(usize::try_from((*columns).natts), Ok(N));
-            let tuple = pg_sys::heap_form_tuple(columns, values.as_mut_ptr(), nulls.as_mut_ptr());
-            if (*columns).tdrefcount >= 0 {
-                pg_sys::DecrTupleDescRefCount(columns);
-            }
-            pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data)
+            guarded(|| {
+                let tuple = raw::heap_form_tuple(columns, values.as_ptr(), nulls.as_ptr());
+                if (*columns).tdrefcount >= 0 {
+                    raw::DecrTupleDescRefCount(columns);
+                }
+                raw::HeapTupleHeaderGetDatum((*tuple).t_data)
+            })
         }
     }
 
@@ -225,9 +229,15 @@ impl<'a> Call<'a> {
         // SAFETY: a descriptor that is made for us lives in the current memory context; one of the
         // cache is counted.
         unsafe {
-            let named = pg_sys::get_fn_expr_rettype((*self.info).flinfo);
-            if named != Oid::INVALID && named != pg_sys::RECORDOID {
-                return pg_sys::lookup_rowtype_tupdesc(named, -1);
+            let named = guarded(|| {
+                let named = raw::get_fn_expr_rettype((*self.info).flinfo);
+                if named == Oid::INVALID || named == pg_sys::RECORDOID {
+                    return std::ptr::null_mut();
+                }
+                raw::lookup_rowtype_tupdesc(named, -1)
+            });
+            if !named.is_null() {
+                return named;
             }
             let mut columns: TupleDesc = std::ptr::null_mut();
             let class = pg_sys::get_call_result_type(self.info, std::ptr::null_mut(), &mut columns);

@@ -1,34 +1,56 @@
 //! The indexes of a table, for rows that are written beneath SQL.
 
-use pgrx::pg_sys::{self, Datum};
+use super::ffi::guarded;
+use super::raw;
+use super::relation::Relation;
+use pgrx::pg_sys::{self, Datum, Oid};
 
 /// All indexes of a table, open to be written.
 pub struct Indexes(Vec<Index>);
 
 struct Index {
-    relation: pg_sys::Relation,
+    relation: Relation,
     info: *mut pg_sys::IndexInfo,
+}
+
+/// A row that is in the table: an element per column of it.
+#[derive(Clone, Copy)]
+pub struct PlacedRow {
+    pub values: *const Datum,
+    pub nulls: *const bool,
+    pub place: pg_sys::ItemPointer,
 }
 
 const MAX_KEYS: usize = pg_sys::INDEX_MAX_KEYS as usize;
 
 impl Indexes {
-    pub fn open(table: pg_sys::Relation) -> Self {
-        let mut indexes = Self(Vec::new());
+    /// The table is open for writing: its lock comes before those of the indexes.
+    pub fn open(table: &Relation) -> Self {
+        let mut indexes = Vec::new();
         // SAFETY: the table is open, so that its indexes stay; they are closed on drop.
         unsafe {
-            let list = pg_sys::RelationGetIndexList(table);
-            let count = if list.is_null() { 0 } else { (*list).length };
-            for number in 0..count {
-                let oid = pg_sys::list_nth_oid(list, number);
-                let mode = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
-                let relation = pg_sys::index_open(oid, mode);
-                let info = pg_sys::BuildIndexInfo(relation);
-                indexes.0.push(Index { relation, info });
-            }
-            pg_sys::list_free(list);
+            let list = pg_sys::RelationGetIndexList(table.raw());
+            let oids = oids(list);
+            // Under the guard nothing may be allocated.
+            indexes.reserve_exact(oids.len());
+            guarded(|| {
+                for oid in oids {
+                    let mode = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
+                    let relation = raw::index_open(oid.oid_value, mode);
+                    let info = raw::BuildIndexInfo(relation);
+                    let relation = Relation::opened_index(relation);
+                    indexes.push(Index { relation, info });
+                }
+                raw::list_free(list);
+            });
         }
-        indexes
+        Self(indexes)
+    }
+
+    /// The index with this oid.
+    pub fn find(&self, oid: Oid) -> Option<&Relation> {
+        let mut relations = self.0.iter().map(|index| &index.relation);
+        relations.find(|index| index.oid() == oid)
     }
 
     /// Whether [`Self::insert`] can do all that they need. Expressions, predicates, exclusion and
@@ -39,44 +61,57 @@ impl Indexes {
             (*index.info).ii_Expressions.is_null()
                 && (*index.info).ii_Predicate.is_null()
                 && (*index.info).ii_ExclusionOps.is_null()
-                && (*(*index.relation).rd_index).indimmediate
+                && (*(*index.relation.raw()).rd_index).indimmediate
         })
     }
 
     /// Puts rows that are in the table into one index after the other.
-    pub fn insert(&self, table: pg_sys::Relation, rows: &[*mut pg_sys::TupleTableSlot]) {
+    ///
+    /// # Safety
+    ///
+    /// Under a guard. The indexes are plain, and those of this table.
+    pub unsafe fn insert(
+        &self,
+        table: pg_sys::Relation,
+        rows: impl Iterator<Item = PlacedRow> + Clone,
+    ) {
         // SAFETY: the indexes are open.
         let ready = |index: &&Index| unsafe { (*index.info).ii_ReadyForInserts };
         for index in self.0.iter().filter(ready) {
-            rows.iter().for_each(|row| index.insert(table, *row));
+            // SAFETY: the caller's.
+            rows.clone()
+                .for_each(|row| unsafe { index.insert(table, row) });
         }
     }
 }
 
 impl Index {
-    fn insert(&self, table: pg_sys::Relation, row: *mut pg_sys::TupleTableSlot) {
+    /// # Safety
+    ///
+    /// As for [`Indexes::insert`].
+    unsafe fn insert(&self, table: pg_sys::Relation, row: PlacedRow) {
         let mut values = [Datum::null(); MAX_KEYS];
         let mut nulls = [true; MAX_KEYS];
-        // SAFETY: the index is open and plain: its keys are columns of the table, of which the slot
-        // holds a row.
+        // SAFETY: the index is open and plain: its keys are columns of the table.
         unsafe {
             let info = &*self.info;
-            let columns = usize::try_from(info.ii_NumIndexAttrs).unwrap_or(0);
-            for (key, number) in info.ii_IndexAttrNumbers.iter().take(columns).enumerate() {
+            let numbers = info.ii_IndexAttrNumbers.iter();
+            let keys = values.iter_mut().zip(&mut nulls).zip(numbers);
+            for ((value, null), number) in keys.take(info.ii_NumIndexAttrs as usize) {
                 let column = *number as usize - 1;
-                values[key] = *(*row).tts_values.add(column);
-                nulls[key] = *(*row).tts_isnull.add(column);
+                *value = *row.values.add(column);
+                *null = *row.nulls.add(column);
             }
             let check = if info.ii_Unique {
                 pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES
             } else {
                 pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO
             };
-            pg_sys::index_insert(
-                self.relation,
+            raw::index_insert(
+                self.relation.raw(),
                 values.as_mut_ptr(),
                 nulls.as_mut_ptr(),
-                &raw mut (*row).tts_tid,
+                row.place,
                 table,
                 check,
                 false,
@@ -86,15 +121,26 @@ impl Index {
     }
 }
 
-impl Drop for Indexes {
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+impl Drop for Index {
     fn drop(&mut self) {
-        for index in &self.0 {
-            // SAFETY: opened by us, once. The locks stay until the transaction ends.
-            unsafe {
-                #[cfg(any(feature = "pg17", feature = "pg18"))]
-                pg_sys::index_insert_cleanup(index.relation, index.info);
-                pg_sys::index_close(index.relation, pg_sys::NoLock as pg_sys::LOCKMODE);
-            }
-        }
+        // SAFETY: the index is still open.
+        unsafe { pg_sys::index_insert_cleanup(self.relation.raw(), self.info) };
+    }
+}
+
+/// The elements of a list of oids.
+///
+/// # Safety
+///
+/// It is one, and lives for as long as they are looked at.
+unsafe fn oids<'a>(list: *const pg_sys::List) -> &'a [pg_sys::ListCell] {
+    if list.is_null() {
+        return &[];
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        let count = usize::try_from((*list).length).unwrap_or(0);
+        std::slice::from_raw_parts((*list).elements, count)
     }
 }

@@ -3,11 +3,13 @@
 //! Whatever the executor would do around it (triggers, constraints, row security) is bypassed: the
 //! caller has made sure that there is nothing of that.
 
+use super::ffi::guarded;
 use super::index_executor::IndexExecutor;
-use super::indexes::Indexes;
+use super::indexes::{Indexes, PlacedRow};
 use super::memory::ScratchMemory;
+use super::raw;
 use super::relation::Relation;
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys::{self, Datum, TupleTableSlot};
 
 /// How many rows are handed to the server at a time.
 const CHUNK: usize = 1000;
@@ -15,60 +17,99 @@ const CHUNK: usize = 1000;
 /// The columns of a row; `None` is NULL.
 pub type Columns<const N: usize> = [Option<Datum>; N];
 
-/// Writes `count` rows that `make` makes one after the other.
+/// Writes `count` rows that `make` makes one after the other, and their entries in `indexes`, which
+/// are those of the table.
 pub fn insert_rows<const N: usize>(
     table: &Relation,
+    indexes: &Indexes,
     count: usize,
     make: impl Fn(usize) -> Columns<N>,
 ) {
     let table = table.raw();
-    let indexes = Indexes::open(table);
-    let slots = Slots::new(table, count.min(CHUNK));
-    if count == 1 {
-        slots.fill(0, make(0));
-        return insert(table, &indexes, &slots.0);
+    let mut rows = Rows::new(table, count.min(CHUNK));
+    if count == 1 && indexes.are_plain() {
+        rows.push(make(0));
+        return insert_one(table, indexes, &rows);
     }
+    // Dropped after the slots, whose rows it holds.
     let memory = ScratchMemory::new();
+    let slots = Slots::new(table, count.min(CHUNK));
     let mut first = 0;
     while first < count {
         pgrx::check_for_interrupts!();
         let chunk = CHUNK.min(count - first);
-        for slot in 0..chunk {
-            slots.fill(slot, make(first + slot));
-        }
-        memory.during(|| insert(table, &indexes, &slots.0[..chunk]));
+        rows.clear();
+        (first..first + chunk).for_each(|number| rows.push(make(number)));
+        memory.during(|| slots.insert(table, indexes, &rows));
         first += chunk;
     }
 }
 
-/// Writes the rows in these slots.
-fn insert(table: pg_sys::Relation, indexes: &Indexes, rows: &[*mut pg_sys::TupleTableSlot]) {
-    // SAFETY: the table is open for writing and the slots hold complete rows of it; the server
-    // copies them, and puts the place of each row into its slot.
+/// Writes the only row.
+fn insert_one(table: pg_sys::Relation, indexes: &Indexes, rows: &Rows) {
+    let (values, nulls) = (rows.values.as_ptr(), rows.nulls.as_ptr());
+    // SAFETY: the table is open for writing and the row has all its columns, of which the server
+    // makes a copy with the place of the row.
     unsafe {
-        let command = pg_sys::GetCurrentCommandId(true);
-        let no_state = std::ptr::null_mut();
-        if let [slot] = *rows {
-            let (values, nulls) = ((*slot).tts_values, (*slot).tts_isnull);
-            let tuple = pg_sys::heap_form_tuple((*table).rd_att, values, nulls);
-            pg_sys::heap_insert(table, tuple, command, 0, no_state);
-            (*slot).tts_tid = (*tuple).t_self;
-        } else {
-            let count = i32::try_from(rows.len()).unwrap_or(0);
-            // It does not change the array.
-            let slots = rows.as_ptr().cast_mut();
-            pg_sys::heap_multi_insert(table, slots, count, command, 0, no_state);
+        guarded(|| {
+            let columns = (*table).rd_att;
+            let tuple = raw::heap_form_tuple(columns, values, nulls);
+            let command = raw::GetCurrentCommandId(true);
+            raw::heap_insert(table, tuple, command, 0, std::ptr::null_mut());
+            let place = &raw mut (*tuple).t_self;
+            let row = PlacedRow {
+                values,
+                nulls,
+                place,
+            };
+            indexes.insert(table, std::iter::once(row));
+        });
+    }
+}
+
+/// Rows as the server takes them.
+struct Rows {
+    /// How many columns the table has.
+    width: usize,
+    values: Vec<Datum>,
+    nulls: Vec<bool>,
+}
+
+impl Rows {
+    fn new(table: pg_sys::Relation, count: usize) -> Self {
+        // SAFETY: the table is open.
+        let width = usize::try_from(unsafe { (*(*table).rd_att).natts }).unwrap_or(0);
+        Self {
+            width,
+            values: Vec::with_capacity(width * count),
+            nulls: Vec::with_capacity(width * count),
         }
     }
-    if indexes.are_plain() {
-        indexes.insert(table, rows);
-    } else {
-        IndexExecutor::new(table).insert(rows);
+
+    fn push<const N: usize>(&mut self, columns: Columns<N>) {
+        let width = self.width;
+        assert!(width >= N, "{N} columns for a table of {width}");
+        // What is behind ours has been dropped.
+        let columns = columns.into_iter().chain(std::iter::repeat(None));
+        for column in columns.take(width) {
+            self.values.push(column.unwrap_or(Datum::null()));
+            self.nulls.push(column.is_none());
+        }
+    }
+
+    fn clear(&mut self) {
+        self.values.clear();
+        self.nulls.clear();
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (*const Datum, *const bool)> + Clone {
+        let values = self.values.chunks_exact(self.width).map(<[_]>::as_ptr);
+        values.zip(self.nulls.chunks_exact(self.width).map(<[_]>::as_ptr))
     }
 }
 
 /// Room for rows of a table.
-struct Slots(Vec<*mut pg_sys::TupleTableSlot>);
+struct Slots(Vec<*mut TupleTableSlot>);
 
 impl Slots {
     fn new(table: pg_sys::Relation, count: usize) -> Self {
@@ -77,35 +118,64 @@ impl Slots {
         // is not counted.
         unsafe {
             let columns = pg_sys::CreateTupleDescCopy((*table).rd_att);
-            let make =
-                |_| pg_sys::MakeSingleTupleTableSlot(columns, &raw const pg_sys::TTSOpsVirtual);
-            Self((0..count).map(make).collect())
+            let mut slots = Vec::with_capacity(count);
+            guarded(|| {
+                for _ in 0..count {
+                    let kind = &raw const pg_sys::TTSOpsHeapTuple;
+                    slots.push(raw::MakeSingleTupleTableSlot(columns, kind));
+                }
+            });
+            Self(slots)
         }
     }
 
-    fn fill<const N: usize>(&self, number: usize, columns: Columns<N>) {
-        let slot = self.0[number];
-        // SAFETY: the slot is ours, and its table has at least N columns.
+    /// Writes rows, of which there are not more than slots, in memory that is emptied next.
+    fn insert(&self, table: pg_sys::Relation, indexes: &Indexes, rows: &Rows) {
+        let filled = || self.0.iter().zip(rows.iter());
+        let count = filled().count();
+        // SAFETY: the table is open for writing and the rows have all its columns. The server puts
+        // the place of each row into its slot; it changes neither the rows nor the array of slots.
         unsafe {
-            pg_sys::ExecClearTuple(slot);
-            let all = usize::try_from((*(*slot).tts_tupleDescriptor).natts).unwrap_or(0);
-            assert!(all >= N, "{N} columns for a table of {all}");
-            // What is behind ours has been dropped.
-            let columns = columns.into_iter().chain(std::iter::repeat(None)).take(all);
-            for (index, column) in columns.enumerate() {
-                *(*slot).tts_values.add(index) = column.unwrap_or(Datum::null());
-                *(*slot).tts_isnull.add(index) = column.is_none();
+            guarded(|| {
+                for (slot, (values, nulls)) in filled() {
+                    let columns = (*table).rd_att;
+                    let tuple = raw::heap_form_tuple(columns, values, nulls);
+                    // Its own, or the server would make a copy.
+                    raw::ExecStoreHeapTuple(tuple, *slot, true);
+                }
+                let command = raw::GetCurrentCommandId(true);
+                let (slots, no_state) = (self.0.as_ptr().cast_mut(), std::ptr::null_mut());
+                raw::heap_multi_insert(table, slots, count as i32, command, 0, no_state);
+                if indexes.are_plain() {
+                    let place = |slot: &*mut TupleTableSlot| &raw mut (**slot).tts_tid;
+                    let placed = filled().map(|(slot, (values, nulls))| PlacedRow {
+                        values,
+                        nulls,
+                        place: place(slot),
+                    });
+                    indexes.insert(table, placed);
+                }
+            });
+            if !indexes.are_plain() {
+                IndexExecutor::new(table).insert(&self.0[..count]);
             }
-            pg_sys::ExecStoreVirtualTuple(slot);
+            for slot in &self.0 {
+                // The memory takes the row with it.
+                (**slot).tts_flags &= !(pg_sys::TTS_FLAG_SHOULDFREE as u16);
+            }
         }
     }
 }
 
 impl Drop for Slots {
     fn drop(&mut self) {
-        for slot in &self.0 {
-            // SAFETY: made by us, once.
-            unsafe { pg_sys::ExecDropSingleTupleTableSlot(*slot) };
+        // SAFETY: made by us, once.
+        unsafe {
+            guarded(|| {
+                for slot in &self.0 {
+                    raw::ExecDropSingleTupleTableSlot(*slot);
+                }
+            });
         }
     }
 }

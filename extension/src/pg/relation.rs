@@ -1,5 +1,7 @@
 //! Tables and indexes, opened.
 
+use super::ffi::guarded;
+use super::raw;
 use super::snapshot::Snapshot;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString};
@@ -81,17 +83,21 @@ impl Relation {
         }
     }
 
+    /// An index that has just been opened.
+    pub(super) fn opened_index(raw: pg_sys::Relation) -> Self {
+        Self {
+            raw,
+            is_index: true,
+        }
+    }
+
     pub(super) fn raw(&self) -> pg_sys::Relation {
         self.raw
     }
 
-    /// Whether the table has no page, as one that never held a row.
-    pub fn has_no_pages(&self) -> bool {
+    pub fn oid(&self) -> Oid {
         // SAFETY: the relation is open.
-        let blocks = unsafe {
-            pg_sys::RelationGetNumberOfBlocksInFork(self.raw, pg_sys::ForkNumber::MAIN_FORKNUM)
-        };
-        blocks == 0
+        unsafe { (*self.raw).rd_id }
     }
 
     /// Whether the table has a row that the snapshot sees.
@@ -216,6 +222,22 @@ impl Drop for Relation {
             }
         }
     }
+}
+
+/// Whether a table has no page, as one that never held a row. It is locked as one that is read.
+pub fn has_no_pages(table: Oid) -> bool {
+    // SAFETY: raises an error for an oid that is no table. After any other error the server closes
+    // the table.
+    let blocks = unsafe {
+        guarded(|| {
+            let table = raw::table_open(table, Use::Read.lock_mode());
+            let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+            let blocks = raw::RelationGetNumberOfBlocksInFork(table, main);
+            raw::table_close(table, pg_sys::NoLock as pg_sys::LOCKMODE);
+            blocks
+        })
+    };
+    blocks == 0
 }
 
 /// The oid of a schema, if it exists.

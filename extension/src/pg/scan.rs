@@ -1,5 +1,7 @@
 //! Scans of an index, in its order, and the rows that they find.
 
+use super::ffi::guarded;
+use super::raw;
 use super::relation::Relation;
 use super::snapshot::Snapshot;
 use super::value::{Jsonb, Text, uuid};
@@ -24,6 +26,7 @@ pub enum Direction {
 /// A scan that can be sought anew any number of times.
 pub struct IndexScan<'r> {
     scan: pg_sys::IndexScanDesc,
+    /// Made for the first row that is found.
     slot: *mut pg_sys::TupleTableSlot,
     direction: Direction,
     // Dropped after the scan has ended.
@@ -42,16 +45,13 @@ const MAX_CONDITIONS: usize = 3;
 impl<'r> IndexScan<'r> {
     pub fn new(table: &'r Relation, index: &'r Relation, snapshot: &'r Snapshot) -> Self {
         // SAFETY: both relations are open and the snapshot is valid for at least as long as this.
-        unsafe {
-            let slot = pg_sys::table_slot_create(table.raw(), std::ptr::null_mut());
-            let scan = begin(table.raw(), index.raw(), snapshot.raw());
-            Self {
-                scan,
-                slot,
-                direction: Direction::Forward,
-                index,
-                _snapshot: snapshot,
-            }
+        let scan = unsafe { begin(table.raw(), index.raw(), snapshot.raw()) };
+        Self {
+            scan,
+            slot: std::ptr::null_mut(),
+            direction: Direction::Forward,
+            index,
+            _snapshot: snapshot,
         }
     }
 
@@ -64,16 +64,18 @@ impl<'r> IndexScan<'r> {
         );
         self.direction = direction;
         let mut keys = [pg_sys::ScanKeyData::default(); MAX_CONDITIONS];
-        for (key, condition) in keys.iter_mut().zip(conditions) {
-            self.fill(key, *condition);
-        }
         let count = i32::try_from(conditions.len()).unwrap_or(0);
         // SAFETY: the scan was begun with room for MAX_CONDITIONS keys and copies these; what they
         // point to lives as long as the scan.
         unsafe {
             // The number of keys is a field of the scan, which index_rescan does not change.
             (*self.scan).numberOfKeys = count;
-            pg_sys::index_rescan(self.scan, keys.as_mut_ptr(), count, std::ptr::null_mut(), 0);
+            guarded(|| {
+                for (key, condition) in keys.iter_mut().zip(conditions) {
+                    self.fill(key, *condition);
+                }
+                raw::index_rescan(self.scan, keys.as_mut_ptr(), count, std::ptr::null_mut(), 0);
+            });
         }
     }
 
@@ -86,12 +88,40 @@ impl<'r> IndexScan<'r> {
         // SAFETY: the scan is open and the slot is of the table's kind.
         unsafe {
             pgrx::check_for_interrupts!();
-            pg_sys::index_getnext_slot(self.scan, direction, self.slot)
-                .then(|| Row { slot: &*self.slot })
+            let found = guarded(|| {
+                let slot = self.slot;
+                if slot.is_null() {
+                    self.find_first(direction)
+                } else {
+                    raw::index_getnext_slot(self.scan, direction, slot)
+                }
+            });
+            found.then(|| Row { slot: &*self.slot })
         }
     }
 
-    fn fill(&self, key: &mut pg_sys::ScanKeyData, condition: Condition<'_>) {
+    /// What the server does for the next row, with a slot only if there is one.
+    ///
+    /// # Safety
+    ///
+    /// Under a guard.
+    unsafe fn find_first(&mut self, direction: pg_sys::ScanDirection::Type) -> bool {
+        // SAFETY: the caller's; as in `next`.
+        unsafe {
+            if raw::index_getnext_tid(self.scan, direction).is_null() {
+                return false;
+            }
+            let table = (*self.scan).heapRelation;
+            self.slot = raw::table_slot_create(table, std::ptr::null_mut());
+            raw::index_fetch_heap(self.scan, self.slot)
+                || raw::index_getnext_slot(self.scan, direction, self.slot)
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Under a guard.
+    unsafe fn fill(&self, key: &mut pg_sys::ScanKeyData, condition: Condition<'_>) {
         let (column, strategy, procedure, value) = match condition {
             Condition::TextEquals(column, text) => (
                 column,
@@ -121,7 +151,7 @@ impl<'r> IndexScan<'r> {
         // SAFETY: the index has this column, with this collation; the key is ours to fill.
         unsafe {
             let collation = *(*self.index.raw()).rd_indcollation.add(column as usize - 1);
-            pg_sys::ScanKeyEntryInitialize(
+            raw::ScanKeyEntryInitialize(
                 key,
                 0,
                 column,
@@ -169,8 +199,12 @@ impl Drop for IndexScan<'_> {
     fn drop(&mut self) {
         // SAFETY: begun and made by us, once.
         unsafe {
-            pg_sys::index_endscan(self.scan);
-            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+            guarded(|| {
+                raw::index_endscan(self.scan);
+                if !self.slot.is_null() {
+                    raw::ExecDropSingleTupleTableSlot(self.slot);
+                }
+            });
         }
     }
 }

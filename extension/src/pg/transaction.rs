@@ -1,6 +1,6 @@
 //! The transaction that we are in.
 
-use super::ffi;
+use super::{ffi, raw};
 use pgrx::pg_sys::{self, Datum, SubXactEvent, XactEvent};
 use pgrx::{PgSqlErrorCode, ereport, pg_guard};
 use std::ffi::{CStr, c_void};
@@ -71,10 +71,12 @@ pub fn subtransaction() -> u32 {
 /// Raises the server's own error where nothing may be written: read-only transactions, standbys,
 /// parallel workers.
 pub fn require_writable(command: &CStr) {
-    // SAFETY: a C string.
+    // SAFETY: a variable of the server, and a C string.
     unsafe {
-        pg_sys::PreventCommandIfReadOnly(command.as_ptr());
-        pg_sys::PreventCommandIfParallelMode(command.as_ptr());
+        if pg_sys::XactReadOnly || raw::IsInParallelMode() {
+            pg_sys::PreventCommandIfReadOnly(command.as_ptr());
+            pg_sys::PreventCommandIfParallelMode(command.as_ptr());
+        }
     }
 }
 
@@ -103,8 +105,8 @@ pub fn is_standby() -> bool {
 
 /// The time, in microseconds since 2000-01-01, as a timestamptz.
 pub fn now() -> i64 {
-    // SAFETY: no preconditions.
-    unsafe { pg_sys::GetCurrentTimestamp() }
+    // SAFETY: no preconditions; it cannot fail.
+    unsafe { raw::GetCurrentTimestamp() }
 }
 
 /// When the client's statement began, as [`now`] but without a look at the clock.

@@ -26,7 +26,10 @@ impl<'a> Text<'a> {
         // SAFETY: the caller's. Detoasting copies into the current memory context, which outlives
         // the values made in it.
         unsafe {
-            let varlena = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+            let mut varlena: *mut pg_sys::varlena = datum.cast_mut_ptr();
+            if !is_plain(varlena) {
+                varlena = pg_sys::pg_detoast_datum_packed(varlena);
+            }
             Self {
                 datum: Datum::from(varlena),
                 bytes: pgrx::varlena::varlena_to_byte_slice(varlena),
@@ -67,7 +70,7 @@ impl Jsonb<'_> {
     /// `datum` is a `jsonb` that is not NULL and lives for the lifetime of the result.
     pub unsafe fn new(datum: Datum) -> Self {
         // SAFETY: the caller's.
-        let varlena = unsafe { pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) };
+        let varlena = unsafe { plain(datum) };
         Self {
             datum: Datum::from(varlena),
             memory: PhantomData,
@@ -89,6 +92,33 @@ impl PartialEq for Jsonb<'_> {
             pg_sys::compareJsonbContainers(&raw mut (*a).root, &raw mut (*b).root) == 0
         }
     }
+}
+
+/// A value of variable length, not toasted any more.
+///
+/// # Safety
+///
+/// `datum` is one that is not NULL.
+pub(super) unsafe fn plain(datum: Datum) -> *mut pg_sys::varlena {
+    // SAFETY: the caller's. Detoasting copies into the current memory context.
+    unsafe {
+        let varlena = datum.cast_mut_ptr();
+        if is_plain(varlena) {
+            varlena
+        } else {
+            pg_sys::pg_detoast_datum(varlena)
+        }
+    }
+}
+
+/// Whether a value is in its plain form, so that detoasting would do nothing.
+///
+/// # Safety
+///
+/// It points to a value of variable length.
+unsafe fn is_plain(varlena: *const pg_sys::varlena) -> bool {
+    // SAFETY: the caller's.
+    unsafe { pgrx::varlena::varatt_is_4b_u(varlena) }
 }
 
 /// A uuid in the server's memory.

@@ -1,0 +1,82 @@
+//! Server functions without a guard of their own, for steps of several calls under one
+//! [`guarded`](super::ffi::guarded): a guard costs about as much as a small call.
+//!
+//! Each of them may leave by an error, except those that say that they cannot.
+
+use pgrx::pg_sys::{self, *};
+use std::ffi::c_int;
+
+/// Declares functions, and refuses to compile where pgrx's bindings have another signature.
+macro_rules! unguarded {
+    ($($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        unsafe extern "C-unwind" {
+            $($(#[$attribute])* pub fn $name($($argument: $type),*) $(-> $result)?;)*
+        }
+        const _: () = {
+            $($(#[$attribute])* const _: unsafe fn($($type),*) $(-> $result)? = pg_sys::$name;)*
+        };
+    };
+}
+
+unsafe extern "C-unwind" {
+    // Not in the list: some versions of PostgreSQL say `const` where others do not.
+    pub fn heap_form_tuple(
+        columns: TupleDesc,
+        values: *const Datum,
+        nulls: *const bool,
+    ) -> HeapTuple;
+}
+
+unguarded! {
+    fn table_open(relation: Oid, mode: LOCKMODE) -> Relation;
+    fn table_close(relation: Relation, mode: LOCKMODE);
+    fn RelationGetNumberOfBlocksInFork(relation: Relation, fork: ForkNumber::Type) -> BlockNumber;
+    fn index_open(index: Oid, mode: LOCKMODE) -> Relation;
+    fn list_free(list: *mut List);
+    fn BuildIndexInfo(index: Relation) -> *mut IndexInfo;
+
+    fn ScanKeyEntryInitialize(
+        key: ScanKey, flags: c_int, column: AttrNumber, strategy: StrategyNumber, subtype: Oid,
+        collation: Oid, procedure: RegProcedure, value: Datum
+    );
+    fn index_rescan(
+        scan: IndexScanDesc, keys: ScanKey, count: c_int, orders: ScanKey, order_count: c_int
+    );
+    fn index_getnext_tid(scan: IndexScanDesc, direction: ScanDirection::Type) -> ItemPointer;
+    fn index_fetch_heap(scan: IndexScanDesc, slot: *mut TupleTableSlot) -> bool;
+    fn index_getnext_slot(
+        scan: IndexScanDesc, direction: ScanDirection::Type, slot: *mut TupleTableSlot
+    ) -> bool;
+    fn index_endscan(scan: IndexScanDesc);
+    fn table_slot_create(table: Relation, registered: *mut *mut List) -> *mut TupleTableSlot;
+    fn MakeSingleTupleTableSlot(
+        columns: TupleDesc, kind: *const TupleTableSlotOps
+    ) -> *mut TupleTableSlot;
+    fn ExecStoreHeapTuple(
+        row: HeapTuple, slot: *mut TupleTableSlot, free: bool
+    ) -> *mut TupleTableSlot;
+    fn ExecDropSingleTupleTableSlot(slot: *mut TupleTableSlot);
+
+    fn GetCurrentCommandId(used: bool) -> CommandId;
+    fn heap_insert(
+        table: Relation, row: HeapTuple, command: CommandId, options: c_int, state: BulkInsertState
+    );
+    fn heap_multi_insert(
+        table: Relation, slots: *mut *mut TupleTableSlot, count: c_int, command: CommandId,
+        options: c_int, state: BulkInsertState
+    );
+    fn index_insert(
+        index: Relation, values: *mut Datum, nulls: *mut bool, row: ItemPointer, table: Relation,
+        check: IndexUniqueCheck::Type, unchanged: bool, info: *mut IndexInfo
+    ) -> bool;
+
+    fn get_fn_expr_rettype(function: *mut FmgrInfo) -> Oid;
+    fn lookup_rowtype_tupdesc(row_type: Oid, modifier: i32) -> TupleDesc;
+    fn DecrTupleDescRefCount(columns: TupleDesc);
+    fn HeapTupleHeaderGetDatum(row: HeapTupleHeader) -> Datum;
+
+    /// Cannot fail.
+    fn GetCurrentTimestamp() -> TimestampTz;
+    /// Cannot fail.
+    fn IsInParallelMode() -> bool;
+}
