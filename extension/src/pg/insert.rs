@@ -11,8 +11,8 @@ use super::raw;
 use super::relation::Relation;
 use pgrx::pg_sys::{self, Datum, TupleTableSlot};
 
-/// How many rows are handed to the server at a time.
-const CHUNK: usize = 1000;
+/// How many rows are handed to the server at a time: few enough to stay in the processor's cache.
+const CHUNK: usize = 200;
 
 /// The columns of a row; `None` is NULL.
 pub type Columns<const N: usize> = [Option<Datum>; N];
