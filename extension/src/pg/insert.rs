@@ -11,7 +11,7 @@ use super::raw;
 use super::relation::Relation;
 use pgrx::pg_sys::{self, Datum, TupleTableSlot};
 
-/// How many rows are handed to the server at a time: few enough to stay in the processor's cache.
+/// How many rows are handed to the server at a time: measured, 1,000 are slower.
 const CHUNK: usize = 200;
 
 /// The columns of a row; `None` is NULL.
