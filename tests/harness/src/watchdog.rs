@@ -1,4 +1,4 @@
-//! Ends a server whose test process was killed: a shell that waits for the end of a pipe.
+//! Ends a server or pooler whose test process was killed: a shell that waits for the end of a pipe.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use crate::account::Account;
 use crate::error::{Error, Result};
 
-/// Stops the server in the folder `$1` and deletes the folder, unless a line arrives before the
+/// Stops the server or pooler in the folder `$1` and deletes the folder, unless a line arrives before the
 /// pipe's end.
 ///
 /// A number in a file may by now be another process's: the command line must name the folder.
@@ -17,8 +17,8 @@ trap '' HUP INT TERM
 read -r line && exit 0
 sleep 0.2
 running() {
-    pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
-    [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$1/data"
+    pid=$(cat "$1/data/postmaster.pid" "$1/pgbouncer.pid" 2>/dev/null | head -n 1)
+    [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$1/"
 }
 for signal in QUIT KILL; do
     running "$1" && kill -s "$signal" "$pid"

@@ -1,7 +1,7 @@
 //! What the harness promises of a server. Needs `EVENTCORE_PG_BIN`; each test says so and passes
 //! without it, and `cargo xtask test` sets it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
@@ -98,45 +98,91 @@ fn a_standby_follows_and_can_be_promoted() {
 }
 
 #[test]
-fn a_killed_test_process_leaves_no_server_behind() {
+fn clients_of_a_pooler_share_the_connections_that_it_was_given() {
+    let Some(options) = plain() else { return };
+    let server = Server::start(options.without_fsync()).unwrap();
+    let pooler = server.pgbouncer(1).unwrap();
+    let (url, folder) = (pooler.url("postgres"), pooler.socket_folder().to_owned());
+    let pid = || {
+        let mut psql = server.command("psql");
+        psql.args([
+            "-X",
+            "-A",
+            "-t",
+            "-c",
+            "SELECT pg_backend_pid()",
+            "-d",
+            &url,
+        ]);
+        String::from_utf8(psql.output().unwrap().stdout).unwrap()
+    };
+    let (first, second) = (pid(), pid());
+    assert!(first.trim().parse::<u32>().is_ok(), "{first}");
+    assert_eq!(first, second);
+    drop(pooler);
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_killed_test_process_leaves_no_server_and_no_pooler_behind() {
     if plain().is_none() {
         return;
     }
     if let Some(note) = env::var_os("EVENTCORE_HARNESS_VICTIM") {
         let server = Server::start(plain().unwrap()).unwrap();
-        fs::write(note, server.socket_folder().to_str().unwrap()).unwrap();
+        let pooler = server.pgbouncer(1).unwrap();
+        let folders = [server.socket_folder(), pooler.socket_folder()];
+        fs::write(
+            note,
+            folders.map(|folder| folder.to_str().unwrap()).join("\n"),
+        )
+        .unwrap();
         thread::sleep(Duration::from_secs(60));
         return;
     }
     let note = env::temp_dir().join(format!("eventcore-victim-{}", std::process::id()));
     let mut victim = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "a_killed_test_process_leaves_no_server_behind"])
+        .args([
+            "--exact",
+            "a_killed_test_process_leaves_no_server_and_no_pooler_behind",
+        ])
         .env("EVENTCORE_HARNESS_VICTIM", &note)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let folder = |limit| {
+    let folders = |limit| -> Vec<PathBuf> {
         let start = Instant::now();
         loop {
             let text = fs::read_to_string(&note).unwrap_or_default();
             if !text.is_empty() || start.elapsed() > limit {
-                return PathBuf::from(text);
+                return text.lines().map(PathBuf::from).collect();
             }
             thread::sleep(Duration::from_millis(10));
         }
     };
-    let folder = folder(Duration::from_secs(30));
+    let folders = folders(Duration::from_secs(30));
     victim.kill().unwrap();
     victim.wait().unwrap();
     let _ = fs::remove_file(&note);
-    assert!(folder.is_absolute(), "the victim's server did not start");
+    assert_eq!(folders.len(), 2, "the victim's servers did not start");
     let start = Instant::now();
-    while folder.exists() {
+    while folders
+        .iter()
+        .any(|folder| folder.exists() || is_in_use(folder))
+    {
         assert!(
             start.elapsed() < Duration::from_secs(20),
-            "{} is still there",
-            folder.display()
+            "one is still there: {folders:?}"
         );
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Whether a process runs that was started with something in this folder.
+fn is_in_use(folder: &Path) -> bool {
+    let inside = format!("{}/", folder.display());
+    fs::read_dir("/proc").unwrap().flatten().any(|process| {
+        let arguments = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&arguments).contains(&inside)
+    })
 }
