@@ -18,6 +18,7 @@ use crate::lock::lock;
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
+use packages::Purpose;
 pub(crate) use packages::ensure_program;
 pub(crate) use pgrx::Pgrx;
 pub(crate) use tool::install as install_tool;
@@ -56,8 +57,26 @@ pub(crate) struct TestInstallation {
 
 /// Everything up to the installed extension.
 pub(crate) fn run(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Installation> {
+    run_for(Purpose::Server, workspace, ui, pg)
+}
+
+/// Everything up to the installed extension, and what the server tests need beside it.
+pub(crate) fn run_for_server_tests(
+    workspace: &Workspace,
+    ui: &Ui,
+    pg: Option<u32>,
+) -> Result<Installation> {
+    run_for(Purpose::Tests, workspace, ui, pg)
+}
+
+fn run_for(
+    purpose: Purpose,
+    workspace: &Workspace,
+    ui: &Ui,
+    pg: Option<u32>,
+) -> Result<Installation> {
     let _lock = lock(ui, &workspace.target.join("xtask"))?;
-    let source = packages::ensure(ui, pg)?;
+    let source = packages::ensure(ui, pg, purpose)?;
     let account = Account::for_servers()?;
     let base = place::base(workspace, ui, &account)?;
     let prefix = prefix::ensure(
@@ -113,7 +132,8 @@ pub(crate) fn run_for_pgrx_tests(
     pg: Option<u32>,
 ) -> Result<TestInstallation> {
     let _lock = lock(ui, &workspace.target.join("xtask"))?;
-    let source = packages::ensure(ui, pg)?;
+    // One turn of apt is enough for all parts of the tests.
+    let source = packages::ensure(ui, pg, Purpose::Tests)?;
     let account = Account::for_servers()?;
     let base = place::base(workspace, ui, &account)?;
     let folder = base.join(format!("pg/{}-test", source.major));

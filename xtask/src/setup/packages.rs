@@ -5,13 +5,14 @@ use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use anyhow::{Result, bail};
-use eventcore_harness::Account;
+use eventcore_harness::{Account, pgbouncer_program};
 
 use super::source::{Layout, MAJORS, Source, newest_debian};
 use crate::step::Ui;
 
 /// Installs packages as root. Debian's PostgreSQL would make a cluster and start it: not this time,
-/// and the machine's own choice is put back afterwards.
+/// and the machine's own choice is put back afterwards. Debian's PgBouncer is started when it is
+/// installed, and with the machine: whoever did not have it does not want that.
 const INSTALL: &str = r#"
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -32,10 +33,24 @@ mkdir -p "${conf%/*}"
 if [ -e "$conf" ] && [ ! -e "$conf.eventcore" ]; then cp -p "$conf" "$conf.eventcore"; fi
 echo 'create_main_cluster = false' >>"$conf"
 apt-get install -y -q --no-install-recommends "$@"
+case " $* " in *" pgbouncer "*)
+    # It need not have been started: in a container, nothing is.
+    service pgbouncer stop || true
+    update-rc.d pgbouncer disable
+esac
 "#;
 
+/// What a machine is set up for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To build the extension and run a server with it.
+    Server,
+    /// To run the tests too.
+    Tests,
+}
+
 /// Finds the PostgreSQL to use, after installing whatever is missing.
-pub(crate) fn ensure(ui: &Ui, wanted: Option<u32>) -> Result<Source> {
+pub(crate) fn ensure(ui: &Ui, wanted: Option<u32>, purpose: Purpose) -> Result<Source> {
     let from_env = Source::from_env()?;
     if let (Some(source), Some(wanted)) = (&from_env, wanted)
         && source.major != wanted
@@ -52,20 +67,20 @@ pub(crate) fn ensure(ui: &Ui, wanted: Option<u32>) -> Result<Source> {
         .or_else(newest_debian);
     if let Some(major) = major {
         let source = from_env.unwrap_or_else(|| Source::debian(major));
-        if missing(&source).is_empty() {
+        if missing(&source, purpose).is_empty() {
             return Ok(source);
         }
-        return install(ui, source);
+        return install(ui, source, purpose);
     }
     if !has_apt() {
-        bail!("{}", advice(&missing(&Source::debian(MAJORS[0]))));
+        bail!("{}", advice(&missing(&Source::debian(MAJORS[0]), purpose)));
     }
-    update_lists(ui, &missing(&Source::debian(MAJORS[3])))?;
+    update_lists(ui, &missing(&Source::debian(MAJORS[3]), purpose))?;
     match MAJORS
         .into_iter()
         .find(|&major| apt_offers(&format!("postgresql-server-dev-{major}")))
     {
-        Some(major) => install_listed(ui, Source::debian(major)),
+        Some(major) => install_listed(ui, Source::debian(major), purpose),
         None => bail!(
             "apt offers none of PostgreSQL 15 to 18: add https://apt.postgresql.org to its sources \
              (`apt install postgresql-common && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh`)"
@@ -87,16 +102,16 @@ pub(crate) fn ensure_program(ui: &Ui, program: &str, or: &str, package: &str) ->
     install_packages(ui, &packages)
 }
 
-fn install(ui: &Ui, source: Source) -> Result<Source> {
+fn install(ui: &Ui, source: Source, purpose: Purpose) -> Result<Source> {
     if !has_apt() {
-        bail!("{}", advice(&missing(&source)));
+        bail!("{}", advice(&missing(&source, purpose)));
     }
-    update_lists(ui, &missing(&source))?;
-    install_listed(ui, source)
+    update_lists(ui, &missing(&source, purpose))?;
+    install_listed(ui, source, purpose)
 }
 
-fn install_listed(ui: &Ui, source: Source) -> Result<Source> {
-    let packages = missing(&source);
+fn install_listed(ui: &Ui, source: Source, purpose: Purpose) -> Result<Source> {
+    let packages = missing(&source, purpose);
     if let Some(package) = packages.iter().find(|package| !apt_offers(package)) {
         bail!(
             "apt does not offer {package}: choose another PostgreSQL with `--pg N`, or add \
@@ -104,7 +119,7 @@ fn install_listed(ui: &Ui, source: Source) -> Result<Source> {
         );
     }
     install_packages(ui, &packages)?;
-    let still = missing(&source);
+    let still = missing(&source, purpose);
     if still.is_empty() {
         return Ok(source);
     }
@@ -125,7 +140,7 @@ fn install_packages(ui: &Ui, packages: &[String]) -> Result<()> {
 
 /// The packages that are missing, by looking for what is needed of each: it may come from
 /// elsewhere.
-fn missing(source: &Source) -> Vec<String> {
+fn missing(source: &Source, purpose: Purpose) -> Vec<String> {
     let major = source.major;
     let mut packages = Vec::new();
     let mut need = |found: bool, package: String| {
@@ -154,6 +169,10 @@ fn missing(source: &Source) -> Vec<String> {
     // `cargo pgrx test` starts its server as another user by way of sudo.
     let is_root = Account::for_servers().map_or(true, |account| account.is_other());
     need(!is_root || on_path("sudo"), "sudo".to_owned());
+    need(
+        purpose == Purpose::Server || pgbouncer_program().is_ok(),
+        "pgbouncer".to_owned(),
+    );
     packages
 }
 

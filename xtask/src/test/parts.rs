@@ -156,7 +156,7 @@ fn pgrx(run: &mut Run<'_>) -> Result<()> {
 }
 
 fn server(run: &mut Run<'_>) -> Result<()> {
-    let installation = setup::run(run.workspace, run.ui, run.pg)?;
+    let installation = setup::run_for_server_tests(run.workspace, run.ui, run.pg)?;
     let mut cargo = run.workspace.cargo();
     cargo.args(["test", "--no-fail-fast", "--all-features", "--tests"]);
     for package in NEED_SERVER {
