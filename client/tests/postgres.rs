@@ -41,3 +41,19 @@ async fn a_server_that_is_not_there_is_an_error_that_may_pass() {
         .unwrap();
     assert!(store.safe_position().await.unwrap_err().is_retriable());
 }
+
+#[test]
+fn a_statement_timeout_that_other_clients_of_a_pooler_would_get_is_refused() {
+    let builder = || {
+        PostgresEventStore::builder("postgresql:///db?host=/tmp/x")
+            .unwrap()
+            .transaction_pooling(true)
+    };
+    assert!(builder().build().is_ok());
+    let error = builder()
+        .statement_timeout(Duration::from_secs(1))
+        .build()
+        .unwrap_err();
+    assert!(error.is_malformed(), "{error:?}");
+    assert!(builder().listen_on("postgresql://host:port/db").is_err());
+}

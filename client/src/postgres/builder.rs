@@ -11,6 +11,10 @@ use super::pool::Pool;
 use super::{Inner, PostgresEventStore, read};
 use crate::StoreError;
 
+const TIMEOUT_OF_OTHERS: &str = "\
+through a pooler in transaction mode it would stay with a connection that others get next: set it for \
+the role, ALTER ROLE … SET statement_timeout";
+
 /// The settings of a [`PostgresEventStore`].
 #[derive(Clone)]
 pub struct Builder {
@@ -18,25 +22,20 @@ pub struct Builder {
     pub(super) pool_size: usize,
     pub(super) pool_timeout: Duration,
     pub(super) statement_timeout: Option<Duration>,
+    pub(super) transaction_pooling: bool,
+    listen_on: Option<Config>,
     poll_interval: Duration,
 }
 
 impl Builder {
     pub(super) fn new(url: &str) -> Result<Self, StoreError> {
-        let mut config: Config = url
-            .parse()
-            .map_err(|source| StoreError::malformed("url", None, source))?;
-        if config.get_application_name().is_none() {
-            config.application_name("eventcore");
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(Duration::from_secs(5));
-        }
         Ok(Self {
-            config,
+            config: parse("url", url)?,
             pool_size: 10,
             pool_timeout: Duration::from_secs(30),
             statement_timeout: None,
+            transaction_pooling: false,
+            listen_on: None,
             poll_interval: Duration::from_secs(2),
         })
     }
@@ -71,6 +70,32 @@ impl Builder {
         self
     }
 
+    /// Whether the URL leads to a pooler that gives one of the server's connections to a client for a
+    /// transaction at a time, as PgBouncer does with `pool_mode = transaction`. By default not.
+    ///
+    /// Then nothing is kept in a session. Statements are sent as they are instead of prepared once, in as
+    /// many round trips. Subscriptions look for events at the [`poll_interval`](Self::poll_interval),
+    /// unless [`listen_on`](Self::listen_on) says where to listen. A
+    /// [`statement_timeout`](Self::statement_timeout) is refused, since other clients would get it too.
+    ///
+    /// Without this, a call behind such a pooler fails, or another client's statement is run in its place.
+    #[must_use]
+    pub fn transaction_pooling(mut self, is_pooled: bool) -> Self {
+        self.transaction_pooling = is_pooled;
+        self
+    }
+
+    /// Another URL to the same database, past a pooler: to listen on, for subscriptions that are told of
+    /// events as soon as there are any. One connection for the store, while anything is subscribed to.
+    ///
+    /// # Errors
+    ///
+    /// The URL is malformed.
+    pub fn listen_on(mut self, url: &str) -> Result<Self, StoreError> {
+        self.listen_on = Some(parse("listen_on", url)?);
+        Ok(self)
+    }
+
     /// How often a subscription looks for events when nothing wakes it, as when a notification was
     /// lost; at least 1 s. By default 2 s.
     #[must_use]
@@ -85,10 +110,19 @@ impl Builder {
     ///
     /// The settings contradict each other.
     pub fn build(self) -> Result<PostgresEventStore, StoreError> {
+        if self.transaction_pooling && self.statement_timeout.is_some() {
+            return Err(StoreError::malformed(
+                "statement_timeout",
+                None,
+                TIMEOUT_OF_OTHERS,
+            ));
+        }
+        let pool = Pool::new(&self)?;
+        let directly = (!self.transaction_pooling).then_some(self.config);
         Ok(PostgresEventStore {
             inner: Arc::new(Inner {
-                pool: Pool::new(&self)?,
-                listening: Listening::new(self.config),
+                pool,
+                listening: Listening::new(self.listen_on.or(directly)),
                 poll_interval: self.poll_interval,
             }),
         })
@@ -107,6 +141,20 @@ impl Builder {
     }
 }
 
+/// A URL, with our defaults for what it does not say.
+fn parse(argument: &'static str, url: &str) -> Result<Config, StoreError> {
+    let mut config: Config = url
+        .parse()
+        .map_err(|source| StoreError::malformed(argument, None, source))?;
+    if config.get_application_name().is_none() {
+        config.application_name("eventcore");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(Duration::from_secs(5));
+    }
+    Ok(config)
+}
+
 /// Without the URL, which may hold a password.
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,6 +162,7 @@ impl fmt::Debug for Builder {
             .field("pool_size", &self.pool_size)
             .field("pool_timeout", &self.pool_timeout)
             .field("statement_timeout", &self.statement_timeout)
+            .field("transaction_pooling", &self.transaction_pooling)
             .field("poll_interval", &self.poll_interval)
             .finish_non_exhaustive()
     }

@@ -18,7 +18,8 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
 /// Starts listening when it is first asked for, and again after everyone has let go of it.
 pub(super) struct Listening {
-    config: Config,
+    /// `None`: nowhere, and there is never any news.
+    config: Option<Config>,
     listener: Mutex<Weak<Listener>>,
 }
 
@@ -31,7 +32,7 @@ pub(super) struct Listener {
 }
 
 impl Listening {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: Option<Config>) -> Self {
         Self {
             config,
             listener: Mutex::new(Weak::new()),
@@ -70,7 +71,10 @@ impl Drop for Listener {
     }
 }
 
-async fn listen(config: Config, tell: watch::Sender<()>) {
+async fn listen(config: Option<Config>, tell: watch::Sender<()>) {
+    let Some(config) = config else {
+        return tell.closed().await;
+    };
     loop {
         // Subscriptions poll while there is no connection: losing it costs latency only.
         let _lost = listen_once(&config, &tell).await;

@@ -3,14 +3,27 @@
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime};
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, Connection, NoTls, Row, Socket, tls::NoTlsStream};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Config, Connection, Error, NoTls, Row, Socket, tls::NoTlsStream};
 
 use super::builder::Builder;
 use super::error::{pool_error, store_error};
 use crate::StoreError;
 
-pub(super) struct Pool(deadpool_postgres::Pool);
+pub(super) struct Pool {
+    connections: deadpool_postgres::Pool,
+    /// Not behind a pooler that changes the session beneath a connection.
+    prepares: bool,
+}
+
+/// What the server says of a statement that another session prepared does not tell what to do.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the session has changed beneath the connection, as behind a pooler in transaction mode: say so \
+     to the store by transaction_pooling(true)"
+)]
+struct OtherSession(#[source] Error);
 
 const SET_STATEMENT_TIMEOUT: &str =
     "SELECT pg_catalog.set_config('statement_timeout', $1::text, false)";
@@ -28,21 +41,32 @@ impl Pool {
         if let Some(timeout) = settings.statement_timeout {
             pool = pool.post_create(set_statement_timeout(timeout));
         }
-        pool.build().map(Self).map_err(StoreError::other)
+        Ok(Self {
+            connections: pool.build().map_err(StoreError::other)?,
+            prepares: !settings.transaction_pooling,
+        })
     }
 
-    /// Runs a statement, prepared once for each connection.
+    /// Runs a statement, prepared once for each connection where that is possible. It gives each of its
+    /// parameters a type, `$1::text[]`.
     pub(super) async fn query(
         &self,
         sql: &'static str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let client = self.0.get().await.map_err(pool_error)?;
-        let statement = client.prepare_cached(sql).await.map_err(store_error)?;
-        client
-            .query(&statement, parameters)
-            .await
-            .map_err(store_error)
+        let types = parameter_types(sql, parameters.len());
+        debug_assert!(types.is_some(), "a parameter has no type of ours: {sql}");
+        let client = self.connections.get().await.map_err(pool_error)?;
+        if self.prepares {
+            let statement = client.prepare_cached(sql).await.map_err(statement_error)?;
+            return client
+                .query(&statement, parameters)
+                .await
+                .map_err(statement_error);
+        }
+        let types = types.ok_or_else(|| StoreError::other("a parameter has no type of ours"))?;
+        let typed: Vec<_> = parameters.iter().copied().zip(types).collect();
+        client.query_typed(sql, &typed).await.map_err(store_error)
     }
 
     /// Runs a statement that returns one row.
@@ -65,6 +89,47 @@ pub(super) async fn connect(
     config.connect(NoTls).await
 }
 
+/// The types that a statement's text gives its first `count` parameters.
+fn parameter_types(sql: &str, count: usize) -> Option<Vec<Type>> {
+    (1..=count)
+        .map(|number| type_named(cast(sql, number)?))
+        .collect()
+}
+
+/// What follows `$n::`.
+fn cast(sql: &str, number: usize) -> Option<&str> {
+    let (_, after) = sql.split_once(&format!("${number}::"))?;
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_[]".contains(letter);
+    after.split(|letter| !is_name(letter)).next()
+}
+
+fn type_named(name: &str) -> Option<Type> {
+    Some(match name {
+        "boolean" => Type::BOOL,
+        "integer" => Type::INT4,
+        "bigint" => Type::INT8,
+        "bigint[]" => Type::INT8_ARRAY,
+        "float8" => Type::FLOAT8,
+        "text" => Type::TEXT,
+        "text[]" => Type::TEXT_ARRAY,
+        "uuid" => Type::UUID,
+        "uuid[]" => Type::UUID_ARRAY,
+        "jsonb" => Type::JSONB,
+        "jsonb[]" => Type::JSONB_ARRAY,
+        "timestamptz" => Type::TIMESTAMPTZ,
+        _ => return None,
+    })
+}
+
+fn statement_error(error: Error) -> StoreError {
+    match error.code() {
+        Some(&SqlState::DUPLICATE_PSTATEMENT | &SqlState::INVALID_SQL_STATEMENT_NAME) => {
+            StoreError::other(OtherSession(error))
+        }
+        _ => store_error(error),
+    }
+}
+
 fn set_statement_timeout(timeout: Duration) -> Hook {
     // Not as a start-up option, which poolers refuse.
     let milliseconds = timeout.as_millis().to_string();
@@ -77,4 +142,27 @@ fn set_statement_timeout(timeout: Duration) -> Hook {
             set.map(drop).map_err(HookError::Backend)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_types_of_parameters_are_taken_from_the_statement() {
+        let sql = "SELECT f($2::bigint[], $1::text,$3::uuid), $1, $10::boolean, $11::integer";
+        assert_eq!(
+            parameter_types(sql, 3),
+            Some(vec![Type::TEXT, Type::INT8_ARRAY, Type::UUID])
+        );
+        assert_eq!(cast(sql, 10), Some("boolean"));
+        assert_eq!(cast(sql, 11), Some("integer"));
+        assert_eq!(parameter_types("SELECT 1", 0), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_parameter_without_a_type_and_a_type_that_is_not_known_are_noticed() {
+        assert_eq!(parameter_types("SELECT f($1, $2::text)", 2), None);
+        assert_eq!(parameter_types("SELECT f($1::money)", 1), None);
+    }
 }

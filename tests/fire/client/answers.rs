@@ -62,7 +62,7 @@ impl Answers {
 }
 
 /// The scenarios. `ids` are the same for every store, so that errors that name them are too.
-async fn run<S: EventSubscription>(store: &S, ids: &[EventId]) -> Vec<String> {
+pub(super) async fn run<S: EventSubscription>(store: &S, ids: &[EventId]) -> Vec<String> {
     let mut answers = Answers(Vec::new());
     let a = &mut answers;
 

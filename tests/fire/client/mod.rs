@@ -4,6 +4,7 @@
 mod answers;
 mod bank;
 mod faults;
+mod pooler;
 
 use eventcore::{Append, EventType, ExpectedVersion, NewEvent, StreamId};
 use serde_json::{Value, json};
