@@ -17,6 +17,7 @@ mod immutability;
 mod install;
 mod listen;
 mod malformed;
+mod pgbouncer;
 mod portability;
 mod privileges;
 mod read;
