@@ -63,7 +63,8 @@ impl Builder {
     }
 
     /// The longest that a statement may take, in whole milliseconds; the server ends it then. By
-    /// default what the server says.
+    /// default what the server says. Set for the session: not for a pooler in transaction mode, see
+    /// [`transaction_pooling`](Self::transaction_pooling).
     #[must_use]
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.statement_timeout = Some(timeout);
@@ -73,12 +74,25 @@ impl Builder {
     /// Whether the URL leads to a pooler that gives one of the server's connections to a client for a
     /// transaction at a time, as PgBouncer does with `pool_mode = transaction`. By default not.
     ///
-    /// Then nothing is kept in a session. Statements are sent as they are instead of prepared once, in as
-    /// many round trips. Subscriptions look for events at the [`poll_interval`](Self::poll_interval),
+    /// Then nothing is kept in a session. Statements are sent as they are instead of prepared once, which
+    /// takes no more round trips, but the server parses them each time. Subscriptions look for events at the [`poll_interval`](Self::poll_interval),
     /// unless [`listen_on`](Self::listen_on) says where to listen. A
     /// [`statement_timeout`](Self::statement_timeout) is refused, since other clients would get it too.
     ///
-    /// Without this, a call behind such a pooler fails, or another client's statement is run in its place.
+    /// Without this, a call behind such a pooler fails, or another client's statement is run in its place,
+    /// unless the pooler keeps track of prepared statements (PgBouncer from 1.21 on, with
+    /// `max_prepared_statements`).
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), eventcore::StoreError> {
+    /// let store = eventcore::PostgresEventStore::builder("postgresql://app@pooler:6432/shop")?
+    ///     .transaction_pooling(true)
+    ///     .listen_on("postgresql://app@server:5432/shop")?
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn transaction_pooling(mut self, is_pooled: bool) -> Self {
         self.transaction_pooling = is_pooled;
