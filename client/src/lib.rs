@@ -110,6 +110,38 @@
 //! # }
 //! ```
 //!
+//! # Following a store
+//!
+//! [`Subscription::typed`] gives events of your own type, and [`with_signals`](Subscription::with_signals)
+//! tells live events from those that the subscription catches up with. An event that cannot be decoded
+//! is an error that names it; the next item is the event after it.
+//!
+//! ```
+//! # use eventcore::*;
+//! # use serde::{Deserialize, Serialize};
+//! # #[derive(Debug, Serialize, Deserialize, Event)]
+//! # enum AccountEvent { Deposited { cents: u64 } }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let store = InMemoryEventStore::new();
+//! # let account = StreamId::new("account-ada")?;
+//! # let event = NewEvent::encode(account.clone(), &AccountEvent::Deposited { cents: 1 })?;
+//! # store.append(&Append::new().stream(account, ExpectedVersion::Exactly(0)).event(event)).await?;
+//! let subscription = store.subscribe(Subscribe::from_start());
+//! let mut followed = subscription.typed::<AccountEvent>().with_signals();
+//! loop {
+//!     match followed.next_followed().await? {
+//!         Followed::Event(stored) => println!("{}: {:?}", stored.stream_id, stored.event),
+//!         Followed::CaughtUp { position } => break println!("live from {position} on"),
+//!         Followed::FellBehind { .. } => println!("busy"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Stores
+//!
 //! On PostgreSQL (feature `postgres`) the store is
 //! `PostgresEventStore::connect("postgresql://…")`, and nothing else changes.
 //!
@@ -133,7 +165,12 @@ mod memory;
 pub mod postgres;
 mod store;
 mod store_error;
+
+// Following a store.
+mod follow_error;
+mod signals;
 mod subscription;
+mod typed_subscription;
 
 // What goes into a store, and what comes out.
 mod append;
@@ -158,6 +195,7 @@ pub use eventcore_macros::{Command, Event};
 pub use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
 pub use execute::{ExecuteOptions, Execution, execute, execute_with};
 pub use execute_error::ExecuteError;
+pub use follow_error::FollowError;
 pub use ids::{CausationId, CorrelationId, EventId};
 pub use invalid::InvalidValue;
 pub use memory::InMemoryEventStore;
@@ -168,10 +206,12 @@ pub use numbers::{Position, StreamVersion};
 pub use postgres::PostgresEventStore;
 pub use query::{Direction, Filter, ReadAll, ReadStream, ReadStreams, StreamsRead};
 pub use retry::RetryPolicy;
+pub use signals::{Followed, WithSignals};
 pub use store::{EventStore, EventSubscription};
 pub use store_error::StoreError;
 pub use stored_event::{Metadata, RecordedEvent, StoredEvent};
-pub use subscription::{Page, Subscribe, Subscription};
+pub use subscription::{Page, PageRequest, Subscribe, Subscription};
+pub use typed_subscription::TypedSubscription;
 
 /// Runs the Rust of the project's README as a doctest.
 #[cfg(doctest)]

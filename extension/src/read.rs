@@ -12,7 +12,7 @@ use crate::pg::snapshot::Snapshot;
 use crate::pg::value::Text;
 use crate::registry::Registry;
 use crate::stream_list::StreamList;
-use eventcore_rules::check_name;
+use eventcore_rules::{MAX_EVENTS_PASSED_OVER, check_name};
 use pgrx::pg_sys::Datum;
 
 /// The column of the index by position.
@@ -40,10 +40,6 @@ pub fn read_streams(call: &Call<'_>) -> Result<(), Error> {
     let streams = streams.into_iter().zip(after);
     copy_streams(call, streams, Direction::Forward, limit, &filter)
 }
-
-/// How many events that the filter does not let through a read with a checkpoint passes over at the
-/// most: some 50 ms.
-const MOST_PASSED_OVER: usize = 100_000;
 
 /// `eventcore_read_all(after_position, max_count, backward, stream_prefixes, event_types,
 /// with_checkpoint)`.
@@ -79,7 +75,7 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
     };
     scan.seek(&range, direction);
     if with_checkpoint {
-        let end = copy_some(&mut scan, &mut rows, limit, &filter, MOST_PASSED_OVER);
+        let end = copy_some(&mut scan, &mut rows, limit, &filter, MAX_EVENTS_PASSED_OVER);
         let checkpoint = match end {
             End::Last => safe.max(after),
             End::At(position) => position.unwrap_or(after),

@@ -26,3 +26,7 @@ pub const MAX_FILTER_ELEMENTS: usize = 1_000;
 /// expect an exact version of any stream that it writes: so many later events may not come between
 /// it and its repeat.
 pub const UNCHECKED_REPEAT_WINDOW: u64 = 100;
+
+/// The most events that a read with a checkpoint passes over because its filter does not let them
+/// through: it takes some 50 ms.
+pub const MAX_EVENTS_PASSED_OVER: usize = 100_000;

@@ -79,23 +79,25 @@ impl EventSubscription for InMemoryEventStore {
         } = subscribe;
         let shared = Arc::clone(&self.shared);
         let read = ReadAll::new().limit(page).filter(filter);
-        Subscription::new(after, move |after| {
+        Subscription::new(after, move |request| {
             let shared = Arc::clone(&shared);
-            let mut read = read.clone().after(after);
+            let read = read.clone().after(request.after);
             async move {
-                loop {
+                if request.wait {
                     shared.later_than(read.after).await;
-                    let log = shared.log();
-                    let events = log.read_all(&read);
-                    let read_to = match events.last() {
-                        Some(last) if events.len() >= read.limit as usize => last.position,
-                        _ => log.last_position(),
-                    };
-                    if !events.is_empty() {
-                        return Ok(Page { events, read_to });
-                    }
-                    read.after = read_to;
                 }
+                let log = shared.log();
+                let events = log.read_all(&read);
+                let more = events.len() >= read.limit as usize;
+                let read_to = match events.last() {
+                    Some(last) if more => last.position,
+                    _ => log.last_position().max(read.after),
+                };
+                Ok(Page {
+                    events,
+                    read_to,
+                    more,
+                })
             }
         })
     }

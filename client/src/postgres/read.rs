@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use eventcore_rules::MAX_EVENTS_PASSED_OVER;
+
 use super::error::store_error;
 use super::pool::Pool;
 use super::row::{events, from_bigint, to_bigint};
 use crate::{
-    Direction, EventType, Position, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError,
-    StreamId, StreamVersion, StreamsRead,
+    Direction, EventType, Filter, Page, Position, ReadAll, ReadStream, ReadStreams, RecordedEvent,
+    StoreError, StreamId, StreamVersion, StreamsRead,
 };
 
 const READ_STREAM: &str = "\
@@ -24,6 +26,12 @@ const READ_ALL: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
        causation_id, recorded_at
   FROM eventcore_read_all($1::bigint, $2::integer, $3::boolean, $4::text[], $5::text[])";
+
+const READ_PAGE: &str = "\
+SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
+       causation_id, recorded_at
+  FROM eventcore_read_all($1::bigint, $2::integer, false, $3::text[], $4::text[],
+                          with_checkpoint => true)";
 
 const STREAM_VERSIONS: &str = "SELECT version FROM eventcore_stream_versions($1::text[])";
 
@@ -103,6 +111,36 @@ pub(super) async fn all(pool: &Pool, read: &ReadAll) -> Result<Vec<RecordedEvent
     events(rows)
 }
 
+/// Reads forward, and tells how far: a filter may pass over much without an event to tell by.
+pub(super) async fn page(pool: &Pool, read: &ReadAll) -> Result<Page, StoreError> {
+    let prefixes = &read.filter.stream_prefixes;
+    let mut rows = pool
+        .query(
+            READ_PAGE,
+            &[
+                &to_bigint(read.after.get()),
+                &count(read.limit),
+                &(!prefixes.is_empty()).then_some(prefixes),
+                &types(&read.filter.event_types),
+            ],
+        )
+        .await?;
+    let checkpoint = rows
+        .pop()
+        .ok_or_else(|| StoreError::other("the server returned no checkpoint"))?;
+    let checkpoint = from_bigint(checkpoint.try_get(0).map_err(store_error)?)?;
+    let read_to = Position::new(checkpoint).max(read.after);
+    let full = rows.len() >= read.limit as usize;
+    // Positions have gaps, so that it has passed over so many events at the most.
+    let passed = read_to.get() - read.after.get();
+    let cut_short = read.filter != Filter::all() && passed >= MAX_EVENTS_PASSED_OVER as u64;
+    Ok(Page {
+        events: events(rows)?,
+        read_to,
+        more: full || cut_short,
+    })
+}
+
 pub(super) async fn stream_versions(
     pool: &Pool,
     streams: &[StreamId],
@@ -123,11 +161,11 @@ pub(super) async fn safe_position(pool: &Pool) -> Result<Position, StoreError> {
     from_bigint(row.try_get(0).map_err(store_error)?).map(Position::new)
 }
 
-fn count(events: u32) -> i32 {
+pub(super) fn count(events: u32) -> i32 {
     i32::try_from(events).unwrap_or(i32::MAX)
 }
 
 /// `NULL` for all types.
-fn types(types: &[EventType]) -> Option<Vec<&str>> {
+pub(super) fn types(types: &[EventType]) -> Option<Vec<&str>> {
     (!types.is_empty()).then(|| types.iter().map(EventType::as_str).collect())
 }

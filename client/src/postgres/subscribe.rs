@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{Inner, read};
-use crate::{Filter, Page, Position, ReadAll, StoreError, Subscribe, Subscription};
+use crate::{Page, ReadAll, StoreError, Subscribe, Subscription};
 
 pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription {
     let Subscribe {
@@ -17,27 +17,28 @@ pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription
     let read = ReadAll::new().limit(page).filter(filter);
     // Held as long as the subscription is, also between two pages.
     let listener = Arc::new(OnceLock::new());
-    Subscription::new(after, move |after| {
+    Subscription::new(after, move |request| {
         let inner = Arc::clone(&inner);
         let listener = Arc::clone(&listener);
-        let read = read.clone().after(after);
+        let read = read.clone().after(request.after);
         async move {
             let listener = listener.get_or_init(|| inner.listening.listener());
-            next_page(&inner, listener.news(), read).await
+            next_page(&inner, listener.news(), &read, request.wait).await
         }
     })
 }
 
-/// Reads until there is something, and waits for news in between.
+/// Reads, if told to until there is something, and waits for news in between.
 async fn next_page(
     inner: &Inner,
     mut news: watch::Receiver<()>,
-    mut read: ReadAll,
+    read: &ReadAll,
+    until_later: bool,
 ) -> Result<Page, StoreError> {
     loop {
-        match read_page(inner, &read).await {
-            Ok(page) if !page.events.is_empty() => return Ok(page),
-            Ok(page) => read.after = page.read_to,
+        match read::page(&inner.pool, read).await {
+            Ok(page) if !until_later || page.read_to > read.after => return Ok(page),
+            Ok(_nothing_new) => {}
             Err(error) if error.is_retriable() => {}
             Err(error) => return Err(error),
         }
@@ -46,7 +47,7 @@ async fn next_page(
 }
 
 /// Waits for news, or until it is time to look without.
-async fn wait(news: &mut watch::Receiver<()>, longest: Duration) {
+pub(super) async fn wait(news: &mut watch::Receiver<()>, longest: Duration) {
     let wait = tokio::time::timeout(longest, async {
         if news.changed().await.is_err() {
             // The runtime of the listener is gone, and no news will ever come.
@@ -54,20 +55,4 @@ async fn wait(news: &mut watch::Receiver<()>, longest: Duration) {
         }
     });
     let _time_is_up = wait.await;
-}
-
-async fn read_page(inner: &Inner, read: &ReadAll) -> Result<Page, StoreError> {
-    // With a filter there may be much to pass over, and no event to tell how far. Taken before the
-    // read, this position is covered by it.
-    let seen = match read.filter == Filter::all() {
-        true => Position::START,
-        false => read::safe_position(&inner.pool).await?,
-    };
-    let events = read::all(&inner.pool, read).await?;
-    let last = events.last().map_or(read.after, |event| event.position);
-    let full = events.len() >= read.limit as usize;
-    Ok(Page {
-        events,
-        read_to: if full { last } else { last.max(seen) },
-    })
 }

@@ -54,15 +54,19 @@ impl EventStore for Spoiled {
 impl EventSubscription for Spoiled {
     fn subscribe(&self, subscribe: Subscribe) -> Subscription {
         let store = self.clone();
-        Subscription::new(subscribe.after, move |after| {
+        Subscription::new(subscribe.after, move |request| {
             let store = store.clone();
             async move {
                 loop {
-                    let mut events = store.read_all(&ReadAll::new().after(after)).await?;
+                    let mut events = store.read_all(&ReadAll::new().after(request.after)).await?;
                     if let Some(last) = events.last() {
                         let read_to = last.position;
                         (store.spoil)(&mut events);
-                        return Ok(Page { events, read_to });
+                        return Ok(Page {
+                            events,
+                            read_to,
+                            more: false,
+                        });
                     }
                     store.sleep(Duration::from_millis(1)).await;
                 }
