@@ -1,4 +1,4 @@
-//! The UUIDs: [`EventId`], [`CorrelationId`] and [`CausationId`].
+//! The UUIDs: of events, of what they belong to, and of leases.
 
 use std::fmt;
 use std::str::FromStr;
@@ -80,4 +80,9 @@ id! {
 id! {
     /// What directly caused an event: usually the execution of a command.
     CausationId, "causation id"
+}
+
+id! {
+    /// One lease: what one poll of a durable subscription gave to a consumer.
+    LeaseId, "lease id"
 }

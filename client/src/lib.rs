@@ -140,6 +140,96 @@
 //! # }
 //! ```
 //!
+//! # Durable subscriptions
+//!
+//! A durable subscription is a place in the order of events that the store keeps under a name
+//! ([`SubscriptionStore`]). Any number of [`Consumer`]s, in any number of processes, share its events;
+//! the events of one stream are worked on one after the other, in their order. What is not acknowledged
+//! is delivered again, and parked when it fails too often.
+//!
+//! ```
+//! # use eventcore::*;
+//! # use serde::{Deserialize, Serialize};
+//! # #[derive(Debug, Serialize, Deserialize, Event)]
+//! # enum AccountEvent { Deposited { cents: u64 } }
+//! # fn send_mail(_: &AccountEvent) -> Result<(), &'static str> { Ok(()) }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let store = InMemoryEventStore::new();
+//! # let account = StreamId::new("account-ada")?;
+//! # let event = NewEvent::encode(account.clone(), &AccountEvent::Deposited { cents: 1 })?;
+//! # store.append(&Append::new().stream(account, ExpectedVersion::Exactly(0)).event(event)).await?;
+//! let mails = SubscriptionName::new("mails")?;
+//! let accounts = Filter::all().stream_prefix("account-");
+//! store.create_subscription(&mails, &SubscriptionDefinition::new().filter(accounts)).await?;
+//!
+//! let mut consumer = Consumer::<AccountEvent, _>::new(store.clone(), mails, "worker-1".parse()?);
+//! let delivery = consumer.next_delivery().await?;
+//! match send_mail(&delivery.event) {
+//!     Ok(()) => drop(delivery.ack().await?),
+//!     Err(reason) => drop(delivery.nack(Nack::retry().reason(reason)).await?),
+//! }
+//! consumer.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Consumer::run`] does this for a handler. On PostgreSQL an event can be acknowledged in the
+//! transaction that writes what the consumer made of it, `delivery.ack_in(&transaction)`, and takes
+//! effect exactly once.
+//!
+//! # Projections
+//!
+//! A [`Projection`] is what an application makes of the events, for example a table to query.
+//! [`run_projection`] commits what it writes together with how far it has come, batch by batch: each
+//! event takes effect exactly once. On PostgreSQL the transaction is a `PostgresTransaction`, to be
+//! used like a client of `tokio-postgres`; in memory it is a [`MemoryTransaction`].
+//!
+//! ```
+//! # use eventcore::*;
+//! # use serde::{Deserialize, Serialize};
+//! # use std::collections::HashMap;
+//! # use std::sync::{Arc, Mutex};
+//! # #[derive(Debug, Serialize, Deserialize, Event)]
+//! # enum AccountEvent { Deposited { cents: u64 } }
+//! #[derive(Default)]
+//! struct Balances(Arc<Mutex<HashMap<StreamId, u64>>>);
+//!
+//! impl Projection<InMemoryEventStore> for Balances {
+//!     type Event = AccountEvent;
+//!
+//!     fn name(&self) -> &str {
+//!         "balances"
+//!     }
+//!
+//!     async fn apply(
+//!         &mut self,
+//!         stored: StoredEvent<AccountEvent>,
+//!         transaction: &mut MemoryTransaction,
+//!     ) -> Result<(), HandlerError> {
+//!         let AccountEvent::Deposited { cents } = stored.event;
+//!         let balances = Arc::clone(&self.0);
+//!         transaction.on_commit(move || {
+//!             *balances.lock().unwrap().entry(stored.stream_id).or_default() += cents;
+//!         });
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let store = InMemoryEventStore::new();
+//! # let ada = StreamId::new("account-ada")?;
+//! # let event = NewEvent::encode(ada.clone(), &AccountEvent::Deposited { cents: 5 })?;
+//! # let append = Append::new().stream(ada.clone(), ExpectedVersion::Exactly(0)).event(event);
+//! # let position = store.append(&append).await?.last_position.unwrap();
+//! let mut balances = Balances::default();
+//! run_projection_until(&store, &mut balances, position).await?; // or for ever: run_projection
+//! assert_eq!(balances.0.lock().unwrap()[&ada], 5);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Stores
 //!
 //! On PostgreSQL (feature `postgres`) the store is
@@ -172,6 +262,11 @@ mod signals;
 mod subscription;
 mod typed_subscription;
 
+// Working through it, each event at least once, or exactly once.
+mod consumer;
+mod durable;
+mod projection;
+
 // What goes into a store, and what comes out.
 mod append;
 mod query;
@@ -190,20 +285,29 @@ pub mod derive_support;
 pub use append::{Append, Appended, NewEvent};
 pub use command::{CommandLogic, CommandStreams, Declaration, Stream, StreamField};
 pub use command_error::CommandError;
+pub use consumer::{Consumer, ConsumerOptions, Delivery, HandlerError, Settled};
+pub use durable::{
+    Delivered, LeasedBatch, Nack, NackAction, NackOutcome, OnParked, ParkedEvent, StartFrom,
+    SubscriptionDefinition, SubscriptionStore,
+};
 pub use event::{Event, EventError};
 pub use eventcore_macros::{Command, Event};
 pub use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
 pub use execute::{ExecuteOptions, Execution, execute, execute_with};
 pub use execute_error::ExecuteError;
 pub use follow_error::FollowError;
-pub use ids::{CausationId, CorrelationId, EventId};
+pub use ids::{CausationId, CorrelationId, EventId, LeaseId};
 pub use invalid::InvalidValue;
-pub use memory::InMemoryEventStore;
-pub use names::{EventType, StreamId};
+pub use memory::{InMemoryEventStore, MemoryTransaction};
+pub use names::{ConsumerName, EventType, ProjectionName, StreamId, SubscriptionName};
 pub use new_events::NewEvents;
 pub use numbers::{Position, StreamVersion};
 #[cfg(feature = "postgres")]
-pub use postgres::PostgresEventStore;
+pub use postgres::{PostgresEventStore, PostgresTransaction};
+pub use projection::{
+    Projection, ProjectionError, ProjectionOptions, ProjectionStore, run_projection,
+    run_projection_until, run_projection_with,
+};
 pub use query::{Direction, Filter, ReadAll, ReadStream, ReadStreams, StreamsRead};
 pub use retry::RetryPolicy;
 pub use signals::{Followed, WithSignals};

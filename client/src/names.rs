@@ -1,4 +1,4 @@
-//! The names: [`StreamId`] and [`EventType`].
+//! The names: of streams, event types, subscriptions, consumers and projections.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -122,4 +122,20 @@ name! {
 name! {
     /// The name that an event is stored under, for example `Deposited`.
     EventType, "event type"
+}
+
+name! {
+    /// The name of a durable subscription, for example `mails`.
+    SubscriptionName, "subscription name"
+}
+
+name! {
+    /// The name of a consumer of a durable subscription, for operators to see who has an event. Several
+    /// may have the same.
+    ConsumerName, "consumer name"
+}
+
+name! {
+    /// The name of a projection, under which its checkpoint is kept, for example `balances`.
+    ProjectionName, "projection name"
 }

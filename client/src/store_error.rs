@@ -5,7 +5,7 @@ use std::fmt;
 
 use eventcore_rules::{ErrorCode, VersionConflict};
 
-use crate::{EventId, StreamId};
+use crate::{EventId, Position, StreamId};
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -34,6 +34,12 @@ enum Kind {
     },
     StreamClosed {
         stream: String,
+    },
+    UnknownName {
+        name: String,
+    },
+    LeaseLost {
+        positions: Vec<Position>,
     },
     /// One of our other codes.
     Coded(ErrorCode),
@@ -88,6 +94,17 @@ impl StoreError {
         )
     }
 
+    /// There is no subscription, projection or command of this name (SE007).
+    pub fn unknown_name(name: impl Into<String>) -> Self {
+        Self::make(Kind::UnknownName { name: name.into() }, None)
+    }
+
+    /// A lease does not hold the events at these positions, or not any more; or another runner of a
+    /// projection was here first (SE008).
+    pub fn lease_lost(positions: Vec<Position>) -> Self {
+        Self::make(Kind::LeaseLost { positions }, None)
+    }
+
     /// The store answers with one of the other codes of eventcore.
     pub fn coded(code: ErrorCode, source: impl Into<Source>) -> Self {
         Self::make(Kind::Coded(code), Some(source.into()))
@@ -119,6 +136,8 @@ impl StoreError {
             Kind::Malformed { .. } => Some(ErrorCode::Malformed),
             Kind::IdempotencyMismatch { .. } => Some(ErrorCode::IdempotencyMismatch),
             Kind::StreamClosed { .. } => Some(ErrorCode::StreamClosed),
+            Kind::UnknownName { .. } => Some(ErrorCode::UnknownName),
+            Kind::LeaseLost { .. } => Some(ErrorCode::LeaseLost),
             Kind::Coded(code) => Some(*code),
             Kind::Transient | Kind::Other => None,
         }
@@ -146,6 +165,14 @@ impl StoreError {
         self.code() == Some(ErrorCode::Malformed)
     }
 
+    /// The argument that is malformed, as the SQL function names it.
+    pub fn argument(&self) -> Option<&str> {
+        match &self.0.kind {
+            Kind::Malformed { argument, .. } => Some(argument),
+            _ => None,
+        }
+    }
+
     /// Whether event ids were used before, with other content.
     pub fn is_idempotency_mismatch(&self) -> bool {
         self.code() == Some(ErrorCode::IdempotencyMismatch)
@@ -154,6 +181,25 @@ impl StoreError {
     /// Whether a stream is closed or deleted.
     pub fn is_stream_closed(&self) -> bool {
         self.code() == Some(ErrorCode::StreamClosed)
+    }
+
+    /// Whether there is no subscription, projection or command of the name.
+    pub fn is_unknown_name(&self) -> bool {
+        self.code() == Some(ErrorCode::UnknownName)
+    }
+
+    /// Whether a lease does not hold the events, or not any more: they are done, or somebody else has
+    /// them. For a checkpoint: another runner of the projection was here.
+    pub fn is_lease_lost(&self) -> bool {
+        self.code() == Some(ErrorCode::LeaseLost)
+    }
+
+    /// The events that the lease does not hold (any more). Empty unless a lease is lost.
+    pub fn lost_positions(&self) -> &[Position] {
+        match &self.0.kind {
+            Kind::LeaseLost { positions } => positions,
+            _ => &[],
+        }
     }
 
     /// The streams that were not where they were expected: every one of them, in the order in which
@@ -225,6 +271,13 @@ impl fmt::Display for StoreError {
                 write!(f, "used before with other content: event ids {event_ids:?}")
             }
             Kind::StreamClosed { stream } => write!(f, "stream {stream:?} is closed"),
+            Kind::UnknownName { name } => write!(f, "nothing has the name {name:?}"),
+            Kind::LeaseLost { positions } if positions.is_empty() => {
+                write!(f, "the lease is lost")
+            }
+            Kind::LeaseLost { positions } => {
+                write!(f, "the lease does not hold the events at {positions:?}")
+            }
             Kind::Coded(code) => write!(f, "the store refuses ({})", code.sqlstate()),
             Kind::Transient => write!(f, "the store failed for now"),
             Kind::Other => write!(f, "the store failed"),

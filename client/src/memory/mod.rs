@@ -1,8 +1,11 @@
 //! [`InMemoryEventStore`]: events in memory, with the semantics of the store on PostgreSQL.
 
 mod check;
+mod checkpoints;
+mod durable;
 mod log;
 mod repeat;
+mod subscription_store;
 mod timer;
 mod wake;
 
@@ -10,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::checkpoints::MemoryTransaction;
 use self::wake::Shared;
 use crate::{
     Append, Appended, EventStore, EventSubscription, Page, Position, ReadAll, ReadStream,

@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 /// Done after a duration. Where no thread can be started it is done at once.
 pub(super) fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
-    Sleep {
-        until: Instant::now().checked_add(duration),
-    }
+    until(Instant::now().checked_add(duration))
+}
+
+/// Done at this time; `None` is later than the clock can say.
+pub(super) fn until(until: Option<Instant>) -> impl Future<Output = ()> + Send + Unpin {
+    Sleep { until }
 }
 
 struct Sleep {
-    /// `None` is later than the clock can say: never.
     until: Option<Instant>,
 }
 

@@ -1,17 +1,22 @@
-//! What the clones of a store share: the events, and who waits for more of them.
+//! What the clones of a store share: the events, who follows them, and who waits for a change.
 
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::task::{Context, Poll, Waker};
 
+use super::checkpoints::Checkpoints;
+use super::durable::Subscriptions;
 use super::log::Log;
 use crate::{Append, Appended, Position, StoreError};
 
+/// Locks are taken in the order of the fields, from the last to the first.
 #[derive(Default)]
 pub(super) struct Shared {
-    log: RwLock<Log>,
     waiting: Mutex<Waiting>,
+    log: RwLock<Log>,
+    subscriptions: Mutex<Subscriptions>,
+    checkpoints: Mutex<Checkpoints>,
 }
 
 #[derive(Default)]
@@ -20,11 +25,16 @@ struct Waiting {
     next: u64,
 }
 
+/// A place among those who wait for a change. First take it, then look: a change in between wakes.
+pub(super) struct Place<'a> {
+    shared: &'a Shared,
+    ticket: Option<u64>,
+}
+
 /// Done as soon as there is an event after a position.
 struct LaterThan<'a> {
-    shared: &'a Shared,
+    place: Place<'a>,
     after: Position,
-    ticket: Option<u64>,
 }
 
 impl Shared {
@@ -41,18 +51,39 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
             .append(append)?;
         if appended.last_position.is_some() && !appended.repeated {
-            let wakers = std::mem::take(&mut self.waiting().wakers);
-            wakers.into_values().for_each(Waker::wake);
+            self.wake();
         }
         Ok(appended)
     }
 
     pub(super) fn later_than(&self, after: Position) -> impl Future<Output = ()> + Send {
-        LaterThan {
+        let place = self.place();
+        LaterThan { place, after }
+    }
+
+    pub(super) fn place(&self) -> Place<'_> {
+        Place {
             shared: self,
-            after,
             ticket: None,
         }
+    }
+
+    /// Wakes everyone who waits for a change.
+    pub(super) fn wake(&self) {
+        let wakers = std::mem::take(&mut self.waiting().wakers);
+        wakers.into_values().for_each(Waker::wake);
+    }
+
+    pub(super) fn subscriptions(&self) -> MutexGuard<'_, Subscriptions> {
+        self.subscriptions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn checkpoints(&self) -> MutexGuard<'_, Checkpoints> {
+        self.checkpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -60,25 +91,30 @@ impl Shared {
     }
 }
 
-impl Future for LaterThan<'_> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // First get in line, then look: an append in between wakes us.
+impl Place<'_> {
+    pub(super) fn take(&mut self, cx: &Context<'_>) {
         let ticket = self.shared.waiting().enter(self.ticket, cx.waker());
         self.ticket = Some(ticket);
-        if self.shared.log().last_position() > self.after {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.shared.waiting().wakers.remove(&ticket);
         }
     }
 }
 
-impl Drop for LaterThan<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.shared.waiting().wakers.remove(&ticket);
+impl Future for LaterThan<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.place.take(cx);
+        if self.place.shared.log().last_position() > self.after {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }
 }

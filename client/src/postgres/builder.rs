@@ -1,13 +1,15 @@
 //! The settings of a store.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_postgres::Config;
 
 use super::listen::Listening;
 use super::pool::Pool;
+use super::returned::Returned;
+use super::watches::Watches;
 use super::{Inner, PostgresEventStore, read};
 use crate::StoreError;
 
@@ -138,6 +140,9 @@ impl Builder {
                 pool,
                 listening: Listening::new(self.listen_on.or(directly)),
                 poll_interval: self.poll_interval,
+                consumers: OnceLock::new(),
+                returned: Returned::new(),
+                watches: Watches::default(),
             }),
         })
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Error;
 
-use crate::{EventId, StoreError, StreamId};
+use crate::{EventId, Position, StoreError, StreamId};
 
 /// The SQLSTATE of a call of a function that is not there; we call none but the extension's.
 const UNDEFINED_FUNCTION: &str = "42883";
@@ -51,6 +51,14 @@ pub(super) fn pool_error(error: PoolError) -> StoreError {
     }
 }
 
+/// Whether an error of somebody else's statement passes.
+pub(super) fn is_passing(error: &Error) -> bool {
+    match error.as_db_error() {
+        Some(raised) => is_transient(raised.code().code()),
+        None => is_lost(error),
+    }
+}
+
 #[derive(Deserialize)]
 struct Conflicts {
     conflicts: Vec<Conflict>,
@@ -81,6 +89,18 @@ struct Mismatch {
     event_ids: Vec<EventId>,
 }
 
+#[derive(Deserialize)]
+struct OfName {
+    subscription: String,
+}
+
+/// Of a lease, or of a checkpoint, which has no positions.
+#[derive(Deserialize)]
+struct Lost {
+    #[serde(default)]
+    positions: Vec<Position>,
+}
+
 fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreError {
     let known = match code {
         ErrorCode::VersionConflict => parse(detail).map(version_conflict),
@@ -94,7 +114,13 @@ fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreEr
         ErrorCode::IdempotencyMismatch => {
             parse(detail).map(|of: Mismatch| StoreError::idempotency_mismatch(of.event_ids))
         }
-        _ => None,
+        ErrorCode::UnknownName => {
+            parse(detail).map(|of: OfName| StoreError::unknown_name(of.subscription))
+        }
+        ErrorCode::LeaseLost => {
+            parse(detail).map(|lost: Lost| StoreError::lease_lost(lost.positions))
+        }
+        ErrorCode::CommandRejected | ErrorCode::Unavailable => None,
     };
     known.unwrap_or_else(|| StoreError::coded(code, message))
 }
@@ -198,6 +224,14 @@ mod tests {
         let detail = format!(r#"{{"event_ids": ["{id}"]}}"#);
         let error = of(ErrorCode::IdempotencyMismatch, &detail);
         assert_eq!(error.mismatched_event_ids(), [id]);
+        let error = of(ErrorCode::UnknownName, r#"{"subscription": "mails"}"#);
+        assert!(error.is_unknown_name() && error.to_string().contains("mails"));
+        let detail = r#"{"subscription": "mails", "lease_id": "x", "positions": [3, 5]}"#;
+        let error = of(ErrorCode::LeaseLost, detail);
+        assert!(error.is_lease_lost() && !error.is_retriable());
+        assert_eq!(error.lost_positions(), [3, 5].map(Position::new));
+        let detail = r#"{"projection": "balances", "expected": 1, "actual": 2}"#;
+        assert!(of(ErrorCode::LeaseLost, detail).is_lease_lost());
         let detail = r#"{"argument": "events", "index": 3, "field": "type", "reason": "is empty"}"#;
         let error = of(ErrorCode::Malformed, detail);
         assert!(error.is_malformed());

@@ -2,20 +2,33 @@
 
 mod append;
 mod builder;
+mod checkpoint;
+mod durable;
 mod error;
 mod listen;
+mod poll;
 mod pool;
 mod read;
+mod returned;
 mod row;
 mod subscribe;
+mod subscription_store;
+mod transaction;
+mod watches;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub use tokio_postgres;
+
 pub use self::builder::Builder;
-use self::listen::Listening;
+pub(crate) use self::durable::ack_in;
+use self::listen::{Listener, Listening};
 use self::pool::Pool;
+use self::returned::Returned;
+pub use self::transaction::PostgresTransaction;
+use self::watches::Watches;
 use crate::{
     Append, Appended, EventStore, EventSubscription, Position, ReadAll, ReadStream, ReadStreams,
     RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead, Subscribe, Subscription,
@@ -48,6 +61,10 @@ struct Inner {
     pool: Pool,
     listening: Listening,
     poll_interval: Duration,
+    /// Listens for the consumers of durable subscriptions, once there are any.
+    consumers: OnceLock<Arc<Listener>>,
+    returned: Returned,
+    watches: Watches,
 }
 
 impl PostgresEventStore {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, RecyclingMethod, Runtime,
+};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, Connection, Error, NoTls, Row, Socket, tls::NoTlsStream};
@@ -47,6 +49,11 @@ impl Pool {
         })
     }
 
+    /// One of its connections, for a transaction.
+    pub(super) async fn client(&self) -> Result<Object, StoreError> {
+        self.connections.get().await.map_err(pool_error)
+    }
+
     /// Runs a statement, prepared once for each connection where that is possible. It gives each of its
     /// parameters a type, `$1::text[]`.
     pub(super) async fn query(
@@ -56,7 +63,7 @@ impl Pool {
     ) -> Result<Vec<Row>, StoreError> {
         let types = parameter_types(sql, parameters.len());
         debug_assert!(types.is_some(), "a parameter has no type of ours: {sql}");
-        let client = self.connections.get().await.map_err(pool_error)?;
+        let client = self.client().await?;
         if self.prepares {
             let statement = client.prepare_cached(sql).await.map_err(statement_error)?;
             return client

@@ -32,7 +32,10 @@ pub(super) fn from_bigint(number: i64) -> Result<u64, StoreError> {
 
 /// Reads the columns in the order of the contract. Shares the names of the event before: streams and
 /// types repeat.
-fn event(row: &Row, before: Option<&RecordedEvent>) -> Result<RecordedEvent, StoreError> {
+pub(super) fn event(
+    row: &Row,
+    before: Option<&RecordedEvent>,
+) -> Result<RecordedEvent, StoreError> {
     let stream_id: &str = row.try_get(1).map_err(store_error)?;
     let event_type: &str = row.try_get(4).map_err(store_error)?;
     let Json(payload): Json<Value> = row.try_get(5).map_err(store_error)?;

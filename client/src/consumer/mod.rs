@@ -1,0 +1,177 @@
+//! [`Consumer`]: works through a durable subscription, together with others.
+
+mod delivery;
+mod leases;
+mod options;
+mod receipt;
+mod run;
+mod work;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+
+pub use self::delivery::Delivery;
+use self::leases::Next;
+pub use self::options::ConsumerOptions;
+use self::receipt::Receipt;
+pub use self::receipt::Settled;
+pub use self::run::HandlerError;
+use self::work::Work;
+use crate::{
+    ConsumerName, Event, FollowError, Nack, StoreError, SubscriptionName, SubscriptionStore,
+};
+
+/// One consumer of a durable subscription: a never-ending stream of [`Delivery`]s, each to be
+/// acknowledged or given back.
+///
+/// It polls a batch when the last one has been handed out, and hands out one event at a time, in the
+/// order of each stream. While events are not answered it keeps their lease, whenever it is polled and
+/// while [`run`](Self::run) waits for a handler. What is given back to be tried again takes the later
+/// events of its stream with it: these are not handed out any more, or are [void](Delivery::is_void).
+///
+/// An event that cannot be decoded is given back as a failure, to be tried again after a while, by a
+/// newer program perhaps, and parked in the end; the item of the stream is the error.
+///
+/// A lost connection is made again. To end, [`close`](Self::close) it: it gives back what is not
+/// answered. When it is dropped it tries to do that in the background; what is not given back is
+/// delivered again when the lease has run out.
+#[must_use = "a consumer does nothing unless polled"]
+pub struct Consumer<E, S: SubscriptionStore + 'static> {
+    work: Arc<Work<S>>,
+    pending: Option<Pending>,
+    undecodable: Option<FollowError>,
+    event: PhantomData<fn() -> E>,
+}
+
+type Pending = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
+    /// A consumer of this name, with the default [`ConsumerOptions`].
+    pub fn new(store: S, subscription: SubscriptionName, consumer: ConsumerName) -> Self {
+        Self::with_options(store, subscription, consumer, ConsumerOptions::new())
+    }
+
+    /// A consumer of this name.
+    pub fn with_options(
+        store: S,
+        subscription: SubscriptionName,
+        consumer: ConsumerName,
+        options: ConsumerOptions,
+    ) -> Self {
+        Self {
+            work: Arc::new(Work::new(store, subscription, consumer, options)),
+            pending: None,
+            undecodable: None,
+            event: PhantomData,
+        }
+    }
+
+    /// The next event, as soon as there is one. It may be dropped and called again: no event is lost.
+    ///
+    /// # Errors
+    ///
+    /// The event is not an `E`; or there is no such subscription (SE007), or the store refuses
+    /// otherwise. The consumer may be asked again after each of these.
+    pub async fn next_delivery(&mut self) -> Result<Delivery<E, S>, FollowError> {
+        std::future::poll_fn(|cx| self.poll_delivery(cx)).await
+    }
+
+    /// Acknowledges what was [handled](Delivery::handled) and gives back everything else. Deliveries that
+    /// are still out are void then.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached: what is not given back is delivered again when the lease has run
+    /// out.
+    pub async fn close(mut self) -> Result<(), StoreError> {
+        self.pending = None;
+        self.work.close().await
+    }
+
+    fn poll_delivery(&mut self, cx: &mut Context<'_>) -> Poll<Result<Delivery<E, S>, FollowError>> {
+        let mut kept = false;
+        loop {
+            if let Some(pending) = &mut self.pending {
+                let done = ready!(pending.as_mut().poll(cx));
+                self.pending = None;
+                done?;
+                kept = true;
+            }
+            if let Some(error) = self.undecodable.take() {
+                return Poll::Ready(Err(error));
+            }
+            match self.work.next(kept) {
+                Some(next) => {
+                    if let Some(delivery) = self.decode(next) {
+                        return Poll::Ready(Ok(delivery));
+                    }
+                }
+                None => self.pending = Some(Box::pin(Arc::clone(&self.work).fill())),
+            }
+        }
+    }
+
+    /// The event as an `E`. If it is none it is given back first, then the error is told.
+    fn decode(&mut self, next: Next) -> Option<Delivery<E, S>> {
+        let attempt = next.delivered.attempt;
+        let position = next.delivered.event.position;
+        let receipt = Receipt::new(&self.work, next.lease_id, position, attempt);
+        match FollowError::decode(next.delivered.event) {
+            Ok(event) => Some(Delivery::new(event, receipt)),
+            Err(error) => {
+                let nack = Nack::retry().reason(reason(&error));
+                receipt.fail(nack);
+                self.pending = Some(Box::pin(Arc::clone(&self.work).give_back_failed()));
+                self.undecodable = Some(error);
+                None
+            }
+        }
+    }
+}
+
+impl<E, S: SubscriptionStore + 'static> Drop for Consumer<E, S> {
+    fn drop(&mut self) {
+        if self.work.is_closed() {
+            return;
+        }
+        let work = Arc::clone(&self.work);
+        self.work.store.in_background(async move {
+            // Nobody is left to be told; the lease runs out then.
+            let _given_back = work.close().await;
+        });
+    }
+}
+
+impl<E: Event, S: SubscriptionStore + 'static> Stream for Consumer<E, S> {
+    type Item = Result<Delivery<E, S>, FollowError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_delivery(cx).map(Some)
+    }
+}
+
+impl<E, S: SubscriptionStore + 'static> fmt::Debug for Consumer<E, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer")
+            .field("subscription", &self.work.subscription)
+            .field("consumer", &self.work.consumer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An error with all that it comes from, for operators.
+fn reason(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    // A text of PostgreSQL cannot hold this character.
+    text.replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,66 @@
+//! The settings of a consumer.
+
+use std::time::Duration;
+
+use crate::RetryPolicy;
+
+/// The settings of a [`Consumer`](crate::Consumer).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ConsumerOptions {
+    /// The most events that it takes at once, 1 to 10,000. By default 100.
+    pub batch: u32,
+    /// What it does when the store cannot be reached. By default it tries for ever, at least once a
+    /// second.
+    pub reconnect: RetryPolicy,
+    /// After how long an event that failed is delivered again, by its attempts so far; how often is up
+    /// to the subscription. By default 1 s, 2 s, 4 s, … up to 1 minute.
+    pub retry_delay: RetryPolicy,
+}
+
+impl ConsumerOptions {
+    /// The default settings.
+    pub fn new() -> Self {
+        Self {
+            batch: 100,
+            reconnect: RetryPolicy::default().attempts(u32::MAX),
+            retry_delay: RetryPolicy::default()
+                .attempts(u32::MAX)
+                .base(Duration::from_secs(1))
+                .cap(Duration::from_secs(60))
+                .jitter(false),
+        }
+    }
+
+    /// Takes at most so many events at once.
+    #[must_use]
+    pub fn batch(mut self, events: u32) -> Self {
+        self.batch = events;
+        self
+    }
+
+    /// Sets what it does when the store cannot be reached.
+    #[must_use]
+    pub fn reconnect(mut self, policy: RetryPolicy) -> Self {
+        self.reconnect = policy;
+        self
+    }
+
+    /// Sets after how long an event that failed is delivered again.
+    #[must_use]
+    pub fn retry_delay(mut self, policy: RetryPolicy) -> Self {
+        self.retry_delay = policy;
+        self
+    }
+
+    /// After how long an event that has failed at this attempt is delivered again.
+    pub(super) fn delay_after(&self, attempt: u32) -> Duration {
+        self.retry_delay.wait_after(attempt).unwrap_or_default()
+    }
+}
+
+impl Default for ConsumerOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

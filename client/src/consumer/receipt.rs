@@ -1,0 +1,100 @@
+//! [`Receipt`]: the answer that is owed for an event that was handed out.
+
+use std::sync::Arc;
+
+use super::leases::Stand;
+use super::work::Work;
+use crate::{LeaseId, Nack, NackOutcome, Position, StoreError, SubscriptionStore};
+
+/// What became of an acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The event is done.
+    Done,
+    /// The lease did not hold the event any more: it had run out and the event was given to another
+    /// consumer, or the event was done already. What was done for it may be done again.
+    Void,
+}
+
+/// The answer that is owed for an event. Dropped without one, the event is given back as a failure.
+pub(super) struct Receipt<S: SubscriptionStore + 'static> {
+    pub(super) work: Arc<Work<S>>,
+    pub(super) lease_id: LeaseId,
+    pub(super) position: Position,
+    pub(super) attempt: u32,
+    /// What is noted when this is dropped.
+    unless_answered: Option<Stand>,
+}
+
+impl<S: SubscriptionStore> Receipt<S> {
+    pub(super) fn new(
+        work: &Arc<Work<S>>,
+        lease_id: LeaseId,
+        position: Position,
+        attempt: u32,
+    ) -> Self {
+        let nack = Nack::retry()
+            .reason("the delivery was dropped without an answer")
+            .delay(work.options.delay_after(attempt));
+        Self {
+            work: Arc::clone(work),
+            lease_id,
+            position,
+            attempt,
+            unless_answered: Some(Stand::Failed(nack)),
+        }
+    }
+
+    pub(super) fn is_void(&self) -> bool {
+        !self.work.leases().holds(self.lease_id, self.position)
+    }
+
+    pub(super) async fn ack(mut self) -> Result<Settled, StoreError> {
+        if self.is_void() {
+            return Ok(Settled::Void);
+        }
+        self.unless_answered = Some(Stand::Handled);
+        let policy = &self.work.options.reconnect;
+        let acked = self.work.ack(self.lease_id, vec![self.position], policy);
+        let done = acked.await?;
+        self.unless_answered = None;
+        Ok(if done { Settled::Done } else { Settled::Void })
+    }
+
+    pub(super) async fn nack(mut self, nack: Nack) -> Result<Option<NackOutcome>, StoreError> {
+        if self.is_void() {
+            return Ok(None);
+        }
+        self.unless_answered = Some(Stand::Failed(nack.clone()));
+        let policy = &self.work.options.reconnect;
+        let nacked = self.work.nack(self.lease_id, self.position, &nack, policy);
+        let outcome = nacked.await?;
+        self.unless_answered = None;
+        Ok(outcome)
+    }
+
+    /// To be acknowledged with others.
+    pub(super) fn handled(mut self) {
+        self.unless_answered = Some(Stand::Handled);
+    }
+
+    /// To be given back with others, after a while.
+    pub(super) fn fail(mut self, nack: Nack) {
+        let delay = self.work.options.delay_after(self.attempt);
+        self.unless_answered = Some(Stand::Failed(nack.delay(delay)));
+    }
+
+    /// It was acknowledged elsewhere.
+    pub(super) fn settled(mut self) {
+        self.unless_answered = None;
+        self.work.leases().forget(self.lease_id, &[self.position]);
+    }
+}
+
+impl<S: SubscriptionStore> Drop for Receipt<S> {
+    fn drop(&mut self) {
+        if let Some(stand) = self.unless_answered.take() {
+            self.work.leases().set(self.lease_id, self.position, stand);
+        }
+    }
+}

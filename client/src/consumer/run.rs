@@ -1,0 +1,80 @@
+//! [`Consumer::run`]: a handler for each event.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::work::Work;
+use super::{Consumer, reason};
+use crate::{Event, FollowError, Nack, StoredEvent, SubscriptionStore};
+
+/// Any error of a handler or of a projection. `?` makes it from any other.
+pub type HandlerError = Box<dyn Error + Send + Sync>;
+
+/// How often to look after the leases while a handler works, if nobody knows how long they last.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl<E: Event, S: SubscriptionStore> Consumer<E, S> {
+    /// Hands each event to the handler, one after the other. An event is done when the handler says so;
+    /// they are acknowledged in batches. When it fails, the event is given back with the error as the
+    /// reason, and delivered again after a [delay](crate::ConsumerOptions::retry_delay). However long
+    /// the handler takes, the lease is kept.
+    ///
+    /// To end it, drop the future, for example with a `select` of your runtime: events that are not done
+    /// are given back.
+    ///
+    /// # Errors
+    ///
+    /// There is no such subscription (SE007), or the store refuses otherwise.
+    pub async fn run<H, F>(mut self, mut handler: H) -> Result<Infallible, FollowError>
+    where
+        H: FnMut(StoredEvent<E>) -> F,
+        F: Future<Output = Result<(), HandlerError>>,
+    {
+        loop {
+            let delivery = match self.next_delivery().await {
+                Ok(delivery) => delivery,
+                // It is given back already, and told to operators as the reason.
+                Err(error) if error.is_undecodable() => continue,
+                Err(error) => return Err(error),
+            };
+            let (event, receipt) = delivery.into_parts();
+            match while_leased(&self.work, handler(event)).await {
+                Ok(()) => receipt.handled(),
+                Err(error) => receipt.fail(Nack::retry().reason(reason(&*error))),
+            }
+        }
+    }
+}
+
+/// Does this, and keeps the leases meanwhile.
+async fn while_leased<S: SubscriptionStore, T>(
+    work: &Work<S>,
+    doing: impl Future<Output = T>,
+) -> T {
+    let mut doing = pin!(doing);
+    let mut keeping = pin!(keep_leases(work));
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(done) = doing.as_mut().poll(cx) {
+            return Poll::Ready(done);
+        }
+        match keeping.as_mut().poll(cx) {
+            Poll::Ready(never) => match never {},
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn keep_leases<S: SubscriptionStore>(work: &Work<S>) -> Infallible {
+    loop {
+        let lasts = work.leases().lasts();
+        work.store
+            .sleep(lasts.map_or(LOOK, |lasts| lasts / 4))
+            .await;
+        // What the store refuses now it refuses again when the event is answered.
+        let _kept = work.keep_leases().await;
+    }
+}

@@ -1,0 +1,202 @@
+//! Polling and leases: what waits first, then what is new. A stream is out with one lease at a time.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::{Delivery, Durable};
+use crate::memory::log::Log;
+use crate::{
+    ConsumerName, Delivered, LeaseId, LeasedBatch, Position, ReadAll, StoreError, StreamId,
+};
+
+/// The lease that holds an event, and until when.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    pub(super) by: LeaseId,
+    until: Instant,
+}
+
+/// What a poll found.
+pub(super) enum Polled {
+    Batch(LeasedBatch),
+    Nothing {
+        /// When a retry is due or a lease runs out.
+        next_due: Option<Instant>,
+    },
+}
+
+/// After so many leases with it that ran out an event is delivered alone, to find out whether it is to
+/// blame.
+const EXPIRIES_BEFORE_ALONE: u32 = 2;
+
+impl Durable {
+    pub(super) fn poll(&mut self, consumer: &ConsumerName, max_events: usize, log: &Log) -> Polled {
+        let now = Instant::now();
+        if self.paused {
+            return Polled::Nothing { next_due: None };
+        }
+        self.take_back_expired(now);
+        let (mut chosen, is_alone) = self.waiting(now, max_events);
+        if !is_alone {
+            self.read_new(max_events, &mut chosen, log);
+        }
+        if chosen.is_empty() {
+            let next_due = self.next_due(now);
+            return Polled::Nothing { next_due };
+        }
+        Polled::Batch(self.lease(&chosen, consumer, now, log))
+    }
+
+    pub(in crate::memory) fn extend_lease(
+        &mut self,
+        lease_id: LeaseId,
+    ) -> Result<Duration, StoreError> {
+        let until = self.lease_until(Instant::now());
+        let mut extended = false;
+        for delivery in self.deliveries.values_mut() {
+            if let Some(held) = delivery.held.as_mut().filter(|held| held.by == lease_id) {
+                held.until = until;
+                extended = true;
+            }
+        }
+        match extended {
+            true => Ok(self.definition.lease),
+            false => Err(StoreError::lease_lost(Vec::new())),
+        }
+    }
+
+    /// Takes back what is in leases that have run out. That is a failure of an event that was alone in
+    /// its lease: of many nobody knows which was to blame.
+    fn take_back_expired(&mut self, now: Instant) {
+        let expired: Vec<(Position, LeaseId)> = self
+            .deliveries
+            .iter()
+            .filter_map(|(position, delivery)| {
+                let held = delivery.held.filter(|held| held.until <= now)?;
+                Some((*position, held.by))
+            })
+            .collect();
+        for (position, lease_id) in &expired {
+            let alone = expired.iter().filter(|(_, by)| by == lease_id).count() == 1;
+            let Some(delivery) = self.deliveries.get_mut(position) else {
+                continue;
+            };
+            delivery.held = None;
+            delivery.expiries += 1;
+            if alone && delivery.failures >= self.definition.retry_limit {
+                let consumer = delivery.consumer.as_ref().map_or("", |name| name.as_str());
+                let reason = format!("the lease of consumer {consumer:?} ran out");
+                self.park(*position, Some(reason));
+            } else if alone {
+                delivery.failures += 1;
+            }
+        }
+    }
+
+    /// Events that wait and whose streams are not out, in order; and whether nothing may be added to
+    /// them.
+    fn waiting(&self, now: Instant, max_events: usize) -> (Vec<Position>, bool) {
+        let blocks = |delivery: &&Delivery| {
+            delivery.held.is_some() || delivery.not_before.is_some_and(|due| due > now)
+        };
+        let blocked: HashSet<&StreamId> = self
+            .deliveries
+            .values()
+            .filter(blocks)
+            .map(|delivery| &delivery.stream_id)
+            .collect();
+        let mut chosen = Vec::new();
+        for (position, delivery) in &self.deliveries {
+            if chosen.len() == max_events {
+                break;
+            }
+            if blocked.contains(&delivery.stream_id) {
+                continue;
+            }
+            let suspected = delivery.expiries >= EXPIRIES_BEFORE_ALONE;
+            if !suspected || chosen.is_empty() {
+                chosen.push(*position);
+            }
+            if suspected {
+                return (chosen, true);
+            }
+        }
+        (chosen, false)
+    }
+
+    /// Lists new events, and chooses those whose streams are not out, until enough are chosen.
+    fn read_new(&mut self, max_events: usize, chosen: &mut Vec<Position>, log: &Log) {
+        let out: HashSet<StreamId> = self
+            .deliveries
+            .iter()
+            .filter(|(position, _)| chosen.binary_search(position).is_err())
+            .map(|(_, delivery)| delivery.stream_id.clone())
+            .collect();
+        while chosen.len() < max_events && self.read_position < log.last_position() {
+            let missing = u32::try_from(max_events - chosen.len()).unwrap_or(u32::MAX);
+            let read = ReadAll::new()
+                .after(self.read_position)
+                .limit(missing)
+                .filter(self.definition.filter.clone());
+            let events = log.read_all(&read);
+            self.read_position = match events.last() {
+                Some(last) if events.len() >= missing as usize => last.position,
+                _ => log.last_position(),
+            };
+            for event in events {
+                if self.is_stopped(&event.stream_id) {
+                    self.hold(event.position, Delivery::waiting(event.stream_id));
+                    continue;
+                }
+                if !out.contains(&event.stream_id) {
+                    chosen.push(event.position);
+                }
+                let delivery = Delivery::waiting(event.stream_id);
+                self.deliveries.insert(event.position, delivery);
+            }
+        }
+    }
+
+    fn lease(
+        &mut self,
+        chosen: &[Position],
+        consumer: &ConsumerName,
+        now: Instant,
+        log: &Log,
+    ) -> LeasedBatch {
+        let held = Held {
+            by: LeaseId::new(),
+            until: self.lease_until(now),
+        };
+        let events = chosen.iter().filter_map(|position| {
+            let delivery = self.deliveries.get_mut(position)?;
+            delivery.held = Some(held);
+            delivery.consumer = Some(consumer.clone());
+            Some(Delivered {
+                attempt: delivery.failures + 1,
+                event: log.event(*position)?.clone(),
+            })
+        });
+        LeasedBatch {
+            lease_id: held.by,
+            events: events.collect(),
+        }
+    }
+
+    fn next_due(&self, now: Instant) -> Option<Instant> {
+        let deliveries = self.deliveries.values();
+        let due = deliveries
+            .filter_map(|delivery| match delivery.held {
+                Some(held) => Some(held.until),
+                None => delivery.not_before,
+            })
+            .filter(|due| *due > now);
+        due.min()
+    }
+
+    fn lease_until(&self, now: Instant) -> Instant {
+        // As long as a clock can say.
+        let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        now + self.definition.lease.min(longest)
+    }
+}

@@ -1,0 +1,188 @@
+//! Durable subscriptions in memory, with the rules of the extension's `eventcore_poll`, `_ack`, `_nack`, ….
+
+mod check;
+mod give_back;
+mod lease;
+mod parked;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Instant, SystemTime};
+
+use self::lease::{Held, Polled};
+use super::log::Log;
+use crate::{
+    ConsumerName, LeaseId, LeasedBatch, Position, StartFrom, StoreError, StreamId,
+    SubscriptionDefinition, SubscriptionName,
+};
+
+/// All subscriptions of a store.
+#[derive(Default)]
+pub(super) struct Subscriptions(HashMap<SubscriptionName, Durable>);
+
+/// One subscription. An event of interest up to `read_position` is in `deliveries`, or in `parked`, or
+/// done with.
+pub(super) struct Durable {
+    definition: SubscriptionDefinition,
+    paused: bool,
+    read_position: Position,
+    deliveries: BTreeMap<Position, Delivery>,
+    parked: BTreeMap<Position, Parked>,
+}
+
+/// An event that is with a consumer, or waits for one.
+struct Delivery {
+    stream_id: StreamId,
+    failures: u32,
+    /// How many leases with it have run out.
+    expiries: u32,
+    not_before: Option<Instant>,
+    held: Option<Held>,
+    /// Who has or had it last.
+    consumer: Option<ConsumerName>,
+}
+
+/// An event that is set aside.
+struct Parked {
+    stream_id: StreamId,
+    at: SystemTime,
+    attempts: u32,
+    /// It did not fail, but waits for an earlier event of its stream that did.
+    waits: bool,
+    consumer: Option<ConsumerName>,
+    reason: Option<String>,
+}
+
+impl Subscriptions {
+    pub(super) fn create(
+        &mut self,
+        name: &SubscriptionName,
+        definition: &SubscriptionDefinition,
+        log: &Log,
+    ) -> Result<bool, StoreError> {
+        let read_position = check::definition(definition, log.last_position())?;
+        if let Some(existing) = self.0.get(name) {
+            return check::same(name, &existing.definition, definition).map(|()| false);
+        }
+        let created = Durable {
+            definition: definition.clone(),
+            paused: false,
+            read_position,
+            deliveries: BTreeMap::new(),
+            parked: BTreeMap::new(),
+        };
+        self.0.insert(name.clone(), created);
+        Ok(true)
+    }
+
+    pub(super) fn remove(&mut self, name: &SubscriptionName) -> Result<(), StoreError> {
+        match self.0.remove(name) {
+            Some(_) => Ok(()),
+            None => Err(StoreError::unknown_name(name.as_str())),
+        }
+    }
+
+    pub(super) fn get(&self, name: &SubscriptionName) -> Result<&Durable, StoreError> {
+        self.0
+            .get(name)
+            .ok_or_else(|| StoreError::unknown_name(name.as_str()))
+    }
+
+    pub(super) fn change(&mut self, name: &SubscriptionName) -> Result<&mut Durable, StoreError> {
+        self.0
+            .get_mut(name)
+            .ok_or_else(|| StoreError::unknown_name(name.as_str()))
+    }
+
+    /// What the consumer gets now; otherwise when to look again, if nothing changes before.
+    pub(super) fn poll(
+        &mut self,
+        name: &SubscriptionName,
+        consumer: &ConsumerName,
+        max_events: u32,
+        log: &Log,
+    ) -> Result<Result<LeasedBatch, Option<Instant>>, StoreError> {
+        check::max_events(max_events)?;
+        let durable = self.change(name)?;
+        Ok(match durable.poll(consumer, max_events as usize, log) {
+            Polled::Batch(batch) => Ok(batch),
+            Polled::Nothing { next_due } => Err(next_due),
+        })
+    }
+}
+
+impl Durable {
+    pub(super) fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    pub(super) fn reset(&mut self, after: Position, log: &Log) -> Result<(), StoreError> {
+        check::not_past("after_position", after, log.last_position())?;
+        self.deliveries.clear();
+        self.parked.retain(|position, _| *position <= after);
+        self.read_position = after;
+        Ok(())
+    }
+
+    pub(super) fn ack(
+        &mut self,
+        lease_id: LeaseId,
+        positions: Option<&[Position]>,
+    ) -> Result<(), StoreError> {
+        for position in self.wanted(lease_id, positions)? {
+            self.deliveries.remove(&position);
+        }
+        Ok(())
+    }
+
+    /// The positions if the lease holds them; without positions all that it holds.
+    fn wanted(
+        &self,
+        lease_id: LeaseId,
+        positions: Option<&[Position]>,
+    ) -> Result<Vec<Position>, StoreError> {
+        let holds = |delivery: &Delivery| delivery.held.is_some_and(|held| held.by == lease_id);
+        let Some(positions) = positions else {
+            let held = self.deliveries.iter();
+            let held: Vec<_> = held
+                .filter(|(_, delivery)| holds(delivery))
+                .map(|(position, _)| *position)
+                .collect();
+            return match held.is_empty() {
+                true => Err(StoreError::lease_lost(Vec::new())),
+                false => Ok(held),
+            };
+        };
+        let mut positions = positions.to_vec();
+        positions.sort_unstable();
+        positions.dedup();
+        let missing = positions.iter().copied();
+        let missing: Vec<_> = missing
+            .filter(|position| !self.deliveries.get(position).is_some_and(holds))
+            .collect();
+        match check::delivered(&missing, self.read_position)? {
+            () if missing.is_empty() => Ok(positions),
+            () => Err(StoreError::lease_lost(missing)),
+        }
+    }
+}
+
+impl Delivery {
+    fn waiting(stream_id: StreamId) -> Self {
+        Self {
+            stream_id,
+            failures: 0,
+            expiries: 0,
+            not_before: None,
+            held: None,
+            consumer: None,
+        }
+    }
+}
+
+fn start(start: StartFrom, safe: Position) -> Position {
+    match start {
+        StartFrom::Start => Position::START,
+        StartFrom::Now => safe,
+        StartFrom::After(position) => position,
+    }
+}

@@ -1,0 +1,147 @@
+//! Events that are set aside, and streams that stop for them.
+
+use std::collections::HashSet;
+use std::time::SystemTime;
+
+use super::{Delivery, Durable, Parked};
+use crate::memory::log::Log;
+use crate::{OnParked, ParkedEvent, Position, StoreError, StreamId};
+
+impl Durable {
+    pub(in crate::memory) fn parked(
+        &self,
+        after: Position,
+        max_events: u32,
+        log: &Log,
+    ) -> Vec<ParkedEvent> {
+        let parked = self
+            .parked
+            .iter()
+            .filter(|(position, parked)| **position > after && !parked.waits);
+        parked
+            .filter_map(|(position, parked)| {
+                Some(ParkedEvent {
+                    event: log.event(*position)?.clone(),
+                    attempts: parked.attempts,
+                    reason: parked.reason.clone(),
+                    parked_at: parked.at,
+                    consumer: parked.consumer.clone(),
+                })
+            })
+            .take(max_events as usize)
+            .collect()
+    }
+
+    /// Takes parked events out, to be delivered again or not, and lets their streams go on.
+    pub(in crate::memory) fn unpark(
+        &mut self,
+        positions: Option<&[Position]>,
+        deliver_them: bool,
+    ) -> Result<u64, StoreError> {
+        let failed = |parked: &Parked| !parked.waits;
+        let wanted: Vec<_> = match positions {
+            Some(positions) => positions.to_vec(),
+            None => self
+                .parked
+                .iter()
+                .filter(|(_, parked)| failed(parked))
+                .map(|(position, _)| *position)
+                .collect(),
+        };
+        let missing = wanted
+            .iter()
+            .find(|position| !self.parked.get(position).is_some_and(failed));
+        if let Some(missing) = missing {
+            let reason = format!("has {missing}, which is not parked");
+            return Err(StoreError::malformed("positions", None, reason));
+        }
+        let mut streams = HashSet::new();
+        for position in &wanted {
+            let Some(parked) = self.parked.remove(position) else {
+                continue;
+            };
+            streams.insert(parked.stream_id.clone());
+            if deliver_them {
+                let delivery = Delivery::waiting(parked.stream_id);
+                self.deliveries.insert(*position, delivery);
+            }
+        }
+        self.go_on(streams);
+        Ok(wanted.len() as u64)
+    }
+
+    /// Sets an event aside, and the later ones of its stream too if the subscription says so: those it
+    /// returns.
+    pub(super) fn park(&mut self, position: Position, reason: Option<String>) -> Vec<Position> {
+        let Some(failed) = self.deliveries.remove(&position) else {
+            return Vec::new();
+        };
+        let stream_id = failed.stream_id.clone();
+        let parked = Parked {
+            stream_id: failed.stream_id,
+            at: SystemTime::now(),
+            attempts: failed.failures + 1,
+            waits: false,
+            consumer: failed.consumer,
+            reason,
+        };
+        self.parked.insert(position, parked);
+        if self.definition.on_parked == OnParked::Continue {
+            return Vec::new();
+        }
+        let later: Vec<_> = self
+            .deliveries
+            .range(position..)
+            .filter(|(_, delivery)| delivery.stream_id == stream_id)
+            .map(|(position, _)| *position)
+            .collect();
+        for position in &later {
+            if let Some(delivery) = self.deliveries.remove(position) {
+                self.hold(*position, delivery);
+            }
+        }
+        later
+    }
+
+    /// Lets an event wait behind a parked one of its stream.
+    pub(super) fn hold(&mut self, position: Position, delivery: Delivery) {
+        let parked = Parked {
+            stream_id: delivery.stream_id,
+            at: SystemTime::now(),
+            attempts: delivery.failures,
+            waits: true,
+            consumer: None,
+            reason: None,
+        };
+        self.parked.insert(position, parked);
+    }
+
+    /// Whether an event of the stream is set aside and later ones have to wait for it.
+    pub(super) fn is_stopped(&self, stream_id: &StreamId) -> bool {
+        self.definition.on_parked == OnParked::Stop
+            && self
+                .parked
+                .values()
+                .any(|parked| parked.stream_id == *stream_id)
+    }
+
+    /// What waited in these streams is delivered, where nothing else is parked.
+    fn go_on(&mut self, mut streams: HashSet<StreamId>) {
+        streams.retain(|stream_id| {
+            let mut others = self.parked.values();
+            !others.any(|parked| !parked.waits && parked.stream_id == *stream_id)
+        });
+        let free: Vec<_> = self
+            .parked
+            .iter()
+            .filter(|(_, parked)| parked.waits && streams.contains(&parked.stream_id))
+            .map(|(position, _)| *position)
+            .collect();
+        for position in free {
+            if let Some(parked) = self.parked.remove(&position) {
+                let delivery = Delivery::waiting(parked.stream_id);
+                self.deliveries.insert(position, delivery);
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! [`ProjectionError`]: why a projection has stopped.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::{FollowError, HandlerError, Position, StoreError, StreamId};
+
+/// Why a projection has stopped. Its checkpoint is where it was before the batch.
+#[derive(Debug)]
+pub struct ProjectionError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    projection: String,
+    why: Why,
+}
+
+#[derive(Debug)]
+pub(super) enum Why {
+    Store(StoreError),
+    Undecodable(FollowError),
+    Apply {
+        position: Position,
+        stream_id: StreamId,
+        source: HandlerError,
+    },
+}
+
+impl ProjectionError {
+    pub(super) fn new(projection: &str, why: Why) -> Self {
+        let projection = projection.to_owned();
+        Self(Box::new(Inner { projection, why }))
+    }
+
+    /// The name of the projection.
+    pub fn projection(&self) -> &str {
+        &self.0.projection
+    }
+
+    /// The event that it did not take in.
+    pub fn position(&self) -> Option<Position> {
+        match &self.0.why {
+            Why::Store(_) => None,
+            Why::Undecodable(error) => error.position(),
+            Why::Apply { position, .. } => Some(*position),
+        }
+    }
+
+    /// The stream of that event.
+    pub fn stream_id(&self) -> Option<&StreamId> {
+        match &self.0.why {
+            Why::Store(_) => None,
+            Why::Undecodable(error) => error.stream_id(),
+            Why::Apply { stream_id, .. } => Some(stream_id),
+        }
+    }
+
+    /// Whether the event is none of the projection's event type.
+    pub fn is_undecodable(&self) -> bool {
+        matches!(self.0.why, Why::Undecodable(_))
+    }
+
+    /// What the store said, if it was not about an event.
+    pub fn store(&self) -> Option<&StoreError> {
+        match &self.0.why {
+            Why::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ProjectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let projection = &self.0.projection;
+        match &self.0.why {
+            Why::Store(_) => write!(f, "projection {projection:?} has stopped"),
+            Why::Undecodable(error) => {
+                write!(f, "projection {projection:?} has stopped: {error}")
+            }
+            Why::Apply {
+                position,
+                stream_id,
+                ..
+            } => write!(
+                f,
+                "projection {projection:?} has stopped: it does not take in the event at position \
+                 {position}, of stream {stream_id:?}"
+            ),
+        }
+    }
+}
+
+impl Error for ProjectionError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0.why {
+            Why::Store(error) => Some(error),
+            Why::Undecodable(error) => error.source(),
+            Why::Apply { source, .. } => Some(&**source),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! [`Projection`]: what an application makes of the events, each exactly once.
+
+mod error;
+mod options;
+mod run;
+mod store;
+
+pub use self::error::ProjectionError;
+pub use self::options::ProjectionOptions;
+pub use self::run::{run_projection, run_projection_until, run_projection_with};
+pub use self::store::ProjectionStore;
+use crate::{Event, Filter, HandlerError, StoredEvent};
+
+/// What an application makes of the events: a table to query, for example. Run it with
+/// [`run_projection`].
+///
+/// What [`apply`](Self::apply) writes through the transaction is committed together with the checkpoint,
+/// batch by batch: every event takes effect exactly once, whatever fails. What it writes elsewhere, also
+/// in `self`, may be written more than once.
+pub trait Projection<S: ProjectionStore>: Send {
+    /// The events that it is made of.
+    type Event: Event;
+
+    /// The name under which its checkpoint is kept: 1 to 255 bytes, no ASCII control characters. With
+    /// another name it starts anew.
+    fn name(&self) -> &str;
+
+    /// Which events it needs. By default all; each has to be one of its event type.
+    fn filter(&self) -> Filter {
+        Filter::all()
+    }
+
+    /// Takes one event in.
+    ///
+    /// # Errors
+    ///
+    /// An error of the store that passes, such as a deadlock, lets the batch be tried again. Any other
+    /// stops the projection.
+    fn apply(
+        &mut self,
+        event: StoredEvent<Self::Event>,
+        transaction: &mut S::Transaction,
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send;
+}

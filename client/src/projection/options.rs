@@ -1,0 +1,54 @@
+//! How to run a projection.
+
+use crate::{Position, RetryPolicy};
+
+/// How to run a projection.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ProjectionOptions {
+    /// The most events that are committed together. By default 500.
+    pub batch: u32,
+    /// How often to try a batch when the store fails for now. By default for ever, at least once a
+    /// second.
+    pub retry: RetryPolicy,
+    /// To end as soon as everything up to here has been taken in. By default it never ends.
+    pub until: Option<Position>,
+}
+
+impl ProjectionOptions {
+    /// The default options.
+    pub fn new() -> Self {
+        Self {
+            batch: 500,
+            retry: RetryPolicy::default().attempts(u32::MAX),
+            until: None,
+        }
+    }
+
+    /// Commits at most so many events together; at least one.
+    #[must_use]
+    pub fn batch(mut self, events: u32) -> Self {
+        self.batch = events.max(1);
+        self
+    }
+
+    /// Sets how often to try.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Ends as soon as everything up to here has been taken in.
+    #[must_use]
+    pub fn until(mut self, position: Position) -> Self {
+        self.until = Some(position);
+        self
+    }
+}
+
+impl Default for ProjectionOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,218 @@
+//! [`run_projection`]: follows the events, and commits batches of them with the checkpoint.
+
+use std::convert::Infallible;
+
+use super::error::Why;
+use super::{Projection, ProjectionError, ProjectionOptions, ProjectionStore};
+use crate::{FollowError, Page, Position, ProjectionName, StoreError, Subscribe};
+
+/// So many positions without an event of interest are worth a move of the checkpoint on their own.
+const WORTH_A_CHECKPOINT: u64 = 10_000;
+
+/// Runs a projection for ever: takes in all events from its checkpoint on, then those to come.
+///
+/// To end it, drop the future: nothing is half committed. It may run in several processes at once: they
+/// take turns, and each event takes effect once. What fails for now, such as a lost connection, is tried
+/// again.
+///
+/// # Errors
+///
+/// The projection returned an error, or an event is none of its event type: the error names the event,
+/// and the checkpoint is before its batch. Or the store refuses.
+pub async fn run_projection<S, P>(
+    store: &S,
+    projection: &mut P,
+) -> Result<Infallible, ProjectionError>
+where
+    S: ProjectionStore,
+    P: Projection<S>,
+{
+    let options = ProjectionOptions::new();
+    loop {
+        // Without a place to end at, this returns with errors only.
+        run_projection_with(store, projection, &options).await?;
+    }
+}
+
+/// Runs a projection until it has taken in everything up to a position; perhaps some more.
+///
+/// # Errors
+///
+/// As [`run_projection`].
+pub async fn run_projection_until<S, P>(
+    store: &S,
+    projection: &mut P,
+    position: Position,
+) -> Result<(), ProjectionError>
+where
+    S: ProjectionStore,
+    P: Projection<S>,
+{
+    let options = ProjectionOptions::new().until(position);
+    run_projection_with(store, projection, &options).await
+}
+
+/// As [`run_projection`], with options of the caller's.
+///
+/// # Errors
+///
+/// As [`run_projection`].
+pub async fn run_projection_with<S, P>(
+    store: &S,
+    projection: &mut P,
+    options: &ProjectionOptions,
+) -> Result<(), ProjectionError>
+where
+    S: ProjectionStore,
+    P: Projection<S>,
+{
+    let name = ProjectionName::new(projection.name()).map_err(|invalid| {
+        let error = StoreError::malformed("projection", None, invalid);
+        ProjectionError::new(projection.name(), Why::Store(error))
+    })?;
+    let mut run = Run {
+        store,
+        name,
+        options,
+        stands_at: Position::START,
+        failed: 0,
+    };
+    let ran = run.start_over_and_over(projection).await;
+    ran.map_err(|why| ProjectionError::new(run.name.as_str(), why))
+}
+
+struct Run<'a, S> {
+    store: &'a S,
+    name: ProjectionName,
+    options: &'a ProjectionOptions,
+    /// The checkpoint, as far as is known.
+    stands_at: Position,
+    /// How often in a row the store has failed.
+    failed: u32,
+}
+
+/// Why a batch was not committed, or may not have been.
+enum Stopped {
+    /// Another runner was here.
+    Overtaken,
+    Store(StoreError),
+    Event(Why),
+    /// An error of the store's that passes, by way of the projection.
+    Passing(Why),
+}
+
+impl<S: ProjectionStore> Run<'_, S> {
+    /// Begins at the checkpoint, again whenever it is not known any more where that is.
+    async fn start_over_and_over<P: Projection<S>>(
+        &mut self,
+        projection: &mut P,
+    ) -> Result<(), Why> {
+        loop {
+            match self.follow(projection).await {
+                Ok(()) => return Ok(()),
+                Err(Stopped::Overtaken) => {}
+                Err(Stopped::Store(error)) if error.is_retriable() => {
+                    self.back_off(Why::Store(error)).await?;
+                }
+                Err(Stopped::Store(error)) => return Err(Why::Store(error)),
+                Err(Stopped::Passing(why)) => self.back_off(why).await?,
+                Err(Stopped::Event(why)) => return Err(why),
+            }
+        }
+    }
+
+    async fn follow<P: Projection<S>>(&mut self, projection: &mut P) -> Result<(), Stopped> {
+        self.stands_at = self.store.checkpoint(&self.name).await?;
+        let mut subscription = self.store.subscribe(
+            Subscribe::after(self.stands_at)
+                .filter(projection.filter())
+                .page(self.options.batch),
+        );
+        loop {
+            let until = self.options.until;
+            if until.is_some_and(|until| self.stands_at >= until) {
+                return Ok(());
+            }
+            let page = subscription.next_page().await?;
+            let passed = page.read_to.get() - self.stands_at.get();
+            let at_the_end = until.is_some_and(|until| page.read_to >= until);
+            if !page.events.is_empty() || passed >= WORTH_A_CHECKPOINT || at_the_end {
+                self.take_in(projection, page).await?;
+                self.failed = 0;
+            }
+        }
+    }
+
+    /// Takes in a page, and moves the checkpoint with it.
+    async fn take_in<P: Projection<S>>(
+        &mut self,
+        projection: &mut P,
+        page: Page,
+    ) -> Result<(), Stopped> {
+        let read_to = page.read_to;
+        let mut transaction = self.store.begin().await?;
+        match self.apply(projection, page, &mut transaction).await {
+            Ok(()) => self.store.commit(transaction).await?,
+            Err(stopped) => {
+                self.store.roll_back(transaction).await;
+                return Err(stopped);
+            }
+        }
+        self.stands_at = read_to;
+        Ok(())
+    }
+
+    async fn apply<P: Projection<S>>(
+        &self,
+        projection: &mut P,
+        page: Page,
+        transaction: &mut S::Transaction,
+    ) -> Result<(), Stopped> {
+        // First, so that another runner of the same projection waits here and then sees that it is late.
+        let (from, to) = (self.stands_at, page.read_to);
+        self.store
+            .advance_checkpoint(transaction, &self.name, from, to)
+            .await?;
+        for event in page.events {
+            let event = FollowError::decode(event)
+                .map_err(|error| Stopped::Event(Why::Undecodable(error)))?;
+            let (position, stream_id) = (event.position, event.stream_id.clone());
+            if let Err(source) = projection.apply(event, transaction).await {
+                let passing = self.store.is_passing(&*source);
+                let why = Why::Apply {
+                    position,
+                    stream_id,
+                    source,
+                };
+                return Err(if passing {
+                    Stopped::Passing(why)
+                } else {
+                    Stopped::Event(why)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits before the next attempt, or gives the reason back when there is none to be made.
+    async fn back_off(&mut self, why: Why) -> Result<(), Why> {
+        self.failed = self.failed.saturating_add(1);
+        match self.options.retry.wait_after(self.failed) {
+            None => Err(why),
+            Some(wait) => {
+                self.store.sleep(wait).await;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        if error.is_lease_lost() {
+            Self::Overtaken
+        } else {
+            Self::Store(error)
+        }
+    }
+}
