@@ -9,6 +9,7 @@ mod append_size;
 mod append_transactions;
 mod bad_input;
 mod beside;
+mod client_contract;
 mod direct_writes;
 mod documentation;
 mod drop_extension;

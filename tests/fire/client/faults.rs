@@ -15,7 +15,12 @@ use super::bank::{check_books, open_accounts, transfers};
 use crate::support::{self, PATIENCE, Random, connect, in_time};
 
 /// Terminates random connections of the client in a database until told to stop.
-async fn cut_connections(url: String, every: u64, stop: Arc<AtomicBool>, count: Arc<AtomicU64>) {
+pub(super) async fn cut_connections(
+    url: String,
+    every: u64,
+    stop: Arc<AtomicBool>,
+    count: Arc<AtomicU64>,
+) {
     let session = connect(&url).await;
     let mut random = Random::new();
     while !stop.load(SeqCst) {

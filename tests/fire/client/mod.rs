@@ -3,6 +3,7 @@
 
 mod answers;
 mod bank;
+mod consumers;
 mod faults;
 mod pooler;
 

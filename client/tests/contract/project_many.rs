@@ -1,0 +1,41 @@
+//! One projection in several processes, as it were.
+
+use eventcore::{Position, ProjectionOptions, ProjectionStore, run_projection_with};
+
+use super::add;
+use super::project::{Book, Noting};
+
+const EVENTS: u64 = 200;
+
+/// Both run while events come, until everything is taken in.
+pub(crate) async fn two_runners_of_a_projection_let_each_event_take_effect_once<S, B>(
+    (store, book): &(S, B),
+) where
+    S: ProjectionStore + Clone + 'static,
+    B: Book<S>,
+{
+    // Where no event is yet, far ahead: only aborting ends them.
+    let options = ProjectionOptions::new()
+        .batch(7)
+        .until(Position::new(1_000_000_000));
+    let runners: Vec<_> = (0..2)
+        .map(|_| {
+            let (store, options) = (store.clone(), options.clone());
+            let mut noting = Noting::in_book(book);
+            tokio::spawn(async move { run_projection_with(&store, &mut noting, &options).await })
+        })
+        .collect();
+    for n in 1..=EVENTS {
+        add(store, &format!("stream-{}", n % 5), n).await;
+    }
+    while (book.noted().await.len() as u64) < EVENTS {
+        for runner in &runners {
+            assert!(!runner.is_finished(), "a runner has stopped");
+        }
+        store.sleep(std::time::Duration::from_millis(10)).await;
+    }
+    for runner in &runners {
+        runner.abort();
+    }
+    assert_eq!(book.noted().await, (1..=EVENTS).collect::<Vec<_>>());
+}

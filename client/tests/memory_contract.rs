@@ -1,0 +1,40 @@
+//! What every store promises of subscriptions and projections, asked of the memory store.
+
+mod contract;
+
+use std::sync::{Arc, Mutex};
+
+use contract::project::Book;
+use eventcore::{HandlerError, InMemoryEventStore, MemoryTransaction};
+
+/// A list behind a lock, written when the transaction is committed.
+#[derive(Clone, Default)]
+struct List(Arc<Mutex<Vec<u64>>>);
+
+impl Book<InMemoryEventStore> for List {
+    async fn note(
+        &self,
+        number: u64,
+        transaction: &mut MemoryTransaction,
+    ) -> Result<(), HandlerError> {
+        let list = Arc::clone(&self.0);
+        transaction.on_commit(move || list.lock().unwrap().push(number));
+        Ok(())
+    }
+
+    async fn noted(&self) -> Vec<u64> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+async fn fresh(_name: &str) -> InMemoryEventStore {
+    InMemoryEventStore::new()
+}
+
+async fn with_book(_name: &str) -> (InMemoryEventStore, List) {
+    (InMemoryEventStore::new(), List::default())
+}
+
+contract::contract! { fresh }
+
+contract::projection_contract! { with_book }

@@ -1,0 +1,280 @@
+//! Consumers and projections whose connections are cut: what they write in the transaction that
+//! acknowledges takes effect once, each stream in order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+use eventcore::{
+    Consumer, ConsumerOptions, Delivery, Event, EventError, HandlerError, Position,
+    PostgresEventStore, PostgresTransaction, Projection, ProjectionName, ProjectionOptions,
+    ProjectionStore, RetryPolicy, StoredEvent, SubscriptionDefinition, SubscriptionStore,
+    run_projection, run_projection_with,
+};
+use eventcore_harness::Server;
+use serde_json::Value;
+
+use super::faults::cut_connections;
+use crate::support::{self, PATIENCE, Random, connect, in_time};
+
+const EVENTS: i64 = 300;
+const STREAMS: i64 = 6;
+
+/// Any event.
+struct Anything;
+
+impl Event for Anything {
+    fn event_type(&self) -> &str {
+        "Anything"
+    }
+
+    fn encode(&self) -> Result<Value, EventError> {
+        Ok(Value::Bool(true))
+    }
+
+    fn decode(_: &str, _: Value) -> Result<Self, EventError> {
+        Ok(Self)
+    }
+}
+
+/// A database with a table for what was seen, and a store whose connections are cut.
+async fn prepared(url: &str) -> PostgresEventStore {
+    let session = connect(url).await;
+    session
+        .batch_execute("CREATE TABLE seen (id bigserial, stream_id text, version bigint)")
+        .await
+        .unwrap();
+    PostgresEventStore::connect(url).await.unwrap()
+}
+
+/// Appends to a few streams, on a connection that is not cut.
+async fn write(url: String) {
+    let (session, mut random) = (connect(&url).await, Random::new());
+    for n in 0..EVENTS {
+        let one = support::Append::one(&format!("s{}", n % STREAMS), None);
+        one.send(&*session).await.unwrap();
+        random.nap(4_000).await;
+    }
+}
+
+/// Waits until so many events are seen; then each has to be there once, and each stream in order.
+async fn check_seen(url: &str) {
+    let session = connect(url).await;
+    let all = async {
+        loop {
+            let count = session
+                .query_typed("SELECT 1 FROM seen", &[])
+                .await
+                .unwrap()
+                .len();
+            if count >= EVENTS as usize {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(4 * PATIENCE, all)
+        .await
+        .expect("not all is seen");
+    let sql = "SELECT stream_id, array_agg(version ORDER BY id) FROM seen GROUP BY 1";
+    let rows = session.query_typed(sql, &[]).await.unwrap();
+    assert_eq!(rows.len() as i64, STREAMS);
+    for row in rows {
+        let versions: Vec<i64> = row.get(1);
+        let wanted: Vec<i64> = (1..=EVENTS / STREAMS).collect();
+        assert_eq!(versions, wanted, "{}", row.get::<_, &str>(0));
+    }
+}
+
+const SEEN: &str = "INSERT INTO seen (stream_id, version) VALUES ($1, $2)";
+
+/// Takes an event in and acknowledges it in one transaction, on a connection that may be cut.
+async fn take_in(
+    session: &mut tokio_postgres::Client,
+    delivery: Delivery<Anything, PostgresEventStore>,
+) -> Result<(), HandlerError> {
+    let version = i64::try_from(delivery.version.get())?;
+    let transaction = session.transaction().await?;
+    transaction
+        .execute(SEEN, &[&delivery.stream_id.as_str(), &version])
+        .await?;
+    delivery.ack_in(&transaction).await?;
+    transaction.commit().await?;
+    delivery.committed();
+    Ok(())
+}
+
+/// A session that is cut with the others.
+async fn session(url: &str) -> tokio_postgres::Client {
+    let mut config: tokio_postgres::Config = url.parse().unwrap();
+    config.application_name("eventcore");
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn consume(store: PostgresEventStore, url: String, name: String) {
+    let soon = RetryPolicy::default().attempts(u32::MAX);
+    let options = ConsumerOptions::new().batch(7).retry_delay(soon);
+    let subscription = "seen".parse().unwrap();
+    let name = name.parse().unwrap();
+    let mut consumer = Consumer::with_options(store, subscription, name, options);
+    let mut writing = session(&url).await;
+    loop {
+        let delivery = consumer.next_delivery().await.unwrap();
+        if !delivery.is_void() && take_in(&mut writing, delivery).await.is_err() {
+            writing = session(&url).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_that_acknowledge_in_their_transactions_survive_the_loss_of_connections() {
+    let url = support::database("consumers");
+    let store = prepared(&url).await;
+    let definition = SubscriptionDefinition::new()
+        .retry_limit(100_000)
+        .lease(Duration::from_secs(2));
+    let name = "seen".parse().unwrap();
+    assert!(store.create_subscription(&name, &definition).await.unwrap());
+    let (stop, cut) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let cutter = tokio::spawn(cut_connections(
+        url.clone(),
+        40_000,
+        stop.clone(),
+        cut.clone(),
+    ));
+    let consumers: Vec<_> = (0..3)
+        .map(|n| tokio::spawn(consume(store.clone(), url.clone(), format!("c{n}"))))
+        .collect();
+    in_time("writing", tokio::spawn(write(url.clone())))
+        .await
+        .unwrap();
+    check_seen(&url).await;
+    for consumer in &consumers {
+        assert!(!consumer.is_finished(), "a consumer has stopped");
+        consumer.abort();
+    }
+    stop.store(true, SeqCst);
+    cutter.await.unwrap();
+    println!(
+        "client: {EVENTS} events consumed by 3, {} connections cut",
+        cut.load(SeqCst)
+    );
+}
+
+/// Writes down what it sees.
+struct Seen;
+
+impl Projection<PostgresEventStore> for Seen {
+    type Event = Anything;
+
+    fn name(&self) -> &str {
+        "seen"
+    }
+
+    async fn apply(
+        &mut self,
+        event: StoredEvent<Anything>,
+        transaction: &mut PostgresTransaction,
+    ) -> Result<(), HandlerError> {
+        let version = i64::try_from(event.version.get())?;
+        transaction
+            .execute(SEEN, &[&event.stream_id.as_str(), &version])
+            .await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn projections_survive_the_loss_of_connections_and_let_each_event_take_effect_once() {
+    let url = support::database("projections");
+    let store = prepared(&url).await;
+    let (stop, cut) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let cutter = tokio::spawn(cut_connections(
+        url.clone(),
+        30_000,
+        stop.clone(),
+        cut.clone(),
+    ));
+    // Small batches, tried again soon: a large one would not live long enough.
+    let soon = RetryPolicy::default()
+        .attempts(u32::MAX)
+        .cap(Duration::from_millis(20));
+    let options = ProjectionOptions::new().batch(10).retry(soon);
+    let runners: Vec<_> = (0..2)
+        .map(|_| {
+            let (store, options) = (store.clone(), options.clone());
+            tokio::spawn(async move { run_projection_with(&store, &mut Seen, &options).await })
+        })
+        .collect();
+    in_time("writing", tokio::spawn(write(url.clone())))
+        .await
+        .unwrap();
+    check_seen(&url).await;
+    for runner in &runners {
+        assert!(!runner.is_finished(), "a runner has stopped");
+        runner.abort();
+    }
+    stop.store(true, SeqCst);
+    cutter.await.unwrap();
+    println!(
+        "client: {EVENTS} events projected by 2, {} connections cut",
+        cut.load(SeqCst)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_projection_survives_crashes_of_the_server() {
+    let mut server = Server::start(support::options()).unwrap();
+    let url = server.create_database("projected").unwrap();
+    let store = prepared(&url).await;
+    let runner = tokio::spawn({
+        let store = store.clone();
+        async move { run_projection(&store, &mut Seen).await }
+    });
+    let name = ProjectionName::new("seen").unwrap();
+    for crash in 0..3 {
+        let session = connect(&url).await;
+        for n in 0..EVENTS / 3 {
+            let one = support::Append::one(&format!("s{}", n % STREAMS), None);
+            one.send(&*session).await.unwrap();
+        }
+        drop(session);
+        match crash {
+            0 => server.crash().unwrap(),
+            1 => server.kill_postmaster_9().unwrap(),
+            _ => server.stop().unwrap(),
+        }
+        server.start_again().unwrap();
+    }
+    let session = connect(&url).await;
+    let one = support::Append::one("s0", None);
+    one.send(&*session).await.unwrap();
+    let truth = support::truth(&*session).await;
+    let last = Position::new(truth.last().unwrap().position.try_into().unwrap());
+    let arrived = async {
+        // The first use of a connection that the crash has taken fails.
+        while store.checkpoint(&name).await.unwrap_or_default() < last {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, arrived)
+        .await
+        .expect("it does not arrive");
+    assert!(!runner.is_finished(), "the projection has stopped");
+    runner.abort();
+    let sql = "SELECT stream_id, version FROM seen ORDER BY id";
+    let seen = session.query_typed(sql, &[]).await.unwrap();
+    let seen: Vec<(&str, i64)> = seen.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let wanted = truth
+        .iter()
+        .map(|event| (event.stream.as_str(), event.version));
+    assert_eq!(seen, wanted.collect::<Vec<_>>());
+}

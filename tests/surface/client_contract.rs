@@ -1,0 +1,66 @@
+//! What every store of the client promises of subscriptions and projections, asked of PostgreSQL. The
+//! promises are those that the client's own tests ask of the memory store.
+
+#[path = "../../client/tests/contract/mod.rs"]
+mod contract;
+
+use contract::project::Book;
+use eventcore::{HandlerError, PostgresEventStore, PostgresTransaction};
+
+use crate::support::{connect, server_with_workers};
+
+/// A table, written in the transaction.
+#[derive(Clone)]
+struct Table {
+    url: String,
+}
+
+impl Book<PostgresEventStore> for Table {
+    async fn note(
+        &self,
+        number: u64,
+        transaction: &mut PostgresTransaction,
+    ) -> Result<(), HandlerError> {
+        let number = i64::try_from(number)?;
+        transaction
+            .execute("INSERT INTO noted (number) VALUES ($1)", &[&number])
+            .await?;
+        Ok(())
+    }
+
+    async fn noted(&self) -> Vec<u64> {
+        let session = connect(&self.url).await;
+        let rows = session
+            .query("SELECT number FROM noted ORDER BY id", &[])
+            .await
+            .unwrap();
+        rows.iter()
+            .map(|row| row.get::<_, i64>(0).try_into().unwrap())
+            .collect()
+    }
+}
+
+async fn fresh(name: &str) -> PostgresEventStore {
+    PostgresEventStore::connect(&database(name)).await.unwrap()
+}
+
+async fn with_book(name: &str) -> (PostgresEventStore, Table) {
+    let url = database(name);
+    let session = connect(&url).await;
+    session
+        .batch_execute("CREATE TABLE noted (id bigserial, number bigint)")
+        .await
+        .unwrap();
+    let store = PostgresEventStore::connect(&url).await.unwrap();
+    (store, Table { url })
+}
+
+/// PostgreSQL cuts long names off.
+fn database(test: &str) -> String {
+    let name: String = test.chars().take(60).collect();
+    server_with_workers().create_database(&name).unwrap()
+}
+
+contract::contract! { fresh }
+
+contract::projection_contract! { with_book }
