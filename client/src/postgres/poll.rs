@@ -68,10 +68,15 @@ pub(super) async fn poll(
         // Noted before asking: what comes in between is another reason to ask.
         news.mark_unchanged();
         returned.mark_unchanged();
+        let asked_at = Instant::now();
         if let Some(batch) = ask().await? {
             return Ok(Some(batch));
         }
         let now = Instant::now();
+        if now.duration_since(asked_at) > LOOK / 2 {
+            // It was busy passing over what is not of interest, and stopped for the others' sake.
+            continue;
+        }
         let left = ends.map_or(LOOK, |ends| ends.saturating_duration_since(now));
         if left.is_zero() {
             return Ok(None);

@@ -286,3 +286,50 @@ where
     add(store, "a", 1).await;
     assert_eq!(next(&mut consumer).await, (1, 1));
 }
+
+pub(crate) async fn what_a_consumer_has_is_void_after_a_reset<S>(store: &S)
+where
+    S: SubscriptionStore + Clone + 'static,
+{
+    create(store, &SubscriptionDefinition::new()).await;
+    for n in 1..=3 {
+        add(store, "a", n).await;
+    }
+    let mut consumer = new(store, "one");
+    let first = consumer.next_delivery().await.unwrap();
+    let second = consumer.next_delivery().await.unwrap();
+    let start = Position::START;
+    store
+        .reset_subscription(subscription(), start)
+        .await
+        .unwrap();
+    assert_eq!(first.ack().await.unwrap(), Settled::Void);
+    assert_eq!(second.nack(Nack::retry()).await.unwrap(), None);
+    // The last of the batch is on its way already; then all come again.
+    assert_eq!(next(&mut consumer).await, (3, 1));
+    for n in 1..=3 {
+        assert_eq!(next(&mut consumer).await, (n, 1));
+    }
+}
+
+pub(crate) async fn a_very_short_lease_does_not_keep_a_consumer_from_its_events<S>(store: &S)
+where
+    S: SubscriptionStore + Clone + 'static,
+{
+    let short = SubscriptionDefinition::new()
+        .lease(Duration::from_millis(1))
+        .retry_limit(1_000);
+    create(store, &short).await;
+    for n in 1..=3 {
+        add(store, "a", n).await;
+    }
+    let mut consumer = new(store, "one");
+    let mut done = 0;
+    while done < 3 {
+        let delivery = consumer.next_delivery().await.unwrap();
+        assert!(delivery.event.0 <= done + 1);
+        if delivery.ack().await.unwrap() == Settled::Done {
+            done += 1;
+        }
+    }
+}

@@ -63,6 +63,8 @@ macro_rules! contract {
                 a_handler_that_fails_gets_the_event_again_with_its_reason_on_record,
                 a_delivery_is_void_when_its_lease_has_gone_to_another,
                 a_consumer_of_nothing_is_told_so,
+                what_a_consumer_has_is_void_after_a_reset,
+                a_very_short_lease_does_not_keep_a_consumer_from_its_events,
             }
             consume_many {
                 many_consumers_answer_each_event_once_and_each_stream_in_order,

@@ -1,8 +1,8 @@
 //! Consumers and projections whose connections are cut: what they write in the transaction that
 //! acknowledges takes effect once, each stream in order.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eventcore::{
@@ -162,6 +162,80 @@ async fn consumers_that_acknowledge_in_their_transactions_survive_the_loss_of_co
     cutter.await.unwrap();
     println!(
         "client: {EVENTS} events consumed by 3, {} connections cut",
+        cut.load(SeqCst)
+    );
+}
+
+/// Acknowledges on its own, so that the answer may be lost, and writes down what it was given.
+async fn acknowledge(store: PostgresEventStore, given: Given, name: String) {
+    let options = ConsumerOptions::new().batch(7);
+    let (subscription, name) = ("given".parse().unwrap(), name.parse().unwrap());
+    let mut consumer = Consumer::<Anything, _>::with_options(store, subscription, name, options);
+    loop {
+        let delivery = consumer.next_delivery().await.unwrap();
+        let stands_for = (delivery.stream_id.to_string(), delivery.version.get());
+        given.lock().unwrap().push(stands_for);
+        match delivery.version.get() % 2 {
+            0 => drop(delivery.ack().await.unwrap()),
+            _ => delivery.handled(),
+        }
+    }
+}
+
+/// Stream and version of what consumers were given, in this order.
+type Given = Arc<Mutex<Vec<(String, u64)>>>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledgements_whose_answer_is_lost_are_sent_again_and_no_event_is_left_behind() {
+    let url = support::database("acknowledged");
+    let store = PostgresEventStore::connect(&url).await.unwrap();
+    let definition = SubscriptionDefinition::new().lease(Duration::from_secs(2));
+    let name = "given".parse().unwrap();
+    assert!(store.create_subscription(&name, &definition).await.unwrap());
+    let (stop, cut) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let cutter = tokio::spawn(cut_connections(
+        url.clone(),
+        40_000,
+        stop.clone(),
+        cut.clone(),
+    ));
+    let given = Given::default();
+    let consumers: Vec<_> = (0..3)
+        .map(|n| tokio::spawn(acknowledge(store.clone(), given.clone(), format!("c{n}"))))
+        .collect();
+    in_time("writing", tokio::spawn(write(url.clone())))
+        .await
+        .unwrap();
+    let session = connect(&url).await;
+    let done = async {
+        let sql = "SELECT 1 FROM eventcore.stat_subscriptions WHERE checkpoint < safe_position";
+        while !session.query_typed(sql, &[]).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(4 * PATIENCE, done)
+        .await
+        .expect("not all is acknowledged");
+    for consumer in &consumers {
+        assert!(!consumer.is_finished(), "a consumer has stopped");
+        consumer.abort();
+    }
+    stop.store(true, SeqCst);
+    cutter.await.unwrap();
+    // At least once; and what is new of a stream comes in order.
+    let mut last = std::collections::HashMap::<String, u64>::new();
+    for (stream, version) in given.lock().unwrap().iter() {
+        let last = last.entry(stream.clone()).or_default();
+        assert!(*version <= *last + 1, "{version} after {last} in {stream}");
+        *last = (*last).max(*version);
+    }
+    assert_eq!(last.values().sum::<u64>(), EVENTS as u64);
+    println!(
+        "client: {EVENTS} events given {} times, {} connections cut",
+        given.lock().unwrap().len(),
         cut.load(SeqCst)
     );
 }
