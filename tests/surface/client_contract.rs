@@ -4,10 +4,13 @@
 #[path = "../../client/tests/contract/mod.rs"]
 mod contract;
 
+use std::sync::LazyLock;
+
 use contract::project::Book;
 use eventcore::{HandlerError, PostgresEventStore, PostgresTransaction};
+use eventcore_harness::{Server, ServerOptions};
 
-use crate::support::{connect, server_with_workers};
+use crate::support::connect;
 
 /// A table, written in the transaction.
 #[derive(Clone)]
@@ -55,10 +58,15 @@ async fn with_book(name: &str) -> (PostgresEventStore, Table) {
     (store, Table { url })
 }
 
-/// PostgreSQL cuts long names off.
+/// Of a server of the contract's own: it takes many databases, each with a notifier.
 fn database(test: &str) -> String {
+    static SERVER: LazyLock<Server> = LazyLock::new(|| {
+        let options = ServerOptions::new().set("max_worker_processes", "64");
+        Server::start(options).unwrap()
+    });
+    // PostgreSQL cuts long names off.
     let name: String = test.chars().take(60).collect();
-    server_with_workers().create_database(&name).unwrap()
+    SERVER.create_database(&name).unwrap()
 }
 
 contract::contract! { fresh }

@@ -65,8 +65,9 @@ impl Builder {
     }
 
     /// The longest that a statement may take, in whole milliseconds; the server ends it then. By
-    /// default what the server says. Set for the session: not for a pooler in transaction mode, see
-    /// [`transaction_pooling`](Self::transaction_pooling).
+    /// default what the server says. A consumer of a durable subscription that is far behind needs
+    /// more than 1 s: so long may one poll look for an event of interest. Set for the session: not for
+    /// a pooler in transaction mode, see [`transaction_pooling`](Self::transaction_pooling).
     #[must_use]
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.statement_timeout = Some(timeout);

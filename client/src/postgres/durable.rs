@@ -17,7 +17,7 @@ use crate::{
 
 const CREATE: &str = "\
 SELECT eventcore_create_subscription($1::text, $2::text[], $3::text[], $4::text,
-                                     $5::double precision * interval '1 millisecond',
+                                     $5::float8 * interval '1 millisecond',
                                      $6::integer, $7::text)";
 
 const DROP: &str = "SELECT eventcore_drop_subscription($1::text)";
@@ -33,7 +33,7 @@ const ACK: &str = "SELECT eventcore_ack($1::text, $2::uuid, $3::bigint[])";
 const NACK: &str = "\
 SELECT position, outcome
   FROM eventcore_nack($1::text, $2::uuid, $3::bigint[], $4::text, $5::text,
-                      $6::double precision * interval '1 millisecond')";
+                      $6::float8 * interval '1 millisecond')";
 
 /// By the server's clock alone, so that ours may differ.
 const EXTEND: &str = "\

@@ -37,7 +37,7 @@ use crate::{
 /// Events in PostgreSQL, in a database where `CREATE EXTENSION eventcore` was run.
 ///
 /// It works on a pool of connections, and makes one more to listen on as soon as something is
-/// subscribed to. A clone is the same store with the same pool. It needs a tokio runtime with timers and
+/// subscribed to, however many subscriptions and consumers there are. A clone is the same store with the same pool. It needs a tokio runtime with timers and
 /// I/O, and lives in the one where it is first used: its connections stand still when that does.
 ///
 /// ```no_run

@@ -177,7 +177,7 @@ pub(crate) async fn a_lease_is_kept_while_a_handler_works<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
-    let lease = Duration::from_millis(600);
+    let lease = Duration::from_millis(1_200);
     create(store, &SubscriptionDefinition::new().lease(lease)).await;
     add(store, "a", 1).await;
     add(store, "a", 2).await;
@@ -187,7 +187,7 @@ where
         let begun: Arc<AtomicBool> = Arc::clone(&begun);
         async move {
             begun.store(true, SeqCst);
-            store.sleep(lease * 2).await;
+            store.sleep(lease * 3 / 2).await;
             handled.lock().unwrap().push(event.event.0);
             Ok(())
         }

@@ -169,7 +169,7 @@ pub(crate) async fn a_lease_that_runs_out_goes_to_somebody_else_and_an_extended_
 ) where
     S: SubscriptionStore,
 {
-    let lease = Duration::from_millis(400);
+    let lease = Duration::from_secs(1);
     create(store, &SubscriptionDefinition::new().lease(lease)).await;
     add(store, "a", 1).await;
     add(store, "a", 2).await;
@@ -180,9 +180,9 @@ pub(crate) async fn a_lease_that_runs_out_goes_to_somebody_else_and_an_extended_
         .await
         .unwrap();
     assert!(lasts <= lease && lasts > lease / 2, "{lasts:?}");
-    store.sleep(lease * 3 / 4).await;
+    store.sleep(lease * 3 / 5).await;
     assert_eq!(polled(store).await, [""; 0]);
-    store.sleep(lease / 2).await;
+    store.sleep(lease * 3 / 5).await;
     assert_eq!(polled(store).await, ["a:1#1", "a:2#1"]);
     let lost = store.extend_lease(subscription(), first.lease_id).await;
     assert!(lost.unwrap_err().is_lease_lost());
@@ -221,7 +221,7 @@ pub(crate) async fn acknowledging_what_the_lease_does_not_hold_acknowledges_noth
 where
     S: SubscriptionStore,
 {
-    create(store, &short()).await;
+    create(store, &SubscriptionDefinition::new()).await;
     add(store, "a", 1).await;
     let other = add(store, "b", 2).await;
     let first = poll(store, 1).await.unwrap();

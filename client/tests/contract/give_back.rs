@@ -154,7 +154,7 @@ where
     create(store, &SubscriptionDefinition::new()).await;
     add(store, "a", 1).await;
     let batch = poll(store, 100).await.unwrap();
-    let delay = Duration::from_millis(150);
+    let delay = Duration::from_millis(500);
     for nack in [Nack::park(), Nack::skip(), Nack::release()] {
         let nack = nack.delay(delay);
         let became = store

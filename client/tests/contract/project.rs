@@ -186,7 +186,8 @@ pub(crate) async fn a_projection_that_is_dropped_has_committed_whole_batches<S, 
     let options = ProjectionOptions::new().batch(5).until(at[59]);
     let mut dropped = 0;
     loop {
-        let limit = Duration::from_millis(11 + 7 * (dropped % 5));
+        // Longer and longer, so that it gets somewhere on a busy machine too.
+        let limit = Duration::from_millis(11 + 3 * dropped);
         let run = run_projection_with(store, &mut noting, &options);
         match tokio::time::timeout(limit, run).await {
             Ok(done) => break done.unwrap(),
