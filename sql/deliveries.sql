@@ -30,13 +30,14 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     place integer;
+    safe  bigint := @extschema@.eventcore_safe_position();
 BEGIN
     IF lease_id IS NULL THEN
         PERFORM eventcore.fail_malformed('lease_id', 'is NULL');
     END IF;
     PERFORM eventcore.check_positions(positions);
     FOR place IN 1 .. coalesce(cardinality(positions), 0) LOOP
-        IF positions[array_lower(positions, 1) + place - 1] NOT BETWEEN 1 AND s.read_position THEN
+        IF positions[array_lower(positions, 1) + place - 1] NOT BETWEEN 1 AND safe THEN
             PERFORM eventcore.fail('SE003',
                 format('positions[%s] has not been delivered: %s', place - 1,
                        positions[array_lower(positions, 1) + place - 1]),

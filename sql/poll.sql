@@ -262,8 +262,9 @@ BEGIN
         has_changed := has_changed OR new.is_anything;
         read_to := new.read_to;
         is_caught_up := read_to >= safe;
-        -- Far behind, with a filter that lets little through, or most streams out: it goes on in the next poll.
-        EXIT WHEN NOT new.is_anything OR clock_timestamp() > now + '100 ms';
+        -- Far behind, with a filter that lets little through, or most streams out: others have their turn, and
+        -- the next attempt goes on from here.
+        EXIT WHEN NOT new.is_anything OR clock_timestamp() > now + '500 ms';
         page_size := least(1000, 2 * page_size);
     END LOOP;
     is_blocked := cardinality(blocked) > 0;
@@ -300,7 +301,8 @@ DECLARE
     s         eventcore.subscriptions;
     known     uuid;
     lease     uuid := gen_random_uuid();
-    ends      timestamptz := clock_timestamp() + eventcore.check_time('wait', wait, '0');
+    begins    timestamptz := clock_timestamp();
+    ends      timestamptz := begins + eventcore.check_time('wait', wait, '0');
     announced bigint;
     read_from bigint;
     leased    integer := 0;
@@ -328,8 +330,10 @@ BEGIN
         SELECT * INTO tried FROM eventcore.lease_events(s, lease, max_count, read_from);
         leased := tried.leased;
         read_from := tried.read_to;
-        EXIT WHEN tried.has_changed OR NOT tried.is_caught_up OR clock_timestamp() >= ends;
+        EXIT WHEN tried.has_changed;
+        EXIT WHEN clock_timestamp() >= CASE WHEN tried.is_caught_up THEN ends ELSE begins + '500 ms' END;
         PERFORM eventcore.unlock_subscription(s.name);
+        CONTINUE WHEN NOT tried.is_caught_up;
         read_from := eventcore.wait_for_work(read_from, announced, least(ends, tried.next_due), tried.is_blocked,
                                              s.stream_prefixes, s.event_types);
     END LOOP;
