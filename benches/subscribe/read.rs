@@ -1,10 +1,12 @@
-//! Reading 1 million events through the client, against one plain SELECT by the same driver with the same
+//! Following 1 million events by the client, against one plain SELECT by the same driver with the same
 //! decoding.
 
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
-use eventcore::{EventStore, Metadata, Position, PostgresEventStore, ReadAll, RecordedEvent};
+use eventcore::{
+    EventSubscription, Metadata, Position, PostgresEventStore, RecordedEvent, Subscribe,
+};
 use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Report, Target};
 use eventcore_benches::rounds;
@@ -38,7 +40,7 @@ pub(crate) async fn run(database: &Database, report: &mut Report, count: usize) 
     )
     .await?;
     report.comparisons.push(Comparison::new(
-        "1,000,000 events read in pages of 1,000",
+        "1,000,000 events by the client's subscription, pages of 1,000",
         "one SELECT … ORDER BY position",
         1,
         "events/s",
@@ -73,16 +75,14 @@ async fn rate(read: impl Future<Output = Result<u32>>) -> Result<f64> {
 }
 
 async fn by_client(store: &PostgresEventStore) -> Result<u32> {
-    let mut read = ReadAll::new().limit(PAGE);
-    let mut count = 0;
-    loop {
-        let page = store.read_all(&read).await?;
-        let Some(last) = page.last() else {
-            return Ok(count);
-        };
-        read.after = last.position;
-        count += u32::try_from(page.len())?;
+    let mut subscription = store.subscribe(Subscribe::from_start().page(PAGE));
+    let mut last = Position::START;
+    for _ in 0..EVENTS {
+        let event = subscription.next_event().await?;
+        ensure!(event.position > last, "not in order");
+        last = event.position;
     }
+    Ok(EVENTS)
 }
 
 async fn by_select(client: &Client) -> Result<u32> {

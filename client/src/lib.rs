@@ -258,6 +258,7 @@ mod store_error;
 
 // Following a store.
 mod follow_error;
+mod page;
 mod signals;
 mod subscription;
 mod typed_subscription;
@@ -302,6 +303,7 @@ pub use memory::{InMemoryEventStore, MemoryTransaction};
 pub use names::{ConsumerName, EventType, ProjectionName, StreamId, SubscriptionName};
 pub use new_events::NewEvents;
 pub use numbers::{Position, StreamVersion};
+pub use page::Page;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresEventStore, PostgresTransaction};
 pub use projection::{
@@ -314,7 +316,7 @@ pub use signals::{Followed, WithSignals};
 pub use store::{EventStore, EventSubscription};
 pub use store_error::StoreError;
 pub use stored_event::{Metadata, RecordedEvent, StoredEvent};
-pub use subscription::{Page, PageRequest, Subscribe, Subscription};
+pub use subscription::{PageRequest, Subscribe, Subscription};
 pub use typed_subscription::TypedSubscription;
 
 /// Runs the Rust of the project's README as a doctest.

@@ -1,6 +1,5 @@
 //! A catch-up subscription: a never-ending [`Stream`] of events in position order.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,7 +7,8 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use crate::{
-    Event, Filter, Followed, Position, RecordedEvent, StoreError, TypedSubscription, WithSignals,
+    Event, Filter, Followed, Page, Position, RecordedEvent, StoreError, TypedSubscription,
+    WithSignals,
 };
 
 /// What to follow. By default every event from the first one on.
@@ -25,18 +25,16 @@ pub struct Subscribe {
 
 /// Events in position order, each exactly once, those to come included. It never ends.
 ///
-/// It reads a page when the last one is used up, so it holds no more than a page. A lost connection
-/// is made again. After any other error it goes on where it was when it is polled again.
+/// While it hands out a page it has the store read the next one, so it holds no more than two pages. A lost
+/// connection is made again. After any other error it goes on where it was when it is polled again.
 ///
 /// [`typed`](Self::typed) gives events of your own type, and [`with_signals`](Self::with_signals) tells
 /// when it has caught up.
 #[must_use = "a subscription does nothing unless polled"]
 pub struct Subscription {
     after: Position,
-    page: VecDeque<RecordedEvent>,
-    read_to: Position,
-    /// Whether there was more to read after the last page; so it is before the first.
-    more: bool,
+    /// The last page that was read: so much of it as is not handed out. There is more before the first.
+    page: Page,
     /// What was last told by a signal.
     caught_up: bool,
     fell_behind: bool,
@@ -52,17 +50,6 @@ pub struct PageRequest {
     pub after: Position,
     /// Wait until the store can be read to a later position than `after`; otherwise answer at once.
     pub wait: bool,
-}
-
-/// Events that a subscription has read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Page {
-    /// The events, in position order. There may be none, when none was let through by the filter.
-    pub events: Vec<RecordedEvent>,
-    /// Where to go on: every event of interest up to here is in the page or before it.
-    pub read_to: Position,
-    /// Whether there was more to read when this was read.
-    pub more: bool,
 }
 
 type NextPage = Pin<Box<dyn Future<Output = Result<Page, StoreError>> + Send>>;
@@ -105,7 +92,8 @@ impl Default for Subscribe {
 
 impl Subscription {
     /// For stores: a subscription that gets its events from `next_page`. Errors that pass, such as a
-    /// lost connection, are for `next_page` to overcome.
+    /// lost connection, are for `next_page` to overcome. It is called for the next page, if there is more
+    /// to read, as soon as there is one to hand out; what it gives is polled only when that is used up.
     pub fn new<F, P>(after: Position, mut next_page: F) -> Self
     where
         F: FnMut(PageRequest) -> P + Send + 'static,
@@ -113,9 +101,7 @@ impl Subscription {
     {
         Self {
             after,
-            page: VecDeque::new(),
-            read_to: after,
-            more: true,
+            page: Page::empty(after, true),
             caught_up: false,
             fell_behind: false,
             pending: None,
@@ -149,18 +135,13 @@ impl Subscription {
         self.after
     }
 
-    /// All that was read at once, handed out together. There may be no event in it.
-    pub(crate) async fn next_page(&mut self) -> Result<Page, StoreError> {
-        std::future::poll_fn(|cx| {
-            ready!(self.poll_page(cx))?;
-            self.after = self.after.max(self.read_to);
-            Poll::Ready(Ok(Page {
-                events: std::mem::take(&mut self.page).into(),
-                read_to: self.after,
-                more: self.more,
-            }))
-        })
-        .await
+    /// All that was read at once, handed out together, and where to go on. There may be no event in it.
+    pub(crate) async fn next_page(&mut self) -> Result<(Vec<RecordedEvent>, Position), StoreError> {
+        std::future::poll_fn(|cx| self.poll_page(cx)).await?;
+        let events = self.page.events.by_ref().collect::<Result<_, _>>();
+        let events = events.inspect_err(|_| self.start_over())?;
+        self.after = self.after.max(self.page.read_to);
+        Ok((events, self.after))
     }
 
     pub(crate) fn poll_followed(
@@ -172,18 +153,19 @@ impl Subscription {
                 let position = self.after;
                 return Poll::Ready(Ok(Followed::FellBehind { position }));
             }
-            if let Some(event) = self.page.pop_front() {
+            if let Some(event) = self.page.events.next() {
+                let event = event.inspect_err(|_| self.start_over())?;
                 self.after = event.position;
                 return Poll::Ready(Ok(Followed::Event(event)));
             }
-            self.after = self.after.max(self.read_to);
-            if !self.more && !self.caught_up {
+            self.after = self.after.max(self.page.read_to);
+            if !self.page.more && !self.caught_up {
                 self.caught_up = true;
                 let position = self.after;
                 return Poll::Ready(Ok(Followed::CaughtUp { position }));
             }
             ready!(self.poll_page(cx))?;
-            if self.more && std::mem::take(&mut self.caught_up) {
+            if self.page.more && std::mem::take(&mut self.caught_up) {
                 self.fell_behind = true;
             }
         }
@@ -200,21 +182,35 @@ impl Subscription {
         }
     }
 
-    /// Reads the next page.
+    /// Reads the next page, and has the store begin with the one after it.
     fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StoreError>> {
-        let pending = self.pending.get_or_insert_with(|| {
-            (self.next_page)(PageRequest {
-                after: self.after,
-                wait: !self.more,
-            })
-        });
+        if self.pending.is_none() {
+            self.read_on();
+        }
+        let Some(pending) = &mut self.pending else {
+            return Poll::Pending;
+        };
         let page = ready!(pending.as_mut().poll(cx));
         self.pending = None;
-        let page = page?;
-        self.read_to = page.read_to;
-        self.page = page.events.into();
-        self.more = page.more;
+        self.page = page?;
+        if self.page.more {
+            self.read_on();
+        }
         Poll::Ready(Ok(()))
+    }
+
+    /// Asks for what comes after the last page that was read.
+    fn read_on(&mut self) {
+        self.pending = Some((self.next_page)(PageRequest {
+            after: self.after.max(self.page.read_to),
+            wait: !self.page.more,
+        }));
+    }
+
+    /// Forgets what was read and not handed out.
+    fn start_over(&mut self) {
+        self.pending = None;
+        self.page = Page::empty(self.after, true);
     }
 }
 

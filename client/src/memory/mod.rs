@@ -97,11 +97,7 @@ impl EventSubscription for InMemoryEventStore {
                     Some(last) if more => last.position,
                     _ => log.last_position().max(read.after),
                 };
-                Ok(Page {
-                    events,
-                    read_to,
-                    more,
-                })
+                Ok(Page::new(events.into_iter().map(Ok), read_to, more))
             }
         })
     }

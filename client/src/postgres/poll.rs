@@ -23,9 +23,7 @@ use super::error::store_error;
 use super::read::count;
 use super::returned::either;
 use super::{Inner, durable, row};
-use crate::{
-    ConsumerName, Delivered, LeasedBatch, Nack, RecordedEvent, StoreError, SubscriptionName,
-};
+use crate::{ConsumerName, Delivered, LeasedBatch, Nack, StoreError, SubscriptionName};
 
 const POLL: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
@@ -169,10 +167,11 @@ fn batch(rows: &[Row]) -> Result<Option<LeasedBatch>, StoreError> {
     let mut events: Vec<Delivered> = Vec::with_capacity(rows.len());
     for row in rows {
         let attempt: i32 = row.try_get(11).map_err(store_error)?;
-        let before: Option<&RecordedEvent> = events.last().map(|before| &before.event);
+        let before = events.last().map(|before| &before.event);
+        let names = before.map(|before| (&before.stream_id, &before.event_type));
         let delivered = Delivered {
             attempt: u32::try_from(attempt).map_err(StoreError::other)?,
-            event: row::event(row, before)?,
+            event: row::event(row, names)?,
         };
         events.push(delivered);
     }

@@ -6,7 +6,7 @@ use eventcore_rules::MAX_EVENTS_PASSED_OVER;
 
 use super::error::store_error;
 use super::pool::Pool;
-use super::row::{events, from_bigint, to_bigint};
+use super::row::{decoded, events, from_bigint, to_bigint};
 use crate::{
     Direction, EventType, Filter, Page, Position, ReadAll, ReadStream, ReadStreams, RecordedEvent,
     StoreError, StreamId, StreamVersion, StreamsRead,
@@ -134,11 +134,7 @@ pub(super) async fn page(pool: &Pool, read: &ReadAll) -> Result<Page, StoreError
     // Positions have gaps, so that it has passed over so many events at the most.
     let passed = read_to.get() - read.after.get();
     let cut_short = read.filter != Filter::all() && passed >= MAX_EVENTS_PASSED_OVER as u64;
-    Ok(Page {
-        events: events(rows)?,
-        read_to,
-        more: full || cut_short,
-    })
+    Ok(Page::new(decoded(rows), read_to, full || cut_short))
 }
 
 pub(super) async fn stream_versions(

@@ -12,12 +12,22 @@ use crate::{
 };
 
 pub(super) fn events(rows: Vec<Row>) -> Result<Vec<RecordedEvent>, StoreError> {
-    let mut events: Vec<RecordedEvent> = Vec::with_capacity(rows.len());
-    for row in rows {
-        let event = event(&row, events.last())?;
-        events.push(event);
-    }
-    Ok(events)
+    decoded(rows).collect()
+}
+
+/// The events of rows, each decoded when it is asked for.
+pub(super) fn decoded(
+    rows: Vec<Row>,
+) -> impl Iterator<Item = Result<RecordedEvent, StoreError>> + Send {
+    let mut before: Option<(StreamId, EventType)> = None;
+    rows.into_iter().map(move |row| {
+        let names = before
+            .as_ref()
+            .map(|(stream, event_type)| (stream, event_type));
+        let event = event(&row, names)?;
+        before = Some((event.stream_id.clone(), event.event_type.clone()));
+        Ok(event)
+    })
 }
 
 /// A version or position as PostgreSQL holds it: a bigint.
@@ -34,7 +44,7 @@ pub(super) fn from_bigint(number: i64) -> Result<u64, StoreError> {
 /// types repeat.
 pub(super) fn event(
     row: &Row,
-    before: Option<&RecordedEvent>,
+    before: Option<(&StreamId, &EventType)>,
 ) -> Result<RecordedEvent, StoreError> {
     let stream_id: &str = row.try_get(1).map_err(store_error)?;
     let event_type: &str = row.try_get(4).map_err(store_error)?;
@@ -45,13 +55,13 @@ pub(super) fn event(
     Ok(RecordedEvent {
         position: Position::new(from_bigint(row.try_get(0).map_err(store_error)?)?),
         stream_id: match before {
-            Some(before) if before.stream_id == *stream_id => before.stream_id.clone(),
+            Some((before, _)) if *before == *stream_id => before.clone(),
             _ => StreamId::new(stream_id).map_err(invalid)?,
         },
         version: StreamVersion::new(from_bigint(row.try_get(2).map_err(store_error)?)?),
         event_id: EventId::from_uuid(row.try_get(3).map_err(store_error)?),
         event_type: match before {
-            Some(before) if before.event_type == *event_type => before.event_type.clone(),
+            Some((_, before)) if *before == *event_type => before.clone(),
             _ => EventType::new(event_type).map_err(invalid)?,
         },
         payload,

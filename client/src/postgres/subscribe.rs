@@ -1,9 +1,11 @@
 //! Following: pages of events, the next one as soon as a notification says that there is more.
 
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::{Inner, read};
 use crate::{Page, ReadAll, StoreError, Subscribe, Subscription};
@@ -21,11 +23,42 @@ pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription
         let inner = Arc::clone(&inner);
         let listener = Arc::clone(&listener);
         let read = read.clone().after(request.after);
-        async move {
+        let next = async move {
             let listener = listener.get_or_init(|| inner.listening.listener());
             next_page(&inner, listener.news(), &read, request.wait).await
-        }
+        };
+        // In a task of its own it has the server at work while the page before it is handed out, and
+        // gives its connection back however long that takes.
+        let next = if request.wait {
+            Next::Waiting(Box::pin(next))
+        } else {
+            Next::Ahead(tokio::spawn(next))
+        };
+        next.page()
     })
+}
+
+/// A page that is being read. Nothing is read any more when it is dropped.
+enum Next {
+    Waiting(Pin<Box<dyn Future<Output = Result<Page, StoreError>> + Send>>),
+    Ahead(JoinHandle<Result<Page, StoreError>>),
+}
+
+impl Next {
+    async fn page(mut self) -> Result<Page, StoreError> {
+        match &mut self {
+            Self::Waiting(next) => next.await,
+            Self::Ahead(task) => task.await.map_err(StoreError::other)?,
+        }
+    }
+}
+
+impl Drop for Next {
+    fn drop(&mut self) {
+        if let Self::Ahead(task) = self {
+            task.abort();
+        }
+    }
 }
 
 /// Reads, if told to until there is something, and waits for news in between.

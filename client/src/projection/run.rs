@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::error::Why;
 use super::{Projection, ProjectionError, ProjectionOptions, ProjectionStore};
-use crate::{FollowError, Page, Position, ProjectionName, StoreError, Subscribe};
+use crate::{FollowError, Position, ProjectionName, RecordedEvent, StoreError, Subscribe};
 
 /// So many positions without an event of interest are worth a move of the checkpoint on their own.
 const WORTH_A_CHECKPOINT: u64 = 10_000;
@@ -133,11 +133,11 @@ impl<S: ProjectionStore> Run<'_, S> {
             if until.is_some_and(|until| self.stands_at >= until) {
                 return Ok(());
             }
-            let page = subscription.next_page().await?;
-            let passed = page.read_to.get() - self.stands_at.get();
-            let at_the_end = until.is_some_and(|until| page.read_to >= until);
-            if !page.events.is_empty() || passed >= WORTH_A_CHECKPOINT || at_the_end {
-                self.take_in(projection, page).await?;
+            let (events, read_to) = subscription.next_page().await?;
+            let passed = read_to.get() - self.stands_at.get();
+            let at_the_end = until.is_some_and(|until| read_to >= until);
+            if !events.is_empty() || passed >= WORTH_A_CHECKPOINT || at_the_end {
+                self.take_in(projection, events, read_to).await?;
                 self.failed = 0;
             }
         }
@@ -147,11 +147,14 @@ impl<S: ProjectionStore> Run<'_, S> {
     async fn take_in<P: Projection<S>>(
         &mut self,
         projection: &mut P,
-        page: Page,
+        events: Vec<RecordedEvent>,
+        read_to: Position,
     ) -> Result<(), Stopped> {
-        let read_to = page.read_to;
         let mut transaction = self.store.begin().await?;
-        match self.apply(projection, page, &mut transaction).await {
+        match self
+            .apply(projection, events, read_to, &mut transaction)
+            .await
+        {
             Ok(()) => self.store.commit(transaction).await?,
             Err(stopped) => {
                 self.store.roll_back(transaction).await;
@@ -165,15 +168,16 @@ impl<S: ProjectionStore> Run<'_, S> {
     async fn apply<P: Projection<S>>(
         &self,
         projection: &mut P,
-        page: Page,
+        events: Vec<RecordedEvent>,
+        read_to: Position,
         transaction: &mut S::Transaction,
     ) -> Result<(), Stopped> {
         // First, so that another runner of the same projection waits here and then sees that it is late.
-        let (from, to) = (self.stands_at, page.read_to);
+        let (from, to) = (self.stands_at, read_to);
         self.store
             .advance_checkpoint(transaction, &self.name, from, to)
             .await?;
-        for event in page.events {
+        for event in events {
             let event = FollowError::decode(event)
                 .map_err(|error| Stopped::Event(Why::Undecodable(error)))?;
             let (position, stream_id) = (event.position, event.stream_id.clone());

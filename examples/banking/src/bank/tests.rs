@@ -62,11 +62,7 @@ impl EventSubscription for Spoiled {
                     if let Some(last) = events.last() {
                         let read_to = last.position;
                         (store.spoil)(&mut events);
-                        return Ok(Page {
-                            events,
-                            read_to,
-                            more: false,
-                        });
+                        return Ok(Page::new(events.into_iter().map(Ok), read_to, false));
                     }
                     store.sleep(Duration::from_millis(1)).await;
                 }
