@@ -25,10 +25,14 @@ const CHANNEL: &CStr = c"eventcore";
 /// How long an idle notifier waits before it looks for itself.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// The pauses between two announcements: so many milliseconds as appends are in flight. A single
-/// writer leaves room for prompt listeners, and many writers need the processors themselves.
+/// The pauses between two announcements: so many milliseconds as appends are in flight, times more the
+/// more wait. A single writer leaves room for prompt listeners, and many writers need the processors
+/// themselves.
 const SHORTEST_PAUSE: u32 = 2;
 const LONGEST_PAUSE: u32 = 50;
+
+/// So many processes that wake up and look cost the writers as much again as the notification does.
+const WAITING_THAT_COUNT: u32 = 4;
 
 thread_local! {
     /// What this process announces for, once it is a notifier.
@@ -76,9 +80,10 @@ fn announce(worker: &Worker, catalog: &Catalog, registry: &Registry) {
         };
         if safe > announced {
             registry.announced().sent(safe);
-            wake.wake_waiting();
+            let waiting = wake.wake_waiting();
+            let load = in_flight.saturating_mul(1 + waiting / WAITING_THAT_COUNT);
             // One look may meet a lull: halfway to what it says.
-            pause = u32::midpoint(pause, in_flight.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
+            pause = u32::midpoint(pause, load.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
             announced = safe;
             worker.pause(Duration::from_millis(pause.into()));
         }

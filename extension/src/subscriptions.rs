@@ -84,6 +84,7 @@ pub fn wait_for_work(call: &Call<'_>) -> Result<Option<i64>, Error> {
     let mut failed = None;
     queue.wait_until(Duration::from_micros(patience), LOOK_AGAIN, || {
         transaction::require_client();
+        wake.count_look();
         if wake.announced_work() != announced {
             return true;
         }

@@ -36,6 +36,7 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
         .wake()
         .waiting
         .wait_until(patience, LOOK_AGAIN, || {
+            registry.wake().count_look();
             found = registry.safe_position();
             // While it waits it holds no snapshot and no lock: VACUUM is free to remove what
             // nobody else sees.

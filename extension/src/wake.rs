@@ -25,6 +25,8 @@ pub struct Wake {
     pub blocked: WaitQueue,
     /// How often work has been announced that is no new event.
     announced: AtomicI64,
+    /// How often those who wait have looked since the last announcement of new events.
+    looks: AtomicU32,
 }
 
 impl Wake {
@@ -37,6 +39,7 @@ impl Wake {
             waiting: WaitQueue::fresh(),
             blocked: WaitQueue::fresh(),
             announced: AtomicI64::new(0),
+            looks: AtomicU32::new(0),
         }
     }
 
@@ -62,10 +65,17 @@ impl Wake {
         }
     }
 
-    /// Wakes all who wait for new events.
-    pub fn wake_waiting(&self) {
+    /// Wakes all who wait for new events; returns how many looked after the last time.
+    pub fn wake_waiting(&self) -> u32 {
+        let looks = self.looks.swap(0, SeqCst);
         self.waiting.wake_all();
         self.blocked.wake_all();
+        looks
+    }
+
+    /// Somebody who waits looks for new events.
+    pub fn count_look(&self) {
+        self.looks.fetch_add(1, SeqCst);
     }
 
     /// There is work that is no new event: a stream was released, or, for all, a subscription
