@@ -72,7 +72,7 @@ fn announce(worker: &Worker, catalog: &Catalog, registry: &Registry) {
         }
         let Some(Look {
             safe,
-            in_flight,
+            load,
             dormant,
         }) = worker.transaction(|| look(catalog, announced))
         else {
@@ -80,8 +80,6 @@ fn announce(worker: &Worker, catalog: &Catalog, registry: &Registry) {
         };
         if safe > announced {
             registry.announced().sent(safe);
-            let waiting = wake.wake_waiting();
-            let load = in_flight.saturating_mul(1 + waiting / WAITING_THAT_COUNT);
             // One look may meet a lull: halfway to what it says.
             pause = u32::midpoint(pause, load.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
             announced = safe;
@@ -106,8 +104,8 @@ fn announce(worker: &Worker, catalog: &Catalog, registry: &Registry) {
 /// What the notifier found.
 struct Look {
     safe: i64,
-    /// How many transactions hold positions.
-    in_flight: u32,
+    /// How many transactions hold positions, times more the more wait.
+    load: u32,
     /// Nobody has appended since the server started.
     dormant: bool,
 }
@@ -120,7 +118,11 @@ fn look(catalog: &Catalog, announced: i64) -> Option<Look> {
         return None;
     }
     let safe = registry.safe_position().ok()?;
+    let mut load = registry.in_flight();
     if safe > announced {
+        // First: should the notification fail, as with a full queue, they have been woken.
+        let waiting = registry.wake().wake_waiting();
+        load = load.saturating_mul(1 + waiting / WAITING_THAT_COUNT);
         if sequence::last_value(catalog.settled_position).unwrap_or(0) < safe {
             sequence::set_last_value(catalog.settled_position, safe);
         }
@@ -128,7 +130,7 @@ fn look(catalog: &Catalog, announced: i64) -> Option<Look> {
     }
     Some(Look {
         safe,
-        in_flight: registry.in_flight(),
+        load,
         dormant: registry.safe_in_memory().is_none(),
     })
 }

@@ -11,6 +11,8 @@ use crate::support::*;
 async fn a_reader_on_a_standby_sees_exactly_the_committed_events_also_through_a_promotion() {
     let mut primary = Server::start(options()).unwrap();
     let url = primary.create_database("standby").unwrap();
+    let create = "SELECT eventcore_create_subscription('s')";
+    connect(&url).await.batch_execute(create).await.unwrap();
     let standby = primary.standby().unwrap();
     let standby_url = standby.url("standby");
 
@@ -58,6 +60,24 @@ async fn a_reader_on_a_standby_sees_exactly_the_committed_events_also_through_a_
         .await
         .unwrap_err();
     assert_eq!(sqlstate(&error), "25006", "{error:?}");
+
+    // A subscription is seen there, and changed where there is something to write to.
+    for (call, code) in [
+        ("eventcore_poll('s', 'c')", Some("25006")),
+        ("eventcore_poll('s', 'c', 1, '1 s')", Some("25006")),
+        ("eventcore_ack('s', gen_random_uuid())", Some("25006")),
+        ("eventcore_create_subscription('t')", Some("25006")),
+        ("eventcore_advance_checkpoint('p', 0, 1)", Some("25006")),
+        ("eventcore_checkpoint('p')", None),
+        ("eventcore_parked('s')", None),
+        ("eventcore.stat_subscriptions", None),
+    ] {
+        let done = on_standby
+            .batch_execute(&format!("SELECT * FROM {call}"))
+            .await;
+        let failed = done.err().map(|error| sqlstate(&error).to_owned());
+        assert_eq!(failed.as_deref(), code, "{call}");
+    }
 
     let given = safe_position(&*on_standby).await.unwrap();
     drop(on_primary);
