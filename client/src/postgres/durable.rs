@@ -205,11 +205,7 @@ pub(super) async fn replay_parked(
     subscription: &SubscriptionName,
     positions: Option<&[Position]>,
 ) -> Result<u64, StoreError> {
-    let positions = positions.map(bigints);
-    let row = pool
-        .query_one(REPLAY, &[&subscription.as_str(), &positions])
-        .await?;
-    from_bigint(row.try_get(0).map_err(store_error)?)
+    unpark(pool, REPLAY, subscription, positions).await
 }
 
 pub(super) async fn discard_parked(
@@ -217,9 +213,19 @@ pub(super) async fn discard_parked(
     subscription: &SubscriptionName,
     positions: Option<&[Position]>,
 ) -> Result<u64, StoreError> {
+    unpark(pool, DISCARD, subscription, positions).await
+}
+
+/// How many parked events a statement has taken out.
+async fn unpark(
+    pool: &Pool,
+    statement: &'static str,
+    subscription: &SubscriptionName,
+    positions: Option<&[Position]>,
+) -> Result<u64, StoreError> {
     let positions = positions.map(bigints);
     let row = pool
-        .query_one(DISCARD, &[&subscription.as_str(), &positions])
+        .query_one(statement, &[&subscription.as_str(), &positions])
         .await?;
     from_bigint(row.try_get(0).map_err(store_error)?)
 }

@@ -1,7 +1,6 @@
 //! Consumers and projections whose connections are cut: what they write in the transaction that
 //! acknowledges takes effect once, each stream in order.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use eventcore::{
 use eventcore_harness::Server;
 use serde_json::Value;
 
-use super::faults::cut_connections;
+use super::faults::Cutter;
 use crate::support::{self, PATIENCE, Random, connect, in_time};
 
 const EVENTS: i64 = 300;
@@ -137,16 +136,7 @@ async fn consumers_that_acknowledge_in_their_transactions_survive_the_loss_of_co
         .lease(Duration::from_secs(2));
     let name = "seen".parse().unwrap();
     assert!(store.create_subscription(&name, &definition).await.unwrap());
-    let (stop, cut) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicU64::new(0)),
-    );
-    let cutter = tokio::spawn(cut_connections(
-        url.clone(),
-        40_000,
-        stop.clone(),
-        cut.clone(),
-    ));
+    let cutter = Cutter::start(&url, 40_000);
     let consumers: Vec<_> = (0..3)
         .map(|n| tokio::spawn(consume(store.clone(), url.clone(), format!("c{n}"))))
         .collect();
@@ -158,11 +148,10 @@ async fn consumers_that_acknowledge_in_their_transactions_survive_the_loss_of_co
         assert!(!consumer.is_finished(), "a consumer has stopped");
         consumer.abort();
     }
-    stop.store(true, SeqCst);
-    cutter.await.unwrap();
+    let cut = cutter.end().await;
     println!(
         "client: {EVENTS} events consumed by 3, {} connections cut",
-        cut.load(SeqCst)
+        cut
     );
 }
 
@@ -192,16 +181,7 @@ async fn acknowledgements_whose_answer_is_lost_are_sent_again_and_no_event_is_le
     let definition = SubscriptionDefinition::new().lease(Duration::from_secs(2));
     let name = "given".parse().unwrap();
     assert!(store.create_subscription(&name, &definition).await.unwrap());
-    let (stop, cut) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicU64::new(0)),
-    );
-    let cutter = tokio::spawn(cut_connections(
-        url.clone(),
-        40_000,
-        stop.clone(),
-        cut.clone(),
-    ));
+    let cutter = Cutter::start(&url, 40_000);
     let given = Given::default();
     let consumers: Vec<_> = (0..3)
         .map(|n| tokio::spawn(acknowledge(store.clone(), given.clone(), format!("c{n}"))))
@@ -223,8 +203,7 @@ async fn acknowledgements_whose_answer_is_lost_are_sent_again_and_no_event_is_le
         assert!(!consumer.is_finished(), "a consumer has stopped");
         consumer.abort();
     }
-    stop.store(true, SeqCst);
-    cutter.await.unwrap();
+    let cut = cutter.end().await;
     // At least once; and what is new of a stream comes in order.
     let mut last = std::collections::HashMap::<String, u64>::new();
     for (stream, version) in given.lock().unwrap().iter() {
@@ -236,7 +215,7 @@ async fn acknowledgements_whose_answer_is_lost_are_sent_again_and_no_event_is_le
     println!(
         "client: {EVENTS} events given {} times, {} connections cut",
         given.lock().unwrap().len(),
-        cut.load(SeqCst)
+        cut
     );
 }
 
@@ -267,16 +246,7 @@ impl Projection<PostgresEventStore> for Seen {
 async fn projections_survive_the_loss_of_connections_and_let_each_event_take_effect_once() {
     let url = support::database("projections");
     let store = prepared(&url).await;
-    let (stop, cut) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicU64::new(0)),
-    );
-    let cutter = tokio::spawn(cut_connections(
-        url.clone(),
-        30_000,
-        stop.clone(),
-        cut.clone(),
-    ));
+    let cutter = Cutter::start(&url, 30_000);
     // Small batches, tried again soon: a large one would not live long enough.
     let soon = RetryPolicy::default()
         .attempts(u32::MAX)
@@ -296,11 +266,10 @@ async fn projections_survive_the_loss_of_connections_and_let_each_event_take_eff
         assert!(!runner.is_finished(), "a runner has stopped");
         runner.abort();
     }
-    stop.store(true, SeqCst);
-    cutter.await.unwrap();
+    let cut = cutter.end().await;
     println!(
         "client: {EVENTS} events projected by 2, {} connections cut",
-        cut.load(SeqCst)
+        cut
     );
 }
 

@@ -1,7 +1,7 @@
 //! Connections that are cut, calls that are dropped, servers that crash.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use eventcore::ExpectedVersion::Exactly;
@@ -12,27 +12,43 @@ use eventcore_harness::Server;
 
 use super::append;
 use super::bank::{check_books, open_accounts, transfers};
+use tokio::task::JoinHandle;
+
 use crate::support::{self, PATIENCE, Random, connect, in_time};
 
-/// Terminates random connections of the client in a database until told to stop.
-pub(super) async fn cut_connections(
-    url: String,
-    every: u64,
+/// Somebody who terminates a connection of the client's now and then.
+pub(super) struct Cutter {
     stop: Arc<AtomicBool>,
-    count: Arc<AtomicU64>,
-) {
+    task: JoinHandle<u64>,
+}
+
+impl Cutter {
+    /// One connection every so many microseconds at the most.
+    pub(super) fn start(url: &str, every: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(cut_connections(url.to_owned(), every, Arc::clone(&stop)));
+        Self { stop, task }
+    }
+
+    /// How many connections it has terminated.
+    pub(super) async fn end(self) -> u64 {
+        self.stop.store(true, SeqCst);
+        self.task.await.unwrap()
+    }
+}
+
+async fn cut_connections(url: String, every: u64, stop: Arc<AtomicBool>) -> u64 {
     let session = connect(&url).await;
     let mut random = Random::new();
+    let mut count = 0;
     while !stop.load(SeqCst) {
         let sql = "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity
                     WHERE datname = current_database() AND application_name = 'eventcore'
                     ORDER BY random() LIMIT 1) AS victim";
-        count.fetch_add(
-            session.query_typed(sql, &[]).await.unwrap().len() as u64,
-            SeqCst,
-        );
+        count += session.query_typed(sql, &[]).await.unwrap().len() as u64;
         random.nap(every).await;
     }
+    count
 }
 
 /// Appends may be on their way when their connection dies; execute sends them again.
@@ -46,18 +62,13 @@ async fn lost_connections_lose_no_transfer_and_write_none_twice() {
         .await
         .unwrap();
     open_accounts(&store).await;
-    let (stop, cut) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicU64::new(0)),
-    );
-    let cutter = tokio::spawn(cut_connections(url, 8_000, stop.clone(), cut.clone()));
+    let cutter = Cutter::start(&url, 8_000);
     let [accepted, rejected, attempts] = transfers(&store, 15).await;
-    stop.store(true, SeqCst);
-    cutter.await.unwrap();
+    let cut = cutter.end().await;
     check_books(&store, accepted).await;
     println!(
         "client: {accepted} transfers in {attempts} attempts, {rejected} rejected, {} connections cut",
-        cut.load(SeqCst)
+        cut
     );
 }
 
@@ -65,16 +76,7 @@ async fn lost_connections_lose_no_transfer_and_write_none_twice() {
 async fn a_subscription_survives_the_loss_of_its_connections_with_each_event_once_in_order() {
     let url = support::database("subscription");
     let store = PostgresEventStore::connect(&url).await.unwrap();
-    let (stop, cut) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicU64::new(0)),
-    );
-    let cutter = tokio::spawn(cut_connections(
-        url.clone(),
-        60_000,
-        stop.clone(),
-        cut.clone(),
-    ));
+    let cutter = Cutter::start(&url, 60_000);
     let writers: Vec<_> = (0..4)
         .map(|n| {
             let url = url.clone();
@@ -121,12 +123,11 @@ async fn a_subscription_survives_the_loss_of_its_connections_with_each_event_onc
             .filter(|event| event.stream.starts_with(prefix));
         assert_eq!(seen, wanted.map(|event| event.position).collect::<Vec<_>>());
     }
-    stop.store(true, SeqCst);
-    cutter.await.unwrap();
+    let cut = cutter.end().await;
     println!(
         "client: a subscription of {} events, {} connections cut",
         truth.len(),
-        cut.load(SeqCst)
+        cut
     );
 }
 
