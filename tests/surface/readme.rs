@@ -12,9 +12,9 @@ fn blocks(language: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_sql_of_the_readme_runs_and_appends_two_events() {
+fn the_sql_of_the_readme_runs_and_gives_two_events_that_are_consumed() {
     let blocks = blocks("sql");
-    assert_eq!(blocks.len(), 1);
+    assert_eq!(blocks.len(), 2);
     shared().create_empty_database("readme").unwrap();
     let output = shared().psql("readme", blocks[0]).unwrap();
     let lines: Vec<&str> = output.lines().collect();
@@ -26,6 +26,13 @@ fn the_sql_of_the_readme_runs_and_appends_two_events() {
             r#"2|account-bob|1|Deposited|{"cents": 70}"#,
         ]
     );
+    let output = shared().psql("readme", blocks[1]).unwrap();
+    assert!(
+        output.contains(r#"|2|account-bob|{"cents": 70}"#),
+        "{output}"
+    );
+    let left = "SELECT count(*) FROM eventcore.deliveries";
+    assert_eq!(shared().psql("readme", left).unwrap().trim(), "0");
 }
 
 #[test]
