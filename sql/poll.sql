@@ -372,9 +372,10 @@ SE003 malformed argument. SE007 no such subscription. SE009 not in READ COMMITTE
 in a read-only transaction.$$;
 
 CREATE FUNCTION eventcore.remove_empty_leases(s eventcore.subscriptions) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
     DELETE FROM eventcore.leases l
      WHERE l.subscription_id = s.id
        AND l.lease_id IN (
@@ -382,6 +383,7 @@ AS $$
                 WHERE o.subscription_id = s.id
                   AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = o.lease_id)
                   FOR UPDATE SKIP LOCKED);
+END
 $$;
 COMMENT ON FUNCTION eventcore.remove_empty_leases(eventcore.subscriptions) IS
     'Removes leases from which everything has been acknowledged or given back.';
