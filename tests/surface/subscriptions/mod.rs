@@ -6,6 +6,7 @@ mod create;
 mod deliver;
 mod exactly_once;
 mod give_back;
+mod many_waiting;
 mod parked;
 mod statistics;
 mod steps;
