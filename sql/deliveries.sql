@@ -164,31 +164,27 @@ BEGIN
     END IF;
     -- What comes again, and what is behind it in its stream.
     RETURN QUERY
-        WITH back AS MATERIALIZED (
-            SELECT d.position, d.stream_id FROM eventcore.deliveries d JOIN unnest(wanted) p ON p = d.position
-             WHERE d.lease_id = lease
-        ), first AS MATERIALIZED (
-            SELECT f.stream_id, min(f.position) AS position
-              FROM (SELECT b.stream_id, b.position FROM back b
-                     UNION ALL
-                    SELECT k.stream_id, k.position FROM eventcore.parked k JOIN unnest(parks) p ON p = k.position
-                     WHERE k.subscription_id = s.id AND s.on_parked = 'stop') f
-             GROUP BY f.stream_id
+        WITH held AS MATERIALIZED (
+            SELECT d.position, d.stream_id, d.position IN (SELECT unnest(wanted)) AS is_named
+              FROM eventcore.deliveries d WHERE d.lease_id = lease
+             UNION ALL
+            SELECT k.position, k.stream_id, true FROM eventcore.parked k
+             WHERE k.subscription_id = s.id AND k.position IN (SELECT unnest(parks)) AND s.on_parked = 'stop'
+        ), marked AS MATERIALIZED (
+            SELECT h.position, h.is_named,
+                   min(h.position) FILTER (WHERE h.is_named) OVER (PARTITION BY h.stream_id) AS first_position
+              FROM held h
         ), given AS (
             UPDATE eventcore.deliveries d
                SET lease_id = NULL,
-                   failures = d.failures + (b.position IS NOT NULL AND action = 'retry')::integer,
-                   not_before = CASE WHEN b.position IS NOT NULL AND action = 'retry' THEN now + delay
-                                     ELSE d.not_before END,
-                   failed_at = CASE WHEN b.position IS NOT NULL AND action = 'retry' THEN now ELSE d.failed_at END,
-                   reason = CASE WHEN b.position IS NOT NULL AND action = 'retry' THEN eventcore_nack.reason
-                                 ELSE d.reason END
-              FROM eventcore.deliveries o
-              JOIN first f ON f.stream_id = o.stream_id AND f.position <= o.position
-              LEFT JOIN back b ON b.position = o.position
-             WHERE o.lease_id = lease AND d.lease_id = lease AND d.position = o.position
-            RETURNING d.position,
-                      CASE WHEN b.position IS NOT NULL AND action = 'retry' THEN 'retry' ELSE 'released' END AS outcome
+                   failures = d.failures + (action = 'retry' AND d.position IN (SELECT unnest(wanted)))::integer,
+                   not_before = CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN now + delay ELSE d.not_before END,
+                   failed_at = CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN now ELSE d.failed_at END,
+                   reason = CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN eventcore_nack.reason ELSE d.reason END
+             -- IS TRUE: looked up in a hash, never joined.
+             WHERE d.lease_id = lease
+               AND (d.position IN (SELECT m.position FROM marked m WHERE m.position >= m.first_position)) IS TRUE
+            RETURNING d.position, CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN 'retry' ELSE 'released' END AS outcome
         )
         SELECT g.position, g.outcome FROM given g ORDER BY g.position;
     PERFORM eventcore.announce_work(true);

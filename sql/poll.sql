@@ -22,20 +22,21 @@ BEGIN
             -- A lease from which something is being acknowledged is locked, and stays as it is.
             SELECT l.lease_id, l.consumer FROM eventcore.leases l
              WHERE l.subscription_id = s.id AND l.leased_until <= now
-               AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id)
+               AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id OFFSET 0)
                FOR UPDATE SKIP LOCKED
         ), gone AS (
             DELETE FROM eventcore.leases l USING expired e
              WHERE l.subscription_id = s.id AND l.lease_id = e.lease_id
         ), held AS MATERIALIZED (
-            SELECT d.position, e.consumer, count(*) OVER (PARTITION BY d.lease_id) = 1 AS is_alone
-              FROM expired e JOIN eventcore.deliveries d ON d.lease_id = e.lease_id
+            SELECT d.ctid AS place, e.consumer, count(*) OVER (PARTITION BY d.lease_id) = 1 AS is_alone
+              FROM expired e CROSS JOIN LATERAL (
+                   SELECT v.ctid, v.lease_id FROM eventcore.deliveries v WHERE v.lease_id = e.lease_id OFFSET 0) d
         ), taken AS (
             UPDATE eventcore.deliveries d
                SET lease_id = NULL, expiries = d.expiries + 1, failures = d.failures + h.is_alone::integer,
                    failed_at = now, consumer = h.consumer, reason = format('the lease of consumer "%s" ran out', h.consumer)
               FROM held h
-             WHERE d.subscription_id = s.id AND d.position = h.position
+             WHERE d.ctid = h.place
             RETURNING d.*
         )
         SELECT t.* FROM taken t
@@ -72,13 +73,15 @@ DECLARE
 BEGIN
     is_alone := false;
     FOR candidate IN
+        -- No join: its plan would depend on statistics of a table that is empty one moment and full the next.
         WITH waiting AS MATERIALIZED (
-            SELECT d.position, d.stream_id, d.expiries, d.not_before FROM eventcore.deliveries d
+            SELECT d.position, d.stream_id, d.expiries,
+                   max(d.not_before) OVER (PARTITION BY d.stream_id) > now AS is_delayed
+              FROM eventcore.deliveries d
              WHERE d.subscription_id = s.id AND d.lease_id IS NULL
         )
         SELECT w.position, w.expiries FROM waiting w
-         WHERE NOT EXISTS (SELECT FROM unnest(blocked) b WHERE b = w.stream_id)
-           AND NOT EXISTS (SELECT FROM waiting o WHERE o.stream_id = w.stream_id AND o.not_before > now)
+         WHERE NOT w.is_delayed AND w.stream_id NOT IN (SELECT unnest(blocked))
          ORDER BY w.position LIMIT max_count
     LOOP
         is_alone := candidate.expiries >= 2;
@@ -234,7 +237,8 @@ BEGIN
     -- Streams that are out, and those that have stopped.
     SELECT coalesce(array_agg(DISTINCT d.stream_id), '{}'), min(l.leased_until) FILTER (WHERE l.leased_until > now)
       INTO blocked, next_due
-      FROM eventcore.leases l JOIN eventcore.deliveries d ON d.lease_id = l.lease_id
+      FROM eventcore.leases l
+     CROSS JOIN LATERAL (SELECT v.stream_id FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id OFFSET 0) d
      WHERE l.subscription_id = s.id;
     IF s.on_parked = 'stop' THEN
         blocked := blocked || ARRAY(SELECT DISTINCT k.stream_id FROM eventcore.parked k
@@ -381,7 +385,7 @@ BEGIN
        AND l.lease_id IN (
                SELECT o.lease_id FROM eventcore.leases o
                 WHERE o.subscription_id = s.id
-                  AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = o.lease_id)
+                  AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = o.lease_id OFFSET 0)
                   FOR UPDATE SKIP LOCKED);
 END
 $$;
