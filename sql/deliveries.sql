@@ -220,6 +220,8 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM eventcore.fail_lost(s, lease_id, NULL);
     END IF;
+    -- Should this be rolled back, polls have passed over a lease that has run out meanwhile.
+    PERFORM eventcore.announce_work(false);
     RETURN until;
 END
 $$;

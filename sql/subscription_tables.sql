@@ -44,7 +44,7 @@ CREATE TABLE eventcore.leases (
     CONSTRAINT leases_pkey PRIMARY KEY (subscription_id, lease_id)
 ) USING heap WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 COMMENT ON TABLE eventcore.leases IS
-    'Polls whose events are out. A poll removes the lease that has run out or has nothing left.';
+    'Polls whose events are out. A poll that leases something removes those that hold nothing any more.';
 COMMENT ON COLUMN eventcore.leases.subscription_id IS 'The subscription.';
 COMMENT ON COLUMN eventcore.leases.lease_id IS 'The poll.';
 COMMENT ON COLUMN eventcore.leases.leased_until IS

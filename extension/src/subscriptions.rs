@@ -34,6 +34,8 @@ pub fn lock(call: &Call<'_>) -> Result<(), Error> {
     transaction::require_writable(c"a change of a subscription");
     if let Some(name) = call.text(0) {
         lock::lock_subscription(name.bytes());
+        // Others may have had it for long.
+        transaction::require_client();
     }
     Ok(())
 }
