@@ -1,6 +1,8 @@
 //! What subscribers that wait cost the writers: 16 clients append in slices of time with and without 20
 //! subscribers that nothing comes for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,7 +11,7 @@ use eventcore_benches::pgbench::{Clients, Script};
 use eventcore_benches::report::{Comparison, Report, Target};
 use eventcore_benches::rounds::Round;
 use tokio::task::JoinSet;
-use tokio_postgres::{CancelToken, Client, NoTls};
+use tokio_postgres::Client;
 
 const WRITERS: u32 = 16;
 const SUBSCRIBERS: usize = 20;
@@ -26,10 +28,10 @@ struct Subscribers {
     wait: fn(usize) -> String,
 }
 
-/// Subscribers that wait, each with the way to end that.
+/// Subscribers that wait, until they are told that it is over.
 struct Waiting {
-    tasks: JoinSet<Client>,
-    cancel: Vec<CancelToken>,
+    tasks: JoinSet<Result<Client, tokio_postgres::Error>>,
+    over: Arc<AtomicBool>,
     wait: fn(usize) -> String,
 }
 
@@ -41,10 +43,10 @@ pub(crate) async fn run(database: &Database, report: &mut Report, rounds: usize)
         ))
         .await?;
     let poll: fn(usize) -> String =
-        |n| format!("SELECT FROM eventcore_poll('waiting-{n}', 'bench', 100, '1 min')");
+        |n| format!("SELECT FROM eventcore_poll('waiting-{n}', 'bench', 100, '2 s')");
     let wait: fn(usize) -> String = |_| {
         // Returns at every news; asks again at once.
-        "CALL eventcore_wait(eventcore_safe_position(), '1 min')".to_owned()
+        "CALL eventcore_wait(eventcore_safe_position(), '2 s')".to_owned()
     };
     for (name, statement) in [
         (
@@ -119,37 +121,32 @@ impl Subscribers {
     }
 
     fn start(self) -> Waiting {
-        let cancel = self.sessions.iter().map(Client::cancel_token).collect();
+        let over = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
         for (number, session) in self.sessions.into_iter().enumerate() {
-            let statement = (self.wait)(number);
+            let (statement, over) = ((self.wait)(number), Arc::clone(&over));
             tasks.spawn(async move {
-                // Until it is cancelled.
-                while session.batch_execute(&statement).await.is_ok() {}
-                session
+                while !over.load(SeqCst) {
+                    session.batch_execute(&statement).await?;
+                }
+                Ok(session)
             });
         }
         Waiting {
             tasks,
-            cancel,
+            over,
             wait: self.wait,
         }
     }
 }
 
 impl Waiting {
+    /// They end by themselves: a poll that is cancelled forgets how far it has looked.
     async fn end(mut self) -> Result<Subscribers> {
+        self.over.store(true, SeqCst);
         let mut sessions = Vec::new();
-        while sessions.len() < SUBSCRIBERS {
-            for token in &self.cancel {
-                token.cancel_query(NoTls).await?;
-            }
-            let patience = Duration::from_millis(100);
-            while let Ok(Some(session)) =
-                tokio::time::timeout(patience, self.tasks.join_next()).await
-            {
-                sessions.push(session?);
-            }
+        while let Some(session) = self.tasks.join_next().await {
+            sessions.push(session??);
         }
         Ok(Subscribers {
             sessions,
