@@ -138,7 +138,8 @@ BEGIN
             SELECT s.id, t.position, t.version, behind.stream_id, lease_id FROM taken t
         )
         SELECT count(*) AS leased, count(*) < (SELECT count(*) FROM found) AS has_more,
-               max(t.version) AS last_version, max(t.position) AS last_position
+               coalesce(max(t.version), (SELECT max(f.version) FROM found f)) AS last_version,
+               coalesce(max(t.position), (SELECT max(f.position) FROM found f)) AS last_position
           INTO next FROM taken t;
         leased := leased + next.leased;
         IF next.has_more THEN
