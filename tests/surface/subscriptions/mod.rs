@@ -6,6 +6,7 @@ mod create;
 mod deliver;
 mod exactly_once;
 mod give_back;
+mod gone;
 mod many_waiting;
 mod parked;
 mod statistics;
