@@ -9,12 +9,9 @@ use crate::pg::lock;
 use crate::pg::transaction::{self, Hooks};
 use crate::read;
 use crate::registry::Registry;
-use crate::wake::Wake;
+use crate::wake::{LOOK_AGAIN, Wake};
 use std::cell::Cell;
 use std::time::Duration;
-
-/// How often a waiter looks for itself, when a wake-up got lost.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 static HOOKS: Hooks = Hooks {
     before_prepare: || {},

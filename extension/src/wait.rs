@@ -5,10 +5,8 @@ use crate::error::{Error, Malformed, Unavailable};
 use crate::pg::function::Call;
 use crate::pg::transaction;
 use crate::registry::Registry;
+use crate::wake::LOOK_AGAIN;
 use std::time::Duration;
-
-/// How often a waiter looks for itself: on a standby, or when a wake-up got lost.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// `eventcore_wait(after_position, timeout)`: the safe position when it is past `after_position`, or
 /// when the time is over.

@@ -4,6 +4,10 @@ use crate::launcher;
 use crate::pg::shared_memory::{WaitQueue, my_process_number, process_id, wake_process};
 use crate::pg::transaction;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
+use std::time::Duration;
+
+/// How often those who wait look for themselves: on a standby, or when a wake-up got lost.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a notifier stays away from a database that somebody needs for themselves, in
 /// microseconds: PostgreSQL waits for 5 s for others to leave.

@@ -106,7 +106,7 @@ pub fn require_open(request: &Request<'_>) -> Result<(), Error> {
     }
     let streams = Relation::table(catalog.streams, Use::Read);
     let snapshot = Snapshot::latest();
-    let by_id = Relation::index(Catalog::load()?.streams_by_id, Use::Read);
+    let by_id = Relation::index(catalog.streams_by_id, Use::Read);
     let mut scan = IndexScan::new(&streams, &by_id, &snapshot);
     for declared in request.streams.iter().filter(|declared| declared.adds > 0) {
         scan.seek(

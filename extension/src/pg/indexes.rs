@@ -124,8 +124,11 @@ impl Index {
 #[cfg(any(feature = "pg17", feature = "pg18"))]
 impl Drop for Index {
     fn drop(&mut self) {
-        // SAFETY: the index is still open.
-        unsafe { pg_sys::index_insert_cleanup(self.relation.raw(), self.info) };
+        // After an error the server does without, too.
+        if !std::thread::panicking() {
+            // SAFETY: the index is still open.
+            unsafe { pg_sys::index_insert_cleanup(self.relation.raw(), self.info) };
+        }
     }
 }
 
