@@ -1,4 +1,4 @@
-//! Refusing to drop events by accident: DROP EXTENSION, and every other way to drop its tables,
+//! Refusing to drop events or subscriptions by accident: DROP EXTENSION, and every other way to drop the tables,
 //! fails as long as there are rows in them.
 
 use crate::error::Unavailable;

@@ -232,7 +232,9 @@ impl Unavailable {
             ),
             Self::Prepared => "a transaction that has appended events cannot be prepared".into(),
             Self::TransactionBlock => "eventcore_wait cannot run inside a transaction block".into(),
-            Self::HoldsEvents => "the tables of eventcore hold events and are not dropped".into(),
+            Self::HoldsEvents => {
+                "the tables of eventcore hold events or subscriptions and are not dropped".into()
+            }
         }
     }
 
@@ -257,7 +259,7 @@ impl Unavailable {
                 "Call it in autocommit mode: a transaction block would hold a snapshot and delay VACUUM."
             }
             Self::HoldsEvents => {
-                "To drop it with all its events, a superuser sets eventcore.allow_drop to on first."
+                "To drop them with all that they hold, a superuser sets eventcore.allow_drop to on first."
             }
         }
     }

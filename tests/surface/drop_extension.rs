@@ -113,6 +113,23 @@ async fn an_extension_without_events_is_dropped_like_any_other() {
     }
 }
 
+/// Its place in the order would be lost, and what is parked.
+#[tokio::test]
+async fn an_extension_with_a_subscription_is_dropped_when_that_is() {
+    let (_, client) = database("drop_subscription").await;
+    let create = "SELECT eventcore_create_subscription('s')";
+    client.batch_execute(create).await.unwrap();
+    let refused = failure(client.batch_execute("DROP EXTENSION eventcore").await);
+    assert_eq!(refused.assert_ours("SE009")["reason"], "holds_events");
+    assert!(refused.message.contains("subscriptions"), "{refused:?}");
+    let drop = "SELECT eventcore_drop_subscription('s')";
+    client.batch_execute(drop).await.unwrap();
+    client
+        .batch_execute("DROP EXTENSION eventcore")
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn with_allow_drop_it_is_dropped_and_positions_start_anew_without_collision() {
     let (url, client) = database("drop_allowed").await;
