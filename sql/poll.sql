@@ -128,23 +128,18 @@ BEGIN
                AND v.position <= read_from AND (s.event_types IS NULL OR v.event_type = ANY (s.event_types))
              ORDER BY v.version LIMIT max_count - leased + 1
         ), taken AS MATERIALIZED (
-            SELECT f.position, f.version FROM found f
-             -- What is parked comes by itself, if at all.
-             WHERE NOT EXISTS (SELECT FROM eventcore.parked k
-                                WHERE k.subscription_id = s.id AND k.position = f.position)
-             ORDER BY f.version LIMIT max_count - leased
+            SELECT f.position, f.version FROM found f ORDER BY f.version LIMIT max_count - leased
         ), listed AS (
             INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id, lease_id)
             SELECT s.id, t.position, t.version, behind.stream_id, lease_id FROM taken t
         )
         SELECT count(*) AS leased, count(*) < (SELECT count(*) FROM found) AS has_more,
-               coalesce(max(t.version), (SELECT max(f.version) FROM found f)) AS last_version,
-               coalesce(max(t.position), (SELECT max(f.position) FROM found f)) AS last_position
+               max(t.version) AS last_version, (SELECT max(f.position) FROM found f) AS next_position
           INTO next FROM taken t;
         leased := leased + next.leased;
         IF next.has_more THEN
             UPDATE eventcore.backlogs b
-               SET after_version = next.last_version, next_position = next.last_position + 1
+               SET after_version = next.last_version, next_position = next.next_position
              WHERE b.subscription_id = s.id AND b.stream_id = behind.stream_id;
         ELSE
             DELETE FROM eventcore.backlogs b
