@@ -1,5 +1,5 @@
--- Durable subscriptions: creating, dropping, pausing and resetting them. poll.sql, deliveries.sql and parked.sql
--- hold what is done with the events of one.
+-- Durable subscriptions: creating, dropping, pausing and resetting them. leasing.sql, poll.sql, deliveries.sql and
+-- parked.sql hold what is done with the events of one.
 
 CREATE FUNCTION eventcore_create_subscription(
     name            text,

@@ -83,10 +83,11 @@ mod install {
         requires = ["subscription_support"]
     );
     extension_sql_file!(
-        "../../sql/poll.sql",
-        name = "poll",
+        "../../sql/leasing.sql",
+        name = "leasing",
         requires = ["subscriptions"]
     );
+    extension_sql_file!("../../sql/poll.sql", name = "poll", requires = ["leasing"]);
     extension_sql_file!(
         "../../sql/deliveries.sql",
         name = "deliveries",
