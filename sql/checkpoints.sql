@@ -52,10 +52,7 @@ BEGIN
     END IF;
     IF NOT FOUND THEN
         actual := coalesce((SELECT c.position FROM eventcore.checkpoints c WHERE c.projection = projection), 0);
-        PERFORM eventcore.fail('SE008',
-            format('projection "%s" is at position %s, expected %s', projection, actual, from_position),
-            jsonb_build_object('projection', projection, 'expected', from_position, 'actual', actual),
-            'Another process runs this projection: go on from where it is.');
+        PERFORM eventcore.fail_moved(projection, from_position, actual);
     END IF;
 END
 $$;

@@ -3,26 +3,6 @@
 -- Acknowledging takes no lock but on the lease, shared, and on the rows that it deletes, so that it may stand in a
 -- long transaction. Whoever wants rows and the subscription takes the rows first.
 
-CREATE FUNCTION eventcore.fail_lost(s eventcore.subscriptions, lease_id uuid, positions bigint[]) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-BEGIN
-    PERFORM eventcore.fail('SE008',
-        CASE WHEN cardinality(positions) > 0
-             THEN format('lease %s of subscription "%s" does not hold position %s', lease_id, s.name,
-                         array_to_string(positions, ', '))
-             ELSE format('lease %s of subscription "%s" holds nothing', lease_id, s.name)
-        END,
-        jsonb_build_object('subscription', s.name, 'lease_id', lease_id, 'positions', coalesce(positions, '{}')),
-        'They are acknowledged already, were given back, or have been taken back since the lease ran out: '
-        'undo what was done for them in this transaction and poll again.');
-END
-$$;
-COMMENT ON FUNCTION eventcore.fail_lost(eventcore.subscriptions, uuid, bigint[]) IS
-    'Raises SE008 for positions that a lease does not hold.';
-
 CREATE FUNCTION eventcore.hold_lease(s eventcore.subscriptions, lease_id uuid, positions bigint[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -38,18 +18,14 @@ BEGIN
     PERFORM eventcore.check_positions(positions);
     FOR place IN 1 .. coalesce(cardinality(positions), 0) LOOP
         IF positions[array_lower(positions, 1) + place - 1] NOT BETWEEN 1 AND safe THEN
-            PERFORM eventcore.fail('SE003',
-                format('positions[%s] has not been delivered: %s', place - 1,
-                       positions[array_lower(positions, 1) + place - 1]),
-                jsonb_build_object('argument', 'positions', 'index', place - 1, 'reason', 'has not been delivered'),
-                'Name the positions that eventcore_poll returned.');
+            PERFORM eventcore.fail_malformed('positions', 'has not been delivered', place - 1);
         END IF;
     END LOOP;
     PERFORM FROM eventcore.leases l
       WHERE l.subscription_id = s.id AND l.lease_id = lease_id
         FOR KEY SHARE;
     IF NOT FOUND THEN
-        PERFORM eventcore.fail_lost(s, lease_id, positions);
+        PERFORM eventcore.fail_lost(s.name, lease_id, positions);
     END IF;
 END
 $$;
@@ -69,7 +45,7 @@ BEGIN
     IF positions IS NULL THEN
         DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id;
         IF NOT FOUND THEN
-            PERFORM eventcore.fail_lost(s, lease_id, NULL);
+            PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
         END IF;
     ELSE
         WITH acknowledged AS (
@@ -80,7 +56,7 @@ BEGIN
         SELECT array_agg(DISTINCT p ORDER BY p) INTO missing FROM unnest(positions) p
          WHERE NOT EXISTS (SELECT FROM acknowledged a WHERE a.position = p);
         IF missing IS NOT NULL THEN
-            PERFORM eventcore.fail_lost(s, lease_id, missing);
+            PERFORM eventcore.fail_lost(s.name, lease_id, missing);
         END IF;
     END IF;
     PERFORM eventcore.announce_work(false);
@@ -133,12 +109,12 @@ BEGIN
                       WHERE NOT EXISTS (SELECT FROM eventcore.deliveries d
                                          WHERE d.lease_id = lease AND d.position = p) ORDER BY p);
     IF cardinality(missing) > 0 OR positions IS NULL AND cardinality(wanted) = 0 THEN
-        PERFORM eventcore.fail_lost(s, lease, missing);
+        PERFORM eventcore.fail_lost(s.name, lease, missing);
     END IF;
     PERFORM eventcore.lock_to_change(s.name, 'subscription');
     IF NOT EXISTS (SELECT FROM eventcore.subscriptions t WHERE t.id = s.id) THEN
         -- Reset or dropped in between.
-        PERFORM eventcore.fail_lost(s, lease, wanted);
+        PERFORM eventcore.fail_lost(s.name, lease, wanted);
     END IF;
 
     IF action = 'skip' THEN
@@ -218,7 +194,7 @@ BEGIN
      WHERE l.subscription_id = s.id AND l.lease_id = lease_id
        AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = lease_id);
     IF NOT FOUND THEN
-        PERFORM eventcore.fail_lost(s, lease_id, NULL);
+        PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
     END IF;
     -- Should this be rolled back, polls have passed over a lease that has run out meanwhile.
     PERFORM eventcore.announce_work(false);
@@ -229,7 +205,6 @@ COMMENT ON FUNCTION eventcore_extend_lease(text, uuid) IS
 $$Begins the time of a lease anew, for what it still holds; returns when it runs out.
 SE007 no such subscription. SE008 the lease holds nothing (any more).$$;
 
-REVOKE ALL ON FUNCTION eventcore.fail_lost(eventcore.subscriptions, uuid, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_ack(text, uuid, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_nack(text, uuid, bigint[], text, text, interval) FROM PUBLIC;

@@ -1,47 +1,38 @@
 -- What the functions of durable subscriptions share: errors, checks, the lock, the wait.
 
-CREATE FUNCTION eventcore.fail(code text, message text, detail jsonb, hint text) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RAISE EXCEPTION '%', message USING ERRCODE = code, DETAIL = detail::text, HINT = hint;
-END
-$$;
-COMMENT ON FUNCTION eventcore.fail(text, text, jsonb, text) IS
-    'Raises an error of ours: SQLSTATE, message, DETAIL, HINT.';
-
-CREATE FUNCTION eventcore.fail_malformed(argument text, reason text) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM eventcore.fail('SE003', argument || ' ' || reason,
-        jsonb_build_object('argument', argument, 'reason', reason),
-        'See \df+ eventcore_* for what each argument takes.');
-END
-$$;
-COMMENT ON FUNCTION eventcore.fail_malformed(text, text) IS
-    'Raises SE003; the reason completes the sentence that begins with the argument.';
-
 CREATE FUNCTION eventcore.check_name(argument text, value text) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF value IS NULL THEN
-        PERFORM eventcore.fail_malformed(argument, 'is NULL');
-    ELSIF value = '' THEN
-        PERFORM eventcore.fail_malformed(argument, 'is empty');
-    ELSIF octet_length(value) > 255 THEN
-        PERFORM eventcore.fail_malformed(argument, 'is longer than 255 bytes');
-    ELSIF value ~ '[\x01-\x1f\x7f]' COLLATE "C" THEN
-        PERFORM eventcore.fail_malformed(argument, 'has an ASCII control character');
-    END IF;
-END
-$$;
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_check_name';
 COMMENT ON FUNCTION eventcore.check_name(text, text) IS
     'SE003 unless the value is a name: 1 to 255 bytes without ASCII control characters.';
+
+CREATE FUNCTION eventcore.fail_malformed(argument text, reason text, index integer DEFAULT NULL) RETURNS void
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_fail_malformed';
+COMMENT ON FUNCTION eventcore.fail_malformed(text, text, integer) IS
+    'Raises SE003; the reason completes the sentence that begins with the argument, or with its element from 0.';
+
+CREATE FUNCTION eventcore.fail_unknown(subscription text) RETURNS void
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_fail_unknown';
+COMMENT ON FUNCTION eventcore.fail_unknown(text) IS 'Raises SE007: there is no subscription of this name.';
+
+CREATE FUNCTION eventcore.fail_lost(subscription text, lease_id uuid, positions bigint[]) RETURNS void
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_fail_lost';
+COMMENT ON FUNCTION eventcore.fail_lost(text, uuid, bigint[]) IS
+    'Raises SE008 for positions that a lease does not hold; without any, for a lease that holds nothing.';
+
+CREATE FUNCTION eventcore.fail_moved(projection text, expected bigint, actual bigint) RETURNS void
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_fail_moved';
+COMMENT ON FUNCTION eventcore.fail_moved(text, bigint, bigint) IS
+    'Raises SE008 for a checkpoint that is not where it was expected.';
+
+CREATE FUNCTION eventcore.fail_isolation(level text) RETURNS void
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_fail_isolation';
+COMMENT ON FUNCTION eventcore.fail_isolation(text) IS 'Raises SE009 for a transaction that keeps its snapshot.';
 
 CREATE FUNCTION eventcore.lock_subscription(name text) RETURNS void
 LANGUAGE c STRICT
@@ -143,9 +134,7 @@ BEGIN
     SELECT * INTO found_one FROM eventcore.subscriptions s WHERE s.name = wanted;
     IF NOT FOUND THEN
         PERFORM eventcore.check_name(argument, wanted);
-        PERFORM eventcore.fail('SE007', format('there is no subscription "%s"', wanted),
-            jsonb_build_object('subscription', wanted),
-            'Create it with eventcore_create_subscription, or look for its name in eventcore.stat_subscriptions.');
+        PERFORM eventcore.fail_unknown(wanted);
     END IF;
     RETURN found_one;
 END
@@ -159,12 +148,7 @@ AS $$
 BEGIN
     PERFORM eventcore.check_name(argument, wanted);
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        PERFORM eventcore.fail('SE009',
-            format('a subscription is not polled or changed in a %s transaction',
-                   upper(current_setting('transaction_isolation'))),
-            '{"reason": "isolation_level"}',
-            'Use READ COMMITTED: a snapshot that is kept does not show what others have done. '
-            'Acknowledging works in every isolation level.');
+        PERFORM eventcore.fail_isolation(current_setting('transaction_isolation'));
     END IF;
     PERFORM eventcore.lock_subscription(wanted);
 END
@@ -205,8 +189,11 @@ $$;
 COMMENT ON FUNCTION eventcore.sweep() IS
     'Removes what belongs to no subscription any more, but waits for nobody who is acknowledging.';
 
-REVOKE ALL ON FUNCTION eventcore.fail(text, text, jsonb, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.fail_malformed(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.fail_malformed(text, text, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.fail_unknown(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.fail_lost(text, uuid, bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.fail_moved(text, bigint, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.fail_isolation(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_name(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.lock_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.unlock_subscription(text) FROM PUBLIC;

@@ -3,6 +3,7 @@
 
 use eventcore_rules::{ErrorCode, MAX_STREAMS_PER_APPEND, VersionConflict};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// Why eventcore did not do what it was asked.
@@ -18,6 +19,20 @@ pub enum Error {
     IdempotencyMismatch { event_ids: Vec<Uuid> },
     /// The stream takes no more events.
     StreamClosed { stream: String, state: String },
+    /// No subscription has this name.
+    UnknownSubscription(String),
+    /// The lease does not hold these positions, or nothing at all where none is named.
+    LeaseLost {
+        subscription: String,
+        lease_id: Uuid,
+        positions: Vec<i64>,
+    },
+    /// The checkpoint of a projection is not where the caller expected it.
+    CheckpointMoved {
+        projection: String,
+        expected: i64,
+        actual: i64,
+    },
     /// It cannot be done here.
     Unavailable(Unavailable),
 }
@@ -25,7 +40,7 @@ pub enum Error {
 /// What is wrong with an argument. `reason` completes the sentence "`argument` …".
 #[derive(Debug)]
 pub struct Malformed {
-    argument: &'static str,
+    argument: Cow<'static, str>,
     index: Option<usize>,
     field: Option<String>,
     reason: String,
@@ -48,15 +63,17 @@ pub enum Unavailable {
     Prepared,
     /// `eventcore_wait` would hold a snapshot.
     TransactionBlock,
+    /// A poll, or a change of a subscription, would work on a snapshot that is kept.
+    IsolationLevel { level: String },
     /// Dropping it would lose events.
     HoldsEvents,
 }
 
 impl Malformed {
     /// `reason` completes the sentence "`argument` …".
-    pub fn argument(argument: &'static str, reason: impl Into<String>) -> Self {
+    pub fn argument(argument: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Self {
-            argument,
+            argument: argument.into(),
             index: None,
             field: None,
             reason: reason.into(),
@@ -76,7 +93,7 @@ impl Malformed {
     }
 
     fn message(&self) -> String {
-        let mut place = self.argument.to_owned();
+        let mut place = self.argument.to_string();
         if let Some(index) = self.index {
             place.push_str(&format!("[{index}]"));
         }
@@ -119,6 +136,8 @@ impl Error {
             Self::Malformed(_) => ErrorCode::Malformed,
             Self::IdempotencyMismatch { .. } => ErrorCode::IdempotencyMismatch,
             Self::StreamClosed { .. } => ErrorCode::StreamClosed,
+            Self::UnknownSubscription(_) => ErrorCode::UnknownName,
+            Self::LeaseLost { .. } | Self::CheckpointMoved { .. } => ErrorCode::LeaseLost,
             Self::Unavailable(_) => ErrorCode::Unavailable,
         }
     }
@@ -149,6 +168,26 @@ impl Error {
                     .join(", ")
             ),
             Self::StreamClosed { stream, state } => format!("stream \"{stream}\" is {state}"),
+            Self::UnknownSubscription(name) => format!("there is no subscription \"{name}\""),
+            Self::LeaseLost {
+                subscription,
+                lease_id,
+                positions,
+            } => {
+                let lease = format!("lease {lease_id} of subscription \"{subscription}\"");
+                let positions: Vec<_> = positions.iter().map(i64::to_string).collect();
+                match positions.is_empty() {
+                    true => format!("{lease} holds nothing"),
+                    false => format!("{lease} does not hold position {}", positions.join(", ")),
+                }
+            }
+            Self::CheckpointMoved {
+                projection,
+                expected,
+                actual,
+            } => {
+                format!("projection \"{projection}\" is at position {actual}, expected {expected}")
+            }
             Self::Unavailable(unavailable) => unavailable.message(),
         }
     }
@@ -175,6 +214,21 @@ impl Error {
                 "event_ids": event_ids.iter().map(Uuid::to_string).collect::<Vec<_>>(),
             }),
             Self::StreamClosed { stream, state } => json!({ "stream": stream, "state": state }),
+            Self::UnknownSubscription(name) => json!({ "subscription": name }),
+            Self::LeaseLost {
+                subscription,
+                lease_id,
+                positions,
+            } => json!({
+                "subscription": subscription,
+                "lease_id": lease_id.to_string(),
+                "positions": positions,
+            }),
+            Self::CheckpointMoved {
+                projection,
+                expected,
+                actual,
+            } => json!({ "projection": projection, "expected": expected, "actual": actual }),
             Self::Unavailable(unavailable) => json!({ "reason": unavailable.reason() }),
         }
     }
@@ -198,6 +252,16 @@ impl Error {
                     .into()
             }
             Self::StreamClosed { .. } => "Append to another stream; eventcore.streams says why.".into(),
+            Self::UnknownSubscription(_) => "Create it with eventcore_create_subscription, or look for its \
+                 name in eventcore.stat_subscriptions."
+                .into(),
+            Self::LeaseLost { .. } => "They are acknowledged already, were given back, or have been taken \
+                 back since the lease ran out: undo what was done for them in this transaction and poll \
+                 again."
+                .into(),
+            Self::CheckpointMoved { .. } => {
+                "Another process runs this projection: go on from where it is.".into()
+            }
             Self::Unavailable(unavailable) => unavailable.hint().into(),
         }
     }
@@ -213,6 +277,7 @@ impl Unavailable {
             Self::PositionsBehind { .. } => "positions_behind",
             Self::Prepared => "prepared_transaction",
             Self::TransactionBlock => "transaction_block",
+            Self::IsolationLevel { .. } => "isolation_level",
             Self::HoldsEvents => "holds_events",
         }
     }
@@ -232,6 +297,10 @@ impl Unavailable {
             ),
             Self::Prepared => "a transaction that has appended events cannot be prepared".into(),
             Self::TransactionBlock => "eventcore_wait cannot run inside a transaction block".into(),
+            Self::IsolationLevel { level } => format!(
+                "a subscription is not polled or changed in a {} transaction",
+                level.to_uppercase()
+            ),
             Self::HoldsEvents => {
                 "the tables of eventcore hold events or subscriptions and are not dropped".into()
             }
@@ -257,6 +326,10 @@ impl Unavailable {
             Self::Prepared => "Use COMMIT, not PREPARE TRANSACTION.",
             Self::TransactionBlock => {
                 "Call it in autocommit mode: a transaction block would hold a snapshot and delay VACUUM."
+            }
+            Self::IsolationLevel { .. } => {
+                "Use READ COMMITTED: a snapshot that is kept does not show what others have done. \
+                 Acknowledging works in every isolation level."
             }
             Self::HoldsEvents => {
                 "To drop them with all that they hold, a superuser sets eventcore.allow_drop to on first."

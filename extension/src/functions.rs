@@ -6,7 +6,7 @@ use crate::pg::array::bigint_array;
 use crate::pg::function::{Call, Returned};
 use crate::pg::raise::{keeping_codes, raise};
 use crate::registry::Registry;
-use crate::{foreign_rows, launcher, notifier, read, stat, subscriptions, wait};
+use crate::{foreign_rows, launcher, notifier, read, sql_errors, stat, subscriptions, wait};
 use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
@@ -71,6 +71,24 @@ export!(eventcore_stat_get_inflight, |call| stat::inflight(call)
     .map(no_value));
 export!(eventcore_stat_get_notifier, stat::notifier);
 
+export!(eventcore_check_name, |call| {
+    sql_errors::check_argument_name(call).map(no_value)
+});
+export!(eventcore_fail_malformed, |call| Err(sql_errors::malformed(
+    call
+)));
+export!(eventcore_fail_unknown, |call| Err(
+    sql_errors::unknown_subscription(call)
+));
+export!(eventcore_fail_lost, |call| Err(sql_errors::lease_lost(
+    call
+)?));
+export!(eventcore_fail_moved, |call| Err(
+    sql_errors::checkpoint_moved(call)
+));
+export!(eventcore_fail_isolation, |call| Err(
+    sql_errors::isolation_level(call)
+));
 export!(eventcore_lock_subscription, |call| {
     subscriptions::lock(call).map(no_value)
 });

@@ -50,6 +50,7 @@ mod catalog;
 
 /// Every error that eventcore raises, with its SQLSTATE, DETAIL and HINT.
 mod error;
+mod sql_errors;
 
 /// The server's C interface, made safe.
 #[allow(unsafe_code)]
