@@ -40,6 +40,19 @@ GRANT EXECUTE ON FUNCTION
     eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
     TO eventcore_writer;
 
+-- Who appends may keep the state that it decided on; who reads may start from it.
+GRANT SELECT ON eventcore.snapshots TO eventcore_reader;
+GRANT EXECUTE ON FUNCTION eventcore_load_snapshot(text, text[]), eventcore.streams_digest(text[]) TO eventcore_reader;
+GRANT USAGE ON SCHEMA eventcore TO eventcore_writer;
+GRANT SELECT, INSERT, UPDATE ON eventcore.snapshots TO eventcore_writer;
+GRANT EXECUTE ON FUNCTION
+    eventcore_save_snapshot(text, text[], bigint[], jsonb),
+    eventcore_stream_versions(text[]),
+    eventcore.streams_digest(text[]),
+    eventcore.check_name(text, text),
+    eventcore.fail_malformed(text, text, integer)
+    TO eventcore_writer;
+
 -- A consumer reads; it is a reader too.
 DO $$
 BEGIN

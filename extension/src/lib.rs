@@ -110,9 +110,14 @@ mod install {
         requires = ["stat_subscriptions"]
     );
     extension_sql_file!(
+        "../../sql/snapshots.sql",
+        name = "snapshots",
+        requires = ["checkpoints"]
+    );
+    extension_sql_file!(
         "../../sql/roles.sql",
         name = "roles",
-        requires = ["checkpoints"],
+        requires = ["snapshots"],
         finalize
     );
 }

@@ -1,0 +1,92 @@
+-- Snapshots of the state that clients' commands fold their streams into: a way to read less, never needed,
+-- and not dumped.
+
+CREATE TABLE eventcore.snapshots (
+    taken_at        timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    name            text        COLLATE "C" NOT NULL,
+    streams_digest  bytea       NOT NULL,
+    streams         text[]      COLLATE "C" NOT NULL,
+    versions        bigint[]    NOT NULL,
+    state           jsonb       NOT NULL,
+    CONSTRAINT snapshots_pkey PRIMARY KEY (name, streams_digest)
+);
+COMMENT ON TABLE eventcore.snapshots IS
+    'States of streams up to some version, kept by clients. Any row may be deleted at any time.';
+COMMENT ON COLUMN eventcore.snapshots.taken_at IS 'When it was saved.';
+COMMENT ON COLUMN eventcore.snapshots.name IS
+    'What state it is, as the client names it: 1 to 255 bytes, no ASCII control characters.';
+COMMENT ON COLUMN eventcore.snapshots.streams_digest IS
+    'SHA-256 of the list of streams, which may be too long for an index.';
+COMMENT ON COLUMN eventcore.snapshots.streams IS 'The streams, in the order in which the client gave them.';
+COMMENT ON COLUMN eventcore.snapshots.versions IS 'For each stream the version up to which it is part of the state.';
+COMMENT ON COLUMN eventcore.snapshots.state IS 'The state, as the client made it.';
+
+CREATE FUNCTION eventcore.streams_digest(streams text[]) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.array_to_json(streams)::text, 'UTF8'));
+END;
+COMMENT ON FUNCTION eventcore.streams_digest(text[]) IS 'What a list of streams is looked up by.';
+
+CREATE FUNCTION eventcore_load_snapshot(name text, streams text[])
+RETURNS TABLE (versions bigint[], state jsonb, taken_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT s.versions, s.state, s.taken_at
+      FROM eventcore.snapshots s
+     WHERE s.name = eventcore_load_snapshot.name
+       AND s.streams_digest = eventcore.streams_digest(eventcore_load_snapshot.streams)
+       AND s.streams = eventcore_load_snapshot.streams;
+END;
+COMMENT ON FUNCTION eventcore_load_snapshot(text, text[]) IS
+$$The snapshot of this name of these streams, given in this order: for each stream the version up to which it is
+part of the state, and the state. No row if there is none. Read on with
+eventcore_read_streams(streams, after_versions => versions).$$;
+
+CREATE FUNCTION eventcore_save_snapshot(name text, streams text[], versions bigint[], state jsonb) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    heads bigint[];
+    place integer;
+BEGIN
+    PERFORM eventcore.check_name('name', name);
+    -- Refuses what is no list of streams.
+    heads := ARRAY(SELECT v.version FROM @extschema@.eventcore_stream_versions(streams) v);
+    IF cardinality(heads) = 0 THEN
+        PERFORM eventcore.fail_malformed('streams', 'is empty');
+    ELSIF versions IS NULL OR array_ndims(versions) <> 1 OR cardinality(versions) <> cardinality(heads) THEN
+        PERFORM eventcore.fail_malformed('versions', 'has not one element for each stream');
+    ELSIF state IS NULL THEN
+        PERFORM eventcore.fail_malformed('state', 'is NULL');
+    END IF;
+    versions := ARRAY(SELECT unnest(versions));
+    FOR place IN 1 .. cardinality(versions) LOOP
+        IF versions[place] IS NULL OR versions[place] < 0 THEN
+            PERFORM eventcore.fail_malformed('versions', 'is not a version, from 0', place - 1);
+        ELSIF versions[place] > heads[place] THEN
+            PERFORM eventcore.fail_malformed('versions', 'is above the version of its stream', place - 1);
+        END IF;
+    END LOOP;
+
+    INSERT INTO eventcore.snapshots AS s (name, streams_digest, streams, versions, state)
+    VALUES (name, eventcore.streams_digest(streams), streams, versions, state)
+    ON CONFLICT ON CONSTRAINT snapshots_pkey DO UPDATE
+       SET taken_at = now(), streams = excluded.streams, versions = excluded.versions, state = excluded.state
+     WHERE s.streams <> excluded.streams
+        OR NOT EXISTS (SELECT FROM unnest(s.versions, excluded.versions) AS v (kept, given)
+                        WHERE v.kept > v.given)
+        -- Ahead of its streams, so that nobody can go on from it.
+        OR EXISTS (SELECT FROM unnest(s.versions, heads) AS v (kept, head) WHERE v.kept > v.head);
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION eventcore_save_snapshot(text, text[], bigint[], jsonb) IS
+$$Keeps a state of these streams, each up to the version given, in place of an older one. Returns whether it
+did: false when one is there that holds more of a stream. SE003 malformed argument.$$;
+
+REVOKE ALL ON FUNCTION eventcore.streams_digest(text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_load_snapshot(text, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_save_snapshot(text, text[], bigint[], jsonb) FROM PUBLIC;
