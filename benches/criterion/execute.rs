@@ -4,7 +4,8 @@ mod accounts;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use eventcore::{
-    Command, CommandError, CommandLogic, NewEvents, StoredEvent, StreamId, emit, execute, require,
+    Command, CommandError, CommandLogic, NewEvents, StoredEvent, StreamId, Streams, emit, execute,
+    require,
 };
 
 use crate::accounts::{AccountEvent, account, now, store};
@@ -35,7 +36,7 @@ impl CommandLogic for Transfer {
     fn handle(
         &self,
         balance: u64,
-        streams: TransferStreams,
+        streams: Streams<Self>,
     ) -> Result<NewEvents<Self>, CommandError> {
         require!(self.cents <= balance, "only {balance} cents left");
         let mut events = NewEvents::new();

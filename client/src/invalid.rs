@@ -16,6 +16,8 @@ enum Reason {
     Name(InvalidName),
     #[error("is no UUID")]
     Uuid,
+    #[error("{0}")]
+    Metadata(String),
     #[error("is no whole number from 0 to {}", u64::MAX)]
     Number,
 }
@@ -44,6 +46,13 @@ impl InvalidValue {
         Self {
             what,
             reason: Reason::Number,
+        }
+    }
+
+    pub(crate) fn metadata(reason: impl ToString) -> Self {
+        Self {
+            what: "metadata",
+            reason: Reason::Metadata(reason.to_string()),
         }
     }
 }

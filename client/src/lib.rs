@@ -6,7 +6,7 @@
 //! ```
 //! use eventcore::{
 //!     Command, CommandError, CommandLogic, Event, InMemoryEventStore, NewEvents, StoredEvent,
-//!     StreamId, emit, execute, require,
+//!     StreamId, Streams, emit, execute, require,
 //! };
 //! use serde::{Deserialize, Serialize};
 //!
@@ -42,7 +42,7 @@
 //!         state
 //!     }
 //!
-//!     fn handle(&self, _: (), streams: DepositStreams) -> Result<NewEvents<Self>, CommandError> {
+//!     fn handle(&self, _: (), streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
 //!         let mut events = NewEvents::new();
 //!         emit!(events, streams.account, AccountEvent::Deposited { cents: self.cents });
 //!         Ok(events)
@@ -65,7 +65,7 @@
 //!     fn handle(
 //!         &self,
 //!         balance: u64,
-//!         streams: TransferStreams,
+//!         streams: Streams<Self>,
 //!     ) -> Result<NewEvents<Self>, CommandError> {
 //!         require!(self.cents <= balance, "{} cents are more than the {balance} there are", self.cents);
 //!         let mut events = NewEvents::new();
@@ -240,14 +240,13 @@
 
 // What an application writes.
 mod command;
-mod command_error;
 mod event;
-mod new_events;
 
 // Running it.
 mod execute;
-mod execute_error;
-mod retry;
+mod observe;
+mod snapshot;
+mod state_cache;
 
 // Stores.
 mod memory;
@@ -284,8 +283,10 @@ mod numbers;
 pub mod derive_support;
 
 pub use append::{Append, Appended, NewEvent};
-pub use command::{CommandLogic, CommandStreams, Declaration, Stream, StreamField};
-pub use command_error::CommandError;
+pub use command::{
+    AsyncCommandLogic, CommandError, CommandLogic, CommandStreams, Declaration, NewEvents, Stream,
+    StreamField, StreamHandle, StreamResolver, Streams,
+};
 pub use consumer::{Consumer, ConsumerOptions, Delivery, HandlerError, Settled};
 pub use durable::{
     Delivered, LeasedBatch, Nack, NackAction, NackOutcome, OnParked, ParkedEvent, StartFrom,
@@ -294,14 +295,16 @@ pub use durable::{
 pub use event::{Event, EventError};
 pub use eventcore_macros::{Command, Event};
 pub use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
-pub use execute::{ExecuteOptions, Execution, execute, execute_with};
-pub use execute_error::ExecuteError;
+pub use execute::{
+    ExecuteError, ExecuteOptions, Execution, RetryPolicy, WrittenEvent, execute, execute_with,
+};
 pub use follow_error::FollowError;
 pub use ids::{CausationId, CorrelationId, EventId, LeaseId};
 pub use invalid::InvalidValue;
 pub use memory::{InMemoryEventStore, MemoryTransaction};
-pub use names::{ConsumerName, EventType, ProjectionName, StreamId, SubscriptionName};
-pub use new_events::NewEvents;
+pub use names::{
+    ConsumerName, EventType, ProjectionName, SnapshotName, StreamId, SubscriptionName,
+};
 pub use numbers::{Position, StreamVersion};
 pub use page::Page;
 #[cfg(feature = "postgres")]
@@ -311,8 +314,9 @@ pub use projection::{
     run_projection_until, run_projection_with,
 };
 pub use query::{Direction, Filter, ReadAll, ReadStream, ReadStreams, StreamsRead};
-pub use retry::RetryPolicy;
 pub use signals::{Followed, WithSignals};
+pub use snapshot::{Folded, Snapshot, Snapshots};
+pub use state_cache::StateCache;
 pub use store::{EventStore, EventSubscription};
 pub use store_error::StoreError;
 pub use stored_event::{Metadata, RecordedEvent, StoredEvent};

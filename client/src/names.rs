@@ -139,3 +139,8 @@ name! {
     /// The name of a projection, under which its checkpoint is kept, for example `balances`.
     ProjectionName, "projection name"
 }
+
+name! {
+    /// The name of snapshots of one kind of state, for example `balance-1`.
+    SnapshotName, "snapshot name"
+}

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    Append, Appended, Position, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError,
-    StreamId, StreamVersion, StreamsRead, Subscribe, Subscription,
+    Append, Appended, Position, ReadAll, ReadStream, ReadStreams, RecordedEvent, Snapshot,
+    SnapshotName, StoreError, StreamId, StreamVersion, StreamsRead, Subscribe, Subscription,
 };
 
 /// A store of events in streams.
@@ -68,6 +68,34 @@ pub trait EventStore: Send + Sync {
     ///
     /// The store cannot be reached.
     fn safe_position(&self) -> impl Future<Output = Result<Position, StoreError>> + Send;
+
+    /// Reads several streams in one snapshot, each to its end: from the newest snapshot of this name that
+    /// the store has of these streams, else from their start. A store need not keep snapshots.
+    ///
+    /// # Errors
+    ///
+    /// A stream is listed twice (SE003), or the store cannot be reached.
+    fn read_from_snapshot(
+        &self,
+        _name: &SnapshotName,
+        streams: &[StreamId],
+    ) -> impl Future<Output = Result<(Option<Snapshot>, StreamsRead), StoreError>> + Send {
+        let read = ReadStreams::new(streams.iter().cloned());
+        async move { Ok((None, self.read_streams(&read).await?)) }
+    }
+
+    /// Keeps a snapshot, in place of an older one of the same name and streams. One that holds more of a
+    /// stream stays, unless it is ahead of what is in the stream. A store need not keep snapshots.
+    ///
+    /// # Errors
+    ///
+    /// A stream is listed twice (SE003), or the store cannot be reached.
+    fn save_snapshot(
+        &self,
+        _snapshot: &Snapshot,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Ok(()) }
+    }
 
     /// Waits, with whatever timer the store lives with, so that nothing else needs an async runtime.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;

@@ -2,7 +2,7 @@
 
 use eventcore::{
     Command, CommandError, CommandLogic, Event, InMemoryEventStore, NewEvents, StoredEvent,
-    StreamField, StreamId, emit, execute,
+    StreamField, StreamId, Streams, emit, execute,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,7 @@ where
     fn handle(
         &self,
         _: Vec<StreamId>,
-        streams: Self::StreamSet,
+        streams: Streams<Self>,
     ) -> Result<NewEvents<Self>, CommandError> {
         let mut events = NewEvents::new();
         if self.label.is_empty() || self.values.iter().any(|value| (*value).into() == 0) {
@@ -62,7 +62,7 @@ where
         for other in &streams.others {
             emit!(events, other, Touched);
         }
-        if let Some(maybe) = streams.maybe {
+        if let Some(maybe) = &streams.maybe {
             emit!(events, maybe, Touched);
         }
         emit!(events, streams.products[0], Touched);

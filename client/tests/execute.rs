@@ -12,7 +12,7 @@ use bank::{AccountEvent, Deposit, TooFew, Transfer, Unsteady};
 use eventcore::{
     CausationId, Command, CommandError, CommandLogic, CorrelationId, EventStore, EventSubscription,
     ExecuteOptions, InMemoryEventStore, NewEvents, Position, ReadAll, RetryPolicy, StoredEvent,
-    StreamId, Subscribe, emit, execute, execute_with,
+    StreamId, Streams, Subscribe, emit, execute, execute_with,
 };
 use support::stream;
 
@@ -38,8 +38,8 @@ async fn the_answer_tells_what_was_written_where() {
     deposit(&store, "a", 10).await;
     let done = execute(&store, &transfer("a", "b", 4)).await.unwrap();
     assert!(done.wrote());
-    assert_eq!(done.first_position, Some(Position::new(2)));
-    assert_eq!(done.last_position, Some(Position::new(3)));
+    assert_eq!(done.first_position(), Some(Position::new(2)));
+    assert_eq!(done.last_position(), Some(Position::new(3)));
     assert_eq!(done.version_of(&stream("a")).unwrap().get(), 2);
     assert_eq!(done.version_of(&stream("b")).unwrap().get(), 1);
     assert_eq!(done.version_of(&stream("c")), None);
@@ -175,11 +175,7 @@ impl CommandLogic for Disturbed {
         seen + 1
     }
 
-    fn handle(
-        &self,
-        seen: u64,
-        streams: DisturbedStreams,
-    ) -> Result<NewEvents<Self>, CommandError> {
+    fn handle(&self, seen: u64, streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
         use std::sync::atomic::Ordering::SeqCst;
         if self
             .left
@@ -273,7 +269,7 @@ async fn an_append_whose_answer_is_lost_is_sent_again_and_written_once() {
     };
     let done = execute(&store, &deposit).await.unwrap();
     assert_eq!(done.attempts, 3);
-    assert_eq!(done.last_position, Some(Position::new(1)));
+    assert_eq!(done.last_position(), Some(Position::new(1)));
     assert_eq!(store.calls(), 4);
     assert_eq!(store.store.safe_position().await.unwrap(), Position::new(1));
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use eventcore::postgres::PostgresEventStore;
 use eventcore::{
-    CommandError, CommandLogic, Event, NewEvents, StoredEvent, StreamId, emit, execute, require,
+    CommandError, CommandLogic, Event, NewEvents, StoredEvent, StreamId, Streams, emit, execute,
+    require,
 };
 use eventcore_benches::database::Database;
 use futures_util::future::try_join_all;
@@ -87,7 +88,7 @@ impl CommandLogic for Deposit {
 
     fn apply(&self, (): (), _: &StoredEvent<MoneyEvent>) {}
 
-    fn handle(&self, (): (), streams: DepositStreams) -> Result<NewEvents<Self>, CommandError> {
+    fn handle(&self, (): (), streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
         let mut events = NewEvents::new();
         emit!(
             events,
@@ -125,7 +126,7 @@ impl CommandLogic for Transfer {
     fn handle(
         &self,
         (came, left): (u64, u64),
-        streams: TransferStreams,
+        streams: Streams<Self>,
     ) -> Result<NewEvents<Self>, CommandError> {
         require!(came + self.credit >= left + self.cents, "not enough money");
         let mut events = NewEvents::new();

@@ -5,6 +5,7 @@ mod checkpoints;
 mod durable;
 mod log;
 mod repeat;
+mod snapshots;
 mod subscription_store;
 mod timer;
 mod wake;
@@ -17,8 +18,8 @@ pub use self::checkpoints::MemoryTransaction;
 use self::wake::Shared;
 use crate::{
     Append, Appended, EventStore, EventSubscription, Page, Position, ReadAll, ReadStream,
-    ReadStreams, RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead, Subscribe,
-    Subscription,
+    ReadStreams, RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion,
+    StreamsRead, Subscribe, Subscription,
 };
 
 /// Events in memory, for tests and for programs that need no more. It needs no async runtime: any
@@ -67,6 +68,36 @@ impl EventStore for InMemoryEventStore {
 
     async fn safe_position(&self) -> Result<Position, StoreError> {
         Ok(self.shared.log().last_position())
+    }
+
+    async fn read_from_snapshot(
+        &self,
+        name: &SnapshotName,
+        streams: &[StreamId],
+    ) -> Result<(Option<Snapshot>, StreamsRead), StoreError> {
+        check::streams_once(streams.iter())?;
+        let snapshot = self.shared.snapshots().get(name, streams).cloned();
+        let mut read = ReadStreams::default();
+        read.streams = match &snapshot {
+            Some(snapshot) => snapshot.streams.clone(),
+            None => ReadStreams::new(streams.iter().cloned()).streams,
+        };
+        Ok((snapshot, self.shared.log().read_streams(&read)))
+    }
+
+    async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        if snapshot.streams.is_empty() {
+            return Err(StoreError::malformed("streams", None, "is empty"));
+        }
+        check::streams_once(snapshot.streams.iter().map(|(stream, _)| stream))?;
+        let mut snapshots = self.shared.snapshots();
+        let log = self.shared.log();
+        if let Some(index) = snapshots::first_ahead(snapshot, &log) {
+            let reason = "is above the version of its stream";
+            return Err(StoreError::malformed("versions", Some(index), reason));
+        }
+        snapshots.put(snapshot, &log);
+        Ok(())
     }
 
     async fn sleep(&self, duration: Duration) {

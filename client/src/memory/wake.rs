@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use super::checkpoints::Checkpoints;
 use super::durable::Subscriptions;
 use super::log::Log;
+use super::snapshots::Snapshots;
 use crate::{Append, Appended, Position, StoreError};
 
 /// Locks are taken in the order of the fields, from the last to the first.
@@ -15,6 +16,7 @@ use crate::{Append, Appended, Position, StoreError};
 pub(super) struct Shared {
     waiting: Mutex<Waiting>,
     log: RwLock<Log>,
+    snapshots: Mutex<Snapshots>,
     subscriptions: Mutex<Subscriptions>,
     checkpoints: Mutex<Checkpoints>,
 }
@@ -42,6 +44,12 @@ impl Shared {
         // A panic while the lock is held leaves the log as it was: it is changed by pushes only,
         // after everything has been checked.
         self.log.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn snapshots(&self) -> MutexGuard<'_, Snapshots> {
+        self.snapshots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn append(&self, append: &Append) -> Result<Appended, StoreError> {

@@ -11,6 +11,7 @@ mod pool;
 mod read;
 mod returned;
 mod row;
+mod snapshots;
 mod subscribe;
 mod subscription_store;
 mod transaction;
@@ -31,7 +32,8 @@ pub use self::transaction::PostgresTransaction;
 use self::watches::Watches;
 use crate::{
     Append, Appended, EventStore, EventSubscription, Position, ReadAll, ReadStream, ReadStreams,
-    RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead, Subscribe, Subscription,
+    RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion, StreamsRead,
+    Subscribe, Subscription,
 };
 
 /// Events in PostgreSQL, in a database where `CREATE EXTENSION eventcore` was run.
@@ -115,6 +117,18 @@ impl EventStore for PostgresEventStore {
 
     async fn safe_position(&self) -> Result<Position, StoreError> {
         read::safe_position(&self.inner.pool).await
+    }
+
+    async fn read_from_snapshot(
+        &self,
+        name: &SnapshotName,
+        streams: &[StreamId],
+    ) -> Result<(Option<Snapshot>, StreamsRead), StoreError> {
+        snapshots::read(&self.inner.pool, name, streams).await
+    }
+
+    async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        snapshots::save(&self.inner.pool, snapshot).await
     }
 
     async fn sleep(&self, duration: Duration) {

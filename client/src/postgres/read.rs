@@ -1,7 +1,5 @@
 //! Reading: streams, the global order, and the heads of both.
 
-use std::collections::HashMap;
-
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
 
 use super::error::store_error;
@@ -82,16 +80,25 @@ pub(super) async fn streams(pool: &Pool, read: &ReadStreams) -> Result<StreamsRe
         )
         .await?;
     let events = events(rows)?;
-    let reached: HashMap<&StreamId, StreamVersion> = events
-        .iter()
-        .map(|event| (&event.stream_id, event.version))
-        .collect();
-    let versions = read
-        .streams
-        .iter()
-        .map(|(stream, after)| reached.get(stream).copied().unwrap_or(*after))
-        .collect();
+    let versions = reached(&read.streams, &events);
     Ok(StreamsRead::new(events, versions))
+}
+
+/// How far each stream was read: to the last of its events, or where the read of it started. The events come
+/// in the order of the streams.
+pub(super) fn reached(
+    streams: &[(StreamId, StreamVersion)],
+    events: &[RecordedEvent],
+) -> Vec<StreamVersion> {
+    let mut runs = events
+        .chunk_by(|one, next| one.stream_id == next.stream_id)
+        .peekable();
+    let reached = streams.iter().map(|(stream, after)| {
+        let run = runs.next_if(|run| run[0].stream_id == *stream);
+        run.and_then(<[_]>::last)
+            .map_or(*after, |last| last.version)
+    });
+    reached.collect()
 }
 
 pub(super) async fn all(pool: &Pool, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use eventcore::{
     Append, Appended, Command, CommandError, CommandLogic, Event, EventStore, InMemoryEventStore,
     NewEvents, Position, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError, StoredEvent,
-    StreamId, StreamVersion, StreamsRead, emit, require,
+    StreamId, StreamVersion, Streams, StreamsRead, emit, require,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,7 @@ impl CommandLogic for Deposit {
 
     fn apply(&self, _: (), _: &StoredEvent<AccountEvent>) {}
 
-    fn handle(&self, _: (), streams: DepositStreams) -> Result<NewEvents<Self>, CommandError> {
+    fn handle(&self, _: (), streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
         let mut events = NewEvents::new();
         if self.cents > 0 {
             emit!(
@@ -72,7 +72,7 @@ impl CommandLogic for Transfer {
     fn handle(
         &self,
         balance: u64,
-        streams: TransferStreams,
+        streams: Streams<Self>,
     ) -> Result<NewEvents<Self>, CommandError> {
         require!(self.cents > 0, "a transfer of {} cents", self.cents);
         require!(

@@ -1,6 +1,8 @@
 //! [`OpenAccount`]: a command on one stream.
 
-use eventcore::{Command, CommandError, CommandLogic, NewEvents, StoredEvent, emit, require};
+use eventcore::{
+    Command, CommandError, CommandLogic, NewEvents, StoredEvent, Streams, emit, require,
+};
 
 use crate::account_event::AccountEvent;
 use crate::account_id::AccountId;
@@ -34,7 +36,7 @@ impl CommandLogic for OpenAccount {
     fn handle(
         &self,
         IsOpen(open): IsOpen,
-        streams: OpenAccountStreams,
+        streams: Streams<Self>,
     ) -> Result<NewEvents<Self>, CommandError> {
         require!(!open, AlreadyOpen(self.account.clone()));
         let mut events = NewEvents::new();

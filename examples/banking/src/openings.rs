@@ -64,7 +64,7 @@ pub(crate) async fn open<S: EventStore>(
             cents: *cents,
         };
         let opened = execute(store, &command).await?;
-        last = opened.last_position.unwrap_or(last);
+        last = opened.last_position().unwrap_or(last);
     }
     Ok(last)
 }

@@ -64,7 +64,7 @@ impl Outcome {
     ) -> Result<Self, Failure> {
         let (result, attempts) = match execution {
             Ok(execution) => {
-                let position = execution.last_position.unwrap_or_default();
+                let position = execution.last_position().unwrap_or_default();
                 (Ok(Accepted { position }), execution.attempts)
             }
             Err(error) => match error.rejection() {

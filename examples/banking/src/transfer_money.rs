@@ -1,7 +1,8 @@
 //! [`TransferMoney`]: a command on two streams.
 
 use eventcore::{
-    Command, CommandError, CommandLogic, NewEvents, StoredEvent, StreamField, emit, require,
+    Command, CommandError, CommandLogic, NewEvents, StoredEvent, StreamField, Streams, emit,
+    require,
 };
 
 use crate::account_event::AccountEvent;
@@ -59,7 +60,7 @@ impl CommandLogic for TransferMoney {
     fn handle(
         &self,
         balances: Balances,
-        streams: TransferMoneyStreams,
+        streams: Streams<Self>,
     ) -> Result<NewEvents<Self>, CommandError> {
         let Some(balance) = balances.from else {
             return Err(unknown(&self.from));

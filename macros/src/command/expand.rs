@@ -17,6 +17,7 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
     } = command;
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let set = format_ident!("{name}Streams");
+    let command_name = name.to_string();
     let doc = format!("A handle for each stream that [`{name}`] declares.");
 
     // Without a stream nothing would use the type parameters; this only follows an error.
@@ -61,6 +62,10 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
                 #set {
                     #(#names_again: #declared,)*
                 }
+            }
+
+            fn command_name(&self) -> &'static str {
+                #command_name
             }
         }
     }

@@ -6,7 +6,7 @@ use eventcore::ExpectedVersion::Exactly;
 use eventcore::{
     Append, Command, CommandError, CommandLogic, CorrelationId, Event, EventError, EventStore,
     EventSubscription, ExecuteOptions, InMemoryEventStore, NewEvent, NewEvents, PostgresEventStore,
-    ReadStreams, RetryPolicy, StoredEvent, StreamId, emit, execute_with, require,
+    ReadStreams, RetryPolicy, StoredEvent, StreamId, Streams, emit, execute_with, require,
 };
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ impl CommandLogic for Transfer {
         }
     }
 
-    fn handle(&self, balance: i64, to: TransferStreams) -> Result<NewEvents<Self>, CommandError> {
+    fn handle(&self, balance: i64, to: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
         require!(self.amount <= balance, "there is only {balance}");
         let mut events = NewEvents::new();
         emit!(events, to.from, Moved(-self.amount));

@@ -5,8 +5,7 @@ use std::fmt;
 
 use eventcore_rules::{ErrorCode, VersionConflict};
 
-use crate::execute::Failure;
-use crate::{CommandError, CorrelationId, EventError, StoreError, StreamId};
+use crate::{CausationId, CommandError, CorrelationId, EventError, StoreError, StreamId};
 
 /// Why a command was not executed. Ask it what it is by its predicates.
 ///
@@ -19,14 +18,37 @@ pub struct ExecuteError(Box<Inner>);
 struct Inner {
     failure: Failure,
     correlation_id: CorrelationId,
+    causation_id: CausationId,
     attempts: u32,
 }
 
+/// Why an execution ended without success.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Store(StoreError),
+    Command(CommandError),
+    Event(EventError),
+    /// Discovery found ever more streams.
+    Runaway {
+        streams: usize,
+        discoveries: usize,
+        last: Option<StreamId>,
+    },
+    /// The deadline passed, perhaps after an attempt that failed.
+    Deadline(Option<StoreError>),
+}
+
 impl ExecuteError {
-    pub(crate) fn new(failure: Failure, correlation_id: CorrelationId, attempts: u32) -> Self {
+    pub(super) fn new(
+        failure: Failure,
+        correlation_id: CorrelationId,
+        causation_id: CausationId,
+        attempts: u32,
+    ) -> Self {
         Self(Box::new(Inner {
             failure,
             correlation_id,
+            causation_id,
             attempts,
         }))
     }
@@ -47,9 +69,24 @@ impl ExecuteError {
         self.store().is_some_and(StoreError::is_retriable)
     }
 
-    /// Whether an event went to a stream that this execution did not declare.
+    /// Whether an event was to go to a stream that this execution did not declare.
     pub fn is_undeclared_stream(&self) -> bool {
         self.store().is_some_and(StoreError::is_undeclared_stream)
+            || self
+                .command()
+                .is_some_and(CommandError::is_undeclared_stream)
+    }
+
+    /// Whether the command's resolver found ever more streams: more than 1,000, or more than 100 times in
+    /// a row. Nothing was written.
+    pub fn is_runaway_discovery(&self) -> bool {
+        matches!(self.0.failure, Failure::Runaway { .. })
+    }
+
+    /// Whether the deadline passed. If an append was on its way, it is unknown whether the events were
+    /// written; the source is why the attempt before failed, if there was one.
+    pub fn is_deadline(&self) -> bool {
+        matches!(self.0.failure, Failure::Deadline(_))
     }
 
     /// Whether the command, or an event of it, was malformed. Nothing was written.
@@ -116,6 +153,11 @@ impl ExecuteError {
         self.0.correlation_id
     }
 
+    /// The causation id of the execution.
+    pub fn causation_id(&self) -> CausationId {
+        self.0.causation_id
+    }
+
     /// How often it was tried.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
@@ -129,7 +171,24 @@ impl fmt::Display for ExecuteError {
             attempts => format!("after {attempts} attempts"),
         };
         match &self.0.failure {
-            Failure::Command(error) => write!(f, "the command was rejected: {error}"),
+            Failure::Command(error) if error.is_business_rule() => {
+                write!(f, "the command was rejected: {error}")
+            }
+            Failure::Command(error) => write!(f, "the command could not decide: {error}"),
+            Failure::Runaway {
+                streams,
+                discoveries,
+                last,
+            } => {
+                write!(
+                    f,
+                    "the command's discovery of streams does not end: {streams} streams after \
+                     {discoveries} times"
+                )?;
+                last.iter()
+                    .try_for_each(|last| write!(f, ", the last is {last:?}"))
+            }
+            Failure::Deadline(_) => write!(f, "the deadline passed {times}"),
             Failure::Event(_) => write!(f, "an event of the command cannot be used"),
             Failure::Store(_) => write!(f, "the command failed {times}"),
         }
@@ -142,6 +201,26 @@ impl Error for ExecuteError {
             Failure::Store(error) => Some(error),
             Failure::Command(error) => error.source(),
             Failure::Event(error) => Some(error),
+            Failure::Runaway { .. } => None,
+            Failure::Deadline(last) => last.as_ref().map(|error| error as _),
         }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        Self::Command(error)
+    }
+}
+
+impl From<EventError> for Failure {
+    fn from(error: EventError) -> Self {
+        Self::Event(error)
     }
 }

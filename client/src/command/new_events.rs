@@ -3,22 +3,22 @@
 
 use std::fmt;
 
-use crate::{CommandLogic, Stream, StreamId};
+use crate::{AsyncCommandLogic, StreamHandle, StreamId};
 
 /// The events that a command decided to write, in order, each with its stream.
-pub struct NewEvents<C: CommandLogic + ?Sized> {
+pub struct NewEvents<C: AsyncCommandLogic + ?Sized> {
     events: Vec<(StreamId, C::Event)>,
 }
 
-impl<C: CommandLogic + ?Sized> NewEvents<C> {
+impl<C: AsyncCommandLogic + ?Sized> NewEvents<C> {
     /// No events.
     pub fn new() -> Self {
         Self { events: Vec::new() }
     }
 
     /// Adds an event to a stream. [`emit!`](crate::emit) says it more briefly.
-    pub fn push(&mut self, stream: &Stream<C>, event: C::Event) {
-        self.events.push((stream.id().clone(), event));
+    pub fn push(&mut self, stream: &impl StreamHandle<C>, event: C::Event) {
+        self.events.push((stream.stream_id().clone(), event));
     }
 
     /// How many events there are.
@@ -37,13 +37,13 @@ impl<C: CommandLogic + ?Sized> NewEvents<C> {
     }
 }
 
-impl<C: CommandLogic + ?Sized> Default for NewEvents<C> {
+impl<C: AsyncCommandLogic + ?Sized> Default for NewEvents<C> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<C: CommandLogic + ?Sized> fmt::Debug for NewEvents<C>
+impl<C: AsyncCommandLogic + ?Sized> fmt::Debug for NewEvents<C>
 where
     C::Event: fmt::Debug,
 {

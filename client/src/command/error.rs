@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::InvalidValue;
+use crate::{InvalidValue, StreamId};
 
 /// Why a command's `handle` decided against it.
 #[derive(Debug)]
@@ -13,12 +13,23 @@ pub struct CommandError(Kind);
 enum Kind {
     Rejected(Box<dyn Error + Send + Sync>),
     Invalid(InvalidValue),
+    Undeclared(StreamId),
+    Failed(Box<dyn Error + Send + Sync>),
 }
 
 impl CommandError {
     /// A business rule forbids it: a message or an error of yours.
     pub fn rejected(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Kind::Rejected(reason.into()))
+    }
+
+    /// The command could not decide, because something that it needed failed, such as another service.
+    pub fn failed(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Kind::Failed(reason.into()))
+    }
+
+    pub(crate) fn undeclared_stream(stream: StreamId) -> Self {
+        Self(Kind::Undeclared(stream))
     }
 
     /// Whether a business rule forbids it.
@@ -31,11 +42,21 @@ impl CommandError {
         matches!(self.0, Kind::Invalid(_))
     }
 
+    /// Whether the command asked for the handle of a stream that was not discovered.
+    pub fn is_undeclared_stream(&self) -> bool {
+        matches!(self.0, Kind::Undeclared(_))
+    }
+
+    /// Whether something that the command needed failed.
+    pub fn is_failure(&self) -> bool {
+        matches!(self.0, Kind::Failed(_))
+    }
+
     /// The error that the command was rejected with, if it is one of this type.
     pub fn rejection<E: Error + 'static>(&self) -> Option<&E> {
         match &self.0 {
             Kind::Rejected(reason) => reason.downcast_ref(),
-            Kind::Invalid(_) => None,
+            _ => None,
         }
     }
 }
@@ -49,8 +70,9 @@ impl From<InvalidValue> for CommandError {
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Rejected(reason) => fmt::Display::fmt(reason, f),
+            Kind::Rejected(reason) | Kind::Failed(reason) => fmt::Display::fmt(reason, f),
             Kind::Invalid(error) => fmt::Display::fmt(error, f),
+            Kind::Undeclared(stream) => write!(f, "stream {stream:?} was not discovered"),
         }
     }
 }
@@ -58,8 +80,9 @@ impl fmt::Display for CommandError {
 impl Error for CommandError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
-            Kind::Rejected(reason) => reason.source(),
+            Kind::Rejected(reason) | Kind::Failed(reason) => reason.source(),
             Kind::Invalid(error) => error.source(),
+            Kind::Undeclared(_) => None,
         }
     }
 }

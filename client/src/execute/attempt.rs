@@ -1,0 +1,271 @@
+//! One attempt, up to what is to be written: read the streams, fold them into state, read what the state
+//! leads to, and let the command decide.
+
+use std::mem;
+
+use super::error::Failure;
+use super::{Mark, Run};
+use crate::command::StreamList;
+use crate::observe::Phase;
+use crate::{
+    Append, AsyncCommandLogic, CommandError, Declaration, EventStore, Folded, NewEvent, NewEvents,
+    ReadStreams, Snapshot, SnapshotName, Snapshots, StoreError, StreamResolver, StreamVersion,
+    Streams, StreamsRead,
+};
+
+/// How often a command may discover further streams; a chain of so many is taken for a mistake.
+pub(super) const MAX_DISCOVERIES: usize = 100;
+
+/// What the command decided in one attempt.
+pub(super) struct Decision {
+    /// Its events and the streams that it decided on, each at the version that it read.
+    pub(super) append: Append,
+    /// How many of the append's events are the command's.
+    pub(super) events: usize,
+    /// How many of the append's streams are the command's, with their versions.
+    pub(super) streams: usize,
+    pub(super) versions: Vec<StreamVersion>,
+    /// Whether there is something to write or to check.
+    pub(super) is_to_be_sent: bool,
+    /// An error when the command decided against it.
+    pub(super) verdict: Result<(), CommandError>,
+    /// To be kept when all went well.
+    pub(super) state: Option<State>,
+}
+
+/// A state to be kept in this process, and in the store too when the policy says so.
+pub(super) struct State {
+    snapshot: Snapshot,
+    in_store: bool,
+}
+
+/// What the command knows of its streams.
+struct Known<T> {
+    state: T,
+    streams: StreamList,
+    /// The version up to which each is part of the state.
+    versions: Vec<StreamVersion>,
+    discoveries: usize,
+}
+
+impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
+    /// Reads the command's streams and lets it decide on them.
+    pub(super) async fn decide(&mut self) -> Result<Decision, Failure> {
+        let mut declaration = Declaration::new();
+        let handles = self.command.declare(&mut declaration);
+        let (mut known, state) = self.read_declared(declaration.into_streams()).await?;
+        let declared = known.streams.len();
+        if let Some(resolver) = self.command.stream_resolver() {
+            self.discover(resolver, &mut known).await?;
+        }
+
+        let streams = Streams::new(handles, known.streams.clone(), declared);
+        let handling = self.command.handle(mem::take(&mut known.state), streams);
+        let (events, verdict) = match self.observer.phase(Phase::Handle, handling).await {
+            Ok(events) => (events, Ok(())),
+            Err(error) => (NewEvents::new(), Err(error)),
+        };
+        // Streams that were read one after another were perhaps never so together: a rejection stands only
+        // if they were.
+        let is_doubtful = known.discoveries > 0 && verdict.is_err();
+        let mut append = self.to_append(&known, &events)?;
+        if let (Some(mark), Ok(())) = (self.mark, &verdict) {
+            let Mark {
+                stream,
+                version,
+                event,
+            } = mark;
+            append.streams.push((stream.clone(), version.exactly()));
+            append.events.push(event.clone());
+        }
+        Ok(Decision {
+            is_to_be_sent: is_doubtful
+                || verdict.is_ok() && (self.options.always_check || !append.events.is_empty()),
+            append,
+            events: events.len(),
+            streams: known.streams.len(),
+            versions: known.versions,
+            verdict,
+            state,
+        })
+    }
+
+    /// Reads the declared streams, in one call of the store, from a snapshot on if there is one.
+    async fn read_declared(
+        &mut self,
+        streams: StreamList,
+    ) -> Result<(Known<C::State>, Option<State>), Failure> {
+        let mut known = Known {
+            state: C::State::default(),
+            streams,
+            versions: Vec::new(),
+            discoveries: 0,
+        };
+        let Some(snapshots) = self.command.snapshots() else {
+            self.read_new(&mut known).await?;
+            return Ok((known, None));
+        };
+        let name = SnapshotName::new(snapshots.name)
+            .map_err(|reason| StoreError::malformed("name of snapshots", None, reason))?;
+        let events = if self.uses_snapshots {
+            self.read_on(&name, &snapshots, &mut known).await?
+        } else {
+            if let Some(cache) = &self.options.state_cache {
+                cache.forget(&name, known.streams.since(0));
+            }
+            self.read_new(&mut known).await?
+        };
+        let state = self.to_keep(name, &snapshots, &known, events);
+        Ok((known, state))
+    }
+
+    /// Reads on from the newest state that is at hand, and returns how many events that took.
+    async fn read_on(
+        &mut self,
+        name: &SnapshotName,
+        snapshots: &Snapshots<C::State>,
+        known: &mut Known<C::State>,
+    ) -> Result<usize, Failure> {
+        let streams = known.streams.since(0);
+        let cached = self
+            .options
+            .state_cache
+            .as_ref()
+            .and_then(|cache| cache.get(name, streams));
+        let (snapshot, read) = match cached {
+            Some(snapshot) => {
+                let mut rest = ReadStreams::default();
+                rest.streams.clone_from(&snapshot.streams);
+                let reading = self.store.read_streams(&rest);
+                let read = self.observer.phase(Phase::Read, reading).await?;
+                (Some(snapshot), read)
+            }
+            None => {
+                let reading = self.store.read_from_snapshot(name, streams);
+                self.observer.phase(Phase::Read, reading).await?
+            }
+        };
+        match snapshot.map(|snapshot| snapshots.decode(snapshot.state)) {
+            None => {}
+            Some(Ok(state)) => known.state = state,
+            Some(Err(error)) => {
+                self.observer.snapshot_failed(&error);
+                return self.read_new(known).await;
+            }
+        }
+        self.fold(known, read)
+    }
+
+    /// Asks the resolver for further streams, and reads those, until it names no new one.
+    async fn discover(
+        &mut self,
+        resolver: &dyn StreamResolver<C::State>,
+        known: &mut Known<C::State>,
+    ) -> Result<(), Failure> {
+        loop {
+            let find = || resolver.discover_related_streams(&known.state);
+            let related = self.observer.step(Phase::Discover, find);
+            let before = known.streams.len();
+            for stream in &related {
+                known.streams.add(stream);
+            }
+            if known.streams.len() == before {
+                return Ok(());
+            }
+            known.discoveries += 1;
+            let is_too_many = known.streams.len() > eventcore_rules::MAX_STREAMS_PER_APPEND;
+            if is_too_many || known.discoveries > MAX_DISCOVERIES {
+                return Err(Failure::Runaway {
+                    streams: known.streams.len(),
+                    discoveries: known.discoveries,
+                    last: related.into_iter().next_back(),
+                });
+            }
+            self.read_new(known).await?;
+        }
+    }
+
+    /// Reads the streams that are known but not read, from their start.
+    async fn read_new(&mut self, known: &mut Known<C::State>) -> Result<usize, Failure> {
+        let streams = known.streams.since(known.versions.len());
+        let request = ReadStreams::new(streams.iter().cloned());
+        let reading = self.store.read_streams(&request);
+        let read = self.observer.phase(Phase::Read, reading).await?;
+        self.fold(known, read)
+    }
+
+    fn fold(&self, known: &mut Known<C::State>, read: StreamsRead) -> Result<usize, Failure> {
+        let events = read.events.len();
+        self.observer.read(read.versions.len(), events);
+        let mut state = mem::take(&mut known.state);
+        known.state = self.observer.step(Phase::Fold, || {
+            for event in read.events {
+                state = self.command.apply(state, &event.decode()?);
+            }
+            Ok::<_, Failure>(state)
+        })?;
+        known.versions.extend(read.versions);
+        Ok(events)
+    }
+
+    /// The state of the declared streams, if it is to be kept.
+    fn to_keep(
+        &self,
+        name: SnapshotName,
+        snapshots: &Snapshots<C::State>,
+        known: &Known<C::State>,
+        events: usize,
+    ) -> Option<State> {
+        let streams = known.streams.len();
+        let in_store = !self.uses_snapshots || snapshots.is_due(Folded { events, streams });
+        let in_cache = self.options.state_cache.is_some() && events > 0;
+        if !in_store && !in_cache {
+            return None;
+        }
+        match snapshots.encode(&known.state) {
+            Ok(state) => {
+                let streams = known.streams.since(0).iter().cloned();
+                let streams = streams.zip(known.versions.iter().copied());
+                let snapshot = Snapshot::new(name, streams, state);
+                Some(State { snapshot, in_store })
+            }
+            Err(error) => {
+                self.observer.snapshot_failed(&error);
+                None
+            }
+        }
+    }
+
+    /// Keeps a state. That it cannot be kept is no failure of the command.
+    pub(super) async fn keep(&mut self, State { snapshot, in_store }: State) {
+        if let Some(cache) = &self.options.state_cache {
+            cache.put(&snapshot);
+        }
+        if in_store {
+            let saving = self.store.save_snapshot(&snapshot);
+            if let Err(error) = self.observer.phase(Phase::SaveSnapshot, saving).await {
+                self.observer.snapshot_failed(&error);
+            }
+        }
+    }
+
+    fn to_append(&self, known: &Known<C::State>, events: &NewEvents<C>) -> Result<Append, Failure> {
+        let mut append = Append::new()
+            .correlation_id(self.correlation_id)
+            .causation_id(self.causation_id);
+        let versions = known.versions.iter().map(|version| version.exactly());
+        append.streams = known
+            .streams
+            .since(0)
+            .iter()
+            .cloned()
+            .zip(versions)
+            .collect();
+        for (stream, event) in events.iter() {
+            let mut event = NewEvent::encode(stream.clone(), event)?;
+            event.metadata.clone_from(&self.options.metadata);
+            append.events.push(event);
+        }
+        Ok(append)
+    }
+}

@@ -1,0 +1,116 @@
+//! What an execution did: [`Execution`].
+
+use std::time::SystemTime;
+
+use eventcore_rules::ExpectedVersion;
+
+use crate::{
+    Append, Appended, CausationId, CorrelationId, EventId, EventType, Position, StreamId,
+    StreamVersion,
+};
+
+/// What an execution did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Execution {
+    /// The events that it wrote, in the order of their positions.
+    pub written: Vec<WrittenEvent>,
+    /// Each stream that was read, declared ones first, with its version after the execution.
+    pub versions: Vec<(StreamId, StreamVersion)>,
+    /// When the events were recorded, by the store's clock; `None` when the command wrote none.
+    pub recorded_at: Option<SystemTime>,
+    /// How often it was tried, the last time included.
+    pub attempts: u32,
+    /// The correlation id of the events.
+    pub correlation_id: CorrelationId,
+    /// The causation id of the events.
+    pub causation_id: CausationId,
+}
+
+/// Where an event was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WrittenEvent {
+    /// The stream that it is in.
+    pub stream_id: StreamId,
+    /// The version that it brought its stream to.
+    pub version: StreamVersion,
+    /// Its place among all events of the store.
+    pub position: Position,
+    /// Its identity.
+    pub event_id: EventId,
+    /// The name that it is stored under.
+    pub event_type: EventType,
+}
+
+impl Execution {
+    /// Whether events were written.
+    pub fn wrote(&self) -> bool {
+        !self.written.is_empty()
+    }
+
+    /// The position of the first event; `None` when the command wrote none.
+    pub fn first_position(&self) -> Option<Position> {
+        self.written.first().map(|event| event.position)
+    }
+
+    /// The position of the last event; `None` when the command wrote none. A projection that has come
+    /// so far shows what the command did.
+    pub fn last_position(&self) -> Option<Position> {
+        self.written.last().map(|event| event.position)
+    }
+
+    /// The version after the execution of a stream that was read.
+    pub fn version_of(&self, stream: &StreamId) -> Option<StreamVersion> {
+        self.versions
+            .iter()
+            .find(|(id, _)| id == stream)
+            .map(|(_, version)| *version)
+    }
+}
+
+/// Where the first `count` events of an append were written, each of whose streams was expected at an
+/// exact version: positions follow one another, and so do the versions in each stream.
+pub(super) fn written(append: Append, appended: &Appended, count: usize) -> Vec<WrittenEvent> {
+    let Some(first) = appended.first_position else {
+        return Vec::new();
+    };
+    let mut versions: Vec<_> = append
+        .streams
+        .iter()
+        .map(|(_, expected)| at(expected))
+        .collect();
+    let mut place = 0;
+    let events = append.events.into_iter().take(count).zip(first.get()..);
+    events
+        .map(|(event, position)| {
+            place = find(&append.streams, &event.stream_id, place);
+            let version = versions.get_mut(place).map_or(0, |version| {
+                *version += 1;
+                *version
+            });
+            WrittenEvent {
+                version: StreamVersion::new(version),
+                stream_id: event.stream_id,
+                position: Position::new(position),
+                event_id: event.event_id,
+                event_type: event.event_type,
+            }
+        })
+        .collect()
+}
+
+fn at(expected: &ExpectedVersion) -> u64 {
+    match expected {
+        ExpectedVersion::Exactly(version) => *version,
+        _ => 0,
+    }
+}
+
+/// Where the stream is, looked for from the place of the one before: events often come in the order of
+/// their streams.
+fn find(streams: &[(StreamId, ExpectedVersion)], wanted: &StreamId, from: usize) -> usize {
+    let places = (from..streams.len()).chain(0..from);
+    let mut found = places.filter(|place| streams[*place].0 == *wanted);
+    found.next().unwrap_or(streams.len())
+}

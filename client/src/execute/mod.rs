@@ -1,0 +1,260 @@
+//! [`execute`]: runs a command: read → fold → discover → handle → append, again after a conflict.
+
+mod attempt;
+mod error;
+mod execution;
+mod options;
+mod retry;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Instant;
+
+pub use self::error::ExecuteError;
+pub use self::execution::{Execution, WrittenEvent};
+pub use self::options::ExecuteOptions;
+pub use self::retry::RetryPolicy;
+
+use self::attempt::Decision;
+use self::error::Failure;
+use crate::observe::{Observer, Phase};
+use crate::{
+    Append, Appended, AsyncCommandLogic, CausationId, CorrelationId, EventStore, ExpectedVersion,
+    NewEvent, StoreError, StreamId, StreamVersion,
+};
+
+/// Executes a command: reads its streams in one snapshot, folds them into state, lets the command
+/// decide, and writes its events if none of its streams has moved meanwhile. If one has, it starts
+/// over, as the default [`RetryPolicy`] says. A command without events writes nothing.
+///
+/// With streams that are known beforehand these are two calls of the store, each one round trip. Dropping
+/// the future leaves the append written as a whole or not at all.
+///
+/// # Errors
+///
+/// A business rule forbids it ([`ExecuteError::is_business_rule`]), an event cannot be encoded or
+/// decoded, or the store fails, for example with a version conflict at the last attempt.
+pub async fn execute<S, C>(store: &S, command: &C) -> Result<Execution, ExecuteError>
+where
+    S: EventStore,
+    C: AsyncCommandLogic,
+{
+    execute_with(store, command, &ExecuteOptions::default()).await
+}
+
+/// As [`execute`], with a retry policy, ids, metadata and a deadline of the caller's.
+///
+/// # Errors
+///
+/// As [`execute`], or the deadline passed ([`ExecuteError::is_deadline`]).
+pub async fn execute_with<S, C>(
+    store: &S,
+    command: &C,
+    options: &ExecuteOptions,
+) -> Result<Execution, ExecuteError>
+where
+    S: EventStore,
+    C: AsyncCommandLogic,
+{
+    run(store, command, options, None).await
+}
+
+/// Something that is written together with a command's events, also if it has none: by whom nothing may
+/// be executed twice.
+pub(crate) struct Mark {
+    pub(crate) stream: StreamId,
+    pub(crate) version: StreamVersion,
+    pub(crate) event: NewEvent,
+}
+
+/// As [`execute_with`], with a mark. That the mark's stream has moved ends the execution.
+pub(crate) async fn execute_marked<S, C>(
+    store: &S,
+    command: &C,
+    options: &ExecuteOptions,
+    mark: &Mark,
+) -> Result<Execution, ExecuteError>
+where
+    S: EventStore,
+    C: AsyncCommandLogic,
+{
+    run(store, command, options, Some(mark)).await
+}
+
+async fn run<S, C>(
+    store: &S,
+    command: &C,
+    options: &ExecuteOptions,
+    mark: Option<&Mark>,
+) -> Result<Execution, ExecuteError>
+where
+    S: EventStore,
+    C: AsyncCommandLogic,
+{
+    let correlation_id = options.correlation_id.unwrap_or_else(CorrelationId::new);
+    let causation_id = options.causation_id.unwrap_or_else(CausationId::new);
+    let observer = Observer::new(command.command_name(), correlation_id, causation_id);
+    let mut run = Run {
+        store,
+        command,
+        options,
+        mark,
+        observer: &observer,
+        correlation_id,
+        causation_id,
+        attempts: 1,
+        uses_snapshots: true,
+        last: None,
+    };
+    let outcome = match options.deadline {
+        None => observer.whole(run.attempts()).await,
+        Some(deadline) => run.attempts_until(deadline).await,
+    };
+    let result = outcome
+        .map_err(|failure| ExecuteError::new(failure, correlation_id, causation_id, run.attempts));
+    observer.end(&result);
+    result
+}
+
+/// One execution: what stays the same over its attempts, and what they have come to.
+struct Run<'a, S, C> {
+    store: &'a S,
+    command: &'a C,
+    options: &'a ExecuteOptions,
+    mark: Option<&'a Mark>,
+    observer: &'a Observer,
+    correlation_id: CorrelationId,
+    causation_id: CausationId,
+    attempts: u32,
+    /// Not any more after a snapshot turned out to be wrong.
+    uses_snapshots: bool,
+    /// Why the last attempt failed.
+    last: Option<StoreError>,
+}
+
+impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
+    async fn attempts_until(&mut self, deadline: Instant) -> Result<Execution, Failure> {
+        let (store, observer) = (self.store, self.observer);
+        let outcome = {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut alarm = pin!(store.sleep(left));
+            let mut work = pin!(observer.whole(self.attempts()));
+            poll_fn(|cx| match work.as_mut().poll(cx) {
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+                Poll::Pending => alarm.as_mut().poll(cx).map(|()| None),
+            })
+            .await
+        };
+        outcome.unwrap_or_else(|| Err(Failure::Deadline(self.last.take())))
+    }
+
+    async fn attempts(&mut self) -> Result<Execution, Failure> {
+        loop {
+            match self.decide().await {
+                Ok(decision) => {
+                    if let Some(execution) = self.carry_out(decision).await? {
+                        return Ok(execution);
+                    }
+                }
+                Err(Failure::Store(error)) => self.back_off(error).await?,
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Writes what was decided, or at least checks it where that is wanted. `None` when a stream has
+    /// moved: the command has to decide anew.
+    async fn carry_out(&mut self, decision: Decision) -> Result<Option<Execution>, Failure> {
+        let mut appended = None;
+        if decision.is_to_be_sent {
+            appended = self.append(&decision.append).await?;
+            if appended.is_none() {
+                return Ok(None);
+            }
+        }
+        decision.verdict?;
+        if let Some(state) = decision.state {
+            self.keep(state).await;
+        }
+        let versions = match &appended {
+            Some(appended) => appended.versions.clone(),
+            None => decision.versions,
+        };
+        let streams = decision.append.streams.iter().map(|(stream, _)| stream);
+        let read = streams.cloned().zip(versions).take(decision.streams);
+        Ok(Some(Execution {
+            versions: read.collect(),
+            recorded_at: appended
+                .as_ref()
+                .filter(|_| decision.events > 0)
+                .map(|appended| appended.recorded_at),
+            written: match &appended {
+                Some(appended) => execution::written(decision.append, appended, decision.events),
+                None => Vec::new(),
+            },
+            attempts: self.attempts,
+            correlation_id: self.correlation_id,
+            causation_id: self.causation_id,
+        }))
+    }
+
+    /// Sends the append; the very same again while its outcome is unknown, which its event ids make
+    /// safe. `None` after a version conflict.
+    async fn append(&mut self, append: &Append) -> Result<Option<Appended>, Failure> {
+        loop {
+            let sent = self.store.append(append);
+            match self.observer.phase(Phase::Append, sent).await {
+                Ok(appended) => return Ok(Some(appended)),
+                Err(error) => {
+                    let conflict = error.is_version_conflict();
+                    if self.mark_is_in(&error) {
+                        return Err(Failure::Store(error));
+                    }
+                    self.back_off(error).await?;
+                    if conflict {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits before another attempt, or gives the error back when there is none to be made.
+    async fn back_off(&mut self, error: StoreError) -> Result<(), Failure> {
+        self.observer.failed(&error);
+        if !error.is_retriable() {
+            return Err(Failure::Store(error));
+        }
+        let Some(wait) = self.options.retry.wait_after(self.attempts) else {
+            return Err(Failure::Store(error));
+        };
+        self.observer.retry(self.attempts, wait, &error);
+        self.uses_snapshots &= !is_behind(&error);
+        self.attempts += 1;
+        self.last = Some(error);
+        let sleep = self.store.sleep(wait);
+        self.observer.phase(Phase::BackOff, sleep).await;
+        Ok(())
+    }
+
+    fn mark_is_in(&self, error: &StoreError) -> bool {
+        let conflicts = error.conflicts();
+        self.mark.is_some_and(|mark| {
+            conflicts
+                .iter()
+                .any(|conflict| conflict.stream == mark.stream)
+        })
+    }
+}
+
+/// Whether a stream has fewer events than were counted on, as after a snapshot that is ahead of its stream.
+fn is_behind(error: &StoreError) -> bool {
+    error
+        .conflicts()
+        .iter()
+        .any(|conflict| match conflict.expected {
+            ExpectedVersion::Exactly(expected) => conflict.actual < expected,
+            _ => false,
+        })
+}

@@ -1,0 +1,163 @@
+//! Snapshots of a command's state: what is kept ([`Snapshot`]) and how a command asks for it
+//! ([`Snapshots`]).
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{SnapshotName, StreamId, StreamVersion};
+
+/// The state of a command after some events of its streams, as a store keeps it.
+///
+/// It saves reading, and is never relied on: a store may have none, or an old one, or lose it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// What state of these streams it is.
+    pub name: SnapshotName,
+    /// The streams and how far each is part of the state, in the order of the command's declaration.
+    pub streams: Vec<(StreamId, StreamVersion)>,
+    /// The state.
+    pub state: Value,
+}
+
+/// How a command's state is kept: under which name, how often, and as what. A command returns it from
+/// [`CommandLogic::snapshots`](crate::CommandLogic::snapshots).
+///
+/// A snapshot holds what a command learned from the streams that it declares, not from discovered ones.
+/// Reading goes on behind it, stream by stream, so `apply` must come to the same state whichever stream's
+/// events come first. Change the name when `apply` or the state's type changes: what was kept under the
+/// old one is then not used any more. A snapshot that cannot be read is treated as if there was none.
+///
+/// ```
+/// # use eventcore::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Debug, Serialize, Deserialize, Event)]
+/// # enum AccountEvent { Deposited { cents: u64 } }
+/// # #[derive(Command)]
+/// # struct Deposit { #[stream] account: StreamId, cents: u64 }
+/// impl CommandLogic for Deposit {
+///     type State = u64;
+///     type Event = AccountEvent;
+///
+///     fn snapshots(&self) -> Option<Snapshots<u64>> {
+///         Some(Snapshots::named("balance-1").every(100))
+///     }
+/// #   fn apply(&self, balance: u64, stored: &StoredEvent<AccountEvent>) -> u64 {
+/// #       let AccountEvent::Deposited { cents } = stored.event;
+/// #       balance + cents
+/// #   }
+/// #   fn handle(&self, _: u64, streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
+/// #       let mut events = NewEvents::new();
+/// #       emit!(events, streams.account, AccountEvent::Deposited { cents: self.cents });
+/// #       Ok(events)
+/// #   }
+///     // apply and handle as ever
+/// }
+/// ```
+pub struct Snapshots<S> {
+    pub(crate) name: &'static str,
+    when: When,
+    encode: fn(&S) -> Result<Value, serde_json::Error>,
+    decode: fn(Value) -> Result<S, serde_json::Error>,
+}
+
+/// What an execution read, for the policy that says when to keep its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Folded {
+    /// How many events were read and applied that no snapshot held.
+    pub events: usize,
+    /// How many streams the command declares.
+    pub streams: usize,
+}
+
+#[derive(Clone, Copy)]
+enum When {
+    Every(usize),
+    Rule(fn(Folded) -> bool),
+}
+
+impl<S: Serialize + DeserializeOwned> Snapshots<S> {
+    /// Snapshots under this name, which is checked as every name is; one whenever an execution has read
+    /// 100 events that no snapshot holds.
+    pub fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            when: When::Every(100),
+            encode: |state| serde_json::to_value(state),
+            decode: |state| serde_json::from_value(state),
+        }
+    }
+}
+
+impl<S> Snapshots<S> {
+    /// A snapshot whenever an execution has read this many events that no snapshot holds.
+    #[must_use]
+    pub fn every(mut self, events: usize) -> Self {
+        self.when = When::Every(events.max(1));
+        self
+    }
+
+    /// A snapshot whenever this says so.
+    #[must_use]
+    pub fn when(mut self, rule: fn(Folded) -> bool) -> Self {
+        self.when = When::Rule(rule);
+        self
+    }
+
+    /// Whether the policy wants a snapshot.
+    pub(crate) fn is_due(&self, folded: Folded) -> bool {
+        match self.when {
+            When::Every(events) => folded.events >= events,
+            When::Rule(rule) => rule(folded),
+        }
+    }
+
+    pub(crate) fn encode(&self, state: &S) -> Result<Value, serde_json::Error> {
+        (self.encode)(state)
+    }
+
+    pub(crate) fn decode(&self, state: Value) -> Result<S, serde_json::Error> {
+        (self.decode)(state)
+    }
+}
+
+impl Snapshot {
+    /// A snapshot of this state.
+    pub fn new(
+        name: SnapshotName,
+        streams: impl IntoIterator<Item = (StreamId, StreamVersion)>,
+        state: Value,
+    ) -> Self {
+        Self {
+            name,
+            streams: streams.into_iter().collect(),
+            state,
+        }
+    }
+
+    /// The streams, without how far.
+    pub(crate) fn stream_ids(&self) -> Vec<StreamId> {
+        self.streams
+            .iter()
+            .map(|(stream, _)| stream.clone())
+            .collect()
+    }
+
+    /// Whether it holds at least as much of every stream as another one of the same streams.
+    pub(crate) fn is_as_new_as(&self, other: &Self) -> bool {
+        let mut pairs = self.streams.iter().zip(&other.streams);
+        pairs.all(|((_, version), (_, other))| version >= other)
+    }
+}
+
+impl<S> fmt::Debug for Snapshots<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshots")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
