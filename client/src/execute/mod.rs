@@ -140,9 +140,10 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut alarm = pin!(store.sleep(left));
             let mut work = pin!(observer.whole(self.attempts()));
-            poll_fn(|cx| match work.as_mut().poll(cx) {
-                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-                Poll::Pending => alarm.as_mut().poll(cx).map(|()| None),
+            // First the alarm: a deadline that has passed lets nothing begin.
+            poll_fn(|cx| match alarm.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => work.as_mut().poll(cx).map(Some),
             })
             .await
         };

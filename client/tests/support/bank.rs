@@ -1,5 +1,7 @@
 //! Two commands on accounts, and a store that counts and fails as told.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
