@@ -44,7 +44,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON eventcore.snapshots TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION eventcore_load_snapshot(text, text[]), eventcore.streams_digest(text[]) TO eventcore_reader;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_writer;
-GRANT SELECT, INSERT, UPDATE ON eventcore.snapshots TO eventcore_writer;
+GRANT SELECT (name, streams_digest, streams, versions), INSERT, UPDATE ON eventcore.snapshots TO eventcore_writer;
 GRANT EXECUTE ON FUNCTION
     eventcore_save_snapshot(text, text[], bigint[], jsonb),
     eventcore_stream_versions(text[]),

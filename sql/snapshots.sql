@@ -71,12 +71,13 @@ BEGIN
         END IF;
     END LOOP;
 
+    -- By the variables, not by `excluded`, for which a writer would have to be allowed to read states.
     INSERT INTO eventcore.snapshots AS s (name, streams_digest, streams, versions, state)
     VALUES (name, eventcore.streams_digest(streams), streams, versions, state)
     ON CONFLICT ON CONSTRAINT snapshots_pkey DO UPDATE
-       SET taken_at = now(), streams = excluded.streams, versions = excluded.versions, state = excluded.state
-     WHERE s.streams <> excluded.streams
-        OR NOT EXISTS (SELECT FROM unnest(s.versions, excluded.versions) AS v (kept, given)
+       SET taken_at = now(), streams = streams, versions = versions, state = state
+     WHERE s.streams <> streams
+        OR NOT EXISTS (SELECT FROM unnest(s.versions, versions) AS v (kept, given)
                         WHERE v.kept > v.given)
         -- Ahead of its streams, so that nobody can go on from it.
         OR EXISTS (SELECT FROM unnest(s.versions, heads) AS v (kept, head) WHERE v.kept > v.head);

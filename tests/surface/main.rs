@@ -27,6 +27,7 @@ mod read_checkpoint;
 mod read_context;
 mod readme;
 mod repeat;
+mod snapshots;
 mod stat;
 mod stat_notifier;
 mod subscriptions;
