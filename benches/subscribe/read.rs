@@ -11,7 +11,6 @@ use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Report, Target};
 use eventcore_benches::rounds;
 use futures_util::{StreamExt, pin_mut};
-use serde_json::Value;
 use tokio_postgres::types::Json;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
@@ -107,7 +106,7 @@ fn decode(row: &Row) -> Result<RecordedEvent> {
         version: unsigned(row.try_get(2)?)?.into(),
         event_id: row.try_get::<_, Uuid>(3)?.into(),
         event_type: row.try_get::<_, String>(4)?.parse()?,
-        payload: row.try_get::<_, Value>(5)?,
+        payload: row.try_get(5)?,
         metadata: row
             .try_get::<_, Option<Json<Metadata>>>(6)?
             .map(|metadata| metadata.0),

@@ -3,10 +3,9 @@
 use std::time::SystemTime;
 
 use eventcore_rules::ExpectedVersion;
-use serde_json::Value;
 
 use crate::{
-    CausationId, CorrelationId, Event, EventError, EventId, EventType, Metadata, Position,
+    CausationId, CorrelationId, Event, EventError, EventId, EventType, Metadata, Payload, Position,
     StoreError, StreamId, StreamVersion,
 };
 
@@ -42,7 +41,7 @@ pub struct NewEvent {
     /// The name to store it under.
     pub event_type: EventType,
     /// What happened: any JSON value but null.
-    pub payload: Value,
+    pub payload: Payload,
     /// What to keep with it.
     pub metadata: Option<Metadata>,
 }
@@ -99,12 +98,12 @@ impl Append {
 
 impl NewEvent {
     /// An event with a new id and no metadata.
-    pub fn new(stream_id: StreamId, event_type: EventType, payload: Value) -> Self {
+    pub fn new(stream_id: StreamId, event_type: EventType, payload: impl Into<Payload>) -> Self {
         Self {
             stream_id,
             event_id: EventId::new(),
             event_type,
-            payload,
+            payload: payload.into(),
             metadata: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use serde_json::Value;
+use crate::Payload;
 
 /// A domain event, usually an enum with one variant for each thing that can happen.
 ///
@@ -24,7 +24,7 @@ use serde_json::Value;
 /// let event = AccountEvent::Deposited { cents: 5 };
 /// assert_eq!(event.event_type(), "MoneyDeposited");
 /// assert_eq!(event.encode()?, serde_json::json!({ "cents": 5 }));
-/// assert_eq!(AccountEvent::decode("Closed", serde_json::json!({}))?, AccountEvent::Closed);
+/// assert_eq!(AccountEvent::decode("Closed", &serde_json::json!({}).into())?, AccountEvent::Closed);
 /// # Ok::<(), eventcore::EventError>(())
 /// ```
 ///
@@ -39,7 +39,7 @@ pub trait Event: Sized + Send + Sync + 'static {
     /// # Errors
     ///
     /// The event cannot be written as JSON, or only as null.
-    fn encode(&self) -> Result<Value, EventError>;
+    fn encode(&self) -> Result<Payload, EventError>;
 
     /// The event that was stored under this name with this payload.
     ///
@@ -47,7 +47,7 @@ pub trait Event: Sized + Send + Sync + 'static {
     ///
     /// There is no event of this type ([`EventError::is_unknown_type`]), or the payload is not one
     /// of its.
-    fn decode(event_type: &str, payload: Value) -> Result<Self, EventError>;
+    fn decode(event_type: &str, payload: &Payload) -> Result<Self, EventError>;
 }
 
 /// An event that could not be encoded or decoded.

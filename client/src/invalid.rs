@@ -1,4 +1,4 @@
-//! The error of every validated type: a text, number or id that is not what its type stands for.
+//! The error of every validated type: a text, number, id or payload that is not what its type stands for.
 
 use eventcore_rules::InvalidName;
 
@@ -20,6 +20,8 @@ enum Reason {
     Metadata(String),
     #[error("is no whole number from 0 to {}", u64::MAX)]
     Number,
+    #[error("is no JSON")]
+    Json,
 }
 
 impl InvalidValue {
@@ -53,6 +55,13 @@ impl InvalidValue {
         Self {
             what: "metadata",
             reason: Reason::Metadata(reason.to_string()),
+        }
+    }
+
+    pub(crate) fn json(what: &'static str) -> Self {
+        Self {
+            what,
+            reason: Reason::Json,
         }
     }
 }

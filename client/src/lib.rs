@@ -31,6 +31,7 @@ mod projection;
 
 // What goes into a store, and what comes out.
 mod append;
+mod payload;
 mod query;
 mod sendable;
 mod stored_event;
@@ -69,6 +70,7 @@ pub use names::{
 };
 pub use numbers::{Position, StreamVersion};
 pub use page::Page;
+pub use payload::Payload;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresEventStore, PostgresTransaction};
 pub use projection::{

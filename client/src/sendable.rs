@@ -38,7 +38,7 @@ fn content(event: &NewEvent) -> Result<(), (&'static str, &'static str)> {
     if event.payload.is_null() {
         return Err(("payloads", "is JSON null"));
     }
-    if has_nul(&event.payload) {
+    if event.payload.has_nul() {
         return Err(("payloads", "has a character U+0000"));
     }
     if event

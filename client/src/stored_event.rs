@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
-    CausationId, CorrelationId, Event, EventError, EventId, EventType, Position, StreamId,
+    CausationId, CorrelationId, Event, EventError, EventId, EventType, Payload, Position, StreamId,
     StreamVersion,
 };
 
@@ -28,7 +28,7 @@ pub struct RecordedEvent {
     /// The name that it is stored under.
     pub event_type: EventType,
     /// What happened: any JSON value but null.
-    pub payload: Value,
+    pub payload: Payload,
     /// What was kept with it.
     pub metadata: Option<Metadata>,
     /// The logical operation that it belongs to.
@@ -100,7 +100,7 @@ impl RecordedEvent {
         metadata: Option<M>,
     ) -> Result<StoredEvent<E, M>, EventError> {
         Ok(StoredEvent {
-            event: E::decode(self.event_type.as_str(), self.payload)?,
+            event: E::decode(self.event_type.as_str(), &self.payload)?,
             position: self.position,
             stream_id: self.stream_id,
             version: self.version,

@@ -123,9 +123,9 @@ async fn an_event_for_a_stream_that_is_not_declared_is_refused() {
 async fn what_is_malformed_is_refused() {
     let store = InMemoryEventStore::new();
     let mut null = event("a", 1);
-    null.payload = json!(null);
+    null.payload = json!(null).into();
     let mut nul = event("a", 1);
-    nul.payload = json!({ "text": ["a\0b"] });
+    nul.payload = json!({ "text": ["a\0b"] }).into();
     let mut nul_key = event("a", 1);
     nul_key.metadata = json!({ "a\0b": 1 }).as_object().cloned();
     let twin = event("a", 1);
@@ -185,7 +185,7 @@ async fn the_same_ids_with_other_content_are_refused() {
     let id = first.events[0].event_id;
 
     let mut payload = first.clone();
-    payload.events[0].payload = json!({ "n": 9 });
+    payload.events[0].payload = json!({ "n": 9 }).into();
     let mut metadata = first.clone();
     metadata.events[0].metadata = json!({ "by": "ada" }).as_object().cloned();
     let mut event_type = first.clone();
@@ -194,7 +194,7 @@ async fn the_same_ids_with_other_content_are_refused() {
     fewer_known.events[1].event_id = EventId::new();
     let mut unchecked = first.clone();
     unchecked.streams[0].1 = Unchecked;
-    unchecked.events[0].payload = json!({ "n": 9 });
+    unchecked.events[0].payload = json!({ "n": 9 }).into();
     for other in [payload, metadata, event_type, fewer_known, unchecked] {
         let error = store.append(&other).await.unwrap_err();
         assert!(

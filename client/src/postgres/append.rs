@@ -34,7 +34,7 @@ pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, Sto
         .iter()
         .map(|event| event.event_type.as_str())
         .collect();
-    let payloads: Vec<_> = events.iter().map(|event| Json(&event.payload)).collect();
+    let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
     let metadata = events
         .iter()
         .any(|event| event.metadata.is_some())

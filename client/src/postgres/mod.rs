@@ -5,6 +5,7 @@ mod builder;
 mod checkpoint;
 mod durable;
 mod error;
+mod jsonb;
 mod listen;
 mod poll;
 mod pool;

@@ -1,6 +1,5 @@
 //! A row of events.
 
-use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
@@ -48,7 +47,6 @@ pub(super) fn event(
 ) -> Result<RecordedEvent, StoreError> {
     let stream_id: &str = row.try_get(1).map_err(store_error)?;
     let event_type: &str = row.try_get(4).map_err(store_error)?;
-    let Json(payload): Json<Value> = row.try_get(5).map_err(store_error)?;
     let metadata: Option<Json<Metadata>> = row.try_get(6).map_err(store_error)?;
     let correlation_id: Option<Uuid> = row.try_get(7).map_err(store_error)?;
     let causation_id: Option<Uuid> = row.try_get(8).map_err(store_error)?;
@@ -64,7 +62,7 @@ pub(super) fn event(
             Some((_, before)) if *before == *event_type => before.clone(),
             _ => EventType::new(event_type).map_err(invalid)?,
         },
-        payload,
+        payload: row.try_get(5).map_err(store_error)?,
         metadata: metadata.map(|Json(metadata)| metadata),
         correlation_id: correlation_id.map(CorrelationId::from_uuid),
         causation_id: causation_id.map(CausationId::from_uuid),

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use eventcore::ExpectedVersion::Unchecked;
 use eventcore::{
-    Append, ConsumerName, Event, EventError, EventStore, EventType, LeasedBatch, NewEvent,
+    Append, ConsumerName, Event, EventError, EventStore, EventType, LeasedBatch, NewEvent, Payload,
     Position, StreamId, SubscriptionDefinition, SubscriptionName, SubscriptionStore,
 };
 use serde_json::{Value, json};
@@ -113,18 +113,18 @@ impl Event for Counted {
         "Counted"
     }
 
-    fn encode(&self) -> Result<Value, EventError> {
-        Ok(json!(self.0))
+    fn encode(&self) -> Result<Payload, EventError> {
+        Ok(json!(self.0).into())
     }
 
-    fn decode(event_type: &str, payload: Value) -> Result<Self, EventError> {
+    fn decode(event_type: &str, payload: &Payload) -> Result<Self, EventError> {
         if event_type != "Counted" {
             return Err(EventError::unknown_type(event_type));
         }
-        let number = payload.as_u64();
+        let number = payload.decode();
         number
             .map(Self)
-            .ok_or_else(|| EventError::decode(event_type, "it is no number"))
+            .map_err(|error| EventError::decode(event_type, error))
     }
 }
 

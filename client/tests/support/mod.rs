@@ -39,6 +39,6 @@ pub(crate) async fn payloads(store: &InMemoryEventStore, read: ReadStream) -> Ve
     let events = store.read_stream(&read).await.unwrap();
     events
         .into_iter()
-        .map(|event| event.payload["n"].clone())
+        .map(|event| event.payload.decode::<Value>().unwrap()["n"].clone())
         .collect()
 }

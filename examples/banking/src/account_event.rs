@@ -49,10 +49,10 @@ mod tests {
         };
         let payload = event.encode().unwrap();
         assert_eq!(
-            payload.to_string(),
-            r#"{"cents":250,"to":"account-017","transfer":2}"#
+            payload.as_str(),
+            r#"{"transfer":2,"to":"account-017","cents":250}"#
         );
-        let decoded = AccountEvent::decode("MoneyWithdrawn", payload).unwrap();
+        let decoded = AccountEvent::decode("MoneyWithdrawn", &payload).unwrap();
         assert_eq!((decoded.change(), decoded), (Money::cents(-250), event));
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn expand(event: &Event<'_>) -> TokenStream {
             fn encode(
                 &self,
             ) -> ::core::result::Result<
-                ::eventcore::derive_support::Value,
+                ::eventcore::Payload,
                 ::eventcore::EventError,
             > {
                 #encode
@@ -41,7 +41,7 @@ pub(super) fn expand(event: &Event<'_>) -> TokenStream {
 
             fn decode(
                 event_type: &str,
-                payload: ::eventcore::derive_support::Value,
+                payload: &::eventcore::Payload,
             ) -> ::core::result::Result<Self, ::eventcore::EventError> {
                 #decode
             }

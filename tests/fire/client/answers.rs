@@ -2,7 +2,7 @@
 
 use eventcore::ExpectedVersion::{Exactly, Exists, Unchecked};
 use eventcore::{
-    Append, EventId, EventStore, EventSubscription, EventType, Filter, InMemoryEventStore,
+    Append, EventId, EventStore, EventSubscription, EventType, Filter, InMemoryEventStore, Payload,
     Position, PostgresEventStore, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError,
     StreamVersion, Subscribe,
 };
@@ -12,7 +12,7 @@ use super::{append, event, stream};
 use crate::support::{self, PATIENCE};
 
 /// What stays the same from store to store: everything but positions, ids and times.
-fn essence(events: &[RecordedEvent]) -> Vec<(String, u64, String, Value)> {
+fn essence(events: &[RecordedEvent]) -> Vec<(String, u64, String, Payload)> {
     let of = |event: &RecordedEvent| {
         let id = event.stream_id.to_string();
         (

@@ -5,10 +5,11 @@ use std::time::Duration;
 use eventcore::ExpectedVersion::Exactly;
 use eventcore::{
     Append, Command, CommandError, CommandLogic, CorrelationId, Event, EventError, EventStore,
-    EventSubscription, ExecuteOptions, InMemoryEventStore, NewEvent, NewEvents, PostgresEventStore,
-    ReadStreams, RetryPolicy, StoredEvent, StreamId, Streams, emit, execute_with, require,
+    EventSubscription, ExecuteOptions, InMemoryEventStore, NewEvent, NewEvents, Payload,
+    PostgresEventStore, ReadStreams, RetryPolicy, StoredEvent, StreamId, Streams, emit,
+    execute_with, require,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::stream;
 use crate::support::{self, Random, in_time};
@@ -22,15 +23,15 @@ impl Event for Moved {
         "Moved"
     }
 
-    fn encode(&self) -> Result<Value, EventError> {
-        Ok(json!(self.0))
+    fn encode(&self) -> Result<Payload, EventError> {
+        Ok(json!(self.0).into())
     }
 
-    fn decode(event_type: &str, payload: Value) -> Result<Self, EventError> {
+    fn decode(event_type: &str, payload: &Payload) -> Result<Self, EventError> {
         payload
-            .as_i64()
+            .decode()
             .map(Self)
-            .ok_or_else(|| EventError::unknown_type(event_type))
+            .map_err(|error| EventError::decode(event_type, error))
     }
 }
 
@@ -144,7 +145,7 @@ pub(super) async fn check_books<S: EventStore>(store: &S, accepted: u64) {
     let mut balances = std::collections::HashMap::<_, i64>::new();
     for event in &read.events {
         let balance = balances.entry(event.stream_id.clone()).or_default();
-        *balance += event.payload.as_i64().unwrap();
+        *balance += event.payload.decode::<i64>().unwrap();
         assert!(*balance >= 0, "{} is overdrawn", event.stream_id);
     }
     assert_eq!(balances.values().sum::<i64>(), START * ACCOUNTS as i64);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eventcore::{
-    Consumer, ConsumerOptions, Delivery, Event, EventError, HandlerError, Position,
+    Consumer, ConsumerOptions, Delivery, Event, EventError, HandlerError, Payload, Position,
     PostgresEventStore, PostgresTransaction, Projection, ProjectionName, ProjectionOptions,
     ProjectionStore, RetryPolicy, StoredEvent, SubscriptionDefinition, SubscriptionStore,
     run_projection, run_projection_with,
@@ -27,11 +27,11 @@ impl Event for Anything {
         "Anything"
     }
 
-    fn encode(&self) -> Result<Value, EventError> {
-        Ok(Value::Bool(true))
+    fn encode(&self) -> Result<Payload, EventError> {
+        Ok(Value::Bool(true).into())
     }
 
-    fn decode(_: &str, _: Value) -> Result<Self, EventError> {
+    fn decode(_: &str, _: &Payload) -> Result<Self, EventError> {
         Ok(Self)
     }
 }

@@ -1,0 +1,63 @@
+//! What the code that `#[derive(Event)]` writes calls. Not for use by hand.
+
+mod content;
+mod variant;
+
+pub use serde::Serialize;
+pub use serde::de::DeserializeOwned;
+
+use crate::{EventError, Payload};
+
+/// The payload of an event without fields.
+pub fn empty_payload() -> Payload {
+    Payload::from_json("{}")
+}
+
+/// The fields of an enum's variant, without the variant's name around them.
+pub fn encode_variant<E: Serialize>(event_type: &str, event: &E) -> Result<Payload, EventError> {
+    not_null(event_type, content::of(event))
+}
+
+/// The fields of a struct.
+pub fn encode_struct<E: Serialize>(event_type: &str, event: &E) -> Result<Payload, EventError> {
+    not_null(event_type, Payload::encode(event))
+}
+
+/// The variant at this index among all variants of the enum, from its fields.
+pub fn decode_variant<E: DeserializeOwned>(
+    event_type: &str,
+    index: u32,
+    payload: &Payload,
+) -> Result<E, EventError> {
+    variant::decode(index, payload.as_str())
+        .map_err(|source| EventError::decode(event_type, source))
+}
+
+/// A struct from its fields.
+pub fn decode_struct<E: DeserializeOwned>(
+    event_type: &str,
+    payload: &Payload,
+) -> Result<E, EventError> {
+    payload
+        .decode()
+        .map_err(|source| EventError::decode(event_type, source))
+}
+
+/// A struct without fields, whatever was stored for it.
+pub fn decode_unit_struct<E: DeserializeOwned>(
+    event_type: &str,
+    _payload: &Payload,
+) -> Result<E, EventError> {
+    serde_json::from_str("null").map_err(|source| EventError::decode(event_type, source))
+}
+
+fn not_null(
+    event_type: &str,
+    encoded: Result<Payload, serde_json::Error>,
+) -> Result<Payload, EventError> {
+    let payload = encoded.map_err(|source| EventError::encode(event_type, source))?;
+    if payload.is_null() {
+        return Err(EventError::null(event_type));
+    }
+    Ok(payload)
+}
