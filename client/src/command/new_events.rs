@@ -61,6 +61,12 @@ macro_rules! emit {
     ($events:expr, $stream:expr, $event:expr $(,)?) => {
         $events.push(&$stream, $event)
     };
+    ($events:expr, $event:expr $(,)?) => {
+        ::core::compile_error!(
+            "emit! does not say which stream the event goes to: write the stream's handle before the \
+             event, emit!(events, streams.account, event)"
+        )
+    };
 }
 
 /// Returns a rejection from a command's `handle` unless the condition holds, with a message
