@@ -112,9 +112,13 @@ impl NewEvent {
     ///
     /// # Errors
     ///
-    /// It cannot be encoded, or its type's name is no event type.
+    /// It cannot be encoded, its type's name is no event type, or it names another stream itself
+    /// ([`EventError::is_other_stream`]).
     pub fn encode<E: Event>(stream_id: StreamId, event: &E) -> Result<Self, EventError> {
         let name = event.event_type();
+        if let Some(named) = event.stream_id().filter(|named| **named != stream_id) {
+            return Err(EventError::other_stream(name, named, stream_id));
+        }
         let event_type = EventType::new(name).map_err(|reason| EventError::encode(name, reason))?;
         Ok(Self::new(stream_id, event_type, event.encode()?))
     }

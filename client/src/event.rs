@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::Payload;
+use crate::{Payload, StreamId};
 
 /// A domain event, usually an enum with one variant for each thing that can happen.
 ///
@@ -30,6 +30,37 @@ use crate::Payload;
 ///
 /// The derive stores each variant under its own name, or under that of `#[event(name = "…")]`, which
 /// keeps stored events readable when the variant is renamed; the payload is the variant's fields.
+///
+/// When an event must change, its stored versions stay. Give the new one another name, and say how an
+/// old one is turned into it; nothing but that function ever sees the old one:
+///
+/// ```
+/// # use eventcore::{Event, Payload};
+/// # use serde::{Deserialize, Serialize};
+/// # use serde_json::json;
+/// #[derive(Debug, PartialEq, Serialize, Deserialize, Event)]
+/// enum AccountEvent {
+///     #[event(name = "Deposited.v2")]
+///     #[upcast(from = "Deposited", with = deposited_v1)]
+///     Deposited { cents: u64 },
+/// }
+///
+/// #[derive(Deserialize)]
+/// struct DepositedV1 {
+///     euros: u64,
+/// }
+///
+/// fn deposited_v1(old: DepositedV1) -> AccountEvent {
+///     AccountEvent::Deposited { cents: old.euros * 100 }
+/// }
+///
+/// let old = Payload::from(json!({ "euros": 3 }));
+/// assert_eq!(AccountEvent::decode("Deposited", &old)?, AccountEvent::Deposited { cents: 300 });
+/// # Ok::<(), eventcore::EventError>(())
+/// ```
+///
+/// An event that says itself which stream it is in, in a field marked `#[stream]`, cannot be written to
+/// another one.
 pub trait Event: Sized + Send + Sync + 'static {
     /// The name that the event is stored under.
     fn event_type(&self) -> &str;
@@ -48,6 +79,17 @@ pub trait Event: Sized + Send + Sync + 'static {
     /// There is no event of this type ([`EventError::is_unknown_type`]), or the payload is not one
     /// of its.
     fn decode(event_type: &str, payload: &Payload) -> Result<Self, EventError>;
+
+    /// The stream that the event is in, if the event says so itself. It can only be written to that one.
+    fn stream_id(&self) -> Option<&StreamId> {
+        None
+    }
+
+    /// Every name that events of this type are stored under, or were: for
+    /// [`Filter::events_of`](crate::Filter::events_of). Without any, nothing is known about the names.
+    fn event_types() -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// An event that could not be encoded or decoded.
@@ -61,12 +103,13 @@ struct Inner {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Kind {
     UnknownType,
     Encode,
     Null,
     Decode,
+    OtherStream { named: StreamId, given: StreamId },
 }
 
 impl EventError {
@@ -95,6 +138,16 @@ impl EventError {
         self.0.kind == Kind::UnknownType
     }
 
+    /// Whether the event was to be written to another stream than the one that it names itself.
+    pub fn is_other_stream(&self) -> bool {
+        matches!(self.0.kind, Kind::OtherStream { .. })
+    }
+
+    pub(crate) fn other_stream(event_type: &str, named: &StreamId, given: StreamId) -> Self {
+        let named = named.clone();
+        Self::make(Kind::OtherStream { named, given }, event_type, None)
+    }
+
     pub(crate) fn null(event_type: &str) -> Self {
         Self::make(Kind::Null, event_type, None)
     }
@@ -111,11 +164,16 @@ impl EventError {
 impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let event_type = &self.0.event_type;
-        match self.0.kind {
+        match &self.0.kind {
             Kind::UnknownType => write!(f, "unknown event type {event_type:?}"),
             Kind::Encode => write!(f, "cannot encode an event of type {event_type:?}"),
             Kind::Null => write!(f, "the payload of an event of type {event_type:?} is null"),
             Kind::Decode => write!(f, "cannot decode an event of type {event_type:?}"),
+            Kind::OtherStream { named, given } => write!(
+                f,
+                "an event of type {event_type:?} that names the stream {named:?} cannot be written to \
+                 {given:?}"
+            ),
         }
     }
 }

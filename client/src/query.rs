@@ -1,6 +1,6 @@
 //! What to read: one stream, several streams in one snapshot, or all events by position.
 
-use crate::{EventType, Position, RecordedEvent, StreamId, StreamVersion};
+use crate::{Event, EventType, Position, RecordedEvent, StreamId, StreamVersion};
 
 /// The way to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -227,6 +227,16 @@ impl Filter {
     #[must_use]
     pub fn event_type(mut self, event_type: EventType) -> Self {
         self.event_types.push(event_type);
+        self
+    }
+
+    /// Only events of the types that `E` knows, the old ones that it turns into new ones included, or
+    /// of another type that is given. Where `E` does not say which these are, of every type.
+    #[must_use]
+    pub fn events_of<E: Event>(mut self) -> Self {
+        // Under a name that is no event type nothing is stored.
+        let types = E::event_types().iter().filter_map(|name| name.parse().ok());
+        self.event_types.extend(types);
         self
     }
 

@@ -1,6 +1,6 @@
 //! What both derives need of attributes.
 
-use syn::{Attribute, Error};
+use syn::{Attribute, Error, Meta};
 
 /// Collects errors, so that a user sees all of them at once.
 #[derive(Default)]
@@ -33,4 +33,21 @@ pub(crate) fn named<'a>(
     attributes
         .iter()
         .filter(move |attribute| attribute.path().is_ident(name))
+}
+
+/// Whether an item is marked with this attribute: once, and without arguments.
+pub(crate) fn is_marked(attributes: &[Attribute], name: &str, errors: &mut Errors) -> bool {
+    let mut found = false;
+    for attribute in named(attributes, name) {
+        if found {
+            let message = format!("this field is marked #[{name}] twice: remove one");
+            errors.push(Error::new_spanned(attribute, message));
+        }
+        if !matches!(attribute.meta, Meta::Path(_)) {
+            let message = format!("#[{name}] takes no arguments");
+            errors.push(Error::new_spanned(attribute, message));
+        }
+        found = true;
+    }
+    found
 }

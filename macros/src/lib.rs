@@ -29,7 +29,14 @@ pub fn derive_command(input: TokenStream) -> TokenStream {
 ///
 /// Each variant of an enum is stored under its own name, a struct under the name of its type, or
 /// under that of `#[event(name = "…")]`. The payload is the fields.
-#[proc_macro_derive(Event, attributes(event))]
+///
+/// `#[stream]` marks the field that says which stream the event is in, a `StreamId` or a type of yours
+/// that implements `StreamField`: at most one in each event, and in an enum in every variant or in none.
+///
+/// `#[upcast(from = "OldName", with = function)]`, as often as there are old names, on a variant or on the
+/// whole type: what was stored under the old name is decoded as the function's argument, and what the
+/// function makes of that is the event.
+#[proc_macro_derive(Event, attributes(event, stream, upcast))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     event::derive(syn::parse_macro_input!(input)).into()
 }

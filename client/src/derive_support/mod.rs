@@ -33,7 +33,7 @@ pub fn decode_variant<E: DeserializeOwned>(
         .map_err(|source| EventError::decode(event_type, source))
 }
 
-/// A struct from its fields.
+/// A struct, or any other type, from its JSON.
 pub fn decode_struct<E: DeserializeOwned>(
     event_type: &str,
     payload: &Payload,
@@ -49,6 +49,15 @@ pub fn decode_unit_struct<E: DeserializeOwned>(
     _payload: &Payload,
 ) -> Result<E, EventError> {
     serde_json::from_str("null").map_err(|source| EventError::decode(event_type, source))
+}
+
+/// The event of today that a function makes of one of the past.
+pub fn upcast<Old: DeserializeOwned, E, With: FnOnce(Old) -> E>(
+    event_type: &str,
+    payload: &Payload,
+    with: With,
+) -> Result<E, EventError> {
+    decode_struct(event_type, payload).map(with)
 }
 
 fn not_null(

@@ -1,27 +1,34 @@
-//! The code for an event: its type's name, and its payload in both directions.
+//! The code for an event: its type's name, its payload in both directions, and its stream.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{Generics, Ident, parse_quote};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Generics, Ident, LitStr, parse_quote};
 
-use super::model::{Body, Event, Variant};
+use super::model::{Body, Event, Shape, StreamField, Variant};
 
 pub(super) fn expand(event: &Event<'_>) -> TokenStream {
-    let Event {
-        name,
-        generics,
-        body,
-    } = event;
+    let Event { name, generics, .. } = event;
     let generics = bounded(name, generics);
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let Functions {
         event_type,
         encode,
         decode,
-    } = match body {
-        Body::Struct { stored_as, unit } => of_struct(&quote!(#stored_as), *unit),
+        stream_id,
+    } = match &event.body {
+        Body::Struct(shape) => of_struct(shape),
         Body::Enum(variants) => of_enum(variants),
     };
+    let stream_id = stream_id.map(|stream_id| {
+        quote! {
+            fn stream_id(&self) -> ::core::option::Option<&::eventcore::StreamId> {
+                ::core::option::Option::Some(#stream_id)
+            }
+        }
+    });
+    let (old, upcast) = (old_names(event), upcasts(event));
+    let names = event.shapes().map(|shape| &shape.stored_as);
     quote! {
         #[automatically_derived]
         #[allow(unreachable_patterns)]
@@ -32,10 +39,7 @@ pub(super) fn expand(event: &Event<'_>) -> TokenStream {
 
             fn encode(
                 &self,
-            ) -> ::core::result::Result<
-                ::eventcore::Payload,
-                ::eventcore::EventError,
-            > {
+            ) -> ::core::result::Result<::eventcore::Payload, ::eventcore::EventError> {
                 #encode
             }
 
@@ -43,7 +47,19 @@ pub(super) fn expand(event: &Event<'_>) -> TokenStream {
                 event_type: &str,
                 payload: &::eventcore::Payload,
             ) -> ::core::result::Result<Self, ::eventcore::EventError> {
-                #decode
+                match event_type {
+                    #decode
+                    #upcast
+                    _ => ::core::result::Result::Err(
+                        ::eventcore::EventError::unknown_type(event_type),
+                    ),
+                }
+            }
+
+            #stream_id
+
+            fn event_types() -> &'static [&'static str] {
+                &[#(#names,)* #(#old,)*]
             }
         }
     }
@@ -65,15 +81,19 @@ fn bounded(name: &Ident, generics: &Generics) -> Generics {
     bounded
 }
 
+/// What is different for a struct and an enum: expressions, and arms for the event types.
 struct Functions {
     event_type: TokenStream,
     encode: TokenStream,
     decode: TokenStream,
+    /// Of an event that names its stream.
+    stream_id: Option<TokenStream>,
 }
 
-fn of_struct(stored_as: &TokenStream, unit: bool) -> Functions {
+fn of_struct(shape: &Shape<'_>) -> Functions {
     let support = quote!(::eventcore::derive_support);
-    let (encode, decode) = if unit {
+    let stored_as = &shape.stored_as;
+    let (encode, decode) = if shape.unit {
         (
             quote!(::core::result::Result::Ok(#support::empty_payload())),
             quote!(#support::decode_unit_struct(event_type, payload)),
@@ -87,23 +107,23 @@ fn of_struct(stored_as: &TokenStream, unit: bool) -> Functions {
     Functions {
         event_type: quote!(#stored_as),
         encode,
-        decode: quote! {
-            match event_type {
-                #stored_as => #decode,
-                _ => ::core::result::Result::Err(::eventcore::EventError::unknown_type(event_type)),
-            }
-        },
+        decode: quote!(#stored_as => #decode,),
+        stream_id: shape.stream().map(|field| {
+            let member = &field.member;
+            stream_id(field, &quote!(&self.#member))
+        }),
     }
 }
 
 fn of_enum(variants: &[Variant<'_>]) -> Functions {
     let support = quote!(::eventcore::derive_support);
     let names: Vec<_> = variants.iter().map(|variant| variant.name).collect();
-    let stored_as: Vec<_> = variants.iter().map(|variant| &variant.stored_as).collect();
+    let shapes = || variants.iter().map(|variant| &variant.shape);
+    let stored_as: Vec<_> = shapes().map(|shape| &shape.stored_as).collect();
     let index = 0_u32..;
-    let encoded = variants.iter().map(|variant| {
-        let stored_as = &variant.stored_as;
-        if variant.unit {
+    let encoded = shapes().map(|shape| {
+        let stored_as = &shape.stored_as;
+        if shape.unit {
             quote!(::core::result::Result::Ok(#support::empty_payload()))
         } else {
             quote!(#support::encode_variant(#stored_as, self))
@@ -121,10 +141,45 @@ fn of_enum(variants: &[Variant<'_>]) -> Functions {
             }
         },
         decode: quote! {
-            match event_type {
-                #(#stored_as => #support::decode_variant(event_type, #index, payload),)*
-                _ => ::core::result::Result::Err(::eventcore::EventError::unknown_type(event_type)),
-            }
+            #(#stored_as => #support::decode_variant(event_type, #index, payload),)*
         },
+        stream_id: of_variants(variants),
+    }
+}
+
+/// The stream of each variant; `None` unless all have one.
+fn of_variants(variants: &[Variant<'_>]) -> Option<TokenStream> {
+    let arms = variants.iter().map(|variant| {
+        let (name, field) = (variant.name, variant.shape.stream()?);
+        let member = &field.member;
+        let stream_id = stream_id(field, &quote!(stream));
+        Some(quote!(Self::#name { #member: stream, .. } => #stream_id,))
+    });
+    let arms = arms.collect::<Option<Vec<_>>>()?;
+    (!arms.is_empty()).then(|| quote!(match self { #(#arms)* }))
+}
+
+fn stream_id(field: &StreamField<'_>, value: &TokenStream) -> TokenStream {
+    let ty = field.ty;
+    // At the type, where the user reads what is wrong with it.
+    let stream_id = quote_spanned!(ty.span()=> <#ty as ::eventcore::StreamField>::stream_id);
+    quote!(#stream_id(#value))
+}
+
+fn old_names<'a>(event: &'a Event<'_>) -> impl Iterator<Item = &'a LitStr> {
+    event.upcasts.iter().map(|upcast| &upcast.from)
+}
+
+/// An arm for each event type of the past.
+fn upcasts(event: &Event<'_>) -> TokenStream {
+    let from = old_names(event);
+    let upcast = event.upcasts.iter().map(|upcast| {
+        let with = &upcast.with;
+        // At the function, where the user reads what is wrong with it.
+        quote_spanned!(with.span()=> ::eventcore::derive_support::upcast::<_, Self, _>)
+    });
+    let with = event.upcasts.iter().map(|upcast| &upcast.with);
+    quote! {
+        #(#from => #upcast(event_type, payload, #with),)*
     }
 }

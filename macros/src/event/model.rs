@@ -1,43 +1,86 @@
-//! What an event is to the derive: a type, and the names that it is stored under.
+//! What an event is to the derive: a type, the names that it is stored under, where its stream is, and
+//! what its older versions are turned into it by.
 
-use syn::{Attribute, Data, DeriveInput, Error, Fields, Generics, Ident, LitStr};
+use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, Generics, Ident, LitStr};
+use syn::{Member, Path, Type};
 
-use crate::attributes::{Errors, named};
+use crate::attributes::{Errors, is_marked, named};
 
 pub(super) struct Event<'a> {
     pub(super) name: &'a Ident,
     pub(super) generics: &'a Generics,
     pub(super) body: Body<'a>,
+    pub(super) upcasts: Vec<Upcast>,
 }
 
 pub(super) enum Body<'a> {
-    Struct { stored_as: LitStr, unit: bool },
+    Struct(Shape<'a>),
     Enum(Vec<Variant<'a>>),
 }
 
 pub(super) struct Variant<'a> {
     pub(super) name: &'a Ident,
+    pub(super) shape: Shape<'a>,
+}
+
+/// A struct, or a variant of an enum.
+pub(super) struct Shape<'a> {
     pub(super) stored_as: LitStr,
     pub(super) unit: bool,
+    /// The fields marked `#[stream]`: one at the most in a valid event.
+    pub(super) streams: Vec<StreamField<'a>>,
+}
+
+pub(super) struct StreamField<'a> {
+    pub(super) field: &'a Field,
+    pub(super) member: Member,
+    pub(super) ty: &'a Type,
+}
+
+/// An event type of the past, and the function that makes today's event of it.
+pub(super) struct Upcast {
+    pub(super) from: LitStr,
+    pub(super) with: Path,
+}
+
+impl<'a> Shape<'a> {
+    /// The field that says in which stream the event is.
+    pub(super) fn stream(&self) -> Option<&StreamField<'a>> {
+        self.streams
+            .first()
+            .filter(|field| !field.is_option_or_vec())
+    }
+}
+
+impl StreamField<'_> {
+    pub(super) fn is_option_or_vec(&self) -> bool {
+        let Type::Path(path) = self.ty else {
+            return false;
+        };
+        let last = path.path.segments.last();
+        last.is_some_and(|segment| segment.ident == "Option" || segment.ident == "Vec")
+    }
 }
 
 impl<'a> Event<'a> {
     /// The model of an item. What cannot be part of it is left out and reported.
     pub(super) fn of(input: &'a DeriveInput, errors: &mut Errors) -> Self {
+        let mut upcasts = upcasts(&input.attrs, errors);
         let body = match &input.data {
-            Data::Struct(data) => Body::Struct {
-                stored_as: stored_as(&input.attrs, &input.ident, errors),
-                unit: matches!(data.fields, Fields::Unit),
-            },
+            Data::Struct(data) => {
+                Body::Struct(shape(&input.attrs, &input.ident, &data.fields, errors))
+            }
             Data::Enum(data) => {
                 for attribute in named(&input.attrs, "event") {
                     let message = "#[event] belongs on the variants of an enum";
                     errors.push(Error::new_spanned(attribute, message));
                 }
+                for variant in &data.variants {
+                    upcasts.extend(self::upcasts(&variant.attrs, errors));
+                }
                 let variants = data.variants.iter().map(|variant| Variant {
                     name: &variant.ident,
-                    stored_as: stored_as(&variant.attrs, &variant.ident, errors),
-                    unit: matches!(variant.fields, Fields::Unit),
+                    shape: shape(&variant.attrs, &variant.ident, &variant.fields, errors),
                 });
                 Body::Enum(variants.collect())
             }
@@ -51,7 +94,40 @@ impl<'a> Event<'a> {
             name: &input.ident,
             generics: &input.generics,
             body,
+            upcasts,
         }
+    }
+
+    /// Each struct or variant that can be stored.
+    pub(super) fn shapes(&self) -> impl Iterator<Item = &Shape<'a>> {
+        let (one, many) = match &self.body {
+            Body::Struct(shape) => (Some(shape), &[][..]),
+            Body::Enum(variants) => (None, variants.as_slice()),
+        };
+        one.into_iter()
+            .chain(many.iter().map(|variant| &variant.shape))
+    }
+}
+
+fn shape<'a>(
+    attributes: &[Attribute],
+    ident: &Ident,
+    fields: &'a Fields,
+    errors: &mut Errors,
+) -> Shape<'a> {
+    let marked = fields
+        .members()
+        .zip(fields)
+        .filter(|(_, field)| is_marked(&field.attrs, "stream", errors));
+    let streams = marked.map(|(member, field)| StreamField {
+        field,
+        member,
+        ty: &field.ty,
+    });
+    Shape {
+        streams: streams.collect(),
+        stored_as: stored_as(attributes, ident, errors),
+        unit: matches!(fields, Fields::Unit),
     }
 }
 
@@ -74,4 +150,45 @@ fn stored_as(attributes: &[Attribute], ident: &Ident, errors: &mut Errors) -> Li
         }
     }
     given.unwrap_or_else(|| LitStr::new(ident.to_string().trim_start_matches("r#"), ident.span()))
+}
+
+/// What `#[upcast(from = "…", with = …)]` says, each time.
+fn upcasts(attributes: &[Attribute], errors: &mut Errors) -> Vec<Upcast> {
+    let mut upcasts = Vec::new();
+    for attribute in named(attributes, "upcast") {
+        match upcast(attribute) {
+            Ok(upcast) => upcasts.push(upcast),
+            Err(error) => errors.push(error),
+        }
+    }
+    upcasts
+}
+
+fn upcast(attribute: &Attribute) -> Result<Upcast, Error> {
+    const FORM: &str = "write #[upcast(from = \"OldName\", with = function)]";
+    let (mut from, mut with) = (None, None);
+    attribute.parse_nested_meta(|meta| {
+        let given = if meta.path.is_ident("from") {
+            from.replace(meta.value()?.parse::<LitStr>()?).is_some()
+        } else if meta.path.is_ident("with") {
+            with.replace(meta.value()?.parse::<Path>()?).is_some()
+        } else {
+            return Err(meta.error(format!("unknown argument of #[upcast]: {FORM}")));
+        };
+        if given {
+            return Err(meta.error("#[upcast] has this argument twice: remove one"));
+        }
+        Ok(())
+    })?;
+    match (from, with) {
+        (Some(from), Some(with)) => Ok(Upcast { from, with }),
+        (None, _) => Err(Error::new_spanned(
+            attribute,
+            format!("#[upcast] does not say which name the old events have: {FORM}"),
+        )),
+        (_, None) => Err(Error::new_spanned(
+            attribute,
+            format!("#[upcast] does not say which function takes the old event: {FORM}"),
+        )),
+    }
 }

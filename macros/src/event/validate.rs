@@ -1,31 +1,21 @@
-//! What must hold of an event beyond its form: names that can be stored and told apart, and no serde
-//! attribute that changes where the fields are.
+//! What must hold of an event beyond its form: names that can be stored and told apart, one stream for
+//! each event or for none, and no serde attribute that changes where the fields are.
 
 use std::collections::HashSet;
 
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Data, DeriveInput, Error, LitStr, Meta, Token};
 
-use super::model::{Body, Event};
+use super::model::{Body, Event, Shape};
 use crate::attributes::{Errors, named};
 
 /// The rule of `eventcore-rules`, which a macro crate does not depend on for one number.
 const MAX_NAME_BYTES: usize = 255;
 
 pub(super) fn validate(input: &DeriveInput, event: &Event<'_>, errors: &mut Errors) {
-    match &event.body {
-        Body::Struct { stored_as, .. } => check_name(stored_as, errors),
-        Body::Enum(variants) => {
-            let mut names = HashSet::new();
-            for variant in variants {
-                check_name(&variant.stored_as, errors);
-                if !names.insert(variant.stored_as.value()) {
-                    let message = "another variant is stored under this name";
-                    errors.push(Error::new(variant.stored_as.span(), message));
-                }
-            }
-        }
-    }
+    names(event, errors);
+    event.shapes().for_each(|shape| stream(shape, errors));
+    all_or_none(event, errors);
     if let Data::Enum(data) = &input.data {
         refuse(&input.attrs, &["tag", "content", "untagged"], errors);
         for variant in &data.variants {
@@ -37,6 +27,66 @@ pub(super) fn validate(input: &DeriveInput, event: &Event<'_>, errors: &mut Erro
                 "untagged",
             ];
             refuse(&variant.attrs, &moved, errors);
+        }
+    }
+}
+
+/// All names, those of the past included.
+fn names(event: &Event<'_>, errors: &mut Errors) {
+    let mut names = HashSet::new();
+    for shape in event.shapes() {
+        check_name(&shape.stored_as, errors);
+        if !names.insert(shape.stored_as.value()) {
+            let message = "another variant is stored under this name";
+            errors.push(Error::new(shape.stored_as.span(), message));
+        }
+    }
+    let mut upcast = HashSet::new();
+    for from in event.upcasts.iter().map(|upcast| &upcast.from) {
+        check_name(from, errors);
+        let problem = if names.contains(&from.value()) {
+            "#[upcast] from a name that events are stored under today: give today's event another \
+             one with #[event(name = \"…\")]"
+        } else if !upcast.insert(from.value()) {
+            "another #[upcast] is from this name: remove one"
+        } else {
+            continue;
+        };
+        errors.push(Error::new(from.span(), problem));
+    }
+}
+
+/// At most one field says in which stream the event is.
+fn stream(shape: &Shape<'_>, errors: &mut Errors) {
+    for second in shape.streams.iter().skip(1) {
+        let message = "a second #[stream] in one event, which is in one stream: remove one";
+        errors.push(Error::new_spanned(second.field, message));
+    }
+    for field in &shape.streams {
+        if field.is_option_or_vec() {
+            let message = "a #[stream] field of an event is a `StreamId`, or a type that implements \
+                           `eventcore::StreamField`: an event is in one stream";
+            errors.push(Error::new_spanned(field.ty, message));
+        }
+    }
+}
+
+/// In an enum every variant has a stream, or none.
+fn all_or_none(event: &Event<'_>, errors: &mut Errors) {
+    let Body::Enum(variants) = &event.body else {
+        return;
+    };
+    if variants
+        .iter()
+        .all(|variant| variant.shape.streams.is_empty())
+    {
+        return;
+    }
+    for variant in variants {
+        if variant.shape.streams.is_empty() {
+            let message = "other variants have a #[stream] field and this one has none: mark a field \
+                           in every variant with #[stream], or in none";
+            errors.push(Error::new_spanned(variant.name, message));
         }
     }
 }

@@ -1,0 +1,10 @@
+use eventcore::{Event, StreamId};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Opened {
+    #[stream]
+    account: Option<StreamId>,
+}
+
+fn main() {}
