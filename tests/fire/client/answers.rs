@@ -2,7 +2,7 @@
 
 use eventcore::ExpectedVersion::{Exactly, Exists, Unchecked};
 use eventcore::{
-    Append, EventId, EventStore, EventSubscription, EventType, Filter, InMemoryEventStore, Payload,
+    Append, EventId, EventStore, EventSubscription, EventType, Filter, InMemoryEventStore,
     Position, PostgresEventStore, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError,
     StreamVersion, Subscribe,
 };
@@ -12,14 +12,14 @@ use super::{append, event, stream};
 use crate::support::{self, PATIENCE};
 
 /// What stays the same from store to store: everything but positions, ids and times.
-fn essence(events: &[RecordedEvent]) -> Vec<(String, u64, String, Payload)> {
+fn essence(events: &[RecordedEvent]) -> Vec<(String, u64, String, Value)> {
     let of = |event: &RecordedEvent| {
         let id = event.stream_id.to_string();
         (
             id,
             event.version.get(),
             event.event_type.to_string(),
-            event.payload.clone(),
+            event.payload.decode().unwrap(),
         )
     };
     events.iter().map(of).collect()
