@@ -5,9 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use crate::{SnapshotName, StreamId, StreamVersion};
+use crate::{Payload, SnapshotName, StreamId, StreamVersion};
 
 /// The state of a command after some events of its streams, as a store keeps it.
 ///
@@ -20,7 +19,7 @@ pub struct Snapshot {
     /// The streams and how far each is part of the state, in the order of the command's declaration.
     pub streams: Vec<(StreamId, StreamVersion)>,
     /// The state.
-    pub state: Value,
+    pub state: Payload,
 }
 
 /// How a command's state is kept: under which name, how often, and as what. A command returns it from
@@ -60,8 +59,8 @@ pub struct Snapshot {
 pub struct Snapshots<S> {
     pub(crate) name: &'static str,
     when: When,
-    encode: fn(&S) -> Result<Value, serde_json::Error>,
-    decode: fn(Value) -> Result<S, serde_json::Error>,
+    encode: fn(&S) -> Result<Payload, serde_json::Error>,
+    decode: fn(&Payload) -> Result<S, serde_json::Error>,
 }
 
 /// What an execution read, for the policy that says when to keep its state.
@@ -87,8 +86,8 @@ impl<S: Serialize + DeserializeOwned> Snapshots<S> {
         Self {
             name,
             when: When::Every(100),
-            encode: |state| serde_json::to_value(state),
-            decode: |state| serde_json::from_value(state),
+            encode: Payload::encode,
+            decode: |state| state.decode(),
         }
     }
 }
@@ -116,11 +115,11 @@ impl<S> Snapshots<S> {
         }
     }
 
-    pub(crate) fn encode(&self, state: &S) -> Result<Value, serde_json::Error> {
+    pub(crate) fn encode(&self, state: &S) -> Result<Payload, serde_json::Error> {
         (self.encode)(state)
     }
 
-    pub(crate) fn decode(&self, state: Value) -> Result<S, serde_json::Error> {
+    pub(crate) fn decode(&self, state: &Payload) -> Result<S, serde_json::Error> {
         (self.decode)(state)
     }
 }
@@ -130,12 +129,12 @@ impl Snapshot {
     pub fn new(
         name: SnapshotName,
         streams: impl IntoIterator<Item = (StreamId, StreamVersion)>,
-        state: Value,
+        state: impl Into<Payload>,
     ) -> Self {
         Self {
             name,
             streams: streams.into_iter().collect(),
-            state,
+            state: state.into(),
         }
     }
 

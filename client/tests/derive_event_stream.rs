@@ -2,7 +2,7 @@
 
 use eventcore::{
     Command, CommandError, CommandLogic, Event, InMemoryEventStore, NewEvent, NewEvents,
-    StoredEvent, StreamField, StreamId, emit, execute,
+    StoredEvent, StreamField, StreamId, Streams, emit, execute,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -94,7 +94,7 @@ impl CommandLogic for Open {
 
     fn apply(&self, _: (), _: &StoredEvent<OrderEvent>) {}
 
-    fn handle(&self, _: (), streams: Self::StreamSet) -> Result<NewEvents<Self>, CommandError> {
+    fn handle(&self, _: (), streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
         let mut events = NewEvents::new();
         emit!(events, streams.order, opened(self.named));
         Ok(events)

@@ -145,7 +145,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
                 self.observer.phase(Phase::Read, reading).await?
             }
         };
-        match snapshot.map(|snapshot| snapshots.decode(snapshot.state)) {
+        match snapshot.map(|snapshot| snapshots.decode(&snapshot.state)) {
             None => {}
             Some(Ok(state)) => known.state = state,
             Some(Err(error)) => {

@@ -1,13 +1,12 @@
 //! Snapshots of commands' states on PostgreSQL, read in one statement with what came after them.
 
 use tokio_postgres::Row;
-use tokio_postgres::types::Json;
 
 use super::error::store_error;
 use super::pool::Pool;
 use super::read::reached;
 use super::row::{events, from_bigint, to_bigint};
-use crate::{Snapshot, SnapshotName, StoreError, StreamId, StreamVersion, StreamsRead};
+use crate::{Payload, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion, StreamsRead};
 
 /// The row without a position is the snapshot.
 const READ: &str = "\
@@ -59,12 +58,12 @@ pub(super) async fn save(pool: &Pool, snapshot: &Snapshot) -> Result<(), StoreEr
         .iter()
         .map(|(_, version)| to_bigint(version.get()));
     let versions: Vec<_> = versions.collect();
-    let state = Json(&snapshot.state);
+    let state = &snapshot.state;
     let parameters = &[
         &snapshot.name.as_str() as _,
         &streams as _,
         &versions as _,
-        &state as _,
+        state as _,
     ];
     pool.query_one(SAVE, parameters).await.map(drop)
 }
@@ -74,7 +73,7 @@ fn is_snapshot(row: &Row) -> bool {
 }
 
 fn of_row(row: &Row, name: &SnapshotName, streams: &[StreamId]) -> Result<Snapshot, StoreError> {
-    let Json(state) = row.try_get(5).map_err(store_error)?;
+    let state: Payload = row.try_get(5).map_err(store_error)?;
     let versions: Vec<i64> = row.try_get(10).map_err(store_error)?;
     let versions: Vec<_> = versions
         .into_iter()

@@ -1,5 +1,5 @@
 use eventcore::{
-    Command, CommandError, CommandLogic, Event, NewEvents, StoredEvent, StreamId, emit,
+    Command, CommandError, CommandLogic, Event, NewEvents, StoredEvent, StreamId, Streams, emit,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ impl CommandLogic for Bad {
 
     fn apply(&self, _: (), _: &StoredEvent<Done>) {}
 
-    fn handle(&self, _: (), streams: Self::StreamSet) -> Result<NewEvents<Self>, CommandError> {
+    fn handle(&self, _: (), streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
         let mut events = NewEvents::new();
         let _ = streams;
         emit!(events, Done);
