@@ -45,6 +45,9 @@ enum Kind {
     Coded(ErrorCode),
     /// It may well work when tried again; whether it was done is unknown.
     Transient,
+    TimedOut {
+        passes: bool,
+    },
     Other,
 }
 
@@ -116,6 +119,11 @@ impl StoreError {
         Self::make(Kind::Transient, Some(source.into()))
     }
 
+    /// There was no time left to do it, and it was not done.
+    pub fn timed_out(passes: bool, source: impl Into<Source>) -> Self {
+        Self::make(Kind::TimedOut { passes }, Some(source.into()))
+    }
+
     /// Any other failure; trying again does not help.
     pub fn other(source: impl Into<Source>) -> Self {
         Self::make(Kind::Other, Some(source.into()))
@@ -139,7 +147,7 @@ impl StoreError {
             Kind::UnknownName { .. } => Some(ErrorCode::UnknownName),
             Kind::LeaseLost { .. } => Some(ErrorCode::LeaseLost),
             Kind::Coded(code) => Some(*code),
-            Kind::Transient | Kind::Other => None,
+            Kind::Transient | Kind::TimedOut { .. } | Kind::Other => None,
         }
     }
 
@@ -152,7 +160,18 @@ impl StoreError {
     /// Whether trying again may help: after a version conflict with what the streams hold now; after
     /// any other such error the same again, which is safe because of the event ids.
     pub fn is_retriable(&self) -> bool {
-        self.is_version_conflict() || matches!(self.0.kind, Kind::Transient)
+        self.is_version_conflict()
+            || matches!(
+                self.0.kind,
+                Kind::Transient | Kind::TimedOut { passes: true }
+            )
+    }
+
+    /// Whether it was not done because it would have taken too long: the server ended the statement, by
+    /// its `statement_timeout` or because an operator said so, or there was no connection in time. Only
+    /// the latter is worth trying again as it is, so [`is_retriable`](Self::is_retriable).
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.0.kind, Kind::TimedOut { .. })
     }
 
     /// Whether an event went to a stream that was not declared.
@@ -280,6 +299,7 @@ impl fmt::Display for StoreError {
             }
             Kind::Coded(code) => write!(f, "the store refuses ({})", code.sqlstate()),
             Kind::Transient => write!(f, "the store failed for now"),
+            Kind::TimedOut { .. } => write!(f, "there was no time left"),
             Kind::Other => write!(f, "the store failed"),
         }
     }

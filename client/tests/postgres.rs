@@ -22,6 +22,38 @@ fn urls_of_hosts_and_of_socket_folders_are_accepted_and_others_are_not() {
     assert!(error.is_malformed());
 }
 
+#[test]
+fn what_is_wrong_with_tls_is_told_before_connecting() {
+    let build = |parameters: &str| {
+        let url = format!("postgresql://u@localhost/db?{parameters}");
+        PostgresEventStore::builder(&url)?.build().map(|_| ())
+    };
+    assert!(build("sslmode=require&application_name=a").is_ok());
+    for (parameters, argument) in [
+        ("sslmode=required", "url"),
+        ("sslmode=verify-ca", "sslrootcert"),
+        ("sslrootcert=/no/such/file", "sslrootcert"),
+        ("sslrootcert=/dev/null", "sslrootcert"),
+        ("sslcert=/no/such/file&sslkey=/no/such/file", "sslcert"),
+        ("sslcert=/no/such/file", "sslkey"),
+        ("sslkey=/no/such/file", "sslcert"),
+        ("sslmode=require&sslrootcert=system", "sslmode"),
+        ("sslmode=require&host=/tmp", "sslmode"),
+    ] {
+        let error = build(parameters).unwrap_err();
+        assert_eq!(error.argument(), Some(argument), "{parameters}");
+        assert!(error.is_malformed() && std::error::Error::source(&error).is_some());
+    }
+    // On a socket there is no TLS, and nothing is read for it.
+    let socket = "postgresql:///db?host=/tmp&sslmode=verify-full&sslrootcert=/no/such/file";
+    assert!(PostgresEventStore::builder(socket).unwrap().build().is_ok());
+    let error = PostgresEventStore::builder(socket)
+        .unwrap()
+        .listen_on("host=h sslmode=none")
+        .unwrap_err();
+    assert_eq!(error.argument(), Some("listen_on"));
+}
+
 #[tokio::test]
 async fn a_server_that_is_not_there_is_an_error_that_may_pass() {
     let folder = std::env::temp_dir().join("eventcore-no-server-here");

@@ -31,4 +31,5 @@ mod snapshots;
 mod stat;
 mod stat_notifier;
 mod subscriptions;
+mod tls;
 mod wait;

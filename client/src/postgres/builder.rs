@@ -1,14 +1,15 @@
 //! The settings of a store.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-use tokio_postgres::Config;
 
 use super::listen::Listening;
 use super::pool::Pool;
 use super::returned::Returned;
+use super::server::{Server, Url};
+use super::tls::{TlsMode, TlsSettings};
 use super::watches::Watches;
 use super::{Inner, PostgresEventStore, read};
 use crate::StoreError;
@@ -20,19 +21,22 @@ the role, ALTER ROLE … SET statement_timeout";
 /// The settings of a [`PostgresEventStore`].
 #[derive(Clone)]
 pub struct Builder {
-    pub(super) config: Config,
+    url: Url,
+    /// What the methods say, not the URL.
+    tls: TlsSettings,
     pub(super) pool_size: usize,
     pub(super) pool_timeout: Duration,
     pub(super) statement_timeout: Option<Duration>,
     pub(super) transaction_pooling: bool,
-    listen_on: Option<Config>,
+    listen_on: Option<Url>,
     poll_interval: Duration,
 }
 
 impl Builder {
     pub(super) fn new(url: &str) -> Result<Self, StoreError> {
         Ok(Self {
-            config: parse("url", url)?,
+            url: Url::parse("url", url)?,
+            tls: TlsSettings::default(),
             pool_size: 10,
             pool_timeout: Duration::from_secs(30),
             statement_timeout: None,
@@ -56,11 +60,42 @@ impl Builder {
         self
     }
 
-    /// The longest wait for the server to accept a connection. By default what the URL says in
-    /// `connect_timeout`, else 5 s.
+    /// The longest wait for the server to accept a connection, at each of its addresses. By default what
+    /// the URL says in `connect_timeout`, else 5 s. One that is accepted but not ready for use after twice
+    /// that for each host is given up.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.config.connect_timeout(timeout);
+        self.url.config.connect_timeout(timeout);
+        self
+    }
+
+    /// Whether to use TLS, and how far to trust the server. By default what the URL says in `sslmode`,
+    /// else [`TlsMode::Prefer`], which protects from nobody who can change what is sent.
+    #[must_use]
+    pub fn tls(mut self, mode: TlsMode) -> Self {
+        self.tls.mode = Some(mode);
+        self
+    }
+
+    /// A file in PEM with the certificates to trust; or `system` for those that the operating system
+    /// trusts, which asks for [`TlsMode::VerifyFull`] and makes it the default. By default what the URL
+    /// says in `sslrootcert`. It is read by [`build`](Self::build).
+    #[must_use]
+    pub fn root_certificate(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls.root = Some(path.into().into());
+        self
+    }
+
+    /// Files in PEM with the certificate and the key to show to the server. By default what the URL says
+    /// in `sslcert` and `sslkey`. They are read by [`build`](Self::build).
+    #[must_use]
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.tls.certificate = Some(certificate.into());
+        self.tls.key = Some(key.into());
         self
     }
 
@@ -103,13 +138,14 @@ impl Builder {
     }
 
     /// Another URL to the same database, past a pooler: to listen on, for subscriptions that are told of
-    /// events as soon as there are any. One connection for the store, while anything is subscribed to.
+    /// events as soon as there are any. One connection for the store, while anything is subscribed to. What
+    /// it does not say of TLS is as this builder's methods say.
     ///
     /// # Errors
     ///
     /// The URL is malformed.
     pub fn listen_on(mut self, url: &str) -> Result<Self, StoreError> {
-        self.listen_on = Some(parse("listen_on", url)?);
+        self.listen_on = Some(Url::parse("listen_on", url)?);
         Ok(self)
     }
 
@@ -125,7 +161,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// The settings contradict each other.
+    /// The settings contradict each other, or a file of TLS cannot be used.
     pub fn build(self) -> Result<PostgresEventStore, StoreError> {
         if self.transaction_pooling && self.statement_timeout.is_some() {
             return Err(StoreError::malformed(
@@ -134,12 +170,21 @@ impl Builder {
                 TIMEOUT_OF_OTHERS,
             ));
         }
-        let pool = Pool::new(&self)?;
-        let directly = (!self.transaction_pooling).then_some(self.config);
+        let server = Server::new(Url {
+            config: self.url.config.clone(),
+            tls: self.tls.clone().or(&self.url.tls),
+        })?;
+        let directly = (!self.transaction_pooling).then(|| server.clone());
+        let listen_on = self.listen_on.clone().map(|url| {
+            let tls = url.tls.or(&self.tls);
+            Server::new(Url { tls, ..url })
+        });
+        let listen_on = listen_on.transpose()?.or(directly);
+        let pool = Pool::new(&self, server)?;
         Ok(PostgresEventStore {
             inner: Arc::new(Inner {
                 pool,
-                listening: Listening::new(self.listen_on.or(directly)),
+                listening: Listening::new(listen_on),
                 poll_interval: self.poll_interval,
                 consumers: OnceLock::new(),
                 returned: Returned::new(),
@@ -159,20 +204,6 @@ impl Builder {
         read::safe_position(&store.inner.pool).await?;
         Ok(store)
     }
-}
-
-/// A URL, with our defaults for what it does not say.
-fn parse(argument: &'static str, url: &str) -> Result<Config, StoreError> {
-    let mut config: Config = url
-        .parse()
-        .map_err(|source| StoreError::malformed(argument, None, source))?;
-    if config.get_application_name().is_none() {
-        config.application_name("eventcore");
-    }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(Duration::from_secs(5));
-    }
-    Ok(config)
 }
 
 /// Without the URL, which may hold a password.

@@ -4,16 +4,22 @@
 use std::error::Error as _;
 use std::io;
 
-use deadpool_postgres::{HookError, PoolError};
+use deadpool_postgres::{HookError, PoolError, TimeoutType};
 use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Error;
 
+use super::tls::is_of_tls;
 use crate::{EventId, Position, StoreError, StreamId};
 
 /// The SQLSTATE of a call of a function that is not there; we call none but the extension's.
 const UNDEFINED_FUNCTION: &str = "42883";
+
+/// The SQLSTATEs of what took too long: a statement, by `statement_timeout` or by who cancelled it, and
+/// the wait for a lock, by `lock_timeout`.
+const QUERY_CANCELED: &str = "57014";
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// What the server says of a missing function does not tell what to do about it; this does.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +28,17 @@ const UNDEFINED_FUNCTION: &str = "42883";
      in it"
 )]
 struct NoExtension(#[source] Source);
+
+/// All connections were in use for the whole of `pool_timeout`.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "all connections of the pool were in use for longer than pool_timeout; a larger pool_size may help"
+)]
+struct AllInUse(#[source] PoolError);
+
+#[derive(Debug, thiserror::Error)]
+#[error("the server did not get a connection ready within connect_timeout")]
+struct NotReady(#[source] PoolError);
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -33,6 +50,10 @@ pub(super) fn store_error(error: Error) -> StoreError {
                 StoreError::malformed("a text", None, error)
             }
             None if raised.code().code() == UNDEFINED_FUNCTION => no_extension(error),
+            None if raised.code().code() == QUERY_CANCELED => StoreError::timed_out(false, error),
+            None if raised.code().code() == LOCK_NOT_AVAILABLE => {
+                StoreError::timed_out(true, error)
+            }
             None if is_transient(raised.code().code()) => StoreError::transient(error),
             None => StoreError::other(error),
         },
@@ -46,7 +67,8 @@ pub(super) fn pool_error(error: PoolError) -> StoreError {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
             store_error(error)
         }
-        PoolError::Timeout(_) => StoreError::transient(error),
+        PoolError::Timeout(TimeoutType::Wait) => StoreError::timed_out(true, AllInUse(error)),
+        PoolError::Timeout(_) => StoreError::timed_out(true, NotReady(error)),
         other => StoreError::other(other),
     }
 }
@@ -167,6 +189,9 @@ fn is_transient(sqlstate: &str) -> bool {
 
 /// Whether the connection was lost, or could not be made.
 fn is_lost(error: &Error) -> bool {
+    if is_of_tls(error) {
+        return false;
+    }
     let mut cause = error.source();
     while let Some(source) = cause {
         if source.is::<io::Error>() {

@@ -1,5 +1,6 @@
 //! One connection that listens for all subscriptions of a store, while there are any.
 
+use std::error::Error;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Poll;
@@ -7,9 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Config};
+use tokio_postgres::AsyncMessage;
 
-use super::pool;
+use super::server::Server;
 
 const LISTEN: &str = "LISTEN eventcore";
 
@@ -19,7 +20,7 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 /// Starts listening when it is first asked for, and again after everyone has let go of it.
 pub(super) struct Listening {
     /// `None`: nowhere, and there is never any news.
-    config: Option<Config>,
+    server: Option<Server>,
     listener: Mutex<Weak<Listener>>,
 }
 
@@ -32,9 +33,9 @@ pub(super) struct Listener {
 }
 
 impl Listening {
-    pub(super) fn new(config: Option<Config>) -> Self {
+    pub(super) fn new(server: Option<Server>) -> Self {
         Self {
-            config,
+            server,
             listener: Mutex::new(Weak::new()),
         }
     }
@@ -49,7 +50,7 @@ impl Listening {
             return running;
         }
         let (tell, news) = watch::channel(());
-        let task = tokio::spawn(listen(self.config.clone(), tell));
+        let task = tokio::spawn(listen(self.server.clone(), tell));
         let started = Arc::new(Listener { news, task });
         *listener = Arc::downgrade(&started);
         started
@@ -71,30 +72,34 @@ impl Drop for Listener {
     }
 }
 
-async fn listen(config: Option<Config>, tell: watch::Sender<()>) {
-    let Some(config) = config else {
+async fn listen(server: Option<Server>, tell: watch::Sender<()>) {
+    let Some(server) = server else {
         return tell.closed().await;
     };
     loop {
         // Subscriptions poll while there is no connection: losing it costs latency only.
-        let _lost = listen_once(&config, &tell).await;
+        let _lost = listen_once(&server, &tell).await;
         tokio::time::sleep(RECONNECT_AFTER).await;
     }
 }
 
 /// Listens on one connection until that is lost.
 async fn listen_once(
-    config: &Config,
+    server: &Server,
     tell: &watch::Sender<()>,
-) -> Result<(), tokio_postgres::Error> {
-    let (client, mut connection) = pool::connect(config).await?;
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let connect = server.connect();
+    let (client, mut connection) = match server.limit() {
+        Some(limit) => tokio::time::timeout(limit, connect).await??,
+        None => connect.await?,
+    };
     let mut start = pin!(client.batch_execute(LISTEN));
     let mut listening = false;
     std::future::poll_fn(|cx| {
         loop {
             if !listening && let Poll::Ready(started) = start.as_mut().poll(cx) {
                 if let Err(error) = started {
-                    return Poll::Ready(Err(error));
+                    return Poll::Ready(Err(error.into()));
                 }
                 listening = true;
                 // What was notified before this was not heard.
@@ -105,7 +110,7 @@ async fn listen_once(
                     tell.send_replace(());
                 }
                 Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error.into())),
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
                 Poll::Pending => return Poll::Pending,
             }

@@ -1,4 +1,10 @@
 //! [`PostgresEventStore`]: events in PostgreSQL with the extension `eventcore`.
+//!
+//! TLS is with rustls, by the parameters of libpq in the URL or by the methods of [`Builder`]: `sslmode`
+//! (see [`TlsMode`]), `sslrootcert` (a file, or `system`), `sslcert` and `sslkey`. Other than libpq it looks
+//! for no files in the home folder, so `verify-ca` and `verify-full` need `sslrootcert`; and a
+//! certificate names its host as a subject alternative name, never as its common name. Passwords are
+//! bound to the channel (SCRAM-SHA-256-PLUS) where the server offers that.
 
 mod append;
 mod builder;
@@ -12,9 +18,11 @@ mod pool;
 mod read;
 mod returned;
 mod row;
+mod server;
 mod snapshots;
 mod subscribe;
 mod subscription_store;
+mod tls;
 mod transaction;
 mod watches;
 
@@ -29,6 +37,7 @@ pub(crate) use self::durable::ack_in;
 use self::listen::{Listener, Listening};
 use self::pool::Pool;
 use self::returned::Returned;
+pub use self::tls::{TlsMode, UnknownMode};
 pub use self::transaction::PostgresTransaction;
 use self::watches::Watches;
 use crate::{

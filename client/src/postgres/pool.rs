@@ -1,4 +1,4 @@
-//! The pool of connections, and the one place where connections are made.
+//! The pool of connections, and statements on them.
 
 use std::time::Duration;
 
@@ -7,10 +7,11 @@ use deadpool_postgres::{
 };
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Config, Connection, Error, NoTls, Row, Socket, tls::NoTlsStream};
+use tokio_postgres::{Error, Row};
 
 use super::builder::Builder;
 use super::error::{pool_error, store_error};
+use super::server::Server;
 use crate::StoreError;
 
 pub(super) struct Pool {
@@ -31,14 +32,16 @@ const SET_STATEMENT_TIMEOUT: &str =
     "SELECT pg_catalog.set_config('statement_timeout', $1::text, false)";
 
 impl Pool {
-    pub(super) fn new(settings: &Builder) -> Result<Self, StoreError> {
+    pub(super) fn new(settings: &Builder, server: Server) -> Result<Self, StoreError> {
         let fast = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let manager = Manager::from_config(settings.config.clone(), NoTls, fast);
+        let limit = server.limit();
+        let manager = Manager::from_connect(server.config().clone(), server, fast);
         let mut pool = deadpool_postgres::Pool::builder(manager)
             .max_size(settings.pool_size)
             .wait_timeout(Some(settings.pool_timeout))
+            .create_timeout(limit)
             .runtime(Runtime::Tokio1);
         if let Some(timeout) = settings.statement_timeout {
             pool = pool.post_create(set_statement_timeout(timeout));
@@ -87,13 +90,6 @@ impl Pool {
             .next()
             .ok_or_else(|| StoreError::other("the server returned no row"))
     }
-}
-
-/// A connection beside the pool.
-pub(super) async fn connect(
-    config: &Config,
-) -> Result<(tokio_postgres::Client, Connection<Socket, NoTlsStream>), tokio_postgres::Error> {
-    config.connect(NoTls).await
 }
 
 /// The types that a statement's text gives its first `count` parameters.
