@@ -28,6 +28,7 @@ mod read_context;
 mod readme;
 mod repeat;
 mod snapshots;
+mod round_trips;
 mod stat;
 mod stat_notifier;
 mod subscriptions;
