@@ -64,8 +64,10 @@ impl Pool {
         sql: &'static str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let types = parameter_types(sql, parameters.len());
-        debug_assert!(types.is_some(), "a parameter has no type of ours: {sql}");
+        debug_assert!(
+            parameter_types(sql, parameters.len()).is_some(),
+            "a parameter has no type of ours: {sql}"
+        );
         let client = self.client().await?;
         if self.prepares {
             let statement = client.prepare_cached(sql).await.map_err(statement_error)?;
@@ -74,7 +76,8 @@ impl Pool {
                 .await
                 .map_err(statement_error);
         }
-        let types = types.ok_or_else(|| StoreError::other("a parameter has no type of ours"))?;
+        let types = parameter_types(sql, parameters.len())
+            .ok_or_else(|| StoreError::other("a parameter has no type of ours"))?;
         let typed: Vec<_> = parameters.iter().copied().zip(types).collect();
         client.query_typed(sql, &typed).await.map_err(store_error)
     }

@@ -1,0 +1,170 @@
+//! The two statements of a command, sent by tokio-postgres with parameters made beforehand. Columns are
+//! taken as what they are; the payload's text is left alone.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Result, ensure};
+use bytes::BytesMut;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, Row, Statement};
+use uuid::Uuid;
+
+use crate::work::{EACH, EVENT_TYPE, REFERENCE, account};
+
+const READ: &str = "\
+SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
+       causation_id, recorded_at
+  FROM eventcore_read_streams($1::text[], $2::bigint[], $3::integer, $4::text[])";
+
+const APPEND: &str = "\
+SELECT first_position, last_position, versions, recorded_at, repeated
+  FROM eventcore_append($1::text[], $2::bigint[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[],
+                        $7::uuid[], $8::uuid, $9::uuid)";
+
+/// A connection with both statements prepared.
+pub(crate) struct Session {
+    client: Client,
+    read: Statement,
+    append: Statement,
+}
+
+/// What stays the same from command to command.
+pub(crate) struct Parameters {
+    types: [&'static str; 1],
+    payloads: [Json<'static>; 1],
+    correlation_id: Uuid,
+}
+
+impl Session {
+    pub(crate) async fn prepare(client: Client) -> Result<Self> {
+        Ok(Self {
+            read: client.prepare(READ).await?,
+            append: client.prepare(APPEND).await?,
+            client,
+        })
+    }
+
+    /// Reads a stream; its version.
+    pub(crate) async fn read(&self, stream: &str) -> Result<i64> {
+        let after = [0_i64];
+        let rows = self
+            .client
+            .query(
+                &self.read,
+                &[
+                    &[stream].as_slice(),
+                    &after.as_slice(),
+                    &None::<i32>,
+                    &None::<Vec<&str>>,
+                ],
+            )
+            .await?;
+        let mut version = 0;
+        for row in &rows {
+            version = decode(row)?;
+        }
+        Ok(version)
+    }
+
+    pub(crate) async fn append(&self, stream: &str, version: i64, same: &Parameters) -> Result<()> {
+        let row = self
+            .client
+            .query_one(
+                &self.append,
+                &[
+                    &[stream].as_slice(),
+                    &[version].as_slice(),
+                    &[stream].as_slice(),
+                    &same.types.as_slice(),
+                    &same.payloads.as_slice(),
+                    &None::<Vec<Json<'_>>>,
+                    &[Uuid::now_v7()].as_slice(),
+                    &same.correlation_id,
+                    &same.correlation_id,
+                ],
+            )
+            .await?;
+        let positions: (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+        let versions: Vec<i64> = row.try_get(2)?;
+        let recorded: (SystemTime, bool) = (row.try_get(3)?, row.try_get(4)?);
+        ensure!(versions == [version + 1], "appended at another version");
+        black_box((positions, recorded));
+        Ok(())
+    }
+}
+
+impl Parameters {
+    pub(crate) fn new() -> Self {
+        let payload = format!(r#"{{"cents": 100, "reference": "{REFERENCE}"}}"#);
+        Self {
+            types: [EVENT_TYPE],
+            payloads: [Json(payload.leak())],
+            correlation_id: Uuid::now_v7(),
+        }
+    }
+}
+
+/// Deposits until `end`; how often.
+pub(crate) async fn worker(session: &Session, end: Instant) -> Result<u64> {
+    let (same, mut done) = (Parameters::new(), 0);
+    loop {
+        let account = account();
+        for _ in 0..EACH {
+            if Instant::now() >= end {
+                return Ok(done);
+            }
+            let version = session.read(&account).await?;
+            session.append(&account, version, &same).await?;
+            done += 1;
+        }
+    }
+}
+
+/// The version of an event, after a look at all of its columns.
+fn decode(row: &Row) -> Result<i64> {
+    let version = row.try_get(2)?;
+    let names: (&str, &str) = (row.try_get(1)?, row.try_get(4)?);
+    let Json(payload) = row.try_get(5)?;
+    let metadata: Option<Json<'_>> = row.try_get(6)?;
+    let ids: (Uuid, Option<Uuid>, Option<Uuid>) =
+        (row.try_get(3)?, row.try_get(7)?, row.try_get(8)?);
+    let placed: (i64, SystemTime) = (row.try_get(0)?, row.try_get(9)?);
+    black_box((names, payload, metadata, ids, placed));
+    Ok(version)
+}
+
+/// JSON as text, as `jsonb` without being parsed here.
+#[derive(Debug)]
+struct Json<'a>(&'a str);
+
+/// The first byte of `jsonb` on the wire.
+const JSONB_VERSION: u8 = 1;
+
+impl ToSql for Json<'_> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.extend_from_slice(&[JSONB_VERSION]);
+        out.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::JSONB
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Json<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        match raw.split_first() {
+            Some((&JSONB_VERSION, text)) => Ok(Self(std::str::from_utf8(text)?)),
+            _ => Err("not the jsonb that is known".into()),
+        }
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::JSONB
+    }
+}
