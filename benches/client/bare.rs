@@ -68,14 +68,19 @@ impl Session {
         Ok(version)
     }
 
-    pub(crate) async fn append(&self, stream: &str, version: i64, same: &Parameters) -> Result<()> {
+    pub(crate) async fn append(
+        &self,
+        stream: &str,
+        expected: Option<i64>,
+        same: &Parameters,
+    ) -> Result<()> {
         let row = self
             .client
             .query_one(
                 &self.append,
                 &[
                     &[stream].as_slice(),
-                    &[version].as_slice(),
+                    &[expected].as_slice(),
                     &[stream].as_slice(),
                     &same.types.as_slice(),
                     &same.payloads.as_slice(),
@@ -89,7 +94,8 @@ impl Session {
         let positions: (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
         let versions: Vec<i64> = row.try_get(2)?;
         let recorded: (SystemTime, bool) = (row.try_get(3)?, row.try_get(4)?);
-        ensure!(versions == [version + 1], "appended at another version");
+        let as_expected = expected.is_none_or(|version| versions == [version + 1]);
+        ensure!(as_expected, "appended at another version");
         black_box((positions, recorded));
         Ok(())
     }
@@ -116,7 +122,7 @@ pub(crate) async fn worker(session: &Session, end: Instant) -> Result<u64> {
                 return Ok(done);
             }
             let version = session.read(&account).await?;
-            session.append(&account, version, &same).await?;
+            session.append(&account, Some(version), &same).await?;
             done += 1;
         }
     }

@@ -1,5 +1,6 @@
 //! Whether calls should share connections when all are in use: the statements of several follow each
-//! other on one connection without a wait in between. Against calls that wait for one to themselves.
+//! other on one connection without a wait in between. Against calls that wait for one to themselves, by
+//! the rate, and by how long a command takes while others wait for the lock of a stream.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,12 +11,20 @@ use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Report};
 use eventcore_benches::rounds;
 use tokio::sync::Semaphore;
+use tokio_postgres::Client;
 
 use crate::bare::{Parameters, Session};
 use crate::work::{EACH, account, rate};
 
-const POOLS: [usize; 4] = [2, 4, 10, 16];
+const POOLS: [usize; 5] = [2, 4, 10, 16, 32];
 const WORKERS: [usize; 2] = [16, 64];
+
+/// How long a session keeps the lock of a stream, again and again, and how many workers want it.
+const LOCKED: Duration = Duration::from_millis(100);
+const WHO_WANT_IT: usize = 2;
+
+/// How long the commands took of the workers that have nothing to do with the lock.
+type Took = Arc<Mutex<Vec<Duration>>>;
 
 /// Connections, and which are free.
 struct Pool {
@@ -33,6 +42,13 @@ enum When {
     Shares,
 }
 
+/// Whose stream.
+#[derive(Clone, Copy, PartialEq)]
+enum Stream {
+    Own,
+    Locked,
+}
+
 pub(crate) async fn run(
     database: &Database,
     report: &mut Report,
@@ -42,17 +58,17 @@ pub(crate) async fn run(
     for workers in WORKERS {
         for size in POOLS.into_iter().filter(|size| *size < workers) {
             let pool = Arc::new(Pool::connect(database, size).await?);
-            let run = |when| {
-                rate(workers, slice, move |_, end| {
-                    worker(Arc::clone(&pool), when, end)
-                })
+            let rate = async |when| {
+                let took = Took::default();
+                let worker =
+                    |_, end| worker(Arc::clone(&pool), when, Stream::Own, end, took.clone());
+                Ok(rate(workers, slice, worker).await?.commands)
             };
-            let (shares, waits) = (|| run.clone()(When::Shares), || run.clone()(When::Waits));
-            let _warm = (shares().await?, waits().await?);
+            let _warm = (rate(When::Shares).await?, rate(When::Waits).await?);
             let rounds = rounds::alternate(
                 count,
-                async |_| Ok(shares().await?.commands),
-                async |_| Ok(waits().await?.commands),
+                async |_| rate(When::Shares).await,
+                async |_| rate(When::Waits).await,
             )
             .await?;
             report.comparisons.push(Comparison::new(
@@ -65,25 +81,98 @@ pub(crate) async fn run(
             ));
         }
     }
+    for workers in WORKERS {
+        let pool = Arc::new(Pool::connect(database, 10).await?);
+        let p99 = async |when| beside_a_lock(database, &pool, when, workers, slice).await;
+        let rounds = rounds::alternate(
+            count,
+            async |_| p99(When::Shares).await,
+            async |_| p99(When::Waits).await,
+        )
+        .await?;
+        report.comparisons.push(Comparison::new(
+            "10 connections, shared, 1 stream locked: p99 of the others",
+            "waiting for a free one",
+            u32::try_from(workers)?,
+            "ms",
+            rounds,
+            None,
+        ));
+    }
     Ok(())
 }
 
-async fn worker(pool: Arc<Pool>, when: When, end: Instant) -> Result<u64> {
+/// The time, in ms, within which 99 of 100 commands are done that do not want the locked stream.
+async fn beside_a_lock(
+    database: &Database,
+    pool: &Arc<Pool>,
+    when: When,
+    workers: usize,
+    slice: Duration,
+) -> Result<f64> {
+    let took = Took::default();
+    let locker = tokio::spawn(lock(database.connect().await?, Instant::now() + slice));
+    rate(workers, slice, |number, end| {
+        let stream = if number < WHO_WANT_IT {
+            Stream::Locked
+        } else {
+            Stream::Own
+        };
+        worker(Arc::clone(pool), when, stream, end, took.clone())
+    })
+    .await?;
+    locker.await??;
+    let mut took = took.lock().unwrap_or_else(PoisonError::into_inner);
+    took.sort_unstable();
+    let p99 = took.get(took.len() * 99 / 100).context("no command")?;
+    Ok(p99.as_secs_f64() * 1e3)
+}
+
+/// Keeps the lock until `end`, with pauses in which others get it.
+async fn lock(client: Client, end: Instant) -> Result<()> {
+    let append =
+        "BEGIN; SELECT FROM eventcore_append('{locked}', '{NULL}', '{locked}', '{A}', '{1}', NULL)";
+    while Instant::now() < end {
+        client.batch_execute(append).await?;
+        tokio::time::sleep(LOCKED).await;
+        client.batch_execute("COMMIT").await?;
+        tokio::time::sleep(LOCKED / 20).await;
+    }
+    Ok(())
+}
+
+async fn worker(
+    pool: Arc<Pool>,
+    when: When,
+    stream: Stream,
+    end: Instant,
+    took: Took,
+) -> Result<u64> {
     let (same, mut done) = (Parameters::new(), 0);
     loop {
         let account = account();
         for _ in 0..EACH {
-            if Instant::now() >= end {
+            let start = Instant::now();
+            if start >= end {
                 return Ok(done);
+            }
+            if stream == Stream::Locked {
+                pool.run(when, async |session| {
+                    session.append("locked", None, &same).await
+                })
+                .await?;
+                continue;
             }
             let version = pool
                 .run(when, async |session| session.read(&account).await)
                 .await?;
             pool.run(when, async |session| {
-                session.append(&account, version, &same).await
+                session.append(&account, Some(version), &same).await
             })
             .await?;
             done += 1;
+            let mut took = took.lock().unwrap_or_else(PoisonError::into_inner);
+            took.push(start.elapsed());
         }
     }
 }

@@ -70,11 +70,15 @@ impl Pool {
         );
         let client = self.client().await?;
         if self.prepares {
-            let statement = client.prepare_cached(sql).await.map_err(statement_error)?;
-            return client
-                .query(&statement, parameters)
-                .await
-                .map_err(statement_error);
+            let rows = prepared(&client, sql, parameters).await;
+            return rows.map_err(|error| match error.code() {
+                Some(&SqlState::DUPLICATE_PSTATEMENT | &SqlState::INVALID_SQL_STATEMENT_NAME) => {
+                    // Lest it fail again: what is known of its statements is wrong.
+                    drop(Object::take(client));
+                    StoreError::other(OtherSession(error))
+                }
+                _ => store_error(error),
+            });
         }
         let types = parameter_types(sql, parameters.len())
             .ok_or_else(|| StoreError::other("a parameter has no type of ours"))?;
@@ -93,6 +97,16 @@ impl Pool {
             .next()
             .ok_or_else(|| StoreError::other("the server returned no row"))
     }
+}
+
+/// Runs a statement that is prepared on the connection when it is first used there.
+async fn prepared(
+    client: &Object,
+    sql: &'static str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Error> {
+    let statement = client.prepare_cached(sql).await?;
+    client.query(&statement, parameters).await
 }
 
 /// The types that a statement's text gives its first `count` parameters.
@@ -125,15 +139,6 @@ fn type_named(name: &str) -> Option<Type> {
         "timestamptz" => Type::TIMESTAMPTZ,
         _ => return None,
     })
-}
-
-fn statement_error(error: Error) -> StoreError {
-    match error.code() {
-        Some(&SqlState::DUPLICATE_PSTATEMENT | &SqlState::INVALID_SQL_STATEMENT_NAME) => {
-            StoreError::other(OtherSession(error))
-        }
-        _ => store_error(error),
-    }
 }
 
 fn set_statement_timeout(timeout: Duration) -> Hook {

@@ -1,0 +1,150 @@
+//! The connections of the Rust client: what comes of calls that wait too long, are dropped, or find that
+//! their session is not what it was.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use eventcore::postgres::Builder;
+use eventcore::{
+    Append, EventStore, EventType, ExpectedVersion, NewEvent, PostgresEventStore, ProjectionStore,
+    ReadStream, StoreError, StreamId,
+};
+use eventcore_harness::{Server, ServerOptions};
+use tokio::net::TcpListener;
+
+use crate::support::{Client, database};
+
+/// On a connection that the test has to itself.
+async fn alone(name: &str) -> (Builder, Client) {
+    let (url, client) = database(name).await;
+    let builder = PostgresEventStore::builder(&url).unwrap();
+    (builder.pool_size(1), client)
+}
+
+fn stream() -> StreamId {
+    StreamId::new("a").unwrap()
+}
+
+fn append() -> Append {
+    let happened = EventType::new("Happened").unwrap();
+    let event = NewEvent::new(stream(), happened, serde_json::json!({"n": 1}));
+    Append::new()
+        .stream(stream(), ExpectedVersion::Unchecked)
+        .event(event)
+}
+
+/// Has the stream to itself until it ends its transaction.
+async fn lock(client: &Client) {
+    client
+        .batch_execute(
+            "BEGIN; SELECT eventcore_append('{a}', '{NULL}', '{a}', '{Happened}', '{1}', NULL)",
+        )
+        .await
+        .unwrap();
+}
+
+fn chain(error: &StoreError) -> String {
+    let (mut text, mut source) = (error.to_string(), error.source());
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_call_that_gets_no_connection_says_that_all_are_in_use() {
+    let (builder, _client) = alone("connections_in_use").await;
+    let builder = builder.pool_timeout(Duration::from_millis(50));
+    let store = builder.connect().await.unwrap();
+    let transaction = store.begin().await.unwrap();
+    let error = store.safe_position().await.unwrap_err();
+    assert!(error.is_timeout() && error.is_retriable(), "{error:?}");
+    assert!(chain(&error).contains("in use"), "{}", chain(&error));
+    store.roll_back(transaction).await;
+    store.safe_position().await.unwrap();
+}
+
+/// Somebody accepts connections there, and says nothing.
+#[tokio::test]
+async fn a_server_that_is_silent_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let builder = PostgresEventStore::builder(&format!("postgresql://u@127.0.0.1:{port}/d"));
+    let builder = builder.unwrap().connect_timeout(Duration::from_millis(200));
+    let start = Instant::now();
+    let error = builder.connect().await.unwrap_err();
+    assert!(error.is_timeout() && error.is_retriable(), "{error:?}");
+    assert!(
+        chain(&error).contains("connect_timeout"),
+        "{}",
+        chain(&error)
+    );
+    // It would be for good.
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_says_so_and_has_done_nothing() {
+    let (builder, client) = alone("connections_timeout").await;
+    let builder = builder.statement_timeout(Duration::from_millis(100));
+    let store = builder.connect().await.unwrap();
+    lock(&client).await;
+    let append = append();
+    let error = store.append(&append).await.unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    assert!(!error.is_retriable() && error.code().is_none(), "{error:?}");
+    client.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(
+        store.read_stream(&ReadStream::new(stream())).await.unwrap(),
+        []
+    );
+    assert!(!store.append(&append).await.unwrap().repeated);
+}
+
+/// The server does it nevertheless, as a whole; the connection is the next call's.
+#[tokio::test]
+async fn a_call_that_is_dropped_leaves_its_connection_to_the_next_and_no_half_append() {
+    let (builder, client) = alone("connections_dropped").await;
+    let store = builder.connect().await.unwrap();
+    lock(&client).await;
+    let append = append().event(append().events.remove(0));
+    let dropped = tokio::time::timeout(Duration::from_millis(100), store.append(&append)).await;
+    assert!(dropped.is_err(), "it does not wait for the lock");
+    client.batch_execute("COMMIT").await.unwrap();
+    let events = store.read_stream(&ReadStream::new(stream())).await.unwrap();
+    assert_eq!(events.len(), 1 + 2);
+    assert!(store.append(&append).await.unwrap().repeated);
+}
+
+/// As after DEALLOCATE or DISCARD ALL.
+#[tokio::test]
+async fn a_connection_that_has_lost_its_statements_is_replaced_after_one_error() {
+    let (builder, _client) = alone("connections_deallocated").await;
+    let store = builder.connect().await.unwrap();
+    let transaction = store.begin().await.unwrap();
+    transaction.batch_execute("DEALLOCATE ALL").await.unwrap();
+    store.commit(transaction).await.unwrap();
+    let error = store.safe_position().await.unwrap_err();
+    assert!(chain(&error).contains("transaction_pooling(true)"));
+    for _ in 0..3 {
+        store.safe_position().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_store_works_on_after_the_server_was_restarted() {
+    let mut server = Server::start(ServerOptions::new().without_fsync()).unwrap();
+    let url = server.create_database("connections").unwrap();
+    let store = PostgresEventStore::connect(&url).await.unwrap();
+    store.append(&append()).await.unwrap();
+    server.restart().unwrap();
+    // A call may come before the news of the end of its connection.
+    let mut tries = 0;
+    while let Err(error) = store.append(&append()).await {
+        assert!(error.is_retriable() && tries < 2, "{error:?}");
+        tries += 1;
+    }
+    let events = store.read_stream(&ReadStream::new(stream())).await.unwrap();
+    assert_eq!(events.len(), 2);
+}
