@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use eventcore::{
     Command, CommandError, CommandLogic, Event, NewEvents, PostgresEventStore, StoredEvent,
-    StreamId, emit,
+    StreamId, Streams, emit,
 };
 use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Figure, Report, Target};
@@ -38,7 +38,7 @@ impl CommandLogic for Deposit {
         balance + cents
     }
 
-    fn handle(&self, _: u64, to: DepositStreams) -> Result<NewEvents<Self>, CommandError> {
+    fn handle(&self, _: u64, to: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
         let mut events = NewEvents::new();
         let deposited = AccountEvent::Deposited {
             cents: self.cents,

@@ -4,7 +4,7 @@ mod proxy;
 
 use eventcore::{
     Command, CommandError, CommandLogic, Event, NewEvents, PostgresEventStore, StoredEvent,
-    StreamId, emit, execute,
+    StreamId, Streams, emit, execute,
 };
 use eventcore_harness::shared;
 use serde::{Deserialize, Serialize};
@@ -31,9 +31,9 @@ impl CommandLogic for Count {
         seen + 1
     }
 
-    fn handle(&self, seen: u64, to: CountStreams) -> Result<NewEvents<Self>, CommandError> {
+    fn handle(&self, seen: u64, to: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
         let mut events = NewEvents::new();
-        for stream in to.streams {
+        for stream in &to.streams {
             emit!(events, stream, Counted { seen });
         }
         Ok(events)
