@@ -68,7 +68,8 @@ pub struct ReadAll {
     pub filter: Filter,
 }
 
-/// Which events to read of all. By default every one.
+/// Which events to read of all. By default every one. A store refuses one with more than 1,000 prefixes or
+/// more than 1,000 event types (SE003).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Filter {

@@ -1,10 +1,10 @@
-//! What makes an append malformed, whatever the store holds.
+//! What makes an append or a read malformed, whatever the store holds.
 
 use std::collections::HashSet;
 
-use eventcore_rules::MAX_STREAMS_PER_APPEND;
+use eventcore_rules::{MAX_FILTER_ELEMENTS, MAX_STREAMS_PER_APPEND};
 
-use crate::{Append, StoreError, StreamId, sendable};
+use crate::{Append, EventType, Filter, StoreError, StreamId, sendable};
 
 /// Checks an append in the order of the extension: its streams, then each event, then that no id
 /// stands twice. Names the arguments as the extension does.
@@ -55,4 +55,23 @@ pub(super) fn streams_once<'a>(
         }
     }
     Ok(once)
+}
+
+/// Checks that a filter has no more elements than a store looks through.
+pub(super) fn filter(filter: &Filter) -> Result<(), StoreError> {
+    not_too_many("stream_prefixes", filter.stream_prefixes.len())?;
+    types(&filter.event_types)
+}
+
+/// The same for a read that is filtered by event types alone.
+pub(super) fn types(types: &[EventType]) -> Result<(), StoreError> {
+    not_too_many("event_types", types.len())
+}
+
+fn not_too_many(argument: &str, elements: usize) -> Result<(), StoreError> {
+    if elements <= MAX_FILTER_ELEMENTS {
+        return Ok(());
+    }
+    let reason = format!("has {elements} elements, more than {MAX_FILTER_ELEMENTS}");
+    Err(StoreError::malformed(argument, None, reason))
 }

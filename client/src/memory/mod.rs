@@ -45,15 +45,18 @@ impl EventStore for InMemoryEventStore {
     }
 
     async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
+        check::types(&read.event_types)?;
         Ok(self.shared.log().read_stream(read))
     }
 
     async fn read_streams(&self, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
         check::streams_once(read.streams.iter().map(|(stream, _)| stream))?;
+        check::types(&read.event_types)?;
         Ok(self.shared.log().read_streams(read))
     }
 
     async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
+        check::filter(&read.filter)?;
         Ok(self.shared.log().read_all(read))
     }
 
@@ -118,6 +121,7 @@ impl EventSubscription for InMemoryEventStore {
             let shared = Arc::clone(&shared);
             let read = read.clone().after(request.after);
             async move {
+                check::filter(&read.filter)?;
                 if request.wait {
                     shared.later_than(read.after).await;
                 }
