@@ -1,11 +1,9 @@
-//! What every store promises of subscriptions and projections, asked of the memory store.
-
-mod contract;
+//! What every store promises, asked of the memory store.
 
 use std::sync::{Arc, Mutex};
 
-use contract::project::Book;
 use eventcore::{HandlerError, InMemoryEventStore, MemoryTransaction};
+use eventcore_testing::contract::Book;
 
 /// A list behind a lock, written when the transaction is committed.
 #[derive(Clone, Default)]
@@ -35,6 +33,10 @@ async fn with_book(_name: &str) -> (InMemoryEventStore, List) {
     (InMemoryEventStore::new(), List::default())
 }
 
-contract::contract! { fresh }
+eventcore_testing::event_store_contract! { fresh }
 
-contract::projection_contract! { with_book }
+eventcore_testing::event_subscription_contract! { fresh }
+
+eventcore_testing::subscription_store_contract! { fresh }
+
+eventcore_testing::projection_store_contract! { with_book }

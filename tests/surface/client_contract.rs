@@ -1,14 +1,10 @@
-//! What every store of the client promises of subscriptions and projections, asked of PostgreSQL. The
-//! promises are those that the client's own tests ask of the memory store.
-
-#[path = "../../client/tests/contract/mod.rs"]
-mod contract;
+//! What every store promises, asked of PostgreSQL. The client's own tests ask it of the memory store.
 
 use std::sync::LazyLock;
 
-use contract::project::Book;
 use eventcore::{HandlerError, PostgresEventStore, PostgresTransaction};
 use eventcore_harness::{Server, ServerOptions};
+use eventcore_testing::contract::Book;
 
 use crate::support::connect;
 
@@ -61,7 +57,11 @@ async fn with_book(name: &str) -> (PostgresEventStore, Table) {
 /// Of a server of the contract's own: it takes many databases, each with a notifier.
 fn database(test: &str) -> String {
     static SERVER: LazyLock<Server> = LazyLock::new(|| {
-        let options = ServerOptions::new().set("max_worker_processes", "64");
+        let options = ServerOptions::new()
+            .without_fsync()
+            .set("max_connections", "400")
+            .set("max_worker_processes", "200")
+            .set("eventcore.max_databases", "200");
         Server::start(options).unwrap()
     });
     // PostgreSQL cuts long names off.
@@ -69,6 +69,10 @@ fn database(test: &str) -> String {
     SERVER.create_database(&name).unwrap()
 }
 
-contract::contract! { fresh }
+eventcore_testing::event_store_contract! { fresh }
 
-contract::projection_contract! { with_book }
+eventcore_testing::event_subscription_contract! { fresh }
+
+eventcore_testing::subscription_store_contract! { fresh }
+
+eventcore_testing::projection_store_contract! { with_book }

@@ -4,9 +4,9 @@
 
 use eventcore::{
     Append, Appended, EventStore, EventType, ExpectedVersion, InMemoryEventStore, NewEvent,
-    ReadStream, StreamId,
+    StreamId,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(crate) fn stream(id: &str) -> StreamId {
     StreamId::new(id).unwrap()
@@ -33,12 +33,4 @@ pub(crate) fn append(streams: &[(&str, ExpectedVersion)]) -> Append {
 pub(crate) async fn add(store: &InMemoryEventStore, stream_id: &str, n: u64) -> Appended {
     let append = append(&[(stream_id, ExpectedVersion::Unchecked)]).event(event(stream_id, n));
     store.append(&append).await.unwrap()
-}
-
-pub(crate) async fn payloads(store: &InMemoryEventStore, read: ReadStream) -> Vec<Value> {
-    let events = store.read_stream(&read).await.unwrap();
-    events
-        .into_iter()
-        .map(|event| event.payload.decode::<Value>().unwrap()["n"].clone())
-        .collect()
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Counted, add, add_as};
 
-pub(crate) async fn events_are_decoded_and_what_cannot_be_is_named_and_passed_over<S>(store: &S)
+pub async fn events_are_decoded_and_what_cannot_be_is_named_and_passed_over<S>(store: &S)
 where
     S: EventSubscription,
 {
@@ -39,7 +39,7 @@ where
     assert_eq!((event.event, event.version.get()), (Counted(4), 2));
 }
 
-pub(crate) async fn caught_up_is_told_when_all_was_handed_out_and_fell_behind_when_there_is_more_than_a_page<
+pub async fn caught_up_is_told_when_all_was_handed_out_and_fell_behind_when_there_is_more_than_a_page<
     S,
 >(
     store: &S,
@@ -77,7 +77,7 @@ pub(crate) async fn caught_up_is_told_when_all_was_handed_out_and_fell_behind_wh
     assert!(matches!(signal, Followed::CaughtUp { .. }), "{signal:?}");
 }
 
-pub(crate) async fn a_store_without_events_of_interest_is_caught_up_with_at_once<S>(store: &S)
+pub async fn a_store_without_events_of_interest_is_caught_up_with_at_once<S>(store: &S)
 where
     S: EventSubscription,
 {

@@ -6,7 +6,7 @@ use eventcore::{Nack, NackOutcome, OnParked, Position, SubscriptionDefinition, S
 
 use super::{add, create, poll, polled, shown, subscription};
 
-pub(crate) async fn what_is_given_back_takes_the_later_events_of_its_stream_with_it<S>(store: &S)
+pub async fn what_is_given_back_takes_the_later_events_of_its_stream_with_it<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -43,7 +43,7 @@ where
     assert_eq!(polled(store).await, ["a:3#2", "a:4#1"]);
 }
 
-pub(crate) async fn a_release_is_no_failure_and_a_skipped_event_is_done<S>(store: &S)
+pub async fn a_release_is_no_failure_and_a_skipped_event_is_done<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -67,9 +67,8 @@ where
     assert_eq!(polled(store).await, ["a:2#1", "a:3#1"]);
 }
 
-pub(crate) async fn an_event_that_fails_too_often_is_parked_and_can_be_replayed_or_discarded<S>(
-    store: &S,
-) where
+pub async fn an_event_that_fails_too_often_is_parked_and_can_be_replayed_or_discarded<S>(store: &S)
+where
     S: SubscriptionStore,
 {
     create(store, &SubscriptionDefinition::new().retry_limit(1)).await;
@@ -119,7 +118,7 @@ pub(crate) async fn an_event_that_fails_too_often_is_parked_and_can_be_replayed_
     assert_eq!(polled(store).await, [""; 0]);
 }
 
-pub(crate) async fn a_stream_that_stops_waits_for_its_parked_event<S>(store: &S)
+pub async fn a_stream_that_stops_waits_for_its_parked_event<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -147,7 +146,7 @@ where
     assert_eq!(polled(store).await, ["a:1#1", "a:2#1", "a:4#1"]);
 }
 
-pub(crate) async fn only_a_retry_can_be_delayed<S>(store: &S)
+pub async fn only_a_retry_can_be_delayed<S>(store: &S)
 where
     S: SubscriptionStore,
 {

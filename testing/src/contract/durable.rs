@@ -12,7 +12,7 @@ fn short() -> SubscriptionDefinition {
     SubscriptionDefinition::new().lease(Duration::from_millis(150))
 }
 
-pub(crate) async fn a_subscription_is_created_once_and_with_one_definition<S>(store: &S)
+pub async fn a_subscription_is_created_once_and_with_one_definition<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -46,7 +46,7 @@ where
     create(store, &SubscriptionDefinition::new()).await;
 }
 
-pub(crate) async fn what_is_not_there_has_no_subscription_functions<S>(store: &S)
+pub async fn what_is_not_there_has_no_subscription_functions<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -80,7 +80,7 @@ where
     }
 }
 
-pub(crate) async fn events_are_leased_in_order_and_are_gone_when_they_are_acknowledged<S>(store: &S)
+pub async fn events_are_leased_in_order_and_are_gone_when_they_are_acknowledged<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -108,7 +108,7 @@ where
     }
 }
 
-pub(crate) async fn a_stream_is_out_with_one_lease_at_a_time<S>(store: &S)
+pub async fn a_stream_is_out_with_one_lease_at_a_time<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -134,9 +134,7 @@ where
     assert_eq!(polled(store).await, ["b:5#1"]);
 }
 
-pub(crate) async fn a_subscription_starts_where_it_is_told_and_delivers_what_its_filter_lets_through<
-    S,
->(
+pub async fn a_subscription_starts_where_it_is_told_and_delivers_what_its_filter_lets_through<S>(
     store: &S,
 ) where
     S: SubscriptionStore,
@@ -164,9 +162,8 @@ pub(crate) async fn a_subscription_starts_where_it_is_told_and_delivers_what_its
     assert_eq!(polled(store).await, ["c:4#1"]);
 }
 
-pub(crate) async fn a_lease_that_runs_out_goes_to_somebody_else_and_an_extended_one_does_not<S>(
-    store: &S,
-) where
+pub async fn a_lease_that_runs_out_goes_to_somebody_else_and_an_extended_one_does_not<S>(store: &S)
+where
     S: SubscriptionStore,
 {
     let lease = Duration::from_secs(1);
@@ -190,7 +187,7 @@ pub(crate) async fn a_lease_that_runs_out_goes_to_somebody_else_and_an_extended_
     assert!(lost.unwrap_err().is_lease_lost());
 }
 
-pub(crate) async fn an_acknowledgement_counts_after_the_lease_until_somebody_else_has_the_event<S>(
+pub async fn an_acknowledgement_counts_after_the_lease_until_somebody_else_has_the_event<S>(
     store: &S,
 ) where
     S: SubscriptionStore,
@@ -217,7 +214,7 @@ pub(crate) async fn an_acknowledgement_counts_after_the_lease_until_somebody_els
     assert_eq!(lost.lost_positions(), second.positions());
 }
 
-pub(crate) async fn acknowledging_what_the_lease_does_not_hold_acknowledges_nothing<S>(store: &S)
+pub async fn acknowledging_what_the_lease_does_not_hold_acknowledges_nothing<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -252,7 +249,7 @@ where
         .unwrap();
 }
 
-pub(crate) async fn a_paused_subscription_delivers_nothing_until_it_is_resumed<S>(store: &S)
+pub async fn a_paused_subscription_delivers_nothing_until_it_is_resumed<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -278,7 +275,7 @@ where
     assert_eq!(shown(&waited.unwrap().unwrap()), ["b:2#1"]);
 }
 
-pub(crate) async fn a_reset_takes_all_leases_and_delivers_again<S>(store: &S)
+pub async fn a_reset_takes_all_leases_and_delivers_again<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -303,7 +300,7 @@ where
     assert!(past.await.unwrap_err().is_malformed());
 }
 
-pub(crate) async fn a_poll_waits_for_an_event_and_for_a_retry_that_is_due<S>(store: &S)
+pub async fn a_poll_waits_for_an_event_and_for_a_retry_that_is_due<S>(store: &S)
 where
     S: SubscriptionStore,
 {

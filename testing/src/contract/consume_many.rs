@@ -16,7 +16,7 @@ const EVENTS: u64 = 360;
 type Answered = Arc<Mutex<Vec<(String, u64)>>>;
 
 /// Consumers work while events come, give back at random, drop deliveries, and are replaced.
-pub(crate) async fn many_consumers_answer_each_event_once_and_each_stream_in_order<S>(store: &S)
+pub async fn many_consumers_answer_each_event_once_and_each_stream_in_order<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {

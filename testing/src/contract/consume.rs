@@ -35,7 +35,7 @@ async fn next<S: SubscriptionStore>(consumer: &mut Consumer<Counted, S>) -> (u64
     shown
 }
 
-pub(crate) async fn a_consumer_hands_out_events_in_order_and_none_twice_that_is_done<S>(store: &S)
+pub async fn a_consumer_hands_out_events_in_order_and_none_twice_that_is_done<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -65,7 +65,7 @@ where
     assert_eq!(polled(store).await, [""; 0]);
 }
 
-pub(crate) async fn what_is_given_back_is_not_handed_out_from_the_same_batch<S>(store: &S)
+pub async fn what_is_given_back_is_not_handed_out_from_the_same_batch<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -93,7 +93,7 @@ where
     assert_eq!(rest, [(4, 1), (1, 2), (3, 1)]);
 }
 
-pub(crate) async fn a_delivery_without_an_answer_is_a_failure<S>(store: &S)
+pub async fn a_delivery_without_an_answer_is_a_failure<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -121,7 +121,7 @@ where
     );
 }
 
-pub(crate) async fn what_cannot_be_decoded_is_an_error_and_parked_in_the_end<S>(store: &S)
+pub async fn what_cannot_be_decoded_is_an_error_and_parked_in_the_end<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -145,7 +145,7 @@ where
     assert!(reason.contains("unknown event type"), "{reason}");
 }
 
-pub(crate) async fn a_consumer_that_is_closed_or_dropped_gives_back_what_it_has<S>(store: &S)
+pub async fn a_consumer_that_is_closed_or_dropped_gives_back_what_it_has<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -173,7 +173,7 @@ where
     assert_eq!(shown(&batch.unwrap()), ["a:3#1", "a:4#1"]);
 }
 
-pub(crate) async fn a_lease_is_kept_while_a_handler_works<S>(store: &S)
+pub async fn a_lease_is_kept_while_a_handler_works<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -207,9 +207,8 @@ where
     assert_eq!(*handled.lock().unwrap(), [1, 2]);
 }
 
-pub(crate) async fn a_handler_that_fails_gets_the_event_again_with_its_reason_on_record<S>(
-    store: &S,
-) where
+pub async fn a_handler_that_fails_gets_the_event_again_with_its_reason_on_record<S>(store: &S)
+where
     S: SubscriptionStore + Clone + 'static,
 {
     create(store, &SubscriptionDefinition::new().retry_limit(2)).await;
@@ -251,7 +250,7 @@ pub(crate) async fn a_handler_that_fails_gets_the_event_again_with_its_reason_on
     assert_eq!(parked[0].reason.as_deref(), Some("two is not liked"));
 }
 
-pub(crate) async fn a_delivery_is_void_when_its_lease_has_gone_to_another<S>(store: &S)
+pub async fn a_delivery_is_void_when_its_lease_has_gone_to_another<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -275,7 +274,7 @@ where
     assert_eq!(next(&mut late).await, (4, 1));
 }
 
-pub(crate) async fn a_consumer_of_nothing_is_told_so<S>(store: &S)
+pub async fn a_consumer_of_nothing_is_told_so<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -287,7 +286,7 @@ where
     assert_eq!(next(&mut consumer).await, (1, 1));
 }
 
-pub(crate) async fn what_a_consumer_has_is_void_after_a_reset<S>(store: &S)
+pub async fn what_a_consumer_has_is_void_after_a_reset<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -312,7 +311,7 @@ where
     }
 }
 
-pub(crate) async fn a_very_short_lease_does_not_keep_a_consumer_from_its_events<S>(store: &S)
+pub async fn a_very_short_lease_does_not_keep_a_consumer_from_its_events<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {

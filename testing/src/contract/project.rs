@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::{Counted, add, add_as};
 
-/// Where a projection of the tests writes the numbers that it takes in.
-pub(crate) trait Book<S: ProjectionStore>: Clone + Send + Sync + 'static {
+/// Where the tests of projections write the numbers that a projection takes in.
+pub trait Book<S: ProjectionStore>: Clone + Send + Sync + 'static {
     /// Writes a number, in the transaction.
     fn note(
         &self,
@@ -92,7 +92,7 @@ async fn checkpoint<S: ProjectionStore>(store: &S) -> Position {
     store.checkpoint(&name).await.unwrap()
 }
 
-pub(crate) async fn every_event_takes_effect_once_over_many_runs<S, B>((store, book): &(S, B))
+pub async fn every_event_takes_effect_once_over_many_runs<S, B>((store, book): &(S, B))
 where
     S: ProjectionStore,
     B: Book<S>,
@@ -126,7 +126,7 @@ where
     assert_eq!(book.noted().await, (1..=26).collect::<Vec<_>>());
 }
 
-pub(crate) async fn an_event_that_is_refused_stops_the_projection_before_its_batch<S, B>(
+pub async fn an_event_that_is_refused_stops_the_projection_before_its_batch<S, B>(
     (store, book): &(S, B),
 ) where
     S: ProjectionStore,
@@ -154,9 +154,8 @@ pub(crate) async fn an_event_that_is_refused_stops_the_projection_before_its_bat
     assert_eq!(book.noted().await, (1..=12).collect::<Vec<_>>());
 }
 
-pub(crate) async fn an_event_that_cannot_be_decoded_stops_the_projection<S, B>(
-    (store, book): &(S, B),
-) where
+pub async fn an_event_that_cannot_be_decoded_stops_the_projection<S, B>((store, book): &(S, B))
+where
     S: ProjectionStore,
     B: Book<S>,
 {
@@ -174,9 +173,8 @@ pub(crate) async fn an_event_that_cannot_be_decoded_stops_the_projection<S, B>(
     assert_eq!(checkpoint(store).await, Position::START);
 }
 
-pub(crate) async fn a_projection_that_is_dropped_has_committed_whole_batches<S, B>(
-    (store, book): &(S, B),
-) where
+pub async fn a_projection_that_is_dropped_has_committed_whole_batches<S, B>((store, book): &(S, B))
+where
     S: ProjectionStore,
     B: Book<S>,
 {
@@ -200,7 +198,7 @@ pub(crate) async fn a_projection_that_is_dropped_has_committed_whole_batches<S, 
     assert_eq!(book.noted().await, (1..=60).collect::<Vec<_>>());
 }
 
-pub(crate) async fn a_projection_without_a_valid_name_does_not_run<S, B>((store, book): &(S, B))
+pub async fn a_projection_without_a_valid_name_does_not_run<S, B>((store, book): &(S, B))
 where
     S: ProjectionStore,
     B: Book<S>,
@@ -215,7 +213,7 @@ where
     );
 }
 
-pub(crate) async fn a_checkpoint_passes_over_what_is_not_of_interest<S, B>((store, book): &(S, B))
+pub async fn a_checkpoint_passes_over_what_is_not_of_interest<S, B>((store, book): &(S, B))
 where
     S: ProjectionStore,
     B: Book<S>,

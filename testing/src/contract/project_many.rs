@@ -8,7 +8,7 @@ use super::project::{Book, Noting};
 const EVENTS: u64 = 200;
 
 /// Both run while events come, until everything is taken in.
-pub(crate) async fn two_runners_of_a_projection_let_each_event_take_effect_once<S, B>(
+pub async fn two_runners_of_a_projection_let_each_event_take_effect_once<S, B>(
     (store, book): &(S, B),
 ) where
     S: ProjectionStore + Clone + 'static,

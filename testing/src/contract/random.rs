@@ -1,0 +1,13 @@
+//! Random sequences against a model. More of them: [`crate::model::check`].
+
+use eventcore::EventStore;
+
+/// So few that a store behind a network takes seconds.
+const CASES: u32 = 16;
+
+pub async fn random_appends_reads_and_commands_agree_with_a_model<S>(store: &S)
+where
+    S: EventStore,
+{
+    crate::model::check(store, CASES);
+}

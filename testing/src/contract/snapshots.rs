@@ -1,0 +1,1 @@
+//! Snapshots of what commands know. The contract for them comes with their API.

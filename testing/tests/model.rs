@@ -1,0 +1,106 @@
+//! The memory store against the model, in more cases than the contract has; and that the model tells.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use eventcore::{
+    Append, Appended, EventStore, InMemoryEventStore, Position, ReadAll, ReadStream, ReadStreams,
+    RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead,
+};
+use eventcore_testing::model;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_store_agrees_with_the_model_in_many_random_sequences() {
+    model::check(&InMemoryEventStore::new(), 400);
+}
+
+/// What is wrong with a store.
+#[derive(Clone, Copy)]
+enum Flaw {
+    /// Checks no versions where nothing is written to a stream.
+    UncheckedStreams,
+    /// Reports one conflict of many.
+    FirstConflict,
+    /// Reads one event too many.
+    Limit,
+    /// Forgets what it wrote before.
+    Repeats,
+}
+
+/// A memory store with a flaw.
+struct Flawed(InMemoryEventStore, Flaw);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_model_finds_what_is_wrong_with_a_store() {
+    for flaw in [
+        Flaw::UncheckedStreams,
+        Flaw::FirstConflict,
+        Flaw::Limit,
+        Flaw::Repeats,
+    ] {
+        let store = Flawed(InMemoryEventStore::new(), flaw);
+        let found = catch_unwind(AssertUnwindSafe(|| model::check(&store, 400)));
+        let panic = found.expect_err("a flaw that was not found");
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert!(
+            message.contains("the store and the model differ"),
+            "{message}"
+        );
+    }
+}
+
+impl EventStore for Flawed {
+    async fn append(&self, append: &Append) -> Result<Appended, StoreError> {
+        let mut append = append.clone();
+        if matches!(self.1, Flaw::UncheckedStreams) {
+            let events = append.events.clone();
+            for (stream, expected) in &mut append.streams {
+                if events.iter().all(|event| event.stream_id != *stream) {
+                    *expected = eventcore::ExpectedVersion::Unchecked;
+                }
+            }
+        }
+        let appended = self.0.append(&append).await;
+        match (self.1, appended) {
+            (Flaw::FirstConflict, Err(error)) if error.is_version_conflict() => Err(
+                StoreError::version_conflict(error.conflicts()[..1].to_vec()),
+            ),
+            (Flaw::Repeats, Ok(appended)) => Ok(Appended {
+                repeated: false,
+                ..appended
+            }),
+            (_, appended) => appended,
+        }
+    }
+
+    async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
+        let mut read = read.clone();
+        if let (Flaw::Limit, Some(limit)) = (self.1, &mut read.limit) {
+            *limit += 1;
+        }
+        self.0.read_stream(&read).await
+    }
+
+    async fn read_streams(&self, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
+        self.0.read_streams(read).await
+    }
+
+    async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.0.read_all(read).await
+    }
+
+    async fn stream_versions(
+        &self,
+        streams: &[StreamId],
+    ) -> Result<Vec<StreamVersion>, StoreError> {
+        self.0.stream_versions(streams).await
+    }
+
+    async fn safe_position(&self) -> Result<Position, StoreError> {
+        self.0.safe_position().await
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.sleep(duration).await;
+    }
+}

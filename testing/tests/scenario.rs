@@ -1,0 +1,167 @@
+//! Given, when, then: what holds, and what is told where it does not.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use eventcore::StreamId;
+use eventcore_testing::Scenario;
+use eventcore_testing::contract::bank::AccountEvent::{self, Deposited, Withdrawn};
+use eventcore_testing::contract::bank::Transfer;
+
+fn transfer(cents: u64) -> Transfer {
+    Transfer {
+        from: StreamId::new("ada").unwrap(),
+        to: StreamId::new("bob").unwrap(),
+        cents,
+    }
+}
+
+fn ten() -> Scenario {
+    Scenario::new()
+        .given("ada", [Deposited { cents: 12 }, Withdrawn { cents: 4 }])
+        .given("ada", [Deposited { cents: 2 }])
+}
+
+/// What a failing test tells.
+fn told(test: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(test)).expect_err("it holds");
+    *panic.downcast::<String>().expect("a message")
+}
+
+#[test]
+fn events_are_those_of_the_command_alone_and_in_its_order() {
+    ten()
+        .when(&transfer(3))
+        .then([
+            ("ada", Withdrawn { cents: 3 }),
+            ("bob", Deposited { cents: 3 }),
+        ])
+        .then_state(7);
+}
+
+#[test]
+fn a_rejection_is_told_by_its_message() {
+    let outcome = ten().when(&transfer(11));
+    outcome.then_rejected("11 cents are more than 10");
+    assert!(outcome.result().unwrap_err().is_business_rule());
+}
+
+#[test]
+fn other_events_than_expected_are_told() {
+    let outcome = ten().when(&transfer(3));
+    let message = told(|| {
+        outcome.then([
+            ("ada", Withdrawn { cents: 4 }),
+            ("bob", Deposited { cents: 3 }),
+        ]);
+    });
+    assert_eq!(
+        message,
+        "expected these events:\n    ada Withdrawn {\"cents\":4}\n    bob Deposited {\"cents\":3}\n\
+         but there was these events:\n    ada Withdrawn {\"cents\":3}\n    bob Deposited {\"cents\":3}"
+    );
+    for wrong in [
+        // Fewer, more, in another order, elsewhere.
+        vec![("ada", Withdrawn { cents: 3 })],
+        vec![
+            ("ada", Withdrawn { cents: 3 }),
+            ("bob", Deposited { cents: 3 }),
+            ("bob", Deposited { cents: 3 }),
+        ],
+        vec![
+            ("bob", Deposited { cents: 3 }),
+            ("ada", Withdrawn { cents: 3 }),
+        ],
+        vec![
+            ("ada", Withdrawn { cents: 3 }),
+            ("eve", Deposited { cents: 3 }),
+        ],
+        vec![],
+    ] {
+        told(|| {
+            outcome.then(wrong);
+        });
+    }
+}
+
+#[test]
+fn what_does_not_hold_is_told_whatever_was_expected() {
+    let (written, rejected) = (ten().when(&transfer(3)), ten().when(&transfer(11)));
+    let nothing = told(|| {
+        written.then_nothing();
+    });
+    assert!(
+        nothing.starts_with("expected no event\nbut there was these events:"),
+        "{nothing}"
+    );
+    let not_rejected = told(|| {
+        written.then_rejected("more than");
+    });
+    assert!(
+        not_rejected.contains("a rejection with \"more than\""),
+        "{not_rejected}"
+    );
+    let other_message = told(|| {
+        rejected.then_rejected("too late");
+    });
+    assert!(
+        other_message.contains("was a rejection: "),
+        "{other_message}"
+    );
+    let other_error = told(|| {
+        rejected.then_rejected_with::<std::io::Error>();
+    });
+    assert!(
+        other_error.contains("std::io::error::Error"),
+        "{other_error}"
+    );
+    let events = told(|| {
+        rejected.then([("ada", Withdrawn { cents: 11 })]);
+    });
+    assert!(events.contains("11 cents are more than 10"), "{events}");
+    let state = told(|| {
+        written.then_state(8);
+    });
+    assert_eq!(state, "expected the state 8\nbut it is      7");
+    told(|| {
+        rejected.then_nothing();
+    });
+    told(|| {
+        rejected.then_state(10);
+    });
+}
+
+#[test]
+fn a_failure_that_is_no_rejection_is_told_as_one() {
+    #[derive(serde::Serialize, serde::Deserialize, eventcore::Event)]
+    struct Closed;
+    let message = told(|| {
+        Scenario::new()
+            .given("ada", [Closed])
+            .when(&transfer(1))
+            .then_nothing();
+    });
+    assert!(
+        message.contains("was a failure") && message.contains("Closed"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_stream_with_an_invalid_name_is_told() {
+    let message = told(|| {
+        let _ = Scenario::new().given("", [Deposited { cents: 1 }]);
+    });
+    assert!(message.contains("invalid stream id"), "{message}");
+}
+
+#[tokio::test]
+async fn a_scenario_may_run_on_a_runtime() {
+    let nothing: [(&str, AccountEvent); 0] = [];
+    ten()
+        .given("bob", [Deposited { cents: 1 }])
+        .when(&transfer(11))
+        .then_rejected("more");
+    told(|| {
+        ten().when(&transfer(1)).then(nothing);
+    });
+}
