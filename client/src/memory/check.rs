@@ -6,9 +6,11 @@ use eventcore_rules::{MAX_FILTER_ELEMENTS, MAX_STREAMS_PER_APPEND};
 
 use crate::{Append, EventType, Filter, StoreError, StreamId, sendable};
 
-/// Checks an append in the order of the extension: its streams, then each event, then that no id
-/// stands twice. Names the arguments as the extension does.
+/// Checks an append in the order of the store on PostgreSQL: what cannot be sent, then its streams, then each
+/// event, then that no id stands twice. Names the arguments as the extension does.
 pub(super) fn append(append: &Append) -> Result<(), StoreError> {
+    // First, as where there is a connection to send it on.
+    sendable::check(append)?;
     if append.streams.is_empty() {
         return Err(StoreError::malformed("streams", None, "is empty"));
     }
@@ -20,7 +22,6 @@ pub(super) fn append(append: &Append) -> Result<(), StoreError> {
     if let Some(event) = undeclared {
         return Err(StoreError::undeclared_stream(event.stream_id.as_str()));
     }
-    sendable::check(append)?;
     let mut ids = HashSet::with_capacity(append.events.len());
     match append
         .events

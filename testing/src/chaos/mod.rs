@@ -1,5 +1,6 @@
 //! [`ChaosStore`]: a store that fails on purpose, in the ways in which real stores do.
 
+mod durable;
 mod plan;
 mod store;
 
@@ -16,7 +17,7 @@ use self::plan::Plan;
 ///
 /// A new one injects nothing until it is told to, by probability ([`conflicts`](Self::conflicts), …) or at
 /// certain calls ([`conflict_once`](Self::conflict_once), [`at_append`](Self::at_append), …). Appends are
-/// numbered from 1 on, and so are reads. What happens to a call follows from the seed and its number alone,
+/// numbered from 1 on, and so are reads, and calls of durable subscriptions. What happens to a call follows from the seed and its number alone,
 /// so that the same calls meet the same faults with the same seed (and the same version of this crate), and
 /// concurrent ones whatever order they come in.
 ///
@@ -55,7 +56,7 @@ pub enum Fault {
     Conflict,
     /// The call fails, and nothing is done: the connection was lost on the way there.
     Before,
-    /// The append is written, but the call fails: the connection was lost on the way back.
+    /// It is done, but the call fails: the connection was lost on the way back.
     After,
 }
 
@@ -66,6 +67,8 @@ pub enum Operation {
     Append,
     /// Everything that reads: streams, all events, versions, the safe position.
     Read,
+    /// Everything of a durable subscription, and `create_subscription` too.
+    Subscription,
 }
 
 /// A fault that a call met.
@@ -85,6 +88,7 @@ pub struct Injected {
 struct Shared {
     appends: u64,
     reads: u64,
+    subscriptions: u64,
     log: Vec<Injected>,
     /// The first event of each append that was written although its answer was lost.
     written: HashSet<EventId>,
@@ -135,7 +139,16 @@ impl<S> ChaosStore<S> {
         self
     }
 
-    /// Lets each append and read take up to so much longer.
+    /// Sets how many of the calls of durable subscriptions fail, from 0 to 1. One half meet a
+    /// [`Fault::Before`], the other a [`Fault::After`]: a batch that nobody got, an acknowledgement that
+    /// counts although nobody was told.
+    #[must_use]
+    pub fn failing_subscriptions(mut self, probability: f64) -> Self {
+        self.plan.subscriptions = probability;
+        self
+    }
+
+    /// Lets each of the numbered calls take up to so much longer.
     #[must_use]
     pub fn latency(mut self, at_most: Duration) -> Self {
         self.plan.latency = at_most;

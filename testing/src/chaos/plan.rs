@@ -15,6 +15,7 @@ pub(super) struct Plan {
     pub(super) before: f64,
     pub(super) after: f64,
     pub(super) reads: f64,
+    pub(super) subscriptions: f64,
     pub(super) latency: Duration,
     certain: HashMap<(Operation, u64), Fault>,
 }
@@ -43,6 +44,10 @@ impl Plan {
             Operation::Append if conflict < self.conflicts => Some(Fault::Conflict),
             Operation::Append if after < self.after => Some(Fault::After),
             Operation::Read if before < self.reads => Some(Fault::Before),
+            Operation::Subscription if before < self.subscriptions && after < 0.5 => {
+                Some(Fault::Before)
+            }
+            Operation::Subscription if before < self.subscriptions => Some(Fault::After),
             _ => None,
         };
         let certain = self.certain.get(&(operation, call)).copied();
@@ -54,7 +59,7 @@ impl Plan {
 
     /// Far from those of the calls before and after, by the multiplier of Knuth's that spreads bits.
     fn seed_of(&self, operation: Operation, call: u64) -> u64 {
-        let number = call * 2 + u64::from(operation == Operation::Read);
+        let number = call * 4 + operation as u64;
         self.seed.rotate_left(32) ^ number.wrapping_mul(0x5851_f42d_4c95_7f2d)
     }
 }

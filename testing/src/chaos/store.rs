@@ -91,17 +91,18 @@ impl<S: EventStore> ChaosStore<S> {
         }
     }
 
-    fn next(&self, operation: Operation) -> u64 {
+    pub(super) fn next(&self, operation: Operation) -> u64 {
         let mut shared = self.shared();
         let calls = match operation {
             Operation::Append => &mut shared.appends,
             Operation::Read => &mut shared.reads,
+            Operation::Subscription => &mut shared.subscriptions,
         };
         *calls += 1;
         *calls
     }
 
-    fn note(&self, operation: Operation, call: u64, fault: Fault) {
+    pub(super) fn note(&self, operation: Operation, call: u64, fault: Fault) {
         self.shared().log.push(Injected {
             operation,
             call,
@@ -109,7 +110,7 @@ impl<S: EventStore> ChaosStore<S> {
         });
     }
 
-    async fn wait(&self, latency: Duration) {
+    pub(super) async fn wait(&self, latency: Duration) {
         if !latency.is_zero() {
             self.store.sleep(latency).await;
         }
@@ -132,6 +133,6 @@ fn conflict(append: &Append) -> Option<VersionConflict<StreamId>> {
     })
 }
 
-fn lost(when: &str) -> StoreError {
+pub(super) fn lost(when: &str) -> StoreError {
     StoreError::transient(format!("injected: the connection was lost {when}"))
 }

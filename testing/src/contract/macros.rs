@@ -28,6 +28,7 @@ macro_rules! event_store_contract {
                 a_stream_twice_or_none_or_too_many_are_refused,
                 an_event_id_twice_is_refused,
                 a_payload_of_null_or_with_u0000_is_refused,
+                what_cannot_be_stored_at_all_is_told_before_anything_else,
                 an_expected_version_that_no_stream_can_have_is_refused,
                 a_read_of_a_stream_twice_or_of_too_many_is_refused,
                 a_filter_of_more_than_a_thousand_elements_is_refused,

@@ -98,6 +98,18 @@ where
         .unwrap();
 }
 
+/// Where there is more than one thing wrong, all stores name the same.
+pub async fn what_cannot_be_stored_at_all_is_told_before_anything_else<S>(store: &S)
+where
+    S: EventStore,
+{
+    let null = with_payload(&event("undeclared", 1), json!(null));
+    for streams in [&[][..], &[("a", Unchecked), ("a", Exactly(7))]] {
+        let append = declare(streams).event(null.clone()).event(null.clone());
+        refuses(store, &append, "payloads").await;
+    }
+}
+
 pub async fn an_expected_version_that_no_stream_can_have_is_refused<S>(store: &S)
 where
     S: EventStore,

@@ -99,7 +99,8 @@ where
         if backward {
             read = read.backward();
         }
-        loop {
+        // More pages than there are, and no end of them where a store is wrong.
+        for _ in 0..10 {
             let page = versions(store, read.clone()).await;
             assert!(page.len() <= 7);
             let Some(last) = page.last() else { break };
