@@ -35,6 +35,8 @@ async fn with_book(_name: &str) -> (InMemoryEventStore, List) {
 
 eventcore_testing::event_store_contract! { fresh }
 
+eventcore_testing::snapshot_contract! { fresh }
+
 eventcore_testing::event_subscription_contract! { fresh }
 
 eventcore_testing::subscription_store_contract! { fresh }

@@ -170,7 +170,7 @@ async fn transfers_under_heavy_chaos_are_each_executed_once_and_lose_no_cent() {
             let positions: Vec<_> = own.map(|event| Some(event.position)).collect();
             assert_eq!(
                 positions,
-                [done.first_position, done.last_position],
+                [done.first_position(), done.last_position()],
                 "seed {seed}"
             );
         }

@@ -71,6 +71,8 @@ fn database(test: &str) -> String {
 
 eventcore_testing::event_store_contract! { fresh }
 
+eventcore_testing::snapshot_contract! { fresh }
+
 eventcore_testing::event_subscription_contract! { fresh }
 
 eventcore_testing::subscription_store_contract! { fresh }

@@ -1,8 +1,8 @@
 //! Two commands on accounts, for the tests that execute commands.
 
 use eventcore::{
-    Command, CommandError, CommandLogic, Event, EventStore, NewEvents, StoredEvent, StreamId, Streams, emit,
-    require,
+    Command, CommandError, CommandLogic, Event, EventStore, NewEvents, StoredEvent, StreamId,
+    Streams, emit, require,
 };
 use serde::{Deserialize, Serialize};
 

@@ -98,6 +98,24 @@ macro_rules! event_store_contract {
     };
 }
 
+/// Runs every test of what a store promises that keeps snapshots, as
+/// [`event_store_contract!`](crate::event_store_contract) does.
+#[macro_export]
+macro_rules! snapshot_contract {
+    ($fresh:path) => {
+        $crate::contract_tests! { $fresh;
+            snapshots {
+                a_snapshot_is_read_with_what_came_after_it,
+                a_snapshot_belongs_to_its_name_and_its_streams_in_their_order,
+                a_snapshot_gives_way_to_one_that_holds_as_much_of_every_stream,
+                a_snapshot_that_cannot_be_is_refused_and_named,
+                a_command_goes_on_from_a_snapshot_and_keeps_one,
+                a_command_on_a_snapshot_notices_that_its_streams_have_moved,
+            }
+        }
+    };
+}
+
 /// Runs every test of the contract of `EventSubscription`, as
 /// [`event_store_contract!`](crate::event_store_contract) does.
 #[macro_export]
