@@ -46,7 +46,8 @@ impl Builder {
         })
     }
 
-    /// The most connections to work with, beside the one to listen on; at least one. By default 10.
+    /// The most connections to work with, beside the one to listen on; at least one. By default 10. A call
+    /// has one to itself, and waits while all are in use.
     #[must_use]
     pub fn pool_size(mut self, connections: usize) -> Self {
         self.pool_size = connections.max(1);

@@ -32,12 +32,14 @@ pub(crate) struct Arguments {
 enum Bench {
     /// Appends against INSERT and COPY: rates, disk, log, memory
     Append(append::Arguments),
+    /// Commands on PostgreSQL against their two statements; whether calls should share connections
+    Client(Works),
     /// What 20 listeners cost 64 writers
     Listeners(Listeners),
     /// Appends and commands against UmaDB and eventcore-postgres
     Peers(peers::Arguments),
     /// How soon subscribers see events, what they cost, what consumers get done
-    Subscribe(Subscribe),
+    Subscribe(Works),
 }
 
 #[derive(Args)]
@@ -49,8 +51,8 @@ struct Listeners {
 }
 
 #[derive(Args)]
-struct Subscribe {
-    /// How often each work and its reference take turns, at least 3 [default: 7]
+struct Works {
+    /// How often each work and its reference take turns, at least 3 [default: 7, of client 9]
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
     /// Only these works; a name that is none lists them all
@@ -72,16 +74,25 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
                 .collect();
             on_a_server_of_its_own(workspace, ui, pg, "listeners", &passed_on)
         }
-        Bench::Subscribe(arguments) => {
-            let mut passed_on: Vec<OsString> = Vec::new();
-            if let Some(rounds) = arguments.rounds {
-                passed_on.extend(["--rounds".into(), rounds.to_string().into()]);
-            }
-            for name in &arguments.only {
-                passed_on.extend(["--only".into(), name.into()]);
-            }
-            on_a_server_of_its_own(workspace, ui, pg, "subscribe", &passed_on)
+        Bench::Client(works) => {
+            on_a_server_of_its_own(workspace, ui, pg, "client_postgres", &works.passed_on())
         }
+        Bench::Subscribe(works) => {
+            on_a_server_of_its_own(workspace, ui, pg, "subscribe", &works.passed_on())
+        }
+    }
+}
+
+impl Works {
+    fn passed_on(&self) -> Vec<OsString> {
+        let mut passed_on: Vec<OsString> = Vec::new();
+        if let Some(rounds) = self.rounds {
+            passed_on.extend(["--rounds".into(), rounds.to_string().into()]);
+        }
+        for name in &self.only {
+            passed_on.extend(["--only".into(), name.into()]);
+        }
+        passed_on
     }
 }
 

@@ -50,7 +50,11 @@ async fn main() -> Result<()> {
     let private = eventcore_harness::Server::start(ServerOptions::new())?;
     let server = Server::new(&private.create_database("bench")?)?;
     let machine = Machine::find(&server.connect().await?).await?;
-    let mut report = Report::new("client", "eventcore: the client on PostgreSQL", machine);
+    let mut report = Report::new(
+        "client_postgres",
+        "eventcore: the client on PostgreSQL",
+        machine,
+    );
     for work in Work::value_variants() {
         if !arguments.only.is_empty() && !arguments.only.contains(work) {
             continue;
