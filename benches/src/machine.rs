@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::thread::available_parallelism;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -25,7 +26,9 @@ pub struct Machine {
     pub cores: usize,
     pub cpu: String,
     pub memory_mib: u64,
-    pub postgresql: String,
+    /// The version of the server, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postgresql: Option<String>,
     pub settings: BTreeMap<String, String>,
     /// Of the run, in UTC.
     pub date: String,
@@ -38,11 +41,7 @@ impl Machine {
     /// The session is lost, or the machine does not tell how many cores it has.
     pub async fn find(client: &Client) -> Result<Self> {
         let row = client
-            .query_one(
-                "SELECT current_setting('server_version'), \
-                        to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')",
-                &[],
-            )
+            .query_one("SELECT current_setting('server_version')", &[])
             .await?;
         let settings = client
             .query(
@@ -51,6 +50,21 @@ impl Machine {
             )
             .await?;
         Ok(Self {
+            postgresql: Some(row.try_get(0)?),
+            settings: settings
+                .iter()
+                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+                .collect::<Result<_>>()?,
+            ..Self::without_server()?
+        })
+    }
+
+    /// This machine alone.
+    ///
+    /// # Errors
+    /// The machine does not tell how many cores it has, or its clock stands before 1970.
+    pub fn without_server() -> Result<Self> {
+        Ok(Self {
             cores: available_parallelism()
                 .context("cannot count the cores")?
                 .get(),
@@ -58,12 +72,9 @@ impl Machine {
             memory_mib: field("/proc/meminfo", "MemTotal")
                 .and_then(|text| text.strip_suffix(" kB")?.parse::<u64>().ok())
                 .map_or(0, |kib| kib / 1024),
-            postgresql: row.try_get(0)?,
-            settings: settings
-                .iter()
-                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-                .collect::<Result<_>>()?,
-            date: row.try_get(1)?,
+            postgresql: None,
+            settings: BTreeMap::new(),
+            date: minute(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs()),
         })
     }
 }
@@ -72,17 +83,43 @@ impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} cores ({}), {:.1} GiB of memory, PostgreSQL {}",
+            "{} cores ({}), {:.1} GiB of memory",
             self.cores,
             self.cpu,
             self.memory_mib as f64 / 1024.0,
-            self.postgresql
         )?;
+        if let Some(version) = &self.postgresql {
+            write!(f, ", PostgreSQL {version}")?;
+        }
         for (name, value) in &self.settings {
             write!(f, ", {name} {value}")?;
         }
         write!(f, "; {} UTC", self.date)
     }
+}
+
+/// So many seconds after 1970 as `2026-01-31 23:59`, in UTC.
+fn minute(seconds: u64) -> String {
+    let (mut day, second) = (seconds / 86_400, seconds % 86_400);
+    let mut year = 1970;
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    while day >= 365 + u64::from(leap(year)) {
+        day -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(leap(year));
+    let mut month = 1;
+    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if day < days {
+            break;
+        }
+        day -= days;
+        month += 1;
+    }
+    let (hour, minute) = (second / 3_600, second / 60 % 60);
+    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}", day + 1)
 }
 
 /// The first line `name: value` of a file of the kernel's.
@@ -92,4 +129,17 @@ fn field(file: &str, name: &str) -> Option<String> {
         let (found, value) = line.split_once(':')?;
         (found.trim() == name).then(|| value.trim().to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::minute;
+
+    #[test]
+    fn a_minute_is_given_as_the_calendar_has_it() {
+        assert_eq!(minute(0), "1970-01-01 00:00");
+        assert_eq!(minute(951_782_399), "2000-02-28 23:59");
+        assert_eq!(minute(951_782_400), "2000-02-29 00:00");
+        assert_eq!(minute(1_798_761_599), "2026-12-31 23:59");
+    }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::InvalidValue;
+use crate::{InvalidValue, fresh};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
@@ -19,7 +19,7 @@ macro_rules! id {
             /// A new one: a UUIDv7 of this moment.
             #[allow(clippy::new_without_default, reason = "every one is different")]
             pub fn new() -> Self {
-                Self(Uuid::now_v7())
+                Self(fresh::uuid())
             }
 
             /// The one with this UUID. Other programs may use other versions than 7.

@@ -37,6 +37,7 @@ mod sendable;
 mod stored_event;
 
 // Values.
+mod fresh;
 mod ids;
 mod invalid;
 mod names;

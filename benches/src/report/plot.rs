@@ -67,9 +67,11 @@ where
     };
     canvas.text(report.title, (24, 34), 26, &INK, HPos::Left)?;
     let machine = &report.machine;
+    let server = machine.postgresql.as_ref();
+    let server = server.map_or_else(String::new, |version| format!(", PostgreSQL {version}"));
     let subtitle = format!(
-        "median of the ratios to the reference, whiskers from min to max · {} cores, PostgreSQL {} · {} UTC",
-        machine.cores, machine.postgresql, machine.date
+        "median of the ratios to the reference, whiskers from min to max · {} cores{server} · {} UTC",
+        machine.cores, machine.date
     );
     canvas.text(&subtitle, (24, 66), 16, &FAINT, HPos::Left)?;
     let mut top = TOP;

@@ -9,7 +9,7 @@ fn report() -> Report {
         cores: 2,
         cpu: "a CPU".to_owned(),
         memory_mib: 2048,
-        postgresql: "15.9".to_owned(),
+        postgresql: Some("15.9".to_owned()),
         settings: BTreeMap::from([("fsync".to_owned(), "on".to_owned())]),
         date: "2026-01-02 03:04".to_owned(),
     };

@@ -1,46 +1,74 @@
 //! What makes an append or a read malformed, whatever the store holds.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use eventcore_rules::{MAX_FILTER_ELEMENTS, MAX_STREAMS_PER_APPEND};
 
 use crate::{Append, EventType, Filter, StoreError, StreamId, sendable};
 
+/// Up to so many things are compared one by one, which is faster than to hash them.
+const FEW: usize = 8;
+
+/// The declared streams of an append that was checked, by their place in it.
+pub(super) struct Declared<'a> {
+    append: &'a Append,
+    /// Empty when they are few.
+    places: HashMap<&'a StreamId, usize>,
+}
+
+impl<'a> Declared<'a> {
+    /// Where the append declares this stream.
+    pub(super) fn place(&self, stream: &StreamId) -> Option<usize> {
+        let streams = &self.append.streams;
+        if streams.len() > FEW {
+            return self.places.get(stream).copied();
+        }
+        streams.iter().position(|(declared, _)| declared == stream)
+    }
+
+    fn new(append: &'a Append) -> Self {
+        let streams = append.streams.iter().map(|(stream, _)| stream);
+        let places = if streams.len() > FEW {
+            streams.zip(0..).collect()
+        } else {
+            HashMap::new()
+        };
+        Self { append, places }
+    }
+}
+
 /// Checks an append in the order of the store on PostgreSQL: what cannot be sent, then its streams, then each
 /// event, then that no id stands twice. Names the arguments as the extension does.
-pub(super) fn append(append: &Append) -> Result<(), StoreError> {
+pub(super) fn append(append: &Append) -> Result<Declared<'_>, StoreError> {
     // First, as where there is a connection to send it on.
     sendable::check(append)?;
     if append.streams.is_empty() {
         return Err(StoreError::malformed("streams", None, "is empty"));
     }
-    let declared = streams_once(append.streams.iter().map(|(stream, _)| stream))?;
+    streams_once(append.streams.iter().map(|(stream, _)| stream))?;
+    let declared = Declared::new(append);
     let undeclared = append
         .events
         .iter()
-        .find(|event| !declared.contains(&event.stream_id));
+        .find(|event| declared.place(&event.stream_id).is_none());
     if let Some(event) = undeclared {
         return Err(StoreError::undeclared_stream(event.stream_id.as_str()));
     }
-    let mut ids = HashSet::with_capacity(append.events.len());
-    match append
-        .events
-        .iter()
-        .position(|event| !ids.insert(event.event_id))
-    {
+    match repeated(append.events.iter().map(|event| event.event_id)) {
         Some(index) => Err(StoreError::malformed(
             "event_ids",
             Some(index),
             "stands twice",
         )),
-        None => Ok(()),
+        None => Ok(declared),
     }
 }
 
-/// Checks that there are not too many streams, each listed once, and returns them.
+/// Checks that there are not too many streams, each listed once.
 pub(super) fn streams_once<'a>(
-    streams: impl ExactSizeIterator<Item = &'a StreamId>,
-) -> Result<HashSet<&'a StreamId>, StoreError> {
+    streams: impl ExactSizeIterator<Item = &'a StreamId> + Clone,
+) -> Result<(), StoreError> {
     if streams.len() > MAX_STREAMS_PER_APPEND {
         let reason = format!(
             "has {} elements, more than {MAX_STREAMS_PER_APPEND}",
@@ -48,14 +76,26 @@ pub(super) fn streams_once<'a>(
         );
         return Err(StoreError::malformed("streams", None, reason));
     }
-    let mut once = HashSet::with_capacity(streams.len());
-    for (index, stream) in streams.enumerate() {
-        if !once.insert(stream) {
+    match repeated(streams.clone()).and_then(|index| Some((index, streams.clone().nth(index)?))) {
+        Some((index, stream)) => {
             let reason = format!("names {stream:?} again");
-            return Err(StoreError::malformed("streams", Some(index), reason));
+            Err(StoreError::malformed("streams", Some(index), reason))
         }
+        None => Ok(()),
     }
-    Ok(once)
+}
+
+/// The index of the first that was there before.
+fn repeated<T: Eq + Hash>(mut all: impl ExactSizeIterator<Item = T> + Clone) -> Option<usize> {
+    if all.len() <= FEW {
+        let before = all.clone();
+        return all
+            .enumerate()
+            .find(|(index, one)| before.clone().take(*index).any(|other| other == *one))
+            .map(|(index, _)| index);
+    }
+    let mut once = HashSet::with_capacity(all.len());
+    all.position(|one| !once.insert(one))
 }
 
 /// Checks that a filter has no more elements than a store looks through.

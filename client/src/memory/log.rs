@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use eventcore_rules::VersionConflict;
 
-use super::{check, repeat};
+use super::check::Declared;
+use super::repeat;
 use crate::{
-    Append, Appended, Direction, NewEvent, Position, ReadAll, ReadStream, ReadStreams,
+    Append, Appended, Direction, EventType, NewEvent, Position, ReadAll, ReadStream, ReadStreams,
     RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead,
 };
 
@@ -15,21 +16,32 @@ use crate::{
 pub(super) struct Log {
     /// The event at position `n` is at `n - 1`.
     events: Vec<RecordedEvent>,
-    /// For each stream, where its events are: version `n` at `n - 1`.
-    streams: HashMap<StreamId, Vec<usize>>,
+    /// For each stream that has an event, which of `places` is its own.
+    streams: HashMap<StreamId, usize>,
+    /// Where the events of a stream are: version `n` at `n - 1`.
+    places: Vec<Vec<usize>>,
 }
 
 impl Log {
-    pub(super) fn append(&mut self, append: &Append) -> Result<Appended, StoreError> {
-        check::append(append)?;
-        let conflicts = self.conflicts(append);
+    pub(super) fn append(
+        &mut self,
+        append: &Append,
+        declared: &Declared<'_>,
+    ) -> Result<Appended, StoreError> {
+        // Looked up once: the checks and the writing go by these.
+        let mut found: Vec<Option<usize>> = append
+            .streams
+            .iter()
+            .map(|(stream, _)| self.streams.get(stream).copied())
+            .collect();
+        let conflicts = self.conflicts(append, &found);
         if let Some(first) = repeat::find(self, append, &conflicts)? {
             return Ok(first);
         }
         if !conflicts.is_empty() {
             return Err(StoreError::version_conflict(conflicts));
         }
-        Ok(self.write(append))
+        Ok(self.write(append, declared, &mut found))
     }
 
     pub(super) fn event(&self, position: Position) -> Option<&RecordedEvent> {
@@ -41,13 +53,13 @@ impl Log {
     pub(super) fn stream(
         &self,
         stream: &StreamId,
-    ) -> impl DoubleEndedIterator<Item = &RecordedEvent> {
-        let places = self.streams.get(stream).map_or(&[][..], Vec::as_slice);
+    ) -> impl DoubleEndedIterator<Item = &RecordedEvent> + ExactSizeIterator {
+        let places = self.places_of(stream);
         places.iter().map(|place| &self.events[*place])
     }
 
     pub(super) fn version(&self, stream: &StreamId) -> StreamVersion {
-        StreamVersion::new(self.streams.get(stream).map_or(0, Vec::len) as u64)
+        StreamVersion::new(self.places_of(stream).len() as u64)
     }
 
     pub(super) fn last_position(&self) -> Position {
@@ -55,50 +67,34 @@ impl Log {
     }
 
     pub(super) fn read_stream(&self, read: &ReadStream) -> Vec<RecordedEvent> {
-        let places = self
-            .streams
-            .get(&read.stream_id)
-            .map_or(&[][..], Vec::as_slice);
-        let events = places.iter().map(|place| &self.events[*place]);
-        let wanted = |event: &&RecordedEvent| {
-            read.event_types.is_empty() || read.event_types.contains(&event.event_type)
-        };
-        let limit = read.limit.map_or(usize::MAX, |limit| limit as usize);
+        let mut all = Vec::new();
+        let events = self.stream(&read.stream_id);
+        let (len, limit) = (events.len(), read.limit);
         match read.direction {
             Direction::Forward => {
-                let after = clamp(read.after.get(), places.len());
-                events
-                    .skip(after)
-                    .filter(wanted)
-                    .take(limit)
-                    .cloned()
-                    .collect()
+                let events = events.skip(clamp(read.after.get(), len));
+                copy(events, &read.event_types, limit, &mut all);
             }
             Direction::Backward => {
-                let before = before(read.after.get(), places.len());
-                events
-                    .take(before)
-                    .rev()
-                    .filter(wanted)
-                    .take(limit)
-                    .cloned()
-                    .collect()
+                let events = events.take(before(read.after.get(), len)).rev();
+                copy(events, &read.event_types, limit, &mut all);
             }
         }
+        all
     }
 
     pub(super) fn read_streams(&self, read: &ReadStreams) -> StreamsRead {
-        let mut all = StreamsRead::default();
-        for (stream, after) in &read.streams {
-            let mut one = ReadStream::new(stream.clone()).after(*after);
-            one.limit = read.limit;
-            one.event_types = read.event_types.clone();
-            let events = self.read_stream(&one);
-            all.versions
-                .push(events.last().map_or(*after, |last| last.version));
-            all.events.extend(events);
-        }
-        all
+        let mut all = Vec::new();
+        let versions = read.streams.iter().map(|(stream, after)| {
+            let events = self.stream(stream);
+            let events_after = clamp(after.get(), events.len());
+            let others = all.len();
+            let events = events.skip(events_after);
+            copy(events, &read.event_types, read.limit, &mut all);
+            all[others..].last().map_or(*after, |last| last.version)
+        });
+        let versions = versions.collect();
+        StreamsRead::new(all, versions)
     }
 
     pub(super) fn read_all(&self, read: &ReadAll) -> Vec<RecordedEvent> {
@@ -127,44 +123,72 @@ impl Log {
         }
     }
 
-    fn conflicts(&self, append: &Append) -> Vec<VersionConflict<StreamId>> {
-        let checks = append
-            .streams
-            .iter()
-            .map(|(stream, expected)| VersionConflict {
-                stream: stream.clone(),
-                expected: *expected,
-                actual: self.version(stream).get(),
-            });
-        checks
-            .filter(|check| !check.expected.holds(check.actual))
-            .collect()
+    fn places_of(&self, stream: &StreamId) -> &[usize] {
+        self.streams
+            .get(stream)
+            .map_or(&[], |found| &self.places[*found])
     }
 
-    fn write(&mut self, append: &Append) -> Appended {
+    /// The declared streams that are not where they are expected.
+    fn conflicts(
+        &self,
+        append: &Append,
+        found: &[Option<usize>],
+    ) -> Vec<VersionConflict<StreamId>> {
+        let mut conflicts = Vec::new();
+        for ((stream, expected), found) in append.streams.iter().zip(found) {
+            let actual = self.version_at(*found).get();
+            if !expected.holds(actual) {
+                conflicts.push(VersionConflict {
+                    stream: stream.clone(),
+                    expected: *expected,
+                    actual,
+                });
+            }
+        }
+        conflicts
+    }
+
+    fn version_at(&self, found: Option<usize>) -> StreamVersion {
+        StreamVersion::new(found.map_or(0, |found| self.places[found].len()) as u64)
+    }
+
+    fn write(
+        &mut self,
+        append: &Append,
+        declared: &Declared<'_>,
+        found: &mut [Option<usize>],
+    ) -> Appended {
         let recorded_at = SystemTime::now();
         let before = self.last_position();
         for event in &append.events {
-            self.push(event, append, recorded_at);
+            // Checked: every event goes to a declared stream.
+            if let Some(place) = declared.place(&event.stream_id) {
+                let stream = *found[place].get_or_insert_with(|| self.add_stream(&event.stream_id));
+                self.push(stream, event, append, recorded_at);
+            }
         }
         let after = self.last_position();
         let written = after > before;
         Appended {
             first_position: written.then(|| Position::new(before.get() + 1)),
             last_position: written.then_some(after),
-            versions: append
-                .streams
-                .iter()
-                .map(|(stream, _)| self.version(stream))
-                .collect(),
+            versions: found.iter().map(|found| self.version_at(*found)).collect(),
             recorded_at,
             repeated: false,
         }
     }
 
-    fn push(&mut self, event: &NewEvent, append: &Append, recorded_at: SystemTime) {
+    fn add_stream(&mut self, stream: &StreamId) -> usize {
+        let added = self.places.len();
+        self.streams.insert(stream.clone(), added);
+        self.places.push(Vec::new());
+        added
+    }
+
+    fn push(&mut self, stream: usize, event: &NewEvent, append: &Append, recorded_at: SystemTime) {
         let place = self.events.len();
-        let stream = self.streams.entry(event.stream_id.clone()).or_default();
+        let stream = &mut self.places[stream];
         stream.push(place);
         self.events.push(RecordedEvent {
             position: Position::new(place as u64 + 1),
@@ -178,6 +202,23 @@ impl Log {
             causation_id: append.causation_id,
             recorded_at,
         });
+    }
+}
+
+/// Adds the events of these types to `all`, so many at the most.
+fn copy<'a>(
+    events: impl Iterator<Item = &'a RecordedEvent>,
+    event_types: &[EventType],
+    limit: Option<u32>,
+    all: &mut Vec<RecordedEvent>,
+) {
+    let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+    if event_types.is_empty() {
+        // Without a filter their number is known, and the memory is got at once.
+        all.extend(events.take(limit).cloned());
+    } else {
+        let wanted = |event: &&RecordedEvent| event_types.contains(&event.event_type);
+        all.extend(events.filter(wanted).take(limit).cloned());
     }
 }
 

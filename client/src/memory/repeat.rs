@@ -18,12 +18,14 @@ pub(super) fn find(
     append: &Append,
     conflicts: &[VersionConflict<StreamId>],
 ) -> Result<Option<Appended>, StoreError> {
-    let written = written(append);
-    let exact = written.iter().all(|written| written.base.is_some());
-    // With exact versions that all hold, the events cannot be there yet.
-    if exact && conflicts.is_empty() {
+    // With exact versions that all hold, or in streams without events, they cannot be there yet.
+    let new = |(stream, expected): &(StreamId, ExpectedVersion)| {
+        matches!(expected, ExpectedVersion::Exactly(_)) || log.version(stream).get() == 0
+    };
+    if conflicts.is_empty() && append.streams.iter().all(new) {
         return Ok(None);
     }
+    let written = written(append);
     match first_position(log, append, &written) {
         Some(first) => compare(log, append, &written, first).map(Some),
         None => Ok(None),

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::task::{Context, Poll, Waker};
 
+use super::check;
 use super::checkpoints::Checkpoints;
 use super::durable::Subscriptions;
 use super::log::Log;
@@ -53,11 +54,12 @@ impl Shared {
     }
 
     pub(super) fn append(&self, append: &Append) -> Result<Appended, StoreError> {
+        let declared = check::append(append)?;
         let appended = self
             .log
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .append(append)?;
+            .append(append, &declared)?;
         if appended.last_position.is_some() && !appended.repeated {
             self.wake();
         }
@@ -78,8 +80,13 @@ impl Shared {
 
     /// Wakes everyone who waits for a change.
     pub(super) fn wake(&self) {
-        let wakers = std::mem::take(&mut self.waiting().wakers);
-        wakers.into_values().for_each(Waker::wake);
+        let mut waiting = self.waiting();
+        if !waiting.wakers.is_empty() {
+            let wakers = std::mem::take(&mut waiting.wakers);
+            // A waker may do anything, also wait again: not with the lock in hand.
+            drop(waiting);
+            wakers.into_values().for_each(Waker::wake);
+        }
     }
 
     pub(super) fn subscriptions(&self) -> MutexGuard<'_, Subscriptions> {

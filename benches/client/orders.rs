@@ -1,0 +1,76 @@
+//! What both sides of every comparison work on: orders, their events, and what these add up to.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Created {
+    pub(crate) order: Uuid,
+    pub(crate) customer: Uuid,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ItemAdded {
+    pub(crate) sku: String,
+    pub(crate) name: String,
+    pub(crate) quantity: u32,
+    pub(crate) cents: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Submitted {
+    pub(crate) total_cents: u64,
+}
+
+/// What is known of an order.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Order {
+    pub(crate) customer: Option<Uuid>,
+    /// Of each thing the quantity and the price of one.
+    pub(crate) items: HashMap<String, (u32, u64)>,
+    pub(crate) submitted: bool,
+}
+
+impl Created {
+    pub(crate) fn now() -> Self {
+        Self {
+            order: Uuid::new_v4(),
+            customer: Uuid::from_u128(1),
+        }
+    }
+}
+
+impl ItemAdded {
+    pub(crate) fn number(number: usize) -> Self {
+        Self {
+            sku: format!("SKU-{number:03}"),
+            name: format!("Product {number}"),
+            quantity: 1,
+            cents: 100 * number as u64,
+        }
+    }
+}
+
+impl Order {
+    pub(crate) fn create(&mut self, created: &Created) {
+        self.customer = Some(created.customer);
+    }
+
+    pub(crate) fn add(&mut self, sku: String, quantity: u32, cents: u64) {
+        self.items.insert(sku, (quantity, cents));
+    }
+
+    pub(crate) fn submit(&mut self) {
+        self.submitted = true;
+    }
+
+    pub(crate) fn total(&self) -> Submitted {
+        let items = self.items.values();
+        let total_cents = items
+            .map(|(quantity, cents)| u64::from(*quantity) * cents)
+            .sum();
+        Submitted { total_cents }
+    }
+}
