@@ -25,7 +25,7 @@ pub(crate) struct Submitted {
 }
 
 /// What is known of an order.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct Order {
     pub(crate) customer: Option<Uuid>,
     /// Of each thing the quantity and the price of one.
@@ -34,9 +34,10 @@ pub(crate) struct Order {
 }
 
 impl Created {
-    pub(crate) fn now() -> Self {
+    /// The first event of an order. Which order it is, is given: no side is measured with making its id.
+    pub(crate) fn of(order: Uuid) -> Self {
         Self {
-            order: Uuid::new_v4(),
+            order,
             customer: Uuid::from_u128(1),
         }
     }

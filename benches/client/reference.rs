@@ -53,12 +53,15 @@ pub(crate) trait Store: Send + Sync {
     fn append(&self, events: Vec<Envelope>, expected: Option<u64>) -> Answer<'_, u64>;
     fn of_aggregate(&self, aggregate: Uuid) -> Answer<'_, Vec<Envelope>>;
     fn all(&self) -> Answer<'_, Vec<Envelope>>;
+    /// The state at a version, if somebody saved one.
+    fn snapshot(&self, aggregate: Uuid) -> Answer<'_, Option<(Value, u64)>>;
 }
 
 /// All events in one vector, found by looking at each.
 #[derive(Clone, Default)]
 pub(crate) struct Memory {
     events: Arc<RwLock<Vec<Envelope>>>,
+    snapshots: Arc<RwLock<HashMap<Uuid, (Value, u64)>>>,
 }
 
 impl Store for Memory {
@@ -97,6 +100,10 @@ impl Store for Memory {
             Ok(events)
         })
     }
+
+    fn snapshot(&self, aggregate: Uuid) -> Answer<'_, Option<(Value, u64)>> {
+        Box::pin(async move { Ok(self.snapshots.read().await.get(&aggregate).cloned()) })
+    }
 }
 
 impl OrderEvent {
@@ -132,7 +139,13 @@ impl OrderEvent {
 
 /// The order and its version.
 pub(crate) async fn load(store: &dyn Store, order: Uuid) -> Result<(Order, u64), Failure> {
-    let (mut state, mut version) = (Order::default(), 0);
+    let (mut state, mut version) = match store.snapshot(order).await? {
+        Some((state, version)) => (
+            serde_json::from_value(state).map_err(Failure::Json)?,
+            version,
+        ),
+        None => (Order::default(), 0),
+    };
     for envelope in store.of_aggregate(order).await? {
         let event: OrderEvent = serde_json::from_value(envelope.payload).map_err(Failure::Json)?;
         event.apply(&mut state);

@@ -13,6 +13,9 @@ use crate::commands::{self, Add, Create, Look, OrderEvent, Submit};
 use crate::orders::{Created, ItemAdded};
 use crate::reference::{self, Memory, Store};
 
+/// The only order, or the first one.
+const ORDER: Uuid = Uuid::nil();
+
 /// Something to do over and over.
 pub(crate) type Run = Box<dyn FnMut()>;
 
@@ -44,7 +47,10 @@ pub(crate) fn all() -> Vec<Work> {
         name,
         unit: "events/s",
         per_run: events,
-        eventcore: Box::new(move || append(events, ours)),
+        eventcore: {
+            let stream = commands::stream(ORDER);
+            Box::new(move || append(&stream, events, ours))
+        },
         reference: Box::new(move || append_reference(events, theirs)),
     });
     let others = [read(), follow(), fold(), create(), full_cycle()];
@@ -59,10 +65,9 @@ fn now<T, E: std::fmt::Debug>(answer: impl Future<Output = Result<T, E>>) -> T {
         .expect("the store does what is asked")
 }
 
-fn append(events: u32, expected: ExpectedVersion) {
+fn append(stream: &StreamId, events: u32, expected: ExpectedVersion) {
     let store = InMemoryEventStore::new();
-    let created = Created::now();
-    let stream = commands::stream(created.order);
+    let created = Created::of(ORDER);
     let append = Append::new().stream(stream.clone(), expected);
     let append = (0..events).fold(append, |append, _| {
         let event = OrderEvent::Created(created.clone());
@@ -73,7 +78,7 @@ fn append(events: u32, expected: ExpectedVersion) {
 
 fn append_reference(events: u32, expected: Option<u64>) {
     let store = Memory::default();
-    let created = Created::now();
+    let created = Created::of(ORDER);
     let envelopes = (1..=u64::from(events)).map(|version| {
         let event = reference::OrderEvent::Created(created.clone());
         event.envelope(created.order, version)
@@ -88,10 +93,7 @@ fn filled(orders: u128) -> InMemoryEventStore {
     let store = InMemoryEventStore::new();
     for order in (0..orders).map(Uuid::from_u128) {
         let stream = commands::stream(order);
-        let created = OrderEvent::Created(Created {
-            order,
-            ..Created::now()
-        });
+        let created = OrderEvent::Created(Created::of(order));
         let items = (1..100).map(|number| OrderEvent::ItemAdded(ItemAdded::number(number)));
         let append = Append::new().stream(stream.clone(), ExpectedVersion::Exactly(0));
         let append = [created]
@@ -109,10 +111,7 @@ fn filled_reference(orders: u128) -> Memory {
     use reference::OrderEvent::{Created as OfOrder, ItemAdded as OfItem};
     let store = Memory::default();
     for order in (0..orders).map(Uuid::from_u128) {
-        let created = OfOrder(Created {
-            order,
-            ..Created::now()
-        });
+        let created = OfOrder(Created::of(order));
         let items = (1..100).map(|number| OfItem(ItemAdded::number(number)));
         let events = [created].into_iter().chain(items).zip(1..);
         let envelopes = events.map(|(event, version)| event.envelope(order, version));
@@ -122,21 +121,16 @@ fn filled_reference(orders: u128) -> Memory {
     store
 }
 
-/// The first order of a filled store.
-fn first() -> (Uuid, StreamId) {
-    (Uuid::nil(), commands::stream(Uuid::nil()))
-}
-
 fn read() -> Work {
     let (store, reference) = (filled(1), filled_reference(1));
-    let (order, stream) = first();
+    let stream = commands::stream(ORDER);
     let read = ReadStream::new(stream);
     Work {
         name: "read 100 events",
         unit: "events/s",
         per_run: 100,
         eventcore: Box::new(move || assert_eq!(now(store.read_stream(&read)).len(), 100)),
-        reference: Box::new(move || assert_eq!(now(reference.of_aggregate(order)).len(), 100)),
+        reference: Box::new(move || assert_eq!(now(reference.of_aggregate(ORDER)).len(), 100)),
     }
 }
 
@@ -161,7 +155,7 @@ fn follow() -> Work {
 
 fn fold() -> Work {
     let (store, reference) = (filled(1), filled_reference(1));
-    let (order, stream) = first();
+    let stream = commands::stream(ORDER);
     let look = Look { order: stream };
     Work {
         name: "fold 100 events into an order",
@@ -169,39 +163,39 @@ fn fold() -> Work {
         per_run: 100,
         eventcore: Box::new(move || assert!(!now(execute(&store, &look)).wrote())),
         reference: Box::new(move || {
-            let (order, version) = now(reference::load(&reference, order));
+            let (order, version) = now(reference::load(&reference, ORDER));
             assert_eq!((order.items.len(), version), (99, 100));
         }),
     }
 }
 
 fn create() -> Work {
+    let stream = commands::stream(ORDER);
     Work {
         name: "execute create an order",
         unit: "commands/s",
         per_run: 1,
-        eventcore: Box::new(|| {
+        eventcore: Box::new(move || {
             let store = InMemoryEventStore::new();
-            let created = Created::now();
-            let order = commands::stream(created.order);
+            let (order, created) = (stream.clone(), Created::of(ORDER));
             black_box(now(execute(&store, &Create { order, created })));
         }),
         reference: Box::new(|| {
             let store = Memory::default();
-            black_box(now(reference::create(&store, Created::now())));
+            black_box(now(reference::create(&store, Created::of(ORDER))));
         }),
     }
 }
 
 fn full_cycle() -> Work {
+    let stream = commands::stream(ORDER);
     Work {
         name: "execute create an order, add an item, submit it",
         unit: "commands/s",
         per_run: 3,
-        eventcore: Box::new(|| {
+        eventcore: Box::new(move || {
             let store = InMemoryEventStore::new();
-            let created = Created::now();
-            let order = commands::stream(created.order);
+            let (order, created) = (stream.clone(), Created::of(ORDER));
             let create = Create {
                 order: order.clone(),
                 created,
@@ -216,11 +210,9 @@ fn full_cycle() -> Work {
         }),
         reference: Box::new(|| {
             let store = Memory::default();
-            let created = Created::now();
-            let order = created.order;
-            now(reference::create(&store, created));
-            now(reference::add(&store, order, ItemAdded::number(1)));
-            let order = now(reference::submit(&store, order));
+            now(reference::create(&store, Created::of(ORDER)));
+            now(reference::add(&store, ORDER, ItemAdded::number(1)));
+            let order = now(reference::submit(&store, ORDER));
             assert!(order.submitted);
         }),
     }

@@ -119,7 +119,8 @@ impl NewEvent {
         if let Some(named) = event.stream_id().filter(|named| **named != stream_id) {
             return Err(EventError::other_stream(name, named, stream_id));
         }
-        let event_type = EventType::new(name).map_err(|reason| EventError::encode(name, reason))?;
+        let event_type =
+            EventType::recent(name).map_err(|reason| EventError::encode(name, reason))?;
         Ok(Self::new(stream_id, event_type, event.encode()?))
     }
 

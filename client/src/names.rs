@@ -1,6 +1,7 @@
 //! The names: of streams, event types, subscriptions, consumers and projections.
 
 use std::borrow::Borrow;
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -122,6 +123,34 @@ name! {
 name! {
     /// The name that an event is stored under, for example `Deposited`.
     EventType, "event type"
+}
+
+thread_local! {
+    /// The event types that were made last, the newest at the end.
+    static RECENT: RefCell<Vec<EventType>> = const { RefCell::new(Vec::new()) };
+}
+
+impl EventType {
+    /// So many are kept by each thread.
+    const RECENT: usize = 16;
+
+    /// As [`new`](Self::new), for the few names that a program encodes its events under: shares the text
+    /// with what was made of it before, so that many events hold it once.
+    pub(crate) fn recent(name: &str) -> Result<Self, InvalidValue> {
+        let again = RECENT.try_with(|recent| {
+            let mut recent = recent.borrow_mut();
+            if let Some(found) = recent.iter().rev().find(|recent| recent.as_str() == name) {
+                return Ok(found.clone());
+            }
+            let new = Self::new(name)?;
+            if recent.len() == Self::RECENT {
+                recent.remove(0);
+            }
+            recent.push(new.clone());
+            Ok(new)
+        });
+        again.unwrap_or_else(|_| Self::new(name))
+    }
 }
 
 name! {

@@ -8,7 +8,7 @@ use eventcore_rules::{MAX_FILTER_ELEMENTS, MAX_STREAMS_PER_APPEND};
 use crate::{Append, EventType, Filter, StoreError, StreamId, sendable};
 
 /// Up to so many things are compared one by one, which is faster than to hash them.
-const FEW: usize = 8;
+pub(super) const FEW: usize = 8;
 
 /// The declared streams of an append that was checked, by their place in it.
 pub(super) struct Declared<'a> {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use eventcore_rules::VersionConflict;
 
-use super::check::Declared;
+use super::check::{Declared, FEW};
 use super::repeat;
 use crate::{
     Append, Appended, Direction, EventType, NewEvent, Position, ReadAll, ReadStream, ReadStreams,
@@ -29,19 +29,25 @@ impl Log {
         declared: &Declared<'_>,
     ) -> Result<Appended, StoreError> {
         // Looked up once: the checks and the writing go by these.
-        let mut found: Vec<Option<usize>> = append
-            .streams
-            .iter()
-            .map(|(stream, _)| self.streams.get(stream).copied())
-            .collect();
-        let conflicts = self.conflicts(append, &found);
+        let (mut few, mut many) = ([None; FEW], Vec::new());
+        let found = match few.get_mut(..append.streams.len()) {
+            Some(few) => few,
+            None => {
+                many.resize(append.streams.len(), None);
+                many.as_mut_slice()
+            }
+        };
+        for ((stream, _), found) in append.streams.iter().zip(found.iter_mut()) {
+            *found = self.streams.get(stream).copied();
+        }
+        let conflicts = self.conflicts(append, found);
         if let Some(first) = repeat::find(self, append, &conflicts)? {
             return Ok(first);
         }
         if !conflicts.is_empty() {
             return Err(StoreError::version_conflict(conflicts));
         }
-        Ok(self.write(append, declared, &mut found))
+        Ok(self.write(append, declared, found))
     }
 
     pub(super) fn event(&self, position: Position) -> Option<&RecordedEvent> {

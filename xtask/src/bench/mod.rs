@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what eventcore costs, measured against something in the same run.
 
 mod append;
+mod client;
 mod install_peers;
 mod on_the_server;
 mod peers;
@@ -32,8 +33,9 @@ pub(crate) struct Arguments {
 enum Bench {
     /// Appends against INSERT and COPY: rates, disk, log, memory
     Append(append::Arguments),
-    /// Commands on PostgreSQL against their two statements; whether calls should share connections
-    Client(Works),
+    /// The client: its store in memory against a loop over JSON trees; `execute` on PostgreSQL against its two
+    /// statements; whether calls should share connections
+    Client(client::Arguments),
     /// What 20 listeners cost 64 writers
     Listeners(Listeners),
     /// Appends and commands against UmaDB and eventcore-postgres
@@ -52,7 +54,7 @@ struct Listeners {
 
 #[derive(Args)]
 struct Works {
-    /// How often each work and its reference take turns, at least 3 [default: 7, of client 9]
+    /// How often each work and its reference take turns, at least 3 [default: 7]
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
     /// Only these works; a name that is none lists them all
@@ -64,6 +66,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
     let pg = arguments.pg.pg;
     match &arguments.bench {
         Bench::Append(arguments) => append::run(workspace, ui, pg, arguments),
+        Bench::Client(arguments) => client::run(workspace, ui, pg, arguments),
         Bench::Peers(arguments) => peers::run(workspace, ui, pg, arguments),
         Bench::Listeners(arguments) => {
             let numbers = [arguments.pairs, arguments.milliseconds];
@@ -73,9 +76,6 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
                 .map(|number| number.to_string().into())
                 .collect();
             on_a_server_of_its_own(workspace, ui, pg, "listeners", &passed_on)
-        }
-        Bench::Client(works) => {
-            on_a_server_of_its_own(workspace, ui, pg, "client_postgres", &works.passed_on())
         }
         Bench::Subscribe(works) => {
             on_a_server_of_its_own(workspace, ui, pg, "subscribe", &works.passed_on())
