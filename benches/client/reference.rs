@@ -154,21 +154,28 @@ pub(crate) async fn load(store: &dyn Store, order: Uuid) -> Result<(Order, u64),
     Ok((state, version))
 }
 
-/// Loads, lets `decide`, appends what it decided, and applies that too.
+/// The order after a command, and the events that it wrote.
+type Decided = (Order, Vec<OrderEvent>);
+
+/// Loads, lets `decide`, appends what it decided, and applies that too: the answer has both.
 async fn execute(
     store: &dyn Store,
     order: Uuid,
     decide: impl FnOnce(&Order) -> Result<OrderEvent, Failure> + Send,
-) -> Result<Order, Failure> {
+) -> Result<Decided, Failure> {
     let (mut state, version) = load(store, order).await?;
-    let event = decide(&state)?;
-    let envelope = event.envelope(order, version + 1)?;
-    store.append(vec![envelope], Some(version)).await?;
-    event.apply(&mut state);
-    Ok(state)
+    let events = vec![decide(&state)?];
+    let envelopes = events.iter().zip(version + 1..);
+    let envelopes = envelopes.map(|(event, version)| event.envelope(order, version));
+    let envelopes = envelopes.collect::<Result<_, _>>()?;
+    store.append(envelopes, Some(version)).await?;
+    for event in &events {
+        event.clone().apply(&mut state);
+    }
+    Ok((state, events))
 }
 
-pub(crate) async fn create(store: &dyn Store, created: Created) -> Result<Order, Failure> {
+pub(crate) async fn create(store: &dyn Store, created: Created) -> Result<Decided, Failure> {
     execute(store, created.order, |order| match order.customer {
         None => Ok(OrderEvent::Created(created)),
         Some(_) => Err(Failure::Rejected),
@@ -176,7 +183,11 @@ pub(crate) async fn create(store: &dyn Store, created: Created) -> Result<Order,
     .await
 }
 
-pub(crate) async fn add(store: &dyn Store, order: Uuid, item: ItemAdded) -> Result<Order, Failure> {
+pub(crate) async fn add(
+    store: &dyn Store,
+    order: Uuid,
+    item: ItemAdded,
+) -> Result<Decided, Failure> {
     execute(store, order, |order| match order.customer {
         Some(_) if !order.submitted => Ok(OrderEvent::ItemAdded(item)),
         _ => Err(Failure::Rejected),
@@ -184,7 +195,7 @@ pub(crate) async fn add(store: &dyn Store, order: Uuid, item: ItemAdded) -> Resu
     .await
 }
 
-pub(crate) async fn submit(store: &dyn Store, order: Uuid) -> Result<Order, Failure> {
+pub(crate) async fn submit(store: &dyn Store, order: Uuid) -> Result<Decided, Failure> {
     execute(store, order, |order| {
         if order.submitted || order.items.is_empty() {
             return Err(Failure::Rejected);

@@ -212,7 +212,7 @@ fn full_cycle() -> Work {
             let store = Memory::default();
             now(reference::create(&store, Created::of(ORDER)));
             now(reference::add(&store, ORDER, ItemAdded::number(1)));
-            let order = now(reference::submit(&store, ORDER));
+            let (order, _) = now(reference::submit(&store, ORDER));
             assert!(order.submitted);
         }),
     }

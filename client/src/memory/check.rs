@@ -13,27 +13,23 @@ pub(super) const FEW: usize = 8;
 /// The declared streams of an append that was checked, by their place in it.
 pub(super) struct Declared<'a> {
     append: &'a Append,
-    /// Empty when they are few.
-    places: HashMap<&'a StreamId, usize>,
+    /// Only when they are many.
+    places: Option<HashMap<&'a StreamId, usize>>,
 }
 
 impl<'a> Declared<'a> {
     /// Where the append declares this stream.
     pub(super) fn place(&self, stream: &StreamId) -> Option<usize> {
         let streams = &self.append.streams;
-        if streams.len() > FEW {
-            return self.places.get(stream).copied();
+        match &self.places {
+            Some(places) => places.get(stream).copied(),
+            None => streams.iter().position(|(declared, _)| declared == stream),
         }
-        streams.iter().position(|(declared, _)| declared == stream)
     }
 
     fn new(append: &'a Append) -> Self {
         let streams = append.streams.iter().map(|(stream, _)| stream);
-        let places = if streams.len() > FEW {
-            streams.zip(0..).collect()
-        } else {
-            HashMap::new()
-        };
+        let places = (streams.len() > FEW).then(|| streams.zip(0..).collect());
         Self { append, places }
     }
 }
