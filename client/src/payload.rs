@@ -23,7 +23,7 @@ use crate::InvalidValue;
 ///
 /// let payload = Payload::from(json!({ "cents": 5 }));
 /// assert_eq!(payload.as_str(), r#"{"cents":5}"#);
-/// assert_eq!(payload, r#"{ "cents" : 5 }"#.parse()?);
+/// assert_eq!(payload, r#"{ "cents" : 5 }"#.parse::<Payload>()?);
 /// assert!("{ cents: 5 }".parse::<Payload>().is_err());
 /// # Ok::<(), eventcore::InvalidValue>(())
 /// ```
