@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Debug, Write};
 
 use eventcore::{
-    Append, CommandLogic, Event, EventStore, ExecuteError, ExecuteOptions, Execution,
+    Append, AsyncCommandLogic, Event, EventStore, ExecuteError, ExecuteOptions, Execution,
     ExpectedVersion, InMemoryEventStore, NewEvent, ReadAll, ReadStreams, RecordedEvent,
     RetryPolicy, StreamId, execute_with,
 };
@@ -93,7 +93,7 @@ pub struct Scenario {
 /// What became of the command. Each of the methods `then…` panics if it is not so, and tells what was
 /// expected and what happened.
 #[must_use = "nothing is tested without `then`"]
-pub struct Outcome<C: CommandLogic> {
+pub struct Outcome<C: AsyncCommandLogic> {
     result: Result<Execution, ExecuteError>,
     /// What the command wrote.
     written: Vec<RecordedEvent>,
@@ -127,15 +127,22 @@ impl Scenario {
         self
     }
 
-    /// The command is executed, once.
-    pub fn when<C: CommandLogic>(self, command: &C) -> Outcome<C> {
+    /// The command is executed, once. One that awaits something is waited for on this thread.
+    pub fn when<C: AsyncCommandLogic>(self, command: &C) -> Outcome<C> {
+        block_on(self.when_async(command))
+    }
+
+    /// The command is executed, once, on the runtime that it needs for what it awaits.
+    pub async fn when_async<C: AsyncCommandLogic>(self, command: &C) -> Outcome<C> {
         let options = ExecuteOptions::new().retry(RetryPolicy::none());
-        let before = held(block_on(self.store.safe_position()));
-        let result = block_on(execute_with(&self.store, command, &options));
+        let before = held(self.store.safe_position().await);
+        let result = execute_with(&self.store, command, &options).await;
         let read = ReadAll::new().after(before).limit(u32::MAX);
-        let written = held(block_on(self.store.read_all(&read)));
-        let executed = result.as_ref().ok();
-        let state = executed.map(|execution| self.state(command, execution));
+        let written = held(self.store.read_all(&read).await);
+        let state = match &result {
+            Ok(execution) => Some(self.state(command, execution).await),
+            Err(_) => None,
+        };
         Outcome {
             result,
             written,
@@ -144,11 +151,10 @@ impl Scenario {
     }
 
     /// What the command finds in its streams.
-    fn state<C: CommandLogic>(&self, command: &C, execution: &Execution) -> C::State {
-        let streams = execution.versions.iter().map(|(stream, _)| stream.clone());
-        let read = held(block_on(
-            self.store.read_streams(&ReadStreams::new(streams)),
-        ));
+    async fn state<C: AsyncCommandLogic>(&self, command: &C, execution: &Execution) -> C::State {
+        let streams = execution.versions.iter();
+        let streams = ReadStreams::new(streams.map(|(stream, _)| stream.clone()));
+        let read = held(self.store.read_streams(&streams).await);
         let decoded = read.events.into_iter().map(|event| held(event.decode()));
         decoded.fold(C::State::default(), |state, event| {
             command.apply(state, &event)
@@ -156,7 +162,7 @@ impl Scenario {
     }
 }
 
-impl<C: CommandLogic> Outcome<C> {
+impl<C: AsyncCommandLogic> Outcome<C> {
     /// The command wrote these events and no other, in this order, each to its stream. They are compared
     /// as they are stored: by type and payload.
     ///
@@ -284,7 +290,7 @@ impl<C: CommandLogic> Outcome<C> {
     }
 }
 
-impl<C: CommandLogic> Debug for Outcome<C> {
+impl<C: AsyncCommandLogic> Debug for Outcome<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outcome")
             .field("result", &self.result)

@@ -1,8 +1,11 @@
 //! Given, when, then: what holds, and what is told where it does not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
-use eventcore::StreamId;
+use eventcore::{
+    AsyncCommandLogic, Command, CommandError, NewEvents, StoredEvent, StreamId, Streams, emit,
+};
 use eventcore_testing::Scenario;
 use eventcore_testing::contract::bank::AccountEvent::{self, Deposited, Withdrawn};
 use eventcore_testing::contract::bank::Transfer;
@@ -152,6 +155,42 @@ fn a_stream_with_an_invalid_name_is_told() {
         let _ = Scenario::new().given("", [Deposited { cents: 1 }]);
     });
     assert!(message.contains("invalid stream id"), "{message}");
+}
+
+/// Withdraws as much as another service says, a while later.
+#[derive(Command)]
+struct WithdrawLater {
+    #[stream]
+    account: StreamId,
+}
+
+impl AsyncCommandLogic for WithdrawLater {
+    type State = u64;
+    type Event = AccountEvent;
+
+    fn apply(&self, events: u64, _: &StoredEvent<AccountEvent>) -> u64 {
+        events + 1
+    }
+
+    async fn handle(
+        &self,
+        _: u64,
+        streams: Streams<Self>,
+    ) -> Result<NewEvents<Self>, CommandError> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let mut events = NewEvents::new();
+        emit!(events, streams.account, Withdrawn { cents: 1 });
+        Ok(events)
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_awaits_is_executed_on_its_runtime() {
+    let account = StreamId::new("ada").unwrap();
+    let outcome = ten().when_async(&WithdrawLater { account }).await;
+    outcome
+        .then([("ada", Withdrawn { cents: 1 })])
+        .then_state(4);
 }
 
 #[tokio::test]
