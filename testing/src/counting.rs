@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use eventcore::{
     Append, Appended, EventStore, EventSubscription, Position, ReadAll, ReadStream, ReadStreams,
-    RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead, Subscribe, Subscription,
+    RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion, StreamsRead,
+    Subscribe, Subscription,
 };
 
 /// A store that counts its calls, each of which is a round trip where the store is on a server. A clone
@@ -34,6 +35,7 @@ pub struct CountingStore<S> {
 struct Counts {
     appends: AtomicU64,
     reads: AtomicU64,
+    snapshots: AtomicU64,
     sleeps: AtomicU64,
 }
 
@@ -56,9 +58,14 @@ impl<S> CountingStore<S> {
         self.counts.reads.load(Relaxed)
     }
 
+    /// The calls of `save_snapshot`.
+    pub fn snapshots(&self) -> u64 {
+        self.counts.snapshots.load(Relaxed)
+    }
+
     /// All calls but those of `sleep` and `subscribe`.
     pub fn calls(&self) -> u64 {
-        self.appends() + self.reads()
+        self.appends() + self.reads() + self.snapshots()
     }
 
     /// The calls of `sleep`: how often somebody waited before another attempt.
@@ -104,6 +111,19 @@ impl<S: EventStore> EventStore for CountingStore<S> {
 
     async fn safe_position(&self) -> Result<Position, StoreError> {
         self.reading().safe_position().await
+    }
+
+    async fn read_from_snapshot(
+        &self,
+        name: &SnapshotName,
+        streams: &[StreamId],
+    ) -> Result<(Option<Snapshot>, StreamsRead), StoreError> {
+        self.reading().read_from_snapshot(name, streams).await
+    }
+
+    async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.counts.snapshots.fetch_add(1, Relaxed);
+        self.store.save_snapshot(snapshot).await
     }
 
     async fn sleep(&self, duration: Duration) {

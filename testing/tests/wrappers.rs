@@ -14,6 +14,8 @@ mod chaos {
 
     eventcore_testing::event_store_contract! { fresh }
 
+    eventcore_testing::snapshot_contract! { fresh }
+
     eventcore_testing::event_subscription_contract! { fresh }
 }
 
@@ -39,6 +41,8 @@ mod counting {
     }
 
     eventcore_testing::event_store_contract! { fresh }
+
+    eventcore_testing::snapshot_contract! { fresh }
 
     eventcore_testing::event_subscription_contract! { fresh }
 }

@@ -65,7 +65,7 @@ pub enum Fault {
 pub enum Operation {
     /// `append`.
     Append,
-    /// Everything that reads: streams, all events, versions, the safe position.
+    /// Everything that reads: streams, all events, versions, the safe position; and keeping a snapshot.
     Read,
     /// Everything of a durable subscription, and `create_subscription` too.
     Subscription,

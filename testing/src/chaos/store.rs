@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use eventcore::{
     Append, Appended, EventStore, EventSubscription, ExpectedVersion, Position, ReadAll,
-    ReadStream, ReadStreams, RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead,
-    Subscribe, Subscription, VersionConflict,
+    ReadStream, ReadStreams, RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId,
+    StreamVersion, StreamsRead, Subscribe, Subscription, VersionConflict,
 };
 
 use super::plan::Fate;
@@ -64,6 +64,21 @@ impl<S: EventStore> EventStore for ChaosStore<S> {
         self.reading().await?.safe_position().await
     }
 
+    async fn read_from_snapshot(
+        &self,
+        name: &SnapshotName,
+        streams: &[StreamId],
+    ) -> Result<(Option<Snapshot>, StreamsRead), StoreError> {
+        self.reading()
+            .await?
+            .read_from_snapshot(name, streams)
+            .await
+    }
+
+    async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.reading().await?.save_snapshot(snapshot).await
+    }
+
     async fn sleep(&self, duration: Duration) {
         self.store.sleep(duration).await;
     }
@@ -77,7 +92,7 @@ impl<S: EventSubscription> EventSubscription for ChaosStore<S> {
 }
 
 impl<S: EventStore> ChaosStore<S> {
-    /// The store to read from, unless this read is to fail.
+    /// The store to read from or to keep a snapshot in, unless that is to fail.
     async fn reading(&self) -> Result<&S, StoreError> {
         let call = self.next(Operation::Read);
         let Fate { latency, fault } = self.plan.fate(Operation::Read, call);
@@ -85,7 +100,7 @@ impl<S: EventStore> ChaosStore<S> {
         match fault {
             Some(fault) => {
                 self.note(Operation::Read, call, fault);
-                Err(lost("before anything was read"))
+                Err(lost("before it was done"))
             }
             None => Ok(&self.store),
         }
