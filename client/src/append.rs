@@ -42,7 +42,7 @@ pub struct NewEvent {
     pub event_type: EventType,
     /// What happened: any JSON value but null.
     pub payload: Payload,
-    /// What to keep with it.
+    /// What to keep with it. Arrays and objects in it may be nested up to 127 deep.
     pub metadata: Option<Metadata>,
 }
 

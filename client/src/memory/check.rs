@@ -94,9 +94,18 @@ fn repeated<T: Eq + Hash>(mut all: impl ExactSizeIterator<Item = T> + Clone) -> 
     all.position(|one| !once.insert(one))
 }
 
-/// Checks that a filter has no more elements than a store looks through.
+/// Checks that a filter has no more elements than a store looks through, and none that cannot be sent.
 pub(super) fn filter(filter: &Filter) -> Result<(), StoreError> {
     not_too_many("stream_prefixes", filter.stream_prefixes.len())?;
+    let mut prefixes = filter.stream_prefixes.iter();
+    if let Some(index) = prefixes.position(|prefix| prefix.contains('\0')) {
+        let reason = "has a character U+0000";
+        return Err(StoreError::malformed(
+            "stream_prefixes",
+            Some(index),
+            reason,
+        ));
+    }
     types(&filter.event_types)
 }
 

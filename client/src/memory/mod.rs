@@ -19,7 +19,7 @@ use self::wake::Shared;
 use crate::{
     Append, Appended, EventStore, EventSubscription, Page, Position, ReadAll, ReadStream,
     ReadStreams, RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion,
-    StreamsRead, Subscribe, Subscription,
+    StreamsRead, Subscribe, Subscription, sendable,
 };
 
 /// Events in memory, for tests and for programs that need no more. It needs no async runtime: any
@@ -93,6 +93,7 @@ impl EventStore for InMemoryEventStore {
             return Err(StoreError::malformed("streams", None, "is empty"));
         }
         check::streams_once(snapshot.streams.iter().map(|(stream, _)| stream))?;
+        sendable::check_state(snapshot)?;
         let mut snapshots = self.shared.snapshots();
         let log = self.shared.log();
         if let Some(index) = snapshots::first_ahead(snapshot, &log) {

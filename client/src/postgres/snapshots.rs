@@ -6,7 +6,9 @@ use super::error::store_error;
 use super::pool::Pool;
 use super::read::reached;
 use super::row::{events, from_bigint, to_bigint};
-use crate::{Payload, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion, StreamsRead};
+use crate::{
+    Payload, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion, StreamsRead, sendable,
+};
 
 /// The row without a position is the snapshot.
 const READ: &str = "\
@@ -48,6 +50,7 @@ pub(super) async fn read(
 }
 
 pub(super) async fn save(pool: &Pool, snapshot: &Snapshot) -> Result<(), StoreError> {
+    sendable::check_state(snapshot)?;
     let streams: Vec<_> = snapshot
         .streams
         .iter()

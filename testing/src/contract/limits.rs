@@ -133,6 +133,25 @@ where
     comes_back(store, &payloads).await;
 }
 
+/// What is accepted and cannot be read again would keep every reader of all events from going on.
+pub async fn metadata_is_nested_as_deep_as_it_can_be_read_and_no_deeper<S>(store: &S)
+where
+    S: EventStore,
+{
+    // The metadata itself is the first level.
+    for (depth, is_kept) in [(126, true), (127, false), (1_000, false)] {
+        let metadata = Map::from_iter([("deep".to_owned(), nested(depth))]);
+        let append = declare(&[("a", Unchecked)]).event(event("a", 1).metadata(metadata.clone()));
+        match store.append(&append).await {
+            Ok(_) => assert!(is_kept, "{depth}"),
+            Err(error) => assert!(error.is_malformed() && !is_kept, "{depth}: {error}"),
+        }
+        let all = store.read_all(&ReadAll::new()).await.unwrap();
+        assert_eq!(all.len(), 1);
+        assert!(depth > 126 || all[0].metadata == Some(metadata));
+    }
+}
+
 pub async fn whole_numbers_are_kept_digit_by_digit<S>(store: &S)
 where
     S: EventStore,

@@ -31,7 +31,7 @@ macro_rules! event_store_contract {
                 what_cannot_be_stored_at_all_is_told_before_anything_else,
                 an_expected_version_that_no_stream_can_have_is_refused,
                 a_read_of_a_stream_twice_or_of_too_many_is_refused,
-                a_filter_of_more_than_a_thousand_elements_is_refused,
+                a_filter_of_more_than_a_thousand_elements_or_with_u0000_is_refused,
             }
             repeat {
                 the_same_append_again_returns_the_first_result_and_writes_nothing,
@@ -56,6 +56,7 @@ macro_rules! event_store_contract {
                 an_append_may_declare_a_thousand_streams_and_write_all,
                 an_append_may_have_ten_thousand_events,
                 every_json_value_but_null_is_kept,
+                metadata_is_nested_as_deep_as_it_can_be_read_and_no_deeper,
                 whole_numbers_are_kept_digit_by_digit,
                 fractions_are_kept_to_the_last_bit,
             }
@@ -109,6 +110,8 @@ macro_rules! snapshot_contract {
                 a_snapshot_belongs_to_its_name_and_its_streams_in_their_order,
                 a_snapshot_gives_way_to_one_that_holds_as_much_of_every_stream,
                 a_snapshot_that_cannot_be_is_refused_and_named,
+                a_state_with_u0000_is_refused_and_any_other_is_kept,
+                commands_with_snapshots_in_a_crowd_decide_as_those_without,
                 a_command_goes_on_from_a_snapshot_and_keeps_one,
                 a_command_on_a_snapshot_notices_that_its_streams_have_moved,
             }

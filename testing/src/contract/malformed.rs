@@ -133,7 +133,7 @@ where
     }
 }
 
-pub async fn a_filter_of_more_than_a_thousand_elements_is_refused<S>(store: &S)
+pub async fn a_filter_of_more_than_a_thousand_elements_or_with_u0000_is_refused<S>(store: &S)
 where
     S: EventStore,
 {
@@ -157,6 +157,9 @@ where
             .unwrap_err();
         is_malformed(&error);
     }
+    let nul = Filter::all().stream_prefix("a").stream_prefix("a\0");
+    let error = store.read_all(&ReadAll::new().filter(nul)).await;
+    is_malformed(&error.unwrap_err());
     let types = (0..1_001).map(|n| event_type(&n.to_string()));
     let one = ReadStream::new(stream("a")).event_types(types.clone());
     is_malformed(&store.read_stream(&one).await.unwrap_err());

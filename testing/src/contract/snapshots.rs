@@ -3,11 +3,12 @@
 
 use eventcore::ExpectedVersion::Unchecked;
 use eventcore::{
-    Append, Command, CommandError, CommandLogic, EventStore, ExecuteOptions, NewEvents, Snapshot,
-    SnapshotName, Snapshots, StoredEvent, StreamId, StreamVersion, Streams, StreamsRead, emit,
-    execute, execute_with,
+    Append, Command, CommandError, CommandLogic, EventStore, ExecuteOptions, NewEvents,
+    RetryPolicy, Snapshot, SnapshotName, Snapshots, StoredEvent, StreamId, StreamVersion, Streams,
+    StreamsRead, emit, execute, execute_with,
 };
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::{Counted, add, read, stream, told};
 
@@ -118,6 +119,21 @@ pub async fn a_snapshot_that_cannot_be_is_refused_and_named<S: EventStore>(store
     assert_eq!(from_snapshot(store, "sum", &["a"]).await.0, None);
 }
 
+pub async fn a_state_with_u0000_is_refused_and_any_other_is_kept<S: EventStore>(store: &S) {
+    add(store, "a", 1).await;
+    let of = |state: Value| Snapshot::new(name("sum"), [(stream("a"), 1.into())], state);
+    for state in [json!("a\0b"), json!({ "a\0": 1 })] {
+        let error = store.save_snapshot(&of(state)).await.unwrap_err();
+        assert!(error.is_malformed(), "{error}");
+        assert_eq!(from_snapshot(store, "sum", &["a"]).await.0, None);
+    }
+    for state in [json!(null), json!(""), json!({ "ü": ["\\u0000", null] })] {
+        let kept = of(state);
+        store.save_snapshot(&kept).await.unwrap();
+        assert_eq!(from_snapshot(store, "sum", &["a"]).await.0, Some(kept));
+    }
+}
+
 /// Adds up a stream, and writes the sum to another.
 #[derive(Command)]
 struct AddUp {
@@ -188,4 +204,56 @@ pub async fn a_command_on_a_snapshot_notices_that_its_streams_have_moved<S: Even
     let done = done.unwrap();
     assert_eq!(done.version_of(&stream("numbers")).unwrap().get(), 1);
     assert_eq!(told(&read(store, "sum").await), ["sum@1:8"]);
+}
+
+/// Writes how many events there are in a stream, itself included.
+#[derive(Command)]
+struct Count {
+    #[stream]
+    stream: StreamId,
+}
+
+impl CommandLogic for Count {
+    type State = u64;
+    type Event = Counted;
+
+    fn apply(&self, events: u64, stored: &StoredEvent<Counted>) -> u64 {
+        assert_eq!(stored.event, Counted(events + 1));
+        events + 1
+    }
+
+    fn handle(&self, events: u64, streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
+        let mut new = NewEvents::new();
+        emit!(new, streams.stream, Counted(events + 1));
+        Ok(new)
+    }
+
+    fn snapshots(&self) -> Option<Snapshots<u64>> {
+        Some(Snapshots::named("count").every(3))
+    }
+}
+
+pub async fn commands_with_snapshots_in_a_crowd_decide_as_those_without<S>(store: &S)
+where
+    S: EventStore + Clone + 'static,
+{
+    let options = ExecuteOptions::new().retry(RetryPolicy::default().attempts(1_000));
+    let mut tasks = JoinSet::new();
+    for _ in 0..6 {
+        let (store, options) = (store.clone(), options.clone());
+        tasks.spawn(async move {
+            for _ in 0..15 {
+                let count = Count {
+                    stream: stream("a"),
+                };
+                execute_with(&store, &count, &options).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    let events = read(store, "a").await;
+    assert_eq!(events.len(), 90);
+    for event in events {
+        assert!(event.payload == json!(event.version.get()), "{event:?}");
+    }
 }
