@@ -71,7 +71,7 @@ macro_rules! decides {
             fn handle(
                 &self,
                 order: Order,
-                streams: Self::StreamSet,
+                streams: eventcore::Streams<Self>,
             ) -> Result<NewEvents<Self>, CommandError> {
                 let decide: fn(&Self, Order) -> Result<Option<OrderEvent>, CommandError> = $decide;
                 let mut events = NewEvents::new();

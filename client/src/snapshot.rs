@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Payload, SnapshotName, StreamId, StreamVersion};
+use crate::{Payload, ReadStreams, SnapshotName, StreamId, StreamVersion};
 
 /// The state of a command after some events of its streams, as a store keeps it.
 ///
@@ -136,6 +136,14 @@ impl Snapshot {
             streams: streams.into_iter().collect(),
             state: state.into(),
         }
+    }
+
+    /// A read of what came after it.
+    pub fn rest(&self) -> ReadStreams {
+        let streams = self.streams.iter().cloned();
+        streams.fold(ReadStreams::default(), |read, (stream, version)| {
+            read.stream_after(stream, version)
+        })
     }
 
     /// The streams, without how far.

@@ -134,8 +134,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             .and_then(|cache| cache.get(name, streams));
         let (snapshot, read) = match cached {
             Some(snapshot) => {
-                let mut rest = ReadStreams::default();
-                rest.streams.clone_from(&snapshot.streams);
+                let rest = snapshot.rest();
                 let reading = self.store.read_streams(&rest);
                 let read = self.observer.phase(Phase::Read, reading).await?;
                 (Some(snapshot), read)

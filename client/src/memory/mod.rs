@@ -80,10 +80,9 @@ impl EventStore for InMemoryEventStore {
     ) -> Result<(Option<Snapshot>, StreamsRead), StoreError> {
         check::streams_once(streams.iter())?;
         let snapshot = self.shared.snapshots().get(name, streams).cloned();
-        let mut read = ReadStreams::default();
-        read.streams = match &snapshot {
-            Some(snapshot) => snapshot.streams.clone(),
-            None => ReadStreams::new(streams.iter().cloned()).streams,
+        let read = match &snapshot {
+            Some(snapshot) => snapshot.rest(),
+            None => ReadStreams::new(streams.iter().cloned()),
         };
         Ok((snapshot, self.shared.log().read_streams(&read)))
     }

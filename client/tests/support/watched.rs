@@ -133,8 +133,7 @@ impl EventStore for Watched {
         let answer = match forged {
             None => self.store.read_from_snapshot(name, streams).await?,
             Some(forged) => {
-                let mut rest = ReadStreams::default();
-                rest.streams.clone_from(&forged.streams);
+                let rest = forged.rest();
                 (Some(forged), self.store.read_streams(&rest).await?)
             }
         };

@@ -52,8 +52,16 @@ pub(super) fn run(
 /// What Criterion measures.
 fn in_memory(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     let mut cargo = workspace.cargo();
-    cargo.args(["bench", "--package", "eventcore-benches", "--bench", "client"]);
-    cargo.args(["--", "--reports"]).arg(workspace.target.join("bench"));
+    cargo.args([
+        "bench",
+        "--package",
+        "eventcore-benches",
+        "--bench",
+        "client",
+    ]);
+    cargo
+        .args(["--", "--reports"])
+        .arg(workspace.target.join("bench"));
     let status = cargo
         .args(arguments)
         .status()
