@@ -59,8 +59,9 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             self.discover(resolver, &mut known).await?;
         }
 
-        let streams = Streams::new(handles, known.streams.clone(), declared);
-        let handling = self.command.handle(mem::take(&mut known.state), streams);
+        let mut append = self.append_at(&known);
+        let streams = Streams::new(handles, known.streams, declared);
+        let handling = self.command.handle(known.state, streams);
         let (events, verdict) = match self.observer.phase(Phase::Handle, handling).await {
             Ok(events) => (events, Ok(())),
             Err(error) => (NewEvents::new(), Err(error)),
@@ -68,7 +69,11 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         // Streams that were read one after another were perhaps never so together: a rejection stands only
         // if they were.
         let is_doubtful = known.discoveries > 0 && verdict.is_err();
-        let mut append = self.to_append(&known, &events)?;
+        for (stream, event) in events.iter() {
+            let mut event = NewEvent::encode(stream.clone(), event)?;
+            event.metadata.clone_from(&self.options.metadata);
+            append.events.push(event);
+        }
         if let (Some(mark), Ok(())) = (self.mark, &verdict) {
             let Mark {
                 stream,
@@ -83,7 +88,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
                 || verdict.is_ok() && (self.options.always_check || !append.events.is_empty()),
             append,
             events: events.len(),
-            streams: known.streams.len(),
+            streams: known.versions.len(),
             versions: known.versions,
             verdict,
             state,
@@ -248,23 +253,14 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }
     }
 
-    fn to_append(&self, known: &Known<C::State>, events: &NewEvents<C>) -> Result<Append, Failure> {
+    /// The streams of the append, each at the version that was read.
+    fn append_at(&self, known: &Known<C::State>) -> Append {
         let mut append = Append::new()
             .correlation_id(self.correlation_id)
             .causation_id(self.causation_id);
         let versions = known.versions.iter().map(|version| version.exactly());
-        append.streams = known
-            .streams
-            .since(0)
-            .iter()
-            .cloned()
-            .zip(versions)
-            .collect();
-        for (stream, event) in events.iter() {
-            let mut event = NewEvent::encode(stream.clone(), event)?;
-            event.metadata.clone_from(&self.options.metadata);
-            append.events.push(event);
-        }
-        Ok(append)
+        let streams = known.streams.since(0).iter().cloned();
+        append.streams = streams.zip(versions).collect();
+        append
     }
 }

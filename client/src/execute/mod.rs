@@ -92,8 +92,11 @@ where
     S: EventStore,
     C: AsyncCommandLogic,
 {
-    let correlation_id = options.correlation_id.unwrap_or_else(CorrelationId::new);
+    // One id for the execution is both, where the caller gives neither.
     let causation_id = options.causation_id.unwrap_or_else(CausationId::new);
+    let correlation_id = options
+        .correlation_id
+        .unwrap_or_else(|| CorrelationId::from_uuid(causation_id.as_uuid()));
     let observer = Observer::new(command.command_name(), correlation_id, causation_id);
     let mut run = Run {
         store,

@@ -32,7 +32,8 @@ use crate::{CausationId, CorrelationId, InvalidValue, Metadata, RetryPolicy, Sta
 pub struct ExecuteOptions {
     /// How often to try.
     pub retry: RetryPolicy,
-    /// The logical operation that the command belongs to; by default one of its own.
+    /// The logical operation that the command belongs to; by default its own, with the same UUID as the
+    /// causation id.
     pub correlation_id: Option<CorrelationId>,
     /// What causes the events; by default this execution.
     pub causation_id: Option<CausationId>,
