@@ -18,6 +18,8 @@ enum Reason {
     Uuid,
     #[error("{0}")]
     Metadata(String),
+    #[error("{0}")]
+    Manager(&'static str),
     #[error("is no whole number from 0 to {}", u64::MAX)]
     Number,
     #[error("is no JSON")]
@@ -48,6 +50,13 @@ impl InvalidValue {
         Self {
             what,
             reason: Reason::Number,
+        }
+    }
+
+    pub(crate) fn manager(reason: &'static str) -> Self {
+        Self {
+            what: "name of a process manager",
+            reason: Reason::Manager(reason),
         }
     }
 

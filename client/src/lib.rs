@@ -27,6 +27,7 @@ mod typed_subscription;
 // Working through it, each event at least once, or exactly once.
 mod consumer;
 mod durable;
+mod process;
 mod projection;
 
 // What goes into a store, and what comes out.
@@ -67,13 +68,17 @@ pub use ids::{CausationId, CorrelationId, EventId, LeaseId};
 pub use invalid::InvalidValue;
 pub use memory::{InMemoryEventStore, MemoryTransaction};
 pub use names::{
-    ConsumerName, EventType, ProjectionName, SnapshotName, StreamId, SubscriptionName,
+    ConsumerName, EventType, ProcessId, ProjectionName, SnapshotName, StreamId, SubscriptionName,
 };
 pub use numbers::{Position, StreamVersion};
 pub use page::Page;
 pub use payload::Payload;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresEventStore, PostgresTransaction};
+pub use process::{
+    ProcessError, ProcessManager, ProcessOptions, Reaction, Trigger, run_process_manager,
+    run_process_manager_until_idle, run_process_manager_with,
+};
 pub use projection::{
     Projection, ProjectionError, ProjectionOptions, ProjectionStore, run_projection,
     run_projection_until, run_projection_with,

@@ -1,4 +1,4 @@
-//! The names: of streams, event types, subscriptions, consumers and projections.
+//! The names: of streams, event types, subscriptions, consumers, projections and processes.
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
@@ -172,4 +172,10 @@ name! {
 name! {
     /// The name of snapshots of one kind of state, for example `balance-1`.
     SnapshotName, "snapshot name"
+}
+
+name! {
+    /// The name of one process of a [`ProcessManager`](crate::ProcessManager), for example that of the order
+    /// which it is about.
+    ProcessId, "process id"
 }

@@ -41,4 +41,6 @@ eventcore_testing::event_subscription_contract! { fresh }
 
 eventcore_testing::subscription_store_contract! { fresh }
 
+eventcore_testing::process_manager_contract! { fresh }
+
 eventcore_testing::projection_store_contract! { with_book }

@@ -10,6 +10,7 @@ mod idempotency;
 mod locks;
 mod notify;
 mod order;
+mod processes;
 mod reinstall;
 mod standby;
 mod subscriptions;

@@ -71,7 +71,7 @@ impl<E, S: SubscriptionStore> Delivery<E, S> {
     }
 
     /// The event alone, and what is owed for it.
-    pub(super) fn into_parts(self) -> (StoredEvent<E>, Receipt<S>) {
+    pub(crate) fn into_parts(self) -> (StoredEvent<E>, Receipt<S>) {
         (self.event, self.receipt)
     }
 }

@@ -18,7 +18,7 @@ use futures_core::Stream;
 pub use self::delivery::Delivery;
 use self::leases::Next;
 pub use self::options::ConsumerOptions;
-use self::receipt::Receipt;
+pub(crate) use self::receipt::Receipt;
 pub use self::receipt::Settled;
 pub use self::run::HandlerError;
 use self::work::Work;
@@ -79,6 +79,36 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
     /// otherwise. The consumer may be asked again after each of these.
     pub async fn next_delivery(&mut self) -> Result<Delivery<E, S>, FollowError> {
         std::future::poll_fn(|cx| self.poll_delivery(cx)).await
+    }
+
+    /// The next event if there is one now. What was handled is acknowledged before the store is asked.
+    pub(crate) async fn next_delivery_now(
+        &mut self,
+    ) -> Result<Option<Delivery<E, S>>, FollowError> {
+        let (mut kept, mut asked) = (false, false);
+        loop {
+            if let Some(pending) = &mut self.pending {
+                let done = pending.as_mut().await;
+                self.pending = None;
+                done?;
+                kept = true;
+            }
+            if let Some(error) = self.undecodable.take() {
+                return Err(error);
+            }
+            match self.work.next(kept) {
+                Some(next) => {
+                    if let Some(delivery) = self.decode(next) {
+                        return Ok(Some(delivery));
+                    }
+                }
+                None if asked => return Ok(None),
+                None => {
+                    asked = true;
+                    self.pending = Some(Box::pin(Arc::clone(&self.work).fill_now()));
+                }
+            }
+        }
     }
 
     /// Acknowledges what was [handled](Delivery::handled) and gives back everything else. Deliveries that
@@ -165,7 +195,7 @@ impl<E, S: SubscriptionStore + 'static> fmt::Debug for Consumer<E, S> {
 }
 
 /// An error with all that it comes from, for operators.
-fn reason(error: &dyn std::error::Error) -> String {
+pub(crate) fn reason(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

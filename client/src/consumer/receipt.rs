@@ -17,7 +17,7 @@ pub enum Settled {
 }
 
 /// The answer that is owed for an event. Dropped without one, the event is given back as a failure.
-pub(super) struct Receipt<S: SubscriptionStore + 'static> {
+pub(crate) struct Receipt<S: SubscriptionStore + 'static> {
     pub(super) work: Arc<Work<S>>,
     pub(super) lease_id: LeaseId,
     pub(super) position: Position,
@@ -74,14 +74,19 @@ impl<S: SubscriptionStore> Receipt<S> {
     }
 
     /// To be acknowledged with others.
-    pub(super) fn handled(mut self) {
+    pub(crate) fn handled(mut self) {
         self.unless_answered = Some(Stand::Handled);
     }
 
     /// To be given back with others, after a while.
-    pub(super) fn fail(mut self, nack: Nack) {
+    pub(crate) fn fail(mut self, nack: Nack) {
         let delay = self.work.options.delay_after(self.attempt);
         self.unless_answered = Some(Stand::Failed(nack.delay(delay)));
+    }
+
+    /// Does this, and keeps the leases of the consumer meanwhile.
+    pub(crate) async fn while_leased<T>(&self, doing: impl Future<Output = T>) -> T {
+        super::run::while_leased(&self.work, doing).await
     }
 
     /// It was acknowledged elsewhere.

@@ -41,7 +41,7 @@ impl<E: Event, S: SubscriptionStore> Consumer<E, S> {
                 Err(error) => return Err(error),
             };
             let (event, receipt) = delivery.into_parts();
-            match while_leased(&self.work, handler(event)).await {
+            match receipt.while_leased(handler(event)).await {
                 Ok(()) => receipt.handled(),
                 Err(error) => receipt.fail(Nack::retry().reason(reason(&*error))),
             }
@@ -50,7 +50,7 @@ impl<E: Event, S: SubscriptionStore> Consumer<E, S> {
 }
 
 /// Does this, and keeps the leases meanwhile.
-async fn while_leased<S: SubscriptionStore, T>(
+pub(super) async fn while_leased<S: SubscriptionStore, T>(
     work: &Work<S>,
     doing: impl Future<Output = T>,
 ) -> T {

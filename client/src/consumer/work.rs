@@ -56,24 +56,37 @@ impl<S: SubscriptionStore> Work<S> {
     /// Does what has to be done before another event may be handed out, until there is one.
     pub(super) async fn fill(self: Arc<Self>) -> Result<(), StoreError> {
         loop {
-            self.give_back_all_failed(&self.options.reconnect).await?;
-            self.keep_leases().await?;
+            self.ask_for_more(|| self.wait()).await?;
             if self.leases().has_next() {
                 return Ok(());
             }
-            self.acknowledge_handled(&self.options.reconnect).await?;
-            let batch = persist(&self.store, &self.options.reconnect, || {
-                self.store.poll_subscription(
-                    &self.subscription,
-                    &self.consumer,
-                    self.options.batch,
-                    self.wait(),
-                )
-            });
-            if let Some(batch) = batch.await? {
-                self.leases().add(batch);
-            }
         }
+    }
+
+    /// The same, but there need not be one.
+    pub(super) async fn fill_now(self: Arc<Self>) -> Result<(), StoreError> {
+        self.ask_for_more(|| Duration::ZERO).await
+    }
+
+    async fn ask_for_more(&self, wait: impl Fn() -> Duration) -> Result<(), StoreError> {
+        self.give_back_all_failed(&self.options.reconnect).await?;
+        self.keep_leases().await?;
+        if self.leases().has_next() {
+            return Ok(());
+        }
+        self.acknowledge_handled(&self.options.reconnect).await?;
+        let batch = persist(&self.store, &self.options.reconnect, || {
+            self.store.poll_subscription(
+                &self.subscription,
+                &self.consumer,
+                self.options.batch,
+                wait(),
+            )
+        });
+        if let Some(batch) = batch.await? {
+            self.leases().add(batch);
+        }
+        Ok(())
     }
 
     /// Gives back what was dropped without an answer or could not be decoded.

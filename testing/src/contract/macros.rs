@@ -195,6 +195,41 @@ macro_rules! subscription_store_contract {
     };
 }
 
+/// Runs every test of what process managers promise on a `SubscriptionStore`, as
+/// [`event_store_contract!`](crate::event_store_contract) does.
+#[macro_export]
+macro_rules! process_manager_contract {
+    ($fresh:path) => {
+        $crate::contract_tests! { $fresh;
+            process {
+                an_order_is_fulfilled_step_by_step,
+                a_rejected_command_is_told_and_what_was_done_can_be_undone,
+                a_timeout_is_told_after_its_time_also_when_nobody_ran_in_between,
+                a_runner_wakes_up_for_an_event_and_for_a_timeout,
+                what_is_delivered_again_leads_to_nothing_new,
+                all_commands_of_a_reaction_are_executed_then_rejections_are_told_in_order,
+                a_process_that_has_ended_takes_nothing_any_more,
+                a_command_that_fails_stops_its_process_alone_until_it_works_again,
+                a_manager_that_reacts_in_another_way_when_asked_again_is_found_out,
+                a_process_that_answers_each_rejection_with_another_is_stopped,
+                an_event_of_another_type_is_told_and_given_back,
+                a_manager_without_a_filter_passes_over_what_managers_write,
+                names_that_do_not_fit_are_refused,
+            }
+            process_faults {
+                a_runner_that_dies_before_or_after_any_call_loses_and_repeats_nothing,
+                a_call_that_fails_or_whose_answer_is_lost_is_made_good_by_the_same_runner,
+                a_runner_that_dies_between_rejections_goes_on_with_the_next,
+            }
+            process_many {
+                many_runners_of_a_manager_do_each_thing_once,
+                triggers_of_one_process_from_many_streams_are_taken_one_after_the_other,
+                a_lease_that_runs_out_while_a_command_runs_does_not_let_it_run_twice,
+            }
+        }
+    };
+}
+
 /// Runs every test of the contract of `ProjectionStore`. `$fresh` returns a store, and a
 /// [`Book`](crate::contract::Book) that projections of the tests write into.
 #[macro_export]

@@ -67,6 +67,12 @@ pub mod follow;
 #[doc(hidden)]
 pub mod give_back;
 #[doc(hidden)]
+pub mod process;
+#[doc(hidden)]
+pub mod process_faults;
+#[doc(hidden)]
+pub mod process_many;
+#[doc(hidden)]
 pub mod project;
 #[doc(hidden)]
 pub mod project_many;
@@ -77,6 +83,8 @@ pub mod subscribe;
 #[doc(hidden)]
 pub mod bank;
 mod macros;
+mod notes;
+mod shop;
 mod support;
 
 use std::time::Duration;

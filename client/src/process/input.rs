@@ -1,0 +1,80 @@
+//! [`Input`]: a trigger with all that it is made of.
+
+use super::Trigger;
+use super::record::{Cause, DueTimeout, Moment, Rejected, correlation};
+use crate::{CausationId, CorrelationId, EventId, ExecuteOptions, RetryPolicy, StoredEvent};
+
+/// A trigger with all that it is made of.
+pub(super) enum Input<E> {
+    Event(StoredEvent<E>),
+    Timeout(DueTimeout),
+    Rejected(Rejected),
+}
+
+impl<E> Input<E> {
+    /// The id of the event that it is, or of the mark.
+    pub(super) fn event_id(&self) -> EventId {
+        match self {
+            Self::Event(event) => event.event_id,
+            Self::Timeout(timeout) => timeout.event_id,
+            Self::Rejected(rejected) => rejected.event_id,
+        }
+    }
+
+    /// As the manager sees it.
+    pub(super) fn trigger(&self) -> Trigger<'_, E> {
+        match self {
+            Self::Event(event) => Trigger::Event(event),
+            Self::Timeout(timeout) => Trigger::Timeout {
+                name: &timeout.name,
+            },
+            Self::Rejected(rejected) => Trigger::Rejected {
+                command: &rejected.command,
+                index: rejected.index,
+                message: &rejected.message,
+            },
+        }
+    }
+
+    /// As it is written down.
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Self::Event(event) => Cause::Event {
+                event_id: event.event_id,
+                stream_id: event.stream_id.clone(),
+                version: event.version,
+            },
+            Self::Timeout(timeout) => Cause::Timeout(timeout.clone()),
+            Self::Rejected(rejected) => Cause::Rejected(rejected.clone()),
+        }
+    }
+
+    /// When the time of timeouts begins that it leads to.
+    pub(super) fn at(&self) -> Moment {
+        match self {
+            Self::Event(event) => Moment::from(event.recorded_at),
+            Self::Timeout(timeout) => timeout.due,
+            Self::Rejected(rejected) => rejected.at,
+        }
+    }
+
+    pub(super) fn correlation_id(&self) -> CorrelationId {
+        match self {
+            Self::Event(event) => correlation(event.correlation_id, event.event_id),
+            Self::Timeout(timeout) => timeout.correlation_id,
+            Self::Rejected(rejected) => rejected.correlation_id,
+        }
+    }
+
+    pub(super) fn causation_id(&self) -> CausationId {
+        CausationId::from_uuid(self.event_id().as_uuid())
+    }
+
+    /// How its commands are executed.
+    pub(super) fn execute_options(&self, retry: &RetryPolicy) -> ExecuteOptions {
+        ExecuteOptions::new()
+            .retry(retry.clone())
+            .correlation_id(self.correlation_id())
+            .causation_id(self.causation_id())
+    }
+}

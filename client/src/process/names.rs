@@ -1,0 +1,68 @@
+//! What a process manager calls its subscriptions and streams.
+//!
+//! The name of a manager has no colon, so that no two of these are ever the same, and they begin with a word
+//! of their own, so that a filter by the prefixes of an application's streams passes over them.
+
+use uuid::Uuid;
+
+use crate::{InvalidValue, ProcessId, StreamId, SubscriptionName};
+
+/// The longest name of a manager, in bytes: it leaves 146 for the id of a process.
+const LONGEST: usize = 100;
+
+pub(super) struct Names {
+    pub(super) manager: String,
+    /// The durable subscription of its events.
+    pub(super) events: SubscriptionName,
+    /// The durable subscription of its timeouts.
+    pub(super) timeouts: SubscriptionName,
+}
+
+impl Names {
+    /// The names of a manager; the reason when its name cannot be used.
+    pub(super) fn new(manager: &str) -> Result<Self, InvalidValue> {
+        if manager.len() > LONGEST {
+            return Err(InvalidValue::manager("is longer than 100 bytes"));
+        }
+        if manager.contains(':') {
+            return Err(InvalidValue::manager("has a colon"));
+        }
+        Ok(Self {
+            manager: manager.to_owned(),
+            events: SubscriptionName::new(manager)?,
+            timeouts: SubscriptionName::new(format!("{manager}:timeouts"))?,
+        })
+    }
+
+    /// The stream of a process.
+    pub(super) fn process(&self, process: &ProcessId) -> Result<StreamId, InvalidValue> {
+        StreamId::new(format!("process:{}:{process}", self.manager))
+    }
+
+    /// The stream of a timeout.
+    pub(super) fn timeout(&self, id: Uuid) -> Result<StreamId, InvalidValue> {
+        StreamId::new(format!("{}{id}", self.timeout_prefix()))
+    }
+
+    /// What the streams of all timeouts begin with.
+    pub(super) fn timeout_prefix(&self) -> String {
+        format!("process-timeout:{}:", self.manager)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manager_and_its_processes_are_named_by_texts_that_fit_into_names_of_streams() {
+        for name in ["", "a:b", "line\nbreak", &"x".repeat(101)] {
+            assert!(Names::new(name).is_err(), "{name:?}");
+        }
+        let names = Names::new(&"x".repeat(100)).unwrap();
+        let id = |bytes: usize| ProcessId::new("y".repeat(bytes)).unwrap();
+        assert!(names.process(&id(146)).is_ok());
+        assert!(names.process(&id(147)).is_err());
+        assert!(names.timeout(Uuid::nil()).is_ok());
+    }
+}

@@ -1,0 +1,282 @@
+//! What a process manager writes: the events in the stream of a process, and timeouts.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    CorrelationId, Event, EventError, EventId, EventType, InvalidValue, NewEvent, Payload,
+    ProcessId, RecordedEvent, StoredEvent, StreamId, StreamVersion,
+};
+
+const ACCEPTED: &str = "eventcore.process.accepted";
+const DONE: &str = "eventcore.process.command-done";
+const REJECTED: &str = "eventcore.process.command-rejected";
+const TIMEOUT: &str = "eventcore.process.timeout";
+
+/// A process has taken a trigger: it stands in this state, and its commands are to be executed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Accepted {
+    pub(super) trigger: Cause,
+    pub(super) state: Value,
+    pub(super) commands: Vec<Asked>,
+    /// The names of the timeouts that were asked for.
+    pub(super) timeouts: Vec<String>,
+    pub(super) ended: bool,
+    /// Rejected commands that the process is still to be told of after this trigger.
+    pub(super) pending: Vec<Rejected>,
+}
+
+/// What a process has reacted to, such that it can be found again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Cause {
+    Event {
+        event_id: EventId,
+        stream_id: StreamId,
+        version: StreamVersion,
+    },
+    Timeout(DueTimeout),
+    Rejected(Rejected),
+}
+
+/// A command, as far as it can be told from another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub(super) name: String,
+    pub(super) streams: Vec<StreamId>,
+}
+
+/// A timeout that is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct DueTimeout {
+    /// The id of its event.
+    pub(super) event_id: EventId,
+    pub(super) name: String,
+    pub(super) due: Moment,
+    pub(super) correlation_id: CorrelationId,
+}
+
+/// A rejected command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Rejected {
+    /// The id of the mark that says so.
+    pub(super) event_id: EventId,
+    pub(super) command: String,
+    pub(super) index: usize,
+    pub(super) message: String,
+    pub(super) at: Moment,
+    pub(super) correlation_id: CorrelationId,
+}
+
+/// A time, in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Moment(u64);
+
+/// What is in the stream of a process.
+pub(super) enum Record {
+    Accepted(Accepted),
+    Done(Mark),
+    Rejected(Rejection),
+}
+
+/// A command of the trigger before is done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// The id of the trigger.
+    pub(super) trigger: EventId,
+    pub(super) index: usize,
+}
+
+/// A command of the trigger before was rejected.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Rejection {
+    #[serde(flatten)]
+    pub(super) mark: Mark,
+    pub(super) command: String,
+    pub(super) message: String,
+}
+
+/// A timeout that a process has asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Timeout {
+    pub(super) process: ProcessId,
+    pub(super) name: String,
+    pub(super) due: Moment,
+}
+
+/// What a manager is given: events of its type, and those that managers have written.
+#[derive(Debug)]
+pub(super) enum Seen<E> {
+    Event(E),
+    OfManagers,
+}
+
+impl Accepted {
+    pub(super) fn to_event(&self, stream: StreamId) -> Result<NewEvent, EventError> {
+        to_event(stream, ACCEPTED, self)
+    }
+}
+
+impl Mark {
+    pub(super) fn to_event(&self, stream: StreamId) -> Result<NewEvent, EventError> {
+        to_event(stream, DONE, self)
+    }
+}
+
+impl Rejection {
+    pub(super) fn to_event(&self, stream: StreamId) -> Result<NewEvent, EventError> {
+        to_event(stream, REJECTED, self)
+    }
+}
+
+impl Record {
+    pub(super) fn from_event(event: RecordedEvent) -> Result<Self, EventError> {
+        let name = event.event_type.as_str();
+        match name {
+            ACCEPTED => from_payload(name, &event.payload).map(Self::Accepted),
+            DONE => from_payload(name, &event.payload).map(Self::Done),
+            REJECTED => from_payload(name, &event.payload).map(Self::Rejected),
+            _ => Err(EventError::unknown_type(name)),
+        }
+    }
+}
+
+impl Timeout {
+    pub(super) fn event_type() -> Result<EventType, InvalidValue> {
+        EventType::new(TIMEOUT)
+    }
+}
+
+impl Event for Timeout {
+    fn event_type(&self) -> &str {
+        TIMEOUT
+    }
+
+    fn encode(&self) -> Result<Payload, EventError> {
+        Payload::encode(self).map_err(|source| EventError::encode(TIMEOUT, source))
+    }
+
+    fn decode(event_type: &str, payload: &Payload) -> Result<Self, EventError> {
+        from_payload(event_type, payload)
+    }
+}
+
+impl<E: Event> Event for Seen<E> {
+    fn event_type(&self) -> &str {
+        match self {
+            Self::Event(event) => event.event_type(),
+            Self::OfManagers => ACCEPTED,
+        }
+    }
+
+    fn encode(&self) -> Result<Payload, EventError> {
+        match self {
+            Self::Event(event) => event.encode(),
+            Self::OfManagers => Err(EventError::unknown_type(ACCEPTED)),
+        }
+    }
+
+    fn decode(event_type: &str, payload: &Payload) -> Result<Self, EventError> {
+        match event_type {
+            ACCEPTED | DONE | REJECTED | TIMEOUT => Ok(Self::OfManagers),
+            _ => E::decode(event_type, payload).map(Self::Event),
+        }
+    }
+}
+
+impl<E> Seen<E> {
+    /// The event, if it is none of a manager's.
+    pub(super) fn into_event(stored: StoredEvent<Self>) -> Option<StoredEvent<E>> {
+        let Self::Event(event) = stored.event else {
+            return None;
+        };
+        Some(StoredEvent {
+            event,
+            position: stored.position,
+            stream_id: stored.stream_id,
+            version: stored.version,
+            event_id: stored.event_id,
+            event_type: stored.event_type,
+            metadata: stored.metadata,
+            correlation_id: stored.correlation_id,
+            causation_id: stored.causation_id,
+            recorded_at: stored.recorded_at,
+        })
+    }
+}
+
+impl Cause {
+    /// The id of the event that it is, or of the mark.
+    pub(super) fn event_id(&self) -> EventId {
+        match self {
+            Self::Event { event_id, .. } => *event_id,
+            Self::Timeout(timeout) => timeout.event_id,
+            Self::Rejected(rejected) => rejected.event_id,
+        }
+    }
+}
+
+impl Rejected {
+    /// A rejection that was written with this id at this time.
+    pub(super) fn new(
+        rejection: Rejection,
+        event_id: EventId,
+        at: Moment,
+        correlation_id: CorrelationId,
+    ) -> Self {
+        Self {
+            event_id,
+            command: rejection.command,
+            index: rejection.mark.index,
+            message: rejection.message,
+            at,
+            correlation_id,
+        }
+    }
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self::from(SystemTime::now())
+    }
+
+    /// So much later; `None` when no clock can say.
+    pub(super) fn after(self, time: Duration) -> Option<Self> {
+        let micros = u64::try_from(time.as_micros()).ok()?;
+        self.0.checked_add(micros).map(Self)
+    }
+
+    /// How long it is from then to this; zero if it was not before.
+    pub(super) fn since(self, then: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(then.0))
+    }
+}
+
+impl From<SystemTime> for Moment {
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The correlation id of what a trigger leads to: its own, or else one made of its event id, so that it is
+/// the same whoever asks.
+pub(super) fn correlation(own: Option<CorrelationId>, event_id: EventId) -> CorrelationId {
+    own.unwrap_or_else(|| CorrelationId::from_uuid(event_id.as_uuid()))
+}
+
+fn to_event(stream: StreamId, name: &str, record: &impl Serialize) -> Result<NewEvent, EventError> {
+    let payload = Payload::encode(record).map_err(|source| EventError::encode(name, source))?;
+    let event_type = EventType::new(name).map_err(|source| EventError::encode(name, source))?;
+    Ok(NewEvent::new(stream, event_type, payload))
+}
+
+fn from_payload<T: DeserializeOwned>(name: &str, payload: &Payload) -> Result<T, EventError> {
+    payload
+        .decode()
+        .map_err(|source| EventError::decode(name, source))
+}
