@@ -50,6 +50,8 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     heads bigint[];
+    kept_streams text[];
+    kept_versions bigint[];
     place integer;
 BEGIN
     PERFORM eventcore.check_name('name', name);
@@ -71,16 +73,24 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- By the variables, not by `excluded`, for which a writer would have to be allowed to read states.
-    INSERT INTO eventcore.snapshots AS s (name, streams_digest, streams, versions, state)
+    INSERT INTO eventcore.snapshots (name, streams_digest, streams, versions, state)
     VALUES (name, eventcore.streams_digest(streams), streams, versions, state)
-    ON CONFLICT ON CONSTRAINT snapshots_pkey DO UPDATE
+    ON CONFLICT ON CONSTRAINT snapshots_pkey DO NOTHING;
+    IF FOUND THEN
+        RETURN true;
+    END IF;
+    SELECT s.streams, s.versions INTO kept_streams, kept_versions FROM eventcore.snapshots s
+     WHERE s.name = name AND s.streams_digest = eventcore.streams_digest(streams)
+       FOR UPDATE;
+    -- Read again, with the row in hand: whoever had it may have written to the streams.
+    heads := ARRAY(SELECT v.version FROM @extschema@.eventcore_stream_versions(streams) v);
+    UPDATE eventcore.snapshots s
        SET taken_at = now(), streams = streams, versions = versions, state = state
-     WHERE s.streams <> streams
-        OR NOT EXISTS (SELECT FROM unnest(s.versions, versions) AS v (kept, given)
-                        WHERE v.kept > v.given)
-        -- Ahead of its streams, so that nobody can go on from it.
-        OR EXISTS (SELECT FROM unnest(s.versions, heads) AS v (kept, head) WHERE v.kept > v.head);
+     WHERE s.name = name AND s.streams_digest = eventcore.streams_digest(streams)
+       AND (kept_streams <> streams
+            OR NOT EXISTS (SELECT FROM unnest(kept_versions, versions) AS v (kept, given) WHERE v.kept > v.given)
+            -- Ahead of its streams, so that nobody can go on from it.
+            OR EXISTS (SELECT FROM unnest(kept_versions, heads) AS v (kept, head) WHERE v.kept > v.head));
     RETURN FOUND;
 END
 $$;

@@ -93,7 +93,6 @@ pub trait Event: Sized + Send + Sync + 'static {
 }
 
 /// An event that could not be encoded or decoded.
-#[derive(Debug)]
 pub struct EventError(Box<Inner>);
 
 #[derive(Debug)]

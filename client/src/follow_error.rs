@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::process;
 use crate::{
     Event, EventError, EventType, Position, RecordedEvent, StoreError, StoredEvent, StreamId,
 };
 
 /// Why there is no next event of your type. Ask it what it is by its predicates.
-#[derive(Debug)]
 pub struct FollowError(Box<Inner>);
 
 #[derive(Debug)]
@@ -59,6 +59,22 @@ impl FollowError {
             Inner::Store(error) => Some(error),
             Inner::Undecodable { .. } => None,
         }
+    }
+
+    /// The event as an `E`; `None` for what a process manager writes for itself, unless `E` knows it.
+    pub(crate) fn decode_of_interest<E: Event>(
+        event: RecordedEvent,
+    ) -> Result<Option<StoredEvent<E>>, Self> {
+        let is_of_managers = process::is_record(&event.event_type);
+        match Self::decode(event) {
+            Ok(event) => Ok(Some(event)),
+            Err(error) if is_of_managers && error.is_unknown_type() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_unknown_type(&self) -> bool {
+        matches!(&*self.0, Inner::Undecodable { source, .. } if source.is_unknown_type())
     }
 
     /// The event as an `E`, or the error that names it.

@@ -38,6 +38,7 @@ mod sendable;
 mod stored_event;
 
 // Values.
+mod chain;
 mod fresh;
 mod ids;
 mod invalid;

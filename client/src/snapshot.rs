@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Payload, ReadStreams, SnapshotName, StreamId, StreamVersion};
+use crate::{InvalidValue, Payload, ReadStreams, SnapshotName, StreamId, StreamVersion};
 
 /// The state of a command after some events of its streams, as a store keeps it.
 ///
@@ -27,7 +27,8 @@ pub struct Snapshot {
 ///
 /// A snapshot holds what a command learned from the streams that it declares, not from discovered ones.
 /// Reading goes on behind it, stream by stream, so `apply` must come to the same state whichever stream's
-/// events come first. Change the name when `apply` or the state's type changes: what was kept under the
+/// events come first, and must use of the command's fields none but its streams: other commands of the same
+/// streams are given the state too. Change the name when `apply` or the state's type changes: what was kept under the
 /// old one is then not used any more. A snapshot that cannot be read is treated as if there was none.
 ///
 /// ```
@@ -105,6 +106,17 @@ impl<S> Snapshots<S> {
     pub fn when(mut self, rule: fn(Folded) -> bool) -> Self {
         self.when = When::Rule(rule);
         self
+    }
+
+    /// The name for a command whose fields have so many streams each, where that is not always the same: states
+    /// of the same streams in other fields are others.
+    pub(crate) fn name_for(&self, fields: Option<&[usize]>) -> Result<SnapshotName, InvalidValue> {
+        match fields {
+            None => SnapshotName::new(self.name),
+            // First the name alone, so that an error is about what the command says.
+            Some(fields) => SnapshotName::new(self.name)
+                .and_then(|name| SnapshotName::new(format!("{name}{fields:?}"))),
+        }
     }
 
     /// Whether the policy wants a snapshot.

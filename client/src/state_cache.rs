@@ -1,6 +1,6 @@
 //! States of commands kept in this process: [`StateCache`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,8 +9,10 @@ use crate::{Snapshot, SnapshotName, StreamId};
 /// Keeps the states of commands in this process, so that a command reads only what is new since it last
 /// read the same streams. Only commands that have [`Snapshots`](crate::Snapshots) take part.
 ///
-/// A clone shares the states. What is kept may be behind the streams, which costs a read of what is new, never
-/// a wrong decision: what the command writes is checked against the versions of the state it decided on.
+/// A clone shares the states. One cache is for one store: it knows a state by its name and streams alone. What is
+/// kept may be behind the streams, which costs a read of what is new, or ahead of a store that has lost events, which
+/// costs an attempt: what a command writes is checked against the versions of the state that it decided on, and so is
+/// a rejection on a state from here.
 #[derive(Clone)]
 pub struct StateCache(Arc<Shared>);
 
@@ -22,7 +24,8 @@ struct Shared {
 #[derive(Default)]
 struct Kept {
     states: HashMap<Key, State>,
-    /// Counts uses, to know the state that was used last the longest time ago.
+    /// The keys by their last use: the first is the one that was used the least recently.
+    by_use: BTreeMap<u64, Key>,
     uses: u64,
 }
 
@@ -44,37 +47,41 @@ impl StateCache {
 
     /// The state that is kept of these streams.
     pub(crate) fn get(&self, name: &SnapshotName, streams: &[StreamId]) -> Option<Snapshot> {
+        let key = (name.clone(), streams.to_vec());
         let mut kept = self.kept();
-        kept.uses += 1;
-        let now = kept.uses;
-        let state = kept.states.get_mut(&(name.clone(), streams.to_vec()))?;
-        state.used = now;
-        Some(state.snapshot.clone())
+        kept.use_now(&key)?;
+        kept.states.get(&key).map(|state| state.snapshot.clone())
     }
 
     /// Keeps a state unless a newer one is there.
     pub(crate) fn put(&self, snapshot: &Snapshot) {
-        let mut kept = self.kept();
-        kept.uses += 1;
-        let used = kept.uses;
         let key = (snapshot.name.clone(), snapshot.stream_ids());
+        let mut kept = self.kept();
+        kept.use_now(&key);
         if let Some(state) = kept.states.get_mut(&key) {
             if snapshot.is_as_new_as(&state.snapshot) {
                 state.snapshot = snapshot.clone();
             }
-            state.used = used;
             return;
         }
-        if kept.states.len() >= self.0.capacity {
-            kept.forget_one();
+        if kept.states.len() >= self.0.capacity
+            && let Some((_, oldest)) = kept.by_use.pop_first()
+        {
+            kept.states.remove(&oldest);
         }
+        kept.uses += 1;
+        let used = kept.uses;
+        kept.by_use.insert(used, key.clone());
         let snapshot = snapshot.clone();
         kept.states.insert(key, State { snapshot, used });
     }
 
     /// Forgets the state of these streams, which turned out not to be of use.
     pub(crate) fn forget(&self, name: &SnapshotName, streams: &[StreamId]) {
-        self.kept().states.remove(&(name.clone(), streams.to_vec()));
+        let mut kept = self.kept();
+        if let Some(state) = kept.states.remove(&(name.clone(), streams.to_vec())) {
+            kept.by_use.remove(&state.used);
+        }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -83,11 +90,14 @@ impl StateCache {
 }
 
 impl Kept {
-    fn forget_one(&mut self) {
-        let oldest = self.states.iter().min_by_key(|(_, state)| state.used);
-        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
-            self.states.remove(&key);
-        }
+    /// Notes that a state is used; `None` if it is not there.
+    fn use_now(&mut self, key: &Key) -> Option<()> {
+        let state = self.states.get_mut(key)?;
+        let key = self.by_use.remove(&state.used)?;
+        self.uses += 1;
+        state.used = self.uses;
+        self.by_use.insert(state.used, key);
+        Some(())
     }
 }
 

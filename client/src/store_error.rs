@@ -10,7 +10,8 @@ use crate::{EventId, Position, StreamId};
 type Source = Box<dyn Error + Send + Sync>;
 
 /// Why a store did not do what it was asked. Ask it what it is by its predicates.
-#[derive(Debug)]
+///
+/// By `{:?}` it is shown in one line with all that it comes from, as `main` shows the error that it returns.
 pub struct StoreError(Box<Inner>);
 
 #[derive(Debug)]
@@ -43,6 +44,8 @@ enum Kind {
     },
     /// One of our other codes.
     Coded(ErrorCode),
+    /// The user of the connection has no right to it.
+    Denied,
     /// It may well work when tried again; whether it was done is unknown.
     Transient,
     TimedOut {
@@ -113,6 +116,11 @@ impl StoreError {
         Self::make(Kind::Coded(code), Some(source.into()))
     }
 
+    /// The user of the connection has no right to do this.
+    pub fn denied(source: impl Into<Source>) -> Self {
+        Self::make(Kind::Denied, Some(source.into()))
+    }
+
     /// A failure that may pass, such as a lost connection. Whether the store did what it was asked
     /// is unknown.
     pub fn transient(source: impl Into<Source>) -> Self {
@@ -147,7 +155,7 @@ impl StoreError {
             Kind::UnknownName { .. } => Some(ErrorCode::UnknownName),
             Kind::LeaseLost { .. } => Some(ErrorCode::LeaseLost),
             Kind::Coded(code) => Some(*code),
-            Kind::Transient | Kind::TimedOut { .. } | Kind::Other => None,
+            Kind::Denied | Kind::Transient | Kind::TimedOut { .. } | Kind::Other => None,
         }
     }
 
@@ -195,6 +203,11 @@ impl StoreError {
     /// Whether event ids were used before, with other content.
     pub fn is_idempotency_mismatch(&self) -> bool {
         self.code() == Some(ErrorCode::IdempotencyMismatch)
+    }
+
+    /// Whether the user of the connection has no right to do this.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.0.kind, Kind::Denied)
     }
 
     /// Whether a stream is closed or deleted.
@@ -298,6 +311,7 @@ impl fmt::Display for StoreError {
                 write!(f, "the lease does not hold the events at {positions:?}")
             }
             Kind::Coded(code) => write!(f, "the store refuses ({})", code.sqlstate()),
+            Kind::Denied => write!(f, "the user of the connection may not do this"),
             Kind::Transient => write!(f, "the store failed for now"),
             Kind::TimedOut { .. } => write!(f, "there was no time left"),
             Kind::Other => write!(f, "the store failed"),

@@ -72,9 +72,9 @@ impl RecordedEvent {
     /// # Errors
     ///
     /// The type of the event is unknown to `E`, or its payload is not one of that type.
-    pub fn decode<E: Event>(mut self) -> Result<StoredEvent<E>, EventError> {
-        let metadata = self.metadata.take();
-        self.into_stored(metadata)
+    pub fn decode<E: Event>(self) -> Result<StoredEvent<E>, EventError> {
+        let event = E::decode(self.event_type.as_str(), &self.payload)?;
+        Ok(self.with_event(event))
     }
 
     /// The event and its metadata as your types.
@@ -85,6 +85,7 @@ impl RecordedEvent {
     pub fn decode_with<E: Event, M: DeserializeOwned>(
         mut self,
     ) -> Result<StoredEvent<E, M>, EventError> {
+        let event = E::decode(self.event_type.as_str(), &self.payload)?;
         let metadata = match self.metadata.take() {
             None => None,
             Some(metadata) => Some(
@@ -92,15 +93,18 @@ impl RecordedEvent {
                     .map_err(|source| EventError::decode(self.event_type.as_str(), source))?,
             ),
         };
-        self.into_stored(metadata)
+        Ok(self.into_stored(event, metadata))
     }
 
-    fn into_stored<E: Event, M>(
-        self,
-        metadata: Option<M>,
-    ) -> Result<StoredEvent<E, M>, EventError> {
-        Ok(StoredEvent {
-            event: E::decode(self.event_type.as_str(), &self.payload)?,
+    /// The same with its payload decoded to this.
+    pub(crate) fn with_event<E>(mut self, event: E) -> StoredEvent<E> {
+        let metadata = self.metadata.take();
+        self.into_stored(event, metadata)
+    }
+
+    fn into_stored<E, M>(self, event: E, metadata: Option<M>) -> StoredEvent<E, M> {
+        StoredEvent {
+            event,
             position: self.position,
             stream_id: self.stream_id,
             version: self.version,
@@ -110,6 +114,6 @@ impl RecordedEvent {
             correlation_id: self.correlation_id,
             causation_id: self.causation_id,
             recorded_at: self.recorded_at,
-        })
+        }
     }
 }

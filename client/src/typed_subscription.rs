@@ -52,17 +52,26 @@ impl<E: Event> TypedSubscription<E> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Followed<StoredEvent<E>>, FollowError>> {
-        Poll::Ready(Ok(match ready!(self.subscription.poll_followed(cx))? {
-            Followed::Event(event) => Followed::Event(FollowError::decode(event)?),
-            Followed::CaughtUp { position } => Followed::CaughtUp { position },
-            Followed::FellBehind { position } => Followed::FellBehind { position },
-        }))
+        loop {
+            let followed = match ready!(self.subscription.poll_followed(cx))? {
+                Followed::Event(event) => match FollowError::decode_of_interest(event)? {
+                    Some(event) => Followed::Event(event),
+                    None => continue,
+                },
+                Followed::CaughtUp { position } => Followed::CaughtUp { position },
+                Followed::FellBehind { position } => Followed::FellBehind { position },
+            };
+            return Poll::Ready(Ok(followed));
+        }
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<StoredEvent<E>, FollowError>> {
-        Poll::Ready(FollowError::decode(ready!(
-            self.subscription.poll_event(cx)
-        )?))
+        loop {
+            let event = ready!(self.subscription.poll_event(cx))?;
+            if let Some(event) = FollowError::decode_of_interest(event)? {
+                return Poll::Ready(Ok(event));
+            }
+        }
     }
 }
 

@@ -127,3 +127,23 @@ fn the_handles_are_as_visible_as_the_command() {
     let _ = handles;
     let _ = elsewhere::Visible { one: stream("a") };
 }
+
+/// A macro puts the type of a field in a group.
+#[test]
+fn a_command_may_be_written_by_a_macro() {
+    macro_rules! command {
+        ($name:ident { $($field:ident: $type:ty),* }) => {
+            #[derive(Command)]
+            struct $name {
+                $(#[stream] $field: $type,)*
+            }
+        };
+    }
+    command!(Written { one: StreamId, maybe: Option<StreamId>, many: Vec<StreamId> });
+    let written = Written {
+        one: stream("a"),
+        maybe: Some(stream("b")),
+        many: vec![stream("c")],
+    };
+    assert_eq!(eventcore::CommandStreams::command_name(&written), "Written");
+}

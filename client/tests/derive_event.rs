@@ -183,3 +183,28 @@ fn what_cannot_be_written_as_json_is_an_error_that_names_the_event() {
         assert_eq!(source.to_string(), "key must be a string");
     }
 }
+
+#[test]
+fn what_a_type_writes_by_hand_and_cannot_read_is_not_stored() {
+    /// Written flat, so that nothing tells the content from the name.
+    #[derive(Debug, Event)]
+    enum Flat {
+        Entry { cents: u8 },
+    }
+    impl Serialize for Flat {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let Self::Entry { cents } = self;
+            serializer.collect_map([("cents", cents)])
+        }
+    }
+    impl<'de> Deserialize<'de> for Flat {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let fields = std::collections::BTreeMap::<String, u8>::deserialize(deserializer)?;
+            Ok(Self::Entry {
+                cents: fields["cents"],
+            })
+        }
+    }
+    let error = Flat::Entry { cents: 5 }.encode().unwrap_err();
+    assert_eq!(error.event_type(), "Entry");
+}

@@ -67,7 +67,7 @@ fn metadata_that_is_no_object_is_refused() {
 
 #[tokio::test]
 async fn a_deadline_ends_an_execution_that_gets_no_answer() {
-    let store = Watched::stuck();
+    let store = Watched::stuck_at(Call::Append);
     let options = ExecuteOptions::new().deadline(Instant::now() + Duration::from_millis(20));
     let error = execute_with(&store, &deposit(5), &options)
         .await
@@ -102,7 +102,7 @@ async fn a_deadline_ends_attempts_and_names_the_last_failure() {
 
 #[tokio::test]
 async fn a_deadline_that_has_passed_lets_nothing_be_written() {
-    let store = Watched::stuck();
+    let store = Watched::stuck_at(Call::Append);
     let options = ExecuteOptions::new().deadline(Instant::now());
     let error = execute_with(&store, &deposit(5), &options)
         .await
@@ -140,4 +140,60 @@ async fn a_command_without_events_is_checked_when_asked_to() {
         (2, 1)
     );
     assert_eq!(store.calls(), [read(), Call::Append, read(), Call::Append]);
+}
+
+#[tokio::test]
+async fn a_check_of_no_streams_is_not_sent() {
+    #[derive(eventcore::Command)]
+    struct Nothing {
+        #[stream]
+        streams: Vec<eventcore::StreamId>,
+    }
+    impl eventcore::CommandLogic for Nothing {
+        type State = ();
+        type Event = AccountEvent;
+        fn apply(&self, (): (), _: &eventcore::StoredEvent<AccountEvent>) {}
+        fn handle(
+            &self,
+            (): (),
+            _: eventcore::Streams<Self>,
+        ) -> Result<eventcore::NewEvents<Self>, eventcore::CommandError> {
+            Ok(eventcore::NewEvents::new())
+        }
+    }
+    let nothing = Nothing {
+        streams: Vec::new(),
+    };
+    let options = ExecuteOptions::new().always_check(true);
+    let done = execute_with(&Watched::default(), &nothing, &options).await;
+    assert!(!done.unwrap().wrote());
+}
+
+#[tokio::test]
+async fn an_error_tells_whether_the_events_may_have_been_written_all_the_same() {
+    let store = Watched::losing_answers();
+    let error = execute_with(&store, &deposit(5), &ExecuteOptions::new())
+        .await
+        .unwrap_err();
+    assert!(
+        error.may_have_written() && !error.is_retriable(),
+        "{error:?}"
+    );
+    assert_eq!(
+        store.store.stream_versions(&[stream("a")]).await.unwrap()[0].get(),
+        1
+    );
+
+    let store = Watched::stuck_at(Call::Append);
+    let options = ExecuteOptions::new().deadline(Instant::now() + Duration::from_millis(20));
+    let late = execute_with(&store, &deposit(5), &options)
+        .await
+        .unwrap_err();
+    assert!(late.is_deadline() && late.may_have_written());
+
+    let too_late = ExecuteOptions::new().deadline(Instant::now());
+    let late = execute_with(&store, &deposit(5), &too_late)
+        .await
+        .unwrap_err();
+    assert!(late.is_deadline() && !late.may_have_written());
 }

@@ -7,6 +7,7 @@ mod watched;
 use eventcore::{
     Command, CommandError, CommandLogic, Event, ExecuteOptions, NewEvents, Snapshot, Snapshots,
     StateCache, StoredEvent, StreamId, StreamVersion, Streams, emit, execute, execute_with,
+    require,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -25,6 +26,7 @@ struct AddUp {
     #[stream]
     streams: Vec<StreamId>,
     snapshots: fn() -> Snapshots<u64>,
+    refuses: bool,
 }
 
 impl CommandLogic for AddUp {
@@ -39,6 +41,7 @@ impl CommandLogic for AddUp {
     }
 
     fn handle(&self, sum: u64, streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
+        require!(!self.refuses, "no");
         let mut events = NewEvents::new();
         emit!(events, streams.streams[0], CountEvent::Sum { n: sum });
         Ok(events)
@@ -53,6 +56,7 @@ fn add_up(snapshots: fn() -> Snapshots<u64>) -> AddUp {
     AddUp {
         streams: vec![stream("a"), stream("b")],
         snapshots,
+        refuses: false,
     }
 }
 
@@ -212,4 +216,96 @@ async fn a_name_of_snapshots_that_is_none_is_an_error() {
     let command = add_up(|| Snapshots::named(""));
     let error = execute(&Watched::default(), &command).await.unwrap_err();
     assert!(error.is_malformed() && !error.is_retriable(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_cannot_be_saved_in_time_is_no_failure_of_the_command() {
+    let store = Watched::stuck_at(Call::SaveSnapshot);
+    write(&store.store, "b", "Counted", 7);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_millis(50);
+    let options = ExecuteOptions::new().deadline(deadline);
+    let always = add_up(|| Snapshots::named("sum").every(1));
+    assert_eq!(sum(&store, &always, &options).await, 7);
+    assert_eq!(store.calls().last(), Some(&Call::SaveSnapshot));
+}
+
+#[tokio::test]
+async fn the_state_of_a_command_that_is_rejected_is_kept_too() {
+    let store = Watched::default();
+    for n in 1..=4 {
+        write(&store.store, "b", "Counted", n);
+    }
+    let mut refused = add_up(every_4);
+    refused.refuses = true;
+    assert!(
+        execute(&store, &refused)
+            .await
+            .unwrap_err()
+            .is_business_rule()
+    );
+    assert_eq!(store.calls(), [read_from(None), Call::SaveSnapshot]);
+    assert_eq!(
+        sum(&store, &add_up(every_4), &ExecuteOptions::new()).await,
+        10
+    );
+    assert_eq!(store.calls()[0], read_from(Some([0, 4])));
+}
+
+/// As after a failover to a server that has not got the last events.
+#[tokio::test]
+async fn a_state_of_this_process_that_is_ahead_of_its_store_decides_nothing() {
+    let cache = StateCache::new(10);
+    let never = eventcore::RetryPolicy::none();
+    let kept = ExecuteOptions::new().state_cache(cache.clone());
+    let before = Watched::default();
+    write(&before.store, "b", "Counted", 99);
+    sum(&before, &add_up(every_4), &kept).await;
+
+    let after = Watched::default();
+    write(&after.store, "a", "Counted", 1);
+    let mut refused = add_up(every_4);
+    refused.refuses = true;
+    let once = ExecuteOptions::new().state_cache(cache).retry(never);
+    let error = execute_with(&after, &refused, &once).await.unwrap_err();
+    assert!(error.is_version_conflict(), "{error:?}");
+    assert_eq!(sum(&after, &add_up(every_4), &once).await, 1);
+}
+
+/// The same stream in another field is another state.
+#[tokio::test]
+async fn a_snapshot_is_of_streams_in_their_fields() {
+    #[derive(Command)]
+    struct Either {
+        #[stream]
+        plus: Option<StreamId>,
+        #[stream]
+        minus: Option<StreamId>,
+    }
+    impl CommandLogic for Either {
+        type State = i64;
+        type Event = CountEvent;
+        fn apply(&self, sum: i64, stored: &StoredEvent<CountEvent>) -> i64 {
+            match stored.event {
+                CountEvent::Counted { n } if self.plus.is_some() => sum + n as i64,
+                CountEvent::Counted { n } => sum - n as i64,
+                CountEvent::Sum { .. } => sum,
+            }
+        }
+        fn handle(&self, sum: i64, _: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
+            Err(CommandError::rejected(sum.to_string()))
+        }
+        fn snapshots(&self) -> Option<Snapshots<i64>> {
+            Some(Snapshots::named("either").every(1))
+        }
+    }
+    let store = Watched::default();
+    write(&store.store, "a", "Counted", 7);
+    let (plus, minus) = (Some(stream("a")), None);
+    let one = Either { plus, minus };
+    let (plus, minus) = (None, Some(stream("a")));
+    let other = Either { plus, minus };
+    for (command, said) in [(&one, "7"), (&other, "-7"), (&one, "7"), (&other, "-7")] {
+        let error = execute(&store, command).await.unwrap_err();
+        assert!(error.to_string().ends_with(said), "{error}");
+    }
 }

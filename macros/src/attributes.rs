@@ -1,6 +1,6 @@
 //! What both derives need of attributes.
 
-use syn::{Attribute, Error, Meta};
+use syn::{Attribute, Error, Meta, Type};
 
 /// Collects errors, so that a user sees all of them at once.
 #[derive(Default)]
@@ -22,6 +22,15 @@ impl Errors {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+}
+
+/// The type itself, where a macro has put it in a group.
+pub(crate) fn ungrouped(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => ungrouped(&group.elem),
+        Type::Paren(paren) => ungrouped(&paren.elem),
+        ty => ty,
     }
 }
 

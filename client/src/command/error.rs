@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use eventcore_rules::ErrorCode;
+
 use crate::{InvalidValue, StreamId};
 
 /// Why a command's `handle` decided against it.
@@ -50,6 +52,16 @@ impl CommandError {
     /// Whether something that the command needed failed.
     pub fn is_failure(&self) -> bool {
         matches!(self.0, Kind::Failed(_))
+    }
+
+    /// The code of eventcore that the error has, if it has one.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match &self.0 {
+            Kind::Rejected(_) => Some(ErrorCode::CommandRejected),
+            Kind::Invalid(_) => Some(ErrorCode::Malformed),
+            Kind::Undeclared(_) => Some(ErrorCode::UndeclaredStream),
+            Kind::Failed(_) => None,
+        }
     }
 
     /// The error that the command was rejected with, if it is one of this type.

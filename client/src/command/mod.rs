@@ -41,7 +41,8 @@ pub trait CommandLogic: CommandStreams {
     /// What the command knows after reading its streams.
     type State: Default + Send;
 
-    /// The events in its streams.
+    /// The events in its streams: all of them, for one that this type does not know fails the command. Give
+    /// streams of one kind one enum.
     type Event: Event;
 
     /// Takes one event into account. Events come stream by stream in the order of declaration, then

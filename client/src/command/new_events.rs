@@ -55,7 +55,7 @@ where
 /// Adds an event to those that a command writes: `emit!(events, streams.from, Withdrawn { cents })`.
 ///
 /// The stream is a handle that the command's declaration gave, or a reference to one; anything else
-/// does not compile.
+/// does not compile. Without a stream it does not compile either, also for an event that names its stream.
 #[macro_export]
 macro_rules! emit {
     ($events:expr, $stream:expr, $event:expr $(,)?) => {
@@ -73,11 +73,11 @@ macro_rules! emit {
 /// (`require!(a <= b, "only {b} left")`) or with an error of yours (`require!(a <= b, Overdrawn)`).
 #[macro_export]
 macro_rules! require {
-    ($condition:expr, $message:literal $(, $argument:expr)* $(,)?) => {
+    ($condition:expr, $message:literal $($arguments:tt)*) => {
         if $condition {
         } else {
             return ::core::result::Result::Err($crate::CommandError::rejected(
-                ::std::format!($message $(, $argument)*),
+                ::std::format!($message $($arguments)*),
             ));
         }
     };

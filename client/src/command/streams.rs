@@ -21,6 +21,8 @@ pub struct Stream<C: ?Sized> {
 /// Collects the streams that a command declares. Only the execution of a command makes one.
 pub struct Declaration<C: ?Sized> {
     streams: StreamList,
+    /// How many streams each field has.
+    fields: Vec<usize>,
     command: PhantomData<fn() -> C>,
 }
 
@@ -102,20 +104,32 @@ impl<C: ?Sized> Declaration<C> {
     /// Declares a stream and returns its handle. A stream that is declared twice is read and checked
     /// once.
     pub fn stream(&mut self, id: &StreamId) -> Stream<C> {
+        if let Some(field) = self.fields.last_mut() {
+            *field += 1;
+        }
         self.streams.add(id);
         Stream::to(id)
+    }
+
+    /// Begins the streams of another field. The derive says so, lest the same streams in other fields be taken
+    /// for the same when the command's state is kept.
+    pub fn field(&mut self) {
+        self.fields.push(0);
     }
 
     pub(crate) fn new() -> Self {
         Self {
             streams: StreamList::default(),
+            fields: Vec::new(),
             command: PhantomData,
         }
     }
 
-    /// The declared streams, each once, in the order of their declaration.
-    pub(crate) fn into_streams(self) -> StreamList {
-        self.streams
+    /// The declared streams, each once, in the order of their declaration; and how many each field has, unless
+    /// it is one.
+    pub(crate) fn into_streams(self) -> (StreamList, Option<Vec<usize>>) {
+        let is_plain = self.fields.iter().all(|field| *field == 1);
+        (self.streams, (!is_plain).then_some(self.fields))
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) use self::receipt::Receipt;
 pub use self::receipt::Settled;
 pub use self::run::HandlerError;
 use self::work::Work;
+use crate::chain::chain;
 use crate::{
     ConsumerName, Event, FollowError, Nack, StoreError, SubscriptionName, SubscriptionStore,
 };
@@ -151,8 +152,12 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
         let attempt = next.delivered.attempt;
         let position = next.delivered.event.position;
         let receipt = Receipt::new(&self.work, next.lease_id, position, attempt);
-        match FollowError::decode(next.delivered.event) {
-            Ok(event) => Some(Delivery::new(event, receipt)),
+        match FollowError::decode_of_interest(next.delivered.event) {
+            Ok(Some(event)) => Some(Delivery::new(event, receipt)),
+            Ok(None) => {
+                receipt.handled();
+                None
+            }
             Err(error) => {
                 let nack = Nack::retry().reason(reason(&error));
                 receipt.fail(nack);
@@ -196,12 +201,6 @@ impl<E, S: SubscriptionStore + 'static> fmt::Debug for Consumer<E, S> {
 
 /// An error with all that it comes from, for operators.
 pub(crate) fn reason(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
     // A text of PostgreSQL cannot hold this character.
-    text.replace('\0', "\u{fffd}")
+    chain(error).replace('\0', "\u{fffd}")
 }

@@ -11,15 +11,17 @@ use serde_json::{Error, Value};
 use crate::Payload;
 
 /// The JSON of the variant's content.
-pub(super) fn of<E: Serialize>(event: &E) -> Result<Payload, Error> {
+///
+/// With whether the type serializes itself as serde's derive does.
+pub(super) fn of<E: Serialize>(event: &E) -> Result<(Payload, bool), Error> {
     let written = Payload::write(|buffer| {
         let mut json = serde_json::Serializer::new(buffer);
         event.serialize(Content(&mut json))
     });
     match written {
-        Ok(payload) => Ok(payload),
+        Ok(payload) => Ok((payload, true)),
         Err(Refused::Json(error)) => Err(error),
-        Err(Refused::NoVariant) => by_hand(event),
+        Err(Refused::NoVariant) => Ok((by_hand(event)?, false)),
     }
 }
 

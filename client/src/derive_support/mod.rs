@@ -13,9 +13,21 @@ pub fn empty_payload() -> Payload {
     Payload::from_json("{}")
 }
 
-/// The fields of an enum's variant, without the variant's name around them.
-pub fn encode_variant<E: Serialize>(event_type: &str, event: &E) -> Result<Payload, EventError> {
-    not_null(event_type, content::of(event))
+/// The fields of an enum's variant, the one at this index, without the variant's name around them.
+pub fn encode_variant<E: Serialize + DeserializeOwned>(
+    event_type: &str,
+    index: u32,
+    event: &E,
+) -> Result<Payload, EventError> {
+    let (payload, is_derived) =
+        content::of(event).map_err(|source| EventError::encode(event_type, source))?;
+    let payload = not_null(event_type, Ok(payload))?;
+    if !is_derived {
+        // What is stored has to be read for ever.
+        variant::decode::<E>(index, payload.as_str())
+            .map_err(|source| EventError::encode(event_type, source))?;
+    }
+    Ok(payload)
 }
 
 /// The fields of a struct.

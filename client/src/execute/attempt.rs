@@ -8,9 +8,9 @@ use super::{Mark, Run};
 use crate::command::StreamList;
 use crate::observe::Phase;
 use crate::{
-    Append, AsyncCommandLogic, CommandError, Declaration, EventStore, Folded, NewEvent, NewEvents,
-    ReadStreams, Snapshot, SnapshotName, Snapshots, StoreError, StreamResolver, StreamVersion,
-    Streams, StreamsRead,
+    Append, AsyncCommandLogic, CommandError, Declaration, Event, EventStore, Folded, NewEvent,
+    NewEvents, ReadStreams, Snapshot, SnapshotName, Snapshots, StoreError, StreamResolver,
+    StreamVersion, Streams, StreamsRead,
 };
 
 /// How often a command may discover further streams; a chain of so many is taken for a mistake.
@@ -29,8 +29,6 @@ pub(super) struct Decision {
     pub(super) is_to_be_sent: bool,
     /// An error when the command decided against it.
     pub(super) verdict: Result<(), CommandError>,
-    /// To be kept when all went well.
-    pub(super) state: Option<State>,
 }
 
 /// A state to be kept in this process, and in the store too when the policy says so.
@@ -46,6 +44,8 @@ struct Known<T> {
     /// The version up to which each is part of the state.
     versions: Vec<StreamVersion>,
     discoveries: usize,
+    /// Whether the state goes on from one that was kept in this process.
+    is_of_cache: bool,
 }
 
 impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
@@ -53,7 +53,9 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     pub(super) async fn decide(&mut self) -> Result<Decision, Failure> {
         let mut declaration = Declaration::new();
         let handles = self.command.declare(&mut declaration);
-        let (mut known, state) = self.read_declared(declaration.into_streams()).await?;
+        let (streams, fields) = declaration.into_streams();
+        self.kept = None;
+        let mut known = self.read_declared(streams, fields.as_deref()).await?;
         let declared = known.streams.len();
         if let Some(resolver) = self.command.stream_resolver() {
             self.discover(resolver, &mut known).await?;
@@ -66,9 +68,9 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             Ok(events) => (events, Ok(())),
             Err(error) => (NewEvents::new(), Err(error)),
         };
-        // Streams that were read one after another were perhaps never so together: a rejection stands only
-        // if they were.
-        let is_doubtful = known.discoveries > 0 && verdict.is_err();
+        // Streams that were read one after another were perhaps never so together, and a state of this process
+        // may be of events that the store has lost: a rejection stands only if it is checked.
+        let is_doubtful = (known.discoveries > 0 || known.is_of_cache) && verdict.is_err();
         for (stream, event) in events.iter() {
             let mut event = NewEvent::encode(stream.clone(), event)?;
             event.metadata.clone_from(&self.options.metadata);
@@ -84,14 +86,14 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             append.events.push(event.clone());
         }
         Ok(Decision {
-            is_to_be_sent: is_doubtful
-                || verdict.is_ok() && (self.options.always_check || !append.events.is_empty()),
+            is_to_be_sent: !append.streams.is_empty()
+                && (is_doubtful
+                    || verdict.is_ok() && (self.options.always_check || !append.events.is_empty())),
             append,
             events: events.len(),
             streams: known.versions.len(),
             versions: known.versions,
             verdict,
-            state,
         })
     }
 
@@ -99,29 +101,30 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     async fn read_declared(
         &mut self,
         streams: StreamList,
-    ) -> Result<(Known<C::State>, Option<State>), Failure> {
+        fields: Option<&[usize]>,
+    ) -> Result<Known<C::State>, Failure> {
         let mut known = Known {
             state: C::State::default(),
             streams,
             versions: Vec::new(),
             discoveries: 0,
+            is_of_cache: false,
         };
         let Some(snapshots) = self.command.snapshots() else {
             self.read_new(&mut known).await?;
-            return Ok((known, None));
+            return Ok(known);
         };
-        let name = SnapshotName::new(snapshots.name)
+        let name = snapshots
+            .name_for(fields)
             .map_err(|reason| StoreError::malformed("name of snapshots", None, reason))?;
+        self.cached = Some((name.clone(), known.streams.since(0).to_vec()));
         let events = if self.uses_snapshots {
             self.read_on(&name, &snapshots, &mut known).await?
         } else {
-            if let Some(cache) = &self.options.state_cache {
-                cache.forget(&name, known.streams.since(0));
-            }
             self.read_new(&mut known).await?
         };
-        let state = self.to_keep(name, &snapshots, &known, events);
-        Ok((known, state))
+        self.kept = self.to_keep(name, &snapshots, &known, events);
+        Ok(known)
     }
 
     /// Reads on from the newest state that is at hand, and returns how many events that took.
@@ -139,6 +142,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             .and_then(|cache| cache.get(name, streams));
         let (snapshot, read) = match cached {
             Some(snapshot) => {
+                known.is_of_cache = true;
                 let rest = snapshot.rest();
                 let reading = self.store.read_streams(&rest);
                 let read = self.observer.phase(Phase::Read, reading).await?;
@@ -204,7 +208,13 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         let mut state = mem::take(&mut known.state);
         known.state = self.observer.step(Phase::Fold, || {
             for event in read.events {
-                state = self.command.apply(state, &event.decode()?);
+                let decoded = C::Event::decode(event.event_type.as_str(), &event.payload);
+                let decoded = decoded.map_err(|source| Failure::Stored {
+                    stream_id: event.stream_id.clone(),
+                    version: event.version,
+                    source,
+                })?;
+                state = self.command.apply(state, &event.with_event(decoded));
             }
             Ok::<_, Failure>(state)
         })?;
@@ -241,7 +251,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     }
 
     /// Keeps a state. That it cannot be kept is no failure of the command.
-    pub(super) async fn keep(&mut self, State { snapshot, in_store }: State) {
+    pub(super) async fn keep(&self, State { snapshot, in_store }: State) {
         if let Some(cache) = &self.options.state_cache {
             cache.put(&snapshot);
         }

@@ -5,13 +5,14 @@ use std::fmt;
 
 use eventcore_rules::{ErrorCode, VersionConflict};
 
-use crate::{CausationId, CommandError, CorrelationId, EventError, StoreError, StreamId};
+use crate::{
+    CausationId, CommandError, CorrelationId, EventError, StoreError, StreamId, StreamVersion,
+};
 
 /// Why a command was not executed. Ask it what it is by its predicates.
 ///
 /// Shown, it tells why `handle` rejected the command; its sources then go on with what the rejection
 /// comes from, so that nothing is told twice.
-#[derive(Debug)]
 pub struct ExecuteError(Box<Inner>);
 
 #[derive(Debug)]
@@ -20,6 +21,7 @@ struct Inner {
     correlation_id: CorrelationId,
     causation_id: CausationId,
     attempts: u32,
+    may_have_written: bool,
 }
 
 /// Why an execution ended without success.
@@ -27,7 +29,14 @@ struct Inner {
 pub(super) enum Failure {
     Store(StoreError),
     Command(CommandError),
+    /// An event of the command cannot be encoded.
     Event(EventError),
+    /// An event of a stream that it read cannot be decoded.
+    Stored {
+        stream_id: StreamId,
+        version: StreamVersion,
+        source: EventError,
+    },
     /// Discovery found ever more streams.
     Runaway {
         streams: usize,
@@ -44,12 +53,14 @@ impl ExecuteError {
         correlation_id: CorrelationId,
         causation_id: CausationId,
         attempts: u32,
+        may_have_written: bool,
     ) -> Self {
         Self(Box::new(Inner {
             failure,
             correlation_id,
             causation_id,
             attempts,
+            may_have_written,
         }))
     }
 
@@ -63,8 +74,13 @@ impl ExecuteError {
         self.store().is_some_and(StoreError::is_version_conflict)
     }
 
-    /// Whether executing the command again may help. Unless this is a version conflict, it is unknown
-    /// whether the events were written.
+    /// Whether the events may have been written all the same: an append was sent, and no answer tells. Look for
+    /// the correlation id.
+    pub fn may_have_written(&self) -> bool {
+        self.0.may_have_written
+    }
+
+    /// Whether executing the command again may help.
     pub fn is_retriable(&self) -> bool {
         self.store().is_some_and(StoreError::is_retriable)
     }
@@ -83,13 +99,13 @@ impl ExecuteError {
         matches!(self.0.failure, Failure::Runaway { .. })
     }
 
-    /// Whether the deadline passed. If an append was on its way, it is unknown whether the events were
-    /// written; the source is why the attempt before failed, if there was one.
+    /// Whether the deadline passed. The source is why the attempt before failed, if there was one; see also
+    /// [`may_have_written`](Self::may_have_written).
     pub fn is_deadline(&self) -> bool {
         matches!(self.0.failure, Failure::Deadline(_))
     }
 
-    /// Whether the command, or an event of it, was malformed. Nothing was written.
+    /// Whether the command asked for something malformed, or for what no store can hold. Nothing was written.
     pub fn is_malformed(&self) -> bool {
         self.store().is_some_and(StoreError::is_malformed)
             || self.command().is_some_and(CommandError::is_malformed)
@@ -103,13 +119,23 @@ impl ExecuteError {
 
     /// Whether an event could not be encoded or decoded. Nothing was written.
     pub fn is_event(&self) -> bool {
-        matches!(self.0.failure, Failure::Event(_))
+        self.event().is_some()
+    }
+
+    /// The stream and the version of the stored event that could not be decoded.
+    pub fn undecodable(&self) -> Option<(&StreamId, StreamVersion)> {
+        match &self.0.failure {
+            Failure::Stored {
+                stream_id, version, ..
+            } => Some((stream_id, *version)),
+            _ => None,
+        }
     }
 
     /// The code of eventcore that the error has, if it has one.
     pub fn code(&self) -> Option<ErrorCode> {
-        if self.is_business_rule() {
-            return Some(ErrorCode::CommandRejected);
+        if let Some(command) = self.command() {
+            return command.code();
         }
         self.store().and_then(StoreError::code)
     }
@@ -143,7 +169,7 @@ impl ExecuteError {
     /// The error of encoding or decoding an event.
     pub fn event(&self) -> Option<&EventError> {
         match &self.0.failure {
-            Failure::Event(error) => Some(error),
+            Failure::Event(error) | Failure::Stored { source: error, .. } => Some(error),
             _ => None,
         }
     }
@@ -189,7 +215,14 @@ impl fmt::Display for ExecuteError {
                     .try_for_each(|last| write!(f, ", the last is {last:?}"))
             }
             Failure::Deadline(_) => write!(f, "the deadline passed {times}"),
-            Failure::Event(_) => write!(f, "an event of the command cannot be used"),
+            Failure::Event(_) => write!(f, "an event of the command cannot be encoded"),
+            Failure::Stored {
+                stream_id, version, ..
+            } => write!(
+                f,
+                "the event at version {version} of stream {stream_id:?}, which the command reads, cannot \
+                 be decoded"
+            ),
             Failure::Store(_) => write!(f, "the command failed {times}"),
         }
     }
@@ -200,7 +233,7 @@ impl Error for ExecuteError {
         match &self.0.failure {
             Failure::Store(error) => Some(error),
             Failure::Command(error) => error.source(),
-            Failure::Event(error) => Some(error),
+            Failure::Event(error) | Failure::Stored { source: error, .. } => Some(error),
             Failure::Runaway { .. } => None,
             Failure::Deadline(last) => last.as_ref().map(|error| error as _),
         }

@@ -9,19 +9,19 @@ mod retry;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use self::error::ExecuteError;
 pub use self::execution::{Execution, WrittenEvent};
 pub use self::options::ExecuteOptions;
 pub use self::retry::RetryPolicy;
 
-use self::attempt::Decision;
+use self::attempt::{Decision, State};
 use self::error::Failure;
 use crate::observe::{Observer, Phase};
 use crate::{
     Append, Appended, AsyncCommandLogic, CausationId, CorrelationId, EventStore, ExpectedVersion,
-    NewEvent, StoreError, StreamId, StreamVersion,
+    NewEvent, SnapshotName, StoreError, StreamId, StreamVersion,
 };
 
 /// Executes a command: reads its streams in one snapshot, folds them into state, lets the command
@@ -108,17 +108,34 @@ where
         causation_id,
         attempts: 1,
         uses_snapshots: true,
+        cached: None,
+        kept: None,
+        in_doubt: false,
         last: None,
     };
     let outcome = match options.deadline {
         None => observer.whole(run.attempts()).await,
         Some(deadline) => run.attempts_until(deadline).await,
     };
-    let result = outcome
-        .map_err(|failure| ExecuteError::new(failure, correlation_id, causation_id, run.attempts));
+    if matches!(outcome, Ok(_) | Err(Failure::Command(_))) {
+        run.keep_state().await;
+    }
+    let result = outcome.map_err(|failure| {
+        let may_have_written = run.in_doubt;
+        ExecuteError::new(
+            failure,
+            correlation_id,
+            causation_id,
+            run.attempts,
+            may_have_written,
+        )
+    });
     observer.end(&result);
     result
 }
+
+/// How long it may take to keep a state.
+const KEEP_WITHIN: Duration = Duration::from_secs(1);
 
 /// One execution: what stays the same over its attempts, and what they have come to.
 struct Run<'a, S, C> {
@@ -132,6 +149,12 @@ struct Run<'a, S, C> {
     attempts: u32,
     /// Not any more after a snapshot turned out to be wrong.
     uses_snapshots: bool,
+    /// What the state cache knows the command's state by.
+    cached: Option<(SnapshotName, Vec<StreamId>)>,
+    /// The state of the last attempt, if it is to be kept.
+    kept: Option<State>,
+    /// Whether an append is on its way, or was and its answer is not known.
+    in_doubt: bool,
     /// Why the last attempt failed.
     last: Option<StoreError>,
 }
@@ -143,10 +166,9 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut alarm = pin!(store.sleep(left));
             let mut work = pin!(observer.whole(self.attempts()));
-            // First the alarm: a deadline that has passed lets nothing begin.
-            poll_fn(|cx| match alarm.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => work.as_mut().poll(cx).map(Some),
+            poll_fn(|cx| match work.as_mut().poll(cx) {
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+                Poll::Pending => alarm.as_mut().poll(cx).map(|()| None),
             })
             .await
         };
@@ -155,6 +177,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
 
     async fn attempts(&mut self) -> Result<Execution, Failure> {
         loop {
+            self.require_time()?;
             match self.decide().await {
                 Ok(decision) => {
                     if let Some(execution) = self.carry_out(decision).await? {
@@ -178,9 +201,6 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             }
         }
         decision.verdict?;
-        if let Some(state) = decision.state {
-            self.keep(state).await;
-        }
         let versions = match &appended {
             Some(appended) => appended.versions.clone(),
             None => decision.versions,
@@ -207,11 +227,20 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     /// safe. `None` after a version conflict.
     async fn append(&mut self, append: &Append) -> Result<Option<Appended>, Failure> {
         loop {
+            // By the clock, not by the alarm: a timer may be late, and an append is not taken back.
+            self.require_time()?;
+            let was_in_doubt = std::mem::replace(&mut self.in_doubt, true);
             let sent = self.store.append(append);
             match self.observer.phase(Phase::Append, sent).await {
-                Ok(appended) => return Ok(Some(appended)),
+                Ok(appended) => {
+                    self.in_doubt = false;
+                    return Ok(Some(appended));
+                }
                 Err(error) => {
                     let conflict = error.is_version_conflict();
+                    // A conflict tells that it was not written before either: it would be recognised.
+                    let is_refused = error.code().is_some() || error.is_denied();
+                    self.in_doubt = !conflict && (was_in_doubt || !is_refused);
                     if self.mark_is_in(&error) {
                         return Err(Failure::Store(error));
                     }
@@ -227,6 +256,13 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     /// Waits before another attempt, or gives the error back when there is none to be made.
     async fn back_off(&mut self, error: StoreError) -> Result<(), Failure> {
         self.observer.failed(&error);
+        if is_behind(&error) {
+            self.uses_snapshots = false;
+            if let (Some(cache), Some((name, streams))) = (&self.options.state_cache, &self.cached)
+            {
+                cache.forget(name, streams);
+            }
+        }
         if !error.is_retriable() {
             return Err(Failure::Store(error));
         }
@@ -234,12 +270,40 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             return Err(Failure::Store(error));
         };
         self.observer.retry(self.attempts, wait, &error);
-        self.uses_snapshots &= !is_behind(&error);
         self.attempts += 1;
         self.last = Some(error);
         let sleep = self.store.sleep(wait);
         self.observer.phase(Phase::BackOff, sleep).await;
         Ok(())
+    }
+
+    /// Keeps the state if that is wanted. The command is over, so that it is not waited for beyond the deadline,
+    /// nor for long.
+    async fn keep_state(&mut self) {
+        let Some(state) = self.kept.take() else {
+            return;
+        };
+        let left = self
+            .options
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let limit = left.unwrap_or(KEEP_WITHIN).min(KEEP_WITHIN);
+        let mut alarm = pin!(self.store.sleep(limit));
+        let mut keeping = pin!(self.keep(state));
+        poll_fn(|cx| match keeping.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => alarm.as_mut().poll(cx),
+        })
+        .await;
+    }
+
+    fn require_time(&mut self) -> Result<(), Failure> {
+        match self.options.deadline {
+            Some(deadline) if deadline <= Instant::now() => {
+                Err(Failure::Deadline(self.last.take()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn mark_is_in(&self, error: &StoreError) -> bool {

@@ -90,8 +90,8 @@ impl ExecuteOptions {
         Ok(self)
     }
 
-    /// Sets when to give up. What is being done then is dropped: an append that was sent may still be
-    /// written, as a whole.
+    /// Sets when to give up. After it nothing is sent. What is being done then is dropped: an append that was
+    /// sent before may still be written, as a whole.
     #[must_use]
     pub fn deadline(mut self, at: Instant) -> Self {
         self.deadline = Some(at);

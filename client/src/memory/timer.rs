@@ -1,7 +1,6 @@
 //! A timer without an async runtime: one thread for the whole program, started by the first wait.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -15,42 +14,60 @@ pub(super) fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
 
 /// Done at this time; `None` is later than the clock can say.
 pub(super) fn until(until: Option<Instant>) -> impl Future<Output = ()> + Send + Unpin {
-    Sleep { until }
+    Sleep { until, alarm: None }
 }
 
 struct Sleep {
     until: Option<Instant>,
+    /// The alarm that is set, taken back when nobody waits for it any more.
+    alarm: Option<Key>,
 }
+
+/// When an alarm goes off, and a number to tell those of one time apart.
+type Key = (Instant, u64);
 
 #[derive(Default)]
 struct Timer {
-    alarms: Mutex<BinaryHeap<Alarm>>,
+    alarms: Mutex<Alarms>,
     earlier: Condvar,
 }
 
-struct Alarm {
-    at: Instant,
-    waker: Waker,
+#[derive(Default)]
+struct Alarms {
+    wakers: BTreeMap<Key, Waker>,
+    next: u64,
 }
 
 impl Future for Sleep {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.until {
             None => Poll::Pending,
             Some(at) if at <= Instant::now() => Poll::Ready(()),
             Some(at) => match Timer::running() {
                 None => Poll::Ready(()),
                 Some(timer) => {
-                    timer.alarms().push(Alarm {
-                        at,
-                        waker: cx.waker().clone(),
+                    let mut alarms = timer.alarms();
+                    let key = *self.alarm.get_or_insert_with(|| {
+                        alarms.next += 1;
+                        (at, alarms.next)
                     });
+                    alarms.wakers.insert(key, cx.waker().clone());
+                    drop(alarms);
                     timer.earlier.notify_one();
                     Poll::Pending
                 }
             },
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let (Some(key), Some(timer)) = (self.alarm, Timer::running()) {
+            let waker = timer.alarms().wakers.remove(&key);
+            drop(waker);
         }
     }
 }
@@ -72,21 +89,20 @@ impl Timer {
         loop {
             let now = Instant::now();
             let mut due = Vec::new();
-            while let Some(alarm) = alarms.peek()
-                && alarm.at <= now
+            while let Some(alarm) = alarms.wakers.first_entry()
+                && alarm.key().0 <= now
             {
-                due.extend(alarms.pop());
+                due.push(alarm.remove());
             }
             if !due.is_empty() {
                 // A waker may do anything, also set an alarm: not with the lock in hand.
                 drop(alarms);
-                due.into_iter().for_each(|alarm| alarm.waker.wake());
+                due.into_iter().for_each(Waker::wake);
                 alarms = self.alarms();
                 continue;
             }
-            let wait = alarms
-                .peek()
-                .map(|alarm| alarm.at.saturating_duration_since(now));
+            let first = alarms.wakers.first_key_value();
+            let wait = first.map(|((at, _), _)| at.saturating_duration_since(now));
             alarms = match wait {
                 None => self
                     .earlier
@@ -102,28 +118,7 @@ impl Timer {
         }
     }
 
-    fn alarms(&self) -> MutexGuard<'_, BinaryHeap<Alarm>> {
+    fn alarms(&self) -> MutexGuard<'_, Alarms> {
         self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// The heap gives its greatest first: the earliest alarm.
-impl Ord for Alarm {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.at.cmp(&self.at)
-    }
-}
-
-impl PartialOrd for Alarm {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Alarm {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl Eq for Alarm {}

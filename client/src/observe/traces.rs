@@ -9,6 +9,7 @@ use tracing::instrument::Instrumented;
 use tracing::{Instrument, Span, debug, debug_span, info_span, warn};
 
 use super::Phase;
+use crate::chain::chain;
 use crate::{CausationId, CorrelationId, ExecuteError, Execution, StoreError};
 
 pub(super) struct Traces(Span);
@@ -63,8 +64,13 @@ impl Traces {
             }
             Err(error) => {
                 self.0.record("attempts", error.attempts());
+                let is_expected = error.is_business_rule();
                 let error = chain(error);
-                debug!(parent: &self.0, error, "the command was not executed");
+                if is_expected {
+                    debug!(parent: &self.0, error, "the command was rejected");
+                } else {
+                    warn!(parent: &self.0, error, "the command was not executed");
+                }
             }
         }
     }
@@ -81,15 +87,4 @@ impl Traces {
             Phase::BackOff => debug_span!(parent: parent, "eventcore.back_off"),
         }
     }
-}
-
-/// An error and what it comes from, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut error = error;
-    while let Some(cause) = error.source() {
-        text = format!("{text}: {cause}");
-        error = cause;
-    }
-    text
 }

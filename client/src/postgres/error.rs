@@ -16,6 +16,9 @@ use crate::{EventId, Position, StoreError, StreamId};
 /// The SQLSTATE of a call of a function that is not there; we call none but the extension's.
 const UNDEFINED_FUNCTION: &str = "42883";
 
+/// The SQLSTATE of what the user may not do.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
 /// The SQLSTATEs of what took too long: a statement, by `statement_timeout` or by who cancelled it, and
 /// the wait for a lock, by `lock_timeout`.
 const QUERY_CANCELED: &str = "57014";
@@ -28,6 +31,14 @@ const LOCK_NOT_AVAILABLE: &str = "55P03";
      in it"
 )]
 struct NoExtension(#[source] Source);
+
+/// What the server says of a missing right does not tell which role has it; this does.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "commands need GRANT eventcore_reader, eventcore_writer; durable subscriptions, projections and process \
+     managers eventcore_subscriber too"
+)]
+struct NoRight(#[source] Error);
 
 /// All connections were in use for the whole of `pool_timeout`.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +61,9 @@ pub(super) fn store_error(error: Error) -> StoreError {
                 StoreError::malformed("a text", None, error)
             }
             None if raised.code().code() == UNDEFINED_FUNCTION => no_extension(error),
+            None if raised.code().code() == INSUFFICIENT_PRIVILEGE => {
+                StoreError::denied(NoRight(error))
+            }
             None if raised.code().code() == QUERY_CANCELED => StoreError::timed_out(false, error),
             None if raised.code().code() == LOCK_NOT_AVAILABLE => {
                 StoreError::timed_out(true, error)

@@ -68,22 +68,28 @@ impl Pool {
             parameter_types(sql, parameters.len()).is_some(),
             "a parameter has no type of ours: {sql}"
         );
-        let client = self.client().await?;
-        if self.prepares {
-            let rows = prepared(&client, sql, parameters).await;
-            return rows.map_err(|error| match error.code() {
-                Some(&SqlState::DUPLICATE_PSTATEMENT | &SqlState::INVALID_SQL_STATEMENT_NAME) => {
-                    // Lest it fail again: what is known of its statements is wrong.
-                    drop(Object::take(client));
-                    StoreError::other(OtherSession(error))
-                }
-                _ => store_error(error),
-            });
+        let busy = Busy(Some(self.client().await?));
+        let Some(client) = &busy.0 else {
+            return Err(StoreError::other("there is no connection"));
+        };
+        let rows = if self.prepares {
+            prepared(client, sql, parameters).await
+        } else {
+            let types = parameter_types(sql, parameters.len())
+                .ok_or_else(|| StoreError::other("a parameter has no type of ours"))?;
+            let typed: Vec<_> = parameters.iter().copied().zip(types).collect();
+            client.query_typed(sql, &typed).await
+        };
+        match rows {
+            Err(error) if self.prepares && has_lost_statements(&error) => {
+                // It stays out of the pool, lest it fail again: what is known of its statements is wrong.
+                Err(StoreError::other(OtherSession(error)))
+            }
+            rows => {
+                busy.give_back();
+                rows.map_err(store_error)
+            }
         }
-        let types = parameter_types(sql, parameters.len())
-            .ok_or_else(|| StoreError::other("a parameter has no type of ours"))?;
-        let typed: Vec<_> = parameters.iter().copied().zip(types).collect();
-        client.query_typed(sql, &typed).await.map_err(store_error)
     }
 
     /// Runs a statement that returns one row.
@@ -97,6 +103,31 @@ impl Pool {
             .next()
             .ok_or_else(|| StoreError::other("the server returned no row"))
     }
+}
+
+/// A connection that waits for an answer. Dropped before that, it does not go back to the pool: whoever got it
+/// next would wait for the answer too.
+struct Busy(Option<Object>);
+
+impl Busy {
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+fn has_lost_statements(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Some(&SqlState::DUPLICATE_PSTATEMENT | &SqlState::INVALID_SQL_STATEMENT_NAME)
+    )
 }
 
 /// Runs a statement that is prepared on the connection when it is first used there.

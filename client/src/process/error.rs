@@ -9,7 +9,6 @@ use crate::{
 
 /// Why a process manager does not run, or a trigger could not be handled. Ask it what it is by its
 /// predicates.
-#[derive(Debug)]
 pub struct ProcessError(Box<Inner>);
 
 #[derive(Debug)]

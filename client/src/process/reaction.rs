@@ -97,7 +97,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Command<S> for C {
     fn streams(&self) -> Vec<StreamId> {
         let mut declaration = Declaration::new();
         self.declare(&mut declaration);
-        declaration.into_streams().since(0).to_vec()
+        declaration.into_streams().0.since(0).to_vec()
     }
 
     fn execute<'a>(

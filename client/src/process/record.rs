@@ -8,13 +8,18 @@ use serde_json::Value;
 
 use crate::{
     CorrelationId, Event, EventError, EventId, EventType, InvalidValue, NewEvent, Payload,
-    ProcessId, RecordedEvent, StoredEvent, StreamId, StreamVersion,
+    ProcessId, RecordedEvent, StreamId, StreamVersion,
 };
 
 const ACCEPTED: &str = "eventcore.process.accepted";
 const DONE: &str = "eventcore.process.command-done";
 const REJECTED: &str = "eventcore.process.command-rejected";
 const TIMEOUT: &str = "eventcore.process.timeout";
+
+/// Whether an event of this type is written by process managers for themselves.
+pub(crate) fn is_record(event_type: &EventType) -> bool {
+    [ACCEPTED, DONE, REJECTED, TIMEOUT].contains(&event_type.as_str())
+}
 
 /// A process has taken a trigger: it stands in this state, and its commands are to be executed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -108,13 +113,6 @@ pub(super) struct Timeout {
     pub(super) due: Moment,
 }
 
-/// What a manager is given: events of its type, and those that managers have written.
-#[derive(Debug)]
-pub(super) enum Seen<E> {
-    Event(E),
-    OfManagers,
-}
-
 impl Accepted {
     pub(super) fn to_event(&self, stream: StreamId) -> Result<NewEvent, EventError> {
         to_event(stream, ACCEPTED, self)
@@ -162,50 +160,6 @@ impl Event for Timeout {
 
     fn decode(event_type: &str, payload: &Payload) -> Result<Self, EventError> {
         from_payload(event_type, payload)
-    }
-}
-
-impl<E: Event> Event for Seen<E> {
-    fn event_type(&self) -> &str {
-        match self {
-            Self::Event(event) => event.event_type(),
-            Self::OfManagers => ACCEPTED,
-        }
-    }
-
-    fn encode(&self) -> Result<Payload, EventError> {
-        match self {
-            Self::Event(event) => event.encode(),
-            Self::OfManagers => Err(EventError::unknown_type(ACCEPTED)),
-        }
-    }
-
-    fn decode(event_type: &str, payload: &Payload) -> Result<Self, EventError> {
-        match event_type {
-            ACCEPTED | DONE | REJECTED | TIMEOUT => Ok(Self::OfManagers),
-            _ => E::decode(event_type, payload).map(Self::Event),
-        }
-    }
-}
-
-impl<E> Seen<E> {
-    /// The event, if it is none of a manager's.
-    pub(super) fn into_event(stored: StoredEvent<Self>) -> Option<StoredEvent<E>> {
-        let Self::Event(event) = stored.event else {
-            return None;
-        };
-        Some(StoredEvent {
-            event,
-            position: stored.position,
-            stream_id: stored.stream_id,
-            version: stored.version,
-            event_id: stored.event_id,
-            event_type: stored.event_type,
-            metadata: stored.metadata,
-            correlation_id: stored.correlation_id,
-            causation_id: stored.causation_id,
-            recorded_at: stored.recorded_at,
-        })
     }
 }
 

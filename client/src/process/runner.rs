@@ -9,7 +9,7 @@ use super::error::Why;
 use super::handle::Handling;
 use super::input::Input;
 use super::names::Names;
-use super::record::{DueTimeout, Moment, Seen, Timeout, correlation};
+use super::record::{DueTimeout, Moment, Timeout, correlation};
 use super::{ProcessError, ProcessManager, ProcessOptions};
 use crate::consumer::{Receipt, reason};
 use crate::{
@@ -28,7 +28,7 @@ pub(super) struct Runner<'a, S, P> {
     pub(super) names: Names,
 }
 
-type Events<S, P> = Consumer<Seen<<P as ProcessManager<S>>::Event>, S>;
+type Events<S, P> = Consumer<<P as ProcessManager<S>>::Event, S>;
 
 type Timeouts<S> = Consumer<Timeout, S>;
 
@@ -113,12 +113,8 @@ where
     }
 
     /// Handles an event, if it concerns a process.
-    async fn event(&self, delivery: Delivery<Seen<P::Event>, S>) -> Result<(), ProcessError> {
+    async fn event(&self, delivery: Delivery<P::Event, S>) -> Result<(), ProcessError> {
         let (event, receipt) = delivery.into_parts();
-        let Some(event) = Seen::into_event(event) else {
-            receipt.handled();
-            return Ok(());
-        };
         let Some(process) = self.manager.process_of(&event) else {
             receipt.handled();
             return Ok(());

@@ -6,7 +6,6 @@ use std::fmt;
 use crate::{FollowError, HandlerError, Position, StoreError, StreamId};
 
 /// Why a projection has stopped. Its checkpoint is where it was before the batch.
-#[derive(Debug)]
 pub struct ProjectionError(Box<Inner>);
 
 #[derive(Debug)]

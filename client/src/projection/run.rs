@@ -178,8 +178,9 @@ impl<S: ProjectionStore> Run<'_, S> {
             .advance_checkpoint(transaction, &self.name, from, to)
             .await?;
         for event in events {
-            let event = FollowError::decode(event)
+            let event = FollowError::decode_of_interest(event)
                 .map_err(|error| Stopped::Event(Why::Undecodable(error)))?;
+            let Some(event) = event else { continue };
             let (position, stream_id) = (event.position, event.stream_id.clone());
             if let Err(source) = projection.apply(event, transaction).await {
                 let passing = self.store.is_passing(&*source);

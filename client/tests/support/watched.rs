@@ -36,8 +36,10 @@ pub(crate) struct Watched {
     step_in: Mutex<Option<StepIn>>,
     /// What is given for a snapshot, whatever the store has.
     pub(crate) forged: Mutex<Option<Snapshot>>,
-    /// Whether an append is never answered.
-    is_stuck: bool,
+    /// What is never answered.
+    stuck_at: Option<Call>,
+    /// Whether the answer to an append is lost, and later ones are refused for good.
+    loses_answers: bool,
 }
 
 impl Watched {
@@ -50,10 +52,18 @@ impl Watched {
         watched
     }
 
-    /// Never answers an append.
-    pub(crate) fn stuck() -> Self {
+    /// Never answers this call.
+    pub(crate) fn stuck_at(call: Call) -> Self {
         Self {
-            is_stuck: true,
+            stuck_at: Some(call),
+            ..Self::default()
+        }
+    }
+
+    /// Writes, and loses the answer; and refuses to be asked again.
+    pub(crate) fn losing_answers() -> Self {
+        Self {
+            loses_answers: true,
             ..Self::default()
         }
     }
@@ -61,6 +71,12 @@ impl Watched {
     /// The calls since the last time that this was asked.
     pub(crate) fn calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    async fn answer(&self, call: Call) {
+        if self.stuck_at == Some(call) {
+            pending::<()>().await;
+        }
     }
 
     fn called(&self, call: Call) {
@@ -92,10 +108,13 @@ pub(crate) fn write(store: &InMemoryEventStore, stream: &str, event_type: &str, 
 impl EventStore for Watched {
     async fn append(&self, append: &Append) -> Result<Appended, StoreError> {
         self.called(Call::Append);
-        if self.is_stuck {
-            pending::<()>().await;
+        self.answer(Call::Append).await;
+        let appended = self.store.append(append).await?;
+        match self.loses_answers {
+            true if appended.repeated => Err(StoreError::other("the server is gone")),
+            true => Err(StoreError::transient("the answer is lost")),
+            false => Ok(appended),
         }
-        self.store.append(append).await
     }
 
     async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
@@ -148,6 +167,7 @@ impl EventStore for Watched {
 
     async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
         self.called(Call::SaveSnapshot);
+        self.answer(Call::SaveSnapshot).await;
         self.store.save_snapshot(snapshot).await
     }
 

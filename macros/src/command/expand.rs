@@ -60,7 +60,10 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
                 declaration: &mut ::eventcore::Declaration<Self>,
             ) -> Self::StreamSet {
                 #set {
-                    #(#names_again: #declared,)*
+                    #(#names_again: {
+                        declaration.field();
+                        #declared
+                    },)*
                 }
             }
 

@@ -2,11 +2,11 @@
 
 use syn::spanned::Spanned;
 use syn::{
-    Data, DeriveInput, Error, Field, Fields, GenericArgument, Generics, Ident, Meta, PathArguments,
-    Type, Visibility,
+    Data, DeriveInput, Error, Field, Fields, GenericArgument, Generics, Ident, PathArguments, Type,
+    Visibility,
 };
 
-use crate::attributes::{Errors, named};
+use crate::attributes::{Errors, is_marked, ungrouped};
 
 pub(super) struct Command<'a> {
     pub(super) visibility: &'a Visibility,
@@ -34,7 +34,7 @@ impl<'a> Command<'a> {
     pub(super) fn of(input: &'a DeriveInput, errors: &mut Errors) -> Self {
         let mut streams = Vec::new();
         for field in fields(input, errors) {
-            if let (true, Some(name)) = (is_stream(field, errors), &field.ident) {
+            if let (true, Some(name)) = (is_marked(&field.attrs, "stream", errors), &field.ident) {
                 let (shape, id) = shape(&field.ty);
                 streams.push(StreamField { name, shape, id });
             }
@@ -78,22 +78,6 @@ fn fields<'a>(
     fields.into_iter().flatten()
 }
 
-fn is_stream(field: &Field, errors: &mut Errors) -> bool {
-    let mut found = false;
-    for attribute in named(&field.attrs, "stream") {
-        if found {
-            let message = "this field is marked #[stream] twice: remove one";
-            errors.push(Error::new_spanned(attribute, message));
-        }
-        if !matches!(attribute.meta, Meta::Path(_)) {
-            let message = "#[stream] takes no arguments";
-            errors.push(Error::new_spanned(attribute, message));
-        }
-        found = true;
-    }
-    found
-}
-
 fn shape(ty: &Type) -> (Shape, &Type) {
     match argument_of(ty, "Option") {
         Some(id) => (Shape::Optional, id),
@@ -106,7 +90,9 @@ fn shape(ty: &Type) -> (Shape, &Type) {
 
 /// `T` of a type that is written `Wrapper<T>`.
 fn argument_of<'a>(ty: &'a Type, wrapper: &str) -> Option<&'a Type> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = ungrouped(ty) else {
+        return None;
+    };
     let segment = path
         .path
         .segments

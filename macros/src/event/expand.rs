@@ -121,12 +121,12 @@ fn of_enum(variants: &[Variant<'_>]) -> Functions {
     let shapes = || variants.iter().map(|variant| &variant.shape);
     let stored_as: Vec<_> = shapes().map(|shape| &shape.stored_as).collect();
     let index = 0_u32..;
-    let encoded = shapes().map(|shape| {
+    let encoded = shapes().zip(0_u32..).map(|(shape, index)| {
         let stored_as = &shape.stored_as;
         if shape.unit {
             quote!(::core::result::Result::Ok(#support::empty_payload()))
         } else {
-            quote!(#support::encode_variant(#stored_as, self))
+            quote!(#support::encode_variant(#stored_as, #index, self))
         }
     });
     Functions {

@@ -4,7 +4,7 @@
 use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, Generics, Ident, LitStr};
 use syn::{Member, Path, Type};
 
-use crate::attributes::{Errors, is_marked, named};
+use crate::attributes::{Errors, is_marked, named, ungrouped};
 
 pub(super) struct Event<'a> {
     pub(super) name: &'a Ident,
@@ -54,7 +54,7 @@ impl<'a> Shape<'a> {
 
 impl StreamField<'_> {
     pub(super) fn is_option_or_vec(&self) -> bool {
-        let Type::Path(path) = self.ty else {
+        let Type::Path(path) = ungrouped(self.ty) else {
             return false;
         };
         let last = path.path.segments.last();
@@ -76,6 +76,10 @@ impl<'a> Event<'a> {
                     errors.push(Error::new_spanned(attribute, message));
                 }
                 for variant in &data.variants {
+                    for attribute in named(&variant.attrs, "stream") {
+                        let message = "#[stream] belongs on a field of the variant: the one with the stream's id";
+                        errors.push(Error::new_spanned(attribute, message));
+                    }
                     upcasts.extend(self::upcasts(&variant.attrs, errors));
                 }
                 let variants = data.variants.iter().map(|variant| Variant {

@@ -17,7 +17,8 @@ pub(super) fn validate(input: &DeriveInput, event: &Event<'_>, errors: &mut Erro
     event.shapes().for_each(|shape| stream(shape, errors));
     all_or_none(event, errors);
     if let Data::Enum(data) = &input.data {
-        refuse(&input.attrs, &["tag", "content", "untagged"], errors);
+        let other_form = ["tag", "content", "untagged", "from", "into", "try_from"];
+        refuse(&input.attrs, &other_form, errors);
         for variant in &data.variants {
             let moved = [
                 "skip",
