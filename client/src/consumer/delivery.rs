@@ -83,15 +83,16 @@ impl<E> Delivery<E, crate::PostgresEventStore> {
     /// or if the commit fails, drop the delivery: the event is given back, unless it is done.
     ///
     /// ```no_run
-    /// # use eventcore::{Delivery, Event, PostgresEventStore};
+    /// # use eventcore::{Delivery, Event, PostgresEventStore, ProjectionStore};
     /// # async fn handle<E: Event>(
-    /// #     client: &mut tokio_postgres::Client,
+    /// #     store: &PostgresEventStore,
     /// #     delivery: Delivery<E, PostgresEventStore>,
     /// # ) -> Result<(), Box<dyn std::error::Error>> {
-    /// let transaction = client.transaction().await?;
+    /// // A transaction of the store's, or any of a client of `tokio-postgres`.
+    /// let transaction = store.begin().await?;
     /// transaction.execute("UPDATE seen SET n = n + 1", &[]).await?;
-    /// delivery.ack_in(&transaction).await?;
-    /// transaction.commit().await?;
+    /// delivery.ack_in(&*transaction).await?;
+    /// store.commit(transaction).await?;
     /// delivery.committed();
     /// # Ok(())
     /// # }

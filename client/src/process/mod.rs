@@ -74,7 +74,9 @@ pub trait ProcessManager<S: EventStore>: Send + Sync {
     fn name(&self) -> &str;
 
     /// Which events it looks at. By default all; each has to be one of its event type. It cannot be changed
-    /// once the manager has run under its name.
+    /// once the manager has run under its name: give it another name then, or drop its two subscriptions, which have
+    /// that name and that name with `:timeouts`, and it looks at all events again; what it has handled it handles no
+    /// second time.
     fn filter(&self) -> Filter {
         Filter::all()
     }
