@@ -6,7 +6,7 @@ DO $$
 DECLARE
     role_name text;
 BEGIN
-    FOREACH role_name IN ARRAY ARRAY['eventcore_reader', 'eventcore_writer', 'eventcore_subscriber'] LOOP
+    FOREACH role_name IN ARRAY ARRAY['eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor'] LOOP
         -- Roles belong to the whole cluster: another database may have made them.
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
             EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
@@ -39,6 +39,12 @@ GRANT EXECUTE ON FUNCTION
     eventcore_append(text[], bigint[], jsonb, uuid, uuid),
     eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
     TO eventcore_writer;
+
+-- Only commands may write where nobody is a writer: executing one appends beneath SQL, so EXECUTE is the privilege.
+GRANT USAGE ON SCHEMA eventcore TO eventcore_executor;
+GRANT SELECT ON eventcore.commands TO eventcore_executor, eventcore_reader;
+GRANT EXECUTE ON FUNCTION eventcore_execute(text, jsonb, uuid, uuid, text, jsonb)
+    TO eventcore_executor, eventcore_writer;
 
 -- Who appends may keep the state that it decided on; who reads may start from it.
 GRANT SELECT ON eventcore.snapshots TO eventcore_reader;

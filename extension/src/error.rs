@@ -33,8 +33,30 @@ pub enum Error {
         expected: i64,
         actual: i64,
     },
+    /// No command has this name.
+    UnknownCommand(String),
+    /// A function of a command does not exist any more, or is another one.
+    FunctionMissing { command: String, function: String },
+    /// The function `handle` of a command raised an error.
+    Rejected(Rejected),
+    /// The event with this index is for a stream that the command only checks.
+    OnlyChecked { stream: String, event: usize },
+    /// Streams have moved since the snapshot that the transaction keeps.
+    SnapshotTooOld(Vec<VersionConflict<String>>),
+    /// Others had the streams that a command found on the way, each time.
+    TooManyAttempts { command: String, attempts: i32 },
     /// It cannot be done here.
     Unavailable(Unavailable),
+}
+
+/// Why `handle` decided against a command: the error that it raised.
+#[derive(Debug)]
+pub struct Rejected {
+    pub command: String,
+    pub sqlstate: String,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
 }
 
 /// What is wrong with an argument. `reason` completes the sentence "`argument` …".
@@ -65,6 +87,8 @@ pub enum Unavailable {
     TransactionBlock,
     /// A poll, or a change of a subscription, would work on a snapshot that is kept.
     IsolationLevel { level: String },
+    /// A function of a command called this.
+    InCommand { what: &'static str },
     /// Dropping it would lose events.
     HoldsEvents,
 }
@@ -131,8 +155,12 @@ impl Error {
     /// The SQLSTATE.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::VersionConflict(_) => ErrorCode::VersionConflict,
-            Self::UndeclaredStream { .. } => ErrorCode::UndeclaredStream,
+            Self::VersionConflict(_) | Self::SnapshotTooOld(_) | Self::TooManyAttempts { .. } => {
+                ErrorCode::VersionConflict
+            }
+            Self::UndeclaredStream { .. } | Self::OnlyChecked { .. } => ErrorCode::UndeclaredStream,
+            Self::Rejected(_) => ErrorCode::CommandRejected,
+            Self::UnknownCommand(_) | Self::FunctionMissing { .. } => ErrorCode::UnknownName,
             Self::Malformed(_) => ErrorCode::Malformed,
             Self::IdempotencyMismatch { .. } => ErrorCode::IdempotencyMismatch,
             Self::StreamClosed { .. } => ErrorCode::StreamClosed,
@@ -145,7 +173,18 @@ impl Error {
     /// One sentence that names the thing.
     pub fn message(&self) -> String {
         match self {
-            Self::VersionConflict(conflicts) => conflicts
+            Self::UnknownCommand(name) => format!("there is no command \"{name}\""),
+            Self::FunctionMissing { command, function } => {
+                format!("function {function} of command \"{command}\" is missing")
+            }
+            Self::Rejected(rejected) => rejected.message.clone(),
+            Self::OnlyChecked { stream, event } => {
+                format!("event {event} is for stream \"{stream}\", which the command only checks")
+            }
+            Self::TooManyAttempts { command, attempts } => format!(
+                "command \"{command}\" found streams that others had locked, {attempts} times"
+            ),
+            Self::VersionConflict(conflicts) | Self::SnapshotTooOld(conflicts) => conflicts
                 .iter()
                 .map(|conflict| {
                     format!(
@@ -195,7 +234,22 @@ impl Error {
     /// The same for programs: a JSON object.
     pub fn detail(&self) -> Value {
         match self {
-            Self::VersionConflict(conflicts) => {
+            Self::UnknownCommand(name) => json!({ "command": name }),
+            Self::FunctionMissing { command, function } => {
+                json!({ "command": command, "function": function })
+            }
+            Self::Rejected(rejected) => json!({
+                "command": rejected.command,
+                "sqlstate": rejected.sqlstate,
+                "message": rejected.message,
+                "detail": rejected.detail,
+                "hint": rejected.hint,
+            }),
+            Self::OnlyChecked { stream, event } => json!({ "stream": stream, "event": event }),
+            Self::TooManyAttempts { command, attempts } => {
+                json!({ "conflicts": [], "command": command, "attempts": attempts })
+            }
+            Self::VersionConflict(conflicts) | Self::SnapshotTooOld(conflicts) => {
                 let conflicts: Vec<Value> = conflicts
                     .iter()
                     .map(|conflict| {
@@ -236,6 +290,24 @@ impl Error {
     /// The way out.
     pub fn hint(&self) -> String {
         match self {
+            Self::UnknownCommand(_) => {
+                "Register it with eventcore_register_command; eventcore.commands has those that there are.".into()
+            }
+            Self::FunctionMissing { .. } => {
+                "Create the function again, or register the command anew with replace => true.".into()
+            }
+            Self::Rejected(rejected) => rejected.hint.clone().unwrap_or_else(|| {
+                "The command's own rule forbids it; nothing was written.".into()
+            }),
+            Self::OnlyChecked { .. } => {
+                "Register the command with the stream among streams, not checked_streams.".into()
+            }
+            Self::SnapshotTooOld(_) => "The transaction keeps the snapshot of its first statement: roll back and \
+                 begin again, or use READ COMMITTED."
+                .into(),
+            Self::TooManyAttempts { .. } => {
+                "Execute it again, or register the command with more max_attempts.".into()
+            }
             Self::VersionConflict(_) => {
                 "Read the streams again, decide again, and append with the versions just read.".into()
             }
@@ -278,6 +350,7 @@ impl Unavailable {
             Self::Prepared => "prepared_transaction",
             Self::TransactionBlock => "transaction_block",
             Self::IsolationLevel { .. } => "isolation_level",
+            Self::InCommand { .. } => "in_command",
             Self::HoldsEvents => "holds_events",
         }
     }
@@ -301,6 +374,7 @@ impl Unavailable {
                 "a subscription is not polled or changed in a {} transaction",
                 level.to_uppercase()
             ),
+            Self::InCommand { what } => format!("{what} was called by a function of a command"),
             Self::HoldsEvents => {
                 "the tables of eventcore hold events or subscriptions and are not dropped".into()
             }
@@ -330,6 +404,9 @@ impl Unavailable {
             Self::IsolationLevel { .. } => {
                 "Use READ COMMITTED: a snapshot that is kept does not show what others have done. \
                  Acknowledging works in every isolation level."
+            }
+            Self::InCommand { .. } => {
+                "A command writes by what its function handle returns, and by nothing else."
             }
             Self::HoldsEvents => {
                 "To drop them with all that they hold, a superuser sets eventcore.allow_drop to on first."

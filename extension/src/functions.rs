@@ -2,6 +2,7 @@
 
 use crate::append::{self, Appended, Request};
 use crate::catalog::Catalog;
+use crate::commands::{self, Executed};
 use crate::pg::array::bigint_array;
 use crate::pg::function::{Call, Returned};
 use crate::pg::raise::{keeping_codes, raise};
@@ -60,6 +61,22 @@ export!(eventcore_safe_position, |_call| {
     let catalog = Catalog::load()?;
     let safe = Registry::open(&catalog)?.safe_position()?;
     Ok(Some(Datum::from(safe)))
+});
+export!(eventcore_execute, |call| {
+    let Executed {
+        appended,
+        streams,
+        attempts,
+    } = commands::execute(call)?;
+    Ok(Some(call.row([
+        appended.positions.map(|(first, _)| Datum::from(first)),
+        appended.positions.map(|(_, last)| Datum::from(last)),
+        Some(streams),
+        Some(bigint_array(appended.versions.into_iter())),
+        Some(Datum::from(appended.recorded_at)),
+        Some(Datum::from(appended.repeated)),
+        Some(Datum::from(attempts)),
+    ])))
 });
 export!(eventcore_before_insert, foreign_rows::before_insert);
 export!(eventcore_wait, |call| {

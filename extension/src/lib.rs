@@ -20,6 +20,9 @@ mod settings;
 /// Appending: from the arguments to the rows.
 mod append;
 
+/// Commands: from the input to the events, inside the server.
+mod commands;
+
 /// Positions: who may hold which, and up to where nothing can change any more.
 mod registry;
 
@@ -115,9 +118,14 @@ mod install {
         requires = ["checkpoints"]
     );
     extension_sql_file!(
+        "../../sql/commands.sql",
+        name = "commands",
+        requires = ["snapshots"]
+    );
+    extension_sql_file!(
         "../../sql/roles.sql",
         name = "roles",
-        requires = ["snapshots"],
+        requires = ["commands"],
         finalize
     );
 }

@@ -39,8 +39,8 @@ impl<'a> StreamList<'a> {
     }
 }
 
-/// SE003 when a name stands twice.
-fn sort_by_key(names: &[Text<'_>]) -> Result<Vec<(StreamKey, usize)>, Error> {
+/// The numbers of streams in the order of their keys. SE003 when a name stands twice.
+pub fn sort_by_key(names: &[Text<'_>]) -> Result<Vec<(StreamKey, usize)>, Error> {
     let mut by_key: Vec<(StreamKey, usize)> = names
         .iter()
         .enumerate()

@@ -1,9 +1,10 @@
-//! The JSON form of an append: one jsonb, with an object per event.
+//! Events as JSON: one jsonb, with an object per event, from a caller or from a command.
 
 use super::request::{Form, Part, Request};
 use crate::error::{Error, Malformed};
 use crate::pg::function::Call;
-use crate::pg::jsonb::{Item, Object};
+use crate::pg::jsonb::{Item, Kind, Object};
+use crate::pg::value::Jsonb;
 use uuid::Uuid;
 
 const KEYS: [&str; 5] = ["stream", "type", "payload", "metadata", "id"];
@@ -20,22 +21,39 @@ pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     let events = call
         .jsonb(2)
         .ok_or_else(|| Malformed::argument("events", "is NULL"))?;
+    push_all(&mut request, events, None)?;
+    request.finish()
+}
+
+/// Adds the events of a JSON array. `metadata` is kept with each, beneath its own.
+pub fn push_all<'a>(
+    request: &mut Request<'a>,
+    events: Jsonb<'a>,
+    metadata: Option<Jsonb<'a>>,
+) -> Result<(), Error> {
+    let argument = request.form().argument();
     let events = events
         .elements()
-        .ok_or_else(|| Malformed::argument("events", "is not a JSON array"))?;
+        .ok_or_else(|| Malformed::argument(argument, "is not a JSON array"))?;
     request.expect_events(events.len())?;
     for index in 0..events.len() {
         let element = events.get(index);
         let event = element
             .object()
-            .ok_or_else(|| Malformed::argument("events", "is not a JSON object").at(index))?;
-        push(&mut request, index, &event)?;
+            .ok_or_else(|| Malformed::argument(argument, "is not a JSON object").at(index))?;
+        push(request, index, &event, metadata)?;
     }
-    request.finish()
+    Ok(())
 }
 
-fn push<'a>(request: &mut Request<'a>, index: usize, event: &Object<'a>) -> Result<(), Error> {
-    let wrong = |part, reason: &str| Form::Json.malformed(part, index, reason);
+fn push<'a>(
+    request: &mut Request<'a>,
+    index: usize,
+    event: &Object<'a>,
+    beneath: Option<Jsonb<'a>>,
+) -> Result<(), Error> {
+    let form = request.form();
+    let wrong = |part, reason: &str| form.malformed(part, index, reason);
     let required = |part, key| event.get(key).ok_or_else(|| wrong(part, "is missing"));
 
     let stream = required(Part::Stream, "stream")?;
@@ -56,14 +74,22 @@ fn push<'a>(request: &mut Request<'a>, index: usize, event: &Object<'a>) -> Resu
             .keys()
             .into_iter()
             .find(|key| !KEYS.contains(&key.as_str()));
-        return Err(Malformed::argument("events", "is not a key of an event")
-            .at(index)
-            .field(unknown.unwrap_or_default())
-            .into());
+        return Err(
+            Malformed::argument(form.argument(), "is not a key of an event")
+                .at(index)
+                .field(unknown.unwrap_or_default())
+                .into(),
+        );
     }
     let id = given(id).map(|id| read_id(&id)).transpose();
     let id = id.map_err(|reason| wrong(Part::Id, reason))?;
     let metadata = given(metadata).map(|metadata| metadata.to_jsonb());
+    let metadata = match (beneath, metadata) {
+        (Some(beneath), Some(metadata)) if metadata.kind() == Kind::Object => {
+            Some(beneath.with(metadata))
+        }
+        (beneath, metadata) => metadata.or(beneath),
+    };
     request.push(stream, event_type, payload.to_jsonb(), metadata, id)
 }
 

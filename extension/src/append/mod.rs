@@ -16,10 +16,11 @@ mod streams;
 mod write;
 
 pub use arrays::read as read_arrays;
-pub use json::read as read_json;
+pub use json::{push_all as push_json, read as read_json};
 pub use request::Request;
 
 use crate::catalog::Events;
+use crate::commands;
 use crate::error::Error;
 use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
@@ -37,8 +38,14 @@ pub struct Appended {
     pub repeated: bool,
 }
 
-/// Appends, or reports why not. Until positions are drawn nothing has been consumed.
+/// Appends for a caller, who is not a function of a command.
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
+    commands::require_outside("eventcore_append")?;
+    append_for_command(request)
+}
+
+/// Appends, or reports why not. Until positions are drawn nothing has been consumed.
+pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
     transaction::require_writable(c"eventcore_append");
     let events = Events::to_write()?;
     let registry = Registry::open(&events.catalog)?;

@@ -5,7 +5,7 @@ use crate::pg::array::{BigintArray, TextArray};
 use crate::pg::jsonb::Kind;
 use crate::pg::lock::StreamKey;
 use crate::pg::value::{Jsonb, Text};
-use crate::stream_list::StreamList;
+use crate::stream_list::{StreamList, sort_by_key};
 use eventcore_rules::{ExpectedVersion, MAX_EVENTS_PER_APPEND, check_name};
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -49,6 +49,8 @@ pub enum Form {
     Json,
     /// One array per column.
     Arrays,
+    /// As by [`Json`](Self::Json), from the function `handle` of a command.
+    Handle,
 }
 
 /// A part of an event.
@@ -72,11 +74,20 @@ impl Form {
             Part::Id => ("id", "event_ids"),
         };
         match self {
-            Self::Json => Malformed::argument("events", reason)
+            Self::Json | Self::Handle => Malformed::argument(self.argument(), reason)
                 .at(event)
                 .field(field)
                 .into(),
             Self::Arrays => Malformed::argument(array, reason).at(event).into(),
+        }
+    }
+
+    /// What errors call the events as a whole.
+    pub fn argument(self) -> &'static str {
+        match self {
+            Self::Json => "events",
+            Self::Arrays => "event_streams",
+            Self::Handle => "result of handle",
         }
     }
 }
@@ -124,15 +135,40 @@ impl<'a> Request<'a> {
         })
     }
 
+    /// A request for a command, with no events yet: its streams, each at the version that was read.
+    pub fn of_command(
+        streams: impl Iterator<Item = (Text<'a>, i64)>,
+        correlation_id: Option<Uuid>,
+        causation_id: Option<Uuid>,
+    ) -> Result<Self, Error> {
+        let streams: Vec<_> = streams
+            .map(|(stream, version)| Declared {
+                stream,
+                expected: ExpectedVersion::Exactly(version.unsigned_abs()),
+                adds: 0,
+            })
+            .collect();
+        let names: Vec<_> = streams.iter().map(|declared| declared.stream).collect();
+        Ok(Self {
+            streams,
+            events: Vec::new(),
+            correlation_id,
+            causation_id,
+            by_key: sort_by_key(&names)?,
+            form: Form::Handle,
+        })
+    }
+
+    /// How the events are passed.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
     /// Makes room for this many events.
     pub fn expect_events(&mut self, count: usize) -> Result<(), Error> {
         if count > MAX_EVENTS_PER_APPEND {
-            let argument = match self.form {
-                Form::Json => "events",
-                Form::Arrays => "event_streams",
-            };
             let reason = format!("has {count} elements, more than {MAX_EVENTS_PER_APPEND}");
-            return Err(Malformed::argument(argument, reason).into());
+            return Err(Malformed::argument(self.form.argument(), reason).into());
         }
         self.events.reserve_exact(count);
         Ok(())

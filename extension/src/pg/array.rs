@@ -125,8 +125,16 @@ impl UuidArray<'_> {
 
 /// A `bigint[]` of these values.
 pub fn bigint_array(values: impl Iterator<Item = i64>) -> Datum {
-    let mut elements: Vec<Datum> = values.map(Datum::from).collect();
-    let (oid, length, by_value, align) = Element::Bigint.layout();
+    array(Element::Bigint, values.map(Datum::from).collect())
+}
+
+/// A `text[]` of these values.
+pub fn text_array<'a>(values: impl Iterator<Item = Text<'a>>) -> Datum {
+    array(Element::Text, values.map(Text::datum).collect())
+}
+
+fn array(element: Element, mut elements: Vec<Datum>) -> Datum {
+    let (oid, length, by_value, align) = element.layout();
     let count = i32::try_from(elements.len()).unwrap_or(i32::MAX);
     // SAFETY: `count` datums of that type; the server copies them.
     let array = unsafe {

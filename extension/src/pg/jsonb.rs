@@ -31,7 +31,56 @@ pub enum Kind {
     Scalar,
 }
 
+/// The type of a value, as JSON calls it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    Null,
+    String,
+    Number,
+    Boolean,
+    Array,
+    Object,
+}
+
 impl<'a> Jsonb<'a> {
+    /// The whole value.
+    pub fn item(self) -> Item<'a> {
+        let mut value = pg_sys::JsonbValue::default();
+        // SAFETY: a jsonb in plain form; `value` then points into it.
+        unsafe { pg_sys::JsonbToJsonbValue(self.datum().cast_mut_ptr(), &mut value) };
+        let mut item = Item {
+            value,
+            memory: PhantomData,
+        };
+        // A scalar is stored as an array of one.
+        if matches!(self.kind(), Kind::Scalar | Kind::Null) {
+            let only = Elements {
+                container: self.root(),
+                memory: PhantomData,
+            };
+            item = only.get(0);
+        }
+        item
+    }
+
+    /// This object with the keys of another one, which go before its own.
+    pub fn with<'b>(self, other: Jsonb<'_>) -> Jsonb<'b> {
+        let both = [Some(self.datum()), Some(other.datum())];
+        // SAFETY: the function takes two jsonb and returns one.
+        unsafe {
+            let merged = pgrx::direct_function_call_as_datum(pg_sys::jsonb_concat, &both);
+            merged.map_or_else(|| other.keep(), |merged| Jsonb::new(merged))
+        }
+    }
+
+    /// The value, if it is an object.
+    pub fn object(self) -> Option<Object<'a>> {
+        (self.kind() == Kind::Object).then(|| Object {
+            container: self.root(),
+            memory: PhantomData,
+        })
+    }
+
     /// The kind of the whole value.
     pub fn kind(self) -> Kind {
         const TYPE_MASK: u32 = 0x7000_0000;
@@ -150,17 +199,39 @@ unsafe fn string<'a>(value: &pg_sys::JsonbValue) -> &'a [u8] {
 
 impl<'a> Item<'a> {
     pub fn object(&self) -> Option<Object<'a>> {
+        self.container(pg_sys::JB_FOBJECT).map(|container| Object {
+            container,
+            memory: PhantomData,
+        })
+    }
+
+    pub fn elements(&self) -> Option<Elements<'a>> {
+        self.container(pg_sys::JB_FARRAY).map(|container| Elements {
+            container,
+            memory: PhantomData,
+        })
+    }
+
+    /// The address of an object or array, as the flag says, if it is one.
+    fn container(&self, flag: u32) -> Option<*mut pg_sys::JsonbContainer> {
         if self.value.type_ != jbvType::jbvBinary {
             return None;
         }
         // SAFETY: a binary value holds the address of a container.
         let container = unsafe { self.value.val.binary.data };
         // SAFETY: as above.
-        let is_object = unsafe { (*container).header & pg_sys::JB_FOBJECT != 0 };
-        is_object.then_some(Object {
-            container,
-            memory: PhantomData,
-        })
+        unsafe { (*container).header & flag != 0 }.then_some(container)
+    }
+
+    pub fn json_type(&self) -> Type {
+        match self.value.type_ {
+            jbvType::jbvNull => Type::Null,
+            jbvType::jbvNumeric => Type::Number,
+            jbvType::jbvBool => Type::Boolean,
+            jbvType::jbvBinary if self.object().is_some() => Type::Object,
+            jbvType::jbvBinary => Type::Array,
+            _ => Type::String,
+        }
     }
 
     /// The bytes, if it is a string.

@@ -1,4 +1,4 @@
-//! Locks on streams and subscriptions, in the server's own lock table: seen in `pg_locks`, watched for
+//! Locks on streams, subscriptions and executions, in the server's own lock table: seen in `pg_locks`, watched for
 //! deadlocks, released at the end of the transaction.
 
 use super::ffi;
@@ -24,12 +24,20 @@ pub enum LockMode {
 enum Space {
     Stream = 0x5345,
     Subscription = 0x5346,
+    Execution = 0x5347,
 }
 
 impl StreamKey {
     pub fn of(stream: &[u8]) -> Self {
         Self(ffi::hash(stream, 0))
     }
+}
+
+/// Waits until nobody else executes this command with this key, and keeps others from it until the transaction
+/// ends.
+pub fn lock_execution(command: &[u8], key: &[u8]) {
+    let tag = tag(Space::Execution, ffi::hash(key, ffi::hash(command, 0)));
+    acquire(&tag, LockMode::Exclusive, false);
 }
 
 /// Waits until nobody else has this subscription, and keeps it until the transaction ends.
@@ -54,6 +62,11 @@ pub fn lock_stream(key: StreamKey, mode: LockMode) {
 /// Takes the lock if that takes no waiting; whether it did.
 pub fn try_lock_stream(key: StreamKey, mode: LockMode) -> bool {
     acquire(&key.tag(), mode, true)
+}
+
+/// Gives one lock of this transaction back before its end, under which nothing was written.
+pub fn unlock_stream(key: StreamKey, mode: LockMode) {
+    release(&key.tag(), mode);
 }
 
 /// Waits until those have ended who write the stream now. All who wait so go on at the same time.

@@ -1,6 +1,7 @@
 //! Memory of the server's for what a step leaves behind.
 
-use pgrx::pg_sys::{self, MemoryContext};
+use super::value::Jsonb;
+use pgrx::pg_sys::{self, Datum, MemoryContext};
 
 /// A memory context that is emptied after every step.
 pub struct ScratchMemory(MemoryContext);
@@ -35,6 +36,45 @@ impl Drop for ScratchMemory {
     fn drop(&mut self) {
         // SAFETY: made by us, once, and not the current one any more.
         unsafe { pg_sys::MemoryContextDelete(self.0) };
+    }
+}
+
+/// A state that is replaced again and again, with memory for two of them.
+pub struct StateMemory {
+    contexts: [ScratchMemory; 2],
+    current: usize,
+    state: Datum,
+}
+
+impl StateMemory {
+    pub fn new(state: Jsonb<'_>) -> Self {
+        Self {
+            contexts: [ScratchMemory::new(), ScratchMemory::new()],
+            current: 0,
+            state: state.keep().datum(),
+        }
+    }
+
+    pub fn state(&self) -> Jsonb<'_> {
+        // SAFETY: a jsonb, in memory of ours that is not emptied as long as it is borrowed.
+        unsafe { Jsonb::new(self.state) }
+    }
+
+    /// Makes the next state of the current one; what the step allocates goes with that next state.
+    pub fn replace<E>(
+        &mut self,
+        step: impl FnOnce(Jsonb<'_>) -> Result<Jsonb<'_>, E>,
+    ) -> Result<(), E> {
+        let next = 1 - self.current;
+        let entered = Entered::switch_to(self.contexts[next].0);
+        // A function may return what it was given.
+        let result = step(self.state()).map(|state| state.keep().datum());
+        drop(entered);
+        self.state = result?;
+        // SAFETY: ours, not the current one; the state is in the other.
+        unsafe { pg_sys::MemoryContextReset(self.contexts[self.current].0) };
+        self.current = next;
+        Ok(())
     }
 }
 

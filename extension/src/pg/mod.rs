@@ -5,6 +5,7 @@
 //! destructors and becomes the server's error again at the function's entry point.
 
 pub mod array;
+pub mod callable;
 pub mod databases;
 pub mod ffi;
 pub mod function;

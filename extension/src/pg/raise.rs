@@ -5,10 +5,13 @@
 //! puts in the code.
 
 use super::ffi;
-use crate::error::Error;
+use super::value::Text;
+use crate::error::{Error, Rejected};
+use pgrx::pg_sys::panic::CaughtError;
 use pgrx::pg_sys::{self, panic::ErrorReport};
-use pgrx::{PgLogLevel, PgSqlErrorCode, pg_guard};
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_guard};
 use std::ffi::{c_int, c_void};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// The SQLSTATE of the error that is on its way, 0 when there is none.
@@ -52,6 +55,40 @@ pub fn keeping_codes<R>(work: impl FnOnce() -> R) -> R {
     let result = work();
     drop(watching);
     result
+}
+
+/// Runs a function of an application whose errors are its decision: raises them as SE006, with what was raised
+/// in the DETAIL. What is no decision, such as a cancelled statement, is raised as it is.
+pub fn rejecting<R>(command: Text<'_>, work: impl FnOnce() -> R) -> Result<R, Error> {
+    SEEN.store(0, Ordering::Relaxed);
+    PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+        .catch_others(|error| {
+            let sqlstate = decode(SEEN.load(Ordering::Relaxed));
+            match error {
+                CaughtError::PostgresError(report) if is_decision(&sqlstate) => {
+                    Err(Error::Rejected(Rejected {
+                        command: command.to_string(),
+                        sqlstate,
+                        message: report.message().to_owned(),
+                        detail: report.detail().map(str::to_owned),
+                        hint: report.hint().map(str::to_owned),
+                    }))
+                }
+                other => other.rethrow(),
+            }
+        })
+        .execute()
+}
+
+/// Not a lost connection, a deadlock, too few resources, an operator, a broken server, or an error of ours.
+fn is_decision(sqlstate: &str) -> bool {
+    !["08", "40", "53", "54", "57", "58", "XX", "SE", "00"].contains(&&sqlstate[..2])
+}
+
+/// The five characters of the server's form of a SQLSTATE.
+fn decode(code: c_int) -> String {
+    let characters = (0..5).map(|place| (((code >> (6 * place)) & 0x3f) + 0x30) as u8 as char);
+    characters.collect()
 }
 
 /// The SQLSTATE of the last message that the server has raised, 0 when there was none.

@@ -1,5 +1,6 @@
 //! Scans of an index, in its order, and the rows that they find.
 
+use super::array::{Array, BigintArray, Element, TextArray};
 use super::ffi::guarded;
 use super::raw;
 use super::relation::Relation;
@@ -240,6 +241,37 @@ impl<'s> Row<'s> {
     pub fn text(&self, column: i16) -> Option<Text<'s>> {
         // SAFETY: the column is a text; the row holds still as long as the scan is not moved.
         self.datum(column).map(|datum| unsafe { Text::new(datum) })
+    }
+
+    /// A column of type integer that is not NULL.
+    pub fn integer(&self, column: i16) -> i32 {
+        self.datum(column).map_or(0, |datum| datum.value() as i32)
+    }
+
+    /// A column of type text[] of one dimension.
+    pub fn text_array(&self, column: i16) -> Option<TextArray<'s>> {
+        // SAFETY: the column is a text[]; as below.
+        let array = |datum| unsafe { Array::new(datum, Element::Text) };
+        self.datum(column).and_then(array).map(TextArray)
+    }
+
+    /// A column of type bigint[] of one dimension, without its NULLs.
+    pub fn bigint_array(&self, column: i16) -> Option<Vec<i64>> {
+        // SAFETY: the column is a bigint[]; as above.
+        let array = |datum| unsafe { Array::new(datum, Element::Bigint) };
+        let array = self.datum(column).and_then(array).map(BigintArray)?;
+        Some(
+            (0..array.0.len())
+                .filter_map(|index| array.get(index))
+                .collect(),
+        )
+    }
+
+    /// All of it, as a value of the table's row type in the current memory context.
+    pub fn composite(&self) -> Datum {
+        let slot = std::ptr::from_ref(self.slot).cast_mut();
+        // SAFETY: the slot holds a row.
+        unsafe { pg_sys::ExecFetchSlotHeapTupleDatum(slot) }
     }
 
     /// A column of type jsonb.

@@ -51,6 +51,33 @@ impl Snapshot {
     }
 }
 
+/// Whether the transaction keeps the snapshot of its first statement.
+pub fn transaction_keeps_one() -> bool {
+    // SAFETY: a variable of the server.
+    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
+}
+
+/// A new snapshot for what is called until this is dropped.
+pub struct Fresh;
+
+impl Fresh {
+    pub fn push() -> Self {
+        // SAFETY: we are inside a transaction; the snapshot is registered by being pushed.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+        Self
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        // After an error the server takes off all of them; ours need not be the uppermost then.
+        if !std::thread::panicking() {
+            // SAFETY: pushed by us, and whoever pushed another has taken it off.
+            unsafe { pg_sys::PopActiveSnapshot() };
+        }
+    }
+}
+
 impl Drop for Snapshot {
     fn drop(&mut self) {
         if self.registered {

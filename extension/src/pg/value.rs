@@ -49,6 +49,12 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// A copy in the current memory context, which outlives the values made in it.
+    pub fn keep<'b>(self) -> Text<'b> {
+        // SAFETY: a text that is not NULL.
+        unsafe { Text::new(copy(self.datum)) }
+    }
+
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
@@ -77,9 +83,25 @@ impl Jsonb<'_> {
         }
     }
 
+    /// A copy in the current memory context, which outlives the values made in it.
+    pub fn keep<'b>(self) -> Jsonb<'b> {
+        // SAFETY: a jsonb that is not NULL.
+        unsafe { Jsonb::new(copy(self.datum)) }
+    }
+
     pub fn datum(self) -> Datum {
         self.datum
     }
+}
+
+/// A copy of a value of variable length, in its plain form.
+///
+/// # Safety
+///
+/// It is not NULL.
+unsafe fn copy(datum: Datum) -> Datum {
+    // SAFETY: the caller's.
+    Datum::from(unsafe { pg_sys::pg_detoast_datum_copy(datum.cast_mut_ptr()) })
 }
 
 impl PartialEq for Jsonb<'_> {

@@ -1,0 +1,105 @@
+//! Commands inside the database: `eventcore_execute` runs one from its input to its events.
+//!
+//! 1. The definition is loaded ([`definition`]) and the input is checked ([`input`]).
+//! 2. The streams that it names are locked, and only then read and folded; streams that are found in the
+//!    state join them ([`visit`]). With the locks in hand nothing can move any more, so that what `handle`
+//!    decides is never decided in vain.
+//! 3. `handle` decides ([`decide`]), and its events are appended with every stream checked.
+//!
+//! With an idempotency key all of this happens once ([`recall`]).
+
+mod decide;
+mod definition;
+mod input;
+mod recall;
+mod visit;
+
+use crate::append::{self, Appended};
+use crate::error::{Error, Malformed};
+use crate::pg::function::Call;
+use crate::pg::transaction;
+use crate::pg::value::{Jsonb, Text};
+use definition::Definition;
+use recall::Note;
+use std::cell::Cell;
+use visit::Visit;
+
+/// What an execution did.
+pub struct Executed {
+    pub appended: Appended,
+    /// The streams that were read, as a `text[]`.
+    pub streams: pgrx::pg_sys::Datum,
+    pub attempts: i32,
+}
+
+/// `eventcore_execute(command, input, correlation_id, causation_id, idempotency_key, metadata)`.
+pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
+    transaction::require_writable(c"eventcore_execute");
+    let name = call
+        .text(0)
+        .ok_or_else(|| Malformed::argument("command", "is NULL"))?;
+    let input = call
+        .jsonb(1)
+        .ok_or_else(|| Malformed::argument("input", "is NULL"))?;
+    let _inside = Inside::enter()?;
+    let Some(key) = call.text(4) else {
+        return execute_now(call, name, input);
+    };
+    let note = Note::of(name, key)?;
+    if let Some(done) = note.find()? {
+        return Ok(done);
+    }
+    let executed = execute_now(call, name, input)?;
+    note.keep(&executed);
+    Ok(executed)
+}
+
+fn execute_now<'a>(call: &Call<'a>, name: Text<'a>, input: Jsonb<'a>) -> Result<Executed, Error> {
+    let mut definition = Definition::load(name)?;
+    input::require_fields(&definition, input)?;
+    let named = input::streams(&mut definition, input)?;
+    let mut visit = Visit::new(&named)?;
+    for attempt in 1..=definition.max_attempts {
+        if let Some(known) = visit.attempt(&mut definition, input)? {
+            let request = decide::decide(&mut definition, input, &known, call)?;
+            return Ok(Executed {
+                appended: append::append_for_command(&request)?,
+                streams: known.names(),
+                attempts: attempt,
+            });
+        }
+    }
+    Err(Error::TooManyAttempts {
+        command: name.to_string(),
+        attempts: definition.max_attempts,
+    })
+}
+
+thread_local! {
+    static EXECUTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// SE009 in a function of a command: it decides, and leaves writing to the execution.
+pub fn require_outside(what: &'static str) -> Result<(), Error> {
+    if EXECUTING.get() {
+        return Err(crate::error::Unavailable::InCommand { what }.into());
+    }
+    Ok(())
+}
+
+/// As long as a command is executed; also an error ends it.
+struct Inside;
+
+impl Inside {
+    fn enter() -> Result<Self, Error> {
+        require_outside("eventcore_execute")?;
+        EXECUTING.set(true);
+        Ok(Self)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        EXECUTING.set(false);
+    }
+}

@@ -1,0 +1,115 @@
+//! Executions with an idempotency key: done once, and told again.
+
+use super::Executed;
+use crate::append::Appended;
+use crate::error::{Error, Malformed, Unavailable};
+use crate::pg::indexes::Indexes;
+use crate::pg::insert::{Columns, insert_rows};
+use crate::pg::lock::lock_execution;
+use crate::pg::relation::{self, Relation, Use};
+use crate::pg::scan::{Condition, Direction, IndexScan};
+use crate::pg::snapshot::Snapshot;
+use crate::pg::transaction;
+use crate::pg::value::Text;
+use eventcore_rules::check_name;
+use pgrx::pg_sys::Datum;
+
+/// The columns of `eventcore.executions`.
+mod column {
+    pub const RECORDED_AT: i16 = 1;
+    pub const FIRST_POSITION: i16 = 2;
+    pub const LAST_POSITION: i16 = 3;
+    pub const STREAMS: i16 = 6;
+    pub const VERSIONS: i16 = 7;
+    pub const COUNT: usize = 7;
+}
+
+/// The columns of the index.
+mod by_key {
+    pub const COMMAND: i16 = 1;
+    pub const KEY: i16 = 2;
+}
+
+/// The place where an execution with a key is noted. Nobody else executes it until the transaction ends.
+pub struct Note<'a> {
+    command: Text<'a>,
+    key: Text<'a>,
+    executions: Relation,
+}
+
+impl<'a> Note<'a> {
+    /// Waits for those who execute the command with this key.
+    pub fn of(command: Text<'a>, key: Text<'a>) -> Result<Self, Error> {
+        check_name(key.bytes())
+            .map_err(|error| Malformed::argument("idempotency_key", error.to_string()))?;
+        let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
+        let executions = relation::find(schema, c"executions").ok_or(Unavailable::NotInstalled)?;
+        if !relation::belongs_to_extension(executions, c"eventcore") {
+            return Err(Unavailable::NotInstalled.into());
+        }
+        lock_execution(command.bytes(), key.bytes());
+        Ok(Self {
+            command,
+            key,
+            executions: Relation::table(executions, Use::Write),
+        })
+    }
+
+    /// What was done, if it was.
+    pub fn find(&self) -> Result<Option<Executed>, Error> {
+        let indexes = Indexes::open(&self.executions);
+        let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
+        let by_key = relation::find(schema, c"executions_pkey");
+        let by_key = by_key.and_then(|index| indexes.find(index));
+        let by_key = by_key.ok_or(Unavailable::NotInstalled)?;
+        let snapshot = Snapshot::latest();
+        let mut scan = IndexScan::new(&self.executions, by_key, &snapshot);
+        scan.seek(
+            &[
+                Condition::TextEquals(by_key::COMMAND, self.command),
+                Condition::TextEquals(by_key::KEY, self.key),
+            ],
+            Direction::Forward,
+        );
+        let Some(row) = scan.next() else {
+            return Ok(None);
+        };
+        let position = |column| row.datum(column).map(|datum| datum.value() as i64);
+        let versions = row.bigint_array(column::VERSIONS);
+        let streams = row.text_array(column::STREAMS).map(|streams| {
+            let names = (0..streams.0.len()).map(|index| streams.get(index).map(Text::keep));
+            crate::pg::array::text_array(names.flatten())
+        });
+        Ok(Some(Executed {
+            appended: Appended {
+                positions: position(column::FIRST_POSITION).zip(position(column::LAST_POSITION)),
+                versions: versions.unwrap_or_default(),
+                recorded_at: row.bigint(column::RECORDED_AT),
+                repeated: true,
+            },
+            streams: streams.ok_or(Unavailable::NotInstalled)?,
+            attempts: 0,
+        }))
+    }
+
+    /// Notes what was done, in the transaction that did it.
+    pub fn keep(&self, executed: &Executed) {
+        let Executed {
+            appended, streams, ..
+        } = executed;
+        let versions = crate::pg::array::bigint_array(appended.versions.iter().copied());
+        let row = |_| -> Columns<{ column::COUNT }> {
+            [
+                Some(Datum::from(appended.recorded_at)),
+                appended.positions.map(|(first, _)| Datum::from(first)),
+                appended.positions.map(|(_, last)| Datum::from(last)),
+                Some(self.command.datum()),
+                Some(self.key.datum()),
+                Some(*streams),
+                Some(versions),
+            ]
+        };
+        insert_rows(&self.executions, &Indexes::open(&self.executions), 1, row);
+        transaction::end_command();
+    }
+}

@@ -1,0 +1,208 @@
+//! Visiting the streams of a command: locked first, then read and folded, in one snapshot. Streams that are
+//! found in the state are locked as they are found.
+//!
+//! Nobody waits in a circle. The streams that are known from the start are locked in the order of their keys, as
+//! appends lock theirs. One that is found later is locked only if that takes no waiting: otherwise all locks are
+//! given back, and the next attempt begins with that stream among those to lock.
+
+use super::definition::Definition;
+use super::input::{self, Named};
+use crate::catalog::{Events, by_stream, column};
+use crate::error::{Error, Malformed};
+use crate::pg::array::text_array;
+use crate::pg::lock::{LockMode, StreamKey, lock_stream, try_lock_stream, unlock_stream};
+use crate::pg::memory::StateMemory;
+use crate::pg::scan::{Condition, Direction, IndexScan};
+use crate::pg::snapshot::{Fresh, Snapshot, transaction_keeps_one};
+use crate::pg::value::{Jsonb, Text};
+use eventcore_rules::{ExpectedVersion, MAX_STREAMS_PER_APPEND, VersionConflict, check_name};
+use pgrx::pg_sys::Datum;
+
+/// The streams to visit, and those to lock beforehand.
+pub struct Visit<'a> {
+    named: Vec<Named<'a>>,
+    /// In the order of their keys, each once.
+    locks: Vec<(StreamKey, LockMode)>,
+}
+
+/// What is known after a visit; the streams stay locked.
+pub struct Known<'a> {
+    pub streams: Vec<Named<'a>>,
+    /// The version that each is at.
+    pub versions: Vec<i64>,
+    pub state: StateMemory,
+    /// For what is called on this state.
+    _fresh: Option<Fresh>,
+}
+
+impl Known<'_> {
+    /// The streams as a `text[]`.
+    pub fn names(&self) -> Datum {
+        text_array(self.streams.iter().map(|named| named.stream))
+    }
+}
+
+impl<'a> Visit<'a> {
+    pub fn new(named: &[Named<'a>]) -> Result<Self, Error> {
+        let mut visit = Self {
+            named: Vec::new(),
+            locks: Vec::new(),
+        };
+        for (index, named) in named.iter().enumerate() {
+            check(named.stream, "input", index)?;
+            visit.named.push(*named);
+            visit.lock_beforehand(StreamKey::of(named.stream.bytes()), mode(named));
+        }
+        Ok(visit)
+    }
+
+    /// Locks, reads and folds. `None` when a stream that was found is locked by somebody else: nothing is
+    /// locked then.
+    pub fn attempt(
+        &mut self,
+        definition: &mut Definition<'a>,
+        input: Jsonb<'a>,
+    ) -> Result<Option<Known<'a>>, Error> {
+        for (key, mode) in &self.locks {
+            lock_stream(*key, *mode);
+        }
+        let mut locked = self.locks.clone();
+        let fresh = (!transaction_keeps_one()).then(Fresh::push);
+        let mut known = Known {
+            streams: self.named.clone(),
+            versions: Vec::new(),
+            state: StateMemory::new(definition.initial_state),
+            _fresh: fresh,
+        };
+        fold(definition, &mut known)?;
+        loop {
+            let found = found(definition, input, &known)?;
+            if found.is_empty() {
+                return Ok(Some(known));
+            }
+            for stream in found {
+                let key = StreamKey::of(stream.bytes());
+                if !locked
+                    .iter()
+                    .any(|(other, mode)| *other == key && *mode == LockMode::Exclusive)
+                {
+                    if !try_lock_stream(key, LockMode::Exclusive) {
+                        for (key, mode) in locked {
+                            unlock_stream(key, mode);
+                        }
+                        self.lock_beforehand(key, LockMode::Exclusive);
+                        return Ok(None);
+                    }
+                    locked.push((key, LockMode::Exclusive));
+                }
+                known.streams.push(Named {
+                    stream,
+                    only_checked: false,
+                });
+            }
+            fold(definition, &mut known)?;
+        }
+    }
+
+    /// Streams that share a key share the lock, in the stronger of their modes.
+    fn lock_beforehand(&mut self, key: StreamKey, mode: LockMode) {
+        match self.locks.binary_search_by_key(&key, |(key, _)| *key) {
+            Ok(place) => self.locks[place].1 = self.locks[place].1.max(mode),
+            Err(place) => self.locks.insert(place, (key, mode)),
+        }
+    }
+}
+
+fn mode(named: &Named<'_>) -> LockMode {
+    match named.only_checked {
+        true => LockMode::Shared,
+        false => LockMode::Exclusive,
+    }
+}
+
+fn check(stream: Text<'_>, argument: &'static str, index: usize) -> Result<(), Error> {
+    check_name(stream.bytes()).map_err(|error| {
+        let reason = format!("names the stream \"{stream}\", which {error}");
+        Malformed::argument(argument, reason).at(index).into()
+    })
+}
+
+/// The streams that `related_streams` names and that are not known yet.
+fn found<'a>(
+    definition: &mut Definition<'a>,
+    input: Jsonb<'a>,
+    known: &Known<'a>,
+) -> Result<Vec<Text<'a>>, Error> {
+    const WHAT: &str = "result of related_streams";
+    let Some(function) = &mut definition.related_streams else {
+        return Ok(Vec::new());
+    };
+    let mut new: Vec<Text<'a>> = Vec::new();
+    let streams = input::texts(function.texts_of_two(known.state.state(), input), WHAT)?;
+    for (index, stream) in streams.into_iter().enumerate() {
+        check(stream, WHAT, index)?;
+        let is_known = known
+            .streams
+            .iter()
+            .any(|named| named.stream.bytes() == stream.bytes())
+            || new.iter().any(|other| other.bytes() == stream.bytes());
+        if !is_known {
+            new.push(stream);
+        }
+    }
+    if known.streams.len() + new.len() > MAX_STREAMS_PER_APPEND {
+        let reason = format!("leads to more than {MAX_STREAMS_PER_APPEND} streams");
+        return Err(Malformed::argument(WHAT, reason).into());
+    }
+    Ok(new)
+}
+
+/// Applies the events of the streams that are not part of the state yet.
+fn fold(definition: &mut Definition<'_>, known: &mut Known<'_>) -> Result<(), Error> {
+    let events = Events::to_read()?;
+    let snapshot = Snapshot::latest();
+    let index = events.by_stream();
+    let mut scan = IndexScan::new(&events.table, &index, &snapshot);
+    let mut moved = Vec::new();
+    for named in &known.streams[known.versions.len()..] {
+        scan.seek(
+            &[Condition::TextEquals(by_stream::STREAM_ID, named.stream)],
+            Direction::Forward,
+        );
+        let mut version = 0;
+        while let Some(row) = scan.next() {
+            version = row.bigint(column::VERSION);
+            known.state.replace(|state| {
+                let next = definition.apply.next_state(state, row.composite());
+                next.ok_or_else(|| {
+                    let reason = format!("is NULL, for version {version} of \"{}\"", named.stream);
+                    Error::from(Malformed::argument("result of apply", reason))
+                })
+            })?;
+        }
+        if transaction_keeps_one() {
+            let seen = seen_by_transaction(&events, named.stream);
+            if seen != version {
+                moved.push(VersionConflict {
+                    stream: named.stream.to_string(),
+                    expected: ExpectedVersion::Exactly(seen.unsigned_abs()),
+                    actual: version.unsigned_abs(),
+                });
+            }
+        }
+        known.versions.push(version);
+    }
+    if moved.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::SnapshotTooOld(moved))
+    }
+}
+
+/// The version that a stream has in the snapshot that the transaction keeps.
+fn seen_by_transaction(events: &Events, stream: Text<'_>) -> i64 {
+    let snapshot = Snapshot::of_statement();
+    let index = events.by_stream();
+    let mut scan = IndexScan::new(&events.table, &index, &snapshot);
+    crate::heads::version(&mut scan, stream)
+}

@@ -1,0 +1,156 @@
+//! Functions of applications, in any language: found by name, called with values of the server's.
+
+use super::array::{Array, Element, TextArray};
+use super::ffi::guarded;
+use super::value::{Jsonb, Text};
+use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+/// A function that is ready to be called, with the rights of whoever runs the statement.
+pub struct Function {
+    /// Languages keep what they know of a function here, from call to call.
+    info: Box<FmgrInfo>,
+}
+
+thread_local! {
+    /// The oids of names that have been looked up since any function of the database has changed.
+    static FOUND: RefCell<HashMap<Vec<u8>, Oid>> = RefCell::new(HashMap::new());
+    static WATCHING: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Function {
+    /// The function of this name, with its schema and the types of its arguments; `None` if there is none that
+    /// returns `result`. Raises the server's own error where the caller may not execute it.
+    pub fn open(name: Text<'_>, result: Oid) -> Option<Self> {
+        let function = find(name)?;
+        // SAFETY: any oid will do.
+        if unsafe { pg_sys::get_func_rettype(function) } != result {
+            return None;
+        }
+        let mut info = Box::new(FmgrInfo::default());
+        // SAFETY: the function exists; what is allocated for it lives as long as the current memory
+        // context, in which it is called.
+        unsafe {
+            require_executable(function);
+            pg_sys::fmgr_info_cxt(function, &mut *info, pg_sys::CurrentMemoryContext);
+        }
+        Some(Self { info })
+    }
+
+    /// What it returns for these arguments; `None` for NULL. A function that is strict is not called with
+    /// NULL.
+    ///
+    /// # Safety
+    ///
+    /// It takes arguments of the types of these values.
+    unsafe fn call<const N: usize>(&mut self, arguments: [Option<Datum>; N]) -> Option<Datum> {
+        if self.info.fn_strict && arguments.contains(&None) {
+            return None;
+        }
+        // SAFETY: the block has room for N arguments behind its head; the function belongs to `info`.
+        unsafe {
+            let size = size_of::<pg_sys::FunctionCallInfoBaseData>()
+                + N * size_of::<pg_sys::NullableDatum>();
+            let call: pg_sys::FunctionCallInfo = pg_sys::palloc0(size).cast();
+            (*call).flinfo = &raw mut *self.info;
+            (*call).nargs = N as i16;
+            let places = (*call).args.as_mut_ptr();
+            for (number, argument) in arguments.into_iter().enumerate() {
+                places.add(number).write(pg_sys::NullableDatum {
+                    value: argument.unwrap_or(Datum::null()),
+                    isnull: argument.is_none(),
+                });
+            }
+            let function = self.info.fn_addr?;
+            let result = guarded(|| function(call));
+            (!(*call).isnull).then_some(result)
+        }
+    }
+
+    /// Of a function `(jsonb, event eventcore.events)` that returns a `jsonb`.
+    pub fn next_state<'r>(&mut self, state: Jsonb<'_>, event: Datum) -> Option<Jsonb<'r>> {
+        // SAFETY: the types that the command was registered with.
+        unsafe {
+            self.call([Some(state.datum()), Some(event)])
+                .map(|state| Jsonb::new(state))
+        }
+    }
+
+    /// Of a function `(jsonb, jsonb)` that returns a `jsonb`.
+    pub fn jsonb_of_two<'r>(&mut self, one: Jsonb<'_>, other: Jsonb<'_>) -> Option<Jsonb<'r>> {
+        // SAFETY: the types that the command was registered with.
+        unsafe {
+            self.call([Some(one.datum()), Some(other.datum())])
+                .map(|result| Jsonb::new(result))
+        }
+    }
+
+    /// Of a function `(jsonb, jsonb)` that returns a `text[]`.
+    pub fn texts_of_two<'r>(&mut self, one: Jsonb<'_>, other: Jsonb<'_>) -> Option<TextArray<'r>> {
+        // SAFETY: the types that the command was registered with.
+        unsafe {
+            self.call([Some(one.datum()), Some(other.datum())])
+                .and_then(|array| Array::new(array, Element::Text))
+                .map(TextArray)
+        }
+    }
+
+    /// Of a function `(jsonb)` that returns a `text[]`.
+    pub fn texts_of<'r>(&mut self, one: Jsonb<'_>) -> Option<TextArray<'r>> {
+        // SAFETY: the types that the command was registered with.
+        unsafe {
+            self.call([Some(one.datum())])
+                .and_then(|array| Array::new(array, Element::Text))
+                .map(TextArray)
+        }
+    }
+}
+
+fn find(name: Text<'_>) -> Option<Oid> {
+    if !WATCHING.get() {
+        // SAFETY: the callback is a function of ours.
+        unsafe {
+            let procedures = pg_sys::SysCacheIdentifier::PROCOID as i32;
+            pg_sys::CacheRegisterSyscacheCallback(procedures, Some(forget), Datum::null());
+        }
+        WATCHING.set(true);
+    }
+    if let Some(found) = FOUND.with_borrow(|found| found.get(name.bytes()).copied()) {
+        return Some(found);
+    }
+    // SAFETY: the function takes a text and returns a regprocedure.
+    let found: Option<Oid> =
+        unsafe { pgrx::direct_function_call(pg_sys::to_regprocedure, &[Some(name.datum())]) };
+    let found = found.filter(|found| *found != Oid::INVALID)?;
+    FOUND.with_borrow_mut(|all| all.insert(name.bytes().to_vec(), found));
+    Some(found)
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn forget(_argument: Datum, _cache: i32, _hash: u32) {
+    FOUND.with_borrow_mut(HashMap::clear);
+}
+
+/// # Safety
+///
+/// The function exists.
+unsafe fn require_executable(function: Oid) {
+    // SAFETY: the caller's.
+    unsafe {
+        let user = pg_sys::GetUserId();
+        #[cfg(feature = "pg15")]
+        let result = pg_sys::pg_proc_aclcheck(function, user, pg_sys::ACL_EXECUTE.into());
+        #[cfg(not(feature = "pg15"))]
+        let result = pg_sys::object_aclcheck(
+            pg_sys::ProcedureRelationId,
+            function,
+            user,
+            pg_sys::ACL_EXECUTE.into(),
+        );
+        if result != pg_sys::AclResult::ACLCHECK_OK {
+            let kind = pg_sys::ObjectType::OBJECT_FUNCTION;
+            pg_sys::aclcheck_error(result, kind, pg_sys::get_func_name(function));
+        }
+    }
+}
