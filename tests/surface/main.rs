@@ -10,6 +10,7 @@ mod append_transactions;
 mod bad_input;
 mod beside;
 mod client_contract;
+mod commands;
 mod connections;
 mod direct_writes;
 mod documentation;

@@ -5,17 +5,7 @@ use std::time::Duration;
 use eventcore_harness::{Server, ServerOptions, shared};
 use serde_json::json;
 
-use crate::support::{Client, append, connect, database, event, failure, stream, value};
-
-/// A session as a role, in a database of its own.
-async fn session_as(database: &str, role: &str) -> Client {
-    let client = connect(&shared().url(database)).await;
-    client
-        .batch_execute(&format!("SET SESSION AUTHORIZATION {role}"))
-        .await
-        .unwrap();
-    client
-}
+use crate::support::{append, connect, database, event, failure, session_as, stream, value};
 
 /// What is granted to PUBLIC, by name.
 const GRANTED_TO_PUBLIC: &str = "

@@ -31,6 +31,16 @@ pub(crate) async fn connect(url: &str) -> Client {
     client
 }
 
+/// A session as a role, in a database of its own.
+pub(crate) async fn session_as(database: &str, role: &str) -> Client {
+    let client = connect(&shared().url(database)).await;
+    client
+        .batch_execute(&format!("SET SESSION AUTHORIZATION {role}"))
+        .await
+        .unwrap();
+    client
+}
+
 /// A server for the tests that want a notifier in each of their databases, for which the default
 /// number of background workers is too small. It ends with the process.
 pub(crate) fn server_with_workers() -> &'static Server {

@@ -69,8 +69,12 @@ pub fn streams<'a>(
 }
 
 /// The elements of a `text[]` that a function returned.
-pub fn texts<'a>(array: Option<TextArray<'a>>, what: &'static str) -> Result<Vec<Text<'a>>, Error> {
-    let Some(array) = array else {
+pub fn texts<'a>(
+    returned: Result<Option<TextArray<'a>>, &'static str>,
+    what: &'static str,
+) -> Result<Vec<Text<'a>>, Error> {
+    let returned = returned.map_err(|reason| Malformed::argument(what, reason))?;
+    let Some(array) = returned else {
         return Ok(Vec::new());
     };
     let text = |index| {

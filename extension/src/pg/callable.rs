@@ -86,25 +86,36 @@ impl Function {
         }
     }
 
-    /// Of a function `(jsonb, jsonb)` that returns a `text[]`.
-    pub fn texts_of_two<'r>(&mut self, one: Jsonb<'_>, other: Jsonb<'_>) -> Option<TextArray<'r>> {
+    /// Of a function `(jsonb, jsonb)` that returns a `text[]`; an error says what is wrong with that.
+    pub fn texts_of_two<'r>(
+        &mut self,
+        one: Jsonb<'_>,
+        other: Jsonb<'_>,
+    ) -> Result<Option<TextArray<'r>>, &'static str> {
         // SAFETY: the types that the command was registered with.
         unsafe {
-            self.call([Some(one.datum()), Some(other.datum())])
-                .and_then(|array| Array::new(array, Element::Text))
-                .map(TextArray)
+            let returned = self.call([Some(one.datum()), Some(other.datum())]);
+            returned.map(|array| texts(array)).transpose()
         }
     }
 
-    /// Of a function `(jsonb)` that returns a `text[]`.
-    pub fn texts_of<'r>(&mut self, one: Jsonb<'_>) -> Option<TextArray<'r>> {
+    /// Of a function `(jsonb)` that returns a `text[]`; an error says what is wrong with that.
+    pub fn texts_of<'r>(&mut self, one: Jsonb<'_>) -> Result<Option<TextArray<'r>>, &'static str> {
         // SAFETY: the types that the command was registered with.
         unsafe {
-            self.call([Some(one.datum())])
-                .and_then(|array| Array::new(array, Element::Text))
-                .map(TextArray)
+            let returned = self.call([Some(one.datum())]);
+            returned.map(|array| texts(array)).transpose()
         }
     }
+}
+
+/// # Safety
+///
+/// `array` is a `text[]`.
+unsafe fn texts<'r>(array: Datum) -> Result<TextArray<'r>, &'static str> {
+    // SAFETY: the caller's.
+    let texts = unsafe { Array::new(array, Element::Text) };
+    texts.map(TextArray).ok_or("has more than one dimension")
 }
 
 fn find(name: Text<'_>) -> Option<Oid> {
