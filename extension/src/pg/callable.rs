@@ -151,13 +151,13 @@ unsafe fn require_executable(function: Oid) {
     unsafe {
         let user = pg_sys::GetUserId();
         #[cfg(feature = "pg15")]
-        let result = pg_sys::pg_proc_aclcheck(function, user, pg_sys::ACL_EXECUTE.into());
+        let result = pg_sys::pg_proc_aclcheck(function, user, pg_sys::ACL_EXECUTE);
         #[cfg(not(feature = "pg15"))]
         let result = pg_sys::object_aclcheck(
             pg_sys::ProcedureRelationId,
             function,
             user,
-            pg_sys::ACL_EXECUTE.into(),
+            pg_sys::ACL_EXECUTE,
         );
         if result != pg_sys::AclResult::ACLCHECK_OK {
             let kind = pg_sys::ObjectType::OBJECT_FUNCTION;
