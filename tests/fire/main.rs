@@ -3,6 +3,7 @@
 mod support;
 
 mod client;
+mod commands;
 mod conflicts;
 mod crash;
 mod delay;
