@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::process;
+use crate::own_events;
 use crate::{
     Event, EventError, EventType, Position, RecordedEvent, StoreError, StoredEvent, StreamId,
 };
@@ -65,7 +65,7 @@ impl FollowError {
     pub(crate) fn decode_of_interest<E: Event>(
         event: RecordedEvent,
     ) -> Result<Option<StoredEvent<E>>, Self> {
-        let is_of_managers = process::is_record(&event.event_type);
+        let is_of_managers = own_events::is_record(&event.event_type);
         match Self::decode(event) {
             Ok(event) => Ok(Some(event)),
             Err(error) if is_of_managers && error.is_unknown_type() => Ok(None),

@@ -19,6 +19,7 @@ mod store_error;
 
 // Following a store.
 mod follow_error;
+mod own_events;
 mod page;
 mod signals;
 mod subscription;

@@ -22,6 +22,7 @@ mod append;
 
 /// Commands: from the input to the events, inside the server.
 mod commands;
+mod in_command;
 
 /// Positions: who may hold which, and up to where nothing can change any more.
 mod registry;

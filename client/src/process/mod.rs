@@ -20,7 +20,6 @@ use serde::de::DeserializeOwned;
 pub use self::error::ProcessError;
 pub use self::options::ProcessOptions;
 pub use self::reaction::Reaction;
-pub(crate) use self::record::is_record;
 pub use self::run::{
     run_process_manager, run_process_manager_until_idle, run_process_manager_with,
 };

@@ -6,20 +6,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::own_events::{ACCEPTED, DONE, REJECTED, TIMEOUT};
 use crate::{
     CorrelationId, Event, EventError, EventId, EventType, InvalidValue, NewEvent, Payload,
     ProcessId, RecordedEvent, StreamId, StreamVersion,
 };
-
-const ACCEPTED: &str = "eventcore.process.accepted";
-const DONE: &str = "eventcore.process.command-done";
-const REJECTED: &str = "eventcore.process.command-rejected";
-const TIMEOUT: &str = "eventcore.process.timeout";
-
-/// Whether an event of this type is written by process managers for themselves.
-pub(crate) fn is_record(event_type: &EventType) -> bool {
-    [ACCEPTED, DONE, REJECTED, TIMEOUT].contains(&event_type.as_str())
-}
 
 /// A process has taken a trigger: it stands in this state, and its commands are to be executed.
 #[derive(Debug, Clone, Serialize, Deserialize)]

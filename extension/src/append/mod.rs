@@ -20,8 +20,8 @@ pub use json::{push_all as push_json, read as read_json};
 pub use request::Request;
 
 use crate::catalog::Events;
-use crate::commands;
 use crate::error::Error;
+use crate::in_command::require_outside;
 use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
 use crate::registry::Registry;
@@ -40,7 +40,7 @@ pub struct Appended {
 
 /// Appends for a caller, who is not a function of a command.
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
-    commands::require_outside("eventcore_append")?;
+    require_outside("eventcore_append")?;
     append_for_command(request)
 }
 

@@ -16,12 +16,12 @@ mod visit;
 
 use crate::append::{self, Appended};
 use crate::error::{Error, Malformed};
+use crate::in_command::Inside;
 use crate::pg::function::Call;
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
 use definition::Definition;
 use recall::Note;
-use std::cell::Cell;
 use visit::Visit;
 
 /// What an execution did.
@@ -73,33 +73,4 @@ fn execute_now<'a>(call: &Call<'a>, name: Text<'a>, input: Jsonb<'a>) -> Result<
         command: name.to_string(),
         attempts: definition.max_attempts,
     })
-}
-
-thread_local! {
-    static EXECUTING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// SE009 in a function of a command: it decides, and leaves writing to the execution.
-pub fn require_outside(what: &'static str) -> Result<(), Error> {
-    if EXECUTING.get() {
-        return Err(crate::error::Unavailable::InCommand { what }.into());
-    }
-    Ok(())
-}
-
-/// As long as a command is executed; also an error ends it.
-struct Inside;
-
-impl Inside {
-    fn enter() -> Result<Self, Error> {
-        require_outside("eventcore_execute")?;
-        EXECUTING.set(true);
-        Ok(Self)
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        EXECUTING.set(false);
-    }
 }

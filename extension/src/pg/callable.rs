@@ -157,7 +157,7 @@ unsafe fn require_executable(function: Oid) {
             pg_sys::ProcedureRelationId,
             function,
             user,
-            pg_sys::ACL_EXECUTE,
+            pg_sys::ACL_EXECUTE.into(),
         );
         if result != pg_sys::AclResult::ACLCHECK_OK {
             let kind = pg_sys::ObjectType::OBJECT_FUNCTION;
