@@ -82,7 +82,8 @@ impl Pool {
         };
         match rows {
             Err(error) if self.prepares && has_lost_statements(&error) => {
-                // It stays out of the pool, lest it fail again: what is known of its statements is wrong.
+                // Out of the pool, lest it fail again: what is known of its statements is wrong.
+                busy.give_up();
                 Err(StoreError::other(OtherSession(error)))
             }
             rows => {
@@ -105,21 +106,36 @@ impl Pool {
     }
 }
 
-/// A connection that waits for an answer. Dropped before that, it does not go back to the pool: whoever got it
-/// next would wait for the answer too.
+/// How long a connection has for the answer to a call that was dropped, before it is given up.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A connection that waits for an answer. When the call is dropped before that, the connection goes back to the
+/// pool only once the answer is there: whoever got it before would wait for that answer too.
 struct Busy(Option<Object>);
 
 impl Busy {
     fn give_back(mut self) {
         drop(self.0.take());
     }
+
+    fn give_up(mut self) {
+        drop(self.0.take().map(Object::take));
+    }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        if let Some(client) = self.0.take() {
-            drop(Object::take(client));
-        }
+        let Some(client) = self.0.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return drop(Object::take(client));
+        };
+        runtime.spawn(async move {
+            // Answered after all that was asked before it.
+            let answered = tokio::time::timeout(GRACE, client.simple_query("")).await;
+            if !matches!(answered, Ok(Ok(_))) {
+                drop(Object::take(client));
+            }
+        });
     }
 }
 

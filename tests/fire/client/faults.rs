@@ -152,7 +152,9 @@ async fn appends_that_are_dropped_on_the_way_and_sent_again_are_written_once() {
                     let done = loop {
                         let limit = Duration::from_micros(random.below(8_000));
                         match tokio::time::timeout(limit, store.append(&append)).await {
-                            Ok(done) => break done.unwrap(),
+                            Ok(Ok(done)) => break done,
+                            // Connections that nobody waits for in the end are many for a busy server.
+                            Ok(Err(error)) => assert!(error.is_retriable(), "{error:?}"),
                             Err(_dropped) => {}
                         }
                     };
