@@ -12,9 +12,9 @@ fn blocks(language: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_sql_of_the_readme_runs_and_gives_two_events_that_are_consumed() {
+fn the_sql_of_the_readme_runs_and_gives_two_events_that_are_consumed_and_a_transfer() {
     let blocks = blocks("sql");
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     shared().create_empty_database("readme").unwrap();
     let output = shared().psql("readme", blocks[0]).unwrap();
     let lines: Vec<&str> = output.lines().collect();
@@ -29,6 +29,11 @@ fn the_sql_of_the_readme_runs_and_gives_two_events_that_are_consumed() {
     let output = shared().psql("readme", blocks[1]).unwrap();
     assert!(
         output.contains(r#"|2|account-bob|{"cents": 70}"#),
+        "{output}"
+    );
+    let output = shared().psql("readme", blocks[2]).unwrap();
+    assert!(
+        output.trim().ends_with("{account-bob,account-ada}|{2,2}"),
         "{output}"
     );
     let left = "SELECT count(*) FROM eventcore.deliveries";
