@@ -12,10 +12,11 @@ use eventcore::{
 use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Figure, Report, Target};
 use eventcore_benches::rounds::{self, Spread};
+use eventcore_benches::workers::rate;
 use serde::{Deserialize, Serialize};
 
 use crate::bare::{self, Session};
-use crate::work::{EACH, REFERENCE, account, rate};
+use crate::work::{EACH, REFERENCE, account};
 
 #[derive(Debug, Serialize, Deserialize, Event)]
 enum AccountEvent {

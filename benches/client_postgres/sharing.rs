@@ -10,11 +10,12 @@ use anyhow::{Context, Result};
 use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Report};
 use eventcore_benches::rounds;
+use eventcore_benches::workers::rate;
 use tokio::sync::Semaphore;
 use tokio_postgres::Client;
 
 use crate::bare::{Parameters, Session};
-use crate::work::{EACH, account, rate};
+use crate::work::{EACH, account};
 
 const POOLS: [usize; 5] = [2, 4, 10, 16, 32];
 const WORKERS: [usize; 2] = [16, 64];

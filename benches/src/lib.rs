@@ -5,3 +5,4 @@ pub mod machine;
 pub mod pgbench;
 pub mod report;
 pub mod rounds;
+pub mod workers;

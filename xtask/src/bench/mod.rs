@@ -36,6 +36,8 @@ enum Bench {
     /// The client: its store in memory against a loop over JSON trees; `execute` on PostgreSQL against its two
     /// statements; whether calls should share connections
     Client(client::Arguments),
+    /// Commands inside the database, against the client's, two plain rows, and trying instead of waiting
+    Execute(Works),
     /// What 20 listeners cost 64 writers
     Listeners(Listeners),
     /// Appends and commands against UmaDB and eventcore-postgres
@@ -76,6 +78,9 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
                 .map(|number| number.to_string().into())
                 .collect();
             on_a_server_of_its_own(workspace, ui, pg, "listeners", &passed_on)
+        }
+        Bench::Execute(works) => {
+            on_a_server_of_its_own(workspace, ui, pg, "execute", &works.passed_on())
         }
         Bench::Subscribe(works) => {
             on_a_server_of_its_own(workspace, ui, pg, "subscribe", &works.passed_on())

@@ -1,0 +1,91 @@
+//! The accounts that money moves between. Their histories stay short: a command folds all events of its
+//! streams, and after a second of thousands of transfers between ten accounts that fold would be all that
+//! is measured. So an account that took part in [`EACH`] transfers is replaced by a new one.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use anyhow::Result;
+use eventcore_benches::database::Database;
+
+/// How many events an account gets before it is replaced.
+const EACH: u64 = 20;
+
+/// Places for accounts. Each has an account of its own age, so that at any time their histories are of all
+/// lengths up to [`EACH`].
+pub(crate) struct Accounts {
+    prefix: String,
+    /// How many events the accounts of a place have got.
+    places: Vec<AtomicU64>,
+    /// How many each gets.
+    each: u64,
+    drawn: AtomicU64,
+}
+
+impl Accounts {
+    /// As many accounts, each with the history of its age. Names begin with the prefix.
+    pub(crate) async fn new(database: &Database, prefix: &str, count: u64) -> Result<Self> {
+        let accounts = Self {
+            prefix: prefix.to_owned(),
+            places: (0..count).map(|place| (place * 7 % EACH).into()).collect(),
+            each: EACH,
+            drawn: AtomicU64::new(0),
+        };
+        let client = database.connect().await?;
+        let append = "SELECT FROM eventcore_append(ARRAY[$1], '{0}',
+            (SELECT jsonb_agg(jsonb_build_object('stream', $1, 'type', 'MoneyDeposited',
+                        'payload', jsonb_build_object('from', 'nowhere', 'cents', 1)))
+               FROM generate_series(1, $2::bigint)))";
+        let append = client.prepare(append).await?;
+        for (place, age) in accounts.places.iter().enumerate() {
+            let age = i64::try_from(age.load(Relaxed))?;
+            if age > 0 {
+                let name = accounts.name(place, 0);
+                client.execute(&append, &[&name, &age]).await?;
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// As many rows of the table `balances`. A row has no history: none is replaced.
+    pub(crate) async fn of_rows(database: &Database, prefix: &str, count: u64) -> Result<Self> {
+        let accounts = Self {
+            prefix: prefix.to_owned(),
+            places: (0..count).map(|_| AtomicU64::new(0)).collect(),
+            each: u64::MAX,
+            drawn: AtomicU64::new(0),
+        };
+        let places = 0..accounts.places.len();
+        let names: Vec<String> = places.map(|place| accounts.name(place, 0)).collect();
+        let insert = "INSERT INTO balances SELECT unnest($1::text[]), 0";
+        let client = database.connect().await?;
+        client.execute(insert, &[&names]).await?;
+        Ok(accounts)
+    }
+
+    /// Two accounts, one not the other, both a transfer older.
+    pub(crate) fn pair(&self) -> (String, String) {
+        let random = mixed(self.drawn.fetch_add(1, Relaxed));
+        let count = self.places.len() as u64;
+        let from = (random >> 32) % count;
+        let to = (from + 1 + (random & 0xffff_ffff) % (count - 1)) % count;
+        (self.grow(from), self.grow(to))
+    }
+
+    fn grow(&self, place: u64) -> String {
+        let place = usize::try_from(place).unwrap_or(0);
+        let age = self.places[place].fetch_add(1, Relaxed);
+        self.name(place, age / self.each)
+    }
+
+    fn name(&self, place: usize, generation: u64) -> String {
+        format!("{}-{place:04}-{generation:06}", self.prefix)
+    }
+}
+
+/// A number that looks random, the same at every run: the finalizer of SplitMix64.
+fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

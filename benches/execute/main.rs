@@ -1,0 +1,162 @@
+//! Commands inside the database: a transfer by `eventcore_execute` against the client's `execute`, against
+//! a function that updates two rows without any events, and against one that tries instead of waiting.
+//!
+//! `cargo xtask bench execute`; docs/performance.md says what is compared to what.
+
+mod accounts;
+mod in_rust;
+mod ways;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use eventcore_benches::database::{Database, Server};
+use eventcore_benches::machine::Machine;
+use eventcore_benches::report::{Comparison, Figure, Report, Target};
+use eventcore_benches::rounds;
+use eventcore_harness::ServerOptions;
+
+use accounts::Accounts;
+use ways::{Way, Workers};
+
+#[derive(Parser)]
+struct Arguments {
+    /// Where the report is written
+    #[arg(long, value_name = "FOLDER")]
+    reports: PathBuf,
+    /// How often each work and its reference take turns
+    #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u16).range(3..))]
+    rounds: u16,
+    /// How long each slice lasts; short ones, because what others do to the disk changes within seconds
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 300)]
+    slice: u64,
+    /// Not to wait for the disk at each commit: what is left is the work of the processor
+    #[arg(long)]
+    asynchronous: bool,
+    /// Only these works
+    #[arg(long, value_enum, num_args = 1..)]
+    only: Vec<Work>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Work {
+    /// Against the client's `execute`
+    Client,
+    /// Against a function that updates two rows
+    Rows,
+    /// Against a function that tries until nothing has moved in between
+    Optimistic,
+}
+
+impl Work {
+    fn reference(self) -> Way {
+        match self {
+            Self::Client => Way::Client,
+            Self::Rows => Way::Rows,
+            Self::Optimistic => Way::Optimistic,
+        }
+    }
+
+    /// Workers, accounts, target.
+    fn cases(self) -> Vec<(usize, u64, Option<Target>)> {
+        match self {
+            Self::Client => vec![
+                (1, 1_000, Some(Target::AtLeast(1.5))),
+                (16, 10, Some(Target::AtLeast(5.0))),
+                (16, 1_000, None),
+            ],
+            Self::Rows => vec![(16, 1_000, Some(Target::AtLeast(0.5)))],
+            Self::Optimistic => vec![(1, 1_000, None), (16, 10, None), (16, 1_000, None)],
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let slice = Duration::from_millis(arguments.slice);
+    let synchronous = if arguments.asynchronous { "off" } else { "on" };
+    let options = ServerOptions::new().set("synchronous_commit", synchronous);
+    let private = eventcore_harness::Server::start(options)?;
+    let server = Server::new(&private.create_database("bench")?)?;
+    let machine = Machine::find(&server.connect().await?).await?;
+    let mut report = Report::new("execute", "eventcore: commands in the database", machine);
+    for work in Work::value_variants() {
+        if !arguments.only.is_empty() && !arguments.only.contains(work) {
+            continue;
+        }
+        for (workers, accounts, target) in work.cases() {
+            let against = work.reference().name();
+            eprintln!("==> against {against}: {workers} clients, {accounts} accounts");
+            let database = server.fresh_database("bench_work").await?;
+            database.execute(include_str!("bank.sql")).await?;
+            let ours = connect(&database, Way::Command, workers, accounts).await?;
+            let theirs = connect(&database, work.reference(), workers, accounts).await?;
+            let _warm = (ours.rate(slice).await?, theirs.rate(slice).await?);
+            let rounds = rounds::alternate(
+                arguments.rounds.into(),
+                async |_| ours.rate(slice).await,
+                async |_| theirs.rate(slice).await,
+            )
+            .await?;
+            report.comparisons.push(Comparison::new(
+                format!("transfer by eventcore_execute, {accounts} accounts"),
+                against,
+                u32::try_from(workers)?,
+                "transfers/s",
+                rounds,
+                target,
+            ));
+            let case = format!("{workers} clients, {accounts} accounts");
+            if workers > 1 && *work != Work::Rows {
+                report.figures.extend(ours.figures(&case));
+                report.figures.extend(theirs.figures(&case));
+            }
+            report.figures.extend(histories(&database, &case).await?);
+            report.write(&arguments.reports)?;
+        }
+    }
+    println!("{}", report.text());
+    println!(
+        "written to {}/{}.*",
+        arguments.reports.display(),
+        report.name
+    );
+    Ok(())
+}
+
+/// Sessions, and accounts that are theirs alone.
+async fn connect(database: &Database, way: Way, workers: usize, count: u64) -> Result<Workers> {
+    let prefix = match way {
+        Way::Command => "command",
+        Way::Client => "client",
+        Way::Optimistic => "optimistic",
+        Way::Rows => "rows",
+    };
+    if way == Way::Rows {
+        let accounts = Accounts::of_rows(database, prefix, count).await?;
+        return Workers::connect(database, way, workers, accounts).await;
+    }
+    let accounts = Accounts::new(database, prefix, count).await?;
+    Workers::connect(database, way, workers, accounts).await
+}
+
+/// How many events a transfer by a command had to read in each of its accounts.
+async fn histories(database: &Database, case: &str) -> Result<[Figure; 2]> {
+    let lengths = "SELECT avg(version - 1)::float8, max(version - 1)::float8 FROM eventcore.events
+                    WHERE stream_id LIKE 'command-%' AND event_type = 'MoneyWithdrawn'";
+    let row = database.connect().await?.query_one(lengths, &[]).await?;
+    let figure = |what: &str, value| Figure {
+        work: case.to_owned(),
+        what: format!("history of an account, {what}"),
+        value,
+        unit: "events",
+    };
+    Ok([
+        figure("mean", row.try_get(0)?),
+        figure("longest", row.try_get(1)?),
+    ])
+}

@@ -1,0 +1,185 @@
+//! The ways of transferring money, and workers that go one of them until the time is over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use eventcore::{PostgresEventStore, StreamId, execute};
+use eventcore_benches::database::Database;
+use eventcore_benches::report::Figure;
+use eventcore_benches::workers::rate;
+use serde_json::json;
+use tokio_postgres::{Client, Statement};
+
+use crate::accounts::Accounts;
+use crate::in_rust::TransferMoney;
+
+const CENTS: i64 = 5;
+
+/// A way of transferring money.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// `eventcore_execute`.
+    Command,
+    /// The client's `execute`.
+    Client,
+    /// The function in PL/pgSQL that tries until nothing has moved in between.
+    Optimistic,
+    /// The function in PL/pgSQL that updates two rows.
+    Rows,
+}
+
+/// As many sessions of one way as there are workers.
+pub(crate) struct Workers {
+    way: Way,
+    sessions: Vec<Arc<Session>>,
+    accounts: Arc<Accounts>,
+    tried: Arc<Tried>,
+}
+
+enum Session {
+    Statement(Client, Statement),
+    Store(PostgresEventStore),
+}
+
+/// How often it was tried, over all slices.
+#[derive(Default)]
+struct Tried {
+    done: AtomicU64,
+    attempts: AtomicU64,
+    most_attempts: AtomicU64,
+    /// Calls that gave up because of conflicts.
+    failed: AtomicU64,
+}
+
+impl Way {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Command => "eventcore_execute",
+            Self::Client => "the client's execute",
+            Self::Optimistic => "a PL/pgSQL loop that reads, appends and retries",
+            Self::Rows => "a PL/pgSQL function that updates two rows",
+        }
+    }
+
+    fn statement(self) -> &'static str {
+        match self {
+            Self::Command => "SELECT attempts FROM eventcore_execute('transfer_money', $1)",
+            Self::Optimistic => "SELECT transfer_optimistically($1)",
+            Self::Rows => "SELECT 1 FROM transfer_rows($1, $2, $3)",
+            Self::Client => unreachable!("it has its own statements"),
+        }
+    }
+}
+
+impl Workers {
+    pub(crate) async fn connect(
+        database: &Database,
+        way: Way,
+        workers: usize,
+        accounts: Accounts,
+    ) -> Result<Self> {
+        let mut sessions = Vec::new();
+        if way == Way::Client {
+            let store = PostgresEventStore::builder(&database.url()?)?;
+            let store = store.pool_size(workers).connect().await?;
+            sessions.resize_with(workers, || Arc::new(Session::Store(store.clone())));
+        } else {
+            for _ in 0..workers {
+                let client = database.connect().await?;
+                let statement = client.prepare(way.statement()).await?;
+                sessions.push(Arc::new(Session::Statement(client, statement)));
+            }
+        }
+        Ok(Self {
+            way,
+            sessions,
+            accounts: Arc::new(accounts),
+            tried: Arc::default(),
+        })
+    }
+
+    /// Transfers a second, of those that were done.
+    pub(crate) async fn rate(&self, slice: Duration) -> Result<f64> {
+        let worker = |number: usize, end| {
+            let session = Arc::clone(&self.sessions[number]);
+            let (accounts, tried) = (Arc::clone(&self.accounts), Arc::clone(&self.tried));
+            let way = self.way;
+            async move { worker(way, &session, &accounts, &tried, end).await }
+        };
+        Ok(rate(self.sessions.len(), slice, worker).await?.commands)
+    }
+
+    /// What became of all calls.
+    pub(crate) fn figures(&self, work: &str) -> Vec<Figure> {
+        let figure = |what: &str, value, unit| Figure {
+            work: work.to_owned(),
+            what: format!("{}: {what}", self.way.name()),
+            value,
+            unit,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        let count = |counter: &AtomicU64| counter.load(Relaxed) as f64;
+        let tried = &self.tried;
+        let mean = count(&tried.attempts) / (count(&tried.done) + count(&tried.failed));
+        vec![
+            figure("gave up", count(&tried.failed), "calls"),
+            figure("attempts, mean", mean, "attempts"),
+            figure("attempts, most", count(&tried.most_attempts), "attempts"),
+        ]
+    }
+}
+
+async fn worker(
+    way: Way,
+    session: &Session,
+    accounts: &Accounts,
+    tried: &Tried,
+    end: Instant,
+) -> Result<u64> {
+    let mut done = 0;
+    while Instant::now() < end {
+        let (from, to) = accounts.pair();
+        let (succeeded, attempts) = session.transfer(way, from, to).await?;
+        done += u64::from(succeeded);
+        tried.done.fetch_add(succeeded.into(), Relaxed);
+        tried.failed.fetch_add((!succeeded).into(), Relaxed);
+        tried.attempts.fetch_add(attempts, Relaxed);
+        tried.most_attempts.fetch_max(attempts, Relaxed);
+    }
+    Ok(done)
+}
+
+impl Session {
+    /// Whether it was done, and at which attempt. Only the client gives up because of conflicts; all else
+    /// that fails ends the benchmark.
+    async fn transfer(&self, way: Way, from: String, to: String) -> Result<(bool, u64)> {
+        let (client, statement) = match self {
+            Self::Store(store) => return by_client(store, &from, &to).await,
+            Self::Statement(client, statement) => (client, statement),
+        };
+        let row = if way == Way::Rows {
+            client.query_one(statement, &[&from, &to, &CENTS]).await?
+        } else {
+            let input = json!({"from": from, "to": to, "cents": CENTS});
+            client.query_one(statement, &[&input]).await?
+        };
+        let attempts: i32 = row.try_get(0)?;
+        Ok((true, attempts.unsigned_abs().into()))
+    }
+}
+
+async fn by_client(store: &PostgresEventStore, from: &str, to: &str) -> Result<(bool, u64)> {
+    let stream = |name| StreamId::new(name).map_err(|error| anyhow!("{error}"));
+    let transfer = TransferMoney {
+        from: stream(from)?,
+        to: stream(to)?,
+        cents: CENTS,
+    };
+    match execute(store, &transfer).await {
+        Ok(execution) => Ok((true, execution.attempts.into())),
+        Err(error) if error.is_version_conflict() => Ok((false, error.attempts().into())),
+        Err(error) => Err(error.into()),
+    }
+}
