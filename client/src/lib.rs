@@ -7,6 +7,7 @@ mod event;
 // Running it.
 mod execute;
 mod observe;
+mod rejection;
 mod snapshot;
 mod state_cache;
 
@@ -63,7 +64,8 @@ pub use event::{Event, EventError};
 pub use eventcore_macros::{Command, Event};
 pub use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
 pub use execute::{
-    ExecuteError, ExecuteOptions, Execution, RetryPolicy, WrittenEvent, execute, execute_with,
+    Executable, ExecuteError, ExecuteOptions, Execution, RetryPolicy, WrittenEvent, execute,
+    execute_with,
 };
 pub use follow_error::FollowError;
 pub use ids::{CausationId, CorrelationId, EventId, LeaseId};
@@ -86,6 +88,7 @@ pub use projection::{
     run_projection_until, run_projection_with,
 };
 pub use query::{Direction, Filter, ReadAll, ReadStream, ReadStreams, StreamsRead};
+pub use rejection::Rejection;
 pub use signals::{Followed, WithSignals};
 pub use snapshot::{Folded, Snapshot, Snapshots};
 pub use state_cache::StateCache;

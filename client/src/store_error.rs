@@ -5,7 +5,7 @@ use std::fmt;
 
 use eventcore_rules::{ErrorCode, VersionConflict};
 
-use crate::{EventId, Position, StreamId};
+use crate::{EventId, Position, Rejection, StreamId};
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -36,6 +36,7 @@ enum Kind {
     StreamClosed {
         stream: String,
     },
+    Rejected(Rejection),
     UnknownName {
         name: String,
     },
@@ -100,7 +101,12 @@ impl StoreError {
         )
     }
 
-    /// There is no subscription, projection or command of this name (SE007).
+    /// A command in the database rejected its input (SE006).
+    pub fn rejected(rejection: Rejection) -> Self {
+        Self::make(Kind::Rejected(rejection), None)
+    }
+
+    /// There is no subscription, projection or command of this name, or no function of a command (SE007).
     pub fn unknown_name(name: impl Into<String>) -> Self {
         Self::make(Kind::UnknownName { name: name.into() }, None)
     }
@@ -152,6 +158,7 @@ impl StoreError {
             Kind::Malformed { .. } => Some(ErrorCode::Malformed),
             Kind::IdempotencyMismatch { .. } => Some(ErrorCode::IdempotencyMismatch),
             Kind::StreamClosed { .. } => Some(ErrorCode::StreamClosed),
+            Kind::Rejected(_) => Some(ErrorCode::CommandRejected),
             Kind::UnknownName { .. } => Some(ErrorCode::UnknownName),
             Kind::LeaseLost { .. } => Some(ErrorCode::LeaseLost),
             Kind::Coded(code) => Some(*code),
@@ -215,7 +222,15 @@ impl StoreError {
         self.code() == Some(ErrorCode::StreamClosed)
     }
 
-    /// Whether there is no subscription, projection or command of the name.
+    /// What a command in the database rejected its input with.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        match &self.0.kind {
+            Kind::Rejected(rejection) => Some(rejection),
+            _ => None,
+        }
+    }
+
+    /// Whether there is no subscription, projection or command of the name, or no function of a command.
     pub fn is_unknown_name(&self) -> bool {
         self.code() == Some(ErrorCode::UnknownName)
     }
@@ -303,6 +318,7 @@ impl fmt::Display for StoreError {
                 write!(f, "used before with other content: event ids {event_ids:?}")
             }
             Kind::StreamClosed { stream } => write!(f, "stream {stream:?} is closed"),
+            Kind::Rejected(rejection) => write!(f, "the command was rejected: {rejection}"),
             Kind::UnknownName { name } => write!(f, "nothing has the name {name:?}"),
             Kind::LeaseLost { positions } if positions.is_empty() => {
                 write!(f, "the lease is lost")

@@ -26,7 +26,7 @@ struct Inner {
 
 /// Why an execution ended without success.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Store(StoreError),
     Command(CommandError),
     /// An event of the command cannot be encoded.
@@ -48,7 +48,7 @@ pub(super) enum Failure {
 }
 
 impl ExecuteError {
-    pub(super) fn new(
+    pub(crate) fn new(
         failure: Failure,
         correlation_id: CorrelationId,
         causation_id: CausationId,
@@ -117,6 +117,11 @@ impl ExecuteError {
             .is_some_and(StoreError::is_idempotency_mismatch)
     }
 
+    /// Whether there is no command of the name in the database, or no function of it any more. Nothing was written.
+    pub fn is_unknown_name(&self) -> bool {
+        self.store().is_some_and(StoreError::is_unknown_name)
+    }
+
     /// Whether an event could not be encoded or decoded. Nothing was written.
     pub fn is_event(&self) -> bool {
         self.event().is_some()
@@ -145,7 +150,8 @@ impl ExecuteError {
         self.store().map_or(&[], StoreError::conflicts)
     }
 
-    /// The error that `handle` rejected the command with, if it is one of this type.
+    /// The error that `handle` rejected the command with, if it is one of this type. Of a command in the database it
+    /// is a [`Rejection`](crate::Rejection).
     pub fn rejection<E: Error + 'static>(&self) -> Option<&E> {
         self.command().and_then(CommandError::rejection)
     }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod error;
+mod executable;
 mod execution;
 mod options;
 mod retry;
@@ -12,13 +13,14 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 pub use self::error::ExecuteError;
+pub(crate) use self::error::Failure;
+pub use self::executable::Executable;
 pub use self::execution::{Execution, WrittenEvent};
 pub use self::options::ExecuteOptions;
 pub use self::retry::RetryPolicy;
 
 use self::attempt::{Decision, State};
-use self::error::Failure;
-use crate::observe::{Observer, Phase};
+use crate::observe::{Observer, Outcome, Phase};
 use crate::{
     Append, Appended, AsyncCommandLogic, CausationId, CorrelationId, EventStore, ExpectedVersion,
     NewEvent, SnapshotName, StoreError, StreamId, StreamVersion,
@@ -31,14 +33,17 @@ use crate::{
 /// With streams that are known beforehand these are two calls of the store, each one round trip. Dropping
 /// the future leaves the append written as a whole or not at all.
 ///
+/// What else is [`Executable`] on the store is executed the same way: on PostgreSQL the call of a command that is
+/// registered in the database.
+///
 /// # Errors
 ///
 /// A business rule forbids it ([`ExecuteError::is_business_rule`]), an event cannot be encoded or
 /// decoded, or the store fails, for example with a version conflict at the last attempt.
-pub async fn execute<S, C>(store: &S, command: &C) -> Result<Execution, ExecuteError>
+pub async fn execute<S, C>(store: &S, command: &C) -> Result<C::Done, ExecuteError>
 where
     S: EventStore,
-    C: AsyncCommandLogic,
+    C: Executable<S>,
 {
     execute_with(store, command, &ExecuteOptions::default()).await
 }
@@ -52,12 +57,12 @@ pub async fn execute_with<S, C>(
     store: &S,
     command: &C,
     options: &ExecuteOptions,
-) -> Result<Execution, ExecuteError>
+) -> Result<C::Done, ExecuteError>
 where
     S: EventStore,
-    C: AsyncCommandLogic,
+    C: Executable<S>,
 {
-    run(store, command, options, None).await
+    command.execute_on(store, options).await
 }
 
 /// Something that is written together with a command's events, also if it has none: by whom nothing may
@@ -92,11 +97,7 @@ where
     S: EventStore,
     C: AsyncCommandLogic,
 {
-    // One id for the execution is both, where the caller gives neither.
-    let causation_id = options.causation_id.unwrap_or_else(CausationId::new);
-    let correlation_id = options
-        .correlation_id
-        .unwrap_or_else(|| CorrelationId::from_uuid(causation_id.as_uuid()));
+    let (correlation_id, causation_id) = options.ids();
     let observer = Observer::new(command.command_name(), correlation_id, causation_id);
     let mut run = Run {
         store,
@@ -113,10 +114,8 @@ where
         in_doubt: false,
         last: None,
     };
-    let outcome = match options.deadline {
-        None => observer.whole(run.attempts()).await,
-        Some(deadline) => run.attempts_until(deadline).await,
-    };
+    let outcome = until(options.deadline, store, observer.whole(run.attempts())).await;
+    let outcome = outcome.unwrap_or_else(|| Err(Failure::Deadline(run.last.take())));
     if matches!(outcome, Ok(_) | Err(Failure::Command(_))) {
         run.keep_state().await;
     }
@@ -130,8 +129,27 @@ where
             may_have_written,
         )
     });
-    observer.end(&result);
+    observer.end(result.as_ref().map(Outcome::of));
     result
+}
+
+/// Does the work until the deadline, if there is one; `None` when that passed.
+pub(crate) async fn until<T>(
+    deadline: Option<Instant>,
+    store: &impl EventStore,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let Some(deadline) = deadline else {
+        return Some(work.await);
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    let mut alarm = pin!(store.sleep(left));
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => alarm.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// How long it may take to keep a state.
@@ -160,21 +178,6 @@ struct Run<'a, S, C> {
 }
 
 impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
-    async fn attempts_until(&mut self, deadline: Instant) -> Result<Execution, Failure> {
-        let (store, observer) = (self.store, self.observer);
-        let outcome = {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let mut alarm = pin!(store.sleep(left));
-            let mut work = pin!(observer.whole(self.attempts()));
-            poll_fn(|cx| match work.as_mut().poll(cx) {
-                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-                Poll::Pending => alarm.as_mut().poll(cx).map(|()| None),
-            })
-            .await
-        };
-        outcome.unwrap_or_else(|| Err(Failure::Deadline(self.last.take())))
-    }
-
     async fn attempts(&mut self) -> Result<Execution, Failure> {
         loop {
             self.require_time()?;

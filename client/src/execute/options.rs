@@ -55,6 +55,13 @@ impl ExecuteOptions {
         Self::default()
     }
 
+    /// The ids of the execution: one for it is both, where the caller gives neither.
+    pub(crate) fn ids(&self) -> (CorrelationId, CausationId) {
+        let causation_id = self.causation_id.unwrap_or_else(CausationId::new);
+        let own = || CorrelationId::from_uuid(causation_id.as_uuid());
+        (self.correlation_id.unwrap_or_else(own), causation_id)
+    }
+
     /// Sets how often to try.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {

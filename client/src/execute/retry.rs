@@ -63,6 +63,12 @@ impl RetryPolicy {
         self
     }
 
+    /// Whether it tries more than once.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn tries_again(&self) -> bool {
+        self.attempts > 1
+    }
+
     /// The wait after this many failed attempts, or `None` when that was the last one.
     pub(crate) fn wait_after(&self, failed: u32) -> Option<Duration> {
         if failed >= self.attempts {

@@ -35,6 +35,32 @@ pub(crate) enum Phase {
     Append,
     SaveSnapshot,
     BackOff,
+    /// The server executes the command by itself.
+    #[cfg(feature = "postgres")]
+    Call,
+}
+
+/// What came of an execution.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(all(feature = "metrics", feature = "tracing")),
+    allow(dead_code, reason = "each is for one of the features")
+)]
+pub(crate) struct Outcome {
+    pub(crate) wrote: bool,
+    /// How many events it has written.
+    pub(crate) events: u64,
+    pub(crate) attempts: u32,
+}
+
+impl Outcome {
+    pub(crate) fn of(execution: &Execution) -> Self {
+        Self {
+            wrote: execution.wrote(),
+            events: execution.written.len() as u64,
+            attempts: execution.attempts,
+        }
+    }
 }
 
 impl Observer {
@@ -92,10 +118,10 @@ impl Observer {
         self.numbers.snapshot_failed();
     }
 
-    pub(crate) fn end(&self, result: &Result<Execution, ExecuteError>) {
-        let outcome = outcome(result);
-        self.traces.end(outcome, result);
-        self.numbers.end(outcome, result);
+    pub(crate) fn end(&self, result: Result<Outcome, &ExecuteError>) {
+        let name = name(result);
+        self.traces.end(name, result);
+        self.numbers.end(name, result);
     }
 }
 
@@ -113,13 +139,16 @@ impl Phase {
             Self::Append => "append",
             Self::SaveSnapshot => "save_snapshot",
             Self::BackOff => "back_off",
+            #[cfg(feature = "postgres")]
+            Self::Call => "call",
         }
     }
 }
 
-fn outcome(result: &Result<Execution, ExecuteError>) -> &'static str {
+/// What traces and metrics call an outcome.
+fn name(result: Result<Outcome, &ExecuteError>) -> &'static str {
     match result {
-        Ok(execution) if execution.wrote() => "written",
+        Ok(outcome) if outcome.wrote => "written",
         Ok(_) => "nothing",
         Err(error) if error.is_business_rule() => "rejected",
         Err(error) if error.is_version_conflict() => "conflict",

@@ -1,7 +1,7 @@
 //! No numbers: the feature `metrics` is off.
 
-use super::Phase;
-use crate::{ExecuteError, Execution, StoreError};
+use super::{Outcome, Phase};
+use crate::{ExecuteError, StoreError};
 
 pub(super) struct Numbers;
 
@@ -27,5 +27,5 @@ impl Numbers {
 
     pub(super) fn snapshot_failed(&self) {}
 
-    pub(super) fn end(&self, _: &'static str, _: &Result<Execution, ExecuteError>) {}
+    pub(super) fn end(&self, _: &'static str, _: Result<Outcome, &ExecuteError>) {}
 }

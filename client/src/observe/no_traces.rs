@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Phase;
-use crate::{CausationId, CorrelationId, ExecuteError, Execution, StoreError};
+use super::{Outcome, Phase};
+use crate::{CausationId, CorrelationId, ExecuteError, StoreError};
 
 pub(super) struct Traces;
 
@@ -30,5 +30,5 @@ impl Traces {
 
     pub(super) fn snapshot_failed(&self, _: &dyn std::error::Error) {}
 
-    pub(super) fn end(&self, _: &'static str, _: &Result<Execution, ExecuteError>) {}
+    pub(super) fn end(&self, _: &'static str, _: Result<Outcome, &ExecuteError>) {}
 }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use metrics::{counter, histogram};
 
-use super::Phase;
-use crate::{ExecuteError, Execution, StoreError};
+use super::{Outcome, Phase};
+use crate::{ExecuteError, StoreError};
 
 pub(super) struct Numbers {
     command: &'static str,
@@ -57,15 +57,15 @@ impl Numbers {
         counter!("eventcore_snapshot_failures_total", "command" => self.command).increment(1);
     }
 
-    pub(super) fn end(&self, outcome: &'static str, result: &Result<Execution, ExecuteError>) {
+    pub(super) fn end(&self, name: &'static str, result: Result<Outcome, &ExecuteError>) {
         let seconds = self.started.elapsed().as_secs_f64();
         histogram!("eventcore_execution_duration_seconds", "command" => self.command)
             .record(seconds);
-        counter!("eventcore_executions_total", "command" => self.command, "outcome" => outcome)
+        counter!("eventcore_executions_total", "command" => self.command, "outcome" => name)
             .increment(1);
-        if let Ok(execution) = result {
+        if let Ok(outcome) = result {
             counter!("eventcore_events_written_total", "command" => self.command)
-                .increment(execution.written.len() as u64);
+                .increment(outcome.events);
         }
     }
 }

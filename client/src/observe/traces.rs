@@ -8,9 +8,9 @@ use tracing::field::Empty;
 use tracing::instrument::Instrumented;
 use tracing::{Instrument, Span, debug, debug_span, info_span, warn};
 
-use super::Phase;
+use super::{Outcome, Phase};
 use crate::chain::chain;
-use crate::{CausationId, CorrelationId, ExecuteError, Execution, StoreError};
+use crate::{CausationId, CorrelationId, ExecuteError, StoreError};
 
 pub(super) struct Traces(Span);
 
@@ -56,11 +56,11 @@ impl Traces {
         warn!(parent: &self.0, error, "a snapshot could not be used or saved");
     }
 
-    pub(super) fn end(&self, outcome: &'static str, result: &Result<Execution, ExecuteError>) {
-        self.0.record("outcome", outcome);
+    pub(super) fn end(&self, name: &'static str, result: Result<Outcome, &ExecuteError>) {
+        self.0.record("outcome", name);
         match result {
-            Ok(execution) => {
-                self.0.record("attempts", execution.attempts);
+            Ok(outcome) => {
+                self.0.record("attempts", outcome.attempts);
             }
             Err(error) => {
                 self.0.record("attempts", error.attempts());
@@ -85,6 +85,8 @@ impl Traces {
             Phase::Append => debug_span!(parent: parent, "eventcore.append"),
             Phase::SaveSnapshot => debug_span!(parent: parent, "eventcore.save_snapshot"),
             Phase::BackOff => debug_span!(parent: parent, "eventcore.back_off"),
+            #[cfg(feature = "postgres")]
+            Phase::Call => debug_span!(parent: parent, "eventcore.call"),
         }
     }
 }

@@ -13,7 +13,8 @@ use tokio_postgres::Error;
 use super::tls::is_of_tls;
 use crate::{EventId, Position, StoreError, StreamId};
 
-/// The SQLSTATE of a call of a function that is not there; we call none but the extension's.
+/// The SQLSTATE of a call of a function that is not there. We call none but the extension's; a function of a command
+/// may call any, and the error then has a context.
 const UNDEFINED_FUNCTION: &str = "42883";
 
 /// The SQLSTATE of what the user may not do.
@@ -60,7 +61,9 @@ pub(super) fn store_error(error: Error) -> StoreError {
             None if is_untransmittable(raised.code().code()) => {
                 StoreError::malformed("a text", None, error)
             }
-            None if raised.code().code() == UNDEFINED_FUNCTION => no_extension(error),
+            None if raised.code().code() == UNDEFINED_FUNCTION && raised.where_().is_none() => {
+                no_extension(error)
+            }
             None if raised.code().code() == INSUFFICIENT_PRIVILEGE => {
                 StoreError::denied(NoRight(error))
             }
@@ -125,9 +128,12 @@ struct Mismatch {
     event_ids: Vec<EventId>,
 }
 
+/// What there is none of: in a command also a function of it.
 #[derive(Deserialize)]
 struct OfName {
-    subscription: String,
+    function: Option<String>,
+    #[serde(alias = "subscription")]
+    command: String,
 }
 
 /// Of a lease, or of a checkpoint, which has no positions.
@@ -150,13 +156,13 @@ fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreEr
         ErrorCode::IdempotencyMismatch => {
             parse(detail).map(|of: Mismatch| StoreError::idempotency_mismatch(of.event_ids))
         }
-        ErrorCode::UnknownName => {
-            parse(detail).map(|of: OfName| StoreError::unknown_name(of.subscription))
-        }
+        ErrorCode::UnknownName => parse(detail)
+            .map(|of: OfName| StoreError::unknown_name(of.function.unwrap_or(of.command))),
         ErrorCode::LeaseLost => {
             parse(detail).map(|lost: Lost| StoreError::lease_lost(lost.positions))
         }
-        ErrorCode::CommandRejected | ErrorCode::Unavailable => None,
+        ErrorCode::CommandRejected => parse(detail).map(StoreError::rejected),
+        ErrorCode::Unavailable => None,
     };
     known.unwrap_or_else(|| StoreError::coded(code, message))
 }
@@ -265,6 +271,22 @@ mod tests {
         assert_eq!(error.mismatched_event_ids(), [id]);
         let error = of(ErrorCode::UnknownName, r#"{"subscription": "mails"}"#);
         assert!(error.is_unknown_name() && error.to_string().contains("mails"));
+        let error = of(ErrorCode::UnknownName, r#"{"command": "transfer"}"#);
+        assert!(error.is_unknown_name() && error.to_string().contains("transfer"));
+        let detail = r#"{"command": "transfer", "function": "public.gone(jsonb)"}"#;
+        let error = of(ErrorCode::UnknownName, detail);
+        assert!(error.is_unknown_name() && error.to_string().contains("public.gone"));
+        let detail = r#"{"command": "transfer", "sqlstate": "BA001", "message": "no", "detail": null, "hint": "less"}"#;
+        let error = of(ErrorCode::CommandRejected, detail);
+        let rejection = error.rejection().unwrap();
+        assert_eq!(
+            (rejection.sqlstate.as_str(), rejection.hint.as_deref()),
+            ("BA001", Some("less"))
+        );
+        assert_eq!(
+            (rejection.message.as_str(), &rejection.detail),
+            ("no", &None)
+        );
         let detail = r#"{"subscription": "mails", "lease_id": "x", "positions": [3, 5]}"#;
         let error = of(ErrorCode::LeaseLost, detail);
         assert!(error.is_lease_lost() && !error.is_retriable());

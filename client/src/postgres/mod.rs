@@ -9,6 +9,7 @@
 mod append;
 mod builder;
 mod checkpoint;
+mod commands;
 mod durable;
 mod error;
 mod jsonb;
@@ -33,6 +34,9 @@ use std::time::Duration;
 pub use tokio_postgres;
 
 pub use self::builder::Builder;
+pub use self::commands::{
+    CommandDefinition, FieldType, RegisteredCommand, ServerCall, ServerCommand, ServerExecution,
+};
 pub(crate) use self::durable::ack_in;
 use self::listen::{Listener, Listening};
 use self::pool::Pool;

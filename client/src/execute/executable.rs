@@ -1,0 +1,39 @@
+//! [`Executable`]: what [`execute`](crate::execute) executes on which stores.
+
+use super::{ExecuteError, ExecuteOptions, Execution, run};
+use crate::{AsyncCommandLogic, EventStore};
+
+/// What [`execute`](crate::execute) executes on a store `S`: every command, on every store; and what a store
+/// executes by itself, as `PostgresEventStore` does with the calls of a `ServerCommand`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a command that `{S}` executes",
+    note = "derive `Command` for its streams and implement `eventcore::CommandLogic`; the calls of a \
+            `ServerCommand` are executed on a `PostgresEventStore`"
+)]
+pub trait Executable<S> {
+    /// What is told of an execution.
+    type Done;
+
+    /// Executes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute_with`](crate::execute_with).
+    fn execute_on(
+        &self,
+        store: &S,
+        options: &ExecuteOptions,
+    ) -> impl Future<Output = Result<Self::Done, ExecuteError>> + Send;
+}
+
+impl<S: EventStore, C: AsyncCommandLogic> Executable<S> for C {
+    type Done = Execution;
+
+    fn execute_on(
+        &self,
+        store: &S,
+        options: &ExecuteOptions,
+    ) -> impl Future<Output = Result<Execution, ExecuteError>> + Send {
+        run(store, self, options, None)
+    }
+}

@@ -1,0 +1,62 @@
+//! Commands that run inside the database: registering them, and executing them in one round trip.
+
+mod definition;
+mod register;
+mod run;
+mod server_command;
+mod server_execution;
+
+pub use self::definition::{CommandDefinition, FieldType, RegisteredCommand};
+pub use self::server_command::{ServerCall, ServerCommand};
+pub use self::server_execution::ServerExecution;
+use super::PostgresEventStore;
+use crate::{Executable, ExecuteError, ExecuteOptions, StoreError};
+
+impl PostgresEventStore {
+    /// Registers a command under a name, of functions that the database has.
+    ///
+    /// # Errors
+    ///
+    /// An argument is malformed, a name is not that of one function, the function has not the arguments and the result
+    /// that it should have, or the store's user may not execute it, or there is a command of this name (SE003, with
+    /// [`StoreError::argument`]); the user may not register commands; or the store cannot be reached.
+    pub async fn register_command(&self, command: &CommandDefinition) -> Result<(), StoreError> {
+        register::register(&self.inner.pool, command).await
+    }
+
+    /// Drops a command; `false` if there is none of this name. Its functions stay.
+    ///
+    /// # Errors
+    ///
+    /// The name is malformed, the store's user may not drop commands, or the store cannot be reached.
+    pub async fn drop_command(&self, name: &str) -> Result<bool, StoreError> {
+        register::drop(&self.inner.pool, name).await
+    }
+
+    /// The registered commands, by name.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached.
+    pub async fn commands(&self) -> Result<Vec<RegisteredCommand>, StoreError> {
+        register::list(&self.inner.pool).await
+    }
+
+    /// Executes a command in the database: the same as [`execute`](crate::execute) with
+    /// [`command.with(input)`](ServerCommand::with).
+    ///
+    /// # Errors
+    ///
+    /// As [`ServerCall`] tells.
+    pub async fn execute_command<I>(
+        &self,
+        command: &ServerCommand<I>,
+        input: &I,
+    ) -> Result<ServerExecution, ExecuteError>
+    where
+        I: serde::Serialize + Sync + ?Sized,
+    {
+        let options = ExecuteOptions::default();
+        command.with(input).execute_on(self, &options).await
+    }
+}

@@ -1,0 +1,195 @@
+//! Executing a command in the database: sent once, and again when the answer got lost, which its idempotency key
+//! makes safe.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use tokio_postgres::Row;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use super::super::error::store_error;
+use super::super::row::from_bigint;
+use super::{ServerCall, ServerExecution};
+use crate::execute::{Failure, until};
+use crate::observe::{Observer, Outcome, Phase};
+use crate::{
+    CausationId, CommandError, CorrelationId, EventStore, ExecuteError, ExecuteOptions, Payload,
+    Position, PostgresEventStore, StoreError, StreamId, StreamVersion,
+};
+
+const EXECUTE: &str = "\
+SELECT first_position, last_position, streams, versions, recorded_at, repeated, attempts
+  FROM eventcore_execute($1::text, $2::jsonb, $3::uuid, $4::uuid, $5::text, $6::jsonb)";
+
+pub(super) async fn run<I: Serialize + Sync + ?Sized>(
+    store: &PostgresEventStore,
+    call: &ServerCall<'_, I>,
+    options: &ExecuteOptions,
+) -> Result<ServerExecution, ExecuteError> {
+    let (correlation_id, causation_id) = options.ids();
+    let observer = Observer::new(call.command, correlation_id, causation_id);
+    let made_key = || {
+        options
+            .retry
+            .tries_again()
+            .then(|| Uuid::now_v7().to_string())
+    };
+    let mut run = Run {
+        store,
+        command: call.command,
+        input: Payload::encode(call.input),
+        key: call.idempotency_key.clone().or_else(made_key),
+        options,
+        observer: &observer,
+        correlation_id,
+        causation_id,
+        attempts: 1,
+        in_doubt: false,
+        last: None,
+    };
+    let outcome = until(options.deadline, store, observer.whole(run.attempts())).await;
+    let result = outcome
+        .unwrap_or_else(|| Err(Failure::Deadline(run.last.take())))
+        .map_err(|failure| {
+            let may_have_written = run.in_doubt;
+            ExecuteError::new(
+                failure,
+                correlation_id,
+                causation_id,
+                run.attempts,
+                may_have_written,
+            )
+        });
+    observer.end(result.as_ref().map(outcome_of));
+    result
+}
+
+/// One execution: what stays the same over its attempts, and what they have come to.
+struct Run<'a> {
+    store: &'a PostgresEventStore,
+    command: &'static str,
+    input: Result<Payload, serde_json::Error>,
+    key: Option<String>,
+    options: &'a ExecuteOptions,
+    observer: &'a Observer,
+    correlation_id: CorrelationId,
+    causation_id: CausationId,
+    attempts: u32,
+    /// Whether a call is on its way, or was and its answer is not known.
+    in_doubt: bool,
+    /// Why the last attempt failed.
+    last: Option<StoreError>,
+}
+
+impl Run<'_> {
+    async fn attempts(&mut self) -> Result<ServerExecution, Failure> {
+        loop {
+            // By the clock, not by the alarm: a timer may be late, and a call is not taken back.
+            if self
+                .options
+                .deadline
+                .is_some_and(|deadline| deadline <= Instant::now())
+            {
+                return Err(Failure::Deadline(self.last.take()));
+            }
+            self.in_doubt = true;
+            match self.observer.phase(Phase::Call, self.send()).await {
+                Ok(execution) => {
+                    self.in_doubt = false;
+                    return Ok(execution);
+                }
+                Err(error) => {
+                    // Whoever refuses it, or knows its key, tells what came of the calls before too.
+                    self.in_doubt = error.code().is_none() && !error.is_denied();
+                    self.back_off(error).await?;
+                }
+            }
+        }
+    }
+
+    async fn send(&self) -> Result<ServerExecution, StoreError> {
+        let wrong =
+            |error: &serde_json::Error| StoreError::malformed("input", None, error.to_string());
+        let input = self.input.as_ref().map_err(wrong)?;
+        let metadata = self.options.metadata.as_ref().map(Json);
+        let row = self
+            .store
+            .inner
+            .pool
+            .query_one(
+                EXECUTE,
+                &[
+                    &self.command,
+                    input,
+                    &self.correlation_id.as_uuid(),
+                    &self.causation_id.as_uuid(),
+                    &self.key,
+                    &metadata,
+                ],
+            )
+            .await?;
+        self.execution(&row)
+    }
+
+    /// Waits before another attempt, or says why there is none.
+    async fn back_off(&mut self, error: StoreError) -> Result<(), Failure> {
+        self.observer.failed(&error);
+        if let Some(rejection) = error.rejection() {
+            return Err(CommandError::rejected(rejection.clone()).into());
+        }
+        if !error.is_retriable() {
+            return Err(error.into());
+        }
+        let Some(wait) = self.options.retry.wait_after(self.attempts) else {
+            return Err(error.into());
+        };
+        self.observer.retry(self.attempts, wait, &error);
+        self.attempts += 1;
+        self.last = Some(error);
+        let sleep = self.store.sleep(wait);
+        self.observer.phase(Phase::BackOff, sleep).await;
+        Ok(())
+    }
+
+    fn execution(&self, row: &Row) -> Result<ServerExecution, StoreError> {
+        let position = |column| {
+            let position: Option<i64> = row.try_get(column).map_err(store_error)?;
+            position.map(from_bigint).transpose()
+        };
+        let streams: Vec<&str> = row.try_get(2).map_err(store_error)?;
+        let versions: Vec<i64> = row.try_get(3).map_err(store_error)?;
+        let version = |(stream, version)| {
+            let stream = StreamId::new(stream).map_err(StoreError::other)?;
+            Ok((stream, StreamVersion::new(from_bigint(version)?)))
+        };
+        let attempts: i32 = row.try_get(6).map_err(store_error)?;
+        Ok(ServerExecution {
+            positions: position(0)?
+                .zip(position(1)?)
+                .map(|(first, last)| (Position::new(first), Position::new(last))),
+            versions: streams
+                .into_iter()
+                .zip(versions)
+                .map(version)
+                .collect::<Result<_, StoreError>>()?,
+            recorded_at: row.try_get(4).map_err(store_error)?,
+            repeated: row.try_get(5).map_err(store_error)?,
+            attempts: self.attempts,
+            server_attempts: u32::try_from(attempts).map_err(StoreError::other)?,
+            correlation_id: self.correlation_id,
+            causation_id: self.causation_id,
+        })
+    }
+}
+
+fn outcome_of(execution: &ServerExecution) -> Outcome {
+    // The positions of what is written together follow one another.
+    let events = |(first, last): (Position, Position)| last.get() - first.get() + 1;
+    let written = execution.positions.filter(|_| !execution.repeated);
+    Outcome {
+        wrote: execution.wrote(),
+        events: written.map_or(0, events),
+        attempts: execution.attempts,
+    }
+}
