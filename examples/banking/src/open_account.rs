@@ -3,13 +3,14 @@
 use eventcore::{
     Command, CommandError, CommandLogic, NewEvents, StoredEvent, Streams, emit, require,
 };
+use serde::Serialize;
 
 use crate::account_event::AccountEvent;
 use crate::account_id::AccountId;
 use crate::money::Money;
 
 /// Opens an account with this much in it.
-#[derive(Debug, Command)]
+#[derive(Debug, Serialize, Command)]
 pub(crate) struct OpenAccount {
     #[stream]
     pub(crate) account: AccountId,

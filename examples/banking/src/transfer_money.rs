@@ -4,6 +4,7 @@ use eventcore::{
     Command, CommandError, CommandLogic, NewEvents, StoredEvent, StreamField, Streams, emit,
     require,
 };
+use serde::Serialize;
 
 use crate::account_event::AccountEvent;
 use crate::account_id::AccountId;
@@ -11,7 +12,7 @@ use crate::money::Money;
 
 /// Moves money from one account to another, if there is enough of it. Both streams are checked when
 /// it is written: had either moved since it was read, the command would decide again.
-#[derive(Debug, Clone, PartialEq, Command)]
+#[derive(Debug, Clone, PartialEq, Serialize, Command)]
 pub(crate) struct TransferMoney {
     #[stream]
     pub(crate) from: AccountId,

@@ -1,0 +1,111 @@
+//! Calls whose answer gets lost, and calls that are made again, are executed once.
+
+use std::time::Duration;
+
+use eventcore::{ExecuteOptions, PostgresEventStore, RetryPolicy, execute, execute_with};
+use eventcore_harness::{Server, ServerOptions};
+
+use super::{TRANSFER, executions, id, store, transfer};
+use crate::commands::{APPLY, TRANSFER as HANDLE, deposit};
+use crate::support::{Client, connect, stream, value};
+
+/// Ends the session that waits for this, as soon as there is one.
+async fn terminate(client: &Client, waits_for: &str) {
+    let sql = format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event = '{waits_for}'"
+    );
+    while value::<i64>(client, &sql).await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_same_key_is_executed_once_whatever_the_input_is() {
+    let (store, client) = store("client_key").await;
+    let (first_input, other_input) = (transfer(1), transfer(2));
+    let first = TRANSFER.with(&first_input).idempotency_key("k");
+    let first = execute(&store, &first).await.unwrap();
+    let again = TRANSFER.with(&other_input).idempotency_key("k");
+    let again = execute(&store, &again).await.unwrap();
+    assert!(!first.repeated && again.repeated);
+    assert_eq!(
+        (again.positions, &again.versions, again.recorded_at),
+        (first.positions, &first.versions, first.recorded_at)
+    );
+    assert_eq!((again.attempts, again.server_attempts), (1, 0));
+    // Without one, each execution is another.
+    for _ in 0..2 {
+        let other = execute(&store, &TRANSFER.with(&first_input)).await.unwrap();
+        assert!(!other.repeated);
+    }
+    assert_eq!(stream(&client, "b").await.len(), 3);
+    assert_eq!(executions(&client).await, 3);
+}
+
+/// The transaction is rolled back, and the call sent again.
+#[tokio::test]
+async fn a_call_whose_session_ends_before_the_commit_is_sent_again() {
+    let (store, client) = store("client_killed").await;
+    client
+        .batch_execute(
+            "BEGIN; SELECT eventcore_append('{a}', '{NULL}', '{a}', '{Deposited}', '{\"{\\\"cents\\\": 5}\"}', NULL)",
+        )
+        .await
+        .unwrap();
+    let call = tokio::spawn(async move { store.execute_command(&TRANSFER, &transfer(1)).await });
+    terminate(&client, "advisory").await;
+    client.batch_execute("COMMIT").await.unwrap();
+    let done = call.await.unwrap().unwrap();
+    assert!(!done.repeated && done.attempts >= 2, "{done:?}");
+    assert_eq!(stream(&client, "b").await.len(), 1);
+}
+
+/// A server whose commits wait for a standby that there is not: what waits is committed already, and its session can
+/// be ended before it answers.
+async fn server_that_loses_answers(name: &str) -> (Server, PostgresEventStore, Client) {
+    let options = ServerOptions::new()
+        .without_fsync()
+        .set("synchronous_standby_names", "nobody")
+        .set("synchronous_commit", "local");
+    let server = Server::start(options).unwrap();
+    let url = server.create_database(name).unwrap();
+    let client = connect(&url).await;
+    let wait = format!("ALTER DATABASE {name} SET synchronous_commit = on");
+    for sql in [
+        APPLY,
+        HANDLE,
+        "SELECT eventcore_register_command('transfer', 'apply', 'transfer', streams => '{/from,/to}')",
+        &wait,
+    ] {
+        client.batch_execute(sql).await.unwrap();
+    }
+    deposit(&client, "a", 100).await;
+    let store = PostgresEventStore::connect(&url).await.unwrap();
+    (server, store, client)
+}
+
+#[tokio::test]
+async fn a_call_whose_session_ends_between_the_commit_and_the_answer_is_executed_once() {
+    let (_server, store, client) = server_that_loses_answers("client_lost").await;
+    let once = store.clone();
+    let call = tokio::spawn(async move { once.execute_command(&TRANSFER, &transfer(1)).await });
+    terminate(&client, "SyncRep").await;
+    let done = call.await.unwrap().unwrap();
+    assert!(done.repeated && done.attempts >= 2, "{done:?}");
+    assert_eq!(
+        (done.version_of(&id("a")), done.server_attempts),
+        (Some(2.into()), 0)
+    );
+    assert_eq!(stream(&client, "b").await.len(), 1);
+
+    // Who tries once is told that it is unknown.
+    let call = tokio::spawn(async move {
+        let options = ExecuteOptions::new().retry(RetryPolicy::none());
+        execute_with(&store, &TRANSFER.with(&transfer(1)), &options).await
+    });
+    terminate(&client, "SyncRep").await;
+    let error = call.await.unwrap().unwrap_err();
+    assert!(error.is_retriable() && error.attempts() == 1, "{error:?}");
+    assert_eq!(stream(&client, "b").await.len(), 2);
+}
