@@ -9,12 +9,13 @@ use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Error;
+use tokio_postgres::error::{DbError, ErrorPosition};
 
 use super::tls::is_of_tls;
 use crate::{EventId, Position, StoreError, StreamId};
 
 /// The SQLSTATE of a call of a function that is not there. We call none but the extension's; a function of a command
-/// may call any, and the error then has a context.
+/// may call any, and the error then is at no place of our statement.
 const UNDEFINED_FUNCTION: &str = "42883";
 
 /// The SQLSTATE of what the user may not do.
@@ -61,7 +62,7 @@ pub(super) fn store_error(error: Error) -> StoreError {
             None if is_untransmittable(raised.code().code()) => {
                 StoreError::malformed("a text", None, error)
             }
-            None if raised.code().code() == UNDEFINED_FUNCTION && raised.where_().is_none() => {
+            None if raised.code().code() == UNDEFINED_FUNCTION && is_in_statement(raised) => {
                 no_extension(error)
             }
             None if raised.code().code() == INSUFFICIENT_PRIVILEGE => {
@@ -191,6 +192,11 @@ fn malformed(found: Malformed) -> StoreError {
         None => found.argument,
     };
     StoreError::malformed(argument, found.index, found.reason)
+}
+
+/// Whether the statement that we sent is what is wrong.
+fn is_in_statement(raised: &DbError) -> bool {
+    matches!(raised.position(), Some(ErrorPosition::Original(_)))
 }
 
 /// Texts that PostgreSQL cannot hold: U+0000 in JSON (22P05) or elsewhere (22021).

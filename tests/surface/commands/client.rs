@@ -175,6 +175,14 @@ async fn a_function_that_apply_calls_and_that_is_missing_is_told_as_it_is() {
     let input = json!({"streams": "a"});
     let error = store.execute_command(&COMMAND, &input).await.unwrap_err();
     assert_eq!(error.code(), None, "{error:?}");
+
+    let url = eventcore_harness::shared()
+        .create_empty_database("client_no_extension")
+        .unwrap();
+    let builder = PostgresEventStore::builder(&url).unwrap();
+    let without = builder.build().unwrap();
+    let error = without.execute_command(&COMMAND, &input).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::Unavailable), "{error:?}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use eventcore::{ExecuteOptions, PostgresEventStore, RetryPolicy, execute, execute_with};
 use eventcore_harness::{Server, ServerOptions};
+use tokio::task::JoinHandle;
 
 use super::{TRANSFER, executions, id, store, transfer};
 use crate::commands::{APPLY, TRANSFER as HANDLE, deposit};
@@ -18,6 +19,12 @@ async fn terminate(client: &Client, waits_for: &str) {
     while value::<i64>(client, &sql).await == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// What came of a call: it could wait for ever, for a standby that never comes.
+async fn answer<T>(call: JoinHandle<T>) -> T {
+    let answered = tokio::time::timeout(Duration::from_secs(30), call).await;
+    answered.expect("there is no answer").unwrap()
 }
 
 #[tokio::test]
@@ -56,7 +63,7 @@ async fn a_call_whose_session_ends_before_the_commit_is_sent_again() {
     let call = tokio::spawn(async move { store.execute_command(&TRANSFER, &transfer(1)).await });
     terminate(&client, "advisory").await;
     client.batch_execute("COMMIT").await.unwrap();
-    let done = call.await.unwrap().unwrap();
+    let done = answer(call).await.unwrap();
     assert!(!done.repeated && done.attempts >= 2, "{done:?}");
     assert_eq!(stream(&client, "b").await.len(), 1);
 }
@@ -91,7 +98,7 @@ async fn a_call_whose_session_ends_between_the_commit_and_the_answer_is_executed
     let once = store.clone();
     let call = tokio::spawn(async move { once.execute_command(&TRANSFER, &transfer(1)).await });
     terminate(&client, "SyncRep").await;
-    let done = call.await.unwrap().unwrap();
+    let done = answer(call).await.unwrap();
     assert!(done.repeated && done.attempts >= 2, "{done:?}");
     assert_eq!(
         (done.version_of(&id("a")), done.server_attempts),
@@ -105,7 +112,7 @@ async fn a_call_whose_session_ends_between_the_commit_and_the_answer_is_executed
         execute_with(&store, &TRANSFER.with(&transfer(1)), &options).await
     });
     terminate(&client, "SyncRep").await;
-    let error = call.await.unwrap().unwrap_err();
+    let error = answer(call).await.unwrap_err();
     assert!(error.is_retriable() && error.attempts() == 1, "{error:?}");
     assert_eq!(stream(&client, "b").await.len(), 2);
 }
