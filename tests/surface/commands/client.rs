@@ -274,6 +274,24 @@ async fn what_is_wrong_with_a_definition_is_named() {
 }
 
 #[tokio::test]
+async fn a_role_that_may_only_execute_needs_no_other_right() {
+    let (url, client) = bank("client_executor").await;
+    client
+        .batch_execute("CREATE ROLE client_executor LOGIN IN ROLE eventcore_executor")
+        .await
+        .unwrap();
+    let own = url.replace("user=postgres", "user=client_executor");
+    assert_ne!(own, url);
+    let builder = PostgresEventStore::builder(&own).unwrap();
+    let store = builder.clone().build().unwrap();
+    let done = store.execute_command(&TRANSFER, &transfer(1)).await;
+    assert!(done.unwrap().wrote());
+    assert_eq!(store.commands().await.unwrap().len(), 1);
+    assert!(store.drop_command("transfer").await.is_err());
+    assert!(builder.connect().await.is_err());
+}
+
+#[tokio::test]
 async fn behind_a_pooler_in_transaction_mode_everything_is_the_same() {
     let server = server_with_workers();
     let url = server.create_database("client_pooled").unwrap();
