@@ -35,7 +35,7 @@ pub(super) async fn register(pool: &Pool, command: &CommandDefinition) -> Result
     let fields: Map<String, Value> = fields
         .map(|(pointer, field)| (pointer.clone(), field.name().into()))
         .collect();
-    let fields = (!fields.is_empty()).then(|| Value::Object(fields));
+    let fields = (!fields.is_empty()).then_some(Value::Object(fields));
     pool.query_one(
         REGISTER,
         &[
