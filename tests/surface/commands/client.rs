@@ -280,7 +280,7 @@ async fn a_role_that_may_only_execute_needs_no_other_right() {
         .batch_execute("CREATE ROLE client_executor LOGIN IN ROLE eventcore_executor")
         .await
         .unwrap();
-    let own = url.replace("user=postgres", "user=client_executor");
+    let own = url.replace("postgres@", "client_executor@");
     assert_ne!(own, url);
     let builder = PostgresEventStore::builder(&own).unwrap();
     let store = builder.clone().build().unwrap();
