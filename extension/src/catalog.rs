@@ -82,6 +82,10 @@ pub struct Catalog {
     pub streams_by_id: Oid,
     pub position_blocks: Oid,
     pub settled_position: Oid,
+    commands: Oid,
+    commands_by_name: Oid,
+    executions: Oid,
+    executions_by_key: Oid,
     /// What would be bypassed by writing events beneath SQL, if anything: completes the sentence
     /// "eventcore.events …".
     obstacle_to_writes: Option<&'static str>,
@@ -147,6 +151,10 @@ impl Catalog {
             streams_by_id: ours(c"streams_pkey", Kind::Index)?,
             position_blocks: ours(c"position_blocks", Kind::Sequence)?,
             settled_position: ours(c"settled_position", Kind::Sequence)?,
+            commands: ours(c"commands", Kind::Table)?,
+            commands_by_name: ours(c"commands_pkey", Kind::Index)?,
+            executions: ours(c"executions", Kind::Table)?,
+            executions_by_key: ours(c"executions_pkey", Kind::Index)?,
             obstacle_to_writes: None,
             has_row_security: false,
         })
@@ -207,6 +215,10 @@ impl Catalog {
             self.streams_by_id,
             self.position_blocks,
             self.settled_position,
+            self.commands,
+            self.commands_by_name,
+            self.executions,
+            self.executions_by_key,
         ]
         .contains(&oid)
     }
@@ -244,19 +256,9 @@ impl Events {
 
     /// Opens the table, for what is not about what callers may see or do.
     pub fn open(purpose: Use) -> Result<Self, Error> {
-        loop {
-            let seen = Catalog::load_for(purpose)?;
-            let table = Relation::existing_table(seen.events, purpose);
-            let catalog = Catalog::load_for(purpose)?;
-            match table {
-                Some(table) if catalog.events == seen.events => {
-                    return Ok(Self { table, catalog });
-                }
-                // The extension was created anew while we waited for the lock.
-                _ if catalog.events != seen.events => {}
-                _ => return Err(Unavailable::NotInstalled.into()),
-            }
-        }
+        let load = || Catalog::load_for(purpose);
+        let (table, catalog) = open_known(load, |catalog| catalog.events, purpose)?;
+        Ok(Self { table, catalog })
     }
 
     pub fn by_position(&self) -> Relation {
@@ -265,6 +267,38 @@ impl Events {
 
     pub fn by_stream(&self) -> Relation {
         Relation::index(self.catalog.events_by_stream, Use::Read)
+    }
+}
+
+/// `eventcore.commands`, and its index by name.
+pub fn commands() -> Result<(Relation, Relation), Error> {
+    let (table, catalog) = open_known(Catalog::load, |catalog| catalog.commands, Use::Read)?;
+    let by_name = Relation::index(catalog.commands_by_name, Use::Read);
+    Ok((table, by_name))
+}
+
+/// `eventcore.executions` to write a row, and the oid of its index by command and key.
+pub fn executions() -> Result<(Relation, Oid), Error> {
+    let (table, catalog) = open_known(Catalog::load, |catalog| catalog.executions, Use::Write)?;
+    Ok((table, catalog.executions_by_key))
+}
+
+/// Opens a table of the catalog, with the oids that hold while it is open.
+fn open_known(
+    load: impl Fn() -> Result<Catalog, Error>,
+    table: impl Fn(&Catalog) -> Oid,
+    purpose: Use,
+) -> Result<(Relation, Catalog), Error> {
+    loop {
+        let seen = table(&load()?);
+        let opened = Relation::existing_table(seen, purpose);
+        let catalog = load()?;
+        match opened {
+            Some(opened) if table(&catalog) == seen => return Ok((opened, catalog)),
+            // The extension was created anew while we waited for the lock.
+            _ if table(&catalog) != seen => {}
+            _ => return Err(Unavailable::NotInstalled.into()),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! A command as it is registered in `eventcore.commands`.
 
-use crate::error::{Error, Malformed, Unavailable};
+use crate::catalog;
+use crate::error::{Error, Malformed};
 use crate::pg::callable::Function;
-use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::value::{Jsonb, Text};
@@ -44,14 +44,7 @@ pub struct Definition<'a> {
 impl<'a> Definition<'a> {
     /// SE007 if there is no such command, or a function of it is gone.
     pub fn load(name: Text<'a>) -> Result<Self, Error> {
-        let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
-        let find = |name| relation::find(schema, name).ok_or(Unavailable::NotInstalled);
-        let (commands, by_name) = (find(c"commands")?, find(c"commands_pkey")?);
-        if !relation::belongs_to_extension(commands, c"eventcore") {
-            return Err(Unavailable::NotInstalled.into());
-        }
-        let commands = Relation::table(commands, Use::Read);
-        let by_name = Relation::index(by_name, Use::Read);
+        let (commands, by_name) = catalog::commands()?;
         let snapshot = Snapshot::latest();
         let mut scan = IndexScan::new(&commands, &by_name, &snapshot);
         scan.seek(&[Condition::TextEquals(BY_NAME, name)], Direction::Forward);

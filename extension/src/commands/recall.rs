@@ -2,17 +2,18 @@
 
 use super::Executed;
 use crate::append::Appended;
+use crate::catalog;
 use crate::error::{Error, Malformed, Unavailable};
 use crate::pg::indexes::Indexes;
 use crate::pg::insert::{Columns, insert_rows};
 use crate::pg::lock::lock_execution;
-use crate::pg::relation::{self, Relation, Use};
+use crate::pg::relation::Relation;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use eventcore_rules::check_name;
-use pgrx::pg_sys::Datum;
+use pgrx::pg_sys::{Datum, Oid};
 
 /// The columns of `eventcore.executions`.
 mod column {
@@ -35,6 +36,7 @@ pub struct Note<'a> {
     command: Text<'a>,
     key: Text<'a>,
     executions: Relation,
+    by_key: Oid,
 }
 
 impl<'a> Note<'a> {
@@ -42,26 +44,20 @@ impl<'a> Note<'a> {
     pub fn of(command: Text<'a>, key: Text<'a>) -> Result<Self, Error> {
         check_name(key.bytes())
             .map_err(|error| Malformed::argument("idempotency_key", error.to_string()))?;
-        let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
-        let executions = relation::find(schema, c"executions").ok_or(Unavailable::NotInstalled)?;
-        if !relation::belongs_to_extension(executions, c"eventcore") {
-            return Err(Unavailable::NotInstalled.into());
-        }
+        let (executions, by_key) = catalog::executions()?;
         lock_execution(command.bytes(), key.bytes());
         Ok(Self {
             command,
             key,
-            executions: Relation::table(executions, Use::Write),
+            executions,
+            by_key,
         })
     }
 
     /// What was done, if it was.
     pub fn find(&self) -> Result<Option<Executed>, Error> {
         let indexes = Indexes::open(&self.executions);
-        let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
-        let by_key = relation::find(schema, c"executions_pkey");
-        let by_key = by_key.and_then(|index| indexes.find(index));
-        let by_key = by_key.ok_or(Unavailable::NotInstalled)?;
+        let by_key = indexes.find(self.by_key).ok_or(Unavailable::NotInstalled)?;
         let snapshot = Snapshot::latest();
         let mut scan = IndexScan::new(&self.executions, by_key, &snapshot);
         scan.seek(
