@@ -1,7 +1,7 @@
 //! What the tests share: databases, sessions, appends, and errors taken apart.
 
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use eventcore_harness::{Server, ServerOptions, shared};
 use serde_json::Value;
@@ -29,6 +29,21 @@ pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
+}
+
+/// Returns when at least this many sessions of this database wait for a lock.
+pub(crate) async fn until_waiting(client: &Client, sessions: i64) {
+    // Not pg_stat_activity: within a transaction that always shows the sessions of the first look.
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted
+                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let poll = async {
+        while value::<i64>(client, waiting).await < sessions {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), poll)
+        .await
+        .expect("too few sessions wait for a lock");
 }
 
 /// A session as a role, in a database of its own.

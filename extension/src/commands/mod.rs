@@ -15,6 +15,7 @@ mod recall;
 mod visit;
 
 use crate::append::{self, Appended};
+use crate::catalog::Events;
 use crate::error::{Error, Malformed};
 use crate::in_command::Inside;
 use crate::pg::function::Call;
@@ -42,25 +43,33 @@ pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
         .jsonb(1)
         .ok_or_else(|| Malformed::argument("input", "is NULL"))?;
     let _inside = Inside::enter()?;
+    // Before any other lock, and not for reading first: a REINDEX that gets in between would wait for us, and we
+    // for it.
+    let events = Events::to_write()?;
     let Some(key) = call.text(4) else {
-        return execute_now(call, name, input);
+        return execute_now(call, &events, name, input);
     };
     let note = Note::of(name, key)?;
     if let Some(done) = note.find()? {
         return Ok(done);
     }
-    let executed = execute_now(call, name, input)?;
+    let executed = execute_now(call, &events, name, input)?;
     note.keep(&executed);
     Ok(executed)
 }
 
-fn execute_now<'a>(call: &Call<'a>, name: Text<'a>, input: Jsonb<'a>) -> Result<Executed, Error> {
+fn execute_now<'a>(
+    call: &Call<'a>,
+    events: &Events,
+    name: Text<'a>,
+    input: Jsonb<'a>,
+) -> Result<Executed, Error> {
     let mut definition = Definition::load(name)?;
     input::require_fields(&definition, input)?;
     let named = input::streams(&mut definition, input)?;
     let mut visit = Visit::new(&named)?;
     for attempt in 1..=definition.max_attempts {
-        if let Some(known) = visit.attempt(&mut definition, input)? {
+        if let Some(known) = visit.attempt(events, &mut definition, input)? {
             let request = decide::decide(&mut definition, input, &known, call)?;
             return Ok(Executed {
                 appended: append::append_for_command(&request)?,

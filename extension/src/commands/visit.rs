@@ -60,6 +60,7 @@ impl<'a> Visit<'a> {
     /// locked then.
     pub fn attempt(
         &mut self,
+        events: &Events,
         definition: &mut Definition<'a>,
         input: Jsonb<'a>,
     ) -> Result<Option<Known<'a>>, Error> {
@@ -74,7 +75,7 @@ impl<'a> Visit<'a> {
             state: StateMemory::new(definition.initial_state),
             _fresh: fresh,
         };
-        fold(definition, &mut known)?;
+        fold(events, definition, &mut known)?;
         loop {
             let found = found(definition, input, &known)?;
             if found.is_empty() {
@@ -100,7 +101,7 @@ impl<'a> Visit<'a> {
                     only_checked: false,
                 });
             }
-            fold(definition, &mut known)?;
+            fold(events, definition, &mut known)?;
         }
     }
 
@@ -158,8 +159,11 @@ fn found<'a>(
 }
 
 /// Applies the events of the streams that are not part of the state yet.
-fn fold(definition: &mut Definition<'_>, known: &mut Known<'_>) -> Result<(), Error> {
-    let events = Events::to_read()?;
+fn fold(
+    events: &Events,
+    definition: &mut Definition<'_>,
+    known: &mut Known<'_>,
+) -> Result<(), Error> {
     let snapshot = Snapshot::latest();
     let index = events.by_stream();
     let mut scan = IndexScan::new(&events.table, &index, &snapshot);
@@ -181,7 +185,7 @@ fn fold(definition: &mut Definition<'_>, known: &mut Known<'_>) -> Result<(), Er
             })?;
         }
         if transaction_keeps_one() {
-            let seen = seen_by_transaction(&events, named.stream);
+            let seen = seen_by_transaction(events, named.stream);
             if seen != version {
                 moved.push(VersionConflict {
                     stream: named.stream.to_string(),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Executed, bank, command, deposit, execute, execute_with};
-use crate::support::{read, stream, value};
+use crate::support::{connect, read, stream, until_waiting, value};
 
 #[tokio::test]
 async fn a_command_reads_its_streams_and_writes_its_events_in_one_call() {
@@ -198,4 +198,60 @@ async fn a_long_stream_is_folded_event_by_event_in_order() {
         stream(&client, "b").await[0].payload,
         json!({"cents": 12_502_500})
     );
+}
+
+/// The command has read, and is about to write, when a REINDEX comes that waits for what was read from.
+#[tokio::test]
+async fn a_reindex_that_comes_while_a_command_decides_waits_for_it() {
+    let (url, client) = bank("execute_reindex").await;
+    let body = r#"PERFORM pg_advisory_xact_lock(7);
+        RETURN '[{"stream": "a", "type": "Deposited", "payload": {"cents": 1}}]';"#;
+    command(&client, "slow", body, "").await;
+    client
+        .batch_execute("SELECT pg_advisory_lock(7)")
+        .await
+        .unwrap();
+    let other = connect(&url).await;
+    let executing =
+        tokio::spawn(async move { execute(&other, "slow", json!({"streams": "a"})).await });
+    until_waiting(&client, 1).await;
+    let other = connect(&url).await;
+    let reindexing =
+        tokio::spawn(async move { other.batch_execute("REINDEX TABLE eventcore.events").await });
+    until_waiting(&client, 2).await;
+    client
+        .batch_execute("SELECT pg_advisory_unlock(7)")
+        .await
+        .unwrap();
+    executing.await.unwrap().unwrap();
+    reindexing.await.unwrap().unwrap();
+}
+
+/// Two sessions that only check a stream do not wait for each other; who writes to it waits for both.
+#[tokio::test]
+async fn a_stream_that_is_only_checked_stays_as_it_is_until_the_command_commits() {
+    let (url, client) = bank("execute_held").await;
+    let body = r#"RETURN jsonb_build_array(jsonb_build_object('stream', input->'to', 'type', 'Deposited',
+        'payload', '{"cents": 1}'::jsonb));"#;
+    let sql = format!(
+        "CREATE FUNCTION beside(state jsonb, input jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN {body} END $$;
+         SELECT eventcore_register_command('beside', 'apply', 'beside', streams => '{{/to}}',
+             checked_streams => '{{/of}}')"
+    );
+    client.batch_execute(&sql).await.unwrap();
+    let (one, two) = (connect(&url).await, connect(&url).await);
+    for (session, to) in [(&one, "b"), (&two, "c")] {
+        session.batch_execute("BEGIN").await.unwrap();
+        let input = json!({"of": "a", "to": to});
+        execute(session, "beside", input).await.unwrap();
+    }
+    let writer = connect(&url).await;
+    let writing = tokio::spawn(async move { deposit(&writer, "a", 1).await });
+    for session in [one, two] {
+        until_waiting(&client, 1).await;
+        assert_eq!(stream(&client, "a").await.len(), 1);
+        session.batch_execute("COMMIT").await.unwrap();
+    }
+    writing.await.unwrap();
+    assert_eq!(stream(&client, "a").await.len(), 2);
 }
