@@ -4,7 +4,7 @@
 use eventcore_harness::{Server, ServerOptions};
 use serde_json::json;
 
-use crate::support::{append, connect, database, event, value};
+use crate::support::{append, connect, database, event, until_waiting, value};
 
 #[tokio::test]
 async fn an_append_does_not_change_what_lastval_gives() {
@@ -63,10 +63,7 @@ async fn a_session_that_comes_while_an_index_is_replaced_uses_the_new_one() {
         let second = append(&two, &[("s", Some(1))], json!([event("s", 1)])).await;
         (first.err(), second.err())
     });
-    let blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted";
-    while value::<i64>(&one, blocked).await == 0 {
-        tokio::task::yield_now().await;
-    }
+    until_waiting(&one, 1).await;
     one.batch_execute("COMMIT").await.unwrap();
     let (first, second) = waiting.await.unwrap();
     assert!(first.is_none() && second.is_none(), "{first:?}, {second:?}");

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{bank, command, deposit};
-use crate::support::{Client, read, server_with_workers, stream, value};
+use crate::support::{Client, read, server_with_workers, stream, until_waiting, value};
 
 #[derive(Debug, Clone, Serialize)]
 struct Transfer {
@@ -349,11 +349,7 @@ async fn what_a_transaction_has_locked_is_waited_for() {
         let options = ExecuteOptions::new().retry(RetryPolicy::none());
         execute_with(&store, &TRANSFER.with(&transfer(105)), &options).await
     });
-    let waiting = "SELECT count(*) > 0 FROM pg_stat_activity
-                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while !value::<bool>(&client, waiting).await {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    until_waiting(&client, 1).await;
     client.batch_execute("COMMIT").await.unwrap();
     let done = work.await.unwrap().unwrap();
     assert_eq!(

@@ -1,11 +1,9 @@
 //! Streams that a command finds in its state: read, checked, locked without waiting in a circle.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::{bank, execute};
-use crate::support::{Client, append, connect, failure, stream};
+use crate::support::{Client, append, connect, failure, stream, until_waiting};
 
 /// A command `follow` that reads whatever stream an event leads to, and writes to all that it found.
 const FOLLOW: &str = r#"
@@ -58,8 +56,7 @@ async fn a_stream_that_is_found_locked_is_waited_for_from_the_start() {
     link(&client, "m", "z").await;
     let other = connect(&url).await;
     let waits = tokio::spawn(async move { execute(&other, "follow", json!({"start": "s"})).await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!waits.is_finished());
+    until_waiting(&client, 1).await;
     // While it waits for `m` it has the lock of `s` or not, by the order of their keys; nobody waits for both.
     client.batch_execute("COMMIT").await.unwrap();
     let done = waits.await.unwrap().unwrap();

@@ -1,11 +1,9 @@
 //! `idempotency_key`: a call that is made again returns what the first one did.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::{Executed, bank, execute_with};
-use crate::support::{connect, stream};
+use crate::support::{connect, stream, until_waiting};
 
 const INPUT: fn() -> serde_json::Value = || json!({"from": "a", "to": "b", "cents": 30});
 
@@ -61,10 +59,9 @@ async fn of_calls_with_one_key_at_the_same_time_one_is_executed() {
     let first = execute_with(&transaction, "transfer", INPUT(), key)
         .await
         .unwrap();
-    let other = connect(&url).await;
+    let (other, watcher) = (connect(&url).await, connect(&url).await);
     let second = tokio::spawn(async move { execute_with(&other, "transfer", INPUT(), key).await });
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(!second.is_finished());
+    until_waiting(&watcher, 1).await;
     transaction.commit().await.unwrap();
     let second = second.await.unwrap().unwrap();
     assert!(second.repeated);
