@@ -6,7 +6,7 @@ DO $$
 DECLARE
     role_name text;
 BEGIN
-    FOREACH role_name IN ARRAY ARRAY['eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor'] LOOP
+    FOREACH role_name IN ARRAY ARRAY['eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector'] LOOP
         -- Roles belong to the whole cluster: another database may have made them.
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
             EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
@@ -116,3 +116,38 @@ GRANT EXECUTE ON FUNCTION
     eventcore.lease_events(eventcore.subscriptions, uuid, integer, bigint),
     eventcore.remove_empty_leases(eventcore.subscriptions)
     TO eventcore_subscriber;
+
+-- Who has projections reads, and is a reader too; eventcore.guard_projection keeps each to its own.
+DO $$
+BEGIN
+    IF NOT pg_catalog.pg_has_role('eventcore_projector', 'eventcore_reader', 'MEMBER') THEN
+        GRANT eventcore_reader TO eventcore_projector;
+    END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA eventcore TO eventcore_projector;
+GRANT SELECT ON eventcore.projections, eventcore.projection_parked, eventcore.stat_projections TO eventcore_reader;
+GRANT EXECUTE ON FUNCTION eventcore.projection_key(text) TO eventcore_reader;
+GRANT EXECUTE ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) TO eventcore_reader;
+GRANT INSERT, UPDATE, DELETE ON eventcore.projections, eventcore.projection_parked TO eventcore_projector;
+GRANT EXECUTE ON FUNCTION
+    eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[]),
+    eventcore_pause_projection(text),
+    eventcore_resume_projection(text),
+    eventcore_drop_projection(text),
+    eventcore_rebuild_projection(text),
+    eventcore.reset_projection(text),
+    eventcore.check_function(text, regproc, regtype[], regtype),
+    eventcore.check_name(text, text),
+    eventcore.check_names(text, text[]),
+    eventcore.fail_malformed(text, text, integer),
+    eventcore.fail_isolation(text),
+    eventcore.fail_unknown_projection(text),
+    eventcore.find_projection(text, text),
+    eventcore.change_projection(text),
+    eventcore.lock_events(),
+    eventcore.lock_projection(text),
+    eventcore.projections_changed(),
+    eventcore.projection_advanced(text, bigint),
+    eventcore.projection_failed(text, bigint, bigint, bigint, text, text)
+    TO eventcore_projector;

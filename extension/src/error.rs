@@ -21,6 +21,13 @@ pub enum Error {
     StreamClosed { stream: String, state: String },
     /// No subscription has this name.
     UnknownSubscription(String),
+    /// No projection has this name.
+    UnknownProjection(String),
+    /// The handler, or the reset function, of a projection is not there any more.
+    HandlerMissing {
+        projection: String,
+        function: String,
+    },
     /// The lease does not hold these positions, or nothing at all where none is named.
     LeaseLost {
         subscription: String,
@@ -83,8 +90,12 @@ pub enum Unavailable {
     PositionsBehind { highest: i64, next: i64 },
     /// A prepared transaction would keep its positions open for ever.
     Prepared,
-    /// `eventcore_wait` would hold a snapshot.
-    TransactionBlock,
+    /// A procedure that waits would hold a snapshot.
+    TransactionBlock { what: &'static str },
+    /// A projection comes no further.
+    ProjectionFailed { projection: String, error: String },
+    /// A handler that runs in an append called this.
+    InProjection { what: &'static str },
     /// A poll, or a change of a subscription, would work on a snapshot that is kept.
     IsolationLevel { level: String },
     /// A function of a command called this.
@@ -160,7 +171,10 @@ impl Error {
             }
             Self::UndeclaredStream { .. } | Self::OnlyChecked { .. } => ErrorCode::UndeclaredStream,
             Self::Rejected(_) => ErrorCode::CommandRejected,
-            Self::UnknownCommand(_) | Self::FunctionMissing { .. } => ErrorCode::UnknownName,
+            Self::UnknownCommand(_)
+            | Self::FunctionMissing { .. }
+            | Self::UnknownProjection(_)
+            | Self::HandlerMissing { .. } => ErrorCode::UnknownName,
             Self::Malformed(_) => ErrorCode::Malformed,
             Self::IdempotencyMismatch { .. } => ErrorCode::IdempotencyMismatch,
             Self::StreamClosed { .. } => ErrorCode::StreamClosed,
@@ -177,6 +191,11 @@ impl Error {
             Self::FunctionMissing { command, function } => {
                 format!("function {function} of command \"{command}\" is missing")
             }
+            Self::UnknownProjection(name) => format!("there is no projection \"{name}\""),
+            Self::HandlerMissing {
+                projection,
+                function,
+            } => format!("function {function} of projection \"{projection}\" is missing"),
             Self::Rejected(rejected) => rejected.message.clone(),
             Self::OnlyChecked { stream, event } => {
                 format!("event {event} is for stream \"{stream}\", which the command only checks")
@@ -238,6 +257,11 @@ impl Error {
             Self::FunctionMissing { command, function } => {
                 json!({ "command": command, "function": function })
             }
+            Self::UnknownProjection(name) => json!({ "projection": name }),
+            Self::HandlerMissing {
+                projection,
+                function,
+            } => json!({ "projection": projection, "function": function }),
             Self::Rejected(rejected) => json!({
                 "command": rejected.command,
                 "sqlstate": rejected.sqlstate,
@@ -296,6 +320,12 @@ impl Error {
             Self::FunctionMissing { .. } => {
                 "Create the function again, or register the command anew with replace => true.".into()
             }
+            Self::UnknownProjection(_) => "Create it with eventcore_create_projection, or look for its name in \
+                 eventcore.stat_projections."
+                .into(),
+            Self::HandlerMissing { .. } => {
+                "Create the function again, or drop the projection and create it anew.".into()
+            }
             Self::Rejected(rejected) => rejected.hint.clone().unwrap_or_else(|| {
                 "The command's own rule forbids it; nothing was written.".into()
             }),
@@ -348,7 +378,9 @@ impl Unavailable {
             Self::TableAltered { .. } => "table_altered",
             Self::PositionsBehind { .. } => "positions_behind",
             Self::Prepared => "prepared_transaction",
-            Self::TransactionBlock => "transaction_block",
+            Self::TransactionBlock { .. } => "transaction_block",
+            Self::ProjectionFailed { .. } => "projection_failed",
+            Self::InProjection { .. } => "in_projection",
             Self::IsolationLevel { .. } => "isolation_level",
             Self::InCommand { .. } => "in_command",
             Self::HoldsEvents => "holds_events",
@@ -369,7 +401,15 @@ impl Unavailable {
                 "eventcore.events holds position {highest}, but the next one would be {next}"
             ),
             Self::Prepared => "a transaction that has appended events cannot be prepared".into(),
-            Self::TransactionBlock => "eventcore_wait cannot run inside a transaction block".into(),
+            Self::TransactionBlock { what } => {
+                format!("{what} cannot run inside a transaction block")
+            }
+            Self::ProjectionFailed { projection, error } => {
+                format!("projection \"{projection}\" has failed: {error}")
+            }
+            Self::InProjection { what } => {
+                format!("{what} was called by the handler of an inline projection")
+            }
             Self::IsolationLevel { level } => format!(
                 "a subscription is not polled or changed in a {} transaction",
                 level.to_uppercase()
@@ -398,7 +438,13 @@ impl Unavailable {
                  with setval."
             }
             Self::Prepared => "Use COMMIT, not PREPARE TRANSACTION.",
-            Self::TransactionBlock => {
+            Self::ProjectionFailed { .. } => {
+                "Mend what the error speaks of and call eventcore_resume_projection."
+            }
+            Self::InProjection { .. } => {
+                "An inline projection takes part in an append; let an async one append."
+            }
+            Self::TransactionBlock { .. } => {
                 "Call it in autocommit mode: a transaction block would hold a snapshot and delay VACUUM."
             }
             Self::IsolationLevel { .. } => {

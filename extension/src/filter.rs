@@ -26,6 +26,11 @@ impl<'a> Filter<'a> {
         })
     }
 
+    /// Of these elements.
+    pub fn of(prefixes: Option<Vec<Text<'a>>>, types: Option<Vec<Text<'a>>>) -> Self {
+        Self { prefixes, types }
+    }
+
     /// By the argument of this number alone, `event_types`.
     pub fn by_types(call: &Call<'a>, number: usize) -> Result<Self, Error> {
         Ok(Self {

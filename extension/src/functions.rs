@@ -7,7 +7,9 @@ use crate::pg::array::bigint_array;
 use crate::pg::function::{Call, Returned};
 use crate::pg::raise::{keeping_codes, raise};
 use crate::registry::Registry;
-use crate::{foreign_rows, launcher, notifier, read, sql_errors, stat, subscriptions, wait};
+use crate::{
+    foreign_rows, launcher, notifier, projections, read, sql_errors, stat, subscriptions, wait,
+};
 use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
@@ -123,6 +125,27 @@ export!(eventcore_wait_for_work, |call| {
     Ok(subscriptions::wait_for_work(call)?.map(Datum::from))
 });
 
+export!(eventcore_lock_events, |_call| {
+    projections::lock_events().map(no_value)
+});
+export!(eventcore_lock_projection, |call| {
+    projections::lock(call);
+    Ok(None)
+});
+export!(eventcore_projection_key, |call| {
+    Ok(projections::key(call).map(Datum::from))
+});
+export!(eventcore_projections_changed, |_call| {
+    projections::changed().map(no_value)
+});
+export!(eventcore_fail_unknown_projection, |call| Err(
+    sql_errors::unknown_projection(call)
+));
+export!(eventcore_wait_for_projection, |call| {
+    let checkpoint = projections::wait(call)?;
+    Ok(Some(call.row([Some(Datum::from(checkpoint))])))
+});
+
 fn append(call: &Call<'_>, request: Request<'_>) -> Returned {
     let Appended {
         positions,
@@ -149,6 +172,13 @@ fn no_value((): ()) -> Option<Datum> {
 #[unsafe(no_mangle)]
 extern "C-unwind" fn eventcore_notifier_main(database: Datum) {
     notifier::run(database.value() as u32)
+}
+
+/// The process of a worker for projections; its argument is the oid of its database.
+#[pg_guard]
+#[unsafe(no_mangle)]
+extern "C-unwind" fn eventcore_projections_main(database: Datum) {
+    projections::run(database.value() as u32)
 }
 
 /// The launcher's process.

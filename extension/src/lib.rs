@@ -42,6 +42,9 @@ mod wake;
 /// What durable subscriptions need beneath their SQL: a lock, a wait, a word to those who wait.
 mod subscriptions;
 
+/// Projections that run inside the server: by a worker, or in the transaction of the append.
+mod projections;
+
 /// Looking at all of this.
 mod stat;
 
@@ -124,9 +127,19 @@ mod install {
         requires = ["snapshots"]
     );
     extension_sql_file!(
+        "../../sql/projection_tables.sql",
+        name = "projection_tables",
+        requires = ["commands"]
+    );
+    extension_sql_file!(
+        "../../sql/projections.sql",
+        name = "projections",
+        requires = ["projection_tables"]
+    );
+    extension_sql_file!(
         "../../sql/roles.sql",
         name = "roles",
-        requires = ["commands"],
+        requires = ["projections"],
         finalize
     );
 }

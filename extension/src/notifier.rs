@@ -6,6 +6,8 @@
 //! once when it was idle; under load it pauses between announcements, the longer the more appends
 //! are in flight, so that listeners do not take the processors from the writers.
 //!
+//! It starts the workers that run projections, too: see [`pool`].
+//!
 //! It leaves when somebody needs the database for themselves, and where nobody has appended since
 //! the server started; the [launcher](crate::launcher) starts it again.
 
@@ -13,9 +15,11 @@ use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::pg::sequence;
 use crate::pg::worker::{self, Worker};
+use crate::projections::pool::{self, Pool};
 use crate::registry::{self, Registry};
 use crate::wake::Wake;
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::time::Duration;
 
@@ -43,6 +47,7 @@ thread_local! {
 pub fn run(database: u32) -> ! {
     let worker = Worker::connect(database);
     worker::at_exit(|| MINE.take().map_or((), Wake::resign));
+    let mut pool = Pool::default();
     while let Some((catalog, registry)) = worker.transaction(|| find(database)) {
         let wake = registry.wake();
         if MINE.get().is_none() {
@@ -53,7 +58,7 @@ pub fn run(database: u32) -> ! {
             MINE.set(Some(wake));
             registry.announced().start();
         }
-        announce(&worker, &catalog, &registry);
+        announce(&worker, database, &catalog, &registry, &mut pool);
     }
     // The extension is not there, or not any more.
     registry::dismiss_notifier(database);
@@ -61,7 +66,13 @@ pub fn run(database: u32) -> ! {
 }
 
 /// Announces for one installation of the extension, until another one takes its place.
-fn announce(worker: &Worker, catalog: &Catalog, registry: &Registry) {
+fn announce(
+    worker: &Worker,
+    database: u32,
+    catalog: &Catalog,
+    registry: &Registry,
+    pool: &mut Pool,
+) {
     let wake = registry.wake();
     let mut announced = 0;
     let mut pause = SHORTEST_PAUSE;
@@ -74,6 +85,7 @@ fn announce(worker: &Worker, catalog: &Catalog, registry: &Registry) {
             safe,
             load,
             dormant,
+            owners,
         }) = worker.transaction(|| look(catalog, announced))
         else {
             return;
@@ -85,7 +97,8 @@ fn announce(worker: &Worker, catalog: &Catalog, registry: &Registry) {
             announced = safe;
             worker.pause(Duration::from_millis(pause.into()));
         }
-        if dormant {
+        let look_again = pool.tend(database, wake, &owners);
+        if dormant && owners.is_empty() {
             wake.dismiss();
             worker.end();
         }
@@ -93,7 +106,7 @@ fn announce(worker: &Worker, catalog: &Catalog, registry: &Registry) {
         let wait = if wake.is_told() {
             Duration::ZERO
         } else {
-            INTERVAL
+            look_again.unwrap_or(INTERVAL)
         };
         if !worker.wait(wait) {
             worker.end();
@@ -108,6 +121,8 @@ struct Look {
     load: u32,
     /// Nobody has appended since the server started.
     dormant: bool,
+    /// Whose projections are to be run, and how many each has.
+    owners: HashMap<u32, usize>,
 }
 
 /// Finds out the safe position and sends a notification if it has moved; `None` when the extension
@@ -132,6 +147,7 @@ fn look(catalog: &Catalog, announced: i64) -> Option<Look> {
         safe,
         load,
         dormant: registry.safe_in_memory().is_none(),
+        owners: pool::owners().ok()?,
     })
 }
 

@@ -6,6 +6,13 @@ use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(64);
 static ALLOW_DROP: GucSetting<bool> = GucSetting::<bool>::new(false);
 
+static PROJECTION_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
+
+/// How many workers may run projections in each database.
+pub fn projection_workers() -> usize {
+    usize::try_from(PROJECTION_WORKERS.get()).unwrap_or(0)
+}
+
 /// How many databases of this server can use the extension.
 pub fn max_databases() -> usize {
     usize::try_from(MAX_DATABASES.get()).unwrap_or(1)
@@ -34,6 +41,16 @@ pub fn define() {
         c"Off, DROP EXTENSION eventcore is refused as long as there are events.",
         &ALLOW_DROP,
         GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"eventcore.projection_workers",
+        c"How many background workers may run projections in each database.",
+        c"0 switches async projections off. Each takes one of max_worker_processes.",
+        &PROJECTION_WORKERS,
+        0,
+        1_000,
+        GucContext::Sighup,
         GucFlags::default(),
     );
     hooks::reserve_setting_prefix(c"eventcore");

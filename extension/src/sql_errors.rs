@@ -30,6 +30,11 @@ pub fn unknown_subscription(call: &Call<'_>) -> Error {
     Error::UnknownSubscription(text(call, 0))
 }
 
+/// `eventcore.fail_unknown_projection(projection)`.
+pub fn unknown_projection(call: &Call<'_>) -> Error {
+    Error::UnknownProjection(text(call, 0))
+}
+
 /// `eventcore.fail_lost(subscription, lease_id, positions)`.
 pub fn lease_lost(call: &Call<'_>) -> Result<Error, Error> {
     let positions = call.bigint_array(2, "positions")?;

@@ -46,10 +46,14 @@ pub fn unlock(call: &Call<'_>) {
 
 /// `eventcore.announce_work(to_all)`.
 pub fn announce_work(call: &Call<'_>) -> Result<(), Error> {
+    announce_at_end(call.boolean(0) == Some(true))
+}
+
+/// Wakes those who wait for a stream, or all, when the transaction ends.
+pub fn announce_at_end(to_all: bool) -> Result<(), Error> {
     if !HOOKED.replace(true) {
         transaction::register(&HOOKS);
     }
-    let to_all = call.boolean(0) == Some(true);
     let before = ANNOUNCES.get().is_some_and(|(_, to_all)| to_all);
     ANNOUNCES.set(Some((wake()?, to_all || before)));
     Ok(())
@@ -109,5 +113,9 @@ fn wake() -> Result<&'static Wake, Error> {
 fn announce() {
     if let Some((wake, to_all)) = ANNOUNCES.take() {
         wake.announce_work(to_all);
+        if to_all {
+            // It may have to start workers, or to end them.
+            wake.tell_notifier();
+        }
     }
 }

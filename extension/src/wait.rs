@@ -24,7 +24,10 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
         .map(Duration::from_micros)
         .map_err(|_| Malformed::argument("timeout", "is negative"))?;
     if call.is_atomic() {
-        return Err(Unavailable::TransactionBlock.into());
+        return Err(Unavailable::TransactionBlock {
+            what: "eventcore_wait",
+        }
+        .into());
     }
     let catalog = Catalog::load()?;
     let registry = Registry::open(&catalog)?;

@@ -27,6 +27,10 @@ pub struct Wake {
     pub waiting: WaitQueue,
     /// Those who wait for new events, or for another consumer to release a stream.
     pub blocked: WaitQueue,
+    /// Those who wait for a projection.
+    pub projected: WaitQueue,
+    /// More owners have projections to run than there may be workers.
+    crowded: AtomicBool,
     /// How often work has been announced that is no new event.
     announced: AtomicI64,
     /// How often those who wait have looked since the last announcement of new events.
@@ -42,6 +46,8 @@ impl Wake {
             away_until: AtomicI64::new(0),
             waiting: WaitQueue::fresh(),
             blocked: WaitQueue::fresh(),
+            projected: WaitQueue::fresh(),
+            crowded: AtomicBool::new(false),
             announced: AtomicI64::new(0),
             looks: AtomicU32::new(0),
         }
@@ -51,6 +57,7 @@ impl Wake {
     pub fn placed(&self) {
         self.waiting.placed();
         self.blocked.placed();
+        self.projected.placed();
     }
 
     /// Forgets what was wanted of a database whose place another one gets.
@@ -122,9 +129,22 @@ impl Wake {
         self.wanted.load(SeqCst) && !self.has_notifier() && !self.is_away()
     }
 
-    /// Asks the notifier to leave its database for a while.
+    /// Says whether workers are to make room for those of other owners.
+    pub fn set_crowded(&self, crowded: bool) {
+        if self.crowded.swap(crowded, SeqCst) != crowded && crowded {
+            self.waiting.wake_all();
+        }
+    }
+
+    /// Whether workers are to make room for those of other owners.
+    pub fn is_crowded(&self) -> bool {
+        self.crowded.load(SeqCst)
+    }
+
+    /// Asks the notifier, and the workers that it has started, to leave their database for a while.
     pub fn send_notifier_away(&self) {
         self.away_until.store(transaction::now() + AWAY, SeqCst);
+        self.waiting.wake_all();
         if let Some(process) = self.notifier_process() {
             wake_process(process);
         }
@@ -143,11 +163,15 @@ impl Wake {
             .is_ok()
     }
 
-    /// Makes room for another notifier, if this process is the one.
+    /// Makes room for another notifier, if this process is the one. The workers that it has started
+    /// leave: the next one starts its own.
     pub fn resign(&self) {
-        let _ = self
+        let resigned = self
             .notifier
             .compare_exchange(my_number(), 0, SeqCst, SeqCst);
+        if resigned.is_ok() {
+            self.waiting.wake_all();
+        }
     }
 
     /// Makes room, and wants no other notifier until an append ends.

@@ -23,6 +23,7 @@ mod malformed;
 mod pgbouncer;
 mod portability;
 mod privileges;
+mod projections;
 mod read;
 mod read_all;
 mod read_checkpoint;

@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::in_command::require_outside;
 use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
+use crate::projections::inline;
 use crate::registry::Registry;
 
 /// What became of an append.
@@ -41,6 +42,7 @@ pub struct Appended {
 /// Appends for a caller, who is not a function of a command.
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
     require_outside("eventcore_append")?;
+    inline::require_outside("eventcore_append")?;
     append_for_command(request)
 }
 
@@ -78,5 +80,9 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
             repeated: false,
         });
     }
-    write::write(&registry, &events, &indexes, request, heads)
+    let appended = write::write(&registry, &events, &indexes, request, heads)?;
+    if let Some((first, last)) = appended.positions {
+        inline::project(&events, first, last)?;
+    }
+    Ok(appended)
 }

@@ -42,6 +42,7 @@ pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
     let input = call
         .jsonb(1)
         .ok_or_else(|| Malformed::argument("input", "is NULL"))?;
+    crate::projections::inline::require_outside("eventcore_execute")?;
     let _inside = Inside::enter()?;
     // Before any other lock, and not for reading first: a REINDEX that gets in between would wait for us, and we
     // for it.

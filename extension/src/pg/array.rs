@@ -133,6 +133,17 @@ pub fn text_array<'a>(values: impl Iterator<Item = Text<'a>>) -> Datum {
     array(Element::Text, values.map(Text::datum).collect())
 }
 
+/// An array of these rows, of the type of a table's rows.
+pub fn row_array(row_type: Oid, mut rows: Vec<Datum>) -> Datum {
+    let count = i32::try_from(rows.len()).unwrap_or(i32::MAX);
+    let (length, by_value, align) = (-1, false, b'd' as c_char);
+    // SAFETY: `count` datums of that type; the server copies them.
+    let array = unsafe {
+        pg_sys::construct_array(rows.as_mut_ptr(), count, row_type, length, by_value, align)
+    };
+    Datum::from(array)
+}
+
 fn array(element: Element, mut elements: Vec<Datum>) -> Datum {
     let (oid, length, by_value, align) = element.layout();
     let count = i32::try_from(elements.len()).unwrap_or(i32::MAX);

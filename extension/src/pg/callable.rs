@@ -2,6 +2,8 @@
 
 use super::array::{Array, Element, TextArray};
 use super::ffi::guarded;
+use super::raise::Caught;
+use super::snapshot::Fresh;
 use super::value::{Jsonb, Text};
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
 use std::cell::{Cell, RefCell};
@@ -66,6 +68,53 @@ impl Function {
             let result = guarded(|| function(call));
             (!(*call).isnull).then_some(result)
         }
+    }
+
+    /// Calls a function `()`.
+    pub fn perform(&mut self) {
+        // SAFETY: it takes nothing.
+        unsafe { self.call([]) };
+    }
+
+    /// Calls a function of one argument: an event, or an array of events, as it was registered.
+    pub fn perform_on(&mut self, events: Datum) {
+        // SAFETY: the type that the projection was registered with.
+        unsafe { self.call([Some(events)]) };
+    }
+
+    /// Calls `eventcore.projection_advanced`; `None` where it is not there.
+    pub fn advance_projection(projection: Text<'_>, to: i64) -> Option<()> {
+        let name = b"eventcore.projection_advanced(pg_catalog.text,pg_catalog.int8)";
+        let mut function = Self::open(Text::copy(name).keep(), pg_sys::VOIDOID)?;
+        // SAFETY: the types of its arguments.
+        unsafe { function.call([Some(projection.datum()), Some(Datum::from(to))]) };
+        Some(())
+    }
+
+    /// Calls `eventcore.projection_failed`; `None` where it is not there.
+    pub fn fail_projection(
+        projection: Text<'_>,
+        checkpoint: i64,
+        events: Option<(i64, i64)>,
+        error: &Caught,
+    ) -> Option<()> {
+        let name = b"eventcore.projection_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.int8,\
+                     pg_catalog.int8,pg_catalog.text,pg_catalog.text)";
+        let mut function = Self::open(Text::copy(name).keep(), pg_sys::VOIDOID)?;
+        let fresh = Fresh::push();
+        // SAFETY: the types of its arguments.
+        unsafe {
+            function.call([
+                Some(projection.datum()),
+                Some(Datum::from(checkpoint)),
+                events.map(|(first, _)| Datum::from(first)),
+                events.map(|(_, last)| Datum::from(last)),
+                Some(Text::copy(error.sqlstate.as_bytes()).datum()),
+                Some(Text::copy(error.message.as_bytes()).datum()),
+            ]);
+        }
+        drop(fresh);
+        Some(())
     }
 
     /// Of a function `(jsonb, event eventcore.events)` that returns a `jsonb`.

@@ -10,6 +10,11 @@ mod raw {
         pub(super) fn Async_Notify(channel: *const c_char, payload: *const c_char);
         pub(super) fn hash_bytes_extended(key: *const u8, length: c_int, seed: u64) -> u64;
         pub(super) fn pq_check_connection() -> bool;
+        pub(super) fn die(signal: c_int);
+        pub(super) fn SignalHandlerForConfigReload(signal: c_int);
+        pub(super) fn enable_timeout_after(timeout: c_int, milliseconds: c_int);
+        pub(super) fn disable_timeout(timeout: c_int, keep_indicator: bool);
+        pub(super) fn disable_all_timeouts(keep_indicators: bool);
         pub(super) fn errcode(sqlerrcode: c_int) -> c_int;
         pub(super) fn standard_ProcessUtility(
             statement: *mut pg_sys::PlannedStmt,
@@ -34,6 +39,43 @@ pub fn notify(channel: &CStr, payload: &CStr) {
 pub fn is_client_there() -> bool {
     // SAFETY: only where there is a connection to look at.
     unsafe { pg_sys::MyProcPort.is_null() || pg_guard_ffi_boundary(|| raw::pq_check_connection()) }
+}
+
+/// What a session does when it is told to end, also in the middle of a statement. As it is, and not guarded:
+/// a signal may come at any time.
+pub fn end_of_session() -> SignalHandler {
+    raw::die
+}
+
+/// What a process does when it is told to read the configuration again.
+pub fn configuration_changed() -> SignalHandler {
+    raw::SignalHandlerForConfigReload
+}
+
+/// What is called on a signal.
+pub type SignalHandler = unsafe extern "C-unwind" fn(c_int);
+
+/// The number of `statement_timeout` among the server's timeouts.
+const STATEMENT_TIMEOUT: c_int = 3;
+
+/// Cancels what runs when so many milliseconds are over.
+pub fn begin_statement_timeout(milliseconds: c_int) {
+    // SAFETY: every process that is connected to a database has registered this timeout.
+    unsafe {
+        pg_guard_ffi_boundary(|| raw::enable_timeout_after(STATEMENT_TIMEOUT, milliseconds));
+    }
+}
+
+/// Takes that back.
+pub fn end_statement_timeout() {
+    // SAFETY: as above.
+    unsafe { pg_guard_ffi_boundary(|| raw::disable_timeout(STATEMENT_TIMEOUT, false)) };
+}
+
+/// Takes all timeouts back, as after an error.
+pub fn end_all_timeouts() {
+    // SAFETY: as above.
+    unsafe { pg_guard_ffi_boundary(|| raw::disable_all_timeouts(false)) };
 }
 
 /// The server's 64-bit hash of some bytes.

@@ -1,4 +1,4 @@
-//! Locks on streams, subscriptions and executions, in the server's own lock table: seen in `pg_locks`, watched for
+//! Locks on streams, subscriptions, executions and projections, in the server's own lock table: seen in `pg_locks`, watched for
 //! deadlocks, released at the end of the transaction.
 
 use super::ffi;
@@ -25,6 +25,7 @@ enum Space {
     Stream = 0x5345,
     Subscription = 0x5346,
     Execution = 0x5347,
+    Projection = 0x5348,
 }
 
 impl StreamKey {
@@ -52,6 +53,26 @@ pub fn unlock_subscription(name: &[u8]) {
         &tag(Space::Subscription, ffi::hash(name, 0)),
         LockMode::Exclusive,
     );
+}
+
+/// What the lock of a projection has in `pg_locks`.
+pub fn projection_key(name: &[u8]) -> u64 {
+    ffi::hash(name, 0)
+}
+
+/// Waits until no worker has this projection, and keeps it until the transaction ends.
+pub fn lock_projection(name: &[u8]) {
+    acquire(
+        &tag(Space::Projection, projection_key(name)),
+        LockMode::Exclusive,
+        false,
+    );
+}
+
+/// The same, if that takes no waiting; whether it did.
+pub fn try_lock_projection(name: &[u8]) -> bool {
+    let tag = tag(Space::Projection, projection_key(name));
+    acquire(&tag, LockMode::Exclusive, true)
 }
 
 /// Waits for the lock and keeps it until the transaction ends.

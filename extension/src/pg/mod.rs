@@ -22,6 +22,7 @@ pub mod relation;
 pub mod rows;
 pub mod scan;
 pub mod sequence;
+pub mod session;
 pub mod shared_memory;
 pub mod snapshot;
 pub mod transaction;

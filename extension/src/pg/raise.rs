@@ -57,6 +57,54 @@ pub fn keeping_codes<R>(work: impl FnOnce() -> R) -> R {
     result
 }
 
+/// An error of the server's or of ours that went no further.
+#[derive(Debug)]
+pub struct Caught {
+    pub sqlstate: String,
+    pub message: String,
+}
+
+impl From<Error> for Caught {
+    fn from(error: Error) -> Self {
+        Self {
+            sqlstate: error.code().sqlstate().to_owned(),
+            message: error.message(),
+        }
+    }
+}
+
+/// Runs a transaction of a background worker, and catches what it raises: the caller rolls it back.
+pub fn catching<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
+    SEEN.store(0, Ordering::Relaxed);
+    let mut callback = pg_sys::ErrorContextCallback {
+        previous: std::ptr::null_mut(),
+        callback: Some(see_code),
+        arg: std::ptr::null_mut(),
+    };
+    // SAFETY: a variable of the server; a worker has no callback outside of this. It is taken off the
+    // stack before it goes, with whatever was raised and put on top of it.
+    unsafe { pg_sys::error_context_stack = &raw mut callback };
+    let caught = PgTryBuilder::new(AssertUnwindSafe(|| work().map_err(Caught::from)))
+        .catch_others(|error| {
+            let (CaughtError::PostgresError(report)
+            | CaughtError::ErrorReport(report)
+            | CaughtError::RustPanic {
+                ereport: report, ..
+            }) = error;
+            let seen = SEEN.load(Ordering::Relaxed);
+            let detail = report.detail().map(|detail| format!(" ({detail})"));
+            Err(Caught {
+                sqlstate: decode(if seen == 0 { encode("XX000") } else { seen }),
+                message: format!("{}{}", report.message(), detail.unwrap_or_default()),
+            })
+        })
+        .execute();
+    // SAFETY: as above.
+    unsafe { pg_sys::error_context_stack = std::ptr::null_mut() };
+    CODE.store(0, Ordering::Relaxed);
+    caught
+}
+
 /// Runs a function of an application whose errors are its decision: raises them as SE006, with what was raised
 /// in the DETAIL. What is no decision, such as a cancelled statement, is raised as it is.
 pub fn rejecting<R>(command: Text<'_>, work: impl FnOnce() -> R) -> Result<R, Error> {

@@ -273,3 +273,42 @@ pub fn belongs_to_extension(relation: Oid, extension: &CStr) -> bool {
         owner != Oid::INVALID && owner == pg_sys::get_extension_oid(extension.as_ptr(), true)
     }
 }
+
+/// Raises the server's own error unless the current role may read this table.
+pub fn require_readable(table: Oid) {
+    // SAFETY: the table exists.
+    unsafe {
+        let wanted = pg_sys::ACL_SELECT.into();
+        let result = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), wanted);
+        if result != pg_sys::AclResult::ACLCHECK_OK {
+            let kind = pg_sys::ObjectType::OBJECT_TABLE;
+            pg_sys::aclcheck_error(result, kind, pg_sys::get_rel_name(table));
+        }
+    }
+}
+
+/// Locks a table as CREATE TRIGGER does, for a role that may create one.
+pub fn lock_as_for_trigger(table: Oid) {
+    // SAFETY: the table exists.
+    unsafe {
+        let wanted = pg_sys::ACL_TRIGGER.into();
+        let result = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), wanted);
+        if result != pg_sys::AclResult::ACLCHECK_OK {
+            let kind = pg_sys::ObjectType::OBJECT_TABLE;
+            pg_sys::aclcheck_error(result, kind, pg_sys::get_rel_name(table));
+        }
+        pg_sys::LockRelationOid(table, pg_sys::ShareRowExclusiveLock as pg_sys::LOCKMODE);
+    }
+}
+
+/// Lets every process forget what it knows of a table, when the transaction commits.
+pub fn announce_change(table: Oid) {
+    // SAFETY: raises an error for an oid that is no relation.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
+}
+
+/// The type of a table's rows.
+pub fn row_type(table: Oid) -> Oid {
+    // SAFETY: any oid will do.
+    unsafe { pg_sys::get_rel_type_id(table) }
+}

@@ -248,6 +248,11 @@ impl<'s> Row<'s> {
         self.datum(column).map_or(0, |datum| datum.value() as i32)
     }
 
+    /// A column of type boolean that is not NULL.
+    pub fn boolean(&self, column: i16) -> bool {
+        self.datum(column).is_some_and(|datum| datum.value() != 0)
+    }
+
     /// A column of type text[] of one dimension.
     pub fn text_array(&self, column: i16) -> Option<TextArray<'s>> {
         // SAFETY: the column is a text[]; as below.

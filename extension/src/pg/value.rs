@@ -143,6 +143,12 @@ unsafe fn is_plain(varlena: *const pg_sys::varlena) -> bool {
     unsafe { pgrx::varlena::varatt_is_4b_u(varlena) }
 }
 
+/// How many bytes a row of a table takes that was made a value.
+pub fn size(row: Datum) -> usize {
+    // SAFETY: such a value begins with its length, not toasted.
+    unsafe { pgrx::varlena::varsize_any(row.cast_mut_ptr()) }
+}
+
 /// A uuid in the server's memory.
 ///
 /// # Safety

@@ -6,7 +6,7 @@ use pgrx::bgworkers::{
     DynamicBackgroundWorker, SignalWakeFlags,
 };
 use pgrx::pg_sys::{self, Datum, Oid};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 /// What a worker is started as.
@@ -36,14 +36,25 @@ pub fn register(kind: &Kind, after: Duration) {
 /// Starts a worker for a database, once; `None` when the server has no place for it. This process
 /// is woken when the worker has started and when it has ended.
 pub fn start(kind: &Kind, database: u32) -> Option<Started> {
+    start_with(kind, database, "")
+}
+
+/// The same for a worker that is told something.
+pub fn start_with(kind: &Kind, database: u32, told: &str) -> Option<Started> {
     // SAFETY: a variable of the server.
     let me = unsafe { pg_sys::MyProcPid };
     let worker = kind
         .builder()
         .set_argument(Some(Datum::from(database)))
+        .set_extra(told)
         .set_restart_time(None)
         .set_notify_pid(me);
     worker.load_dynamic().ok().map(Started)
+}
+
+/// What this worker was told by whoever started it.
+pub fn told() -> &'static str {
+    BackgroundWorker::get_extra()
 }
 
 /// A worker that was started by this process.
@@ -56,6 +67,11 @@ impl Started {
             self.0.pid(),
             Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted)
         )
+    }
+
+    /// Has the server end it, in the middle of whatever it does.
+    pub fn terminate(self) {
+        self.0.terminate();
     }
 }
 
@@ -80,29 +96,24 @@ impl Worker {
         );
         BackgroundWorker::connect_worker_to_spi_by_oid(database, None);
         // Whatever the settings of the database are. Nobody waits for what this process writes.
-        for (name, value) in [
+        override_settings(&[
             (c"synchronous_commit", c"off"),
             (c"default_transaction_read_only", c"off"),
             (c"default_transaction_isolation", c"read committed"),
             (c"statement_timeout", c"0"),
             (c"lock_timeout", c"0"),
-        ] {
-            // SAFETY: both are C strings, and the setting takes this value.
-            unsafe {
-                pg_sys::SetConfigOption(
-                    name.as_ptr(),
-                    value.as_ptr(),
-                    pg_sys::GucContext::PGC_SUSET,
-                    pg_sys::GucSource::PGC_S_OVERRIDE,
-                );
-            }
-        }
+        ]);
         Self(())
     }
 
     /// Waits until this process is woken, or for `at_most`; `false` when it has been told to end.
     pub fn wait(&self, at_most: Duration) -> bool {
-        BackgroundWorker::wait_latch(Some(at_most))
+        let goes_on = BackgroundWorker::wait_latch(Some(at_most));
+        if BackgroundWorker::sighup_received() {
+            // SAFETY: no transaction is open.
+            unsafe { pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP) };
+        }
+        goes_on
     }
 
     /// Does nothing for a while, whoever wakes this process.
@@ -126,7 +137,7 @@ impl Worker {
 
     /// Ends the process for good.
     pub fn end(&self) -> ! {
-        exit(0)
+        end()
     }
 
     /// Ends the process; the server starts it again, if it was registered to be.
@@ -135,12 +146,32 @@ impl Worker {
     }
 }
 
+/// Ends this process, a background worker, for good.
+pub fn end() -> ! {
+    exit(0)
+}
+
 // The bindings of some versions of PostgreSQL know that the function does not return.
 #[allow(unreachable_code)]
 fn exit(code: i32) -> ! {
     // SAFETY: no transaction is open.
     unsafe { pg_sys::proc_exit(code) };
     unreachable!("the process has ended")
+}
+
+/// Gives settings these values, whatever the database and the role say.
+pub(super) fn override_settings(settings: &[(&CStr, &CStr)]) {
+    for (name, value) in settings {
+        // SAFETY: both are C strings, and the setting takes this value.
+        unsafe {
+            pg_sys::SetConfigOption(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_SUSET,
+                pg_sys::GucSource::PGC_S_OVERRIDE,
+            );
+        }
+    }
 }
 
 /// Calls `cleanup` when this process ends, however it does, while shared memory is still there.
@@ -159,7 +190,7 @@ unsafe extern "C-unwind" fn run_at_exit(_code: i32, cleanup: Datum) {
 }
 
 /// Sends NOTIFY on a channel when the transaction commits.
-pub fn notify(channel: &std::ffi::CStr, payload: i64) {
+pub fn notify(channel: &CStr, payload: i64) {
     if let Ok(payload) = CString::new(payload.to_string()) {
         ffi::notify(channel, &payload);
     }

@@ -1,0 +1,148 @@
+//! A background worker that has logged in as a role, as if that role had done so itself: its rights, its
+//! settings, its limits, and nobody else to go back to.
+
+use super::ffi;
+use super::raise::{Caught, catching};
+use super::worker;
+use crate::error::Error;
+use pgrx::pg_sys::{self, Oid};
+use std::ffi::{CString, c_int};
+
+/// The session that this process is.
+pub struct Session(());
+
+impl Session {
+    /// To be called first in the worker's function. The server ends the process where the role may not log
+    /// in, or not to this database.
+    pub fn log_in(database: u32, role: u32) -> Self {
+        // SAFETY: the process is a background worker that asked for a connection, and has none yet. `die`
+        // ends it also in the middle of a function of an application, as it does any session.
+        unsafe {
+            handle_signal(pg_sys::SIGHUP as c_int, ffi::configuration_changed());
+            handle_signal(pg_sys::SIGTERM as c_int, ffi::end_of_session());
+            pg_sys::BackgroundWorkerUnblockSignals();
+            pg_sys::BackgroundWorkerInitializeConnectionByOid(
+                Oid::from(database),
+                Oid::from(role),
+                0,
+            );
+        }
+        worker::override_settings(&[
+            (c"default_transaction_read_only", c"off"),
+            (c"default_transaction_isolation", c"read committed"),
+            (c"default_transaction_deferrable", c"off"),
+        ]);
+        Self(())
+    }
+
+    /// Reads the configuration again if the server was told to.
+    pub fn reload_settings(&self) {
+        // SAFETY: variables of the server, outside of any transaction.
+        unsafe {
+            if pg_sys::ConfigReloadPending != 0 {
+                pg_sys::ConfigReloadPending = 0;
+                pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+            }
+        }
+    }
+
+    /// Says what it does, in `pg_stat_activity`.
+    pub fn report(&self, doing: &str) {
+        let doing = CString::new(doing).unwrap_or_default();
+        // SAFETY: a C string, of which the server makes a copy.
+        unsafe {
+            pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, doing.as_ptr());
+        }
+    }
+
+    /// Says that it does nothing, and what it has done, for the statistics and for autovacuum.
+    pub fn report_idle(&self) {
+        // SAFETY: no transaction is open.
+        unsafe {
+            pg_sys::pgstat_report_stat(false);
+            pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null());
+        }
+    }
+
+    /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
+    pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
+        // SAFETY: no transaction is open. A request to cancel that came before it is not for it.
+        let done = unsafe {
+            pg_sys::QueryCancelPending = 0;
+            pg_sys::SetCurrentStatementStartTimestamp();
+            catching(|| {
+                pg_sys::StartTransactionCommand();
+                let result = work()?;
+                pg_sys::CommitTransactionCommand();
+                Ok(result)
+            })
+        };
+        if done.is_err() {
+            roll_back();
+        }
+        // SAFETY: no transaction is open.
+        unsafe { pg_sys::pgstat_report_stat(false) };
+        done
+    }
+}
+
+/// What the server does after an error in a session.
+fn roll_back() {
+    // SAFETY: nothing of the transaction is in use any more.
+    unsafe {
+        pg_sys::InterruptHoldoffCount += 1;
+        ffi::end_all_timeouts();
+        pg_sys::QueryCancelPending = 0;
+        pg_sys::CurrentMemoryContext = pg_sys::TopMemoryContext;
+        pg_sys::AbortCurrentTransaction();
+        pg_sys::FlushErrorState();
+        pg_sys::InterruptHoldoffCount -= 1;
+    }
+}
+
+/// Runs a statement, which `statement_timeout` limits as it does those of clients.
+pub fn as_statement<R>(statement: impl FnOnce() -> R) -> R {
+    // SAFETY: a variable of the server.
+    let limit = unsafe { pg_sys::StatementTimeout };
+    if limit <= 0 {
+        return statement();
+    }
+    ffi::begin_statement_timeout(limit);
+    let result = statement();
+    ffi::end_statement_timeout();
+    result
+}
+
+/// The role whose rights the process has.
+pub fn current_role() -> Oid {
+    // SAFETY: no preconditions.
+    unsafe { pg_sys::GetUserId() }
+}
+
+/// Whether a role exists and may log in. To be called in a transaction.
+pub fn may_log_in(role: Oid) -> bool {
+    let cache = pg_sys::SysCacheIdentifier::AUTHOID as c_int;
+    // SAFETY: a row of the cache is a pg_authid, given back after it was read.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(role));
+        if row.is_null() {
+            return false;
+        }
+        let role = pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_authid>();
+        let may = (*role).rolcanlogin;
+        pg_sys::ReleaseSysCache(row);
+        may
+    }
+}
+
+#[cfg(not(feature = "pg18"))]
+unsafe fn handle_signal(signal: c_int, handler: ffi::SignalHandler) {
+    // SAFETY: the caller's.
+    unsafe { pg_sys::pqsignal(signal, Some(handler)) };
+}
+
+#[cfg(feature = "pg18")]
+unsafe fn handle_signal(signal: c_int, handler: ffi::SignalHandler) {
+    // SAFETY: the caller's.
+    unsafe { pg_sys::pqsignal_be(signal, Some(handler)) };
+}

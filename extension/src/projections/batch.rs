@@ -1,0 +1,183 @@
+//! One transaction of a projection: events up to the safe position, the handler, the checkpoint.
+
+use super::definition::{self, Definition, Progress};
+use crate::catalog::{Events, column};
+use crate::error::Error;
+use crate::pg::array::row_array;
+use crate::pg::callable::Function;
+use crate::pg::lock::try_lock_projection;
+use crate::pg::memory::ScratchMemory;
+use crate::pg::relation;
+use crate::pg::scan::{Condition, Direction, IndexScan};
+use crate::pg::session::{as_statement, current_role};
+use crate::pg::snapshot::{Fresh, Snapshot};
+use crate::pg::transaction;
+use crate::pg::value::{Text, size};
+use crate::registry::Registry;
+use eventcore_rules::MAX_EVENTS_PASSED_OVER;
+use pgrx::pg_sys::{self, Datum};
+use std::cell::Cell;
+
+/// The column of the index by position.
+const BY_POSITION: i16 = 1;
+
+/// A transaction takes no more bytes of events than this, and always one event.
+const MAX_BYTES: usize = 32 << 20;
+
+/// What came of it.
+pub enum Outcome {
+    /// There is nothing to do, or another worker has it.
+    Nothing,
+    /// Not before this time, as a timestamptz.
+    NotBefore(i64),
+    /// It came further.
+    Advanced,
+}
+
+/// What is to be said of a transaction that fails: where it began, and the events that it had when it called
+/// the handler.
+#[derive(Default)]
+pub struct Trail {
+    pub checkpoint: Cell<i64>,
+    pub events: Cell<Option<(i64, i64)>>,
+}
+
+/// Takes a projection one batch further, in the transaction that is open.
+pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
+    let name = Text::copy(name.as_bytes()).keep();
+    if !try_lock_projection(name.bytes()) {
+        return Ok(Outcome::Nothing);
+    }
+    let Some((definition, progress)) = definition::load(name)? else {
+        return Ok(Outcome::Nothing);
+    };
+    if definition.inline || !definition.running || definition.owner != current_role().to_u32() {
+        return Ok(Outcome::Nothing);
+    }
+    trail.checkpoint.set(progress.checkpoint);
+    if progress.retry_at > transaction::now() {
+        return Ok(Outcome::NotBefore(progress.retry_at));
+    }
+    let Some(read) = read(&definition, &progress)? else {
+        return Ok(Outcome::Nothing);
+    };
+    let fresh = Fresh::push();
+    if progress.reset_pending {
+        reset(&definition, name)?;
+    }
+    if !read.events.is_empty() {
+        let mut handler = open(&definition, &definition.handler)?;
+        trail.events.set(read.span);
+        call(&definition, &mut handler, read.events);
+    }
+    advanced(name, read.up_to)?;
+    drop(fresh);
+    Ok(Outcome::Advanced)
+}
+
+/// What there is to do.
+struct Read {
+    /// In the order of their positions, as rows of `eventcore.events`.
+    events: Vec<Datum>,
+    /// The positions of the first and the last.
+    span: Option<(i64, i64)>,
+    up_to: i64,
+}
+
+/// `None` when there is nothing.
+fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>, Error> {
+    let events = Events::to_read()?;
+    relation::require_readable(events.catalog.events);
+    let registry = Registry::open(&events.catalog)?;
+    let after = progress.checkpoint;
+    // In this order, and never with an older snapshot: see Registry::safe_position.
+    let safe = registry.safe_position()?;
+    if safe <= after && !progress.reset_pending {
+        return Ok(None);
+    }
+    let snapshot = Snapshot::latest();
+    let by_position = events.by_position();
+    let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
+    let range = [
+        Condition::BigintAbove(BY_POSITION, after),
+        Condition::BigintAtMost(BY_POSITION, safe),
+    ];
+    scan.seek(&range, Direction::Forward);
+    let filter = definition.filter();
+    let limit = if after < progress.singly_until {
+        1
+    } else {
+        definition.batch_size
+    };
+    let mut found = Read {
+        events: Vec::new(),
+        span: None,
+        up_to: after,
+    };
+    let (mut bytes, mut passed) = (0, 0);
+    while found.events.len() < limit && passed < MAX_EVENTS_PASSED_OVER && bytes < MAX_BYTES {
+        let Some(row) = scan.next() else {
+            found.up_to = safe.max(after);
+            break;
+        };
+        found.up_to = row.bigint(column::POSITION);
+        if filter.admits(&row) {
+            let event = row.composite();
+            bytes += size(event);
+            found.events.push(event);
+            let first = found.span.map_or(found.up_to, |(first, _)| first);
+            found.span = Some((first, found.up_to));
+        } else {
+            passed += 1;
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Hands the events to the handler; each call is a statement.
+fn call(definition: &Definition, handler: &mut Function, events: Vec<Datum>) {
+    if definition.takes_array {
+        let row_type = relation::row_type(
+            Events::open(relation::Use::Read)
+                .map_or(pg_sys::Oid::INVALID, |events| events.catalog.events),
+        );
+        let array = row_array(row_type, events);
+        as_statement(|| handler.perform_on(array));
+        transaction::end_command();
+        return;
+    }
+    let memory = ScratchMemory::new();
+    for event in events {
+        pgrx::check_for_interrupts!();
+        memory.during(|| as_statement(|| handler.perform_on(event)));
+        transaction::end_command();
+    }
+}
+
+/// Empties what the handler writes.
+fn reset(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
+    let mut empty = open(definition, "eventcore.reset_projection(pg_catalog.text)")?;
+    // SAFETY (of the types): as declared in sql/projections.sql.
+    as_statement(|| empty.perform_on(name.datum()));
+    if let Some(function) = &definition.reset {
+        let mut function = open(definition, function)?;
+        as_statement(|| function.perform());
+    }
+    transaction::end_command();
+    Ok(())
+}
+
+/// Writes the checkpoint.
+fn advanced(name: Text<'_>, up_to: i64) -> Result<(), Error> {
+    Function::advance_projection(name, up_to).ok_or(crate::error::Unavailable::NotInstalled)?;
+    Ok(())
+}
+
+fn open(definition: &Definition, function: &str) -> Result<Function, Error> {
+    Function::open(Text::copy(function.as_bytes()).keep(), pg_sys::VOIDOID).ok_or_else(|| {
+        Error::HandlerMissing {
+            projection: definition.name.clone(),
+            function: function.to_owned(),
+        }
+    })
+}

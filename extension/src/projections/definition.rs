@@ -1,0 +1,195 @@
+//! A projection as it is registered in `eventcore.projections`.
+
+use super::table;
+use crate::error::{Error, Unavailable};
+use crate::filter::Filter;
+use crate::pg::relation::{self, Relation, Use};
+use crate::pg::scan::{Condition, Direction, IndexScan, Row};
+use crate::pg::snapshot::Snapshot;
+use crate::pg::transaction;
+use crate::pg::value::Text;
+use pgrx::pg_sys::Oid;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// The columns of `eventcore.projections`.
+mod column {
+    pub const CHECKPOINT: i16 = 1;
+    pub const SINGLY_UNTIL: i16 = 2;
+    pub const RETRY_AT: i16 = 3;
+    pub const OWNER: i16 = 5;
+    pub const BATCH_SIZE: i16 = 6;
+    pub const TAKES_ARRAY: i16 = 9;
+    pub const RESET_PENDING: i16 = 10;
+    pub const NAME: i16 = 11;
+    pub const MODE: i16 = 12;
+    pub const STATUS: i16 = 13;
+    pub const HANDLER: i16 = 15;
+    pub const RESET: i16 = 16;
+    pub const STREAM_PREFIXES: i16 = 17;
+    pub const EVENT_TYPES: i16 = 18;
+    pub const LAST_ERROR: i16 = 21;
+}
+
+/// The column of the index by name.
+const BY_NAME: i16 = 1;
+
+/// What of a projection does not change with its events.
+#[derive(Clone)]
+pub struct Definition {
+    pub name: String,
+    pub owner: u32,
+    pub inline: bool,
+    pub running: bool,
+    pub handler: String,
+    pub reset: Option<String>,
+    pub takes_array: bool,
+    pub batch_size: usize,
+    stream_prefixes: Option<Vec<String>>,
+    event_types: Option<Vec<String>>,
+}
+
+/// How far a projection is.
+pub struct Progress {
+    pub checkpoint: i64,
+    pub singly_until: i64,
+    pub retry_at: i64,
+    pub reset_pending: bool,
+    pub failed: bool,
+    pub last_error: Option<String>,
+}
+
+impl Definition {
+    /// Which events it wants; copied into the current memory context.
+    pub fn filter(&self) -> Filter<'_> {
+        let copy = |names: &Option<Vec<String>>| {
+            names
+                .as_ref()
+                .map(|names| names.iter().map(|name| Text::copy(name.as_bytes()).keep()))
+                .map(Iterator::collect)
+        };
+        Filter::of(copy(&self.stream_prefixes), copy(&self.event_types))
+    }
+
+    fn of_row(row: &Row<'_>) -> Self {
+        let text = |column| row.text(column).map(|text| text.to_string());
+        let names = |column| {
+            row.text_array(column).map(|names| {
+                let names = (0..names.0.len()).filter_map(|index| names.get(index));
+                names.map(|name| name.to_string()).collect()
+            })
+        };
+        Self {
+            name: text(column::NAME).unwrap_or_default(),
+            owner: row.integer(column::OWNER).cast_unsigned(),
+            inline: text(column::MODE).as_deref() == Some("inline"),
+            running: text(column::STATUS).as_deref() == Some("running"),
+            handler: text(column::HANDLER).unwrap_or_default(),
+            reset: text(column::RESET),
+            takes_array: row.boolean(column::TAKES_ARRAY),
+            batch_size: usize::try_from(row.integer(column::BATCH_SIZE)).unwrap_or(1),
+            stream_prefixes: names(column::STREAM_PREFIXES),
+            event_types: names(column::EVENT_TYPES),
+        }
+    }
+}
+
+impl Progress {
+    fn of_row(row: &Row<'_>) -> Self {
+        let status = row.text(column::STATUS);
+        Self {
+            checkpoint: row.bigint(column::CHECKPOINT),
+            singly_until: row.bigint(column::SINGLY_UNTIL),
+            retry_at: row.bigint(column::RETRY_AT),
+            reset_pending: row.boolean(column::RESET_PENDING),
+            failed: status.is_some_and(|status| status.bytes() == b"failed"),
+            last_error: row.text(column::LAST_ERROR).map(|error| error.to_string()),
+        }
+    }
+}
+
+/// A projection as it is now, if there is one of this name.
+pub fn load(name: Text<'_>) -> Result<Option<(Definition, Progress)>, Error> {
+    let opened = Opened::open()?;
+    let snapshot = Snapshot::latest();
+    let mut scan = IndexScan::new(&opened.table, &opened.by_name, &snapshot);
+    scan.seek(&[Condition::TextEquals(BY_NAME, name)], Direction::Forward);
+    let row = scan.next();
+    Ok(row.map(|row| (Definition::of_row(&row), Progress::of_row(&row))))
+}
+
+thread_local! {
+    static LIST: RefCell<Option<(Oid, Rc<[Definition]>)>> = const { RefCell::new(None) };
+    static WATCHING: Cell<bool> = const { Cell::new(false) };
+    /// How often the list, or any relation at all, has changed since this process began to watch.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
+}
+
+static FORGET: fn(Option<Oid>) = forget;
+
+/// All projections, in the order of their names.
+pub fn all() -> Result<Rc<[Definition]>, Error> {
+    Ok(Opened::open()?.read())
+}
+
+/// The same for every append: read once, and again after any of them has changed. Whatever changes one says so
+/// in a message that each process gets before it takes its next lock on a table. It is sent after the wake-up at
+/// the end of the transaction, so that those who are woken must not go by this.
+pub fn known() -> Result<Rc<[Definition]>, Error> {
+    if let Some(list) = LIST.with_borrow(|list| list.as_ref().map(|(_, list)| list.clone())) {
+        return Ok(list);
+    }
+    if !WATCHING.replace(true) {
+        transaction::on_relation_change(&FORGET);
+    }
+    loop {
+        let opened = Opened::open()?;
+        let changes = CHANGES.get();
+        let list = opened.read();
+        if changes == CHANGES.get() {
+            LIST.set(Some((opened.table.oid(), list.clone())));
+            return Ok(list);
+        }
+    }
+}
+
+/// The table and its index, open.
+struct Opened {
+    table: Relation,
+    by_name: Relation,
+}
+
+impl Opened {
+    fn open() -> Result<Self, Error> {
+        let table = Relation::existing_table(table()?, Use::Read);
+        let table = table.ok_or(Unavailable::NotInstalled)?;
+        let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
+        let by_name = relation::find(schema, c"projections_pkey");
+        let by_name = Relation::index(by_name.ok_or(Unavailable::NotInstalled)?, Use::Read);
+        Ok(Self { table, by_name })
+    }
+
+    fn read(&self) -> Rc<[Definition]> {
+        let snapshot = Snapshot::latest();
+        let mut scan = IndexScan::new(&self.table, &self.by_name, &snapshot);
+        scan.seek(&[], Direction::Forward);
+        let mut list = Vec::new();
+        while let Some(row) = scan.next() {
+            list.push(Definition::of_row(&row));
+        }
+        list.into()
+    }
+}
+
+/// Called by the server when a relation may have changed; `None` speaks of all of them.
+fn forget(relation: Option<Oid>) {
+    CHANGES.set(CHANGES.get().wrapping_add(1));
+    LIST.with_borrow_mut(|list| {
+        if list
+            .as_ref()
+            .is_some_and(|(table, _)| relation.is_none_or(|oid| oid == *table))
+        {
+            *list = None;
+        }
+    });
+}

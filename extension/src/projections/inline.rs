@@ -1,0 +1,101 @@
+//! Inline projections: handlers that run in the transaction of the append, once its events are written.
+
+use super::definition::{self, Definition};
+use crate::catalog::{Events, column};
+use crate::error::{Error, Unavailable};
+use crate::pg::array::row_array;
+use crate::pg::callable::Function;
+use crate::pg::memory::ScratchMemory;
+use crate::pg::scan::{Condition, Direction, IndexScan};
+use crate::pg::snapshot::{Fresh, Snapshot};
+use crate::pg::value::Text;
+use crate::pg::{relation, transaction};
+use pgrx::pg_sys;
+use std::cell::Cell;
+
+/// The column of the index by position.
+const BY_POSITION: i16 = 1;
+
+thread_local! {
+    static PROJECTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// SE009 in the handler of an inline projection.
+pub fn require_outside(what: &'static str) -> Result<(), Error> {
+    if PROJECTING.get() {
+        return Err(Unavailable::InProjection { what }.into());
+    }
+    Ok(())
+}
+
+/// Calls the handlers for the events that have just been written. What they raise is the caller's to see.
+pub fn project(events: &Events, first: i64, last: i64) -> Result<(), Error> {
+    let all = definition::known()?;
+    if !all.iter().any(|one| one.inline && one.running) {
+        return Ok(());
+    }
+    let _inside = Inside::enter();
+    for one in all.iter().filter(|one| one.inline && one.running) {
+        call(one, events, first, last)?;
+    }
+    Ok(())
+}
+
+fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Result<(), Error> {
+    let filter = definition.filter();
+    let mut rows = Vec::new();
+    {
+        let snapshot = Snapshot::latest();
+        let by_position = events.by_position();
+        let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
+        let range = [
+            Condition::BigintAbove(BY_POSITION, first - 1),
+            Condition::BigintAtMost(BY_POSITION, last),
+        ];
+        scan.seek(&range, Direction::Forward);
+        while let Some(row) = scan.next() {
+            debug_assert!(row.bigint(column::POSITION) >= first);
+            if filter.admits(&row) {
+                rows.push(row.composite());
+            }
+        }
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let name = Text::copy(definition.handler.as_bytes()).keep();
+    let mut handler =
+        Function::open(name, pg_sys::VOIDOID).ok_or_else(|| Error::HandlerMissing {
+            projection: definition.name.clone(),
+            function: definition.handler.clone(),
+        })?;
+    let fresh = (!crate::pg::snapshot::transaction_keeps_one()).then(Fresh::push);
+    if definition.takes_array {
+        handler.perform_on(row_array(relation::row_type(events.catalog.events), rows));
+        transaction::end_command();
+    } else {
+        let memory = ScratchMemory::new();
+        for row in rows {
+            memory.during(|| handler.perform_on(row));
+            transaction::end_command();
+        }
+    }
+    drop(fresh);
+    Ok(())
+}
+
+/// As long as handlers run; also an error ends it.
+struct Inside;
+
+impl Inside {
+    fn enter() -> Self {
+        PROJECTING.set(true);
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        PROJECTING.set(false);
+    }
+}

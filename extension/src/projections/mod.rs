@@ -1,0 +1,66 @@
+//! Projections that run inside the server.
+//!
+//! - [`definition`]: what is registered, and a list of it that a process keeps until it changes.
+//! - [`pool`]: the notifier of a database starts workers, each for an owner of projections.
+//! - [`worker`]: a worker runs the projections of its owner, one transaction after the other.
+//! - [`batch`]: such a transaction: events in, handler, checkpoint.
+//! - [`inline`]: handlers that run in the transaction of the append.
+//! - [`waiting`]: waiting for a projection.
+//!
+//! A handler never has other rights than the role that it runs as could have by itself: a worker has logged in
+//! as the projection's owner and serves no other, and an inline handler runs as whoever appends.
+
+mod batch;
+mod definition;
+pub mod inline;
+pub mod pool;
+mod waiting;
+mod worker;
+
+pub use waiting::wait;
+pub use worker::run;
+
+use crate::catalog::Events;
+use crate::error::{Error, Unavailable};
+use crate::pg::function::Call;
+use crate::pg::relation::{self, Use};
+use crate::pg::{lock, transaction};
+use crate::subscriptions;
+use pgrx::pg_sys::Oid;
+
+/// `eventcore.lock_events()`.
+pub fn lock_events() -> Result<(), Error> {
+    relation::lock_as_for_trigger(Events::open(Use::Read)?.catalog.events);
+    Ok(())
+}
+
+/// `eventcore.lock_projection(name)`.
+pub fn lock(call: &Call<'_>) {
+    transaction::require_writable(c"a change of a projection");
+    if let Some(name) = call.text(0) {
+        lock::lock_projection(name.bytes());
+    }
+}
+
+/// `eventcore.projection_key(name)`.
+pub fn key(call: &Call<'_>) -> Option<i64> {
+    let name = call.text(0)?;
+    Some(lock::projection_key(name.bytes()).cast_signed())
+}
+
+/// `eventcore.projections_changed()`.
+pub fn changed() -> Result<(), Error> {
+    relation::announce_change(table()?);
+    subscriptions::announce_at_end(true)
+}
+
+/// The oid of `eventcore.projections`.
+fn table() -> Result<Oid, Error> {
+    let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
+    let table = relation::find(schema, c"projections").ok_or(Unavailable::NotInstalled)?;
+    // Anybody who may make a schema could have made a table of this name.
+    if !relation::belongs_to_extension(table, c"eventcore") {
+        return Err(Unavailable::NotInstalled.into());
+    }
+    Ok(table)
+}

@@ -1,0 +1,76 @@
+//! `eventcore_wait_for_projection`: until a projection shows what has been appended.
+
+use super::definition;
+use crate::catalog::{Catalog, Events};
+use crate::error::{Error, Malformed, Unavailable};
+use crate::heads;
+use crate::pg::function::Call;
+use crate::pg::relation::Use;
+use crate::pg::transaction;
+use crate::pg::value::Text;
+use crate::registry::Registry;
+use crate::wake::LOOK_AGAIN;
+use std::time::Duration;
+
+/// `eventcore_wait_for_projection(name, to_position, timeout)`: how far the projection is when it has reached the
+/// position, or when the time is over.
+pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
+    let name = call
+        .text(0)
+        .ok_or_else(|| Malformed::argument("name", "is NULL"))?
+        .to_string();
+    let patience = call
+        .interval(2)
+        .ok_or_else(|| Malformed::argument("timeout", "is NULL"))?;
+    let patience = u64::try_from(patience)
+        .map(Duration::from_micros)
+        .map_err(|_| Malformed::argument("timeout", "is negative"))?;
+    let position = match call.bigint(1) {
+        Some(position) if position < 0 => {
+            return Err(Malformed::argument("to_position", "is negative").into());
+        }
+        Some(position) => position,
+        None => heads::last_position(&Events::open(Use::Read)?),
+    };
+    if call.is_atomic() {
+        return Err(Unavailable::TransactionBlock {
+            what: "eventcore_wait_for_projection",
+        }
+        .into());
+    }
+    let wake = Registry::open(&Catalog::load()?)?.wake();
+    let mut found = Ok(0);
+    wake.projected.wait_until(patience, LOOK_AGAIN, || {
+        found = look(&name, position);
+        // While it waits it holds no snapshot and no lock.
+        transaction::commit_and_begin();
+        found
+            .as_ref()
+            .map_or(true, |checkpoint| *checkpoint >= position)
+    });
+    found
+}
+
+/// How far it is.
+///
+/// SE007 if there is none; SE009 if it has failed and is not there yet.
+fn look(name: &str, position: i64) -> Result<i64, Error> {
+    let found = definition::load(Text::copy(name.as_bytes()).keep())?;
+    let (definition, progress) = found.ok_or_else(|| Error::UnknownProjection(name.to_owned()))?;
+    if definition.inline {
+        // What is committed has been through its handler.
+        return Ok(position);
+    }
+    if progress.reset_pending {
+        return Ok(progress.checkpoint.min(position - 1));
+    }
+    if progress.failed && progress.checkpoint < position {
+        let error = progress.last_error.unwrap_or_default();
+        return Err(Unavailable::ProjectionFailed {
+            projection: name.to_owned(),
+            error,
+        }
+        .into());
+    }
+    Ok(progress.checkpoint)
+}

@@ -1,0 +1,168 @@
+//! A worker: logged in as a role, it runs that role's projections until there are none, until others need
+//! its place, or until the notifier that started it is gone.
+
+use super::batch::{self, Outcome, Trail};
+use super::definition;
+use crate::catalog::Catalog;
+use crate::error::Error;
+use crate::pg::callable::Function;
+use crate::pg::raise::Caught;
+use crate::pg::session::{Session, current_role};
+use crate::pg::transaction;
+use crate::pg::value::Text;
+use crate::pg::worker;
+use crate::registry::Registry;
+use crate::settings;
+use std::time::{Duration, Instant};
+
+/// How often a worker that has nothing to do looks for itself.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long a worker goes on at least when others wait for its place.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// The worker's process, from its start to its end.
+pub fn run(database: u32) -> ! {
+    let role = worker::told().parse().unwrap_or(0);
+    let session = Session::log_in(database, role);
+    let begun = Instant::now();
+    let Ok(Some(place)) = session.attempt(Place::find) else {
+        worker::end()
+    };
+    loop {
+        session.reload_settings();
+        let (seen, announced) = (
+            place.registry.safe_in_memory(),
+            place.registry.wake().announced_work(),
+        );
+        let Ok(names) = session.attempt(|| mine(&place.catalog)) else {
+            worker::end()
+        };
+        if names.is_empty() {
+            worker::end();
+        }
+        let mut rest = Some(INTERVAL);
+        for name in names {
+            rest = rest.min(step(&session, &place, &name));
+            if place.is_to_leave() || (begun.elapsed() > SLICE && place.is_crowded()) {
+                worker::end();
+            }
+        }
+        if let Some(rest) = rest {
+            session.report_idle();
+            if place.is_crowded() {
+                worker::end();
+            }
+            place.wait(rest, seen, announced);
+        }
+        if place.is_to_leave() {
+            worker::end();
+        }
+    }
+}
+
+/// The projections that this worker is to run.
+fn mine(catalog: &Catalog) -> Result<Vec<String>, Error> {
+    if !Catalog::load()?.is_same(catalog) {
+        return Ok(Vec::new());
+    }
+    let me = current_role().to_u32();
+    let mine = definition::all()?;
+    let mine = mine
+        .iter()
+        .filter(|one| one.running && !one.inline && one.owner == me);
+    Ok(mine.map(|one| one.name.clone()).collect())
+}
+
+/// Takes a projection a batch further; returns how long to wait then, `None` when there may be more to do at
+/// once.
+fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
+    session.report(&format!("projection {name}"));
+    let trail = Trail::default();
+    match session.attempt(|| batch::run(name, &trail)) {
+        Ok(Outcome::Nothing) => Some(INTERVAL),
+        Ok(Outcome::NotBefore(time)) => {
+            let micros = u64::try_from(time.saturating_sub(transaction::now())).unwrap_or(0);
+            Some(Duration::from_micros(micros).max(Duration::from_millis(1)))
+        }
+        Ok(Outcome::Advanced) => {
+            place.registry.wake().projected.wake_all();
+            None
+        }
+        Err(error) => {
+            write_down(session, name, &trail, &error);
+            place.registry.wake().projected.wake_all();
+            None
+        }
+    }
+}
+
+/// Writes down what went wrong, and what is to be done about it.
+fn write_down(session: &Session, name: &str, trail: &Trail, error: &Caught) {
+    let events = trail.events.get();
+    let what = match events {
+        Some((first, last)) => format!("at positions {first} to {last}"),
+        None => "before its first event".to_owned(),
+    };
+    transaction::log(&format!(
+        "eventcore: projection \"{name}\" failed {what}: {}: {}",
+        error.sqlstate, error.message
+    ));
+    let written = session.attempt(|| {
+        let name = Text::copy(name.as_bytes()).keep();
+        Function::fail_projection(name, trail.checkpoint.get(), events, error);
+        Ok(())
+    });
+    if let Err(second) = written {
+        // Its owner has lost the right to write it down: nothing to be done but to try again, slowly.
+        transaction::log(&format!(
+            "eventcore: the failure of projection \"{name}\" cannot be written down: {}",
+            second.message
+        ));
+        worker::end();
+    }
+}
+
+/// The database that the worker serves, and who started it.
+struct Place {
+    catalog: Catalog,
+    registry: Registry,
+    notifier: i32,
+}
+
+impl Place {
+    /// `None` where there is no notifier any more.
+    fn find() -> Result<Option<Self>, Error> {
+        let catalog = Catalog::load()?;
+        let registry = Registry::open(&catalog)?;
+        let notifier = registry.wake().notifier_pid();
+        Ok(notifier.map(|notifier| Self {
+            catalog,
+            registry,
+            notifier,
+        }))
+    }
+
+    /// Whether the database is to be left alone, or nobody looks after this worker any more.
+    fn is_to_leave(&self) -> bool {
+        let wake = self.registry.wake();
+        wake.is_away()
+            || wake.notifier_pid() != Some(self.notifier)
+            || settings::projection_workers() == 0
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.registry.wake().is_crowded()
+    }
+
+    /// Waits until there are new events, or something has changed about the projections.
+    fn wait(&self, at_most: Duration, seen: Option<i64>, announced: i64) {
+        let wake = self.registry.wake();
+        wake.waiting.wait_until(at_most, INTERVAL, || {
+            self.registry.safe_in_memory() != seen
+                || wake.announced_work() != announced
+                || wake.is_crowded()
+                || self.is_to_leave()
+        });
+    }
+}

@@ -1,0 +1,269 @@
+-- Projections that run inside the server: what is stored of them, and what their functions share.
+
+CREATE TABLE eventcore.projections (
+    checkpoint      bigint      NOT NULL,
+    singly_until    bigint      NOT NULL DEFAULT 0,
+    retry_at        timestamptz NOT NULL DEFAULT '-infinity',
+    created_at      timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    owner           regrole     NOT NULL,
+    batch_size      integer     NOT NULL,
+    retry_limit     integer     NOT NULL,
+    attempts        integer     NOT NULL DEFAULT 0,
+    takes_array     boolean     NOT NULL,
+    reset_pending   boolean     NOT NULL DEFAULT false,
+    name            text        COLLATE "C" NOT NULL,
+    mode            text        NOT NULL,
+    status          text        NOT NULL DEFAULT 'running',
+    on_error        text        NOT NULL,
+    handler         text        NOT NULL,
+    reset           text,
+    stream_prefixes text[]      COLLATE "C",
+    event_types     text[]      COLLATE "C",
+    tables          text[],
+    skipped         bigint      NOT NULL DEFAULT 0,
+    last_error      text,
+    last_sqlstate   text,
+    last_error_position bigint,
+    last_error_at   timestamptz,
+    CONSTRAINT projections_pkey PRIMARY KEY (name),
+    CONSTRAINT projections_mode_check CHECK (mode IN ('async', 'inline')),
+    CONSTRAINT projections_status_check CHECK (status IN ('running', 'paused', 'failed')),
+    CONSTRAINT projections_on_error_check CHECK (on_error IN ('stop', 'skip', 'park'))
+) USING heap WITH (fillfactor = 50);
+COMMENT ON TABLE eventcore.projections IS
+    'Projections that run inside the server. Written by eventcore_…_projection and by the workers; a trigger lets roles change their own only.';
+COMMENT ON COLUMN eventcore.projections.checkpoint IS
+    'Every event of interest up to here has taken effect, was skipped or is parked. Of an inline one: where it began.';
+COMMENT ON COLUMN eventcore.projections.singly_until IS
+    'Up to here the handler gets one event per transaction, because a batch failed: to find the event to blame.';
+COMMENT ON COLUMN eventcore.projections.retry_at IS 'The handler is not called before this time.';
+COMMENT ON COLUMN eventcore.projections.created_at IS 'When it was created.';
+COMMENT ON COLUMN eventcore.projections.owner IS 'The role that created it: its worker logs in as that role.';
+COMMENT ON COLUMN eventcore.projections.batch_size IS 'The most events in one transaction.';
+COMMENT ON COLUMN eventcore.projections.retry_limit IS
+    'How often a failed event is retried before on_error decides.';
+COMMENT ON COLUMN eventcore.projections.attempts IS 'How often the next event has failed.';
+COMMENT ON COLUMN eventcore.projections.takes_array IS 'Whether the handler takes an array of events.';
+COMMENT ON COLUMN eventcore.projections.reset_pending IS
+    'The next transaction of its worker empties it first: eventcore_rebuild_projection was called.';
+COMMENT ON COLUMN eventcore.projections.name IS 'Its name: 1 to 255 bytes, no ASCII control characters.';
+COMMENT ON COLUMN eventcore.projections.mode IS 'async: by a worker; inline: in the transaction of the append.';
+COMMENT ON COLUMN eventcore.projections.status IS
+    'running; paused; failed: an event failed too often, or the handler is not there. eventcore_resume_projection goes on.';
+COMMENT ON COLUMN eventcore.projections.on_error IS
+    'What becomes of an event that failed too often: stop, and the projection has failed; skip it; park it.';
+COMMENT ON COLUMN eventcore.projections.handler IS 'The function that gets the events, under its full name.';
+COMMENT ON COLUMN eventcore.projections.reset IS 'The function that empties what the handler writes; NULL: none.';
+COMMENT ON COLUMN eventcore.projections.stream_prefixes IS
+    'Only streams that begin with one of these, letter by letter; NULL: all.';
+COMMENT ON COLUMN eventcore.projections.event_types IS 'Only events of these types; NULL: all.';
+COMMENT ON COLUMN eventcore.projections.tables IS
+    'The tables that the handler writes, under their full names: a rebuild empties them. NULL: not named.';
+COMMENT ON COLUMN eventcore.projections.skipped IS 'How many events were skipped because they failed.';
+COMMENT ON COLUMN eventcore.projections.last_error IS 'What the last failure said; NULL if there was none.';
+COMMENT ON COLUMN eventcore.projections.last_sqlstate IS 'Its SQLSTATE.';
+COMMENT ON COLUMN eventcore.projections.last_error_position IS
+    'The event that failed; NULL where it was no event, or one of a batch.';
+COMMENT ON COLUMN eventcore.projections.last_error_at IS 'When that was.';
+
+CREATE TABLE eventcore.projection_parked (
+    position        bigint      NOT NULL,
+    parked_at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    attempts        integer     NOT NULL,
+    projection      text        COLLATE "C" NOT NULL,
+    sqlstate        text        NOT NULL,
+    reason          text        NOT NULL,
+    CONSTRAINT projection_parked_pkey PRIMARY KEY (projection, position)
+) USING heap;
+COMMENT ON TABLE eventcore.projection_parked IS
+    'Events that a projection has set aside because its handler failed on them.';
+COMMENT ON COLUMN eventcore.projection_parked.position IS 'The event.';
+COMMENT ON COLUMN eventcore.projection_parked.parked_at IS 'When it was parked.';
+COMMENT ON COLUMN eventcore.projection_parked.attempts IS 'How often it had failed.';
+COMMENT ON COLUMN eventcore.projection_parked.projection IS 'The projection.';
+COMMENT ON COLUMN eventcore.projection_parked.sqlstate IS 'The SQLSTATE of the last failure.';
+COMMENT ON COLUMN eventcore.projection_parked.reason IS 'What the last failure said.';
+
+SELECT pg_catalog.pg_extension_config_dump('eventcore.projections', '');
+SELECT pg_catalog.pg_extension_config_dump('eventcore.projection_parked', '');
+
+CREATE FUNCTION eventcore.lock_events() RETURNS void
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_lock_events';
+COMMENT ON FUNCTION eventcore.lock_events() IS
+    'Waits until all appends under way have ended, and keeps others from beginning until the transaction ends, as CREATE TRIGGER does. 42501 without the privilege TRIGGER on eventcore.events.';
+
+CREATE FUNCTION eventcore.lock_projection(name text) RETURNS void
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'eventcore_lock_projection';
+COMMENT ON FUNCTION eventcore.lock_projection(text) IS
+    'Waits until no worker runs this projection, and keeps them from it until the transaction ends. 25006 where nothing may be written.';
+
+CREATE FUNCTION eventcore.projection_key(name text) RETURNS bigint
+LANGUAGE c IMMUTABLE STRICT
+AS 'MODULE_PATHNAME', 'eventcore_projection_key';
+COMMENT ON FUNCTION eventcore.projection_key(text) IS
+    'What its lock has in pg_locks: classid in the upper half, objid in the lower.';
+
+CREATE FUNCTION eventcore.projections_changed() RETURNS void
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_projections_changed';
+COMMENT ON FUNCTION eventcore.projections_changed() IS
+    'When the transaction commits, lets every process look anew which projections there are.';
+
+CREATE FUNCTION eventcore.fail_unknown_projection(projection text) RETURNS void
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_fail_unknown_projection';
+COMMENT ON FUNCTION eventcore.fail_unknown_projection(text) IS
+    'Raises SE007: there is no projection of this name.';
+
+-- Roles may write the table, for the functions and the workers run with their rights; but what a projection
+-- does is done with its owner's rights, so nobody may make or change one of somebody else's.
+CREATE FUNCTION eventcore.guard_projection() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owners CONSTANT regrole[] := CASE TG_OP WHEN 'INSERT' THEN ARRAY[NEW.owner]
+        WHEN 'DELETE' THEN ARRAY[OLD.owner] ELSE ARRAY[OLD.owner, NEW.owner] END;
+    one regrole;
+BEGIN
+    FOREACH one IN ARRAY owners LOOP
+        -- An owner that is gone is nobody's.
+        IF NOT (CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.oid = one) THEN pg_has_role(one, 'USAGE')
+                     ELSE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) END) THEN
+            RAISE EXCEPTION 'permission denied for projection "%"', coalesce(NEW.name, OLD.name)
+                USING ERRCODE = '42501', DETAIL = format('It belongs to %s.', one);
+        END IF;
+    END LOOP;
+    IF TG_OP <> 'DELETE' AND NEW.mode = 'inline' AND NOT has_table_privilege('eventcore.events', 'TRIGGER') THEN
+        RAISE EXCEPTION 'permission denied for inline projection "%"', NEW.name
+            USING ERRCODE = '42501', DETAIL = 'It runs in the appends of all roles, as a trigger would.',
+                  HINT = 'GRANT TRIGGER ON eventcore.events, or create it with mode => ''async''.';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+COMMENT ON FUNCTION eventcore.guard_projection() IS
+    'Trigger that lets a role write projections of its own only (42501).';
+CREATE TRIGGER projections_have_owners BEFORE INSERT OR UPDATE OR DELETE ON eventcore.projections
+    FOR EACH ROW EXECUTE FUNCTION eventcore.guard_projection();
+ALTER TABLE eventcore.projections ENABLE ALWAYS TRIGGER projections_have_owners;
+COMMENT ON TRIGGER projections_have_owners ON eventcore.projections IS
+    'A projection is made, changed and dropped by members of its owner only.';
+
+CREATE FUNCTION eventcore.find_projection(wanted text, argument text DEFAULT 'name')
+RETURNS eventcore.projections
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_one eventcore.projections;
+BEGIN
+    SELECT * INTO found_one FROM eventcore.projections p WHERE p.name = wanted;
+    IF NOT FOUND THEN
+        PERFORM eventcore.check_name(argument, wanted);
+        PERFORM eventcore.fail_unknown_projection(wanted);
+    END IF;
+    RETURN found_one;
+END
+$$;
+COMMENT ON FUNCTION eventcore.find_projection(text, text) IS 'A projection by its name; SE007 if there is none.';
+
+CREATE FUNCTION eventcore.change_projection(wanted text) RETURNS eventcore.projections
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM eventcore.check_name('name', wanted);
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM eventcore.fail_isolation(current_setting('transaction_isolation'));
+    END IF;
+    PERFORM eventcore.lock_projection(wanted);
+    PERFORM eventcore.projections_changed();
+    RETURN eventcore.find_projection(wanted);
+END
+$$;
+COMMENT ON FUNCTION eventcore.change_projection(text) IS
+    'A projection by its name, which no worker runs until the transaction ends; SE007 if there is none.';
+
+-- What a worker writes down.
+
+CREATE FUNCTION eventcore.projection_advanced(wanted text, to_position bigint) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE eventcore.projections p
+       SET checkpoint = to_position, attempts = 0, reset_pending = false
+     WHERE p.name = wanted;
+END
+$$;
+COMMENT ON FUNCTION eventcore.projection_advanced(text, bigint) IS
+    'A worker has done everything up to this position, in this transaction.';
+
+CREATE FUNCTION eventcore.projection_failed(
+    wanted        text,
+    at_checkpoint bigint,
+    first_position bigint,
+    last_position bigint,
+    error_code    text,
+    reason        text
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p          eventcore.projections;
+    -- Lost in a quarrel with other transactions: nobody is to blame, and it is tried for ever.
+    blameless  CONSTANT boolean := error_code IN ('40001', '40P01');
+    one_event  CONSTANT boolean := first_position IS NOT NULL AND first_position = last_position;
+    failures   integer;
+BEGIN
+    PERFORM eventcore.lock_projection(wanted);
+    SELECT * INTO p FROM eventcore.projections v WHERE v.name = wanted;
+    -- It was dropped, paused or set back meanwhile.
+    IF NOT FOUND OR p.status <> 'running' OR p.checkpoint <> at_checkpoint THEN
+        RETURN;
+    END IF;
+    failures := p.attempts + CASE WHEN blameless THEN 0 ELSE 1 END;
+    UPDATE eventcore.projections v
+       SET last_error = reason, last_sqlstate = error_code, last_error_at = clock_timestamp(),
+           last_error_position = CASE WHEN one_event THEN first_position END
+     WHERE v.name = wanted;
+    IF first_position < last_position AND NOT blameless THEN
+        UPDATE eventcore.projections v SET singly_until = last_position WHERE v.name = wanted;
+    ELSIF failures <= p.retry_limit THEN
+        UPDATE eventcore.projections v
+           SET attempts = failures,
+               retry_at = clock_timestamp() + least(interval '60 s', interval '100 ms' * power(2, least(failures, 20) - 1))
+         WHERE v.name = wanted;
+    ELSIF p.on_error = 'stop' OR NOT one_event THEN
+        UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
+        PERFORM eventcore.projections_changed();
+    ELSE
+        IF p.on_error = 'park' THEN
+            INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason)
+            VALUES (wanted, first_position, failures, error_code, projection_failed.reason)
+            ON CONFLICT ON CONSTRAINT projection_parked_pkey DO NOTHING;
+        END IF;
+        UPDATE eventcore.projections v
+           SET checkpoint = first_position, attempts = 0,
+               skipped = skipped + CASE p.on_error WHEN 'skip' THEN 1 ELSE 0 END
+         WHERE v.name = wanted;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text) IS
+    'A worker has failed on these events, or, where they are NULL, before the first: the next transactions go event by event, wait, or do what on_error says.';
+
+REVOKE ALL ON FUNCTION eventcore.lock_events() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.lock_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.projection_key(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.projections_changed() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.fail_unknown_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.guard_projection() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.find_projection(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.change_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.projection_advanced(text, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text) FROM PUBLIC;

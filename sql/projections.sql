@@ -1,0 +1,272 @@
+-- Projections that run inside the server: creating, pausing, rebuilding, dropping and waiting for them.
+
+CREATE FUNCTION eventcore_create_projection(
+    name            text,
+    handler         regproc,
+    mode            text       DEFAULT 'async',
+    stream_prefixes text[]     DEFAULT NULL,
+    event_types     text[]     DEFAULT NULL,
+    start_from      text       DEFAULT 'start',
+    batch_size      integer    DEFAULT 1000,
+    on_error        text       DEFAULT 'stop',
+    retry_limit     integer    DEFAULT 5,
+    reset           regproc    DEFAULT NULL,
+    tables          regclass[] DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    one_event   CONSTANT regtype := 'eventcore.events';
+    many_events CONSTANT regtype := 'eventcore.events[]';
+    takes_array boolean;
+    found_handler text;
+    after_position bigint;
+    safe bigint;
+    wrong regclass;
+    me pg_roles;
+BEGIN
+    PERFORM eventcore.check_name('name', name);
+    PERFORM eventcore.check_names('stream_prefixes', stream_prefixes);
+    PERFORM eventcore.check_names('event_types', event_types);
+    SELECT * INTO me FROM pg_roles r WHERE r.rolname = current_user;
+    IF handler IS NULL THEN
+        PERFORM eventcore.fail_malformed('handler', 'is NULL');
+    ELSIF mode IS NULL OR mode NOT IN ('async', 'inline') THEN
+        PERFORM eventcore.fail_malformed('mode', 'is neither ''async'' nor ''inline''');
+    ELSIF batch_size IS NULL OR batch_size NOT BETWEEN 1 AND 100000 THEN
+        PERFORM eventcore.fail_malformed('batch_size', 'is not a number of events from 1 to 100000');
+    ELSIF on_error IS NULL OR on_error NOT IN ('stop', 'skip', 'park') THEN
+        PERFORM eventcore.fail_malformed('on_error', 'is none of ''stop'', ''skip'' and ''park''');
+    ELSIF retry_limit IS NULL OR retry_limit < 0 THEN
+        PERFORM eventcore.fail_malformed('retry_limit', 'is not a number of retries, from 0');
+    ELSIF mode = 'async' AND NOT me.rolcanlogin THEN
+        PERFORM eventcore.fail_malformed('mode', format('is async, for which the role %I would have to be one that may log in', current_user));
+    ELSIF mode = 'inline' AND start_from IS DISTINCT FROM 'now' THEN
+        PERFORM eventcore.fail_malformed('start_from', 'is not ''now'': an inline projection gets what is appended from now on');
+    END IF;
+
+    takes_array := EXISTS (SELECT FROM pg_proc p WHERE p.oid = handler 
+                           AND p.pronargs = 1 AND p.proargtypes[0] = many_events);
+    found_handler := eventcore.check_function('handler', handler,
+        ARRAY[CASE WHEN takes_array THEN many_events ELSE one_event END], 'void');
+    IF found_handler IS NULL THEN
+        PERFORM eventcore.fail_malformed('handler', 'is no function');
+    END IF;
+    SELECT t INTO wrong FROM unnest(tables) t LEFT JOIN pg_class c ON c.oid = t
+     WHERE c.oid IS NULL OR c.relkind NOT IN ('r', 'p') OR c.relpersistence = 't'
+        OR c.relnamespace = 'eventcore'::regnamespace;
+    IF FOUND OR array_position(tables, NULL) IS NOT NULL THEN
+        PERFORM eventcore.fail_malformed('tables', format('has %s, which is no table of the application', coalesce(wrong::text, 'a NULL')));
+    END IF;
+
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM eventcore.fail_isolation(current_setting('transaction_isolation'));
+    END IF;
+    PERFORM eventcore.lock_projection(name);
+    IF mode = 'inline' THEN
+        PERFORM eventcore.lock_events();
+    END IF;
+    safe := @extschema@.eventcore_safe_position();
+    CASE
+        WHEN start_from = 'start' THEN
+            after_position := 0;
+        WHEN start_from = 'now' THEN
+            after_position := safe;
+        WHEN start_from ~ '^[0-9]{1,18}$' AND start_from::bigint <= safe THEN
+            after_position := start_from::bigint;
+        WHEN start_from ~ '^[0-9]{1,18}$' THEN
+            PERFORM eventcore.fail_malformed('start_from', format('is past the safe position, which is %s', safe));
+        ELSE
+            PERFORM eventcore.fail_malformed('start_from', 'is neither ''start'' nor ''now'' nor a position');
+    END CASE;
+    INSERT INTO eventcore.projections
+           (name, handler, mode, owner, checkpoint, batch_size, on_error, retry_limit, takes_array, reset,
+            stream_prefixes, event_types, tables)
+    VALUES (name, found_handler, mode, me.oid::regrole, after_position, batch_size, on_error, retry_limit, takes_array,
+            eventcore.check_function('reset', reset, '{}', 'void'), stream_prefixes, event_types,
+            (SELECT array_agg((pg_identify_object('pg_class'::regclass, t, 0)).identity) FROM unnest(tables) t))
+    ON CONFLICT ON CONSTRAINT projections_pkey DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM eventcore.fail_malformed('name', 'is that of another projection: drop it first');
+    END IF;
+    PERFORM eventcore.projections_changed();
+END
+$$;
+COMMENT ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[]) IS
+$$Creates a projection that runs inside the server. Its handler is a function in any language, (event eventcore.events)
+or, faster, (events eventcore.events[]), that returns void.
+
+mode: 'async': a background worker that has logged in as the role that created it calls the handler, in the
+transaction that writes the checkpoint: each event takes effect exactly once. 'inline': the handler runs in the
+transaction of the append with the rights of whoever appends, as a trigger does, and an error refuses the append; needs
+the privilege TRIGGER on eventcore.events and start_from => 'now'.
+stream_prefixes, event_types: only such events; NULL: all.
+start_from: 'start'; 'now', after what can be read already; or a position, after that.
+batch_size: how many events one transaction takes, 1 to 100000.
+on_error: what becomes of an event that has failed more often than retry_limit: 'stop', 'skip' or 'park'.
+reset: a function () that returns void and empties what the handler writes; tables: the tables that it writes. A
+rebuild calls the one and truncates the others.
+SE003 malformed argument, a function that does not fit or that the caller may not execute, a name that is taken.$$;
+
+CREATE FUNCTION eventcore_pause_projection(name text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p eventcore.projections := eventcore.change_projection(name);
+BEGIN
+    IF p.mode = 'inline' THEN
+        PERFORM eventcore.fail_malformed('name', format('is "%s", an inline projection: drop it instead', p.name));
+    END IF;
+    UPDATE eventcore.projections t SET status = 'paused' WHERE t.name = p.name;
+END
+$$;
+COMMENT ON FUNCTION eventcore_pause_projection(text) IS
+$$Waits for the batch that is under way; after that the handler is not called. SE003 an inline projection. SE007 if there is none.$$;
+
+CREATE FUNCTION eventcore_resume_projection(name text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p eventcore.projections := eventcore.change_projection(name);
+BEGIN
+    UPDATE eventcore.projections t
+       SET status = 'running', attempts = 0, retry_at = '-infinity' WHERE t.name = p.name;
+END
+$$;
+COMMENT ON FUNCTION eventcore_resume_projection(text) IS
+$$Lets a projection that is paused, has failed or waits to retry go on at once. SE007 if there is none.$$;
+
+CREATE FUNCTION eventcore_drop_projection(name text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p eventcore.projections := eventcore.change_projection(name);
+BEGIN
+    DELETE FROM eventcore.projections t WHERE t.name = p.name;
+    DELETE FROM eventcore.projection_parked k WHERE k.projection = p.name;
+END
+$$;
+COMMENT ON FUNCTION eventcore_drop_projection(text) IS
+$$Waits for the batch that is under way and removes the projection. Its handler and what that wrote stay. SE007 if there is none.$$;
+
+CREATE FUNCTION eventcore_rebuild_projection(name text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p eventcore.projections := eventcore.change_projection(name);
+BEGIN
+    IF p.mode = 'inline' THEN
+        PERFORM eventcore.fail_malformed('name', format('is "%s", an inline projection, which is not rebuilt', p.name));
+    ELSIF p.reset IS NULL AND p.tables IS NULL THEN
+        PERFORM eventcore.fail_malformed('name', format('is "%s", which was created with neither reset nor tables: what is to be emptied?', p.name));
+    END IF;
+    -- Emptied by its worker, with its owner's rights, which need not be those of the caller.
+    UPDATE eventcore.projections t
+       SET checkpoint = 0, reset_pending = true, singly_until = 0, attempts = 0, retry_at = '-infinity',
+           status = CASE status WHEN 'failed' THEN 'running' ELSE status END
+     WHERE t.name = p.name;
+    DELETE FROM eventcore.projection_parked k WHERE k.projection = p.name;
+END
+$$;
+COMMENT ON FUNCTION eventcore_rebuild_projection(text) IS
+$$Begins a projection anew: its worker empties its tables and calls its reset function in the transaction that does
+the first batch. Readers see it as it was until then. Needs reset or tables. SE003 an inline projection, or one
+with neither. SE007 if there is none.$$;
+
+CREATE FUNCTION eventcore.reset_projection(wanted text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    listed text;
+BEGIN
+    SELECT array_to_string(p.tables, ', ') INTO listed FROM eventcore.projections p WHERE p.name = wanted;
+    IF listed IS NOT NULL THEN
+        EXECUTE 'TRUNCATE ' || listed;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.reset_projection(text) IS 'Empties the tables of a projection. Called by its worker, as its owner.';
+
+CREATE PROCEDURE eventcore_wait_for_projection(
+    name             text,
+    to_position      bigint   DEFAULT NULL,
+    timeout          interval DEFAULT '10 seconds',
+    INOUT checkpoint bigint   DEFAULT NULL
+)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_wait_for_projection';
+COMMENT ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) IS
+$$Returns as soon as an async projection has done everything up to a position, such as the last_position of an append,
+or when the timeout is over: with how far it is. to_position: NULL: the last one that is committed. It does not hold
+back VACUUM while it waits, and cannot be called inside a transaction block (SE009).
+SE003 malformed argument. SE007 no such projection. SE009 the projection has failed: it comes no further.$$;
+
+CREATE VIEW eventcore.stat_projections AS
+SELECT p.name, p.mode, p.status, p.owner, p.checkpoint, h.safe_position,
+       CASE p.mode WHEN 'async' THEN greatest(h.safe_position - p.checkpoint, 0) ELSE 0 END AS lag_events,
+       CASE p.mode WHEN 'async'
+            THEN coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - n.recorded_at), 0)::double precision
+            ELSE 0 END AS lag_seconds,
+       l.pid AS worker_pid,
+       p.attempts, p.retry_at, p.skipped,
+       (SELECT count(*) FROM eventcore.projection_parked k WHERE k.projection = p.name) AS parked,
+       p.last_error, p.last_sqlstate, p.last_error_position, p.last_error_at,
+       p.handler, p.stream_prefixes, p.event_types, p.batch_size, p.on_error, p.retry_limit, p.created_at
+  FROM eventcore.projections p
+ CROSS JOIN (SELECT @extschema@.eventcore_safe_position() AS safe_position) h
+ CROSS JOIN LATERAL (SELECT eventcore.projection_key(p.name) AS key OFFSET 0) k
+  LEFT JOIN pg_catalog.pg_locks l
+         ON l.locktype = 'advisory' AND l.objsubid = 21320 AND l.granted
+        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+        AND l.classid::bigint = (k.key >> 32) & 4294967295 AND l.objid::bigint = k.key & 4294967295
+  LEFT JOIN LATERAL (
+       SELECT v.recorded_at FROM eventcore.events v
+        WHERE v.position > p.checkpoint AND v.position <= h.safe_position
+        ORDER BY v.position LIMIT 1) n ON true;
+COMMENT ON VIEW eventcore.stat_projections IS 'How far each projection inside the server is, and what keeps it.';
+COMMENT ON COLUMN eventcore.stat_projections.name IS 'The projection.';
+COMMENT ON COLUMN eventcore.stat_projections.mode IS 'async or inline.';
+COMMENT ON COLUMN eventcore.stat_projections.status IS 'running, paused or failed.';
+COMMENT ON COLUMN eventcore.stat_projections.owner IS 'The role whose rights its worker has.';
+COMMENT ON COLUMN eventcore.stat_projections.checkpoint IS 'Everything of interest up to here is done.';
+COMMENT ON COLUMN eventcore.stat_projections.safe_position IS 'The position that it could have reached.';
+COMMENT ON COLUMN eventcore.stat_projections.lag_events IS
+    'How many positions there are between the two: at most so many events are left to do.';
+COMMENT ON COLUMN eventcore.stat_projections.lag_seconds IS
+    'The age of the first event after the checkpoint, of interest or not; 0 if there is none.';
+COMMENT ON COLUMN eventcore.stat_projections.worker_pid IS
+    'The process that has it right now; NULL between two batches.';
+COMMENT ON COLUMN eventcore.stat_projections.attempts IS 'How often the next event has failed.';
+COMMENT ON COLUMN eventcore.stat_projections.retry_at IS 'When it is tried again.';
+COMMENT ON COLUMN eventcore.stat_projections.skipped IS 'How many events were skipped because they failed.';
+COMMENT ON COLUMN eventcore.stat_projections.parked IS 'How many events are parked because they failed.';
+COMMENT ON COLUMN eventcore.stat_projections.last_error IS 'What the last failure said.';
+COMMENT ON COLUMN eventcore.stat_projections.last_sqlstate IS 'Its SQLSTATE.';
+COMMENT ON COLUMN eventcore.stat_projections.last_error_position IS 'The event that failed, where it is known.';
+COMMENT ON COLUMN eventcore.stat_projections.last_error_at IS 'When that was.';
+COMMENT ON COLUMN eventcore.stat_projections.handler IS 'The function that gets the events.';
+COMMENT ON COLUMN eventcore.stat_projections.stream_prefixes IS 'Its filter by streams; NULL: all.';
+COMMENT ON COLUMN eventcore.stat_projections.event_types IS 'Its filter by types; NULL: all.';
+COMMENT ON COLUMN eventcore.stat_projections.batch_size IS 'The most events in one transaction.';
+COMMENT ON COLUMN eventcore.stat_projections.on_error IS 'What becomes of an event that failed too often.';
+COMMENT ON COLUMN eventcore.stat_projections.retry_limit IS 'How often an event is retried before that.';
+COMMENT ON COLUMN eventcore.stat_projections.created_at IS 'When it was created.';
+
+REVOKE ALL ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_pause_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_resume_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_drop_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_rebuild_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.reset_projection(text) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) FROM PUBLIC;

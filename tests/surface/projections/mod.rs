@@ -1,0 +1,67 @@
+//! Projections inside the server: what each function does. Under fire they are tested in `fire/projections`.
+
+mod bad_input;
+mod control;
+mod failures;
+mod inline;
+mod owners;
+mod run;
+
+use serde_json::json;
+use tokio_postgres::Client;
+
+use crate::support::{Failure, append, connect, server_with_workers};
+
+/// A database of the test's own on the server that has room for its workers, with a table and handlers: one
+/// for each event, one for many.
+async fn database(name: &str) -> (String, Client) {
+    let url = server_with_workers().create_database(name).unwrap();
+    let client = connect(&url).await;
+    client.batch_execute(HANDLERS).await.unwrap();
+    (url, client)
+}
+
+const HANDLERS: &str = "
+    CREATE TABLE seen (seq bigserial, position bigint PRIMARY KEY, stream_id text, n int,
+                       who text DEFAULT current_user, xid xid8 DEFAULT pg_current_xact_id());
+    CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO seen (position, stream_id, n) VALUES (e.position, e.stream_id, (e.payload->>'n')::int);
+        END $$;
+    CREATE FUNCTION see_many(events eventcore.events[]) RETURNS void LANGUAGE sql AS $$
+        INSERT INTO seen (position, stream_id, n)
+        SELECT position, stream_id, (payload->>'n')::int FROM unnest(events) ORDER BY position $$;
+    CREATE FUNCTION see_but_13(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM see(e);
+            IF e.payload->>'n' = '13' THEN
+                RAISE EXCEPTION 'unlucky' USING ERRCODE = 'P0013', DETAIL = 'thirteen';
+            END IF;
+        END $$";
+
+/// Appends an event for each number; returns the last position.
+async fn write(client: &Client, stream: &str, numbers: std::ops::RangeInclusive<i64>) -> i64 {
+    let events: Vec<_> = numbers
+        .map(|n| json!({"stream": stream, "type": if n % 2 == 0 { "Even" } else { "Odd" }, "payload": {"n": n}}))
+        .collect();
+    let done = append(client, &[(stream, None)], json!(events)).await;
+    done.unwrap().positions.unwrap().1
+}
+
+/// Creates a projection; `more` are named arguments such as `, batch_size => 1`.
+async fn create(client: &Client, name: &str, handler: &str, more: &str) {
+    let sql = format!("SELECT eventcore_create_projection('{name}', '{handler}'{more})");
+    client.batch_execute(&sql).await.unwrap();
+}
+
+/// Waits until it has done everything; returns how far it is.
+async fn wait(client: &Client, name: &str) -> Result<i64, Failure> {
+    let sql = format!("CALL eventcore_wait_for_projection('{name}', timeout => '20 s')");
+    Ok(client.query_one(&sql, &[]).await?.get(0))
+}
+
+/// The numbers in the table, in the order in which they were written.
+async fn seen(client: &Client) -> Vec<i32> {
+    let rows = client.query("SELECT n FROM seen ORDER BY seq", &[]).await;
+    rows.unwrap().iter().map(|row| row.get(0)).collect()
+}

@@ -1,0 +1,97 @@
+//! P12: a projection has its owner's rights and no others, and nobody changes one of somebody else's.
+
+use tokio_postgres::Client;
+
+use super::{create, database, wait, write};
+use crate::support::{connect, failure, value};
+
+const ROLES: &str = "
+    CREATE SCHEMA app;
+    ALTER TABLE seen SET SCHEMA app;
+    DO $$ DECLARE one text; BEGIN
+        FOREACH one IN ARRAY '{owner_ann,owner_bob}'::text[] LOOP
+            EXECUTE format('CREATE ROLE %I LOGIN IN ROLE eventcore_projector', one);
+        END LOOP;
+    END $$;
+    GRANT USAGE, CREATE ON SCHEMA app TO owner_ann, owner_bob";
+
+async fn session_as(url: &str, role: &str) -> Client {
+    let client = connect(url).await;
+    let become_role = format!("SET SESSION AUTHORIZATION {role}; SET search_path = app, public");
+    client.batch_execute(&become_role).await.unwrap();
+    client
+}
+
+/// Roles belong to the whole server: one test for all of it.
+#[tokio::test]
+async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
+    let (url, client) = database("projection_owners").await;
+    client.batch_execute(ROLES).await.unwrap();
+    let (ann, bob) = (
+        session_as(&url, "owner_ann").await,
+        session_as(&url, "owner_bob").await,
+    );
+    ann.batch_execute(
+        "CREATE TABLE app.who (position bigint, session name DEFAULT session_user, role name DEFAULT current_user);
+         CREATE FUNCTION app.note(e eventcore.events) RETURNS void LANGUAGE sql AS $$
+             INSERT INTO app.who (position) VALUES (e.position) $$;
+         CREATE FUNCTION app.escape(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
+             BEGIN
+                 RESET SESSION AUTHORIZATION; RESET ROLE;
+                 INSERT INTO app.who (position) VALUES (-e.position);
+                 ALTER ROLE owner_ann SUPERUSER;
+             END $$",
+    )
+    .await
+    .unwrap();
+    create(&ann, "note", "app.note", "").await;
+    create(&ann, "escape", "app.escape", ", retry_limit => 0").await;
+    write(&client, "a", 1..=2).await;
+    wait(&client, "note").await.unwrap();
+    let who = "SELECT string_agg(DISTINCT session || ' ' || role, ',') FROM app.who";
+    assert_eq!(value::<String>(&client, who).await, "owner_ann owner_ann");
+    wait(&client, "escape").await.unwrap_err();
+    let code = "SELECT last_sqlstate FROM eventcore.projections WHERE name = 'escape'";
+    assert_eq!(value::<String>(&client, code).await, "42501");
+
+    // Bob may have projections too, but neither changes ann's nor makes one that would run as her.
+    for sql in [
+        "SELECT eventcore_pause_projection('note')",
+        "SELECT eventcore_drop_projection('note')",
+        "UPDATE eventcore.projections SET handler = 'app.mine(eventcore.events)' WHERE name = 'note'",
+        "UPDATE eventcore.projections SET owner = 'owner_bob' WHERE name = 'note'",
+        "INSERT INTO eventcore.projections (name, owner, handler, mode, on_error, takes_array, checkpoint, batch_size, retry_limit)
+         VALUES ('hers', 'owner_ann', 'app.mine(eventcore.events)', 'async', 'stop', false, 0, 1, 1)",
+        "SELECT eventcore_create_projection('inline', 'app.note', mode => 'inline', start_from => 'now')",
+        "SELECT eventcore.lock_events()",
+        "TRUNCATE eventcore.projections",
+    ] {
+        assert_eq!(failure(bob.batch_execute(sql).await).code, "42501", "{sql}");
+    }
+
+    // Without the right to read events a projection gets none.
+    client
+        .batch_execute("REVOKE eventcore_projector FROM owner_ann; GRANT SELECT, UPDATE ON eventcore.projections TO owner_ann;
+             GRANT USAGE ON SCHEMA eventcore TO owner_ann;
+             GRANT EXECUTE ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text),
+                 eventcore.lock_projection(text), eventcore.projections_changed() TO owner_ann")
+        .await
+        .unwrap();
+    write(&client, "a", 3..=3).await;
+    let failed = wait(&client, "note").await.unwrap_err();
+    assert!(failed.message.contains("permission denied"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_role_that_cannot_log_in_has_no_async_projection() {
+    let (_, client) = database("projection_nologin").await;
+    client
+        .batch_execute(
+            "CREATE ROLE nologin_owner NOLOGIN IN ROLE eventcore_projector; SET ROLE nologin_owner",
+        )
+        .await
+        .unwrap();
+    let sql = "SELECT eventcore_create_projection('p', 'see')";
+    let failed = failure(client.batch_execute(sql).await);
+    assert_eq!(failed.assert_ours("SE003")["argument"], "mode");
+}
