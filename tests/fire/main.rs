@@ -12,6 +12,7 @@ mod locks;
 mod notify;
 mod order;
 mod processes;
+mod projections;
 mod reinstall;
 mod standby;
 mod subscriptions;

@@ -110,8 +110,7 @@ async fn a_database_with_projections_can_be_renamed_and_dropped() {
     write(&client, "a", 1..=2).await;
     wait(&client, "p").await.unwrap();
     drop(client);
-    let server = crate::support::server_with_workers();
-    let admin = crate::support::connect(&server.url("postgres")).await;
+    let admin = crate::support::connect(&super::server().url("postgres")).await;
     admin
         .batch_execute("ALTER DATABASE projection_away RENAME TO projection_gone_away")
         .await

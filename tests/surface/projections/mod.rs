@@ -7,15 +7,28 @@ mod inline;
 mod owners;
 mod run;
 
+use std::sync::OnceLock;
+
+use eventcore_harness::{Server, ServerOptions};
 use serde_json::json;
 use tokio_postgres::Client;
 
-use crate::support::{Failure, append, connect, server_with_workers};
+use crate::support::{Failure, append, connect};
 
-/// A database of the test's own on the server that has room for its workers, with a table and handlers: one
+/// The server of these tests, with room for the notifier and the workers of each database. It ends with the
+/// process.
+fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let options = ServerOptions::new().set("max_worker_processes", "128");
+        Server::start(options).unwrap()
+    })
+}
+
+/// A database of the test's own, with a table and handlers: one
 /// for each event, one for many.
 async fn database(name: &str) -> (String, Client) {
-    let url = server_with_workers().create_database(name).unwrap();
+    let url = server().create_database(name).unwrap();
     let client = connect(&url).await;
     client.batch_execute(HANDLERS).await.unwrap();
     (url, client)

@@ -42,6 +42,8 @@ enum Bench {
     Listeners(Listeners),
     /// Appends and commands against UmaDB and eventcore-postgres
     Peers(peers::Arguments),
+    /// Projections inside the server against a client that does the same
+    Projections(Rounds),
     /// How soon subscribers see events, what they cost, what consumers get done
     Subscribe(Works),
 }
@@ -52,6 +54,13 @@ struct Listeners {
     pairs: Option<u32>,
     /// How long each of them lasts [default: 1000]
     milliseconds: Option<u32>,
+}
+
+#[derive(Args)]
+struct Rounds {
+    /// How often each work and its reference take turns, at least 3 [default: 3]
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
 }
 
 #[derive(Args)]
@@ -81,6 +90,13 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         }
         Bench::Execute(works) => {
             on_a_server_of_its_own(workspace, ui, pg, "execute", &works.passed_on())
+        }
+        Bench::Projections(Rounds { rounds }) => {
+            let passed_on: Vec<OsString> = rounds
+                .iter()
+                .flat_map(|rounds| ["--rounds".into(), rounds.to_string().into()])
+                .collect();
+            on_a_server_of_its_own(workspace, ui, pg, "projections", &passed_on)
         }
         Bench::Subscribe(works) => {
             on_a_server_of_its_own(workspace, ui, pg, "subscribe", &works.passed_on())

@@ -1,0 +1,3 @@
+//! P11: projections inside the server while their worker, the server and their handlers fail.
+
+mod killed;
