@@ -141,11 +141,15 @@ BEGIN
             USING ERRCODE = '42501', DETAIL = 'It runs in the appends of all roles, as a trigger would.',
                   HINT = 'GRANT TRIGGER ON eventcore.events, or create it with mode => ''async''.';
     END IF;
+    -- A row that comes by a restore: its worker must not run before what it writes to is there.
+    IF TG_OP = 'INSERT' AND NEW.mode = 'async' AND NEW.status = 'running' THEN
+        NEW.status := 'paused';
+    END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
 COMMENT ON FUNCTION eventcore.guard_projection() IS
-    'Trigger that lets a role write projections of its own only (42501).';
+    'Trigger that lets a role write projections of its own only (42501). An async one begins paused.';
 CREATE TRIGGER projections_have_owners BEFORE INSERT OR UPDATE OR DELETE ON eventcore.projections
     FOR EACH ROW EXECUTE FUNCTION eventcore.guard_projection();
 ALTER TABLE eventcore.projections ENABLE ALWAYS TRIGGER projections_have_owners;

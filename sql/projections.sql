@@ -91,6 +91,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM eventcore.fail_malformed('name', 'is that of another projection: drop it first');
     END IF;
+    UPDATE eventcore.projections p SET status = 'running' WHERE p.name = name;
     PERFORM eventcore.projections_changed();
 END
 $$;

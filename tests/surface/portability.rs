@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use eventcore_harness::shared;
+use eventcore_harness::{Server, shared};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -40,14 +40,23 @@ async fn fill(client: &Client) {
                FROM eventcore_poll('half way', 'c', 1);
              SELECT FROM eventcore_poll('half way', 'c', 1);
              SELECT FROM eventcore_poll('half way', 'c', 1);
-             SELECT eventcore_advance_checkpoint('projection', 0, 17)",
+             SELECT eventcore_advance_checkpoint('projection', 0, 17);
+             CREATE FUNCTION project(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT';
+             SELECT eventcore_create_projection('inside', 'project', stream_prefixes => '{b,\"c d\"}', start_from => 'now');
+             SELECT eventcore_pause_projection('inside');
+             INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason)
+             VALUES ('inside', 1, 6, 'P0001', 'why')",
         )
         .await
         .unwrap();
 }
 
 fn run(program: &str, arguments: &[&str], input: Option<&[u8]>) -> Vec<u8> {
-    let mut command = shared().command(program);
+    run_on(shared(), program, arguments, input)
+}
+
+fn run_on(server: &Server, program: &str, arguments: &[&str], input: Option<&[u8]>) -> Vec<u8> {
+    let mut command = server.command(program);
     command
         .args(arguments)
         .stdin(Stdio::piped())
@@ -74,7 +83,9 @@ async fn contents(client: &Client) -> String {
              || (SELECT string_agg(b::text, E'\\n' ORDER BY stream_id) FROM eventcore.backlogs b)
              || (SELECT string_agg(d::text, E'\\n' ORDER BY position) FROM eventcore.deliveries d)
              || (SELECT string_agg(p::text, E'\\n' ORDER BY position) FROM eventcore.parked p)
-             || (SELECT string_agg(c::text, E'\\n') FROM eventcore.checkpoints c)",
+             || (SELECT string_agg(c::text, E'\\n') FROM eventcore.checkpoints c)
+             || (SELECT string_agg(p::text, E'\\n') FROM eventcore.projections p)
+             || (SELECT string_agg(p::text, E'\\n') FROM eventcore.projection_parked p)",
     )
     .await
 }
@@ -205,4 +216,50 @@ async fn a_copied_database_has_everything() {
         .unwrap();
     let client = connect(&shared().url("dump_template")).await;
     assert_goes_on(&client, "dump_template_copy").await;
+}
+
+/// Or its worker would write to tables that are not there yet, or are empty.
+#[tokio::test]
+async fn a_projection_that_ran_is_paused_after_a_restore_and_goes_on_where_it_was() {
+    let server = crate::projections::server();
+    let client = connect(&server.create_database("dump_projection").unwrap()).await;
+    client
+        .batch_execute(
+            "CREATE TABLE seen (position bigint PRIMARY KEY);
+             CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE sql AS 'INSERT INTO public.seen VALUES (e.position)';
+             SELECT eventcore_create_projection('p', 'see')",
+        )
+        .await
+        .unwrap();
+    append(
+        &client,
+        &[("s", None)],
+        json!([event("s", 1), event("s", 2)]),
+    )
+    .await
+    .unwrap();
+    let wait = "CALL eventcore_wait_for_projection('p', timeout => '20 s')";
+    assert!(value::<i64>(&client, wait).await > 0);
+    let dump = run_on(server, "pg_dump", &["-Fc", "-d", "dump_projection"], None);
+    server
+        .create_empty_database("dump_projection_copy")
+        .unwrap();
+    run_on(
+        server,
+        "pg_restore",
+        &["--exit-on-error", "-d", "dump_projection_copy"],
+        Some(&dump),
+    );
+    let copy = connect(&server.url("dump_projection_copy")).await;
+    let status = "SELECT status FROM eventcore.projections";
+    assert_eq!(value::<String>(&copy, status).await, "paused");
+    append(&copy, &[("s", None)], json!([event("s", 3)]))
+        .await
+        .unwrap();
+    copy.batch_execute("SELECT eventcore_resume_projection('p')")
+        .await
+        .unwrap();
+    assert!(value::<i64>(&copy, wait).await > 0);
+    let seen = "SELECT count(*) = (SELECT count(*) FROM eventcore.events) FROM seen";
+    assert!(value::<bool>(&copy, seen).await);
 }

@@ -40,9 +40,9 @@ async fn nothing_is_granted_to_public_and_nothing_is_security_definer() {
         "SELECT count(*) FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
          JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'eventcore' WHERE p.prosecdef";
     assert_eq!(value::<i64>(&client, definers).await, 0);
-    let logins = "SELECT count(*) FROM pg_roles WHERE rolname IN ('eventcore_reader', 'eventcore_writer', 'eventcore_subscriber')
+    let logins = "SELECT count(*) FROM pg_roles WHERE rolname IN ('eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_projector')
          AND NOT (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)";
-    assert_eq!(value::<i64>(&client, logins).await, 3);
+    assert_eq!(value::<i64>(&client, logins).await, 4);
 }
 
 /// A call of each kind, with who may make it.
@@ -122,6 +122,25 @@ const CALLS: &[(&str, &str)] = &[
     ),
     ("subscriber", "SELECT * FROM eventcore.deliveries"),
     (
+        "projector",
+        "SELECT eventcore_create_projection('rights', 'rights_handler', tables => '{rights_table}')",
+    ),
+    (
+        "projector",
+        "SELECT eventcore_pause_projection('rights'); SELECT eventcore_rebuild_projection('rights');
+         SELECT eventcore_resume_projection('rights')",
+    ),
+    ("projector", "SELECT eventcore_drop_projection('rights')"),
+    ("nobody", "SELECT eventcore_pause_projection('rights_other')"),
+    ("nobody", "SELECT eventcore_drop_projection('rights_other')"),
+    (
+        "nobody",
+        "SELECT eventcore_create_projection('rights', 'rights_handler', mode => 'inline', start_from => 'now')",
+    ),
+    ("reader", "SELECT * FROM eventcore.stat_projections"),
+    ("reader", "SELECT * FROM eventcore.projections"),
+    ("reader", "CALL eventcore_wait_for_projection('rights_other', 0)"),
+    (
         "nobody",
         "INSERT INTO eventcore.events SELECT * FROM eventcore.events",
     ),
@@ -152,7 +171,11 @@ async fn reader_and_writer_can_do_what_their_names_say_and_others_nothing() {
             "CREATE ROLE rights_reader LOGIN IN ROLE eventcore_reader;
              CREATE ROLE rights_writer LOGIN IN ROLE eventcore_writer;
              CREATE ROLE rights_subscriber LOGIN IN ROLE eventcore_subscriber;
-             CREATE ROLE rights_nobody LOGIN",
+             CREATE ROLE rights_projector LOGIN IN ROLE eventcore_projector;
+             CREATE ROLE rights_nobody LOGIN;
+             CREATE TABLE rights_table (n int);
+             CREATE FUNCTION rights_handler(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT';
+             SELECT eventcore_create_projection('rights_other', 'rights_handler')",
         )
         .await
         .unwrap();
@@ -160,13 +183,13 @@ async fn reader_and_writer_can_do_what_their_names_say_and_others_nothing() {
         .await
         .unwrap();
     let mut wrong = Vec::new();
-    for role in ["reader", "writer", "subscriber", "nobody"] {
+    for role in ["reader", "writer", "subscriber", "projector", "nobody"] {
         let session = session_as("rights_roles", &format!("rights_{role}")).await;
         for &(may, call) in CALLS {
-            // A subscriber is a reader too.
+            // A subscriber and a projector are readers too.
             let may: Vec<_> = may.split(' ').collect();
             let allowed = role != "nobody" && may.contains(&role)
-                || role == "subscriber" && may.contains(&"reader");
+                || ["subscriber", "projector"].contains(&role) && may.contains(&"reader");
             match session
                 .batch_execute(call)
                 .await
@@ -238,6 +261,13 @@ async fn a_hostile_schema_first_in_the_search_path_changes_nothing() {
     let (url, client) = database("rights_path").await;
     client.batch_execute(HOSTILE).await.unwrap();
     let plain = connect(&url).await;
+    plain
+        .batch_execute(
+            "CREATE TABLE path_table (n int);
+             CREATE FUNCTION path_handler(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT'",
+        )
+        .await
+        .unwrap();
     let id = "0190b0f0-0000-7000-8000-000000000001";
     let call = format!(
         "SELECT public.eventcore_append('{{path}}', '{{0}}',
@@ -263,6 +293,13 @@ async fn a_hostile_schema_first_in_the_search_path_changes_nothing() {
         "SELECT public.eventcore_save_snapshot('path', '{path}', '{1}', '2')",
         "SELECT public.eventcore_load_snapshot('path', '{path}')",
         "SELECT * FROM eventcore.stat_subscriptions",
+        "SELECT public.eventcore_create_projection('path', 'public.path_handler', tables => '{public.path_table}')",
+        "SELECT public.eventcore_pause_projection('path')",
+        "SELECT public.eventcore_rebuild_projection('path')",
+        "SELECT public.eventcore_resume_projection('path')",
+        "CALL public.eventcore_wait_for_projection('path', timeout => '10 ms')",
+        "SELECT * FROM eventcore.stat_projections",
+        "SELECT public.eventcore_drop_projection('path')",
     ] {
         client
             .batch_execute(sql)

@@ -17,7 +17,7 @@ use crate::support::{Failure, append, connect};
 
 /// The server of these tests, with room for the notifier and the workers of each database. It ends with the
 /// process.
-fn server() -> &'static Server {
+pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
         let options = ServerOptions::new().set("max_worker_processes", "128");
