@@ -11,7 +11,11 @@ use crate::support::*;
 async fn a_reader_on_a_standby_sees_exactly_the_committed_events_also_through_a_promotion() {
     let mut primary = Server::start(options()).unwrap();
     let url = primary.create_database("standby").unwrap();
-    let create = "SELECT eventcore_create_subscription('s')";
+    let create = "
+        SELECT eventcore_create_subscription('s');
+        CREATE TABLE seen (position bigint PRIMARY KEY);
+        CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE sql AS 'INSERT INTO seen VALUES (e.position)';
+        SELECT eventcore_create_projection('p', 'see', retry_limit => 0)";
     connect(&url).await.batch_execute(create).await.unwrap();
     let standby = primary.standby().unwrap();
     let standby_url = standby.url("standby");
@@ -71,6 +75,8 @@ async fn a_reader_on_a_standby_sees_exactly_the_committed_events_also_through_a_
         ("eventcore_checkpoint('p')", None),
         ("eventcore_parked('s')", None),
         ("eventcore.stat_subscriptions", None),
+        ("eventcore_pause_projection('p')", Some("25006")),
+        ("eventcore.stat_projections", None),
     ] {
         let done = on_standby
             .batch_execute(&format!("SELECT * FROM {call}"))
@@ -102,6 +108,12 @@ async fn a_reader_on_a_standby_sees_exactly_the_committed_events_also_through_a_
             .unwrap(),
     );
     follower.saw_exactly(&events);
+    // A projection goes on where it was: an event that comes twice would stop it.
+    eventually("the projection has all events", async || {
+        let same = "SELECT (SELECT count(*) FROM seen) = (SELECT count(*) FROM eventcore.events)";
+        on_standby.query_typed_one(same, &[]).await.unwrap().get(0)
+    })
+    .await;
     println!(
         "standby: {} events, 20 of them after the promotion",
         events.len()

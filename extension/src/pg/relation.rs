@@ -278,7 +278,7 @@ pub fn belongs_to_extension(relation: Oid, extension: &CStr) -> bool {
 pub fn require_readable(table: Oid) {
     // SAFETY: the table exists.
     unsafe {
-        let wanted = pg_sys::ACL_SELECT.into();
+        let wanted = pg_sys::ACL_SELECT as pg_sys::AclMode;
         let result = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), wanted);
         if result != pg_sys::AclResult::ACLCHECK_OK {
             let kind = pg_sys::ObjectType::OBJECT_TABLE;
@@ -291,7 +291,7 @@ pub fn require_readable(table: Oid) {
 pub fn lock_as_for_trigger(table: Oid) {
     // SAFETY: the table exists.
     unsafe {
-        let wanted = pg_sys::ACL_TRIGGER.into();
+        let wanted = pg_sys::ACL_TRIGGER as pg_sys::AclMode;
         let result = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), wanted);
         if result != pg_sys::AclResult::ACLCHECK_OK {
             let kind = pg_sys::ObjectType::OBJECT_TABLE;

@@ -2,7 +2,7 @@
 
 use super::definition::{self, Definition, Progress};
 use crate::catalog::{Events, column};
-use crate::error::Error;
+use crate::error::{Error, Unavailable};
 use crate::pg::array::row_array;
 use crate::pg::callable::Function;
 use crate::pg::lock::try_lock_projection;
@@ -15,7 +15,7 @@ use crate::pg::transaction;
 use crate::pg::value::{Text, size};
 use crate::registry::Registry;
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::Cell;
 
 /// The column of the index by position.
@@ -61,6 +61,7 @@ pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
     let Some(read) = read(&definition, &progress)? else {
         return Ok(Outcome::Nothing);
     };
+    let up_to = read.up_to;
     let fresh = Fresh::push();
     if progress.reset_pending {
         reset(&definition, name)?;
@@ -68,9 +69,9 @@ pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
     if !read.events.is_empty() {
         let mut handler = open(&definition, &definition.handler)?;
         trail.events.set(read.span);
-        call(&definition, &mut handler, read.events);
+        call(&definition, &mut handler, read);
     }
-    advanced(name, read.up_to)?;
+    advanced(name, up_to)?;
     drop(fresh);
     Ok(Outcome::Advanced)
 }
@@ -82,6 +83,7 @@ struct Read {
     /// The positions of the first and the last.
     span: Option<(i64, i64)>,
     up_to: i64,
+    row_type: Oid,
 }
 
 /// `None` when there is nothing.
@@ -113,6 +115,7 @@ fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>, Er
         events: Vec::new(),
         span: None,
         up_to: after,
+        row_type: relation::row_type(events.catalog.events),
     };
     let (mut bytes, mut passed) = (0, 0);
     while found.events.len() < limit && passed < MAX_EVENTS_PASSED_OVER && bytes < MAX_BYTES {
@@ -135,19 +138,15 @@ fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>, Er
 }
 
 /// Hands the events to the handler; each call is a statement.
-fn call(definition: &Definition, handler: &mut Function, events: Vec<Datum>) {
+fn call(definition: &Definition, handler: &mut Function, read: Read) {
     if definition.takes_array {
-        let row_type = relation::row_type(
-            Events::open(relation::Use::Read)
-                .map_or(pg_sys::Oid::INVALID, |events| events.catalog.events),
-        );
-        let array = row_array(row_type, events);
+        let array = row_array(read.row_type, read.events);
         as_statement(|| handler.perform_on(array));
         transaction::end_command();
         return;
     }
     let memory = ScratchMemory::new();
-    for event in events {
+    for event in read.events {
         pgrx::check_for_interrupts!();
         memory.during(|| as_statement(|| handler.perform_on(event)));
         transaction::end_command();
@@ -157,7 +156,6 @@ fn call(definition: &Definition, handler: &mut Function, events: Vec<Datum>) {
 /// Empties what the handler writes.
 fn reset(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
     let mut empty = open(definition, "eventcore.reset_projection(pg_catalog.text)")?;
-    // SAFETY (of the types): as declared in sql/projections.sql.
     as_statement(|| empty.perform_on(name.datum()));
     if let Some(function) = &definition.reset {
         let mut function = open(definition, function)?;
@@ -169,8 +167,7 @@ fn reset(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
 
 /// Writes the checkpoint.
 fn advanced(name: Text<'_>, up_to: i64) -> Result<(), Error> {
-    Function::advance_projection(name, up_to).ok_or(crate::error::Unavailable::NotInstalled)?;
-    Ok(())
+    Ok(Function::advance_projection(name, up_to).ok_or(Unavailable::NotInstalled)?)
 }
 
 fn open(definition: &Definition, function: &str) -> Result<Function, Error> {

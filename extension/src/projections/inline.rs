@@ -1,13 +1,13 @@
 //! Inline projections: handlers that run in the transaction of the append, once its events are written.
 
 use super::definition::{self, Definition};
-use crate::catalog::{Events, column};
+use crate::catalog::Events;
 use crate::error::{Error, Unavailable};
 use crate::pg::array::row_array;
 use crate::pg::callable::Function;
 use crate::pg::memory::ScratchMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
-use crate::pg::snapshot::{Fresh, Snapshot};
+use crate::pg::snapshot::{Fresh, Snapshot, transaction_keeps_one};
 use crate::pg::value::Text;
 use crate::pg::{relation, transaction};
 use pgrx::pg_sys;
@@ -54,7 +54,6 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
         ];
         scan.seek(&range, Direction::Forward);
         while let Some(row) = scan.next() {
-            debug_assert!(row.bigint(column::POSITION) >= first);
             if filter.admits(&row) {
                 rows.push(row.composite());
             }
@@ -69,7 +68,7 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
             projection: definition.name.clone(),
             function: definition.handler.clone(),
         })?;
-    let fresh = (!crate::pg::snapshot::transaction_keeps_one()).then(Fresh::push);
+    let fresh = (!transaction_keeps_one()).then(Fresh::push);
     if definition.takes_array {
         handler.perform_on(row_array(relation::row_type(events.catalog.events), rows));
         transaction::end_command();
