@@ -14,6 +14,7 @@ mod commands;
 mod connections;
 mod direct_writes;
 mod documentation;
+mod drivers;
 mod drop_extension;
 mod foreign_rows;
 mod immutability;

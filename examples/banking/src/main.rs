@@ -22,6 +22,8 @@ mod workers;
 mod audit;
 mod ledger;
 mod report;
+#[cfg(test)]
+mod same_in_sql;
 mod samples;
 mod speed;
 

@@ -173,6 +173,14 @@ fn missing(source: &Source, purpose: Purpose) -> Vec<String> {
         purpose == Purpose::Server || pgbouncer_program().is_ok(),
         "pgbouncer".to_owned(),
     );
+    // The drivers that the tests run the example banking with.
+    for (found, package) in [
+        (has_python_venv(), "python3-venv"),
+        (on_path("node"), "nodejs"),
+        (on_path("npm"), "npm"),
+    ] {
+        need(purpose == Purpose::Server || found, package.to_owned());
+    }
     packages
 }
 
@@ -196,6 +204,15 @@ fn has_libclang() -> bool {
                 .any(|version| version.join("include/stddef.h").is_file());
             library && headers
         })
+}
+
+/// Debian has Python without what makes virtual environments.
+fn has_python_venv() -> bool {
+    let python = Command::new("python3")
+        .args(["-c", "import ensurepip, venv"])
+        .stderr(Stdio::null())
+        .status();
+    python.is_ok_and(|status| status.success())
 }
 
 fn children(folder: impl AsRef<Path>) -> Vec<PathBuf> {
