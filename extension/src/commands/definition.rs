@@ -1,12 +1,13 @@
 //! A command as it is registered in `eventcore.commands`.
 
-use crate::catalog;
+use crate::catalog::{self, Events};
 use crate::error::{Error, Malformed};
 use crate::pg::callable::Function;
+use crate::pg::relation;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::value::{Jsonb, Text};
-use pgrx::pg_sys;
+use pgrx::pg_sys::{JSONBOID as JSONB, Oid, TEXTARRAYOID as TEXTS};
 
 /// The columns of `eventcore.commands`.
 mod column {
@@ -43,7 +44,7 @@ pub struct Definition<'a> {
 
 impl<'a> Definition<'a> {
     /// SE007 if there is no such command, or a function of it is gone.
-    pub fn load(name: Text<'a>) -> Result<Self, Error> {
+    pub fn load(name: Text<'a>, events: &Events) -> Result<Self, Error> {
         let (commands, by_name) = catalog::commands()?;
         let snapshot = Snapshot::latest();
         let mut scan = IndexScan::new(&commands, &by_name, &snapshot);
@@ -51,31 +52,31 @@ impl<'a> Definition<'a> {
         let row = scan
             .next()
             .ok_or_else(|| Error::UnknownCommand(name.to_string()))?;
-        Self::of_row(name, &row)
+        Self::of_row(name, &row, relation::row_type(events.catalog.events))
     }
 
-    fn of_row(name: Text<'a>, row: &Row<'_>) -> Result<Self, Error> {
-        let open = |column, result| {
+    fn of_row(name: Text<'a>, row: &Row<'_>, event: Oid) -> Result<Self, Error> {
+        let open = |column, arguments: &[Oid], result| {
             let function = row.text(column).map(Text::keep);
             let function = function.map(|function| {
-                Function::open(function, result).ok_or_else(|| Error::FunctionMissing {
+                Function::open(function, arguments, result).ok_or_else(|| Error::FunctionMissing {
                     command: name.to_string(),
                     function: function.to_string(),
                 })
             });
             function.transpose()
         };
-        let required = |column| {
+        let required = |column, arguments| {
             let missing = || Malformed::argument("command", "is not as it was registered");
-            open(column, pg_sys::JSONBOID)?.ok_or_else(|| Error::from(missing()))
+            open(column, arguments, JSONB)?.ok_or_else(|| Error::from(missing()))
         };
         let initial_state = row.jsonb(column::INITIAL_STATE).map(Jsonb::keep);
         Ok(Self {
             name,
-            apply: required(column::APPLY)?,
-            handle: required(column::HANDLE)?,
-            related_streams: open(column::RELATED_STREAMS, pg_sys::TEXTARRAYOID)?,
-            streams_function: open(column::STREAMS_FUNCTION, pg_sys::TEXTARRAYOID)?,
+            apply: required(column::APPLY, &[JSONB, event])?,
+            handle: required(column::HANDLE, &[JSONB, JSONB])?,
+            related_streams: open(column::RELATED_STREAMS, &[JSONB, JSONB], TEXTS)?,
+            streams_function: open(column::STREAMS_FUNCTION, &[JSONB], TEXTS)?,
             streams: texts(row, column::STREAMS),
             checked_streams: texts(row, column::CHECKED_STREAMS),
             required_fields: row.jsonb(column::REQUIRED_FIELDS).map(Jsonb::keep),

@@ -65,7 +65,7 @@ fn execute_now<'a>(
     name: Text<'a>,
     input: Jsonb<'a>,
 ) -> Result<Executed, Error> {
-    let mut definition = Definition::load(name)?;
+    let mut definition = Definition::load(name, events)?;
     input::require_fields(&definition, input)?;
     let named = input::streams(&mut definition, input)?;
     let mut visit = Visit::new(&named)?;

@@ -8,6 +8,7 @@ use super::value::{Jsonb, Text};
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A function that is ready to be called, with the rights of whoever runs the statement.
 pub struct Function {
@@ -15,21 +16,32 @@ pub struct Function {
     info: Box<FmgrInfo>,
 }
 
+/// What is known of a function by its name.
+struct Signature {
+    function: Oid,
+    arguments: Vec<Oid>,
+    /// `None` for what returns several rows, and for aggregates, window functions and procedures.
+    result: Option<Oid>,
+}
+
 thread_local! {
-    /// The oids of names that have been looked up since any function of the database has changed.
-    static FOUND: RefCell<HashMap<Vec<u8>, Oid>> = RefCell::new(HashMap::new());
+    /// What has been looked up since any function of the database has changed, by name.
+    static FOUND: RefCell<HashMap<Vec<u8>, Rc<Signature>>> = RefCell::new(HashMap::new());
     static WATCHING: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Function {
-    /// The function of this name, with its schema and the types of its arguments; `None` if there is none that
-    /// returns `result`. Raises the server's own error where the caller may not execute it.
-    pub fn open(name: Text<'_>, result: Oid) -> Option<Self> {
-        let function = find(name)?;
-        // SAFETY: any oid will do.
-        if unsafe { pg_sys::get_func_rettype(function) } != result {
+    /// The function of this name; `None` if there is none that takes and returns values of these types. Raises the
+    /// server's own error where the caller may not execute it.
+    ///
+    /// The types are looked at here, not only where a name is registered: who may write the table of names must
+    /// not get a function called with what it does not take.
+    pub fn open(name: Text<'_>, arguments: &[Oid], result: Oid) -> Option<Self> {
+        let found = find(name)?;
+        if found.arguments != arguments || found.result != Some(result) {
             return None;
         }
+        let function = found.function;
         let mut info = Box::new(FmgrInfo::default());
         // SAFETY: the function exists; what is allocated for it lives as long as the current memory
         // context, in which it is called.
@@ -78,15 +90,16 @@ impl Function {
 
     /// Calls a function of one argument: an event, or an array of events, as it was registered.
     pub fn perform_on(&mut self, events: Datum) {
-        // SAFETY: the type that the projection was registered with.
+        // SAFETY: the type that it was opened with.
         unsafe { self.call([Some(events)]) };
     }
 
     /// Calls `eventcore.projection_advanced`; `None` where it is not there.
     pub fn advance_projection(projection: Text<'_>, to: i64) -> Option<()> {
         let name = b"eventcore.projection_advanced(pg_catalog.text,pg_catalog.int8)";
-        let mut function = Self::open(Text::copy(name).keep(), pg_sys::VOIDOID)?;
-        // SAFETY: the types of its arguments.
+        let types = [pg_sys::TEXTOID, pg_sys::INT8OID];
+        let mut function = Self::open(Text::copy(name).keep(), &types, pg_sys::VOIDOID)?;
+        // SAFETY: the types that it was opened with.
         unsafe { function.call([Some(projection.datum()), Some(Datum::from(to))]) };
         Some(())
     }
@@ -100,9 +113,11 @@ impl Function {
     ) -> Option<()> {
         let name = b"eventcore.projection_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.int8,\
                      pg_catalog.int8,pg_catalog.text,pg_catalog.text)";
-        let mut function = Self::open(Text::copy(name).keep(), pg_sys::VOIDOID)?;
+        let (text, position) = (pg_sys::TEXTOID, pg_sys::INT8OID);
+        let types = [text, position, position, position, text, text];
+        let mut function = Self::open(Text::copy(name).keep(), &types, pg_sys::VOIDOID)?;
         let fresh = Fresh::push();
-        // SAFETY: the types of its arguments.
+        // SAFETY: the types that it was opened with.
         unsafe {
             function.call([
                 Some(projection.datum()),
@@ -119,7 +134,7 @@ impl Function {
 
     /// Of a function `(jsonb, event eventcore.events)` that returns a `jsonb`.
     pub fn next_state<'r>(&mut self, state: Jsonb<'_>, event: Datum) -> Option<Jsonb<'r>> {
-        // SAFETY: the types that the command was registered with.
+        // SAFETY: the types that it was opened with.
         unsafe {
             self.call([Some(state.datum()), Some(event)])
                 .map(|state| Jsonb::new(state))
@@ -128,7 +143,7 @@ impl Function {
 
     /// Of a function `(jsonb, jsonb)` that returns a `jsonb`.
     pub fn jsonb_of_two<'r>(&mut self, one: Jsonb<'_>, other: Jsonb<'_>) -> Option<Jsonb<'r>> {
-        // SAFETY: the types that the command was registered with.
+        // SAFETY: the types that it was opened with.
         unsafe {
             self.call([Some(one.datum()), Some(other.datum())])
                 .map(|result| Jsonb::new(result))
@@ -141,7 +156,7 @@ impl Function {
         one: Jsonb<'_>,
         other: Jsonb<'_>,
     ) -> Result<Option<TextArray<'r>>, &'static str> {
-        // SAFETY: the types that the command was registered with.
+        // SAFETY: the types that it was opened with.
         unsafe {
             let returned = self.call([Some(one.datum()), Some(other.datum())]);
             returned.map(|array| texts(array)).transpose()
@@ -150,7 +165,7 @@ impl Function {
 
     /// Of a function `(jsonb)` that returns a `text[]`; an error says what is wrong with that.
     pub fn texts_of<'r>(&mut self, one: Jsonb<'_>) -> Result<Option<TextArray<'r>>, &'static str> {
-        // SAFETY: the types that the command was registered with.
+        // SAFETY: the types that it was opened with.
         unsafe {
             let returned = self.call([Some(one.datum())]);
             returned.map(|array| texts(array)).transpose()
@@ -167,7 +182,7 @@ unsafe fn texts<'r>(array: Datum) -> Result<TextArray<'r>, &'static str> {
     texts.map(TextArray).ok_or("has more than one dimension")
 }
 
-fn find(name: Text<'_>) -> Option<Oid> {
+fn find(name: Text<'_>) -> Option<Rc<Signature>> {
     if !WATCHING.get() {
         // SAFETY: the callback is a function of ours.
         unsafe {
@@ -176,20 +191,44 @@ fn find(name: Text<'_>) -> Option<Oid> {
         }
         WATCHING.set(true);
     }
-    if let Some(found) = FOUND.with_borrow(|found| found.get(name.bytes()).copied()) {
+    if let Some(found) = FOUND.with_borrow(|found| found.get(name.bytes()).cloned()) {
         return Some(found);
     }
     // SAFETY: the function takes a text and returns a regprocedure.
     let found: Option<Oid> =
         unsafe { pgrx::direct_function_call(pg_sys::to_regprocedure, &[Some(name.datum())]) };
     let found = found.filter(|found| *found != Oid::INVALID)?;
-    FOUND.with_borrow_mut(|all| all.insert(name.bytes().to_vec(), found));
+    // SAFETY: it has just been found.
+    let found = Rc::new(unsafe { signature(found) });
+    FOUND.with_borrow_mut(|all| all.insert(name.bytes().to_vec(), Rc::clone(&found)));
     Some(found)
 }
 
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn forget(_argument: Datum, _cache: i32, _hash: u32) {
     FOUND.with_borrow_mut(HashMap::clear);
+}
+
+/// # Safety
+///
+/// The function exists.
+unsafe fn signature(function: Oid) -> Signature {
+    let (mut types, mut count) = (std::ptr::null_mut(), 0);
+    // SAFETY: the caller's; the server allocates the types and says how many there are.
+    unsafe {
+        let returned = pg_sys::get_func_signature(function, &mut types, &mut count);
+        let is_plain = pg_sys::get_func_prokind(function) == pg_sys::PROKIND_FUNCTION as i8
+            && !pg_sys::get_func_retset(function);
+        let arguments = match usize::try_from(count) {
+            Ok(count @ 1..) => std::slice::from_raw_parts(types, count).to_vec(),
+            _ => Vec::new(),
+        };
+        Signature {
+            function,
+            arguments,
+            result: is_plain.then_some(returned),
+        }
+    }
 }
 
 /// # Safety

@@ -312,3 +312,9 @@ pub fn row_type(table: Oid) -> Oid {
     // SAFETY: any oid will do.
     unsafe { pg_sys::get_rel_type_id(table) }
 }
+
+/// The type of arrays of a type's values.
+pub fn array_type(of: Oid) -> Oid {
+    // SAFETY: any oid will do.
+    unsafe { pg_sys::get_array_type(of) }
+}

@@ -15,7 +15,7 @@ use crate::pg::transaction;
 use crate::pg::value::{Text, size};
 use crate::registry::Registry;
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
-use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::pg_sys::{Datum, Oid, TEXTOID};
 use std::cell::Cell;
 
 /// The column of the index by position.
@@ -67,7 +67,7 @@ pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
         reset(&definition, name)?;
     }
     if !read.events.is_empty() {
-        let mut handler = open(&definition, &definition.handler)?;
+        let mut handler = definition.open_handler(read.row_type)?;
         trail.events.set(read.span);
         call(&definition, &mut handler, read);
     }
@@ -155,10 +155,10 @@ fn call(definition: &Definition, handler: &mut Function, read: Read) {
 
 /// Empties what the handler writes.
 fn reset(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
-    let mut empty = open(definition, "eventcore.reset_projection(pg_catalog.text)")?;
+    let mut empty = definition.open("eventcore.reset_projection(pg_catalog.text)", &[TEXTOID])?;
     as_statement(|| empty.perform_on(name.datum()));
     if let Some(function) = &definition.reset {
-        let mut function = open(definition, function)?;
+        let mut function = definition.open(function, &[])?;
         as_statement(|| function.perform());
     }
     transaction::end_command();
@@ -168,13 +168,4 @@ fn reset(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
 /// Writes the checkpoint.
 fn advanced(name: Text<'_>, up_to: i64) -> Result<(), Error> {
     Ok(Function::advance_projection(name, up_to).ok_or(Unavailable::NotInstalled)?)
-}
-
-fn open(definition: &Definition, function: &str) -> Result<Function, Error> {
-    Function::open(Text::copy(function.as_bytes()).keep(), pg_sys::VOIDOID).ok_or_else(|| {
-        Error::HandlerMissing {
-            projection: definition.name.clone(),
-            function: function.to_owned(),
-        }
-    })
 }

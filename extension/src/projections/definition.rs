@@ -3,12 +3,13 @@
 use super::table;
 use crate::error::{Error, Unavailable};
 use crate::filter::Filter;
+use crate::pg::callable::Function;
 use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::Text;
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{Oid, VOIDOID};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -69,6 +70,25 @@ impl Definition {
                 .map(Iterator::collect)
         };
         Filter::of(copy(&self.stream_prefixes), copy(&self.event_types))
+    }
+
+    /// The handler, to be called with an event of this type, or an array of them.
+    pub fn open_handler(&self, event: Oid) -> Result<Function, Error> {
+        let argument = if self.takes_array {
+            relation::array_type(event)
+        } else {
+            event
+        };
+        self.open(&self.handler, &[argument])
+    }
+
+    /// A function of this projection that returns nothing. SE007 if it is missing.
+    pub fn open(&self, function: &str, arguments: &[Oid]) -> Result<Function, Error> {
+        let name = Text::copy(function.as_bytes()).keep();
+        Function::open(name, arguments, VOIDOID).ok_or_else(|| Error::HandlerMissing {
+            projection: self.name.clone(),
+            function: function.to_owned(),
+        })
     }
 
     fn of_row(row: &Row<'_>) -> Self {

@@ -4,13 +4,10 @@ use super::definition::{self, Definition};
 use crate::catalog::Events;
 use crate::error::{Error, Unavailable};
 use crate::pg::array::row_array;
-use crate::pg::callable::Function;
 use crate::pg::memory::ScratchMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{Fresh, Snapshot, transaction_keeps_one};
-use crate::pg::value::Text;
 use crate::pg::{relation, transaction};
-use pgrx::pg_sys;
 use std::cell::Cell;
 
 /// The column of the index by position.
@@ -62,15 +59,11 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
     if rows.is_empty() {
         return Ok(());
     }
-    let name = Text::copy(definition.handler.as_bytes()).keep();
-    let mut handler =
-        Function::open(name, pg_sys::VOIDOID).ok_or_else(|| Error::HandlerMissing {
-            projection: definition.name.clone(),
-            function: definition.handler.clone(),
-        })?;
+    let row_type = relation::row_type(events.catalog.events);
+    let mut handler = definition.open_handler(row_type)?;
     let fresh = (!transaction_keeps_one()).then(Fresh::push);
     if definition.takes_array {
-        handler.perform_on(row_array(relation::row_type(events.catalog.events), rows));
+        handler.perform_on(row_array(row_type, rows));
         transaction::end_command();
     } else {
         let memory = ScratchMemory::new();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{bank, execute};
+use super::{bank, deposit, execute};
 use crate::support::{failure, value};
 
 #[tokio::test]
@@ -180,4 +180,44 @@ async fn a_function_that_names_the_streams_takes_the_place_of_pointers() {
         none.assert_ours("SE003")["argument"],
         "result of streams_function"
     );
+}
+
+/// Who may write the table of commands may name there what `eventcore_register_command` would refuse: it is not
+/// called with what it does not take.
+#[tokio::test]
+async fn a_function_that_the_table_names_and_that_does_not_fit_is_not_called() {
+    let (_, client) = bank("register_forged").await;
+    client
+        .batch_execute(
+            "CREATE FUNCTION of_numbers(bigint, bigint) RETURNS jsonb LANGUAGE sql AS $$ SELECT to_jsonb($1 + $2) $$;
+             CREATE FUNCTION of_three(jsonb, jsonb, text) RETURNS jsonb LANGUAGE sql AS $$ SELECT to_jsonb($3) $$;
+             CREATE FUNCTION of_one(jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT $1 $$;
+             CREATE FUNCTION of_many(jsonb, jsonb) RETURNS SETOF jsonb LANGUAGE sql AS $$ SELECT $1 $$;
+             CREATE FUNCTION next(jsonb, jsonb, jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT $1 $$;
+             CREATE AGGREGATE of_all(jsonb, jsonb) (SFUNC = next, STYPE = jsonb)",
+        )
+        .await
+        .unwrap();
+    deposit(&client, "a", 1).await;
+    for (part, function) in [
+        ("apply", "public.of_numbers(bigint,bigint)"),
+        ("apply", "public.of_one(jsonb)"),
+        ("handle", "pg_catalog.int8pl(bigint,bigint)"),
+        ("handle", "public.of_numbers(bigint,bigint)"),
+        ("handle", "public.of_three(jsonb,jsonb,text)"),
+        ("handle", "public.of_many(jsonb,jsonb)"),
+        ("handle", "public.of_all(jsonb,jsonb)"),
+        ("related_streams", "public.of_numbers(bigint,bigint)"),
+        ("streams_function", "public.of_one(jsonb)"),
+    ] {
+        let sql = format!(
+            "BEGIN; UPDATE eventcore.commands SET {part} = '{function}' WHERE name = 'transfer'"
+        );
+        client.batch_execute(&sql).await.unwrap();
+        let input = json!({"from": "a", "to": "b", "cents": 1});
+        let refused = execute(&client, "transfer", input).await.unwrap_err();
+        let detail = refused.assert_ours("SE007");
+        assert_eq!(detail["function"], function, "{part}");
+        client.batch_execute("ROLLBACK").await.unwrap();
+    }
 }
