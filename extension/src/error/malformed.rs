@@ -1,0 +1,70 @@
+//! What is wrong with an argument: SE003.
+
+use eventcore_rules::MAX_STREAMS_PER_APPEND;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+
+/// What is wrong with an argument. `reason` completes the sentence "`argument` …".
+#[derive(Debug)]
+pub struct Malformed {
+    argument: Cow<'static, str>,
+    index: Option<usize>,
+    field: Option<String>,
+    reason: String,
+}
+
+impl Malformed {
+    /// `reason` completes the sentence "`argument` …".
+    pub fn argument(argument: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
+        Self {
+            argument: argument.into(),
+            index: None,
+            field: None,
+            reason: reason.into(),
+        }
+    }
+
+    /// The element of the argument, from 0.
+    pub fn at(mut self, index: usize) -> Self {
+        self.index = Some(index);
+        self
+    }
+
+    /// The key within the element.
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    pub(super) fn message(&self) -> String {
+        let mut place = self.argument.to_string();
+        if let Some(index) = self.index {
+            place.push_str(&format!("[{index}]"));
+        }
+        if let Some(field) = &self.field {
+            place.push_str(&format!(".{field}"));
+        }
+        format!("{place} {}", self.reason)
+    }
+
+    pub(super) fn detail(&self) -> Value {
+        let mut detail = json!({ "argument": self.argument, "reason": self.reason });
+        if let Some(index) = self.index {
+            detail["index"] = index.into();
+        }
+        if let Some(field) = &self.field {
+            detail["field"] = field.as_str().into();
+        }
+        detail
+    }
+
+    pub(super) fn hint(&self) -> String {
+        match &*self.argument {
+            "streams" => format!(
+                "Name each stream once, {MAX_STREAMS_PER_APPEND} at the most, by 1 to 255 bytes \
+                 without ASCII control characters."
+            ),
+            _ => "See \\df+ eventcore_* for what each argument takes.".into(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What cannot be done here: SE009.
+
+/// Why eventcore cannot do this here.
+#[derive(Debug, Clone)]
+pub enum Unavailable {
+    /// The library was not loaded when the server started.
+    NotPreloaded,
+    /// CREATE EXTENSION has not been run in this database, or was undone.
+    NotInstalled,
+    /// More databases use the extension than `eventcore.max_databases`.
+    TooManyDatabases { max: usize },
+    /// `eventcore.events` is not the table that CREATE EXTENSION made.
+    TableAltered { what: &'static str },
+    /// The sequence of positions is behind the events, as after a copy of the table alone.
+    PositionsBehind { highest: i64, next: i64 },
+    /// A prepared transaction would keep its positions open for ever.
+    Prepared,
+    /// A procedure that waits would hold a snapshot.
+    TransactionBlock { what: &'static str },
+    /// A projection comes no further.
+    ProjectionFailed { projection: String, error: String },
+    /// A handler that runs in an append called this.
+    InProjection { what: &'static str },
+    /// A poll, or a change of a subscription, would work on a snapshot that is kept.
+    IsolationLevel { level: String },
+    /// A function of a command called this.
+    InCommand { what: &'static str },
+    /// Dropping it would lose events.
+    HoldsEvents,
+}
+
+impl Unavailable {
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::NotPreloaded => "not_preloaded",
+            Self::NotInstalled => "not_installed",
+            Self::TooManyDatabases { .. } => "too_many_databases",
+            Self::TableAltered { .. } => "table_altered",
+            Self::PositionsBehind { .. } => "positions_behind",
+            Self::Prepared => "prepared_transaction",
+            Self::TransactionBlock { .. } => "transaction_block",
+            Self::ProjectionFailed { .. } => "projection_failed",
+            Self::InProjection { .. } => "in_projection",
+            Self::IsolationLevel { .. } => "isolation_level",
+            Self::InCommand { .. } => "in_command",
+            Self::HoldsEvents => "holds_events",
+        }
+    }
+
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::NotPreloaded => {
+                "eventcore was not loaded through shared_preload_libraries".into()
+            }
+            Self::NotInstalled => "eventcore is not installed in this database".into(),
+            Self::TooManyDatabases { max } => {
+                format!("more than {max} databases of this server use eventcore")
+            }
+            Self::TableAltered { what } => format!("eventcore.events {what}"),
+            Self::PositionsBehind { highest, next } => format!(
+                "eventcore.events holds position {highest}, but the next one would be {next}"
+            ),
+            Self::Prepared => "a transaction that has appended events cannot be prepared".into(),
+            Self::TransactionBlock { what } => {
+                format!("{what} cannot run inside a transaction block")
+            }
+            Self::ProjectionFailed { projection, error } => {
+                format!("projection \"{projection}\" has failed: {error}")
+            }
+            Self::InProjection { what } => {
+                format!("{what} was called by the handler of an inline projection")
+            }
+            Self::IsolationLevel { level } => format!(
+                "a subscription is not polled or changed in a {} transaction",
+                level.to_uppercase()
+            ),
+            Self::InCommand { what } => format!("{what} was called by a function of a command"),
+            Self::HoldsEvents => {
+                "the tables of eventcore hold events or subscriptions and are not dropped".into()
+            }
+        }
+    }
+
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::NotPreloaded => {
+                "Add eventcore to shared_preload_libraries in postgresql.conf and restart the server."
+            }
+            Self::NotInstalled => "Run CREATE EXTENSION eventcore.",
+            Self::TooManyDatabases { .. } => {
+                "Raise eventcore.max_databases in postgresql.conf and restart the server."
+            }
+            Self::TableAltered { .. } => {
+                "Events are written beneath SQL, where this would not take effect: undo the change."
+            }
+            Self::PositionsBehind { .. } => {
+                "Copy the sequence eventcore.position_blocks along with the events, or set it past them \
+                 with setval."
+            }
+            Self::Prepared => "Use COMMIT, not PREPARE TRANSACTION.",
+            Self::ProjectionFailed { .. } => {
+                "Mend what the error speaks of and call eventcore_resume_projection."
+            }
+            Self::InProjection { .. } => {
+                "An inline projection takes part in an append; let an async one append."
+            }
+            Self::TransactionBlock { .. } => {
+                "Call it in autocommit mode: a transaction block would hold a snapshot and delay VACUUM."
+            }
+            Self::IsolationLevel { .. } => {
+                "Use READ COMMITTED: a snapshot that is kept does not show what others have done. \
+                 Acknowledging works in every isolation level."
+            }
+            Self::InCommand { .. } => {
+                "A command writes by what its function handle returns, and by nothing else."
+            }
+            Self::HoldsEvents => {
+                "To drop them with all that they hold, a superuser sets eventcore.allow_drop to on first."
+            }
+        }
+    }
+}
