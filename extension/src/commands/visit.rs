@@ -205,7 +205,7 @@ fn fold(
 
 /// The version that a stream has in the snapshot that the transaction keeps.
 fn seen_by_transaction(events: &Events, stream: Text<'_>) -> i64 {
-    let snapshot = Snapshot::of_statement();
+    let snapshot = Snapshot::of_transaction();
     let index = events.by_stream();
     let mut scan = IndexScan::new(&events.table, &index, &snapshot);
     crate::heads::version(&mut scan, stream)

@@ -46,6 +46,17 @@ impl Snapshot {
         }
     }
 
+    /// What a transaction that keeps the snapshot of its first statement sees, with everything that it wrote
+    /// itself.
+    pub fn of_transaction() -> Self {
+        // SAFETY: we are inside a transaction, as every call of a SQL function is.
+        let raw = unsafe { pg_sys::RegisterSnapshot(pg_sys::GetTransactionSnapshot()) };
+        Self {
+            raw,
+            registered: true,
+        }
+    }
+
     pub(super) fn raw(&self) -> pg_sys::Snapshot {
         self.raw
     }
@@ -58,22 +69,27 @@ pub fn transaction_keeps_one() -> bool {
 }
 
 /// A new snapshot for what is called until this is dropped.
-pub struct Fresh;
+pub struct Fresh(pg_sys::Snapshot);
 
 impl Fresh {
     pub fn push() -> Self {
-        // SAFETY: we are inside a transaction; the snapshot is registered by being pushed.
-        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
-        Self
+        // SAFETY: we are inside a transaction; the snapshot is registered by being pushed, and a copy of it is
+        // what is active then.
+        unsafe {
+            pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+            Self(pg_sys::GetActiveSnapshot())
+        }
     }
 }
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        // After an error the server takes off all of them; ours need not be the uppermost then.
-        if !std::thread::panicking() {
-            // SAFETY: pushed by us, and whoever pushed another has taken it off.
-            unsafe { pg_sys::PopActiveSnapshot() };
+        // After an error ours need not be the uppermost, and the server takes off all of them.
+        // SAFETY: pushed by us; only compared to what is there.
+        unsafe {
+            if pg_sys::ActiveSnapshotSet() && pg_sys::GetActiveSnapshot() == self.0 {
+                pg_sys::PopActiveSnapshot();
+            }
         }
     }
 }

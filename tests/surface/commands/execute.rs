@@ -157,6 +157,10 @@ async fn a_command_sees_what_its_own_transaction_wrote() {
             let input = json!({"from": "a", "to": "b", "cents": 1});
             execute(&transaction, "transfer", input).await.unwrap();
         }
+        let sql = r#"SELECT count(e.last_position) FROM generate_series(1, 3),
+            LATERAL eventcore_execute('transfer', '{"from": "a", "to": "b", "cents": 1}') e"#;
+        let rows = transaction.query_one(sql, &[]).await.unwrap();
+        assert_eq!(rows.get::<_, i64>(0), 3, "{level}, in one statement");
         transaction.rollback().await.unwrap();
         assert_eq!(stream(&client, "a").await.len(), before, "{level}");
     }
