@@ -45,7 +45,12 @@ async fn fill(client: &Client) {
              SELECT eventcore_create_projection('inside', 'project', stream_prefixes => '{b,\"c d\"}', start_from => 'now');
              SELECT eventcore_pause_projection('inside');
              INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason)
-             VALUES ('inside', 1, 6, 'P0001', 'why')",
+             VALUES ('inside', 1, 6, 'P0001', 'why');
+             CREATE FUNCTION apply(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE sql AS 'SELECT $1';
+             CREATE FUNCTION handle(state jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb';
+             SELECT eventcore_register_command('nothing', 'apply', 'handle', streams => '{/a,/b c}',
+                 initial_state => '{\"ü\": 1}', required_fields => '{\"/a\": \"string\"}');
+             SELECT FROM eventcore_execute('nothing', '{\"a\": \"full\", \"b c\": \"ü\"}', idempotency_key => 'ü \\ '' ,')",
         )
         .await
         .unwrap();
@@ -85,7 +90,9 @@ async fn contents(client: &Client) -> String {
              || (SELECT string_agg(p::text, E'\\n' ORDER BY position) FROM eventcore.parked p)
              || (SELECT string_agg(c::text, E'\\n') FROM eventcore.checkpoints c)
              || (SELECT string_agg(p::text, E'\\n') FROM eventcore.projections p)
-             || (SELECT string_agg(p::text, E'\\n') FROM eventcore.projection_parked p)",
+             || (SELECT string_agg(p::text, E'\\n') FROM eventcore.projection_parked p)
+             || (SELECT string_agg(c::text, E'\\n') FROM eventcore.commands c)
+             || (SELECT string_agg(x::text, E'\\n') FROM eventcore.executions x)",
     )
     .await
 }
@@ -123,6 +130,9 @@ async fn assert_goes_on(original: &Client, copy: &str) {
         closed.assert_ours("SE005"),
         json!({"stream": "done", "state": "closed"})
     );
+    let again =
+        "SELECT repeated FROM eventcore_execute('nothing', '{}', idempotency_key => 'ü \\ '' ,')";
+    assert!(value::<bool>(&copy, again).await);
     let failed = crate::support::failure(copy.batch_execute("DELETE FROM eventcore.events").await);
     failed.assert_ours("SE009");
 }
