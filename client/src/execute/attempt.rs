@@ -22,8 +22,7 @@ pub(super) struct Decision {
     pub(super) append: Append,
     /// How many of the append's events are the command's.
     pub(super) events: usize,
-    /// How many of the append's streams are the command's, with their versions.
-    pub(super) streams: usize,
+    /// The versions of the command's streams, which come first among the append's.
     pub(super) versions: Vec<StreamVersion>,
     /// Whether there is something to write or to check.
     pub(super) is_to_be_sent: bool,
@@ -91,7 +90,6 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
                     || verdict.is_ok() && (self.options.always_check || !append.events.is_empty())),
             append,
             events: events.len(),
-            streams: known.versions.len(),
             versions: known.versions,
             verdict,
         })

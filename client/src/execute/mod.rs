@@ -204,12 +204,13 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             }
         }
         decision.verdict?;
+        let count = decision.versions.len();
         let versions = match &appended {
             Some(appended) => appended.versions.clone(),
             None => decision.versions,
         };
         let streams = decision.append.streams.iter().map(|(stream, _)| stream);
-        let read = streams.cloned().zip(versions).take(decision.streams);
+        let read = streams.cloned().zip(versions).take(count);
         Ok(Some(Execution {
             versions: read.collect(),
             recorded_at: appended
