@@ -49,6 +49,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
+    digest CONSTANT bytea := eventcore.streams_digest(streams);
     heads bigint[];
     kept_streams text[];
     kept_versions bigint[];
@@ -74,19 +75,19 @@ BEGIN
     END LOOP;
 
     INSERT INTO eventcore.snapshots (name, streams_digest, streams, versions, state)
-    VALUES (name, eventcore.streams_digest(streams), streams, versions, state)
+    VALUES (name, digest, streams, versions, state)
     ON CONFLICT ON CONSTRAINT snapshots_pkey DO NOTHING;
     IF FOUND THEN
         RETURN true;
     END IF;
     SELECT s.streams, s.versions INTO kept_streams, kept_versions FROM eventcore.snapshots s
-     WHERE s.name = name AND s.streams_digest = eventcore.streams_digest(streams)
+     WHERE s.name = name AND s.streams_digest = digest
        FOR UPDATE;
     -- Read again, with the row in hand: whoever had it may have written to the streams.
     heads := ARRAY(SELECT v.version FROM @extschema@.eventcore_stream_versions(streams) v);
     UPDATE eventcore.snapshots s
        SET taken_at = now(), streams = streams, versions = versions, state = state
-     WHERE s.name = name AND s.streams_digest = eventcore.streams_digest(streams)
+     WHERE s.name = name AND s.streams_digest = digest
        AND (kept_streams <> streams
             OR NOT EXISTS (SELECT FROM unnest(kept_versions, versions) AS v (kept, given) WHERE v.kept > v.given)
             -- Ahead of its streams, so that nobody can go on from it.
