@@ -45,6 +45,10 @@ struct Arguments {
 enum Work {
     /// Against the client's `execute`
     Client,
+    /// With early lock release, against the client's `execute`
+    EarlyClient,
+    /// With early lock release, against the same without
+    Early,
     /// Against a function that updates two rows
     Rows,
     /// Against a function that tries until nothing has moved in between
@@ -52,9 +56,17 @@ enum Work {
 }
 
 impl Work {
+    fn ours(self) -> Way {
+        match self {
+            Self::EarlyClient | Self::Early => Way::Early,
+            Self::Client | Self::Rows | Self::Optimistic => Way::Command,
+        }
+    }
+
     fn reference(self) -> Way {
         match self {
-            Self::Client => Way::Client,
+            Self::Client | Self::EarlyClient => Way::Client,
+            Self::Early => Way::Command,
             Self::Rows => Way::Rows,
             Self::Optimistic => Way::Optimistic,
         }
@@ -68,6 +80,8 @@ impl Work {
                 (16, 10, Some(Target::AtLeast(5.0))),
                 (16, 1_000, None),
             ],
+            Self::EarlyClient => vec![(16, 10, Some(Target::AtLeast(5.0)))],
+            Self::Early => vec![(1, 1_000, None), (16, 10, None), (16, 1_000, None)],
             Self::Rows => vec![(16, 1_000, Some(Target::AtLeast(0.5)))],
             Self::Optimistic => vec![(1, 1_000, None), (16, 10, None), (16, 1_000, None)],
         }
@@ -93,7 +107,7 @@ async fn main() -> Result<()> {
             eprintln!("==> against {against}: {workers} clients, {accounts} accounts");
             let database = server.fresh_database("bench_work").await?;
             database.execute(include_str!("bank.sql")).await?;
-            let ours = connect(&database, Way::Command, workers, accounts).await?;
+            let ours = connect(&database, work.ours(), workers, accounts).await?;
             let theirs = connect(&database, work.reference(), workers, accounts).await?;
             let _warm = (ours.rate(slice).await?, theirs.rate(slice).await?);
             let rounds = rounds::alternate(
@@ -103,7 +117,7 @@ async fn main() -> Result<()> {
             )
             .await?;
             report.comparisons.push(Comparison::new(
-                format!("transfer by eventcore_execute, {accounts} accounts"),
+                format!("transfer by {}, {accounts} accounts", work.ours().name()),
                 against,
                 u32::try_from(workers)?,
                 "transfers/s",
@@ -132,6 +146,7 @@ async fn main() -> Result<()> {
 async fn connect(database: &Database, way: Way, workers: usize, count: u64) -> Result<Workers> {
     let prefix = match way {
         Way::Command => "command",
+        Way::Early => "early",
         Way::Client => "client",
         Way::Optimistic => "optimistic",
         Way::Rows => "rows",
@@ -147,7 +162,7 @@ async fn connect(database: &Database, way: Way, workers: usize, count: u64) -> R
 /// How many events a transfer by a command had to read in each of its accounts.
 async fn histories(database: &Database, case: &str) -> Result<[Figure; 2]> {
     let lengths = "SELECT avg(version - 1)::float8, max(version - 1)::float8 FROM eventcore.events
-                    WHERE stream_id LIKE 'command-%' AND event_type = 'MoneyWithdrawn'";
+                    WHERE stream_id ~ '^(command|early)-' AND event_type = 'MoneyWithdrawn'";
     let row = database.connect().await?.query_one(lengths, &[]).await?;
     let figure = |what: &str, value| Figure {
         work: case.to_owned(),

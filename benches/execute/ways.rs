@@ -22,6 +22,8 @@ const CENTS: i64 = 5;
 pub(crate) enum Way {
     /// `eventcore_execute`.
     Command,
+    /// The same with `eventcore.early_lock_release`.
+    Early,
     /// The client's `execute`.
     Client,
     /// The function in PL/pgSQL that tries until nothing has moved in between.
@@ -57,6 +59,7 @@ impl Way {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Command => "eventcore_execute",
+            Self::Early => "eventcore_execute with early lock release",
             Self::Client => "the client's execute",
             Self::Optimistic => "a PL/pgSQL loop that reads, appends and retries",
             Self::Rows => "a PL/pgSQL function that updates two rows",
@@ -65,7 +68,9 @@ impl Way {
 
     fn statement(self) -> &'static str {
         match self {
-            Self::Command => "SELECT attempts FROM eventcore_execute('transfer_money', $1)",
+            Self::Command | Self::Early => {
+                "SELECT attempts FROM eventcore_execute('transfer_money', $1)"
+            }
             Self::Optimistic => "SELECT transfer_optimistically($1)",
             Self::Rows => "SELECT 1 FROM transfer_rows($1, $2, $3)",
             Self::Client => unreachable!("it has its own statements"),
@@ -88,6 +93,10 @@ impl Workers {
         } else {
             for _ in 0..workers {
                 let client = database.connect().await?;
+                if way == Way::Early {
+                    let early = "SET eventcore.early_lock_release = on";
+                    client.batch_execute(early).await?;
+                }
                 let statement = client.prepare(way.statement()).await?;
                 sessions.push(Arc::new(Session::Statement(client, statement)));
             }

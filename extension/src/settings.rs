@@ -5,7 +5,7 @@ use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 static MAX_DATABASES: GucSetting<i32> = GucSetting::<i32>::new(64);
 static ALLOW_DROP: GucSetting<bool> = GucSetting::<bool>::new(false);
-
+static EARLY_LOCK_RELEASE: GucSetting<bool> = GucSetting::<bool>::new(false);
 static PROJECTION_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
 
 /// How many workers may run projections in each database.
@@ -21,6 +21,11 @@ pub fn max_databases() -> usize {
 /// Whether `eventcore.events` may be dropped with events in it.
 pub fn allows_drop() -> bool {
     ALLOW_DROP.get()
+}
+
+/// Whether a transaction that appends releases its locks before it flushes the log.
+pub fn releases_locks_early() -> bool {
+    EARLY_LOCK_RELEASE.get()
 }
 
 /// Tells the server of them, while it is starting.
@@ -41,6 +46,15 @@ pub fn define() {
         c"Off, DROP EXTENSION eventcore is refused as long as there are events.",
         &ALLOW_DROP,
         GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"eventcore.early_lock_release",
+        c"Whether a transaction that appends releases its locks before it flushes the log.",
+        c"On, a hot stream no longer takes one commit for each flush. Who reads the tables by SQL can see events for \
+          a moment that a crash of the server would lose; subscribers, and the client of the append, cannot.",
+        &EARLY_LOCK_RELEASE,
+        GucContext::Userset,
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(

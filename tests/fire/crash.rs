@@ -24,6 +24,27 @@ enum Crash {
     Everything,
 }
 
+/// How writers commit.
+#[derive(Clone, Copy, PartialEq)]
+enum Commit {
+    /// Acknowledged when it is on the disk, locks held until then.
+    Synchronous,
+    /// Acknowledged when it is on the disk, locks released before.
+    EarlyLockRelease,
+    /// Acknowledged at once.
+    Asynchronous,
+}
+
+impl Commit {
+    fn settings(self) -> &'static str {
+        match self {
+            Self::Synchronous => "SET synchronous_commit = on",
+            Self::EarlyLockRelease => "SET eventcore.early_lock_release = on",
+            Self::Asynchronous => "SET synchronous_commit = off",
+        }
+    }
+}
+
 /// What writers and readers keep over all crashes.
 struct Fire {
     url: String,
@@ -41,13 +62,13 @@ struct Reader {
 }
 
 impl Fire {
-    fn start(url: &str, synchronous: bool) -> Self {
+    fn start(url: &str, commit: Commit) -> Self {
         let (done, acknowledged) = (Arc::default(), Arc::default());
         let writers = (0..WRITERS)
             .map(|n| {
                 let (url, done) = (url.to_owned(), Arc::clone(&done));
                 let acknowledged = Arc::clone(&acknowledged);
-                tokio::spawn(writer(url, n, synchronous, done, acknowledged))
+                tokio::spawn(writer(url, n, commit, done, acknowledged))
             })
             .collect();
         let reader = tokio::spawn(reader(url.to_owned(), Arc::clone(&done)));
@@ -86,19 +107,14 @@ impl Fire {
 async fn writer(
     url: String,
     number: usize,
-    synchronous: bool,
+    commit: Commit,
     done: Arc<AtomicBool>,
     count: Arc<AtomicUsize>,
 ) -> HashMap<Uuid, i64> {
     let (mut random, mut acknowledged) = (Random::new(), HashMap::new());
     while !done.load(SeqCst) {
         let mut session = reconnect(&url, "writer").await;
-        if !synchronous
-            && session
-                .batch_execute("SET synchronous_commit = off")
-                .await
-                .is_err()
-        {
+        if session.batch_execute(commit.settings()).await.is_err() {
             continue;
         }
         while !done.load(SeqCst) {
@@ -197,10 +213,10 @@ async fn victim(session: &Session) -> u32 {
     }
 }
 
-async fn burn_down(crash: Crash, crashes: usize, synchronous: bool) {
+async fn burn_down(crash: Crash, crashes: usize, commit: Commit) {
     let mut server = Server::start(options()).unwrap();
     let url = server.create_database("crash").unwrap();
-    let fire = Fire::start(&url, synchronous);
+    let fire = Fire::start(&url, commit);
     for _ in 0..crashes {
         fire.burn(100).await;
         match crash {
@@ -257,32 +273,37 @@ async fn burn_down(crash: Crash, crashes: usize, synchronous: bool) {
         .filter(|(id, position)| by_id.get(id) != Some(position))
         .count();
     let vanished = reader.events.len() - kept.len();
-    if synchronous {
+    if commit != Commit::Asynchronous {
         assert_eq!(lost, 0, "acknowledged events are lost");
         assert_eq!(vanished, 0, "events were read that are gone");
     }
     println!(
         "crash: {crashes} crashes, {} events, {} acknowledged, {lost} of them lost, {vanished} seen and lost \
-         (synchronous_commit {})",
+         ({})",
         events.len(),
         acknowledged.len(),
-        if synchronous { "on" } else { "off" },
+        commit.settings(),
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_appends_survive_kill_9_of_backends() {
-    burn_down(Crash::Backend, 4, true).await;
+    burn_down(Crash::Backend, 4, Commit::Synchronous).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_appends_survive_kill_9_of_the_postmaster() {
-    burn_down(Crash::Postmaster, 3, true).await;
+    burn_down(Crash::Postmaster, 3, Commit::Synchronous).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_appends_survive_also_where_locks_are_released_before_the_flush() {
+    burn_down(Crash::Everything, 4, Commit::EarlyLockRelease).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn positions_once_shown_are_never_reused_even_if_a_crash_loses_unsynchronous_commits() {
-    burn_down(Crash::Everything, 4, false).await;
+    burn_down(Crash::Everything, 4, Commit::Asynchronous).await;
 }
 
 /// The last append before a crash may be one that drew from a block reserved a moment ago.

@@ -16,6 +16,7 @@ mod direct_writes;
 mod documentation;
 mod drivers;
 mod drop_extension;
+mod early_lock_release;
 mod foreign_rows;
 mod immutability;
 mod install;

@@ -22,10 +22,12 @@ pub use request::Request;
 use crate::catalog::Events;
 use crate::error::Error;
 use crate::in_command::require_outside;
+use crate::pg::flush;
 use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
 use crate::projections::inline;
 use crate::registry::Registry;
+use crate::settings;
 
 /// What became of an append.
 pub struct Appended {
@@ -65,6 +67,8 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
 
     if let Some(repeated) = repeat::find(&events, request, &heads, &conflicts)? {
         registry.counts().repeat();
+        // Whoever wrote it may be waiting for its flush still.
+        flush::what_is_committed();
         return Ok(repeated);
     }
     streams::require_open(request)?;
@@ -79,6 +83,9 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
             recorded_at: transaction::now(),
             repeated: false,
         });
+    }
+    if settings::releases_locks_early() {
+        flush::after_locks();
     }
     let appended = write::write(&registry, &events, &indexes, request, heads)?;
     if let Some((first, last)) = appended.positions {

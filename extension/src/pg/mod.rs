@@ -8,6 +8,7 @@ pub mod array;
 pub mod callable;
 pub mod databases;
 pub mod ffi;
+pub mod flush;
 pub mod function;
 pub mod hooks;
 mod index_executor;

@@ -1,15 +1,17 @@
 //! The transaction that we are in.
 
-use super::{ffi, raw};
-use pgrx::pg_sys::{self, Datum, SubXactEvent, XactEvent};
+use super::{ffi, flush, raw};
+use pgrx::pg_sys::{self, Datum, ResourceReleasePhase, SubXactEvent, XactEvent};
 use pgrx::{PgSqlErrorCode, ereport, pg_guard};
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_void};
 
 /// What is called at the ends of transactions.
 pub struct Hooks {
     /// Before PREPARE TRANSACTION; may raise an error.
     pub before_prepare: fn(),
-    /// After a commit that everybody sees, or a rollback; must not fail.
+    /// After a commit that everybody sees and that is as durable as `synchronous_commit` asks for, or a rollback;
+    /// must not fail.
     pub after_end: fn(Ended),
     /// After a savepoint or an exception block has ended, with the numbers of the subtransaction and
     /// of the one around it; must not fail.
@@ -23,25 +25,65 @@ pub enum Ended {
     RolledBack,
 }
 
+thread_local! {
+    static HOOKS: RefCell<Vec<&'static Hooks>> = const { RefCell::new(Vec::new()) };
+    static WATCHING: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Registers the hooks for this backend. To be called once.
 pub fn register(hooks: &'static Hooks) {
-    let hooks = std::ptr::from_ref(hooks).cast_mut();
-    // SAFETY: the callback gets back the pointer to a static.
+    watch_ends();
+    HOOKS.with_borrow_mut(|all| all.push(hooks));
+}
+
+/// Lets the server call us at the ends of transactions.
+pub(super) fn watch_ends() {
+    if WATCHING.replace(true) {
+        return;
+    }
+    let nothing = std::ptr::null_mut();
+    // SAFETY: functions of ours, which want no argument.
     unsafe {
-        pg_sys::RegisterXactCallback(Some(on_event), hooks.cast());
-        pg_sys::RegisterSubXactCallback(Some(on_subtransaction), hooks.cast());
+        pg_sys::RegisterXactCallback(Some(on_event), nothing);
+        pg_sys::RegisterSubXactCallback(Some(on_subtransaction), nothing);
+        pg_sys::RegisterResourceReleaseCallback(Some(on_release), nothing);
+    }
+}
+
+/// Those that were registered last come first.
+fn for_each(call: impl Fn(&'static Hooks)) {
+    let count = HOOKS.with_borrow(Vec::len);
+    for number in (0..count).rev() {
+        call(HOOKS.with_borrow(|all| all[number]));
     }
 }
 
 #[pg_guard]
-unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, hooks: *mut c_void) {
-    // SAFETY: what `register` passed.
-    let hooks = unsafe { &*hooks.cast::<Hooks>() };
+unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, _argument: *mut c_void) {
     match event {
-        XactEvent::XACT_EVENT_PRE_PREPARE => (hooks.before_prepare)(),
-        XactEvent::XACT_EVENT_COMMIT => (hooks.after_end)(Ended::Committed),
-        XactEvent::XACT_EVENT_ABORT => (hooks.after_end)(Ended::RolledBack),
+        XactEvent::XACT_EVENT_PRE_PREPARE => for_each(|hooks| (hooks.before_prepare)()),
+        XactEvent::XACT_EVENT_PRE_COMMIT => flush::before_commit(),
+        XactEvent::XACT_EVENT_COMMIT if flush::after_commit() => {}
+        XactEvent::XACT_EVENT_COMMIT => for_each(|hooks| (hooks.after_end)(Ended::Committed)),
+        XactEvent::XACT_EVENT_ABORT => {
+            flush::after_rollback();
+            for_each(|hooks| (hooks.after_end)(Ended::RolledBack));
+        }
         _ => {}
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_release(
+    phase: ResourceReleasePhase::Type,
+    is_commit: bool,
+    _is_top_level: bool,
+    _argument: *mut c_void,
+) {
+    let locks_are_released = phase == ResourceReleasePhase::RESOURCE_RELEASE_AFTER_LOCKS;
+    if locks_are_released && is_commit && flush::is_due() {
+        flush::carry_out();
+        for_each(|hooks| (hooks.after_end)(Ended::Committed));
     }
 }
 
@@ -50,16 +92,14 @@ unsafe extern "C-unwind" fn on_subtransaction(
     event: SubXactEvent::Type,
     subtransaction: pg_sys::SubTransactionId,
     parent: pg_sys::SubTransactionId,
-    hooks: *mut c_void,
+    _argument: *mut c_void,
 ) {
-    // SAFETY: what `register` passed.
-    let hooks = unsafe { &*hooks.cast::<Hooks>() };
     let ended = match event {
         SubXactEvent::SUBXACT_EVENT_COMMIT_SUB => Ended::Committed,
         SubXactEvent::SUBXACT_EVENT_ABORT_SUB => Ended::RolledBack,
         _ => return,
     };
-    (hooks.after_subtransaction)(subtransaction, parent, ended);
+    for_each(|hooks| (hooks.after_subtransaction)(subtransaction, parent, ended));
 }
 
 /// The number of the subtransaction that we are in, within its transaction.

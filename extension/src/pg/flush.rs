@@ -1,0 +1,120 @@
+//! When the log of a transaction is flushed: before its locks are released, as the server does by itself, or after
+//! (early lock release: DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984).
+//!
+//! Either way the flush is over before the client is told of the commit. Whoever gets the locks in between commits
+//! later in the log, so that no commit is durable without those that it builds on.
+
+use super::transaction;
+use pgrx::pg_sys::{self, XLogRecPtr};
+use std::cell::Cell;
+use std::ffi::c_int;
+
+/// The bytes at the head of a page of the log; more at the head of a file.
+const PAGE_HEADER: u64 = 24;
+const FILE_HEADER: u64 = 40;
+
+thread_local! {
+    /// This transaction is to release its locks first.
+    static EARLY: Cell<bool> = const { Cell::new(false) };
+    /// What `synchronous_commit` is, while the server commits as if it were off.
+    static LEVEL: Cell<Option<c_int>> = const { Cell::new(None) };
+    /// Where in the log this transaction has to flush up to when it commits; 0 for nowhere.
+    static WANTED: Cell<XLogRecPtr> = const { Cell::new(0) };
+    /// The same of a transaction that has committed; 0 when that is done.
+    static DUE: Cell<XLogRecPtr> = const { Cell::new(0) };
+}
+
+/// At its end this transaction releases its locks, and flushes then.
+pub fn after_locks() {
+    transaction::watch_ends();
+    EARLY.set(true);
+}
+
+/// At its end this transaction also flushes what others have committed by now: it is about to tell of it.
+pub fn what_is_committed() {
+    transaction::watch_ends();
+    WANTED.set(end_of_log());
+}
+
+/// To be called before the commit.
+pub(super) fn before_commit() {
+    // SAFETY: a variable of the server, which the commit looks at next, on its only thread.
+    unsafe {
+        if EARLY.take() && waits_for_flush() {
+            LEVEL.set(Some(pg_sys::synchronous_commit));
+            pg_sys::synchronous_commit = pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_OFF as c_int;
+        }
+    }
+}
+
+/// To be called after the commit, the locks still held. Whether [`carry_out`] has something to do.
+pub(super) fn after_commit() -> bool {
+    let mut up_to = WANTED.take();
+    if put_back() {
+        // SAFETY: a variable of the server: where the record of this commit ends.
+        up_to = up_to.max(unsafe { pg_sys::XactLastCommitEnd });
+    }
+    DUE.set(up_to);
+    is_due()
+}
+
+/// To be called after a rollback.
+pub(super) fn after_rollback() {
+    EARLY.set(false);
+    WANTED.set(0);
+    put_back();
+}
+
+/// Whether a transaction has committed and has to flush.
+pub(super) fn is_due() -> bool {
+    DUE.get() != 0
+}
+
+/// Flushes, and waits for the standbys that have to confirm. To be called once the locks are released.
+pub(super) fn carry_out() {
+    let up_to = DUE.take();
+    // SAFETY: a place in the log that has been written to; interrupts are held until the commit is over.
+    unsafe {
+        if waits_for_flush() {
+            pg_sys::XLogFlush(up_to);
+            pg_sys::SyncRepWaitForLSN(up_to, true);
+        }
+    }
+}
+
+fn waits_for_flush() -> bool {
+    // SAFETY: a variable of the server.
+    unsafe { pg_sys::synchronous_commit > pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_OFF as c_int }
+}
+
+fn put_back() -> bool {
+    let level = LEVEL.take();
+    if let Some(level) = level {
+        // SAFETY: a variable of the server; what it was before.
+        unsafe { pg_sys::synchronous_commit = level };
+    }
+    level.is_some()
+}
+
+/// Where the last record of the log ends. The server tells where the next one begins, which is behind the head of
+/// a page where the last one fills the page before.
+fn end_of_log() -> XLogRecPtr {
+    // SAFETY: the log is being written, for an append could be made here.
+    let (next, file_size) = unsafe {
+        (
+            pg_sys::GetXLogInsertRecPtr(),
+            u64::from(pg_sys::wal_segment_size.unsigned_abs()),
+        )
+    };
+    let page_size = u64::from(pg_sys::XLOG_BLCKSZ);
+    let header = if next % file_size < page_size {
+        FILE_HEADER
+    } else {
+        PAGE_HEADER
+    };
+    if next % page_size == header {
+        next - header
+    } else {
+        next
+    }
+}
