@@ -12,9 +12,9 @@ fn blocks(language: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_sql_of_the_readme_runs_and_gives_two_events_that_are_consumed_and_a_transfer() {
+fn the_sql_of_the_readme_runs_and_gives_two_events_that_are_consumed_a_transfer_and_balances() {
     let blocks = blocks("sql");
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     shared().create_empty_database("readme").unwrap();
     let output = shared().psql("readme", blocks[0]).unwrap();
     let lines: Vec<&str> = output.lines().collect();
@@ -34,6 +34,11 @@ fn the_sql_of_the_readme_runs_and_gives_two_events_that_are_consumed_and_a_trans
     let output = shared().psql("readme", blocks[2]).unwrap();
     assert!(
         output.trim().ends_with("{account-bob,account-ada}|{2,2}"),
+        "{output}"
+    );
+    let output = shared().psql("readme", blocks[3]).unwrap();
+    assert!(
+        output.trim().ends_with("account-ada|-20\naccount-bob|20"),
         "{output}"
     );
     let left = "SELECT count(*) FROM eventcore.deliveries";
