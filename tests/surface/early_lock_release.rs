@@ -4,7 +4,6 @@
 //! does at the same place.
 
 use eventcore_harness::{Server, ServerOptions};
-use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_postgres::SimpleQueryMessage;
 

@@ -1,6 +1,6 @@
 //! The README is true: its SQL runs, and gives what it says. Its Rust is a doctest of the client.
 
-use eventcore_harness::shared;
+use crate::support::server_with_workers;
 
 const README: &str = include_str!("../../README.md");
 
@@ -15,8 +15,10 @@ fn blocks(language: &str) -> Vec<&'static str> {
 fn the_sql_of_the_readme_runs_and_gives_two_events_that_are_consumed_a_transfer_and_balances() {
     let blocks = blocks("sql");
     assert_eq!(blocks.len(), 4);
-    shared().create_empty_database("readme").unwrap();
-    let output = shared().psql("readme", blocks[0]).unwrap();
+    // Projections want a worker besides the notifier.
+    let server = server_with_workers();
+    server.create_empty_database("readme").unwrap();
+    let output = server.psql("readme", blocks[0]).unwrap();
     let lines: Vec<&str> = output.lines().collect();
     assert!(lines[0].starts_with("1|2|{1,1}|"), "{output}");
     assert_eq!(
@@ -26,23 +28,23 @@ fn the_sql_of_the_readme_runs_and_gives_two_events_that_are_consumed_a_transfer_
             r#"2|account-bob|1|Deposited|{"cents": 70}"#,
         ]
     );
-    let output = shared().psql("readme", blocks[1]).unwrap();
+    let output = server.psql("readme", blocks[1]).unwrap();
     assert!(
         output.contains(r#"|2|account-bob|{"cents": 70}"#),
         "{output}"
     );
-    let output = shared().psql("readme", blocks[2]).unwrap();
+    let output = server.psql("readme", blocks[2]).unwrap();
     assert!(
         output.trim().ends_with("{account-bob,account-ada}|{2,2}"),
         "{output}"
     );
-    let output = shared().psql("readme", blocks[3]).unwrap();
+    let output = server.psql("readme", blocks[3]).unwrap();
     assert!(
         output.trim().ends_with("account-ada|-20\naccount-bob|20"),
         "{output}"
     );
     let left = "SELECT count(*) FROM eventcore.deliveries";
-    assert_eq!(shared().psql("readme", left).unwrap().trim(), "0");
+    assert_eq!(server.psql("readme", left).unwrap().trim(), "0");
 }
 
 #[test]

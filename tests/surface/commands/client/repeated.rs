@@ -21,6 +21,15 @@ async fn terminate(client: &Client, waits_for: &str) {
     }
 }
 
+/// Returns when a session waits for the standby whose transaction has found an append as made before.
+async fn until_a_repeat_waits(client: &Client) {
+    let sql = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event = 'SyncRep' AND backend_xid IS NULL";
+    while value::<i64>(client, sql).await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// What came of a call: it could wait for ever, for a standby that never comes.
 async fn answer<T>(call: JoinHandle<T>) -> T {
     let answered = tokio::time::timeout(Duration::from_secs(30), call).await;
@@ -95,24 +104,34 @@ async fn server_that_loses_answers(name: &str) -> (Server, PostgresEventStore, C
 #[tokio::test]
 async fn a_call_whose_session_ends_between_the_commit_and_the_answer_is_executed_once() {
     let (_server, store, client) = server_that_loses_answers("client_lost").await;
-    let once = store.clone();
-    let call = tokio::spawn(async move { once.execute_command(&TRANSFER, &transfer(1)).await });
-    terminate(&client, "SyncRep").await;
-    let done = answer(call).await.unwrap();
-    assert!(done.repeated && done.attempts >= 2, "{done:?}");
-    assert_eq!(
-        (done.version_of(&id("a")), done.server_attempts),
-        (Some(2.into()), 0)
-    );
-    assert_eq!(stream(&client, "b").await.len(), 1);
-
     // Who tries once is told that it is unknown.
+    let once = store.clone();
     let call = tokio::spawn(async move {
         let options = ExecuteOptions::new().retry(RetryPolicy::none());
-        execute_with(&store, &TRANSFER.with(&transfer(1)), &options).await
+        execute_with(&once, &TRANSFER.with(&transfer(1)), &options).await
     });
     terminate(&client, "SyncRep").await;
     let error = answer(call).await.unwrap_err();
     assert!(error.is_retriable() && error.attempts() == 1, "{error:?}");
+    assert_eq!(stream(&client, "b").await.len(), 1);
+
+    let call = tokio::spawn(async move { store.execute_command(&TRANSFER, &transfer(1)).await });
+    terminate(&client, "SyncRep").await;
+    // The second attempt finds what the first one did, and tells of it when that is durable.
+    until_a_repeat_waits(&client).await;
+    client
+        .batch_execute("ALTER SYSTEM SET synchronous_standby_names = ''")
+        .await
+        .unwrap();
+    client
+        .batch_execute("SELECT pg_reload_conf()")
+        .await
+        .unwrap();
+    let done = answer(call).await.unwrap();
+    assert!(done.repeated && done.attempts >= 2, "{done:?}");
+    assert_eq!(
+        (done.version_of(&id("a")), done.server_attempts),
+        (Some(3.into()), 0)
+    );
     assert_eq!(stream(&client, "b").await.len(), 2);
 }
