@@ -2,12 +2,14 @@
 
 CREATE TABLE eventcore.commands (
     max_attempts      integer     NOT NULL,
-    changed_at        timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    snapshot_every    integer     NOT NULL,
+    changed_at        timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     name              text        COLLATE "C" NOT NULL,
     apply             text        NOT NULL,
     handle            text        NOT NULL,
     related_streams   text,
     streams_function  text,
+    combine           text,
     streams           text[],
     checked_streams   text[],
     required_fields   jsonb,
@@ -17,7 +19,10 @@ CREATE TABLE eventcore.commands (
 COMMENT ON TABLE eventcore.commands IS 'The registered commands. Written by eventcore_register_command.';
 COMMENT ON COLUMN eventcore.commands.max_attempts IS
     'How often an execution may start over because of a stream that it found on the way.';
-COMMENT ON COLUMN eventcore.commands.changed_at IS 'When it was registered, or replaced.';
+COMMENT ON COLUMN eventcore.commands.snapshot_every IS
+    'An execution that reads this many events of a stream keeps the state that they led to; 0: never.';
+COMMENT ON COLUMN eventcore.commands.changed_at IS
+    'When it was registered, or replaced, or its kept states were discarded: older ones are not used.';
 COMMENT ON COLUMN eventcore.commands.name IS 'Its name: 1 to 255 bytes, no ASCII control characters.';
 COMMENT ON COLUMN eventcore.commands.apply IS 'The function (state jsonb, event eventcore.events) that returns the next state.';
 COMMENT ON COLUMN eventcore.commands.handle IS 'The function (state jsonb, input jsonb) that returns the events to write.';
@@ -25,6 +30,8 @@ COMMENT ON COLUMN eventcore.commands.related_streams IS
     'The function (state jsonb, input jsonb) that returns further streams to read; NULL: none.';
 COMMENT ON COLUMN eventcore.commands.streams_function IS
     'The function (input jsonb) that returns the streams; NULL: the input names them.';
+COMMENT ON COLUMN eventcore.commands.combine IS
+    'The function (state jsonb, state jsonb) that makes one state of those of different streams; NULL: there is none.';
 COMMENT ON COLUMN eventcore.commands.streams IS 'JSON pointers to streams in the input.';
 COMMENT ON COLUMN eventcore.commands.checked_streams IS
     'JSON pointers to streams in the input that are read and checked, and not written.';
@@ -54,6 +61,33 @@ COMMENT ON COLUMN eventcore.executions.idempotency_key IS
 COMMENT ON COLUMN eventcore.executions.streams IS 'The streams that it read.';
 COMMENT ON COLUMN eventcore.executions.versions IS 'The version of each after it.';
 SELECT pg_catalog.pg_extension_config_dump('eventcore.executions', '');
+
+-- A cache, and not dumped. Nobody is granted anything on it: eventcore_execute reads and writes it beneath SQL, and a
+-- state is used only for the role that made it, whose settings may have had a say in what the functions did.
+CREATE TABLE eventcore.command_states (
+    first_version     bigint      NOT NULL,
+    last_version      bigint      NOT NULL,
+    kept_at           timestamptz NOT NULL,
+    made_by           bigint      NOT NULL,
+    last_event_id     uuid        NOT NULL,
+    role              oid         NOT NULL,
+    command           text        COLLATE "C" NOT NULL,
+    stream_id         text        COLLATE "C" NOT NULL,
+    state             jsonb       NOT NULL,
+    CONSTRAINT command_states_pkey PRIMARY KEY (command, stream_id, role)
+) USING heap;
+COMMENT ON TABLE eventcore.command_states IS
+    'States of long streams that eventcore_execute has kept, to go on from. Any row may be deleted at any time.';
+COMMENT ON COLUMN eventcore.command_states.first_version IS 'The first event of the stream that is in the state.';
+COMMENT ON COLUMN eventcore.command_states.last_version IS 'The last one; all between are in it too.';
+COMMENT ON COLUMN eventcore.command_states.kept_at IS 'When the statement began that kept it.';
+COMMENT ON COLUMN eventcore.command_states.made_by IS
+    'Which registration and which definition of `apply` made it: under any other it is not used.';
+COMMENT ON COLUMN eventcore.command_states.last_event_id IS 'The id of the last event.';
+COMMENT ON COLUMN eventcore.command_states.role IS 'The role whose execution kept it, and in whose executions it is used.';
+COMMENT ON COLUMN eventcore.command_states.command IS 'The command.';
+COMMENT ON COLUMN eventcore.command_states.stream_id IS 'The stream.';
+COMMENT ON COLUMN eventcore.command_states.state IS 'The state of this stream alone, from the initial state of the command.';
 
 CREATE TYPE eventcore.executed AS (
     first_position bigint,
@@ -160,6 +194,18 @@ END
 $$;
 COMMENT ON FUNCTION eventcore.check_required_fields(jsonb) IS 'SE003 unless it is an object of pointers and types, or NULL.';
 
+CREATE FUNCTION eventcore.delete_command_states(command text) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- What an execution that is not over yet has kept is passed over: it is no longer used either.
+    DELETE FROM eventcore.command_states s
+     USING (SELECT k.stream_id, k.role FROM eventcore.command_states k WHERE k.command = $1 FOR UPDATE SKIP LOCKED) found
+     WHERE s.command = $1 AND s.stream_id = found.stream_id AND s.role = found.role
+$$;
+COMMENT ON FUNCTION eventcore.delete_command_states(text) IS
+    'Deletes the kept states of a command, once another registration of it has made them useless.';
+
 CREATE FUNCTION eventcore_register_command(
     name             text,
     apply            regproc,
@@ -171,6 +217,8 @@ CREATE FUNCTION eventcore_register_command(
     initial_state    jsonb   DEFAULT '{}',
     required_fields  jsonb   DEFAULT NULL,
     max_attempts     integer DEFAULT 10,
+    combine          regproc DEFAULT NULL,
+    snapshot_every   integer DEFAULT 100,
     replace          boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql
@@ -190,6 +238,8 @@ BEGIN
         PERFORM eventcore.fail_malformed('initial_state', 'is NULL');
     ELSIF max_attempts IS NULL OR max_attempts < 1 THEN
         PERFORM eventcore.fail_malformed('max_attempts', 'is not at least 1');
+    ELSIF snapshot_every IS NULL OR snapshot_every < 0 THEN
+        PERFORM eventcore.fail_malformed('snapshot_every', 'is not at least 0');
     ELSIF streams_function IS NOT NULL AND (streams IS NOT NULL OR checked_streams IS NOT NULL) THEN
         PERFORM eventcore.fail_malformed('streams_function', 'is given beside streams: one or the other');
     ELSIF streams_function IS NULL AND coalesce(cardinality(streams), 0) + coalesce(cardinality(checked_streams), 0) = 0 THEN
@@ -199,14 +249,16 @@ BEGIN
     PERFORM eventcore.check_pointers('checked_streams', checked_streams);
     PERFORM eventcore.check_required_fields(required_fields);
     command := ROW(
-        max_attempts, now(), name,
+        max_attempts, snapshot_every, clock_timestamp(), name,
         eventcore.check_function('apply', apply, ARRAY['jsonb'::regtype, row_of_events], 'jsonb'),
         eventcore.check_function('handle', handle, '{jsonb,jsonb}', 'jsonb'),
         eventcore.check_function('related_streams', related_streams, '{jsonb,jsonb}', 'text[]'),
         eventcore.check_function('streams_function', streams_function, '{jsonb}', 'text[]'),
+        eventcore.check_function('combine', combine, '{jsonb,jsonb}', 'jsonb'),
         streams, checked_streams, required_fields, initial_state);
     IF replace THEN
         DELETE FROM eventcore.commands c WHERE c.name = name;
+        PERFORM eventcore.delete_command_states(name);
     END IF;
     INSERT INTO eventcore.commands VALUES (command.*) ON CONFLICT ON CONSTRAINT commands_pkey DO NOTHING;
     IF NOT FOUND THEN
@@ -214,7 +266,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, boolean) IS
+COMMENT ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, regproc, integer, boolean) IS
 $$Registers a command under a name, for eventcore_execute. Its functions are in any procedural language:
 apply(state jsonb, event eventcore.events) returns jsonb, handle(state jsonb, input jsonb) returns jsonb, an array of
 {"stream", "type", "payload", "metadata"?, "id"?}.
@@ -223,6 +275,10 @@ streams: JSON pointers to the streams in the input, each a string or an array of
 same for streams that are read and checked and not written. Or streams_function(input jsonb) returns text[].
 related_streams(state jsonb, input jsonb) returns text[]: further streams, found in the state.
 required_fields: what the input has to have, {"/cents": "number"}; types: string, number, boolean, object, array, any.
+combine(state jsonb, state jsonb) returns jsonb: each stream is then folded on its own, from the initial state, and
+this makes one state of theirs, one after the other. snapshot_every: an execution that reads this many events of a
+stream keeps its state, and later ones go on from there; 0: never. Without `combine` that is for the first stream
+only, since the others are folded into its state. `apply` has to depend on its arguments alone.
 SE003 malformed argument; a function that is not as it has to be, or that the caller may not execute.$$;
 
 CREATE FUNCTION eventcore_drop_command(name text) RETURNS boolean
@@ -233,15 +289,41 @@ AS $$
 BEGIN
     PERFORM eventcore.check_name('name', name);
     DELETE FROM eventcore.commands c WHERE c.name = name;
-    RETURN FOUND;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM eventcore.delete_command_states(name);
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_drop_command(text) IS
 $$Drops a command; false if there is none of this name. Its functions stay. SE003 malformed argument.$$;
 
+CREATE FUNCTION eventcore_discard_command_states(name text) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM eventcore.check_name('name', name);
+    UPDATE eventcore.commands c SET changed_at = clock_timestamp() WHERE c.name = name;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM eventcore.delete_command_states(name);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION eventcore_discard_command_states(text) IS
+$$Lets a command fold its streams from their start again: after a change that `apply` depends on and that is not a
+change of `apply` itself, such as that of a function that it calls. Executions that are under way keep nothing that
+is used later. False if there is no command of this name. SE003 malformed argument.$$;
+
 REVOKE ALL ON FUNCTION eventcore_execute(text, jsonb, uuid, uuid, text, jsonb) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, regproc, integer, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_drop_command(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_discard_command_states(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.delete_command_states(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_function(text, regproc, regtype[], regtype) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_pointers(text, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_required_fields(jsonb) FROM PUBLIC;

@@ -86,6 +86,8 @@ pub struct Catalog {
     commands_by_name: Oid,
     executions: Oid,
     executions_by_key: Oid,
+    command_states: Oid,
+    command_states_by_key: Oid,
     /// What would be bypassed by writing events beneath SQL, if anything: completes the sentence
     /// "eventcore.events …".
     obstacle_to_writes: Option<&'static str>,
@@ -155,6 +157,8 @@ impl Catalog {
             commands_by_name: ours(c"commands_pkey", Kind::Index)?,
             executions: ours(c"executions", Kind::Table)?,
             executions_by_key: ours(c"executions_pkey", Kind::Index)?,
+            command_states: ours(c"command_states", Kind::Table)?,
+            command_states_by_key: ours(c"command_states_pkey", Kind::Index)?,
             obstacle_to_writes: None,
             has_row_security: false,
         })
@@ -219,6 +223,8 @@ impl Catalog {
             self.commands_by_name,
             self.executions,
             self.executions_by_key,
+            self.command_states,
+            self.command_states_by_key,
         ]
         .contains(&oid)
     }
@@ -281,6 +287,20 @@ pub fn commands() -> Result<(Relation, Relation), Error> {
 pub fn executions() -> Result<(Relation, Oid), Error> {
     let (table, catalog) = open_known(Catalog::load, |catalog| catalog.executions, Use::Write)?;
     Ok((table, catalog.executions_by_key))
+}
+
+/// `eventcore.command_states` to write rows, and its index by command, stream and role; `None` where somebody has
+/// locked the table.
+pub fn command_states() -> Result<Option<(Relation, Relation)>, Error> {
+    let seen = Catalog::load()?.command_states;
+    let Some(table) = Relation::table_at_once(seen, Use::Write) else {
+        return Ok(None);
+    };
+    let catalog = Catalog::load()?;
+    Ok((catalog.command_states == seen).then(|| {
+        let by_key = Relation::index(catalog.command_states_by_key, Use::Read);
+        (table, by_key)
+    }))
 }
 
 /// Opens a table of the catalog, with the oids that hold while it is open.

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::pg::indexes::Indexes;
 use crate::pg::insert::{Columns, insert_rows};
 use crate::pg::transaction;
+use crate::pg::value::uuid_datum;
 use crate::registry::Registry;
 use pgrx::pg_sys::Datum;
 use uuid::Uuid;
@@ -75,8 +76,4 @@ pub fn write(
         recorded_at,
         repeated: false,
     })
-}
-
-fn uuid_datum(id: &Uuid) -> Datum {
-    Datum::from(id.as_bytes().as_ptr())
 }

@@ -1,8 +1,9 @@
 //! A command as it is registered in `eventcore.commands`.
 
-use crate::catalog::{self, Events};
+use crate::catalog::{self, Events, column as events};
 use crate::error::{Error, Malformed};
 use crate::pg::callable::Function;
+use crate::pg::ffi;
 use crate::pg::relation;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
@@ -12,14 +13,17 @@ use pgrx::pg_sys::{JSONBOID as JSONB, Oid, TEXTARRAYOID as TEXTS};
 /// The columns of `eventcore.commands`.
 mod column {
     pub const MAX_ATTEMPTS: i16 = 1;
-    pub const APPLY: i16 = 4;
-    pub const HANDLE: i16 = 5;
-    pub const RELATED_STREAMS: i16 = 6;
-    pub const STREAMS_FUNCTION: i16 = 7;
-    pub const STREAMS: i16 = 8;
-    pub const CHECKED_STREAMS: i16 = 9;
-    pub const REQUIRED_FIELDS: i16 = 10;
-    pub const INITIAL_STATE: i16 = 11;
+    pub const SNAPSHOT_EVERY: i16 = 2;
+    pub const CHANGED_AT: i16 = 3;
+    pub const APPLY: i16 = 5;
+    pub const HANDLE: i16 = 6;
+    pub const RELATED_STREAMS: i16 = 7;
+    pub const STREAMS_FUNCTION: i16 = 8;
+    pub const COMBINE: i16 = 9;
+    pub const STREAMS: i16 = 10;
+    pub const CHECKED_STREAMS: i16 = 11;
+    pub const REQUIRED_FIELDS: i16 = 12;
+    pub const INITIAL_STATE: i16 = 13;
 }
 
 /// The column of the index by name.
@@ -32,6 +36,8 @@ pub struct Definition<'a> {
     pub handle: Function,
     pub related_streams: Option<Function>,
     pub streams_function: Option<Function>,
+    /// Makes one state of two, each of streams of its own.
+    pub combine: Option<Function>,
     /// JSON pointers to the streams in the input.
     pub streams: Vec<Text<'a>>,
     /// The same for streams that are not written.
@@ -40,6 +46,10 @@ pub struct Definition<'a> {
     pub required_fields: Option<Jsonb<'a>>,
     pub initial_state: Jsonb<'a>,
     pub max_attempts: i32,
+    /// How many events of a stream are read before its state is kept; 0: it never is.
+    pub snapshot_every: i32,
+    /// When it was registered, as a timestamptz.
+    changed_at: i64,
 }
 
 impl<'a> Definition<'a> {
@@ -77,13 +87,26 @@ impl<'a> Definition<'a> {
             handle: required(column::HANDLE, &[JSONB, JSONB])?,
             related_streams: open(column::RELATED_STREAMS, &[JSONB, JSONB], TEXTS)?,
             streams_function: open(column::STREAMS_FUNCTION, &[JSONB], TEXTS)?,
+            combine: open(column::COMBINE, &[JSONB, JSONB], JSONB)?,
             streams: texts(row, column::STREAMS),
             checked_streams: texts(row, column::CHECKED_STREAMS),
             required_fields: row.jsonb(column::REQUIRED_FIELDS).map(Jsonb::keep),
             initial_state: initial_state
                 .ok_or_else(|| Malformed::argument("command", "has no initial state"))?,
             max_attempts: row.integer(column::MAX_ATTEMPTS),
+            snapshot_every: row.integer(column::SNAPSHOT_EVERY),
+            changed_at: row.bigint(column::CHANGED_AT),
         })
+    }
+
+    /// Tells what makes the state of a stream: this registration, `apply` as it is defined now, the initial state, and
+    /// the columns of an event. A state that was made by anything else is not to be gone on from.
+    pub fn state_maker(&self) -> i64 {
+        let hash = ffi::hash(&[events::COUNT as u8], 0);
+        let hash = ffi::hash(&self.changed_at.to_le_bytes(), hash);
+        self.apply
+            .definition(self.initial_state.hash(hash))
+            .cast_signed()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Commands inside the database: `eventcore_execute` runs one from its input to its events.
 //!
 //! 1. The definition is loaded ([`definition`]) and the input is checked ([`input`]).
-//! 2. The streams that it names are locked, and only then read and folded; streams that are found in the
-//!    state join them ([`visit`]). With the locks in hand nothing can move any more, so that what `handle`
+//! 2. The streams that it names are locked, and only then read and folded ([`fold`]), the long ones from a state
+//!    that was kept of them ([`states`]); streams that are found in the state join them ([`visit`]). With the locks in hand nothing can move any more, so that what `handle`
 //!    decides is never decided in vain.
 //! 3. `handle` decides ([`decide`]), and its events are appended with every stream checked.
 //!
@@ -10,8 +10,10 @@
 
 mod decide;
 mod definition;
+mod fold;
 mod input;
 mod recall;
+mod states;
 mod visit;
 
 use crate::append::{self, Appended};
@@ -24,6 +26,7 @@ use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
 use definition::Definition;
 use recall::Note;
+use states::States;
 use visit::Visit;
 
 /// What an execution did.
@@ -72,11 +75,16 @@ fn execute_now<'a>(
     input::require_fields(&definition, input)?;
     let named = input::streams(&mut definition, input)?;
     let mut visit = Visit::new(&named)?;
+    let states = States::of(&definition);
     for attempt in 1..=definition.max_attempts {
-        if let Some(known) = visit.attempt(events, &mut definition, input)? {
+        if let Some(known) = visit.attempt(events, &mut definition, states.as_ref(), input)? {
             let request = decide::decide(&mut definition, input, &known, call)?;
+            let appended = append::append_for_command(&request)?;
+            if let Some(states) = states {
+                states.keep(&definition, &known.to_keep)?;
+            }
             return Ok(Executed {
-                appended: append::append_for_command(&request)?,
+                appended,
                 streams: known.names(),
                 attempts: attempt,
             });

@@ -6,16 +6,17 @@
 //! given back, and the next attempt begins with that stream among those to lock.
 
 use super::definition::Definition;
+use super::fold::fold;
 use super::input::{self, Named};
-use crate::catalog::{Events, by_stream, column};
+use super::states::{Kept, States};
+use crate::catalog::Events;
 use crate::error::{Error, Malformed};
 use crate::pg::array::text_array;
 use crate::pg::lock::{LockMode, StreamKey, lock_stream, try_lock_stream, unlock_stream};
 use crate::pg::memory::StateMemory;
-use crate::pg::scan::{Condition, Direction, IndexScan};
-use crate::pg::snapshot::{Fresh, Snapshot, transaction_keeps_one};
+use crate::pg::snapshot::{Fresh, transaction_keeps_one};
 use crate::pg::value::{Jsonb, Text};
-use eventcore_rules::{ExpectedVersion, MAX_STREAMS_PER_APPEND, VersionConflict, check_name};
+use eventcore_rules::{MAX_STREAMS_PER_APPEND, check_name};
 use pgrx::pg_sys::Datum;
 
 /// The streams to visit, and those to lock beforehand.
@@ -31,6 +32,8 @@ pub struct Known<'a> {
     /// The version that each is at.
     pub versions: Vec<i64>,
     pub state: StateMemory,
+    /// States of single streams that were long to fold.
+    pub to_keep: Vec<Kept<'a>>,
     /// For what is called on this state.
     _fresh: Option<Fresh>,
 }
@@ -62,6 +65,7 @@ impl<'a> Visit<'a> {
         &mut self,
         events: &Events,
         definition: &mut Definition<'a>,
+        states: Option<&States<'a>>,
         input: Jsonb<'a>,
     ) -> Result<Option<Known<'a>>, Error> {
         for (key, mode) in &self.locks {
@@ -73,9 +77,10 @@ impl<'a> Visit<'a> {
             streams: self.named.clone(),
             versions: Vec::new(),
             state: StateMemory::new(definition.initial_state),
+            to_keep: Vec::new(),
             _fresh: fresh,
         };
-        fold(events, definition, &mut known)?;
+        fold(events, definition, states, &mut known)?;
         loop {
             let found = found(definition, input, &known)?;
             if found.is_empty() {
@@ -101,7 +106,7 @@ impl<'a> Visit<'a> {
                     only_checked: false,
                 });
             }
-            fold(events, definition, &mut known)?;
+            fold(events, definition, states, &mut known)?;
         }
     }
 
@@ -156,57 +161,4 @@ fn found<'a>(
         return Err(Malformed::argument(WHAT, reason).into());
     }
     Ok(new)
-}
-
-/// Applies the events of the streams that are not part of the state yet.
-fn fold(
-    events: &Events,
-    definition: &mut Definition<'_>,
-    known: &mut Known<'_>,
-) -> Result<(), Error> {
-    let snapshot = Snapshot::latest();
-    let index = events.by_stream();
-    let mut scan = IndexScan::new(&events.table, &index, &snapshot);
-    let mut moved = Vec::new();
-    for named in &known.streams[known.versions.len()..] {
-        scan.seek(
-            &[Condition::TextEquals(by_stream::STREAM_ID, named.stream)],
-            Direction::Forward,
-        );
-        let mut version = 0;
-        while let Some(row) = scan.next() {
-            version = row.bigint(column::VERSION);
-            known.state.replace(|state| {
-                let next = definition.apply.next_state(state, row.composite());
-                next.ok_or_else(|| {
-                    let reason = format!("is NULL, for version {version} of \"{}\"", named.stream);
-                    Error::from(Malformed::argument("result of apply", reason))
-                })
-            })?;
-        }
-        if transaction_keeps_one() {
-            let seen = seen_by_transaction(events, named.stream);
-            if seen != version {
-                moved.push(VersionConflict {
-                    stream: named.stream.to_string(),
-                    expected: ExpectedVersion::Exactly(seen.unsigned_abs()),
-                    actual: version.unsigned_abs(),
-                });
-            }
-        }
-        known.versions.push(version);
-    }
-    if moved.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::SnapshotTooOld(moved))
-    }
-}
-
-/// The version that a stream has in the snapshot that the transaction keeps.
-fn seen_by_transaction(events: &Events, stream: Text<'_>) -> i64 {
-    let snapshot = Snapshot::of_transaction();
-    let index = events.by_stream();
-    let mut scan = IndexScan::new(&events.table, &index, &snapshot);
-    crate::heads::version(&mut scan, stream)
 }

@@ -1,7 +1,7 @@
 //! Functions of applications, in any language: found by name, called with values of the server's.
 
 use super::array::{Array, Element, TextArray};
-use super::ffi::guarded;
+use super::ffi::{guarded, hash};
 use super::raise::Caught;
 use super::snapshot::Fresh;
 use super::value::{Jsonb, Text};
@@ -28,6 +28,8 @@ thread_local! {
     /// What has been looked up since any function of the database has changed, by name.
     static FOUND: RefCell<HashMap<Vec<u8>, Rc<Signature>>> = RefCell::new(HashMap::new());
     static WATCHING: Cell<bool> = const { Cell::new(false) };
+    /// How often any function has changed since this backend began to watch.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Function {
@@ -50,6 +52,25 @@ impl Function {
             pg_sys::fmgr_info_cxt(function, &mut *info, pg_sys::CurrentMemoryContext);
         }
         Some(Self { info })
+    }
+
+    /// A hash of its definition as `pg_proc` has it: another one once the function is replaced by a different one or
+    /// altered.
+    pub fn definition(&self, seed: u64) -> u64 {
+        let procedures = pg_sys::SysCacheIdentifier::PROCOID as _;
+        // SAFETY: any oid will do. The row is in memory of the server's until it is released.
+        unsafe {
+            let row = pg_sys::SearchSysCache1(procedures, Datum::from(self.info.fn_oid));
+            if row.is_null() {
+                return seed;
+            }
+            let start = std::mem::offset_of!(pg_sys::HeapTupleHeaderData, t_bits);
+            let length = ((*row).t_len as usize).saturating_sub(start);
+            let bytes = std::slice::from_raw_parts((*row).t_data.cast::<u8>().add(start), length);
+            let hash = hash(bytes, seed);
+            pg_sys::ReleaseSysCache(row);
+            hash
+        }
     }
 
     /// What it returns for these arguments; `None` for NULL. A function that is strict is not called with
@@ -173,6 +194,11 @@ impl Function {
     }
 }
 
+/// A number that is another one whenever this backend has heard of a change of any function.
+pub fn changes() -> u64 {
+    CHANGES.get()
+}
+
 /// # Safety
 ///
 /// `array` is a `text[]`.
@@ -206,6 +232,7 @@ fn find(name: Text<'_>) -> Option<Rc<Signature>> {
 
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn forget(_argument: Datum, _cache: i32, _hash: u32) {
+    CHANGES.set(CHANGES.get().wrapping_add(1));
     FOUND.with_borrow_mut(HashMap::clear);
 }
 

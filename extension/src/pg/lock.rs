@@ -1,4 +1,4 @@
-//! Locks on streams, subscriptions, executions and projections, in the server's own lock table: seen in `pg_locks`, watched for
+//! Locks on streams, subscriptions, executions, projections and kept states, in the server's own lock table: seen in `pg_locks`, watched for
 //! deadlocks, released at the end of the transaction.
 
 use super::ffi;
@@ -26,6 +26,7 @@ enum Space {
     Subscription = 0x5346,
     Execution = 0x5347,
     Projection = 0x5348,
+    State = 0x5349,
 }
 
 impl StreamKey {
@@ -72,6 +73,14 @@ pub fn lock_projection(name: &[u8]) {
 /// The same, if that takes no waiting; whether it did.
 pub fn try_lock_projection(name: &[u8]) -> bool {
     let tag = tag(Space::Projection, projection_key(name));
+    acquire(&tag, LockMode::Exclusive, true)
+}
+
+/// Keeps others from keeping the state of this stream for this command and this role until the transaction ends, if
+/// that takes no waiting; whether it did.
+pub fn try_lock_state(command: &[u8], stream: &[u8], role: pg_sys::Oid) -> bool {
+    let command = ffi::hash(command, role.to_u32().into());
+    let tag = tag(Space::State, ffi::hash(stream, command));
     acquire(&tag, LockMode::Exclusive, true)
 }
 

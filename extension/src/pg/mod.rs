@@ -7,6 +7,7 @@
 pub mod array;
 pub mod callable;
 pub mod databases;
+pub mod delete;
 pub mod ffi;
 pub mod flush;
 pub mod function;

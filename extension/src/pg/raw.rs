@@ -61,6 +61,10 @@ unguarded! {
     fn heap_insert(
         table: Relation, row: HeapTuple, command: CommandId, options: c_int, state: BulkInsertState
     );
+    fn heap_delete(
+        table: Relation, row: ItemPointer, command: CommandId, crosscheck: Snapshot, wait: bool,
+        failure: *mut TM_FailureData, to_other_partition: bool
+    ) -> TM_Result::Type;
     fn heap_multi_insert(
         table: Relation, slots: *mut *mut TupleTableSlot, count: c_int, command: CommandId,
         options: c_int, state: BulkInsertState

@@ -74,6 +74,20 @@ impl Relation {
         })
     }
 
+    /// The same, also `None` if it takes waiting for somebody who has locked it.
+    pub fn table_at_once(oid: Oid, purpose: Use) -> Option<Self> {
+        // SAFETY: any oid will do.
+        if !unsafe { pg_sys::ConditionalLockRelationOid(oid, purpose.lock_mode()) } {
+            return None;
+        }
+        // SAFETY: locked by now.
+        let raw = unsafe { pg_sys::try_table_open(oid, pg_sys::NoLock as pg_sys::LOCKMODE) };
+        (!raw.is_null()).then(|| Self {
+            raw,
+            is_index: false,
+        })
+    }
+
     pub fn index(oid: Oid, purpose: Use) -> Self {
         // SAFETY: raises an error for an oid that is no index.
         let raw = unsafe { pg_sys::index_open(oid, purpose.lock_mode()) };

@@ -13,6 +13,7 @@ use uuid::Uuid;
 #[derive(Clone, Copy)]
 pub enum Condition<'a> {
     TextEquals(i16, Text<'a>),
+    OidEquals(i16, Oid),
     BigintAbove(i16, i64),
     BigintBelow(i16, i64),
     BigintAtMost(i16, i64),
@@ -129,6 +130,12 @@ impl<'r> IndexScan<'r> {
                 pg_sys::BTEqualStrategyNumber,
                 pg_sys::F_TEXTEQ,
                 text.datum(),
+            ),
+            Condition::OidEquals(column, oid) => (
+                column,
+                pg_sys::BTEqualStrategyNumber,
+                pg_sys::F_OIDEQ,
+                Datum::from(oid),
             ),
             Condition::BigintAbove(column, value) => (
                 column,
@@ -270,6 +277,11 @@ impl<'s> Row<'s> {
                 .filter_map(|index| array.get(index))
                 .collect(),
         )
+    }
+
+    /// Where it is in the table.
+    pub(super) fn place(&self) -> pg_sys::ItemPointerData {
+        self.slot.tts_tid
     }
 
     /// All of it, as a value of the table's row type in the current memory context.

@@ -23,16 +23,14 @@ impl Snapshot {
     /// The same for rows whose writers have all ended, as those of a stream that is locked: which of
     /// them committed, without a look at all processes of the server.
     pub fn settled() -> Self {
-        // SAFETY: variables of the server, that of the snapshot as good as constant.
-        unsafe {
-            if pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 {
-                // The server keeps track only of what is read by snapshots of the usual kind.
-                return Self::latest();
-            }
-            Self {
-                raw: &raw mut pg_sys::SnapshotSelfData,
-                registered: false,
-            }
+        if is_serializable() {
+            // The server keeps track only of what is read by snapshots of the usual kind.
+            return Self::latest();
+        }
+        Self {
+            // A variable of the server, as good as constant.
+            raw: &raw mut pg_sys::SnapshotSelfData,
+            registered: false,
         }
     }
 
@@ -66,6 +64,12 @@ impl Snapshot {
 pub fn transaction_keeps_one() -> bool {
     // SAFETY: a variable of the server.
     unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
+}
+
+/// Whether the server may refuse what the transaction writes because of what others read.
+pub fn is_serializable() -> bool {
+    // SAFETY: a variable of the server.
+    unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
 }
 
 /// A new snapshot for what is called until this is dropped.

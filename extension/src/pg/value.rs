@@ -1,5 +1,6 @@
 //! Values of the server's types, borrowed for as long as the memory that holds them.
 
+use super::ffi;
 use pgrx::pg_sys::{self, Datum};
 use std::marker::PhantomData;
 use uuid::Uuid;
@@ -89,6 +90,15 @@ impl Jsonb<'_> {
         unsafe { Jsonb::new(copy(self.datum)) }
     }
 
+    /// A hash of the value as it is stored.
+    pub fn hash(self, seed: u64) -> u64 {
+        // SAFETY: a jsonb in plain form.
+        ffi::hash(
+            unsafe { pgrx::varlena::varlena_to_byte_slice(self.datum.cast_mut_ptr()) },
+            seed,
+        )
+    }
+
     pub fn datum(self) -> Datum {
         self.datum
     }
@@ -157,4 +167,9 @@ pub fn size(row: Datum) -> usize {
 pub unsafe fn uuid(datum: Datum) -> Uuid {
     // SAFETY: a uuid is a pointer to 16 bytes.
     Uuid::from_bytes(unsafe { *datum.cast_mut_ptr::<[u8; 16]>() })
+}
+
+/// A `uuid` for the server, as long as it is borrowed.
+pub fn uuid_datum(uuid: &Uuid) -> Datum {
+    Datum::from(uuid.as_bytes().as_ptr())
 }

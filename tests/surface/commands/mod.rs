@@ -4,6 +4,7 @@ mod client;
 mod decide;
 mod execute;
 mod find;
+mod long;
 mod register;
 mod repeat;
 mod rights;

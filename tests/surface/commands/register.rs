@@ -20,6 +20,8 @@ async fn a_command_is_listed_as_it_was_registered() {
         "required_fields": null,
         "initial_state": {},
         "max_attempts": 10,
+        "combine": null,
+        "snapshot_every": 100,
     });
     assert_eq!(value::<serde_json::Value>(&client, sql).await, expected);
 }

@@ -1,0 +1,258 @@
+//! States that are kept of long streams in `eventcore.command_states`, so that these are not read from their start
+//! each time.
+//!
+//! A state is that of one stream alone, folded from the initial state: nobody's events but those of the stream are in
+//! it, in their order. So going on from it gives what folding the whole stream gives, whatever `apply` does.
+//!
+//! A kept state is never in the way. It is used only where it fits the stream as it is and was made by the command as
+//! it is, in executions of the same role; it is replaced only where that takes no waiting and cannot fail. Streams that
+//! are too short for one are not looked for.
+
+use super::definition::Definition;
+use crate::catalog::{self, by_stream, column as event};
+use crate::error::Error;
+use crate::pg::callable;
+use crate::pg::delete::delete_at_once;
+use crate::pg::indexes::Indexes;
+use crate::pg::insert::{Columns, insert_rows};
+use crate::pg::lock::try_lock_state;
+use crate::pg::relation::{Column, Relation};
+use crate::pg::scan::{Condition, Direction, IndexScan, Row};
+use crate::pg::session::current_role;
+use crate::pg::snapshot::{Snapshot, is_serializable};
+use crate::pg::transaction;
+use crate::pg::value::{Jsonb, Text, uuid_datum};
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::cell::OnceCell;
+use uuid::Uuid;
+
+/// The columns of `eventcore.command_states`.
+mod column {
+    pub const FIRST_VERSION: i16 = 1;
+    pub const LAST_VERSION: i16 = 2;
+    pub const MADE_BY: i16 = 4;
+    pub const LAST_EVENT: i16 = 5;
+    pub const STATE: i16 = 9;
+    pub const COUNT: usize = 9;
+}
+
+/// Their types; none may be NULL.
+const TYPES: [Oid; column::COUNT] = [
+    pg_sys::INT8OID,
+    pg_sys::INT8OID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::INT8OID,
+    pg_sys::UUIDOID,
+    pg_sys::OIDOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::JSONBOID,
+];
+
+/// The columns of the index.
+mod by_key {
+    pub const COMMAND: i16 = 1;
+    pub const STREAM_ID: i16 = 2;
+    pub const ROLE: i16 = 3;
+    /// Where the table has them.
+    pub const COLUMNS: [i16; 3] = [7, 8, 6];
+}
+
+/// The kept states of a command, for the role that executes it.
+pub struct States<'a> {
+    /// Opened for the first stream that is long.
+    opened: OnceCell<Option<Opened>>,
+    command: Text<'a>,
+    role: Oid,
+    /// How many events are read of a stream before its state is kept.
+    every: u64,
+    /// What changes when this backend hears of a change of any function.
+    functions: u64,
+}
+
+struct Opened {
+    table: Relation,
+    by_key: Relation,
+}
+
+/// The part of a stream that is in a state.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub struct Part {
+    pub first_version: i64,
+    pub last_version: i64,
+    pub last_event: Uuid,
+}
+
+/// A state, and of what.
+pub struct Kept<'a> {
+    pub stream: Text<'a>,
+    pub part: Part,
+    pub state: Jsonb<'a>,
+}
+
+impl<'a> States<'a> {
+    /// `None` where the command wants none. Before its functions are called.
+    pub fn of(definition: &Definition<'a>) -> Option<Self> {
+        let every = u64::try_from(definition.snapshot_every).unwrap_or(0);
+        (every > 0).then(|| Self {
+            opened: OnceCell::new(),
+            command: definition.name,
+            role: current_role(),
+            every,
+            functions: callable::changes(),
+        })
+    }
+
+    /// The state of a stream at this version that the command, as it is defined now, has made.
+    pub fn find<'b>(
+        &self,
+        definition: &Definition<'_>,
+        (stream, version): (Text<'_>, i64),
+        snapshot: &Snapshot,
+    ) -> Result<Option<(Part, Jsonb<'b>)>, Error> {
+        if !self.wants(version.unsigned_abs()) {
+            return Ok(None);
+        }
+        let Some(Opened { table, by_key }) = self.opened()? else {
+            return Ok(None);
+        };
+        let mut scan = IndexScan::new(table, by_key, snapshot);
+        let Some(row) = self.row(&mut scan, stream) else {
+            return Ok(None);
+        };
+        if row.bigint(column::MADE_BY) != definition.state_maker() {
+            return Ok(None);
+        }
+        let state = row.jsonb(column::STATE).map(Jsonb::keep);
+        Ok(state.map(|state| (part(&row), state)))
+    }
+
+    /// Whether the state of a stream is worth to be kept, of which so many events were just read.
+    pub fn wants(&self, events_read: u64) -> bool {
+        events_read >= self.every
+    }
+
+    /// Keeps states in place of older ones. Their streams are locked.
+    pub fn keep(&self, definition: &Definition<'_>, states: &[Kept<'_>]) -> Result<(), Error> {
+        // What was folded in part by a function that has been replaced since belongs to neither. And a serializable
+        // transaction could fail by what it writes here.
+        if states.is_empty() || callable::changes() != self.functions || is_serializable() {
+            return Ok(());
+        }
+        let Some(opened) = self.opened()? else {
+            return Ok(());
+        };
+        let made_by = definition.state_maker();
+        for kept in states {
+            // Who has the lock keeps a state of the same stream: there are several only where it is not written.
+            if try_lock_state(self.command.bytes(), kept.stream.bytes(), self.role)
+                && self.make_place(opened, kept, made_by)
+            {
+                self.insert(&opened.table, kept, made_by);
+            }
+        }
+        transaction::end_command();
+        Ok(())
+    }
+
+    /// Whether a state can be put where that of its stream belongs: what was there is gone.
+    fn make_place(&self, opened: &Opened, kept: &Kept<'_>, made_by: i64) -> bool {
+        let snapshot = Snapshot::latest();
+        let mut scan = IndexScan::new(&opened.table, &opened.by_key, &snapshot);
+        let Some(row) = self.row(&mut scan, kept.stream) else {
+            return true;
+        };
+        let is_same = part(&row) == kept.part && row.bigint(column::MADE_BY) == made_by;
+        !is_same && delete_at_once(&opened.table, &row)
+    }
+
+    fn insert(&self, table: &Relation, kept: &Kept<'_>, made_by: i64) {
+        let row = |_| -> Columns<{ column::COUNT }> {
+            [
+                Some(Datum::from(kept.part.first_version)),
+                Some(Datum::from(kept.part.last_version)),
+                Some(Datum::from(transaction::statement_start())),
+                Some(Datum::from(made_by)),
+                Some(uuid_datum(&kept.part.last_event)),
+                Some(Datum::from(self.role)),
+                Some(self.command.datum()),
+                Some(kept.stream.datum()),
+                Some(kept.state.datum()),
+            ]
+        };
+        insert_rows(table, &Indexes::open(table), 1, row);
+    }
+
+    /// `None` where the table is locked by somebody or is not as it was made. To write from the start: a REINDEX that
+    /// gets in between would wait for us, and we for it.
+    fn opened(&self) -> Result<Option<&Opened>, Error> {
+        if self.opened.get().is_none() {
+            let found = catalog::command_states()?;
+            let opened = found.map(|(table, by_key)| Opened { table, by_key });
+            _ = self.opened.set(opened.filter(is_intact));
+        }
+        Ok(self.opened.get().and_then(Option::as_ref))
+    }
+
+    fn row<'r, 's>(&self, scan: &'s mut IndexScan<'r>, stream: Text<'r>) -> Option<Row<'s>>
+    where
+        'a: 'r,
+    {
+        let conditions = [
+            Condition::TextEquals(by_key::COMMAND, self.command),
+            Condition::TextEquals(by_key::STREAM_ID, stream),
+            Condition::OidEquals(by_key::ROLE, self.role),
+        ];
+        scan.seek(&conditions, Direction::Forward);
+        scan.next()
+    }
+}
+
+impl Part {
+    /// With what follows it. A part of nothing has no first version.
+    pub fn and(self, next: Self) -> Self {
+        match self.first_version {
+            0 => next,
+            first_version => Self {
+                first_version,
+                ..next
+            },
+        }
+    }
+
+    /// Whether the stream still begins and goes on as it did. The scan is then at the last event of the part.
+    pub fn fits<'r>(&self, scan: &mut IndexScan<'r>, stream: Text<'r>) -> bool {
+        let of_stream = Condition::TextEquals(by_stream::STREAM_ID, stream);
+        scan.seek(&[of_stream], Direction::Forward);
+        let first = scan.next().map(|row| row.bigint(event::VERSION));
+        if first != Some(self.first_version) {
+            return false;
+        }
+        let before = self.last_version.saturating_sub(1);
+        let from_last = Condition::BigintAbove(by_stream::VERSION, before);
+        scan.seek(&[of_stream, from_last], Direction::Forward);
+        scan.next().is_some_and(|row| {
+            row.bigint(event::VERSION) == self.last_version
+                && row.uuid(event::EVENT_ID) == self.last_event
+        })
+    }
+}
+
+fn part(row: &Row<'_>) -> Part {
+    Part {
+        first_version: row.bigint(column::FIRST_VERSION),
+        last_version: row.bigint(column::LAST_VERSION),
+        last_event: row.uuid(column::LAST_EVENT),
+    }
+}
+
+/// Whether the table has the columns and the index that CREATE EXTENSION gave it.
+fn is_intact(Opened { table, by_key }: &Opened) -> bool {
+    let not_null = |data_type| Column {
+        data_type,
+        not_null: true,
+    };
+    let columns = table.columns();
+    columns.iter().copied().eq(TYPES.map(not_null))
+        && by_key.is_unique_index_on(table.oid(), &by_key::COLUMNS)
+}

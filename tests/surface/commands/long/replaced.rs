@@ -1,0 +1,128 @@
+//! A kept state is used only for the command that made it.
+
+use super::{at, chain, fill, folded, kept, last_payload, link, register, state_of};
+use crate::support::{connect, value};
+
+const OTHER_APPLY: &str = "
+    CREATE OR REPLACE FUNCTION chain(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM nextval('public.calls');
+        RETURN to_jsonb(md5(concat(event.version, state)));
+    END $$";
+
+#[tokio::test]
+async fn a_command_that_is_registered_again_begins_anew() {
+    let (_, client) = chain("replaced_command", "").await;
+    fill(&client, "s", 300).await;
+    assert_eq!(folded(&client, &["s"]).await, 300);
+    assert_eq!(folded(&client, &["s"]).await, 1);
+    register(&client, "").await;
+    assert_eq!(kept(&client).await, []);
+    assert_eq!(folded(&client, &["s"]).await, 302);
+    let drop = "SELECT eventcore_drop_command('chain')";
+    assert!(value::<bool>(&client, drop).await);
+    assert_eq!(kept(&client).await, []);
+    register(&client, ", snapshot_every => 1").await;
+    assert_eq!(folded(&client, &["s"]).await, 303);
+}
+
+/// By its definition: also one that is replaced by another session, or altered.
+#[tokio::test]
+async fn a_state_is_not_used_after_apply_was_replaced_by_another_definition() {
+    let (url, client) = chain("replaced_apply", "").await;
+    let other = connect(&url).await;
+    fill(&client, "s", 300).await;
+    assert_eq!(folded(&client, &["s"]).await, 300);
+    let before = state_of(&client, &["s"]).await;
+    other.batch_execute(OTHER_APPLY).await.unwrap();
+    let expected = state_of(&client, &["s"]).await;
+    assert_ne!(before, expected);
+    assert_eq!(folded(&client, &["s"]).await, 301);
+    assert_eq!(last_payload(&client, "s").await, expected);
+    // Nor is one by the definition before it, in the place of which the new one is.
+    other.batch_execute(OTHER_APPLY).await.unwrap();
+    assert_eq!(
+        folded(&client, &["s"]).await,
+        1,
+        "the same definition again"
+    );
+    let setting = "ALTER FUNCTION chain SET extra_float_digits = 1";
+    other.batch_execute(setting).await.unwrap();
+    assert_eq!(folded(&client, &["s"]).await, 303);
+    let handle = "CREATE OR REPLACE FUNCTION link(jsonb, jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'";
+    other
+        .batch_execute(&handle.replace("link(jsonb, jsonb)", "link(state jsonb, input jsonb)"))
+        .await
+        .unwrap();
+    assert_eq!(
+        folded(&client, &["s"]).await,
+        1,
+        "what handle does is not in the state"
+    );
+}
+
+#[tokio::test]
+async fn states_are_discarded_for_what_apply_calls() {
+    let (_, client) = chain("replaced_discard", "").await;
+    client
+        .batch_execute(
+            "CREATE FUNCTION helper(state jsonb, version bigint) RETURNS jsonb LANGUAGE sql AS
+                 $$ SELECT to_jsonb(md5(state::text)) $$;
+             CREATE OR REPLACE FUNCTION chain(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE plpgsql AS $$
+             BEGIN
+                 PERFORM nextval('public.calls');
+                 RETURN helper(state, event.version);
+             END $$",
+        )
+        .await
+        .unwrap();
+    fill(&client, "s", 300).await;
+    link(&client, &["s"]).await;
+    client
+        .batch_execute(
+            "CREATE OR REPLACE FUNCTION helper(state jsonb, version bigint) RETURNS jsonb LANGUAGE sql AS
+                 $$ SELECT to_jsonb(md5(state::text || version)) $$",
+        )
+        .await
+        .unwrap();
+    let expected = state_of(&client, &["s"]).await;
+    link(&client, &["s"]).await;
+    let seen = last_payload(&client, "s").await;
+    assert_ne!(seen, expected, "what apply calls is not seen");
+    let discard = "SELECT eventcore_discard_command_states('chain')";
+    assert!(value::<bool>(&client, discard).await);
+    assert_eq!(kept(&client).await, []);
+    let expected = state_of(&client, &["s"]).await;
+    assert_eq!(folded(&client, &["s"]).await, 302);
+    assert_eq!(last_payload(&client, "s").await, expected);
+    let unknown = "SELECT eventcore_discard_command_states('unknown')";
+    assert!(!value::<bool>(&client, unknown).await);
+}
+
+/// The execution has folded, and commits what it keeps after the states were discarded.
+#[tokio::test]
+async fn an_execution_that_is_under_way_keeps_nothing_that_is_used_after_a_discard() {
+    let (url, client) = chain("replaced_under_way", "").await;
+    fill(&client, "s", 300).await;
+    for change in [
+        "SELECT eventcore_discard_command_states('chain')",
+        "SELECT eventcore_register_command('chain', 'chain', 'link', streams => '{/streams}',
+             initial_state => '\"\"', replace => true)",
+    ] {
+        let anew = "SELECT eventcore_discard_command_states('chain')";
+        client.batch_execute(anew).await.unwrap();
+        let other = connect(&url).await;
+        other.batch_execute("BEGIN").await.unwrap();
+        let length = folded(&other, &["s"]).await;
+        // Neither waits for the other.
+        client
+            .batch_execute("SET statement_timeout = '20s'")
+            .await
+            .unwrap();
+        client.batch_execute(change).await.unwrap();
+        other.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(kept(&client).await, [at("s", length)]);
+        assert_eq!(folded(&client, &["s"]).await, length + 1, "{change}");
+        assert_eq!(kept(&client).await, [at("s", length + 1)]);
+    }
+}
