@@ -10,6 +10,12 @@ use eventcore_benches::database::Database;
 /// How many events an account gets before it is replaced.
 const EACH: u64 = 20;
 
+/// Deposits into an account.
+const APPEND: &str = "SELECT FROM eventcore_append(ARRAY[$1], '{NULL}',
+    (SELECT jsonb_agg(jsonb_build_object('stream', $1, 'type', 'MoneyDeposited',
+                'payload', jsonb_build_object('from', 'nowhere', 'cents', 1)))
+       FROM generate_series(1, $2::bigint)))";
+
 /// Places for accounts. Each has an account of its own age, so that at any time their histories are of all
 /// lengths up to [`EACH`].
 pub(crate) struct Accounts {
@@ -31,16 +37,37 @@ impl Accounts {
             drawn: AtomicU64::new(0),
         };
         let client = database.connect().await?;
-        let append = "SELECT FROM eventcore_append(ARRAY[$1], '{0}',
-            (SELECT jsonb_agg(jsonb_build_object('stream', $1, 'type', 'MoneyDeposited',
-                        'payload', jsonb_build_object('from', 'nowhere', 'cents', 1)))
-               FROM generate_series(1, $2::bigint)))";
-        let append = client.prepare(append).await?;
+        let append = client.prepare(APPEND).await?;
         for (place, age) in accounts.places.iter().enumerate() {
             let age = i64::try_from(age.load(Relaxed))?;
             if age > 0 {
                 let name = accounts.name(place, 0);
                 client.execute(&append, &[&name, &age]).await?;
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// As many accounts, each with this many events and never replaced.
+    pub(crate) async fn long(
+        database: &Database,
+        prefix: &str,
+        count: u64,
+        events: i64,
+    ) -> Result<Self> {
+        const BATCH: i64 = 10_000;
+        let accounts = Self {
+            prefix: prefix.to_owned(),
+            places: (0..count).map(|_| AtomicU64::new(0)).collect(),
+            each: u64::MAX,
+            drawn: AtomicU64::new(0),
+        };
+        let client = database.connect().await?;
+        let append = client.prepare(APPEND).await?;
+        for place in 0..accounts.places.len() {
+            for _ in 0..events / BATCH {
+                let name = accounts.name(place, 0);
+                client.execute(&append, &[&name, &BATCH]).await?;
             }
         }
         Ok(accounts)
@@ -69,6 +96,12 @@ impl Accounts {
         let from = (random >> 32) % count;
         let to = (from + 1 + (random & 0xffff_ffff) % (count - 1)) % count;
         (self.grow(from), self.grow(to))
+    }
+
+    /// The accounts that there are now.
+    pub(crate) fn all(&self) -> Vec<String> {
+        let places = 0..self.places.len();
+        places.map(|place| self.name(place, 0)).collect()
     }
 
     fn grow(&self, place: u64) -> String {

@@ -30,6 +30,9 @@ END
 $$;
 
 SELECT eventcore_register_command('transfer_money', 'apply', 'handle', streams => '{/from,/to}');
+-- For accounts with long histories: each is folded on its own, from a state that is kept of it.
+SELECT eventcore_register_command('transfer_combined', 'apply', 'handle', streams => '{/from,/to}',
+    combine => 'jsonb_concat');
 
 -- Reads, decides, and appends if nothing has moved; otherwise all over again. How often it took.
 CREATE FUNCTION transfer_optimistically(input jsonb) RETURNS integer

@@ -1,10 +1,12 @@
 //! Commands inside the database: a transfer by `eventcore_execute` against the client's `execute`, against
-//! a function that updates two rows without any events, and against one that tries instead of waiting.
+//! a function that updates two rows without any events, and against one that tries instead of waiting; and on
+//! long streams against short ones.
 //!
 //! `cargo xtask bench execute`; docs/performance.md says what is compared to what.
 
 mod accounts;
 mod in_rust;
+mod long;
 mod ways;
 
 use std::path::PathBuf;
@@ -53,13 +55,15 @@ enum Work {
     Rows,
     /// Against a function that tries until nothing has moved in between
     Optimistic,
+    /// On accounts with 100,000 events, against accounts with at most 19
+    Long,
 }
 
 impl Work {
     fn ours(self) -> Way {
         match self {
             Self::EarlyClient | Self::Early => Way::Early,
-            Self::Client | Self::Rows | Self::Optimistic => Way::Command,
+            Self::Client | Self::Rows | Self::Optimistic | Self::Long => Way::Command,
         }
     }
 
@@ -69,6 +73,7 @@ impl Work {
             Self::Early => Way::Command,
             Self::Rows => Way::Rows,
             Self::Optimistic => Way::Optimistic,
+            Self::Long => Way::Command,
         }
     }
 
@@ -84,6 +89,7 @@ impl Work {
             Self::Early => vec![(1, 1_000, None), (16, 10, None), (16, 1_000, None)],
             Self::Rows => vec![(16, 1_000, Some(Target::AtLeast(0.5)))],
             Self::Optimistic => vec![(1, 1_000, None), (16, 10, None), (16, 1_000, None)],
+            Self::Long => Vec::new(),
         }
     }
 }
@@ -101,6 +107,13 @@ async fn main() -> Result<()> {
     for work in Work::value_variants() {
         if !arguments.only.is_empty() && !arguments.only.contains(work) {
             continue;
+        }
+        if *work == Work::Long {
+            eprintln!("==> long streams");
+            let database = server.fresh_database("bench_work").await?;
+            database.execute(include_str!("bank.sql")).await?;
+            long::measure(&database, arguments.rounds, slice, &mut report).await?;
+            report.write(&arguments.reports)?;
         }
         for (workers, accounts, target) in work.cases() {
             let against = work.reference().name();
@@ -145,7 +158,7 @@ async fn main() -> Result<()> {
 /// Sessions, and accounts that are theirs alone.
 async fn connect(database: &Database, way: Way, workers: usize, count: u64) -> Result<Workers> {
     let prefix = match way {
-        Way::Command => "command",
+        Way::Command | Way::Long => "command",
         Way::Early => "early",
         Way::Client => "client",
         Way::Optimistic => "optimistic",

@@ -24,6 +24,8 @@ pub(crate) enum Way {
     Command,
     /// The same with `eventcore.early_lock_release`.
     Early,
+    /// The same of a command whose streams are long.
+    Long,
     /// The client's `execute`.
     Client,
     /// The function in PL/pgSQL that tries until nothing has moved in between.
@@ -58,7 +60,7 @@ struct Tried {
 impl Way {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Command => "eventcore_execute",
+            Self::Command | Self::Long => "eventcore_execute",
             Self::Early => "eventcore_execute with early lock release",
             Self::Client => "the client's execute",
             Self::Optimistic => "a PL/pgSQL loop that reads, appends and retries",
@@ -71,6 +73,7 @@ impl Way {
             Self::Command | Self::Early => {
                 "SELECT attempts FROM eventcore_execute('transfer_money', $1)"
             }
+            Self::Long => "SELECT attempts FROM eventcore_execute('transfer_combined', $1)",
             Self::Optimistic => "SELECT transfer_optimistically($1)",
             Self::Rows => "SELECT 1 FROM transfer_rows($1, $2, $3)",
             Self::Client => unreachable!("it has its own statements"),
