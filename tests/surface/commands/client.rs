@@ -204,7 +204,9 @@ async fn a_command_is_registered_listed_replaced_and_dropped() {
         .initial_state(json!({"a": 5}))
         .required_field("/cents", FieldType::Number)
         .required_field("/from", FieldType::Any)
-        .max_attempts(3);
+        .max_attempts(3)
+        .combine("pg_catalog.jsonb_concat")
+        .snapshot_every(7);
     store.register_command(&full).await.unwrap();
     let again = store.register_command(&full).await.unwrap_err();
     assert!(again.is_malformed() && again.argument() == Some("name"));
@@ -241,7 +243,9 @@ async fn a_command_is_registered_listed_replaced_and_dropped() {
     let by_function = ServerCommand::<Transfer>::new("by_function");
     let done = store.execute_command(&by_function, &transfer(1)).await;
     assert_eq!(done.unwrap().versions.len(), 2);
+    assert!(store.discard_command_states("full").await.unwrap());
     assert!(store.drop_command("full").await.unwrap());
+    assert!(!store.discard_command_states("full").await.unwrap());
     assert!(!store.drop_command("full").await.unwrap());
 }
 
@@ -261,6 +265,7 @@ async fn what_is_wrong_with_a_definition_is_named() {
         (good.clone().max_attempts(0), "max_attempts"),
         (good.clone().apply("nowhere"), "apply"),
         (good.clone().handle("pg_catalog.abs"), "handle"),
+        (good.clone().combine("transfer_of_nothing"), "combine"),
         (
             good.clone().related_streams("public.nowhere"),
             "related_streams",

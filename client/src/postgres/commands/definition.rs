@@ -45,6 +45,11 @@ pub struct CommandDefinition {
     pub required_fields: Vec<(String, FieldType)>,
     /// How often an execution may start over because of a stream that it found on the way; by default 10.
     pub max_attempts: u32,
+    /// The function (state `jsonb`, state `jsonb`) that makes one state of those of different streams, each folded on
+    /// its own.
+    pub combine: Option<String>,
+    /// How many events of a stream an execution has to read for its state to be kept; 0: it never is; by default 100.
+    pub snapshot_every: u32,
     /// Whether it takes the place of a command of the same name; by default there may be none.
     pub replace: bool,
 }
@@ -73,7 +78,7 @@ pub enum FieldType {
 pub struct RegisteredCommand {
     /// How it was registered, its functions with their schemas.
     pub definition: CommandDefinition,
-    /// When it was registered, or replaced.
+    /// When it was registered, or replaced, or its kept states were discarded.
     pub changed_at: SystemTime,
 }
 
@@ -92,6 +97,8 @@ impl CommandDefinition {
             initial_state: Payload::from_json("{}"),
             required_fields: Vec::new(),
             max_attempts: 10,
+            combine: None,
+            snapshot_every: 100,
             replace: false,
         }
     }
@@ -159,6 +166,21 @@ impl CommandDefinition {
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
+        self
+    }
+
+    /// Sets the function that makes one state of those of different streams, each folded on its own: then the states of
+    /// all long streams are kept, not of the first one only.
+    #[must_use]
+    pub fn combine(mut self, function: impl Into<String>) -> Self {
+        self.combine = Some(function.into());
+        self
+    }
+
+    /// Sets how many events of a stream an execution has to read for its state to be kept; 0: it never is.
+    #[must_use]
+    pub fn snapshot_every(mut self, events: u32) -> Self {
+        self.snapshot_every = events;
         self
     }
 

@@ -33,6 +33,16 @@ impl PostgresEventStore {
         register::drop(&self.inner.pool, name).await
     }
 
+    /// Lets a command fold its streams from their start again, after a change of what its `apply` calls; `false` if
+    /// there is none of this name.
+    ///
+    /// # Errors
+    ///
+    /// The name is malformed, the store's user may not do that, or the store cannot be reached.
+    pub async fn discard_command_states(&self, name: &str) -> Result<bool, StoreError> {
+        register::discard(&self.inner.pool, name).await
+    }
+
     /// The registered commands, by name.
     ///
     /// # Errors

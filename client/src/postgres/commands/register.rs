@@ -13,7 +13,8 @@ const REGISTER: &str = "\
 SELECT eventcore_register_command($1::text, $2::text::regproc, $3::text::regproc,
            streams => $4::text[], checked_streams => $5::text[], streams_function => $6::text::regproc,
            related_streams => $7::text::regproc, initial_state => $8::jsonb, required_fields => $9::jsonb,
-           max_attempts => $10::integer, replace => $11::boolean)";
+           max_attempts => $10::integer, replace => $11::boolean, combine => $12::text::regproc,
+           snapshot_every => $13::integer)";
 
 /// A name that is not that of one function would fail by itself, and not say which argument it was.
 const ARE_FUNCTIONS: &str = "\
@@ -22,9 +23,11 @@ SELECT pg_catalog.to_regproc(name) IS NOT NULL
 
 const DROP: &str = "SELECT eventcore_drop_command($1::text)";
 
+const DISCARD: &str = "SELECT eventcore_discard_command_states($1::text)";
+
 const LIST: &str = "\
 SELECT name, apply, handle, streams, checked_streams, streams_function, related_streams, initial_state,
-       required_fields, max_attempts, changed_at
+       required_fields, max_attempts, changed_at, combine, snapshot_every
   FROM eventcore.commands ORDER BY name";
 
 pub(super) async fn register(pool: &Pool, command: &CommandDefinition) -> Result<(), StoreError> {
@@ -50,6 +53,8 @@ pub(super) async fn register(pool: &Pool, command: &CommandDefinition) -> Result
             &fields,
             &count(command.max_attempts),
             &command.replace,
+            &command.combine,
+            &count(command.snapshot_every),
         ],
     )
     .await?;
@@ -63,6 +68,7 @@ async fn require_functions(pool: &Pool, command: &CommandDefinition) -> Result<(
         ("handle", Some(&command.handle)),
         ("streams_function", command.streams_function.as_ref()),
         ("related_streams", command.related_streams.as_ref()),
+        ("combine", command.combine.as_ref()),
     ];
     let given = |(argument, name): (_, Option<&String>)| {
         let name = name.filter(|name| !name.is_empty());
@@ -84,6 +90,11 @@ pub(super) async fn drop(pool: &Pool, name: &str) -> Result<bool, StoreError> {
     row.try_get(0).map_err(store_error)
 }
 
+pub(super) async fn discard(pool: &Pool, name: &str) -> Result<bool, StoreError> {
+    let row = pool.query_one(DISCARD, &[&name]).await?;
+    row.try_get(0).map_err(store_error)
+}
+
 pub(super) async fn list(pool: &Pool) -> Result<Vec<RegisteredCommand>, StoreError> {
     let rows = pool.query(LIST, &[]).await?;
     rows.iter().map(registered).collect()
@@ -99,7 +110,10 @@ fn registered(row: &Row) -> Result<RegisteredCommand, StoreError> {
         let found: Option<Vec<String>> = row.try_get(column).map_err(store_error)?;
         Ok::<_, StoreError>(found.unwrap_or_default())
     };
-    let attempts: i32 = row.try_get(9).map_err(store_error)?;
+    let number = |column| {
+        let number: i32 = row.try_get(column).map_err(store_error)?;
+        u32::try_from(number).map_err(StoreError::other)
+    };
     Ok(RegisteredCommand {
         definition: CommandDefinition {
             name: row.try_get(0).map_err(store_error)?,
@@ -111,7 +125,9 @@ fn registered(row: &Row) -> Result<RegisteredCommand, StoreError> {
             related_streams: functions(6)?,
             initial_state: row.try_get(7).map_err(store_error)?,
             required_fields: fields(row.try_get(8).map_err(store_error)?)?,
-            max_attempts: u32::try_from(attempts).map_err(StoreError::other)?,
+            max_attempts: number(9)?,
+            combine: functions(11)?,
+            snapshot_every: number(12)?,
             replace: false,
         },
         changed_at: row.try_get(10).map_err(store_error)?,
