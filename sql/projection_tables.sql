@@ -25,10 +25,14 @@ CREATE TABLE eventcore.projections (
     last_sqlstate   text,
     last_error_position bigint,
     last_error_at   timestamptz,
+    rebuilds        text        COLLATE "C",
+    shadow_schema   text,
     CONSTRAINT projections_pkey PRIMARY KEY (name),
     CONSTRAINT projections_mode_check CHECK (mode IN ('async', 'inline')),
     CONSTRAINT projections_status_check CHECK (status IN ('running', 'paused', 'failed')),
-    CONSTRAINT projections_on_error_check CHECK (on_error IN ('stop', 'skip', 'park'))
+    CONSTRAINT projections_on_error_check CHECK (on_error IN ('stop', 'skip', 'park')),
+    CONSTRAINT projections_rebuilds_check CHECK ((rebuilds IS NULL) = (shadow_schema IS NULL)
+                                                 AND (rebuilds IS NULL OR mode = 'async'))
 ) USING heap WITH (fillfactor = 50);
 COMMENT ON TABLE eventcore.projections IS
     'Projections that run inside the server. Written by eventcore_…_projection and by the workers; a trigger lets roles change their own only.';
@@ -45,7 +49,7 @@ COMMENT ON COLUMN eventcore.projections.retry_limit IS
 COMMENT ON COLUMN eventcore.projections.attempts IS 'How often the next event has failed.';
 COMMENT ON COLUMN eventcore.projections.takes_array IS 'Whether the handler takes an array of events.';
 COMMENT ON COLUMN eventcore.projections.reset_pending IS
-    'The next transaction of its worker empties it first: eventcore_rebuild_projection was called.';
+    'The next transaction of its worker empties its tables first, or, of a rebuild, makes them: eventcore_rebuild_projection was called.';
 COMMENT ON COLUMN eventcore.projections.name IS 'Its name: 1 to 255 bytes, no ASCII control characters.';
 COMMENT ON COLUMN eventcore.projections.mode IS 'async: by a worker; inline: in the transaction of the append.';
 COMMENT ON COLUMN eventcore.projections.status IS
@@ -65,6 +69,10 @@ COMMENT ON COLUMN eventcore.projections.last_sqlstate IS 'Its SQLSTATE.';
 COMMENT ON COLUMN eventcore.projections.last_error_position IS
     'The event that failed; NULL where it was no event, or one of a batch.';
 COMMENT ON COLUMN eventcore.projections.last_error_at IS 'When that was.';
+COMMENT ON COLUMN eventcore.projections.rebuilds IS
+    'The projection that this one rebuilds, whose tables it replaces when it has caught up; NULL: it is none that rebuilds another.';
+COMMENT ON COLUMN eventcore.projections.shadow_schema IS
+    'Where a rebuild has its tables until then.';
 
 CREATE TABLE eventcore.projection_parked (
     position        bigint      NOT NULL,
@@ -73,8 +81,10 @@ CREATE TABLE eventcore.projection_parked (
     projection      text        COLLATE "C" NOT NULL,
     sqlstate        text        NOT NULL,
     reason          text        NOT NULL,
+    replay          boolean     NOT NULL DEFAULT false,
     CONSTRAINT projection_parked_pkey PRIMARY KEY (projection, position)
 ) USING heap;
+CREATE INDEX projection_parked_replay_idx ON eventcore.projection_parked (projection, position) WHERE replay;
 COMMENT ON TABLE eventcore.projection_parked IS
     'Events that a projection has set aside because its handler failed on them.';
 COMMENT ON COLUMN eventcore.projection_parked.position IS 'The event.';
@@ -83,6 +93,9 @@ COMMENT ON COLUMN eventcore.projection_parked.attempts IS 'How often it had fail
 COMMENT ON COLUMN eventcore.projection_parked.projection IS 'The projection.';
 COMMENT ON COLUMN eventcore.projection_parked.sqlstate IS 'The SQLSTATE of the last failure.';
 COMMENT ON COLUMN eventcore.projection_parked.reason IS 'What the last failure said.';
+COMMENT ON COLUMN eventcore.projection_parked.replay IS
+    'The worker hands it to the handler again: eventcore_replay_projection_parked was called.';
+COMMENT ON INDEX eventcore.projection_parked_replay_idx IS 'What is to be handed to the handler again.';
 
 SELECT pg_catalog.pg_extension_config_dump('eventcore.projections', '');
 SELECT pg_catalog.pg_extension_config_dump('eventcore.projection_parked', '');
@@ -117,25 +130,35 @@ AS 'MODULE_PATHNAME', 'eventcore_fail_unknown_projection';
 COMMENT ON FUNCTION eventcore.fail_unknown_projection(text) IS
     'Raises SE007: there is no projection of this name.';
 
--- Roles may write the table, for the functions and the workers run with their rights; but what a projection
--- does is done with its owner's rights, so nobody may make or change one of somebody else's.
+CREATE FUNCTION eventcore.check_projection_owner(projection text, owner regrole) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- An owner that is gone is nobody's.
+    IF NOT (CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.oid = owner) THEN pg_has_role(owner, 'USAGE')
+                 ELSE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) END) THEN
+        RAISE EXCEPTION 'permission denied for projection "%"', projection
+            USING ERRCODE = '42501', DETAIL = format('It belongs to %s.', owner);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.check_projection_owner(text, regrole) IS
+    '42501 unless the caller is a member of the role that owns the projection.';
+
+-- Roles may write the tables, for the functions and the workers run with their rights; but what a projection
+-- does is done with its owner's rights, so nobody may make or change one of somebody else's, nor what is parked of it.
 CREATE FUNCTION eventcore.guard_projection() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    owners CONSTANT regrole[] := CASE TG_OP WHEN 'INSERT' THEN ARRAY[NEW.owner]
-        WHEN 'DELETE' THEN ARRAY[OLD.owner] ELSE ARRAY[OLD.owner, NEW.owner] END;
-    one regrole;
 BEGIN
-    FOREACH one IN ARRAY owners LOOP
-        -- An owner that is gone is nobody's.
-        IF NOT (CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.oid = one) THEN pg_has_role(one, 'USAGE')
-                     ELSE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) END) THEN
-            RAISE EXCEPTION 'permission denied for projection "%"', coalesce(NEW.name, OLD.name)
-                USING ERRCODE = '42501', DETAIL = format('It belongs to %s.', one);
-        END IF;
-    END LOOP;
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM eventcore.check_projection_owner(OLD.name, OLD.owner);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM eventcore.check_projection_owner(NEW.name, NEW.owner);
+    END IF;
     IF TG_OP <> 'DELETE' AND NEW.mode = 'inline' AND NOT has_table_privilege('eventcore.events', 'TRIGGER') THEN
         RAISE EXCEPTION 'permission denied for inline projection "%"', NEW.name
             USING ERRCODE = '42501', DETAIL = 'It runs in the appends of all roles, as a trigger would.',
@@ -156,6 +179,30 @@ ALTER TABLE eventcore.projections ENABLE ALWAYS TRIGGER projections_have_owners;
 COMMENT ON TRIGGER projections_have_owners ON eventcore.projections IS
     'A projection is made, changed and dropped by members of its owner only.';
 
+CREATE FUNCTION eventcore.guard_projection_parked() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names CONSTANT text[] := CASE TG_OP WHEN 'INSERT' THEN ARRAY[NEW.projection]
+        WHEN 'DELETE' THEN ARRAY[OLD.projection] ELSE ARRAY[OLD.projection, NEW.projection] END;
+    one text;
+BEGIN
+    FOREACH one IN ARRAY names LOOP
+        -- In a restore they come before the projection.
+        PERFORM eventcore.check_projection_owner(one, coalesce((SELECT p.owner FROM eventcore.projections p WHERE p.name = one), 0::regrole));
+    END LOOP;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+COMMENT ON FUNCTION eventcore.guard_projection_parked() IS
+    'Trigger that lets a role write what is parked of its own projections only (42501).';
+CREATE TRIGGER projection_parked_has_owners BEFORE INSERT OR UPDATE OR DELETE ON eventcore.projection_parked
+    FOR EACH ROW EXECUTE FUNCTION eventcore.guard_projection_parked();
+ALTER TABLE eventcore.projection_parked ENABLE ALWAYS TRIGGER projection_parked_has_owners;
+COMMENT ON TRIGGER projection_parked_has_owners ON eventcore.projection_parked IS
+    'What is parked is changed by members of its projection''s owner only.';
+
 CREATE FUNCTION eventcore.find_projection(wanted text, argument text DEFAULT 'name')
 RETURNS eventcore.projections
 LANGUAGE plpgsql
@@ -174,21 +221,22 @@ END
 $$;
 COMMENT ON FUNCTION eventcore.find_projection(text, text) IS 'A projection by its name; SE007 if there is none.';
 
-CREATE FUNCTION eventcore.change_projection(wanted text) RETURNS eventcore.projections
+CREATE FUNCTION eventcore.change_projection(wanted text, argument text DEFAULT 'name')
+RETURNS eventcore.projections
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM eventcore.check_name('name', wanted);
+    PERFORM eventcore.check_name(argument, wanted);
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         PERFORM eventcore.fail_isolation(current_setting('transaction_isolation'));
     END IF;
     PERFORM eventcore.lock_projection(wanted);
     PERFORM eventcore.projections_changed();
-    RETURN eventcore.find_projection(wanted);
+    RETURN eventcore.find_projection(wanted, argument);
 END
 $$;
-COMMENT ON FUNCTION eventcore.change_projection(text) IS
+COMMENT ON FUNCTION eventcore.change_projection(text, text) IS
     'A projection by its name, which no worker runs until the transaction ends; SE007 if there is none.';
 
 -- What a worker writes down.
@@ -235,7 +283,11 @@ BEGIN
        SET last_error = reason, last_sqlstate = error_code, last_error_at = clock_timestamp(),
            last_error_position = CASE WHEN one_event THEN first_position END
      WHERE v.name = wanted;
-    IF first_position < last_position AND NOT blameless THEN
+    IF p.rebuilds IS NOT NULL AND error_code = 'SE009' THEN
+        -- The handler does not go with a shadow: no event is to blame, and it will not be better next time.
+        UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
+        PERFORM eventcore.projections_changed();
+    ELSIF first_position < last_position AND NOT blameless THEN
         UPDATE eventcore.projections v SET singly_until = last_position WHERE v.name = wanted;
     ELSIF failures <= p.retry_limit THEN
         UPDATE eventcore.projections v
@@ -266,8 +318,10 @@ REVOKE ALL ON FUNCTION eventcore.lock_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projection_key(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projections_changed() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.fail_unknown_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_projection_owner(text, regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.guard_projection() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.guard_projection_parked() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.find_projection(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.change_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.change_projection(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projection_advanced(text, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text) FROM PUBLIC;

@@ -1,4 +1,4 @@
--- Projections that run inside the server: creating, pausing, rebuilding, dropping and waiting for them.
+-- Projections that run inside the server: creating, pausing, dropping and waiting for them.
 
 CREATE FUNCTION eventcore_create_projection(
     name            text,
@@ -28,6 +28,9 @@ DECLARE
     me pg_roles;
 BEGIN
     PERFORM eventcore.check_name('name', name);
+    IF name ~ '/rebuild$' THEN
+        PERFORM eventcore.fail_malformed('name', 'ends in /rebuild, as only those of rebuilds do');
+    END IF;
     PERFORM eventcore.check_names('stream_prefixes', stream_prefixes);
     PERFORM eventcore.check_names('event_types', event_types);
     SELECT * INTO me FROM pg_roles r WHERE r.rolname = current_user;
@@ -108,7 +111,7 @@ start_from: 'start'; 'now', after what can be read already; or a position, after
 batch_size: how many events one transaction takes, 1 to 100000.
 on_error: what becomes of an event that has failed more often than retry_limit: 'stop', 'skip' or 'park'.
 reset: a function () that returns void and empties what the handler writes; tables: the tables that it writes. A
-rebuild calls the one and truncates the others.
+rebuild calls the one and truncates the others, or makes others of the same names.
 SE003 malformed argument, a function that does not fit or that the caller may not execute, a name that is taken.$$;
 
 CREATE FUNCTION eventcore_pause_projection(name text) RETURNS void
@@ -149,55 +152,22 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    p eventcore.projections := eventcore.change_projection(name);
+    p       eventcore.projections := eventcore.change_projection(name);
+    rebuild eventcore.projections;
 BEGIN
-    DELETE FROM eventcore.projections t WHERE t.name = p.name;
+    SELECT * INTO rebuild FROM eventcore.projections t WHERE t.rebuilds = p.name AND t.owner = p.owner;
+    IF FOUND THEN
+        PERFORM @extschema@.eventcore_drop_projection(rebuild.name);
+    END IF;
+    -- In this order: the projection says whose they are.
     DELETE FROM eventcore.projection_parked k WHERE k.projection = p.name;
+    DELETE FROM eventcore.projections t WHERE t.name = p.name;
+    PERFORM eventcore.drop_shadow(p);
 END
 $$;
 COMMENT ON FUNCTION eventcore_drop_projection(text) IS
-$$Waits for the batch that is under way and removes the projection. Its handler and what that wrote stay. SE007 if there is none.$$;
-
-CREATE FUNCTION eventcore_rebuild_projection(name text) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    p eventcore.projections := eventcore.change_projection(name);
-BEGIN
-    IF p.mode = 'inline' THEN
-        PERFORM eventcore.fail_malformed('name', format('is "%s", an inline projection, which is not rebuilt', p.name));
-    ELSIF p.reset IS NULL AND p.tables IS NULL THEN
-        PERFORM eventcore.fail_malformed('name', format('is "%s", which was created with neither reset nor tables: what is to be emptied?', p.name));
-    END IF;
-    -- Emptied by its worker, with its owner's rights, which need not be those of the caller.
-    UPDATE eventcore.projections t
-       SET checkpoint = 0, reset_pending = true, singly_until = 0, attempts = 0, retry_at = '-infinity',
-           status = CASE status WHEN 'failed' THEN 'running' ELSE status END
-     WHERE t.name = p.name;
-    DELETE FROM eventcore.projection_parked k WHERE k.projection = p.name;
-END
-$$;
-COMMENT ON FUNCTION eventcore_rebuild_projection(text) IS
-$$Begins a projection anew: its worker empties its tables and calls its reset function in the transaction that does
-the first batch. Readers see it as it was until then. Needs reset or tables. SE003 an inline projection, or one
-with neither. SE007 if there is none.$$;
-
-CREATE FUNCTION eventcore.reset_projection(wanted text) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    listed text;
-BEGIN
-    SELECT array_to_string(p.tables, ', ') INTO listed FROM eventcore.projections p WHERE p.name = wanted;
-    IF listed IS NOT NULL THEN
-        EXECUTE 'TRUNCATE ' || listed;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION eventcore.reset_projection(text) IS 'Empties the tables of a projection. Called by its worker, as its owner.';
+$$Waits for the batch that is under way and removes the projection. Its handler and what that wrote stay. A rebuild of
+it that is under way is given up, with its tables. Of a projection "p", "p/rebuild" is the rebuild alone. SE007 if there is none.$$;
 
 CREATE PROCEDURE eventcore_wait_for_projection(
     name             text,
@@ -223,7 +193,8 @@ SELECT p.name, p.mode, p.status, p.owner, p.checkpoint, h.safe_position,
        p.attempts, p.retry_at, p.skipped,
        (SELECT count(*) FROM eventcore.projection_parked k WHERE k.projection = p.name) AS parked,
        p.last_error, p.last_sqlstate, p.last_error_position, p.last_error_at,
-       p.handler, p.stream_prefixes, p.event_types, p.batch_size, p.on_error, p.retry_limit, p.created_at
+       p.handler, p.stream_prefixes, p.event_types, p.batch_size, p.on_error, p.retry_limit, p.created_at,
+       p.rebuilds, p.shadow_schema
   FROM eventcore.projections p
  CROSS JOIN (SELECT @extschema@.eventcore_safe_position() AS safe_position) h
  CROSS JOIN LATERAL (SELECT eventcore.projection_key(p.name) AS key OFFSET 0) k
@@ -263,11 +234,12 @@ COMMENT ON COLUMN eventcore.stat_projections.batch_size IS 'The most events in o
 COMMENT ON COLUMN eventcore.stat_projections.on_error IS 'What becomes of an event that failed too often.';
 COMMENT ON COLUMN eventcore.stat_projections.retry_limit IS 'How often an event is retried before that.';
 COMMENT ON COLUMN eventcore.stat_projections.created_at IS 'When it was created.';
+COMMENT ON COLUMN eventcore.stat_projections.rebuilds IS
+    'The projection whose place it takes when it has caught up; NULL: it is no rebuild.';
+COMMENT ON COLUMN eventcore.stat_projections.shadow_schema IS 'Where a rebuild has its tables until then.';
 
 REVOKE ALL ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_pause_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_resume_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_drop_projection(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_rebuild_projection(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.reset_projection(text) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) FROM PUBLIC;

@@ -127,7 +127,14 @@ END
 $$;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_projector;
 GRANT SELECT ON eventcore.projections, eventcore.projection_parked, eventcore.stat_projections TO eventcore_reader;
-GRANT EXECUTE ON FUNCTION eventcore.projection_key(text) TO eventcore_reader;
+GRANT EXECUTE ON FUNCTION
+    eventcore.projection_key(text),
+    eventcore_projection_parked(text, bigint, integer),
+    eventcore.find_projection(text, text),
+    eventcore.check_name(text, text),
+    eventcore.fail_malformed(text, text, integer),
+    eventcore.fail_unknown_projection(text)
+    TO eventcore_reader;
 GRANT EXECUTE ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) TO eventcore_reader;
 GRANT INSERT, UPDATE, DELETE ON eventcore.projections, eventcore.projection_parked TO eventcore_projector;
 GRANT EXECUTE ON FUNCTION
@@ -135,8 +142,16 @@ GRANT EXECUTE ON FUNCTION
     eventcore_pause_projection(text),
     eventcore_resume_projection(text),
     eventcore_drop_projection(text),
-    eventcore_rebuild_projection(text),
+    eventcore_rebuild_projection(text, boolean),
     eventcore.reset_projection(text),
+    eventcore.projection_relations(text[]),
+    eventcore.check_shadow_possible(eventcore.projections),
+    eventcore.make_shadow(text),
+    eventcore.has_used(regclass),
+    eventcore.check_shadow(text),
+    eventcore.check_original_unused(text),
+    eventcore.take_place(text),
+    eventcore.drop_shadow(eventcore.projections),
     eventcore.check_function(text, regproc, regtype[], regtype),
     eventcore.check_name(text, text),
     eventcore.check_names(text, text[]),
@@ -144,7 +159,14 @@ GRANT EXECUTE ON FUNCTION
     eventcore.fail_isolation(text),
     eventcore.fail_unknown_projection(text),
     eventcore.find_projection(text, text),
-    eventcore.change_projection(text),
+    eventcore.change_projection(text, text),
+    eventcore.check_projection_owner(text, regrole),
+    eventcore.check_positions(bigint[]),
+    eventcore.change_projection_parked(text, bigint[]),
+    eventcore_replay_projection_parked(text, bigint[]),
+    eventcore_discard_projection_parked(text, bigint[]),
+    eventcore.projection_replayed(text, bigint),
+    eventcore.projection_replay_failed(text, bigint, text, text),
     eventcore.lock_events(),
     eventcore.lock_projection(text),
     eventcore.projections_changed(),

@@ -138,6 +138,9 @@ export!(eventcore_projection_key, |call| {
 export!(eventcore_projections_changed, |_call| {
     projections::changed().map(no_value)
 });
+export!(eventcore_has_used, |call| {
+    Ok(Some(Datum::from(projections::has_used(call))))
+});
 export!(eventcore_fail_unknown_projection, |call| Err(
     sql_errors::unknown_projection(call)
 ));

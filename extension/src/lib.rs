@@ -137,9 +137,19 @@ mod install {
         requires = ["projection_tables"]
     );
     extension_sql_file!(
+        "../../sql/projection_parked.sql",
+        name = "projection_parked",
+        requires = ["projections"]
+    );
+    extension_sql_file!(
+        "../../sql/projection_rebuilds.sql",
+        name = "projection_rebuilds",
+        requires = ["projection_parked"]
+    );
+    extension_sql_file!(
         "../../sql/roles.sql",
         name = "roles",
-        requires = ["projections"],
+        requires = ["projection_rebuilds"],
         finalize
     );
 }

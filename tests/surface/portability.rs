@@ -46,6 +46,7 @@ async fn fill(client: &Client) {
              SELECT eventcore_pause_projection('inside');
              INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason)
              VALUES ('inside', 1, 6, 'P0001', 'why');
+             SELECT eventcore_replay_projection_parked('inside');
              CREATE FUNCTION apply(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE sql AS 'SELECT $1';
              CREATE FUNCTION handle(state jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb';
              SELECT eventcore_register_command('nothing', 'apply', 'handle', streams => '{/a,/b c}',
@@ -272,4 +273,51 @@ async fn a_projection_that_ran_is_paused_after_a_restore_and_goes_on_where_it_wa
     assert!(value::<i64>(&copy, wait).await > 0);
     let seen = "SELECT count(*) = (SELECT count(*) FROM eventcore.events) FROM seen";
     assert!(value::<bool>(&copy, seen).await);
+}
+
+/// The shadow tables are ordinary ones; they go along, and the rebuild goes on with them.
+#[tokio::test]
+async fn a_rebuild_goes_on_after_a_restore() {
+    let server = crate::projections::server();
+    let client = connect(&server.create_database("dump_rebuild").unwrap()).await;
+    client
+        .batch_execute(
+            "CREATE TABLE seen (position bigint PRIMARY KEY, made_by text DEFAULT 'the projection');
+             CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
+                 BEGIN
+                     IF current_schema() LIKE 'eventcore%' AND e.version = 3 THEN RAISE 'three'; END IF;
+                     INSERT INTO seen VALUES (e.position);
+                 END $$;
+             SELECT eventcore_create_projection('p', 'see', tables => '{seen}', batch_size => 1, retry_limit => 0)",
+        )
+        .await
+        .unwrap();
+    let events = json!([event("s", 1), event("s", 2), event("s", 3)]);
+    append(&client, &[("s", None)], events).await.unwrap();
+    let wait = "CALL eventcore_wait_for_projection('p', timeout => '20 s')";
+    value::<i64>(&client, wait).await;
+    client
+        .batch_execute("SELECT eventcore_rebuild_projection('p', shadow => true)")
+        .await
+        .unwrap();
+    let failed = "SELECT status = 'failed' FROM eventcore.projections WHERE rebuilds = 'p'";
+    crate::projections::until(&client, failed).await;
+    let dump = run_on(server, "pg_dump", &["-Fc", "-d", "dump_rebuild"], None);
+    server.create_empty_database("dump_rebuild_copy").unwrap();
+    let arguments = ["--exit-on-error", "-d", "dump_rebuild_copy"];
+    run_on(server, "pg_restore", &arguments, Some(&dump));
+    let copy = connect(&server.url("dump_rebuild_copy")).await;
+    copy.batch_execute(
+        "CREATE OR REPLACE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE sql AS $$
+             INSERT INTO seen VALUES (e.position, 'the rebuild') $$;
+         SELECT eventcore_resume_projection(name) FROM eventcore.projections",
+    )
+    .await
+    .unwrap();
+    crate::projections::until(&copy, "SELECT count(*) = 1 FROM eventcore.projections").await;
+    let made_by = "SELECT string_agg(made_by, ', ' ORDER BY position) FROM seen";
+    assert_eq!(
+        value::<String>(&copy, made_by).await,
+        "the projection, the projection, the rebuild"
+    );
 }

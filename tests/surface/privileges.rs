@@ -130,7 +130,27 @@ const CALLS: &[(&str, &str)] = &[
         "SELECT eventcore_pause_projection('rights'); SELECT eventcore_rebuild_projection('rights');
          SELECT eventcore_resume_projection('rights')",
     ),
+    (
+        "projector",
+        "SELECT eventcore_replay_projection_parked('rights'); SELECT eventcore_discard_projection_parked('rights')",
+    ),
     ("projector", "SELECT eventcore_drop_projection('rights')"),
+    (
+        "nobody",
+        "SELECT eventcore_rebuild_projection('rights_other', shadow => true)",
+    ),
+    (
+        "nobody",
+        "SELECT eventcore_replay_projection_parked('rights_other')",
+    ),
+    (
+        "nobody",
+        "SELECT eventcore_discard_projection_parked('rights_other')",
+    ),
+    (
+        "reader",
+        "SELECT * FROM eventcore_projection_parked('rights_other')",
+    ),
     ("nobody", "SELECT eventcore_pause_projection('rights_other')"),
     ("nobody", "SELECT eventcore_drop_projection('rights_other')"),
     (
@@ -299,6 +319,10 @@ async fn a_hostile_schema_first_in_the_search_path_changes_nothing() {
         "SELECT public.eventcore_resume_projection('path')",
         "CALL public.eventcore_wait_for_projection('path', timeout => '10 ms')",
         "SELECT * FROM eventcore.stat_projections",
+        "SELECT * FROM public.eventcore_projection_parked('path')",
+        "SELECT public.eventcore_replay_projection_parked('path')",
+        "SELECT public.eventcore_discard_projection_parked('path')",
+        "SELECT public.eventcore_rebuild_projection('path', shadow => true)",
         "SELECT public.eventcore_drop_projection('path')",
     ] {
         client

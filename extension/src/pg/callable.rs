@@ -118,11 +118,7 @@ impl Function {
     /// Calls `eventcore.projection_advanced`; `None` where it is not there.
     pub fn advance_projection(projection: Text<'_>, to: i64) -> Option<()> {
         let name = b"eventcore.projection_advanced(pg_catalog.text,pg_catalog.int8)";
-        let types = [pg_sys::TEXTOID, pg_sys::INT8OID];
-        let mut function = Self::open(Text::copy(name).keep(), &types, pg_sys::VOIDOID)?;
-        // SAFETY: the types that it was opened with.
-        unsafe { function.call([Some(projection.datum()), Some(Datum::from(to))]) };
-        Some(())
+        Self::perform_ours(name, [text(projection), position(Some(to))])
     }
 
     /// Calls `eventcore.projection_failed`; `None` where it is not there.
@@ -134,21 +130,44 @@ impl Function {
     ) -> Option<()> {
         let name = b"eventcore.projection_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.int8,\
                      pg_catalog.int8,pg_catalog.text,pg_catalog.text)";
-        let (text, position) = (pg_sys::TEXTOID, pg_sys::INT8OID);
-        let types = [text, position, position, position, text, text];
+        let arguments = [
+            text(projection),
+            position(Some(checkpoint)),
+            position(events.map(|(first, _)| first)),
+            position(events.map(|(_, last)| last)),
+            text(Text::copy(error.sqlstate.as_bytes()).keep()),
+            text(Text::copy(error.message.as_bytes()).keep()),
+        ];
+        Self::perform_ours(name, arguments)
+    }
+
+    /// Calls `eventcore.projection_replayed`; `None` where it is not there.
+    pub fn end_replay(projection: Text<'_>, at: i64) -> Option<()> {
+        let name = b"eventcore.projection_replayed(pg_catalog.text,pg_catalog.int8)";
+        Self::perform_ours(name, [text(projection), position(Some(at))])
+    }
+
+    /// Calls `eventcore.projection_replay_failed`; `None` where it is not there.
+    pub fn fail_replay(projection: Text<'_>, at: i64, error: &Caught) -> Option<()> {
+        let name =
+            b"eventcore.projection_replay_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.text,\
+                     pg_catalog.text)";
+        let arguments = [
+            text(projection),
+            position(Some(at)),
+            text(Text::copy(error.sqlstate.as_bytes()).keep()),
+            text(Text::copy(error.message.as_bytes()).keep()),
+        ];
+        Self::perform_ours(name, arguments)
+    }
+
+    /// Calls a function of ours that returns nothing, in a snapshot of its own; `None` where it is not there.
+    fn perform_ours<const N: usize>(name: &[u8], arguments: [Argument; N]) -> Option<()> {
+        let types = arguments.map(|argument| argument.of);
         let mut function = Self::open(Text::copy(name).keep(), &types, pg_sys::VOIDOID)?;
         let fresh = Fresh::push();
         // SAFETY: the types that it was opened with.
-        unsafe {
-            function.call([
-                Some(projection.datum()),
-                Some(Datum::from(checkpoint)),
-                events.map(|(first, _)| Datum::from(first)),
-                events.map(|(_, last)| Datum::from(last)),
-                Some(Text::copy(error.sqlstate.as_bytes()).datum()),
-                Some(Text::copy(error.message.as_bytes()).datum()),
-            ]);
-        }
+        unsafe { function.call(arguments.map(|argument| argument.value)) };
         drop(fresh);
         Some(())
     }
@@ -197,6 +216,27 @@ impl Function {
 /// A number that is another one whenever this backend has heard of a change of any function.
 pub fn changes() -> u64 {
     CHANGES.get()
+}
+
+/// A value and its type.
+#[derive(Clone, Copy)]
+struct Argument {
+    of: Oid,
+    value: Option<Datum>,
+}
+
+fn text(text: Text<'_>) -> Argument {
+    Argument {
+        of: pg_sys::TEXTOID,
+        value: Some(text.datum()),
+    }
+}
+
+fn position(position: Option<i64>) -> Argument {
+    Argument {
+        of: pg_sys::INT8OID,
+        value: position.map(Datum::from),
+    }
 }
 
 /// # Safety

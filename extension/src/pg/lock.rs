@@ -2,7 +2,7 @@
 //! deadlocks, released at the end of the transaction.
 
 use super::ffi;
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, Oid};
 
 /// What a stream is locked by: a hash of its name. Two streams with one hash share a lock, which
 /// is harmless.
@@ -84,6 +84,35 @@ pub fn try_lock_state(command: &[u8], stream: &[u8], role: pg_sys::Oid) -> bool 
     acquire(&tag, LockMode::Exclusive, true)
 }
 
+/// The same, waiting for so long at most: 55P03 when the time is over.
+pub fn lock_projection_within(name: &[u8], milliseconds: i32) {
+    let _limit = Limit::set(milliseconds);
+    lock_projection(name);
+}
+
+/// Whether this transaction has used a table in any way, reading it included. The server keeps the locks of a
+/// statement until the end of its transaction, or of the savepoint that was rolled back to.
+pub fn has_used(table: Oid) -> bool {
+    let tag = pg_sys::LOCKTAG {
+        // SAFETY: a variable of the server.
+        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field2: table.to_u32(),
+        locktag_field3: 0,
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_RELATION as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    };
+    let weakest = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+    // SAFETY: a complete lock tag.
+    unsafe {
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        let held = pg_sys::LockOrStrongerHeldByMe(&tag, weakest);
+        #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+        let held = pg_sys::LockHeldByMe(&tag, weakest, true);
+        held
+    }
+}
+
 /// Waits for the lock and keeps it until the transaction ends.
 pub fn lock_stream(key: StreamKey, mode: LockMode) {
     acquire(&key.tag(), mode, false);
@@ -103,6 +132,27 @@ pub fn unlock_stream(key: StreamKey, mode: LockMode) {
 pub fn wait_for_writers(key: StreamKey) {
     acquire(&key.tag(), LockMode::Shared, false);
     release(&key.tag(), LockMode::Shared);
+}
+
+/// How long this process waits for a lock, changed until this is dropped.
+struct Limit(i32);
+
+impl Limit {
+    fn set(milliseconds: i32) -> Self {
+        // SAFETY: a variable of the server, `lock_timeout`, read when a wait begins.
+        unsafe {
+            let before = Self(pg_sys::LockTimeout);
+            pg_sys::LockTimeout = milliseconds;
+            before
+        }
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { pg_sys::LockTimeout = self.0 };
+    }
 }
 
 fn acquire(tag: &pg_sys::LOCKTAG, mode: LockMode, only_at_once: bool) -> bool {

@@ -6,7 +6,7 @@ use super::raise::{Caught, catching};
 use super::worker;
 use crate::error::Error;
 use pgrx::pg_sys::{self, Oid};
-use std::ffi::{CString, c_int};
+use std::ffi::{CStr, CString, c_int};
 
 /// The session that this process is.
 pub struct Session(());
@@ -111,6 +111,32 @@ pub fn as_statement<R>(statement: impl FnOnce() -> R) -> R {
     let result = statement();
     ffi::end_statement_timeout();
     result
+}
+
+/// Until the transaction ends, names without a schema are looked up in this one first.
+pub fn search_first(schema: &str) {
+    let schema = CString::new(schema).unwrap_or_default();
+    // SAFETY: C strings, of which the server makes copies; every role may change this setting.
+    unsafe {
+        let set = pg_sys::GetConfigOption(c"search_path".as_ptr(), false, false);
+        let set = CStr::from_ptr(set).to_string_lossy();
+        let first = CStr::from_ptr(pg_sys::quote_identifier(schema.as_ptr())).to_string_lossy();
+        let path = match set.trim() {
+            "" => first.into_owned(),
+            set => format!("{first}, {set}"),
+        };
+        let path = CString::new(path).unwrap_or_default();
+        pg_sys::set_config_option(
+            c"search_path".as_ptr(),
+            path.as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            true,
+            0,
+            false,
+        );
+    }
 }
 
 /// The role whose rights the process has.

@@ -1,6 +1,7 @@
 //! One transaction of a projection: events up to the safe position, the handler, the checkpoint.
 
 use super::definition::{self, Definition, Progress};
+use super::{rebuild, replay};
 use crate::catalog::{Events, column};
 use crate::error::{Error, Unavailable};
 use crate::pg::array::row_array;
@@ -32,6 +33,8 @@ pub enum Outcome {
     NotBefore(i64),
     /// It came further.
     Advanced,
+    /// It rebuilds this projection, and could come to the end.
+    CaughtUp(String),
 }
 
 /// What is to be said of a transaction that fails: where it began, and the events that it had when it called
@@ -40,54 +43,111 @@ pub enum Outcome {
 pub struct Trail {
     pub checkpoint: Cell<i64>,
     pub events: Cell<Option<(i64, i64)>>,
+    /// The parked event that was to be replayed.
+    pub replay: Cell<Option<i64>>,
+    /// It has only waited for its turn.
+    pub waits: Cell<bool>,
 }
 
 /// Takes a projection one batch further, in the transaction that is open.
 pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
     let name = Text::copy(name.as_bytes()).keep();
+    let (definition, progress) = match take(name, trail)? {
+        Taken::It(definition, progress) => (definition, progress),
+        Taken::Not(outcome) => return Ok(outcome),
+    };
+    if progress.reset_pending && definition.rebuild.is_some() {
+        rebuild::begin(&definition, name)?;
+        return Ok(Outcome::Advanced);
+    }
+    if let Some(position) = definition::next_replay(name)? {
+        replay::run(&definition, name, position, trail)?;
+        return Ok(Outcome::Advanced);
+    }
+    let read = read(&definition, &progress)?;
+    let to_end = read.as_ref().is_none_or(|read| read.to_end);
+    match (read, &definition.rebuild) {
+        (_, Some(rebuild)) if to_end => Ok(Outcome::CaughtUp(rebuild.original.clone())),
+        (None, _) => Ok(Outcome::Nothing),
+        (Some(read), _) => {
+            let fresh = Fresh::push();
+            if progress.reset_pending {
+                reset(&definition, name)?;
+            }
+            project(&definition, name, read, trail)?;
+            drop(fresh);
+            Ok(Outcome::Advanced)
+        }
+    }
+}
+
+/// A projection that this transaction has to itself.
+pub enum Taken {
+    It(Box<Definition>, Progress),
+    Not(Outcome),
+}
+
+/// Takes a projection, if it is this worker's to run now and no other has it.
+pub fn take(name: Text<'_>, trail: &Trail) -> Result<Taken, Error> {
     if !try_lock_projection(name.bytes()) {
-        return Ok(Outcome::Nothing);
+        return Ok(Taken::Not(Outcome::Nothing));
     }
     let Some((definition, progress)) = definition::load(name)? else {
-        return Ok(Outcome::Nothing);
+        return Ok(Taken::Not(Outcome::Nothing));
     };
     if definition.inline || !definition.running || definition.owner != current_role().to_u32() {
-        return Ok(Outcome::Nothing);
+        return Ok(Taken::Not(Outcome::Nothing));
     }
     trail.checkpoint.set(progress.checkpoint);
     if progress.retry_at > transaction::now() {
-        return Ok(Outcome::NotBefore(progress.retry_at));
+        return Ok(Taken::Not(Outcome::NotBefore(progress.retry_at)));
     }
-    let Some(read) = read(&definition, &progress)? else {
-        return Ok(Outcome::Nothing);
-    };
+    Ok(Taken::It(Box::new(definition), progress))
+}
+
+/// Hands the events to the handler and writes the checkpoint.
+pub fn project(
+    definition: &Definition,
+    name: Text<'_>,
+    read: Read,
+    trail: &Trail,
+) -> Result<(), Error> {
     let up_to = read.up_to;
-    let fresh = Fresh::push();
-    if progress.reset_pending {
-        reset(&definition, name)?;
+    handle(definition, name, read, trail)?;
+    advanced(name, up_to)
+}
+
+/// Hands the events to the handler.
+pub fn handle(
+    definition: &Definition,
+    name: Text<'_>,
+    read: Read,
+    trail: &Trail,
+) -> Result<(), Error> {
+    if read.events.is_empty() {
+        return Ok(());
     }
-    if !read.events.is_empty() {
-        let mut handler = definition.open_handler(read.row_type)?;
-        trail.events.set(read.span);
-        call(&definition, &mut handler, read);
-    }
-    advanced(name, up_to)?;
-    drop(fresh);
-    Ok(Outcome::Advanced)
+    let mut handler = definition.open_handler(read.row_type)?;
+    rebuild::enter(definition, name)?;
+    trail.events.set(read.span);
+    call(definition, &mut handler, read);
+    rebuild::leave(definition, name)
 }
 
 /// What there is to do.
-struct Read {
+pub struct Read {
     /// In the order of their positions, as rows of `eventcore.events`.
-    events: Vec<Datum>,
+    pub events: Vec<Datum>,
     /// The positions of the first and the last.
-    span: Option<(i64, i64)>,
-    up_to: i64,
-    row_type: Oid,
+    pub span: Option<(i64, i64)>,
+    pub up_to: i64,
+    /// There was no event after these.
+    pub to_end: bool,
+    pub row_type: Oid,
 }
 
 /// `None` when there is nothing.
-fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>, Error> {
+pub fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>, Error> {
     let events = Events::to_read()?;
     relation::require_readable(events.catalog.events);
     let registry = Registry::open(&events.catalog)?;
@@ -115,12 +175,14 @@ fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>, Er
         events: Vec::new(),
         span: None,
         up_to: after,
+        to_end: false,
         row_type: relation::row_type(events.catalog.events),
     };
     let (mut bytes, mut passed) = (0, 0);
     while found.events.len() < limit && passed < MAX_EVENTS_PASSED_OVER && bytes < MAX_BYTES {
         let Some(row) = scan.next() else {
             found.up_to = safe.max(after);
+            found.to_end = true;
             break;
         };
         found.up_to = row.bigint(column::POSITION);
@@ -166,6 +228,6 @@ fn reset(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
 }
 
 /// Writes the checkpoint.
-fn advanced(name: Text<'_>, up_to: i64) -> Result<(), Error> {
+pub fn advanced(name: Text<'_>, up_to: i64) -> Result<(), Error> {
     Ok(Function::advance_projection(name, up_to).ok_or(Unavailable::NotInstalled)?)
 }

@@ -30,6 +30,8 @@ mod column {
     pub const STREAM_PREFIXES: i16 = 17;
     pub const EVENT_TYPES: i16 = 18;
     pub const LAST_ERROR: i16 = 21;
+    pub const REBUILDS: i16 = 25;
+    pub const SHADOW_SCHEMA: i16 = 26;
 }
 
 /// The column of the index by name.
@@ -46,8 +48,18 @@ pub struct Definition {
     pub reset: Option<String>,
     pub takes_array: bool,
     pub batch_size: usize,
+    pub rebuild: Option<Rebuild>,
     stream_prefixes: Option<Vec<String>>,
     event_types: Option<Vec<String>>,
+}
+
+/// What a projection that rebuilds another one has besides.
+#[derive(Clone)]
+pub struct Rebuild {
+    /// The projection that it rebuilds.
+    pub original: String,
+    /// The schema of its tables.
+    pub schema: String,
 }
 
 /// How far a projection is.
@@ -108,6 +120,9 @@ impl Definition {
             reset: text(column::RESET),
             takes_array: row.boolean(column::TAKES_ARRAY),
             batch_size: usize::try_from(row.integer(column::BATCH_SIZE)).unwrap_or(1),
+            rebuild: text(column::REBUILDS)
+                .zip(text(column::SHADOW_SCHEMA))
+                .map(|(original, schema)| Rebuild { original, schema }),
             stream_prefixes: names(column::STREAM_PREFIXES),
             event_types: names(column::EVENT_TYPES),
         }
@@ -126,6 +141,25 @@ impl Progress {
             last_error: row.text(column::LAST_ERROR).map(|error| error.to_string()),
         }
     }
+}
+
+/// The columns of `eventcore.projection_parked`, and of its index of what is to be replayed.
+const PARKED_POSITION: i16 = 1;
+const BY_PROJECTION: i16 = 1;
+
+/// The first of its parked events that is to be handed to the handler again.
+pub fn next_replay(name: Text<'_>) -> Result<Option<i64>, Error> {
+    let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
+    let find = |name| relation::find(schema, name).ok_or(Unavailable::NotInstalled);
+    let parked = Relation::table(find(c"projection_parked")?, Use::Read);
+    let to_replay = Relation::index(find(c"projection_parked_replay_idx")?, Use::Read);
+    let snapshot = Snapshot::latest();
+    let mut scan = IndexScan::new(&parked, &to_replay, &snapshot);
+    scan.seek(
+        &[Condition::TextEquals(BY_PROJECTION, name)],
+        Direction::Forward,
+    );
+    Ok(scan.next().map(|row| row.bigint(PARKED_POSITION)))
 }
 
 /// A projection as it is now, if there is one of this name.

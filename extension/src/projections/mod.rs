@@ -4,6 +4,8 @@
 //! - [`pool`]: the notifier of a database starts workers, each for an owner of projections.
 //! - [`worker`]: a worker runs the projections of its owner, one transaction after the other.
 //! - [`batch`]: such a transaction: events in, handler, checkpoint.
+//! - [`replay`]: another one: a parked event, and the handler once more.
+//! - [`rebuild`]: a projection that rebuilds another one in tables of its own, and takes its place.
 //! - [`inline`]: handlers that run in the transaction of the append.
 //! - [`waiting`]: waiting for a projection.
 //!
@@ -14,6 +16,8 @@ mod batch;
 mod definition;
 pub mod inline;
 pub mod pool;
+mod rebuild;
+mod replay;
 mod waiting;
 mod worker;
 
@@ -46,6 +50,12 @@ pub fn lock(call: &Call<'_>) {
 pub fn key(call: &Call<'_>) -> Option<i64> {
     let name = call.text(0)?;
     Some(lock::projection_key(name.bytes()).cast_signed())
+}
+
+/// `eventcore.has_used(relation)`.
+pub fn has_used(call: &Call<'_>) -> bool {
+    call.integer(0)
+        .is_some_and(|table| lock::has_used(Oid::from(table.cast_unsigned())))
 }
 
 /// `eventcore.projections_changed()`.

@@ -3,6 +3,7 @@
 
 use super::batch::{self, Outcome, Trail};
 use super::definition;
+use super::rebuild;
 use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::pg::callable::Function;
@@ -20,6 +21,9 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long a worker goes on at least when others wait for its place.
 const SLICE: Duration = Duration::from_secs(1);
+
+/// How soon a rebuild that could not have its turn asks again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The worker's process, from its start to its end.
 pub fn run(database: u32) -> ! {
@@ -79,7 +83,15 @@ fn mine(catalog: &Catalog) -> Result<Vec<String>, Error> {
 fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
     session.report(&format!("projection {name}"));
     let trail = Trail::default();
-    match session.attempt(|| batch::run(name, &trail)) {
+    let done = match session.attempt(|| batch::run(name, &trail)) {
+        Ok(Outcome::CaughtUp(original)) => {
+            session.attempt(|| rebuild::finish(name, &original, &trail))
+        }
+        done => done,
+    };
+    match done {
+        Ok(Outcome::CaughtUp(_)) => None,
+        Err(_) if trail.waits.get() => Some(ASK_AGAIN),
         Ok(Outcome::Nothing) => Some(INTERVAL),
         Ok(Outcome::NotBefore(time)) => {
             let micros = u64::try_from(time.saturating_sub(transaction::now())).unwrap_or(0);
@@ -99,10 +111,11 @@ fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
 
 /// Writes down what went wrong, and what is to be done about it.
 fn write_down(session: &Session, name: &str, trail: &Trail, error: &Caught) {
-    let events = trail.events.get();
-    let what = match events {
-        Some((first, last)) => format!("at positions {first} to {last}"),
-        None => "before its first event".to_owned(),
+    let (events, replay) = (trail.events.get(), trail.replay.get());
+    let what = match (events, replay) {
+        (_, Some(position)) => format!("on the parked event at position {position}"),
+        (Some((first, last)), None) => format!("at positions {first} to {last}"),
+        (None, None) => "before its first event".to_owned(),
     };
     transaction::log(&format!(
         "eventcore: projection \"{name}\" failed {what}: {}: {}",
@@ -110,7 +123,10 @@ fn write_down(session: &Session, name: &str, trail: &Trail, error: &Caught) {
     ));
     let written = session.attempt(|| {
         let name = Text::copy(name.as_bytes()).keep();
-        Function::fail_projection(name, trail.checkpoint.get(), events, error);
+        match replay {
+            Some(position) => Function::fail_replay(name, position, error),
+            None => Function::fail_projection(name, trail.checkpoint.get(), events, error),
+        };
         Ok(())
     });
     if let Err(second) = written {

@@ -109,6 +109,50 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("SE007", "", "eventcore_drop_projection('none')"),
     ("SE007", "", "eventcore_rebuild_projection('none')"),
     ("SE003", "name", "eventcore_rebuild_projection('there')"),
+    (
+        "SE003",
+        "name",
+        "eventcore_create_projection('there/rebuild', 'see')",
+    ),
+    (
+        "SE003",
+        "shadow",
+        "eventcore_rebuild_projection('there', shadow => NULL)",
+    ),
+    ("SE007", "", "eventcore_projection_parked('none')"),
+    ("SE003", "projection", "eventcore_projection_parked(NULL)"),
+    (
+        "SE003",
+        "after_position",
+        "eventcore_projection_parked('there', -1)",
+    ),
+    (
+        "SE003",
+        "max_count",
+        "eventcore_projection_parked('there', 0, -1)",
+    ),
+    ("SE007", "", "eventcore_replay_projection_parked('none')"),
+    (
+        "SE003",
+        "projection",
+        "eventcore_replay_projection_parked('')",
+    ),
+    (
+        "SE003",
+        "positions",
+        "eventcore_replay_projection_parked('there', '{1}')",
+    ),
+    (
+        "SE003",
+        "positions",
+        "eventcore_replay_projection_parked('there', '{NULL}')",
+    ),
+    ("SE007", "", "eventcore_discard_projection_parked('none')"),
+    (
+        "SE003",
+        "positions",
+        "eventcore_discard_projection_parked('there', '{{1}}')",
+    ),
 ];
 
 #[tokio::test]

@@ -5,15 +5,19 @@ mod control;
 mod failures;
 mod inline;
 mod owners;
+mod rebuild;
+mod replay;
 mod run;
+mod shadow_tables;
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use eventcore_harness::{Server, ServerOptions};
 use serde_json::json;
 use tokio_postgres::Client;
 
-use crate::support::{Failure, append, connect};
+use crate::support::{Failure, append, connect, value};
 
 /// The server of these tests, with room for the notifier and the workers of each database. It ends with the
 /// process.
@@ -71,6 +75,23 @@ async fn create(client: &Client, name: &str, handler: &str, more: &str) {
 async fn wait(client: &Client, name: &str) -> Result<i64, Failure> {
     let sql = format!("CALL eventcore_wait_for_projection('{name}', timeout => '20 s')");
     Ok(client.query_one(&sql, &[]).await?.get(0))
+}
+
+/// Returns when this is true.
+pub(crate) async fn until(client: &Client, condition: &str) {
+    let poll = async {
+        while !value::<bool>(client, condition).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(30), poll).await;
+    if done.is_err() {
+        let state = "SELECT coalesce(string_agg(p::text, E'\\n'), '') FROM eventcore.projections p";
+        panic!(
+            "in vain: {condition}\n{}",
+            value::<String>(client, state).await
+        );
+    }
 }
 
 /// The numbers in the table, in the order in which they were written.

@@ -54,10 +54,30 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
     let code = "SELECT last_sqlstate FROM eventcore.projections WHERE name = 'escape'";
     assert_eq!(value::<String>(&client, code).await, "42501");
 
+    client
+        .batch_execute(
+            "INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason)
+             VALUES ('note', 1, 1, 'P0001', 'parked')",
+        )
+        .await
+        .unwrap();
+    let parked = "SELECT reason FROM eventcore_projection_parked('note')";
+    assert_eq!(value::<String>(&bob, parked).await, "parked");
+
     // Bob may have projections too, but neither changes ann's nor makes one that would run as her.
     for sql in [
         "SELECT eventcore_pause_projection('note')",
         "SELECT eventcore_drop_projection('note')",
+        "SELECT eventcore_rebuild_projection('note')",
+        "SELECT eventcore_rebuild_projection('note', shadow => true)",
+        "SELECT eventcore_replay_projection_parked('note')",
+        "SELECT eventcore_discard_projection_parked('note')",
+        "UPDATE eventcore.projection_parked SET replay = true",
+        "DELETE FROM eventcore.projection_parked",
+        "INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason, replay)
+         VALUES ('note', 2, 1, 'P0001', 'again', true)",
+        "INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason, replay)
+         VALUES ('nobodys', 2, 1, 'P0001', 'again', true)",
         "UPDATE eventcore.projections SET handler = 'app.mine(eventcore.events)' WHERE name = 'note'",
         "UPDATE eventcore.projections SET owner = 'owner_bob' WHERE name = 'note'",
         "INSERT INTO eventcore.projections (name, owner, handler, mode, on_error, takes_array, checkpoint, batch_size, retry_limit)
@@ -74,7 +94,8 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
         .batch_execute("REVOKE eventcore_projector FROM owner_ann; GRANT SELECT, UPDATE ON eventcore.projections TO owner_ann;
              GRANT USAGE ON SCHEMA eventcore TO owner_ann;
              GRANT EXECUTE ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text),
-                 eventcore.lock_projection(text), eventcore.projections_changed() TO owner_ann")
+                 eventcore.lock_projection(text), eventcore.projections_changed(),
+                 eventcore.check_projection_owner(text, regrole) TO owner_ann")
         .await
         .unwrap();
     write(&client, "a", 3..=3).await;

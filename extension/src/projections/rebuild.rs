@@ -1,0 +1,101 @@
+//! A rebuild into shadow tables: a projection of its own, in `eventcore.projections`, that hands all events to the
+//! handler of another one, the original, with tables of the same names in a schema of its own first on
+//! `search_path`. When it has caught up, its rows take the place of the original's.
+//!
+//! What may happen at the same time, and why that does no harm:
+//!
+//! - *A batch of the original.* It goes on until the last transaction of the rebuild, which has the lock of the original,
+//!   then that of the rebuild; whoever takes both takes them in this order. That transaction projects the events that are
+//!   left and replaces the rows, so that the checkpoint that it leaves is that of the rows. It waits for the
+//!   original's lock for [`PATIENCE`] and with nothing in hand, and then tries again: a worker never hangs on a
+//!   session that keeps the lock.
+//! - *Pausing, resuming, dropping* either of them, another rebuild: they wait for the lock of what they are called for, and look at its
+//!   row after that. Who waited for a rebuild that has taken its place meanwhile finds none (SE007). Dropping the original
+//!   takes the rebuild along, under both locks.
+//! - *A kill*, an error, a lost server: each step is one transaction. Before the first commits there is no schema, and
+//!   `reset_pending` says so; after the last there is none any more, and no row of the rebuild.
+//! - *Readers* of the original's tables see them as they were before that last transaction or as they are after it: its
+//!   rows are deleted and inserted, neither truncated nor put into another file, which snapshots do not go by.
+//! - *Others who write* the original's tables wait for that transaction, or it for them.
+
+use super::batch::{self, Outcome, Taken, Trail};
+use super::definition::{self, Definition};
+use crate::error::Error;
+use crate::pg::lock;
+use crate::pg::session;
+use crate::pg::snapshot::Fresh;
+use crate::pg::transaction;
+use crate::pg::value::Text;
+use pgrx::pg_sys::TEXTOID;
+
+/// How long the rebuild waits for the original's lock, in milliseconds.
+const PATIENCE: i32 = 200;
+
+/// The first transaction: makes the tables, with the owner's rights.
+pub fn begin(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
+    let fresh = Fresh::push();
+    perform(definition, name, "eventcore.make_shadow(pg_catalog.text)")?;
+    drop(fresh);
+    Ok(())
+}
+
+/// Before the handler is called: has it find the shadow tables.
+pub fn enter(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
+    if let Some(rebuild) = &definition.rebuild {
+        perform(definition, name, "eventcore.check_shadow(pg_catalog.text)")?;
+        session::search_first(&rebuild.schema);
+    }
+    Ok(())
+}
+
+/// After the handler was called: refuses the batch, with SE009, if it has found the original's tables all the same.
+pub fn leave(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
+    if definition.rebuild.is_some() {
+        let check = "eventcore.check_original_unused(pg_catalog.text)";
+        perform(definition, name, check)?;
+    }
+    Ok(())
+}
+
+/// The last transaction: projects what is left and takes the original's place.
+pub fn finish(name: &str, original: &str, trail: &Trail) -> Result<Outcome, Error> {
+    trail.waits.set(true);
+    lock::lock_projection_within(original.as_bytes(), PATIENCE);
+    trail.waits.set(false);
+    let name = Text::copy(name.as_bytes()).keep();
+    let (definition, progress) = match batch::take(name, trail)? {
+        Taken::It(definition, progress) => (definition, progress),
+        Taken::Not(outcome) => return Ok(outcome),
+    };
+    let found = definition::load(Text::copy(original.as_bytes()).keep())?;
+    let live = found.filter(|(live, _)| live.owner == definition.owner && !live.inline);
+    let Some((_, live)) = live else {
+        return Err(Error::UnknownProjection(original.to_owned()));
+    };
+    let read = batch::read(&definition, &progress)?;
+    let to_end = read.as_ref().is_none_or(|read| read.to_end);
+    let up_to = read.as_ref().map_or(progress.checkpoint, |read| read.up_to);
+    let takes_place = to_end && up_to >= live.checkpoint;
+    if read.is_none() && !takes_place {
+        return Ok(Outcome::Nothing);
+    }
+    let fresh = Fresh::push();
+    if let Some(read) = read {
+        batch::project(&definition, name, read, trail)?;
+    }
+    if takes_place {
+        // No event is to blame for what fails from here on.
+        trail.events.set(None);
+        perform(&definition, name, "eventcore.take_place(pg_catalog.text)")?;
+    }
+    drop(fresh);
+    Ok(Outcome::Advanced)
+}
+
+/// Calls a function with the name of the projection.
+fn perform(definition: &Definition, name: Text<'_>, function: &str) -> Result<(), Error> {
+    let mut function = definition.open(function, &[TEXTOID])?;
+    function.perform_on(name.datum());
+    transaction::end_command();
+    Ok(())
+}

@@ -1,0 +1,154 @@
+-- Parked events of projections: set aside because the handler failed on them, and handed to it again.
+
+CREATE FUNCTION eventcore_projection_parked(
+    projection     text,
+    after_position bigint  DEFAULT 0,
+    max_count      integer DEFAULT 100
+)
+RETURNS TABLE (
+    attempts       integer,
+    sqlstate       text,
+    reason         text,
+    parked_at      timestamptz,
+    replay         boolean,
+    "position"     bigint,
+    stream_id      text,
+    version        bigint,
+    event_id       uuid,
+    event_type     text,
+    payload        jsonb,
+    metadata       jsonb,
+    correlation_id uuid,
+    causation_id   uuid,
+    recorded_at    timestamptz
+)
+LANGUAGE plpgsql STABLE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    p eventcore.projections := eventcore.find_projection(projection, 'projection');
+BEGIN
+    IF after_position < 0 THEN
+        PERFORM eventcore.fail_malformed('after_position', 'is negative');
+    ELSIF max_count < 0 THEN
+        PERFORM eventcore.fail_malformed('max_count', 'is negative');
+    END IF;
+    RETURN QUERY
+        SELECT k.attempts, k.sqlstate, k.reason, k.parked_at, k.replay, e.position, e.stream_id, e.version, e.event_id,
+               e.event_type, e.payload, e.metadata, e.correlation_id, e.causation_id, e.recorded_at
+          FROM eventcore.projection_parked k
+         CROSS JOIN LATERAL (SELECT * FROM eventcore.events v WHERE v.position = k.position OFFSET 0) e
+         WHERE k.projection = p.name AND k.position > coalesce(after_position, 0)
+         ORDER BY k.position LIMIT max_count;
+END
+$$;
+COMMENT ON FUNCTION eventcore_projection_parked(text, bigint, integer) IS
+$$The parked events of a projection after a position, in order, with why they are parked, and whether they wait to be
+handed to the handler again. max_count: at most so many; NULL: all.
+SE003 malformed argument. SE007 no such projection.$$;
+
+CREATE FUNCTION eventcore.change_projection_parked(projection text, positions bigint[]) RETURNS eventcore.projections
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p       eventcore.projections := eventcore.change_projection(projection, 'projection');
+    missing bigint;
+BEGIN
+    PERFORM eventcore.check_projection_owner(p.name, p.owner);
+    PERFORM eventcore.check_positions(positions);
+    SELECT n INTO missing FROM unnest(positions) n
+     WHERE NOT EXISTS (SELECT FROM eventcore.projection_parked k WHERE k.projection = p.name AND k.position = n);
+    IF FOUND THEN
+        PERFORM eventcore.fail_malformed('positions', format('has %s, which is not parked', missing));
+    END IF;
+    RETURN p;
+END
+$$;
+COMMENT ON FUNCTION eventcore.change_projection_parked(text, bigint[]) IS
+    'The projection, which no worker runs until the transaction ends; SE003 unless these are parked, SE007 if there is none, 42501 if it is somebody else''s.';
+
+CREATE FUNCTION eventcore_replay_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p     eventcore.projections := eventcore.change_projection_parked(projection, positions);
+    count bigint;
+BEGIN
+    UPDATE eventcore.projection_parked k SET replay = true
+     WHERE k.projection = p.name AND (positions IS NULL OR k.position = ANY (positions));
+    GET DIAGNOSTICS count = ROW_COUNT;
+    RETURN count;
+END
+$$;
+COMMENT ON FUNCTION eventcore_replay_projection_parked(text, bigint[]) IS
+$$Lets the worker hand parked events to the handler again, each in a transaction of its own, in which it ceases to be
+parked; returns how many. They come late: events after them have been projected. One that fails again stays parked, with what it
+failed of now. Nothing is replayed while the projection is paused or has failed. positions: which; NULL: all.
+SE003 one of them is not parked. SE007 no such projection. 42501 it is somebody else's.$$;
+
+CREATE FUNCTION eventcore_discard_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p     eventcore.projections := eventcore.change_projection_parked(projection, positions);
+    count bigint;
+BEGIN
+    DELETE FROM eventcore.projection_parked k
+     WHERE k.projection = p.name AND (positions IS NULL OR k.position = ANY (positions));
+    GET DIAGNOSTICS count = ROW_COUNT;
+    RETURN count;
+END
+$$;
+COMMENT ON FUNCTION eventcore_discard_projection_parked(text, bigint[]) IS
+$$Gives parked events up: this projection is done with them; returns how many. positions: which; NULL: all.
+SE003 one of them is not parked. SE007 no such projection. 42501 it is somebody else's.$$;
+
+-- What a worker writes down.
+
+CREATE FUNCTION eventcore.projection_replayed(wanted text, replayed_position bigint) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM eventcore.projection_parked k
+     WHERE k.projection = projection_replayed.wanted AND k.position = projection_replayed.replayed_position;
+$$;
+COMMENT ON FUNCTION eventcore.projection_replayed(text, bigint) IS
+    'A worker has handed this parked event to the handler, in this transaction.';
+
+CREATE FUNCTION eventcore.projection_replay_failed(
+    wanted          text,
+    failed_position bigint,
+    error_code      text,
+    reason          text
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM eventcore.lock_projection(wanted);
+    IF error_code IN ('40001', '40P01') THEN
+        -- Lost in a quarrel with other transactions: it is tried again.
+        UPDATE eventcore.projections p SET retry_at = clock_timestamp() + interval '100 ms' WHERE p.name = wanted;
+        RETURN;
+    END IF;
+    UPDATE eventcore.projection_parked k
+       SET replay = false, attempts = k.attempts + 1, sqlstate = error_code, reason = projection_replay_failed.reason
+     WHERE k.projection = wanted AND k.position = failed_position AND k.replay;
+END
+$$;
+COMMENT ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text) IS
+    'A worker has failed on this parked event again: it stays parked.';
+
+REVOKE ALL ON FUNCTION eventcore_projection_parked(text, bigint, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.change_projection_parked(text, bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_replay_projection_parked(text, bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_discard_projection_parked(text, bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.projection_replayed(text, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text) FROM PUBLIC;

@@ -1,0 +1,318 @@
+-- Rebuilding projections: in their tables, or in shadow tables that take the place of those.
+
+CREATE FUNCTION eventcore_rebuild_projection(name text, shadow boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p       eventcore.projections := eventcore.change_projection(name);
+    rebuild text := p.name || '/rebuild';
+BEGIN
+    PERFORM eventcore.check_projection_owner(p.name, p.owner);
+    IF shadow IS NULL THEN
+        PERFORM eventcore.fail_malformed('shadow', 'is NULL');
+    ELSIF p.mode = 'inline' THEN
+        PERFORM eventcore.fail_malformed('name', format('is "%s", an inline projection, which is not rebuilt', p.name));
+    ELSIF p.rebuilds IS NOT NULL THEN
+        PERFORM eventcore.fail_malformed('name', format('is "%s", a rebuild itself: drop it and begin another', p.name));
+    ELSIF EXISTS (SELECT FROM eventcore.projections t WHERE t.rebuilds = p.name AND t.owner = p.owner) THEN
+        PERFORM eventcore.fail_malformed('name', format('is "%s", which is being rebuilt: drop "%s" to give that up', p.name, rebuild));
+    ELSIF NOT shadow AND p.reset IS NULL AND p.tables IS NULL THEN
+        PERFORM eventcore.fail_malformed('name', format('is "%s", which was created with neither reset nor tables: what is to be emptied?', p.name));
+    END IF;
+    -- Emptied, or made, by its worker, with its owner's rights, which need not be those of the caller.
+    IF NOT shadow THEN
+        UPDATE eventcore.projections t
+           SET checkpoint = 0, reset_pending = true, singly_until = 0, attempts = 0, retry_at = '-infinity',
+               status = CASE status WHEN 'failed' THEN 'running' ELSE status END
+         WHERE t.name = p.name;
+        DELETE FROM eventcore.projection_parked k WHERE k.projection = p.name;
+        RETURN;
+    END IF;
+    PERFORM eventcore.check_shadow_possible(p);
+    INSERT INTO eventcore.projections
+           (name, rebuilds, shadow_schema, handler, mode, owner, checkpoint, reset_pending, batch_size, on_error,
+            retry_limit, takes_array, stream_prefixes, event_types, tables)
+    VALUES (rebuild, p.name, 'eventcore_rebuild_' || substr(gen_random_uuid()::text, 1, 8), p.handler, p.mode, p.owner, 0, true,
+            p.batch_size, p.on_error, p.retry_limit, p.takes_array, p.stream_prefixes, p.event_types, p.tables)
+    ON CONFLICT ON CONSTRAINT projections_pkey DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM eventcore.fail_malformed('name', format('is "%s", and there is another projection "%s"', p.name, rebuild));
+    END IF;
+    UPDATE eventcore.projections t SET status = 'running' WHERE t.name = rebuild;
+END
+$$;
+COMMENT ON FUNCTION eventcore_rebuild_projection(text, boolean) IS
+$$Begins an async projection anew, from the first event.
+
+shadow => false: its worker empties its tables and calls its reset function in the transaction that does the first
+batch. Readers see it as it was until then, and as it grows after that. Needs reset or tables.
+shadow => true: a projection "<name>/rebuild" hands the events to the same handler, with copies of its tables first on
+search_path, while the projection goes on. When it has caught up, its rows replace those of the tables in one transaction: readers
+see the one state or the other. eventcore.stat_projections shows it until then; it is paused, resumed and dropped as any other. Needs
+tables, a handler that names them without their schema, and an owner who may CREATE in the database.
+SE003 an inline projection; one with nothing to empty; one that is being rebuilt; a shadow that is not possible. SE007 if
+there is none. 42501 it is somebody else's.$$;
+
+CREATE FUNCTION eventcore.reset_projection(wanted text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    listed text;
+BEGIN
+    SELECT array_to_string(p.tables, ', ') INTO listed FROM eventcore.projections p WHERE p.name = wanted;
+    IF listed IS NOT NULL THEN
+        EXECUTE 'TRUNCATE ' || listed;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.reset_projection(text) IS 'Empties the tables of a projection. Called by its worker, as its owner.';
+
+
+CREATE FUNCTION eventcore.projection_relations(tables text[]) RETURNS SETOF regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Not pg_partition_tree, which locks them.
+    WITH RECURSIVE part (relation) AS (
+        SELECT t::regclass::oid FROM unnest(projection_relations.tables) t
+        UNION
+        SELECT i.inhrelid FROM pg_inherits i JOIN part ON i.inhparent = part.relation
+    )
+    SELECT part.relation::regclass FROM part;
+$$;
+COMMENT ON FUNCTION eventcore.projection_relations(text[]) IS
+    'The tables of a projection, each once, and their partitions.';
+
+CREATE FUNCTION eventcore.check_shadow_possible(p eventcore.projections) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    handler    CONSTANT oid := to_regprocedure(p.handler);
+    wrong      text;
+    referenced text;
+BEGIN
+    IF octet_length(p.name || '/rebuild') > 255 THEN
+        PERFORM eventcore.fail_malformed('name', 'is longer than 247 bytes, too long for one more "/rebuild"');
+    ELSIF p.tables IS NULL THEN
+        PERFORM eventcore.fail_malformed('shadow', format('is true, but "%s" was created without tables', p.name));
+    ELSIF handler IS NULL THEN
+        PERFORM eventcore.fail_malformed('shadow', format('is true, but %s is missing', p.handler));
+    ELSIF EXISTS (SELECT FROM pg_proc f, unnest(f.proconfig) c WHERE f.oid = handler AND c LIKE 'search\_path=%') THEN
+        PERFORM eventcore.fail_malformed('shadow',
+            format('is true, but %s sets search_path itself and would not find the shadow tables', p.handler));
+    ELSIF EXISTS (SELECT FROM pg_proc f WHERE f.oid = handler AND f.prosqlbody IS NOT NULL) THEN
+        PERFORM eventcore.fail_malformed('shadow',
+            format('is true, but %s has a body that was parsed when it was created, and would not find the shadow tables', p.handler));
+    ELSIF NOT has_database_privilege(p.owner, current_database(), 'CREATE') THEN
+        PERFORM eventcore.fail_malformed('shadow',
+            format('is true, for which the role %s would need the privilege CREATE on database %I', p.owner, current_database()));
+    END IF;
+
+    SELECT t INTO wrong FROM unnest(p.tables) t WHERE to_regclass(t) IS NULL;
+    IF FOUND THEN
+        PERFORM eventcore.fail_malformed('shadow', format('is true, but the table %s is not there', wrong));
+    END IF;
+    SELECT min(c.relname) INTO wrong FROM pg_class c
+     WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t)
+     GROUP BY c.relname HAVING count(*) > 1;
+    IF FOUND THEN
+        PERFORM eventcore.fail_malformed('shadow', format('is true, but two of the tables have the name %I', wrong));
+    END IF;
+    SELECT c.oid::regclass INTO wrong FROM pg_class c
+     WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t) AND c.relkind <> 'p'
+       AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid);
+    IF FOUND THEN
+        PERFORM eventcore.fail_malformed('shadow', format('is true, but other tables inherit from %s', wrong));
+    END IF;
+    SELECT k.conrelid::regclass, k.confrelid::regclass INTO wrong, referenced FROM pg_constraint k
+     WHERE k.contype = 'f' AND k.conparentid = 0
+       AND k.confrelid IN (SELECT r FROM eventcore.projection_relations(p.tables) r)
+       AND k.conrelid NOT IN (SELECT r FROM eventcore.projection_relations(p.tables) r);
+    IF FOUND THEN
+        PERFORM eventcore.fail_malformed('shadow',
+            format('is true, but %s has a foreign key to %s and is none of the tables', wrong, referenced));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.check_shadow_possible(eventcore.projections) IS
+    'SE003 where it is known beforehand that a projection cannot be rebuilt in shadow tables.';
+
+-- What the worker of a rebuild calls, with its owner's rights.
+
+CREATE FUNCTION eventcore.make_shadow(wanted text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p        eventcore.projections := eventcore.find_projection(wanted);
+    original  regclass;
+    copy      regclass;
+    copy_name text;
+    old_names text[];
+    new_names text[];
+BEGIN
+    EXECUTE format('CREATE SCHEMA %I', p.shadow_schema);
+    FOR original IN SELECT DISTINCT t::regclass FROM unnest(p.tables) t LOOP
+        SELECT format('%I.%I', p.shadow_schema, c.relname) INTO copy_name FROM pg_class c WHERE c.oid = original;
+        EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL)', copy_name, original);
+        copy := copy_name;
+        -- ON CONFLICT ON CONSTRAINT speaks of constraints by the names that they have in the original.
+        SELECT array_agg(c.conname), array_agg(o.conname) INTO old_names, new_names
+          FROM (SELECT k.conname, pg_get_constraintdef(k.oid) AS definition,
+                       row_number() OVER (PARTITION BY pg_get_constraintdef(k.oid) ORDER BY k.oid) AS nth
+                  FROM pg_constraint k WHERE k.conrelid = original AND k.contype IN ('p', 'u', 'x')) o
+          JOIN (SELECT k.conname, pg_get_constraintdef(k.oid) AS definition,
+                       row_number() OVER (PARTITION BY pg_get_constraintdef(k.oid) ORDER BY k.oid) AS nth
+                  FROM pg_constraint k WHERE k.conrelid = copy AND k.contype IN ('p', 'u', 'x')) c USING (definition, nth)
+         WHERE c.conname <> o.conname;
+        -- First out of each other's way.
+        FOR n IN 1 .. coalesce(cardinality(old_names), 0) LOOP
+            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', copy, old_names[n], 'eventcore ' || n);
+        END LOOP;
+        FOR n IN 1 .. coalesce(cardinality(old_names), 0) LOOP
+            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', copy, 'eventcore ' || n, new_names[n]);
+        END LOOP;
+    END LOOP;
+    UPDATE eventcore.projections t SET reset_pending = false, attempts = 0 WHERE t.name = wanted;
+END
+$$;
+COMMENT ON FUNCTION eventcore.make_shadow(text) IS
+    'Makes the tables of a rebuild: like those that it is to replace, empty, in a schema of its own.';
+
+CREATE FUNCTION eventcore.has_used(relation regclass) RETURNS boolean
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'eventcore_has_used';
+COMMENT ON FUNCTION eventcore.has_used(regclass) IS
+    'Whether this transaction holds a lock on the table, as it does after having read or written it.';
+
+CREATE FUNCTION eventcore.check_shadow(wanted text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p eventcore.projections := eventcore.find_projection(wanted);
+BEGIN
+    -- Its owner's: functions that others put there would run with the owner's rights.
+    IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = p.shadow_schema AND n.nspowner = p.owner) THEN
+        RAISE EXCEPTION 'the schema "%" of "%" is gone', p.shadow_schema, wanted
+            USING ERRCODE = 'SE009', DETAIL = json_build_object('reason', 'shadow_missing', 'schema', p.shadow_schema),
+                  HINT = 'Drop the rebuild and begin another.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.check_shadow(text) IS
+    'SE009 unless a rebuild has its schema, and that its owner.';
+
+CREATE FUNCTION eventcore.check_original_unused(wanted text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p    eventcore.projections := eventcore.find_projection(wanted);
+    used regclass;
+BEGIN
+    -- What is deferred would write after we have looked.
+    SET CONSTRAINTS ALL IMMEDIATE;
+    SELECT r INTO used FROM eventcore.projection_relations(p.tables) r WHERE eventcore.has_used(r) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'handler % of "%" used % and not its shadow: a rebuild with a shadow takes a handler that names its tables without their schema',
+            p.handler, wanted, used
+            USING ERRCODE = 'SE009', DETAIL = json_build_object('reason', 'original_used', 'table', used),
+                  HINT = 'Let the handler, and what it calls, name its tables without their schema; or rebuild without a shadow.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.check_original_unused(text) IS
+    'SE009 if this transaction has read or written a table that is to be rebuilt.';
+
+CREATE FUNCTION eventcore.take_place(wanted text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+-- A policy must not hide rows that are to be replaced: an error then.
+SET row_security = off
+AS $$
+DECLARE
+    p       eventcore.projections := eventcore.find_projection(wanted);
+    one     regclass;
+    deletes text;
+    inserts text;
+    old_sequence text;
+    new_sequence text;
+BEGIN
+    -- Not for readers, but for whoever writes them besides.
+    FOR one IN SELECT DISTINCT t::regclass FROM unnest(p.tables) t ORDER BY 1 LOOP
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', one);
+    END LOOP;
+    -- All in one statement, at whose end foreign keys from one of them to another are checked.
+    SELECT string_agg(format('%I AS (DELETE FROM %s)', 'd' || t.number, t.original), ', '),
+           string_agg(format('%I AS (INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %I.%I)',
+                             't' || t.number, t.original, t.columns, t.columns, p.shadow_schema, t.relname), ', ')
+      INTO deletes, inserts
+      FROM (SELECT row_number() OVER (ORDER BY c.oid) AS number, c.oid::regclass AS original, c.relname,
+                   (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
+              FROM pg_class c WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t)) t;
+    EXECUTE format('WITH %s SELECT', deletes);
+    EXECUTE format('WITH %s SELECT', inserts);
+
+    -- Sequences of identity columns go on after what was drawn for either; never back, for that is not undone by a
+    -- rollback. Other sequences were shared.
+    FOR old_sequence, new_sequence IN
+        SELECT pg_get_serial_sequence(c.oid::regclass::text, a.attname),
+               pg_get_serial_sequence(format('%I.%I', p.shadow_schema, c.relname), a.attname)
+          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+         WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t) AND a.attidentity <> '' AND NOT a.attisdropped
+    LOOP
+        EXECUTE format('SELECT setval(%L, CASE WHEN NOT o.is_called THEN n.last_value
+                                               WHEN s.seqincrement > 0 THEN greatest(o.last_value, n.last_value)
+                                               ELSE least(o.last_value, n.last_value) END)
+                          FROM %s o, %s n, pg_sequence s WHERE n.is_called AND s.seqrelid = %L::regclass',
+                       old_sequence, old_sequence, new_sequence, old_sequence);
+    END LOOP;
+
+    DELETE FROM eventcore.projection_parked k WHERE k.projection = p.rebuilds;
+    UPDATE eventcore.projection_parked k SET projection = p.rebuilds WHERE k.projection = p.name;
+    UPDATE eventcore.projections t
+       SET checkpoint = p.checkpoint, singly_until = p.singly_until, skipped = p.skipped, attempts = 0, retry_at = '-infinity',
+           reset_pending = false, last_error = p.last_error, last_sqlstate = p.last_sqlstate,
+           last_error_position = p.last_error_position, last_error_at = p.last_error_at,
+           status = CASE t.status WHEN 'failed' THEN 'running' ELSE t.status END
+     WHERE t.name = p.rebuilds;
+    DELETE FROM eventcore.projections t WHERE t.name = p.name;
+    PERFORM eventcore.drop_shadow(p);
+    PERFORM eventcore.projections_changed();
+END
+$$;
+COMMENT ON FUNCTION eventcore.take_place(text) IS
+    'Replaces the rows, the checkpoint and what is parked of a projection by those of its rebuild, which ends. Under the locks of both.';
+
+CREATE FUNCTION eventcore.drop_shadow(p eventcore.projections) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+BEGIN
+    -- Whoever wrote the name there, it is a schema that the owner could drop.
+    IF p.shadow_schema ~ '^eventcore_rebuild_' AND EXISTS (
+        SELECT FROM pg_namespace n WHERE n.nspname = p.shadow_schema AND n.nspowner = p.owner) THEN
+        EXECUTE format('DROP SCHEMA %I CASCADE', p.shadow_schema);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.drop_shadow(eventcore.projections) IS
+    'Drops the tables of a rebuild, if they were made.';
+
+REVOKE ALL ON FUNCTION eventcore_rebuild_projection(text, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.reset_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.projection_relations(text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_shadow_possible(eventcore.projections) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.make_shadow(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.has_used(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_shadow(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_original_unused(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.take_place(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.drop_shadow(eventcore.projections) FROM PUBLIC;
