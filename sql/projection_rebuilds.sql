@@ -256,8 +256,13 @@ BEGIN
                    (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
               FROM pg_class c WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t)) t;
-    EXECUTE format('WITH %s SELECT', deletes);
-    EXECUTE format('WITH %s SELECT', inserts);
+    deletes := format('WITH %s SELECT', deletes);
+    inserts := format('WITH %s SELECT', inserts);
+    -- Triggers and functions in constraints find what they find when the handler writes.
+    PERFORM set_config('search_path', s.reset_val, true) FROM pg_settings s WHERE s.name = 'search_path';
+    EXECUTE deletes;
+    EXECUTE inserts;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 
     -- Sequences of identity columns go on after what was drawn for either; never back, for that is not undone by a
     -- rollback. Other sequences were shared.

@@ -283,8 +283,9 @@ BEGIN
        SET last_error = reason, last_sqlstate = error_code, last_error_at = clock_timestamp(),
            last_error_position = CASE WHEN one_event THEN first_position END
      WHERE v.name = wanted;
-    IF p.rebuilds IS NOT NULL AND error_code = 'SE009' THEN
-        -- The handler does not go with a shadow: no event is to blame, and it will not be better next time.
+    IF p.rebuilds IS NOT NULL AND (error_code = 'SE009' OR error_code LIKE '42%') THEN
+        -- The handler does not go with a shadow, finds something not there or may not use it: no event is to blame, it will not
+        -- be better next time, and with all events skipped an empty table would take the place of a full one.
         UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
         PERFORM eventcore.projections_changed();
     ELSIF first_position < last_position AND NOT blameless THEN

@@ -141,7 +141,7 @@ async fn what_cannot_be_rebuilt_so_is_refused_at_once() {
 }
 
 /// Keys from one to another, a key to a table of the application, names of constraints that clash with those that copies get, identity,
-/// serial, generated and dropped columns, a partitioned table.
+/// serial, generated and dropped columns, a trigger, a partitioned table.
 const TABLES: &str = r#"
     CREATE TABLE kinds (kind text PRIMARY KEY);
     INSERT INTO kinds VALUES ('Even'), ('Odd');
@@ -151,6 +151,9 @@ const TABLES: &str = r#"
                             kind text REFERENCES kinds, stream bigint NOT NULL REFERENCES streams ON DELETE CASCADE,
                             previous int REFERENCES "Numbers" (n), CONSTRAINT once UNIQUE (n), CHECK (n > 0));
     ALTER TABLE "Numbers" DROP COLUMN gone;
+    CREATE TABLE audit (n int);
+    CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (NEW.n); RETURN NULL; END $$;
+    CREATE TRIGGER audit AFTER INSERT ON "Numbers" FOR EACH ROW EXECUTE FUNCTION audit();
     CREATE TABLE parts (n int) PARTITION BY RANGE (n);
     CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (0) TO (5);
     CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (5) TO (100);
@@ -200,6 +203,9 @@ async fn tables_with_all_that_they_can_have_are_rebuilt_and_go_on() {
     client.batch_execute(REBUILD).await.unwrap();
     until(&client, OVER).await;
     assert_eq!(value::<String>(&client, STATE).await, before);
+    // Triggers have fired for the rows that were put in, and find what they find otherwise.
+    let audited = "SELECT count(*) FROM audit";
+    assert_eq!(value::<i64>(&client, audited).await, 14);
     // Identity and serial go on, and the constraints hold.
     write(&client, "c", 8..=9).await;
     wait(&client, "p").await.unwrap();
@@ -255,4 +261,30 @@ async fn rows_that_the_real_table_does_not_take_fail_the_rebuild() {
     write(&client, "a", 4..=4).await;
     wait(&client, "p").await.unwrap();
     assert_eq!(seen(&client).await, [1, 2, 3, 4]);
+}
+
+/// Or every event would be skipped, and an empty table take the place of a full one.
+#[tokio::test]
+async fn what_the_handler_does_not_find_in_the_shadow_fails_the_rebuild_and_skips_no_event() {
+    let (_, client) = database("shadow_not_found").await;
+    client
+        .batch_execute(
+            "CREATE FUNCTION takes(row_of seen) RETURNS int LANGUAGE sql AS 'SELECT row_of.n';
+             CREATE FUNCTION see_row(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
+                 BEGIN
+                     PERFORM see(e);
+                     PERFORM takes(s) FROM seen s;
+                 END $$",
+        )
+        .await
+        .unwrap();
+    let more = ", tables => '{seen}', on_error => 'skip', retry_limit => 0";
+    create(&client, "p", "see_row", more).await;
+    write(&client, "a", 1..=3).await;
+    wait(&client, "p").await.unwrap();
+    client.batch_execute(REBUILD).await.unwrap();
+    let failed = "SELECT status = 'failed' AND skipped = 0 AND last_sqlstate = '42883'
+                    FROM eventcore.projections WHERE rebuilds = 'p'";
+    until(&client, failed).await;
+    assert_eq!(seen(&client).await, [1, 2, 3]);
 }
