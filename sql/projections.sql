@@ -23,7 +23,6 @@ DECLARE
     takes_array boolean;
     found_handler text;
     after_position bigint;
-    safe bigint;
     wrong regclass;
     me pg_roles;
 BEGIN
@@ -71,19 +70,7 @@ BEGIN
     IF mode = 'inline' THEN
         PERFORM eventcore.lock_events();
     END IF;
-    safe := @extschema@.eventcore_safe_position();
-    CASE
-        WHEN start_from = 'start' THEN
-            after_position := 0;
-        WHEN start_from = 'now' THEN
-            after_position := safe;
-        WHEN start_from ~ '^[0-9]{1,18}$' AND start_from::bigint <= safe THEN
-            after_position := start_from::bigint;
-        WHEN start_from ~ '^[0-9]{1,18}$' THEN
-            PERFORM eventcore.fail_malformed('start_from', format('is past the safe position, which is %s', safe));
-        ELSE
-            PERFORM eventcore.fail_malformed('start_from', 'is neither ''start'' nor ''now'' nor a position');
-    END CASE;
+    after_position := eventcore.start_position(start_from);
     INSERT INTO eventcore.projections
            (name, handler, mode, owner, checkpoint, batch_size, on_error, retry_limit, takes_array, reset,
             stream_prefixes, event_types, tables)

@@ -123,6 +123,30 @@ $$;
 COMMENT ON FUNCTION eventcore.check_time(text, interval, interval) IS
     'The value in seconds; SE003 unless it is at least so long, and a year at the most.';
 
+CREATE FUNCTION eventcore.start_position(start_from text) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    safe CONSTANT bigint := @extschema@.eventcore_safe_position();
+BEGIN
+    CASE
+        WHEN start_from = 'start' THEN
+            RETURN 0;
+        WHEN start_from = 'now' THEN
+            RETURN safe;
+        WHEN start_from ~ '^[0-9]{1,18}$' AND start_from::bigint <= safe THEN
+            RETURN start_from::bigint;
+        WHEN start_from ~ '^[0-9]{1,18}$' THEN
+            PERFORM eventcore.fail_malformed('start_from', format('is past the safe position, which is %s', safe));
+        ELSE
+            PERFORM eventcore.fail_malformed('start_from', 'is neither ''start'' nor ''now'' nor a position');
+    END CASE;
+END
+$$;
+COMMENT ON FUNCTION eventcore.start_position(text) IS
+    'The position that the argument start_from stands for: reading begins after it. SE003 if it is none.';
+
 CREATE FUNCTION eventcore.find_subscription(wanted text, argument text DEFAULT 'subscription')
 RETURNS eventcore.subscriptions
 LANGUAGE plpgsql
@@ -203,6 +227,7 @@ REVOKE ALL ON FUNCTION eventcore.wait_for_work(bigint, bigint, timestamptz, bool
 REVOKE ALL ON FUNCTION eventcore.check_names(text, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_positions(bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_time(text, interval, interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.start_position(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.find_subscription(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.lock_to_change(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.change_subscription(text, text) FROM PUBLIC;

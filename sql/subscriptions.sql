@@ -18,7 +18,6 @@ AS $$
 DECLARE
     existing eventcore.subscriptions;
     after_position bigint;
-    safe bigint := @extschema@.eventcore_safe_position();
 BEGIN
     PERFORM eventcore.check_name('name', name);
     PERFORM eventcore.check_names('stream_prefixes', stream_prefixes);
@@ -29,18 +28,7 @@ BEGIN
     ELSIF on_parked IS NULL OR on_parked NOT IN ('continue', 'stop') THEN
         PERFORM eventcore.fail_malformed('on_parked', 'is neither ''continue'' nor ''stop''');
     END IF;
-    CASE
-        WHEN start_from = 'start' THEN
-            after_position := 0;
-        WHEN start_from = 'now' THEN
-            after_position := safe;
-        WHEN start_from ~ '^[0-9]{1,18}$' AND start_from::bigint <= safe THEN
-            after_position := start_from::bigint;
-        WHEN start_from ~ '^[0-9]{1,18}$' THEN
-            PERFORM eventcore.fail_malformed('start_from', format('is past the safe position, which is %s', safe));
-        ELSE
-            PERFORM eventcore.fail_malformed('start_from', 'is neither ''start'' nor ''now'' nor a position');
-    END CASE;
+    after_position := eventcore.start_position(start_from);
 
     PERFORM eventcore.lock_to_change(name, 'name');
     PERFORM eventcore.sweep();
