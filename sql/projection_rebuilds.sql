@@ -287,9 +287,8 @@ BEGIN
            last_error_position = p.last_error_position, last_error_at = p.last_error_at,
            status = CASE t.status WHEN 'failed' THEN 'running' ELSE t.status END
      WHERE t.name = p.rebuilds;
-    DELETE FROM eventcore.projections t WHERE t.name = p.name;
+    PERFORM eventcore.delete_projection(p.name);
     PERFORM eventcore.drop_shadow(p);
-    PERFORM eventcore.projections_changed();
 END
 $$;
 COMMENT ON FUNCTION eventcore.take_place(text) IS

@@ -27,8 +27,14 @@ CREATE TABLE eventcore.projections (
     last_error_at   timestamptz,
     rebuilds        text        COLLATE "C",
     shadow_schema   text,
+    interruptions   integer     NOT NULL DEFAULT 0,
     CONSTRAINT projections_pkey PRIMARY KEY (name),
     CONSTRAINT projections_mode_check CHECK (mode IN ('async', 'inline')),
+    CONSTRAINT projections_batch_size_check CHECK (batch_size BETWEEN 1 AND 100000),
+    CONSTRAINT projections_retry_limit_check CHECK (retry_limit >= 0),
+    CONSTRAINT projections_attempts_check CHECK (attempts BETWEEN 0 AND 1000000000 AND interruptions BETWEEN 0 AND 1000000000),
+    CONSTRAINT projections_length_check CHECK (length(handler) <= 10000 AND length(reset) <= 10000
+        AND cardinality(stream_prefixes) <= 1000 AND cardinality(event_types) <= 1000),
     CONSTRAINT projections_status_check CHECK (status IN ('running', 'paused', 'failed')),
     CONSTRAINT projections_on_error_check CHECK (on_error IN ('stop', 'skip', 'park')),
     CONSTRAINT projections_rebuilds_check CHECK ((rebuilds IS NULL) = (shadow_schema IS NULL)
@@ -69,6 +75,8 @@ COMMENT ON COLUMN eventcore.projections.last_sqlstate IS 'Its SQLSTATE.';
 COMMENT ON COLUMN eventcore.projections.last_error_position IS
     'The event that failed; NULL where it was no event, or one of a batch.';
 COMMENT ON COLUMN eventcore.projections.last_error_at IS 'When that was.';
+COMMENT ON COLUMN eventcore.projections.interruptions IS
+    'How often in a row it failed for no fault of an event: deadlocks, a full disk, too little memory.';
 COMMENT ON COLUMN eventcore.projections.rebuilds IS
     'The projection that this one rebuilds, whose tables it replaces when it has caught up; NULL: it is none that rebuilds another.';
 COMMENT ON COLUMN eventcore.projections.shadow_schema IS
@@ -124,6 +132,12 @@ AS 'MODULE_PATHNAME', 'eventcore_projections_changed';
 COMMENT ON FUNCTION eventcore.projections_changed() IS
     'When the transaction commits, lets every process look anew which projections there are.';
 
+CREATE FUNCTION eventcore.delete_projection(name text) RETURNS void
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'eventcore_delete_projection';
+COMMENT ON FUNCTION eventcore.delete_projection(text) IS
+    'Deletes the row of a projection, if there is one, without the privilege DELETE. 42501 if it is somebody else''s. 40001 if somebody has changed it meanwhile.';
+
 CREATE FUNCTION eventcore.fail_unknown_projection(projection text) RETURNS void
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_fail_unknown_projection';
@@ -135,8 +149,10 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- An owner that is gone is nobody's.
+    -- An owner that is gone is nobody's. A worker logs in as the owner, so that from PostgreSQL 16 on, where the two differ, whoever
+    -- has a role's rights must be able to become that role too.
     IF NOT (CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.oid = owner) THEN pg_has_role(owner, 'USAGE')
+                  AND CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN pg_has_role(owner, 'SET') ELSE true END
                  ELSE (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) END) THEN
         RAISE EXCEPTION 'permission denied for projection "%"', projection
             USING ERRCODE = '42501', DETAIL = format('It belongs to %s.', owner);
@@ -178,6 +194,24 @@ CREATE TRIGGER projections_have_owners BEFORE INSERT OR UPDATE OR DELETE ON even
 ALTER TABLE eventcore.projections ENABLE ALWAYS TRIGGER projections_have_owners;
 COMMENT ON TRIGGER projections_have_owners ON eventcore.projections IS
     'A projection is made, changed and dropped by members of its owner only.';
+
+CREATE FUNCTION eventcore.announce_projections() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM eventcore.projections_changed();
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION eventcore.announce_projections() IS
+    'Trigger that lets every process look anew which projections there are; not for what a batch writes down.';
+CREATE TRIGGER projections_are_announced AFTER INSERT OR DELETE OR UPDATE OF name, owner, mode, status, handler, takes_array,
+        stream_prefixes, event_types ON eventcore.projections
+    FOR EACH STATEMENT EXECUTE FUNCTION eventcore.announce_projections();
+ALTER TABLE eventcore.projections ENABLE ALWAYS TRIGGER projections_are_announced;
+COMMENT ON TRIGGER projections_are_announced ON eventcore.projections IS
+    'Whoever keeps a list of projections hears of a change.';
 
 CREATE FUNCTION eventcore.guard_projection_parked() RETURNS trigger
 LANGUAGE plpgsql
@@ -247,12 +281,20 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     UPDATE eventcore.projections p
-       SET checkpoint = to_position, attempts = 0, reset_pending = false
+       SET checkpoint = to_position, attempts = 0, interruptions = 0, reset_pending = false
      WHERE p.name = wanted;
 END
 $$;
 COMMENT ON FUNCTION eventcore.projection_advanced(text, bigint) IS
     'A worker has done everything up to this position, in this transaction.';
+
+CREATE FUNCTION eventcore.retry_time(failures integer) RETURNS timestamptz
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT pg_catalog.clock_timestamp()
+         + least(interval '60 s', interval '100 ms' * pg_catalog.power(2, least(failures, 20) - 1));
+END;
+COMMENT ON FUNCTION eventcore.retry_time(integer) IS 'When to try again after so many failures in a row.';
 
 CREATE FUNCTION eventcore.projection_failed(
     wanted        text,
@@ -267,10 +309,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p          eventcore.projections;
-    -- Lost in a quarrel with other transactions: nobody is to blame, and it is tried for ever.
-    blameless  CONSTANT boolean := error_code IN ('40001', '40P01');
+    -- Lost in a quarrel with other transactions, or for want of a resource: no event is to blame, and it is tried for ever.
+    blameless  CONSTANT boolean := left(error_code, 2) IN ('08', '40', '53', '58') OR error_code IN ('25006', '55P03');
     one_event  CONSTANT boolean := first_position IS NOT NULL AND first_position = last_position;
-    failures   integer;
+    failures    integer;
+    interrupted integer;
 BEGIN
     PERFORM eventcore.lock_projection(wanted);
     SELECT * INTO p FROM eventcore.projections v WHERE v.name = wanted;
@@ -279,6 +322,7 @@ BEGIN
         RETURN;
     END IF;
     failures := p.attempts + CASE WHEN blameless THEN 0 ELSE 1 END;
+    interrupted := p.interruptions + CASE WHEN blameless THEN 1 ELSE 0 END;
     UPDATE eventcore.projections v
        SET last_error = reason, last_sqlstate = error_code, last_error_at = clock_timestamp(),
            last_error_position = CASE WHEN one_event THEN first_position END
@@ -287,17 +331,18 @@ BEGIN
         -- The handler does not go with a shadow, finds something not there or may not use it: no event is to blame, it will not
         -- be better next time, and with all events skipped an empty table would take the place of a full one.
         UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
-        PERFORM eventcore.projections_changed();
-    ELSIF first_position < last_position AND NOT blameless THEN
+    ELSIF blameless THEN
+        UPDATE eventcore.projections v
+           SET interruptions = least(interrupted, 1000000000), retry_at = eventcore.retry_time(interrupted)
+         WHERE v.name = wanted;
+    ELSIF first_position < last_position THEN
         UPDATE eventcore.projections v SET singly_until = last_position WHERE v.name = wanted;
     ELSIF failures <= p.retry_limit THEN
         UPDATE eventcore.projections v
-           SET attempts = failures,
-               retry_at = clock_timestamp() + least(interval '60 s', interval '100 ms' * power(2, least(failures, 20) - 1))
+           SET attempts = failures, retry_at = eventcore.retry_time(failures)
          WHERE v.name = wanted;
     ELSIF p.on_error = 'stop' OR NOT one_event THEN
         UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
-        PERFORM eventcore.projections_changed();
     ELSE
         IF p.on_error = 'park' THEN
             INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason)
@@ -318,9 +363,12 @@ REVOKE ALL ON FUNCTION eventcore.lock_events() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.lock_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projection_key(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projections_changed() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.delete_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.fail_unknown_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_projection_owner(text, regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.guard_projection() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.announce_projections() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.retry_time(integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.guard_projection_parked() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.find_projection(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.change_projection(text, text) FROM PUBLIC;

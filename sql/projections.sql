@@ -70,7 +70,10 @@ BEGIN
     IF mode = 'inline' THEN
         PERFORM eventcore.lock_events();
     END IF;
-    after_position := eventcore.start_position(start_from);
+    after_position := CASE WHEN mode = 'inline'
+        -- Not the safe position: an append that has released its locks may be waiting for its flush.
+        THEN (SELECT coalesce(max(e.position), 0) FROM eventcore.events e)
+        ELSE eventcore.start_position(start_from) END;
     INSERT INTO eventcore.projections
            (name, handler, mode, owner, checkpoint, batch_size, on_error, retry_limit, takes_array, reset,
             stream_prefixes, event_types, tables)
@@ -82,7 +85,6 @@ BEGIN
         PERFORM eventcore.fail_malformed('name', 'is that of another projection: drop it first');
     END IF;
     UPDATE eventcore.projections p SET status = 'running' WHERE p.name = name;
-    PERFORM eventcore.projections_changed();
 END
 $$;
 COMMENT ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[]) IS
@@ -148,7 +150,7 @@ BEGIN
     END IF;
     -- In this order: the projection says whose they are.
     DELETE FROM eventcore.projection_parked k WHERE k.projection = p.name;
-    DELETE FROM eventcore.projections t WHERE t.name = p.name;
+    PERFORM eventcore.delete_projection(p.name);
     PERFORM eventcore.drop_shadow(p);
 END
 $$;

@@ -137,7 +137,10 @@ GRANT EXECUTE ON FUNCTION
     eventcore.fail_unknown_projection(text)
     TO eventcore_reader;
 GRANT EXECUTE ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) TO eventcore_reader;
-GRANT INSERT, UPDATE, DELETE ON eventcore.projections, eventcore.projection_parked TO eventcore_projector;
+-- Not UPDATE of the whole table, nor DELETE: with these comes LOCK TABLE, and every append reads this one.
+GRANT INSERT, UPDATE (checkpoint, singly_until, retry_at, attempts, reset_pending, status, skipped, last_error, last_sqlstate,
+    last_error_position, last_error_at, interruptions) ON eventcore.projections TO eventcore_projector;
+GRANT INSERT, UPDATE, DELETE ON eventcore.projection_parked TO eventcore_projector;
 GRANT EXECUTE ON FUNCTION
     eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[]),
     eventcore_pause_projection(text),
@@ -167,11 +170,13 @@ GRANT EXECUTE ON FUNCTION
     eventcore.change_projection_parked(text, bigint[]),
     eventcore_replay_projection_parked(text, bigint[]),
     eventcore_discard_projection_parked(text, bigint[]),
+    eventcore.retry_time(integer),
     eventcore.projection_replayed(text, bigint),
     eventcore.projection_replay_failed(text, bigint, text, text),
     eventcore.lock_events(),
     eventcore.lock_projection(text),
     eventcore.projections_changed(),
+    eventcore.delete_projection(text),
     eventcore.projection_advanced(text, bigint),
     eventcore.projection_failed(text, bigint, bigint, bigint, text, text)
     TO eventcore_projector;

@@ -138,6 +138,9 @@ export!(eventcore_projection_key, |call| {
 export!(eventcore_projections_changed, |_call| {
     projections::changed().map(no_value)
 });
+export!(eventcore_delete_projection, |call| {
+    projections::delete(call).map(no_value)
+});
 export!(eventcore_has_used, |call| {
     Ok(Some(Datum::from(projections::has_used(call))))
 });

@@ -79,6 +79,7 @@ fn announce(
     loop {
         wake.look();
         if wake.is_away() {
+            pool.end();
             worker.end();
         }
         let Some(Look {

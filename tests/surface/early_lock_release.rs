@@ -128,6 +128,9 @@ async fn a_repeat_is_acknowledged_when_the_first_one_is_durable() {
         )
         .await,
     ];
+    // What writes nothing tells of what is there, too.
+    let nothing = "SELECT repeated FROM eventcore_append('{s}', '{1}', '[]')".to_owned();
+    let nothing = begin(waiting_session(&url, false).await, nothing, &client, 3).await;
     // Whether the one who asks again releases locks early does not matter.
     let again = [
         begin(waiting_session(&url, false).await, append(0, 1), &client, 3).await,
@@ -143,9 +146,33 @@ async fn a_repeat_is_acknowledged_when_the_first_one_is_durable() {
     for first in first {
         assert!(!is_repeat(&first.await.unwrap()));
     }
+    nothing.await.unwrap();
     for again in again {
         assert!(is_repeat(&again.await.unwrap()));
     }
+}
+
+/// A projection gets what is appended after its creation, and its checkpoint says where that begins.
+#[tokio::test]
+async fn an_inline_projection_begins_after_what_has_released_its_locks() {
+    let server = server();
+    let url = server.create_database("inline").unwrap();
+    let client = connect(&url).await;
+    let first = begin(waiting_session(&url, true).await, append(0, 1), &client, 1).await;
+    client
+        .batch_execute(
+            "CREATE FUNCTION handle(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT';
+             SELECT eventcore_create_projection('p', 'handle', mode => 'inline', start_from => 'now')",
+        )
+        .await
+        .unwrap();
+    let checkpoint = "SELECT checkpoint FROM eventcore.projections";
+    let last = "SELECT max(position) FROM eventcore.events";
+    let (checkpoint, last): (i64, i64) =
+        (value(&client, checkpoint).await, value(&client, last).await);
+    assert_eq!(checkpoint, last);
+    cancel_those_who_wait(&client).await;
+    first.await.unwrap();
 }
 
 #[tokio::test]

@@ -77,6 +77,8 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
         return Err(Error::VersionConflict(conflicts));
     }
     if request.events.is_empty() {
+        // Others may wait for the flush of what this tells of.
+        flush::what_is_committed();
         return Ok(Appended {
             positions: None,
             versions: heads,

@@ -161,6 +161,16 @@ impl Function {
         Self::perform_ours(name, arguments)
     }
 
+    /// Calls `eventcore.check_projection_owner`, which raises 42501; `None` where it is not there.
+    pub fn check_projection_owner(projection: Text<'_>, owner: Oid) -> Option<()> {
+        let name = b"eventcore.check_projection_owner(pg_catalog.text,pg_catalog.regrole)";
+        let owner = Argument {
+            of: pg_sys::REGROLEOID,
+            value: Some(Datum::from(owner)),
+        };
+        Self::perform_ours(name, [text(projection), owner])
+    }
+
     /// Calls a function of ours that returns nothing, in a snapshot of its own; `None` where it is not there.
     fn perform_ours<const N: usize>(name: &[u8], arguments: [Argument; N]) -> Option<()> {
         let types = arguments.map(|argument| argument.of);
@@ -252,8 +262,13 @@ fn find(name: Text<'_>) -> Option<Rc<Signature>> {
     if !WATCHING.get() {
         // SAFETY: the callback is a function of ours.
         unsafe {
-            let procedures = pg_sys::SysCacheIdentifier::PROCOID as i32;
-            pg_sys::CacheRegisterSyscacheCallback(procedures, Some(forget), Datum::null());
+            // A name begins with that of a schema, which can be renamed.
+            for cache in [
+                pg_sys::SysCacheIdentifier::PROCOID,
+                pg_sys::SysCacheIdentifier::NAMESPACEOID,
+            ] {
+                pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(forget), Datum::null());
+            }
         }
         WATCHING.set(true);
     }

@@ -1,4 +1,4 @@
-//! Deleting rows of a table beneath SQL, without waiting for anybody.
+//! Deleting rows of a table beneath SQL.
 
 use super::ffi::guarded;
 use super::raw;
@@ -6,13 +6,22 @@ use super::relation::Relation;
 use super::scan::Row;
 use pgrx::pg_sys;
 
-/// Deletes a row that a scan has found, if nobody else has changed or locked it; whether it did.
+/// Deletes a row that a scan has found, if nobody has changed or locked it since; whether it did.
 pub fn delete_at_once(table: &Relation, row: &Row<'_>) -> bool {
+    delete(table, row, false)
+}
+
+/// The same, waiting for others who are changing it, or have locked it, until they have ended.
+pub fn delete_in_turn(table: &Relation, row: &Row<'_>) -> bool {
+    delete(table, row, true)
+}
+
+fn delete(table: &Relation, row: &Row<'_>, wait: bool) -> bool {
     let table = table.raw();
     let mut place = row.place();
     let mut failure = pg_sys::TM_FailureData::default();
     let crosscheck = std::ptr::null_mut();
-    let (wait, to_other_partition) = (false, false);
+    let to_other_partition = false;
     // SAFETY: the table is open for writing; the snapshot of the scan sees the row and keeps it from being
     // vacuumed away.
     let result = unsafe {

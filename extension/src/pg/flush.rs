@@ -58,10 +58,11 @@ pub(super) fn after_commit() -> bool {
     is_due()
 }
 
-/// To be called after a rollback.
-pub(super) fn after_rollback() {
+/// To be called after a rollback, or when another process will commit.
+pub(super) fn forget() {
     EARLY.set(false);
     WANTED.set(0);
+    DUE.set(0);
     put_back();
 }
 

@@ -3,13 +3,14 @@
 
 use super::ffi;
 use super::raise::{Caught, catching};
+use super::transaction;
 use super::worker;
 use crate::error::Error;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString, c_int};
 
-/// The session that this process is.
-pub struct Session(());
+/// The session that this process is: of the role that it has logged in as.
+pub struct Session(Oid);
 
 impl Session {
     /// To be called first in the worker's function. The server ends the process where the role may not log
@@ -31,8 +32,29 @@ impl Session {
             (c"default_transaction_read_only", c"off"),
             (c"default_transaction_isolation", c"read committed"),
             (c"default_transaction_deferrable", c"off"),
+            // `ALTER ROLE … SET role`.
+            (c"role", c"none"),
         ]);
-        Self(())
+        Self(Oid::from(role))
+    }
+
+    /// Whose session it is.
+    pub fn role(&self) -> Oid {
+        self.0
+    }
+
+    /// Ends the process where something has taken on another role and kept it beyond its transaction. What runs for
+    /// that role next could go back to this one.
+    fn require_own_role(&self) {
+        // SAFETY: no preconditions.
+        let (session, current) = unsafe { (pg_sys::GetSessionUserId(), pg_sys::GetUserId()) };
+        if session != self.0 || current != self.0 {
+            transaction::log(
+                "eventcore: a handler, or a trigger that it fired, has changed the role of the session: the \
+                 projection worker starts anew",
+            );
+            worker::end();
+        }
     }
 
     /// Reads the configuration again if the server was told to.
@@ -66,6 +88,7 @@ impl Session {
 
     /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
     pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
+        self.require_own_role();
         // SAFETY: no transaction is open. A request to cancel that came before it is not for it.
         let done = unsafe {
             pg_sys::QueryCancelPending = 0;

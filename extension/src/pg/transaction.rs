@@ -65,8 +65,9 @@ unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, _argument: *mut c_v
         XactEvent::XACT_EVENT_PRE_COMMIT => flush::before_commit(),
         XactEvent::XACT_EVENT_COMMIT if flush::after_commit() => {}
         XactEvent::XACT_EVENT_COMMIT => for_each(|hooks| (hooks.after_end)(Ended::Committed)),
+        XactEvent::XACT_EVENT_PREPARE => flush::forget(),
         XactEvent::XACT_EVENT_ABORT => {
-            flush::after_rollback();
+            flush::forget();
             for_each(|hooks| (hooks.after_end)(Ended::RolledBack));
         }
         _ => {}
@@ -124,6 +125,15 @@ pub fn require_writable(command: &CStr) {
 pub fn end_command() {
     // SAFETY: we are in a transaction that is not parallel.
     unsafe { pg_sys::CommandCounterIncrement() };
+}
+
+/// Raises the server's own error for what somebody else has changed since it was looked at.
+pub fn fail_changed_meanwhile(message: &str) {
+    ereport!(
+        ERROR,
+        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+        message.to_owned()
+    );
 }
 
 /// Raises an error when the client has gone away: whatever is found for it would be found for nobody.

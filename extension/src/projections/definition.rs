@@ -4,6 +4,7 @@ use super::table;
 use crate::error::{Error, Unavailable};
 use crate::filter::Filter;
 use crate::pg::callable::Function;
+use crate::pg::delete::delete_in_turn;
 use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
@@ -172,6 +173,28 @@ pub fn load(name: Text<'_>) -> Result<Option<(Definition, Progress)>, Error> {
     Ok(row.map(|row| (Definition::of_row(&row), Progress::of_row(&row))))
 }
 
+/// Deletes the row of a projection, if there is one: beneath SQL, and only for those who have its owner's rights.
+pub fn delete(name: Text<'_>) -> Result<(), Error> {
+    // The calling statement may have changed it.
+    transaction::end_command();
+    let opened = Opened::open_to(Use::Write)?;
+    let snapshot = Snapshot::latest();
+    let mut scan = IndexScan::new(&opened.table, &opened.by_name, &snapshot);
+    scan.seek(&[Condition::TextEquals(BY_NAME, name)], Direction::Forward);
+    let Some(row) = scan.next() else {
+        return Ok(());
+    };
+    let owner = Oid::from(row.integer(column::OWNER).cast_unsigned());
+    Function::check_projection_owner(name, owner).ok_or(Unavailable::NotInstalled)?;
+    if !delete_in_turn(&opened.table, &row) {
+        transaction::fail_changed_meanwhile(&format!(
+            "projection \"{name}\" was changed meanwhile"
+        ));
+    }
+    transaction::end_command();
+    Ok(())
+}
+
 thread_local! {
     static LIST: RefCell<Option<(Oid, Rc<[Definition]>)>> = const { RefCell::new(None) };
     static WATCHING: Cell<bool> = const { Cell::new(false) };
@@ -183,13 +206,13 @@ static FORGET: fn(Option<Oid>) = forget;
 
 /// All projections, in the order of their names.
 pub fn all() -> Result<Rc<[Definition]>, Error> {
-    Ok(Opened::open()?.read())
+    Ok(Opened::open()?.read(|_| true))
 }
 
-/// The same for every append: read once, and again after any of them has changed. Whatever changes one says so
+/// The inline ones that run, for every append: read once, and again after any of them has changed. Whatever changes one says so
 /// in a message that each process gets before it takes its next lock on a table. It is sent after the wake-up at
 /// the end of the transaction, so that those who are woken must not go by this.
-pub fn known() -> Result<Rc<[Definition]>, Error> {
+pub fn inline() -> Result<Rc<[Definition]>, Error> {
     if let Some(list) = LIST.with_borrow(|list| list.as_ref().map(|(_, list)| list.clone())) {
         return Ok(list);
     }
@@ -199,7 +222,7 @@ pub fn known() -> Result<Rc<[Definition]>, Error> {
     loop {
         let opened = Opened::open()?;
         let changes = CHANGES.get();
-        let list = opened.read();
+        let list = opened.read(|one| one.inline && one.running);
         if changes == CHANGES.get() {
             LIST.set(Some((opened.table.oid(), list.clone())));
             return Ok(list);
@@ -215,21 +238,28 @@ struct Opened {
 
 impl Opened {
     fn open() -> Result<Self, Error> {
-        let table = Relation::existing_table(table()?, Use::Read);
+        Self::open_to(Use::Read)
+    }
+
+    fn open_to(purpose: Use) -> Result<Self, Error> {
+        let table = Relation::existing_table(table()?, purpose);
         let table = table.ok_or(Unavailable::NotInstalled)?;
         let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
         let by_name = relation::find(schema, c"projections_pkey");
-        let by_name = Relation::index(by_name.ok_or(Unavailable::NotInstalled)?, Use::Read);
+        let by_name = Relation::index(by_name.ok_or(Unavailable::NotInstalled)?, purpose);
         Ok(Self { table, by_name })
     }
 
-    fn read(&self) -> Rc<[Definition]> {
+    fn read(&self, wanted: impl Fn(&Definition) -> bool) -> Rc<[Definition]> {
         let snapshot = Snapshot::latest();
         let mut scan = IndexScan::new(&self.table, &self.by_name, &snapshot);
         scan.seek(&[], Direction::Forward);
         let mut list = Vec::new();
         while let Some(row) = scan.next() {
-            list.push(Definition::of_row(&row));
+            let definition = Definition::of_row(&row);
+            if wanted(&definition) {
+                list.push(definition);
+            }
         }
         list.into()
     }

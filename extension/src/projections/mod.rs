@@ -64,6 +64,17 @@ pub fn changed() -> Result<(), Error> {
     subscriptions::announce_at_end(true)
 }
 
+/// `eventcore.delete_projection(name)`.
+pub fn delete(call: &Call<'_>) -> Result<(), Error> {
+    transaction::require_writable(c"a change of a projection");
+    let Some(name) = call.text(0) else {
+        return Ok(());
+    };
+    lock::lock_projection(name.bytes());
+    definition::delete(name)?;
+    changed()
+}
+
 /// The oid of `eventcore.projections`.
 fn table() -> Result<Oid, Error> {
     let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;

@@ -17,8 +17,13 @@ const KIND: Kind = Kind {
     function: "eventcore_projections_main",
 };
 
-/// How long after the start of a worker the next one for its owner is started at the earliest.
+/// How long after the start of a worker the next one for its owner is started at the earliest. Twice as long after each
+/// that ended at once, as when its role may not connect.
 const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long an owner may keep several workers, whatever they are at, while another has none.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often it complains that there is no place for another worker.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
@@ -26,10 +31,24 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// The workers that this process, a notifier, has started.
 #[derive(Default)]
 pub struct Pool {
-    workers: Vec<(u32, Started)>,
-    /// When a worker was started for an owner last.
-    last: HashMap<u32, Instant>,
+    workers: Vec<Running>,
+    /// What is remembered of each owner's workers.
+    owners: HashMap<u32, Past>,
+    /// Since when an owner has no worker because others have all.
+    crowded_since: Option<Instant>,
     complained_at: Option<Instant>,
+}
+
+struct Running {
+    owner: u32,
+    began: Instant,
+    process: Started,
+}
+
+struct Past {
+    /// When a worker was started last.
+    started: Instant,
+    pause: Duration,
 }
 
 /// The owners that may log in, each with how many of their projections are to be run. To be called in a
@@ -52,11 +71,11 @@ impl Pool {
         wake: &Wake,
         owners: &HashMap<u32, usize>,
     ) -> Option<Duration> {
-        self.workers.retain(|(_, worker)| worker.is_alive());
+        self.forget_ended();
         let limit = settings::projection_workers();
         while self.workers.len() > limit {
-            if let Some((_, worker)) = self.workers.pop() {
-                worker.terminate();
+            if let Some(worker) = self.workers.pop() {
+                worker.process.terminate();
             }
         }
         let mut left = false;
@@ -65,17 +84,26 @@ impl Pool {
                 break;
             }
             if self
-                .last
+                .owners
                 .get(&owner)
-                .is_some_and(|last| last.elapsed() < PAUSE)
+                .is_some_and(|past| past.started.elapsed() < past.pause)
             {
                 left = true;
                 continue;
             }
             match worker::start_with(&KIND, database, &owner.to_string()) {
-                Some(started) => {
-                    self.workers.push((owner, started));
-                    self.last.insert(owner, Instant::now());
+                Some(process) => {
+                    let began = Instant::now();
+                    self.workers.push(Running {
+                        owner,
+                        began,
+                        process,
+                    });
+                    let past = self.owners.entry(owner).or_insert(Past {
+                        started: began,
+                        pause: PAUSE,
+                    });
+                    past.started = began;
                 }
                 None => {
                     left = true;
@@ -84,11 +112,59 @@ impl Pool {
                 }
             }
         }
-        let has_worker = |owner: &u32| self.workers.iter().any(|(other, _)| other == owner);
-        wake.set_crowded(
-            limit > 0 && !owners.keys().all(has_worker) && self.workers.len() >= limit,
-        );
+        let has_worker = |owner: &u32| self.workers.iter().any(|worker| worker.owner == *owner);
+        let crowded = limit > 0 && self.workers.len() >= limit && !owners.keys().all(has_worker);
+        wake.set_crowded(crowded);
+        if self.make_room(crowded) {
+            left = true;
+        }
         left.then_some(PAUSE)
+    }
+
+    /// Ends all workers, whatever they are at: somebody wants the database for themselves.
+    pub fn end(&mut self) {
+        for worker in self.workers.drain(..) {
+            worker.process.terminate();
+        }
+    }
+
+    fn forget_ended(&mut self) {
+        let owners = &mut self.owners;
+        self.workers.retain(|worker| {
+            if worker.process.is_alive() {
+                return true;
+            }
+            if let Some(past) = owners.get_mut(&worker.owner) {
+                past.pause = if worker.began.elapsed() < PAUSE / 2 {
+                    (past.pause * 2).min(LONGEST_PAUSE)
+                } else {
+                    PAUSE
+                };
+            }
+            false
+        });
+    }
+
+    /// Workers leave by themselves between two batches. Where a handler takes so long that they do not, an owner who
+    /// has several loses one. Whether there is something to look at again soon.
+    fn make_room(&mut self, crowded: bool) -> bool {
+        if !crowded {
+            self.crowded_since = None;
+            return false;
+        }
+        let since = *self.crowded_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > PATIENCE {
+            let count = |owner| {
+                let of_owner = self.workers.iter().filter(|worker| worker.owner == owner);
+                of_owner.count()
+            };
+            let most = (0..self.workers.len()).max_by_key(|at| count(self.workers[*at].owner));
+            if let Some(at) = most.filter(|at| count(self.workers[*at].owner) > 1) {
+                self.workers.remove(at).process.terminate();
+                self.crowded_since = None;
+            }
+        }
+        true
     }
 
     /// The owners to start a worker for: first those that have none, and of these who waited longest.
@@ -96,14 +172,14 @@ impl Pool {
         let workers = |owner: u32| {
             self.workers
                 .iter()
-                .filter(|(other, _)| *other == owner)
+                .filter(|worker| worker.owner == owner)
                 .count()
         };
         let mut lacking: Vec<_> = owners
             .iter()
             .flat_map(|(owner, wanted)| (workers(*owner)..*wanted).map(|nth| (nth, *owner)))
             .collect();
-        lacking.sort_by_key(|(nth, owner)| (*nth, self.last.get(owner).copied()));
+        lacking.sort_by_key(|(nth, owner)| (*nth, self.owners.get(owner).map(|past| past.started)));
         lacking.into_iter().map(|(_, owner)| owner).collect()
     }
 

@@ -8,12 +8,13 @@ use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::pg::callable::Function;
 use crate::pg::raise::Caught;
-use crate::pg::session::{Session, current_role};
+use crate::pg::session::Session;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::pg::worker;
 use crate::registry::Registry;
 use crate::settings;
+use pgrx::pg_sys::Oid;
 use std::time::{Duration, Instant};
 
 /// How often a worker that has nothing to do looks for itself.
@@ -39,7 +40,7 @@ pub fn run(database: u32) -> ! {
             place.registry.safe_in_memory(),
             place.registry.wake().announced_work(),
         );
-        let Ok(names) = session.attempt(|| mine(&place.catalog)) else {
+        let Ok(names) = session.attempt(|| mine(session.role(), &place.catalog)) else {
             worker::end()
         };
         if names.is_empty() {
@@ -66,15 +67,14 @@ pub fn run(database: u32) -> ! {
 }
 
 /// The projections that this worker is to run.
-fn mine(catalog: &Catalog) -> Result<Vec<String>, Error> {
+fn mine(role: Oid, catalog: &Catalog) -> Result<Vec<String>, Error> {
     if !Catalog::load()?.is_same(catalog) {
         return Ok(Vec::new());
     }
-    let me = current_role().to_u32();
     let mine = definition::all()?;
     let mine = mine
         .iter()
-        .filter(|one| one.running && !one.inline && one.owner == me);
+        .filter(|one| one.running && !one.inline && one.owner == role.to_u32());
     Ok(mine.map(|one| one.name.clone()).collect())
 }
 

@@ -223,3 +223,35 @@ async fn a_function_that_the_table_names_and_that_does_not_fit_is_not_called() {
         client.batch_execute("ROLLBACK").await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_function_is_found_by_its_name_also_after_its_schema_was_renamed() {
+    let (_, client) = bank("register_renamed").await;
+    let handle = |schema: &str| {
+        format!(
+            r#"CREATE SCHEMA {schema};
+            CREATE FUNCTION {schema}.handle(state jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS $$
+                SELECT '[{{"stream": "s", "type": "{schema}", "payload": 1}}]'::jsonb $$"#
+        )
+    };
+    for sql in [
+        handle("one"),
+        handle("two"),
+        "SELECT eventcore_register_command('named', 'apply', 'one.handle', streams => '{/stream}')"
+            .to_owned(),
+    ] {
+        client.batch_execute(&sql).await.unwrap();
+    }
+    execute(&client, "named", json!({"stream": "s"}))
+        .await
+        .unwrap();
+    client
+        .batch_execute("ALTER SCHEMA one RENAME TO zero; ALTER SCHEMA two RENAME TO one")
+        .await
+        .unwrap();
+    execute(&client, "named", json!({"stream": "s"}))
+        .await
+        .unwrap();
+    let types = "SELECT string_agg(event_type, ' ' ORDER BY version) FROM eventcore.events WHERE stream_id = 's'";
+    assert_eq!(value::<String>(&client, types).await, "one two");
+}

@@ -201,3 +201,23 @@ async fn it_is_not_changed_on_a_snapshot_that_is_kept_or_where_nothing_may_be_wr
         client.batch_execute("ROLLBACK").await.unwrap();
     }
 }
+
+/// Whoever writes the row himself writes none that a worker would never come to an end with.
+#[tokio::test]
+async fn a_row_with_numbers_out_of_range_is_refused() {
+    let (_, client) = database("projection_row").await;
+    create(&client, "p", "see", "").await;
+    for change in [
+        "batch_size = 0",
+        "batch_size = 100001",
+        "retry_limit = -1",
+        "attempts = 2147483647",
+        "interruptions = -1",
+        "handler = repeat('x', 10001)",
+        "event_types = array_fill('x'::text, '{1001}')",
+    ] {
+        let sql = format!("UPDATE eventcore.projections SET {change}");
+        let refused = failure(client.batch_execute(&sql).await);
+        assert_eq!(refused.code, "23514", "{change}");
+    }
+}

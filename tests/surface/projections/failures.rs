@@ -138,3 +138,31 @@ async fn a_deferred_constraint_fails_the_batch_and_its_checkpoint() {
     assert!(failed.message.contains("no_twins"), "{failed:?}");
     assert_eq!(seen(&client).await, [1, 2, 3]);
 }
+
+/// Disks fill up and locks are not to be had: no event is to blame, whatever `on_error` says.
+#[tokio::test]
+async fn what_no_event_is_to_blame_for_is_tried_again_and_skips_none() {
+    let (_, client) = database("projection_blameless").await;
+    client
+        .batch_execute(
+            "CREATE SEQUENCE calls;
+             CREATE FUNCTION see_later(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
+             BEGIN
+                 CASE nextval('calls')
+                     WHEN 1 THEN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full';
+                     WHEN 2 THEN RAISE EXCEPTION 'locked' USING ERRCODE = 'lock_not_available';
+                     WHEN 3 THEN RAISE EXCEPTION 'deadlock' USING ERRCODE = 'deadlock_detected';
+                     ELSE PERFORM see(e);
+                 END CASE;
+             END $$",
+        )
+        .await
+        .unwrap();
+    let last = write(&client, "a", 1..=2).await;
+    let more = ", retry_limit => 0, on_error => 'skip'";
+    create(&client, "p", "see_later", more).await;
+    assert_eq!(wait(&client, "p").await.unwrap(), last);
+    assert_eq!(seen(&client).await, [1, 2]);
+    let row = "SELECT skipped || ' ' || attempts || ' ' || interruptions || ' ' || last_error FROM eventcore.projections";
+    assert_eq!(value::<String>(&client, row).await, "0 0 0 deadlock");
+}

@@ -137,3 +137,30 @@ async fn its_creation_waits_for_appends_under_way() {
     write(&writer, "a", 2..=2).await;
     assert_eq!(seen(&client).await, [2]);
 }
+
+/// As an administrator does, or a restore.
+#[tokio::test]
+async fn a_change_of_its_row_reaches_every_session() {
+    let (url, client) = database("inline_row").await;
+    let other = connect(&url).await;
+    let more = ", mode => 'inline', start_from => 'now'";
+    create(&client, "p", "see", more).await;
+    write(&other, "a", 1..=1).await;
+    for (number, sql, expected) in [
+        (
+            2,
+            "UPDATE eventcore.projections SET status = 'paused'",
+            &[1][..],
+        ),
+        (
+            3,
+            "UPDATE eventcore.projections SET status = 'running'",
+            &[1, 3],
+        ),
+        (4, "DELETE FROM eventcore.projections", &[1, 3]),
+    ] {
+        client.batch_execute(sql).await.unwrap();
+        write(&other, "a", number..=number).await;
+        assert_eq!(seen(&client).await, expected, "{sql}");
+    }
+}

@@ -84,6 +84,12 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
          VALUES ('hers', 'owner_ann', 'app.mine(eventcore.events)', 'async', 'stop', false, 0, 1, 1)",
         "SELECT eventcore_create_projection('inline', 'app.note', mode => 'inline', start_from => 'now')",
         "SELECT eventcore.lock_events()",
+        "SELECT eventcore.delete_projection('note')",
+        "DELETE FROM eventcore.projections",
+        // Every append reads it.
+        "BEGIN; LOCK TABLE eventcore.projections IN ACCESS EXCLUSIVE MODE",
+        "ROLLBACK; BEGIN; LOCK TABLE eventcore.projections IN SHARE MODE",
+        "ROLLBACK; SELECT eventcore.lock_events()",
         "TRUNCATE eventcore.projections",
     ] {
         assert_eq!(failure(bob.batch_execute(sql).await).code, "42501", "{sql}");
@@ -94,7 +100,7 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
         .batch_execute("REVOKE eventcore_projector FROM owner_ann; GRANT SELECT, UPDATE ON eventcore.projections TO owner_ann;
              GRANT USAGE ON SCHEMA eventcore TO owner_ann;
              GRANT EXECUTE ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text),
-                 eventcore.lock_projection(text), eventcore.projections_changed(),
+                 eventcore.lock_projection(text), eventcore.projections_changed(), eventcore.retry_time(integer),
                  eventcore.check_projection_owner(text, regrole) TO owner_ann")
         .await
         .unwrap();
@@ -115,4 +121,48 @@ async fn a_role_that_cannot_log_in_has_no_async_projection() {
     let sql = "SELECT eventcore_create_projection('p', 'see')";
     let failed = failure(client.batch_execute(sql).await);
     assert_eq!(failed.assert_ours("SE003")["argument"], "mode");
+}
+
+/// What runs for one role must not find itself in the session of another one, to which it could go back.
+#[tokio::test]
+async fn no_handler_runs_in_the_session_of_another_role() {
+    let (url, client) = database("projection_sessions").await;
+    // Carol's sessions begin as dave, and what she commits makes her dave once more.
+    client
+        .batch_execute(
+            "CREATE SCHEMA app;
+             CREATE ROLE owner_dave LOGIN IN ROLE eventcore_projector;
+             CREATE ROLE owner_carol LOGIN IN ROLE eventcore_projector, owner_dave;
+             ALTER ROLE owner_carol SET role = 'owner_dave';
+             GRANT USAGE, CREATE ON SCHEMA app TO owner_carol, owner_dave;
+             CREATE TABLE app.who (position bigint, session name DEFAULT session_user, role name DEFAULT current_user);
+             GRANT INSERT ON app.who TO owner_carol, owner_dave;
+             CREATE FUNCTION app.change_role() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM set_config('role', 'owner_dave', false); RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER change_role AFTER INSERT ON app.who DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW WHEN (NEW.session = 'owner_carol') EXECUTE FUNCTION app.change_role();
+             CREATE FUNCTION app.note(e eventcore.events) RETURNS void LANGUAGE sql AS $$
+                 INSERT INTO app.who (position) VALUES (e.position) $$",
+        )
+        .await
+        .unwrap();
+    for role in ["carol", "dave"] {
+        let session = session_as(&url, &format!("owner_{role}")).await;
+        session.batch_execute("RESET ROLE").await.unwrap();
+        for number in 1..=2 {
+            let name = format!("{role}{number}");
+            create(&session, &name, "app.note", "").await;
+        }
+    }
+    write(&client, "a", 1..=3).await;
+    for name in ["carol1", "dave1", "carol2", "dave2"] {
+        wait(&client, name).await.unwrap();
+    }
+    let who = "SELECT string_agg(DISTINCT session || ' ' || role, ', ') FROM app.who";
+    let expected = "owner_carol owner_carol, owner_dave owner_dave";
+    assert_eq!(value::<String>(&client, who).await, expected);
+    assert_eq!(
+        value::<i64>(&client, "SELECT count(*) FROM app.who").await,
+        12
+    );
 }

@@ -1,6 +1,6 @@
 //! Events reach a handler in a worker: all of interest, in order, once, and each batch with its checkpoint.
 
-use super::{create, database, seen, wait, write};
+use super::{create, database, seen, server, until, wait, write};
 use crate::support::{connect, value};
 
 #[tokio::test]
@@ -115,4 +115,55 @@ async fn the_statistics_say_how_far_it_is_and_who_has_it() {
     wait(&client, "p").await.unwrap();
     let lag = "SELECT lag_events FROM eventcore.stat_projections";
     assert_eq!(value::<i64>(&client, lag).await, 0);
+}
+
+const HANG: &str =
+    "CREATE FUNCTION hang(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT pg_sleep(1000)'";
+
+/// So many handlers hang now.
+fn hanging(count: usize) -> String {
+    format!(
+        "SELECT count(*) = {count} FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    )
+}
+
+#[tokio::test]
+async fn an_owner_whose_handlers_hang_leaves_a_worker_to_others() {
+    let (url, client) = database("projection_hang").await;
+    client.batch_execute(HANG).await.unwrap();
+    for role in ["run_eve", "run_bob"] {
+        let sql = format!(
+            "CREATE ROLE {role} LOGIN IN ROLE eventcore_projector;
+             GRANT INSERT ON seen TO {role}; GRANT USAGE ON SEQUENCE seen_seq_seq TO {role}"
+        );
+        client.batch_execute(&sql).await.unwrap();
+    }
+    let as_role = async |role: &str| {
+        let session = connect(&url).await;
+        let sql = format!("SET SESSION AUTHORIZATION {role}");
+        session.batch_execute(&sql).await.unwrap();
+        session
+    };
+    write(&client, "a", 1..=1).await;
+    let (eve, bob) = (as_role("run_eve").await, as_role("run_bob").await);
+    create(&eve, "one", "hang", "").await;
+    create(&eve, "two", "hang", "").await;
+    until(&client, &hanging(2)).await;
+    create(&bob, "bobs", "see", "").await;
+    until(&client, "SELECT count(*) = 1 FROM seen").await;
+}
+
+#[tokio::test]
+async fn a_database_is_copied_while_a_handler_hangs() {
+    let (_, client) = database("projection_copied").await;
+    client.batch_execute(HANG).await.unwrap();
+    write(&client, "a", 1..=1).await;
+    create(&client, "p", "hang", "").await;
+    until(&client, &hanging(1)).await;
+    drop(client);
+    let copy = "CREATE DATABASE projection_copy TEMPLATE projection_copied";
+    // Beside, so that our own session can end.
+    let copying = tokio::task::spawn_blocking(move || server().psql("postgres", copy));
+    copying.await.unwrap().unwrap();
 }
