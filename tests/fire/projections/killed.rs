@@ -1,8 +1,8 @@
-//! For a minute: handlers that fail, hang and are cancelled; workers and the notifier that are terminated and
+//! For two minutes: handlers that fail, hang and are cancelled; workers and the notifier that are terminated and
 //! killed; a server that goes down. Meanwhile projections are rebuilt in shadow tables, paused, and what they parked is
 //! replayed. What the projections made of the events is a fold of them, and no reader ever saw less than before.
 //!
-//! `EVENTCORE_FIRE_SECONDS=120` makes it two minutes, or whatever is wanted.
+//! `EVENTCORE_FIRE_SECONDS=600` makes it ten minutes, or whatever is wanted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 use crate::support::*;
 
 const WRITERS: usize = 4;
-const MINUTE: u64 = 60;
+const SECONDS: u64 = 120;
 
 /// A handler for each event and one for many, as a role whose statements may take 300 ms. Each counts and adds
 /// up, refuses an event that comes twice or out of order, and fails or hangs once in a while. A third one parks what
@@ -208,7 +208,7 @@ async fn whatever_is_killed_the_projections_are_a_fold_of_the_events() {
 /// How long things are killed.
 fn duration() -> Duration {
     let seconds = std::env::var("EVENTCORE_FIRE_SECONDS").ok();
-    Duration::from_secs(seconds.map_or(MINUTE, |seconds| seconds.parse().unwrap()))
+    Duration::from_secs(seconds.map_or(SECONDS, |seconds| seconds.parse().unwrap()))
 }
 
 /// What has been done to the projections.
