@@ -87,6 +87,24 @@ async fn others_get_the_stream_at_once_and_subscribers_see_nothing_before_the_fl
     assert_eq!(value::<i64>(&client, inflight).await, 0);
 }
 
+/// Only where somebody has released locks early: else what is seen is on the disk.
+#[tokio::test]
+async fn what_writes_nothing_waits_for_no_flush_of_others() {
+    let server = server();
+    let url = server.create_database("nothing").unwrap();
+    let client = connect(&url).await;
+    client.batch_execute(&append(0, 1)).await.unwrap();
+    let (one, other) = (
+        waiting_session(&url, false).await,
+        waiting_session(&url, false).await,
+    );
+    let first = begin(one, append(1, 2), &client, 1).await;
+    let checked = "SELECT eventcore_append('{t}', '{0}', '[]')";
+    other.batch_execute(checked).await.unwrap();
+    cancel_those_who_wait(&client).await;
+    first.await.unwrap();
+}
+
 #[tokio::test]
 async fn unless_it_is_asked_for_the_stream_is_held_until_the_flush_is_over() {
     let server = server();

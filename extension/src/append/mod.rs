@@ -28,6 +28,7 @@ use crate::pg::transaction;
 use crate::projections::inline;
 use crate::registry::Registry;
 use crate::settings;
+use std::sync::atomic::Ordering::SeqCst;
 
 /// What became of an append.
 pub struct Appended {
@@ -78,7 +79,9 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
     }
     if request.events.is_empty() {
         // Others may wait for the flush of what this tells of.
-        flush::what_is_committed();
+        if registry.unflushed().load(SeqCst) > 0 {
+            flush::what_is_committed();
+        }
         return Ok(Appended {
             positions: None,
             versions: heads,
@@ -87,7 +90,7 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
         });
     }
     if settings::releases_locks_early() {
-        flush::after_locks();
+        flush::after_locks(registry.unflushed());
     }
     let appended = write::write(&registry, &events, &indexes, request, heads)?;
     if let Some((first, last)) = appended.positions {

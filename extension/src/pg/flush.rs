@@ -8,14 +8,17 @@ use super::transaction;
 use pgrx::pg_sys::{self, XLogRecPtr};
 use std::cell::Cell;
 use std::ffi::c_int;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
 /// The bytes at the head of a page of the log; more at the head of a file.
 const PAGE_HEADER: u64 = 24;
 const FILE_HEADER: u64 = 40;
 
 thread_local! {
-    /// This transaction is to release its locks first.
-    static EARLY: Cell<bool> = const { Cell::new(false) };
+    /// This transaction is to release its locks first, and to be counted here until it has flushed.
+    static EARLY: Cell<Option<&'static AtomicI64>> = const { Cell::new(None) };
+    /// Where this transaction is counted.
+    static COUNTED: Cell<Option<&'static AtomicI64>> = const { Cell::new(None) };
     /// What `synchronous_commit` is, while the server commits as if it were off.
     static LEVEL: Cell<Option<c_int>> = const { Cell::new(None) };
     /// Where in the log this transaction has to flush up to when it commits; 0 for nowhere.
@@ -24,10 +27,11 @@ thread_local! {
     static DUE: Cell<XLogRecPtr> = const { Cell::new(0) };
 }
 
-/// At its end this transaction releases its locks, and flushes then.
-pub fn after_locks() {
+/// At its end this transaction releases its locks, and flushes then. It is counted in `unflushed` from before others
+/// see it until that is done: who sees it and finds nothing counted sees what is on the disk.
+pub fn after_locks(unflushed: &'static AtomicI64) {
     transaction::watch_ends();
-    EARLY.set(true);
+    EARLY.set(Some(unflushed));
 }
 
 /// At its end this transaction also flushes what others have committed by now: it is about to tell of it.
@@ -38,12 +42,15 @@ pub fn what_is_committed() {
 
 /// To be called before the commit.
 pub(super) fn before_commit() {
+    let Some(unflushed) = EARLY.take().filter(|_| waits_for_flush()) else {
+        return;
+    };
+    unflushed.fetch_add(1, SeqCst);
+    COUNTED.set(Some(unflushed));
     // SAFETY: a variable of the server, which the commit looks at next, on its only thread.
     unsafe {
-        if EARLY.take() && waits_for_flush() {
-            LEVEL.set(Some(pg_sys::synchronous_commit));
-            pg_sys::synchronous_commit = pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_OFF as c_int;
-        }
+        LEVEL.set(Some(pg_sys::synchronous_commit));
+        pg_sys::synchronous_commit = pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_OFF as c_int;
     }
 }
 
@@ -55,12 +62,16 @@ pub(super) fn after_commit() -> bool {
         up_to = up_to.max(unsafe { pg_sys::XactLastCommitEnd });
     }
     DUE.set(up_to);
+    if up_to == 0 {
+        uncount();
+    }
     is_due()
 }
 
 /// To be called after a rollback, or when another process will commit.
 pub(super) fn forget() {
-    EARLY.set(false);
+    EARLY.set(None);
+    uncount();
     WANTED.set(0);
     DUE.set(0);
     put_back();
@@ -80,6 +91,13 @@ pub(super) fn carry_out() {
             pg_sys::XLogFlush(up_to);
             pg_sys::SyncRepWaitForLSN(up_to, true);
         }
+    }
+    uncount();
+}
+
+fn uncount() {
+    if let Some(unflushed) = COUNTED.take() {
+        unflushed.fetch_sub(1, SeqCst);
     }
 }
 

@@ -34,7 +34,7 @@ use announced::Announced;
 use counts::Counts;
 use places::Place;
 use slots::Held;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
 /// This database's part of the registry.
 pub struct Registry {
@@ -108,6 +108,11 @@ impl Registry {
     /// How many appends came to which end.
     pub fn counts(&self) -> &'static Counts {
         &self.place.database().counts
+    }
+
+    /// How many transactions have released their locks, or are about to, and have not flushed the log since.
+    pub fn unflushed(&self) -> &'static AtomicI64 {
+        &self.place.database().unflushed
     }
 
     /// What the notifiers have announced.

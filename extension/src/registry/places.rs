@@ -38,6 +38,8 @@ pub struct Database {
     pub announced: Announced,
     /// How many appends came to which end.
     pub counts: Counts,
+    /// How many transactions have released their locks, or are about to, and have not flushed the log since.
+    pub unflushed: AtomicI64,
 }
 
 /// Where a database is in shared memory.
@@ -94,6 +96,7 @@ impl Shared for Database {
             sequence: AtomicU32::new(0),
             announced: Announced::fresh(),
             counts: Counts::fresh(),
+            unflushed: AtomicI64::new(0),
         }
     }
 
