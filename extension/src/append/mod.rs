@@ -22,7 +22,6 @@ pub use request::Request;
 use crate::catalog::Events;
 use crate::error::Error;
 use crate::in_command::require_outside;
-use crate::pg::flush;
 use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
 use crate::projections::inline;
@@ -69,7 +68,7 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
     if let Some(repeated) = repeat::find(&events, request, &heads, &conflicts)? {
         registry.counts().repeat();
         // Whoever wrote it may be waiting for its flush still.
-        flush::what_is_committed();
+        transaction::flush_what_is_committed();
         return Ok(repeated);
     }
     streams::require_open(request)?;
@@ -80,7 +79,7 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
     if request.events.is_empty() {
         // Others may wait for the flush of what this tells of.
         if registry.unflushed().load(SeqCst) > 0 {
-            flush::what_is_committed();
+            transaction::flush_what_is_committed();
         }
         return Ok(Appended {
             positions: None,
@@ -90,7 +89,7 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
         });
     }
     if settings::releases_locks_early() {
-        flush::after_locks(registry.unflushed());
+        transaction::release_locks_early(registry.unflushed());
     }
     let appended = write::write(&registry, &events, &indexes, request, heads)?;
     if let Some((first, last)) = appended.positions {

@@ -1,7 +1,7 @@
 //! What a command decides: the events that `handle` returns, as an append; or a rejection.
 
 use super::definition::Definition;
-use super::visit::Known;
+use super::fold::Known;
 use crate::append::{self, Request};
 use crate::error::{Error, Malformed};
 use crate::pg::function::Call;

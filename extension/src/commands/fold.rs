@@ -5,16 +5,49 @@
 //! can stand for the first one, which is folded before all others.
 
 use super::definition::Definition;
+use super::input::Named;
 use super::states::{Kept, Part, States};
-use super::visit::Known;
 use crate::catalog::{Events, by_stream, column};
 use crate::error::{Error, Malformed};
 use crate::heads;
+use crate::pg::array::text_array;
 use crate::pg::memory::StateMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
-use crate::pg::snapshot::{Snapshot, transaction_keeps_one};
+use crate::pg::snapshot::{Fresh, Snapshot, transaction_keeps_one};
 use crate::pg::value::{Jsonb, Text};
 use eventcore_rules::{ExpectedVersion, VersionConflict};
+use pgrx::pg_sys::Datum;
+
+/// What is known of the streams of a command, which stay locked.
+pub struct Known<'a> {
+    pub streams: Vec<Named<'a>>,
+    /// The version that each is at.
+    pub versions: Vec<i64>,
+    pub state: StateMemory,
+    /// States of single streams that were long to fold.
+    pub to_keep: Vec<Kept<'a>>,
+    /// For what is called on this state.
+    _fresh: Option<Fresh>,
+}
+
+impl<'a> Known<'a> {
+    /// Nothing yet; what is called from here on sees what is committed now.
+    pub fn of(streams: Vec<Named<'a>>, definition: &Definition<'_>) -> Self {
+        let fresh = (!transaction_keeps_one()).then(Fresh::push);
+        Self {
+            streams,
+            versions: Vec::new(),
+            state: StateMemory::new(definition.initial_state),
+            to_keep: Vec::new(),
+            _fresh: fresh,
+        }
+    }
+
+    /// The streams as a `text[]`.
+    pub fn names(&self) -> Datum {
+        text_array(self.streams.iter().map(|named| named.stream))
+    }
+}
 
 /// Applies the events of the streams that are not part of the state yet.
 pub fn fold<'a>(

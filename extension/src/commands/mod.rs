@@ -20,7 +20,6 @@ use crate::append::{self, Appended};
 use crate::catalog::Events;
 use crate::error::{Error, Malformed};
 use crate::in_command::Inside;
-use crate::pg::flush;
 use crate::pg::function::Call;
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
@@ -57,7 +56,7 @@ pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
     let note = Note::of(name, key)?;
     if let Some(done) = note.find()? {
         // Whoever did it may be waiting for its flush still.
-        flush::what_is_committed();
+        transaction::flush_what_is_committed();
         return Ok(done);
     }
     let executed = execute_now(call, &events, name, input)?;

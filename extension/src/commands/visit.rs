@@ -6,43 +6,20 @@
 //! given back, and the next attempt begins with that stream among those to lock.
 
 use super::definition::Definition;
-use super::fold::fold;
+use super::fold::{Known, fold};
 use super::input::{self, Named};
-use super::states::{Kept, States};
+use super::states::States;
 use crate::catalog::Events;
 use crate::error::{Error, Malformed};
-use crate::pg::array::text_array;
 use crate::pg::lock::{LockMode, StreamKey, lock_stream, try_lock_stream, unlock_stream};
-use crate::pg::memory::StateMemory;
-use crate::pg::snapshot::{Fresh, transaction_keeps_one};
 use crate::pg::value::{Jsonb, Text};
 use eventcore_rules::{MAX_STREAMS_PER_APPEND, check_name};
-use pgrx::pg_sys::Datum;
 
 /// The streams to visit, and those to lock beforehand.
 pub struct Visit<'a> {
     named: Vec<Named<'a>>,
     /// In the order of their keys, each once.
     locks: Vec<(StreamKey, LockMode)>,
-}
-
-/// What is known after a visit; the streams stay locked.
-pub struct Known<'a> {
-    pub streams: Vec<Named<'a>>,
-    /// The version that each is at.
-    pub versions: Vec<i64>,
-    pub state: StateMemory,
-    /// States of single streams that were long to fold.
-    pub to_keep: Vec<Kept<'a>>,
-    /// For what is called on this state.
-    _fresh: Option<Fresh>,
-}
-
-impl Known<'_> {
-    /// The streams as a `text[]`.
-    pub fn names(&self) -> Datum {
-        text_array(self.streams.iter().map(|named| named.stream))
-    }
 }
 
 impl<'a> Visit<'a> {
@@ -72,14 +49,7 @@ impl<'a> Visit<'a> {
             lock_stream(*key, *mode);
         }
         let mut locked = self.locks.clone();
-        let fresh = (!transaction_keeps_one()).then(Fresh::push);
-        let mut known = Known {
-            streams: self.named.clone(),
-            versions: Vec::new(),
-            state: StateMemory::new(definition.initial_state),
-            to_keep: Vec::new(),
-            _fresh: fresh,
-        };
+        let mut known = Known::of(self.named.clone(), definition);
         fold(events, definition, states, &mut known)?;
         loop {
             let found = found(definition, input, &known)?;

@@ -4,7 +4,6 @@
 //! Either way the flush is over before the client is told of the commit. Whoever gets the locks in between commits
 //! later in the log, so that no commit is durable without those that it builds on.
 
-use super::transaction;
 use pgrx::pg_sys::{self, XLogRecPtr};
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -29,14 +28,12 @@ thread_local! {
 
 /// At its end this transaction releases its locks, and flushes then. It is counted in `unflushed` from before others
 /// see it until that is done: who sees it and finds nothing counted sees what is on the disk.
-pub fn after_locks(unflushed: &'static AtomicI64) {
-    transaction::watch_ends();
+pub(super) fn after_locks(unflushed: &'static AtomicI64) {
     EARLY.set(Some(unflushed));
 }
 
 /// At its end this transaction also flushes what others have committed by now: it is about to tell of it.
-pub fn what_is_committed() {
-    transaction::watch_ends();
+pub(super) fn what_is_committed() {
     WANTED.set(end_of_log());
 }
 

@@ -9,7 +9,7 @@ pub mod callable;
 pub mod databases;
 pub mod delete;
 pub mod ffi;
-pub mod flush;
+mod flush;
 pub mod function;
 pub mod hooks;
 mod index_executor;

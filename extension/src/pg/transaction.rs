@@ -5,6 +5,7 @@ use pgrx::pg_sys::{self, Datum, ResourceReleasePhase, SubXactEvent, XactEvent};
 use pgrx::{PgSqlErrorCode, ereport, pg_guard};
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_void};
+use std::sync::atomic::AtomicI64;
 
 /// What is called at the ends of transactions.
 pub struct Hooks {
@@ -36,8 +37,22 @@ pub fn register(hooks: &'static Hooks) {
     HOOKS.with_borrow_mut(|all| all.push(hooks));
 }
 
+/// At its end this transaction releases its locks, and flushes the log then; see [`flush`]. It is counted in
+/// `unflushed` from before others see it until that is done: who sees it and finds nothing counted sees what is on the
+/// disk.
+pub fn release_locks_early(unflushed: &'static AtomicI64) {
+    watch_ends();
+    flush::after_locks(unflushed);
+}
+
+/// At its end this transaction also flushes what others have committed by now: it is about to tell of it.
+pub fn flush_what_is_committed() {
+    watch_ends();
+    flush::what_is_committed();
+}
+
 /// Lets the server call us at the ends of transactions.
-pub(super) fn watch_ends() {
+fn watch_ends() {
     if WATCHING.replace(true) {
         return;
     }

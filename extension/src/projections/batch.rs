@@ -1,7 +1,7 @@
 //! One transaction of a projection: events up to the safe position, the handler, the checkpoint.
 
 use super::definition::{self, Definition, Progress};
-use super::{rebuild, replay};
+use super::shadow;
 use crate::catalog::{Events, column};
 use crate::error::{Error, Unavailable};
 use crate::pg::array::row_array;
@@ -11,12 +11,12 @@ use crate::pg::memory::ScratchMemory;
 use crate::pg::relation;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::session::{as_statement, current_role};
-use crate::pg::snapshot::{Fresh, Snapshot};
+use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::{Text, size};
 use crate::registry::Registry;
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
-use pgrx::pg_sys::{Datum, Oid, TEXTOID};
+use pgrx::pg_sys::{Datum, Oid};
 use std::cell::Cell;
 
 /// The column of the index by position.
@@ -47,38 +47,6 @@ pub struct Trail {
     pub replay: Cell<Option<i64>>,
     /// It has only waited for its turn.
     pub waits: Cell<bool>,
-}
-
-/// Takes a projection one batch further, in the transaction that is open.
-pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
-    let name = Text::copy(name.as_bytes()).keep();
-    let (definition, progress) = match take(name, trail)? {
-        Taken::It(definition, progress) => (definition, progress),
-        Taken::Not(outcome) => return Ok(outcome),
-    };
-    if progress.reset_pending && definition.rebuild.is_some() {
-        rebuild::begin(&definition, name)?;
-        return Ok(Outcome::Advanced);
-    }
-    if let Some(position) = definition::next_replay(name)? {
-        replay::run(&definition, name, position, trail)?;
-        return Ok(Outcome::Advanced);
-    }
-    let read = read(&definition, &progress)?;
-    let to_end = read.as_ref().is_none_or(|read| read.to_end);
-    match (read, &definition.rebuild) {
-        (_, Some(rebuild)) if to_end => Ok(Outcome::CaughtUp(rebuild.original.clone())),
-        (None, _) => Ok(Outcome::Nothing),
-        (Some(read), _) => {
-            let fresh = Fresh::push();
-            if progress.reset_pending {
-                reset(&definition, name)?;
-            }
-            project(&definition, name, read, trail)?;
-            drop(fresh);
-            Ok(Outcome::Advanced)
-        }
-    }
 }
 
 /// A projection that this transaction has to itself.
@@ -128,10 +96,10 @@ pub fn handle(
         return Ok(());
     }
     let mut handler = definition.open_handler(read.row_type)?;
-    rebuild::enter(definition, name)?;
+    shadow::enter(definition, name)?;
     trail.events.set(read.span);
     call(definition, &mut handler, read);
-    rebuild::leave(definition, name)
+    shadow::leave(definition, name)
 }
 
 /// What there is to do.
@@ -213,18 +181,6 @@ fn call(definition: &Definition, handler: &mut Function, read: Read) {
         memory.during(|| as_statement(|| handler.perform_on(event)));
         transaction::end_command();
     }
-}
-
-/// Empties what the handler writes.
-fn reset(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
-    let mut empty = definition.open("eventcore.reset_projection(pg_catalog.text)", &[TEXTOID])?;
-    as_statement(|| empty.perform_on(name.datum()));
-    if let Some(function) = &definition.reset {
-        let mut function = definition.open(function, &[])?;
-        as_statement(|| function.perform());
-    }
-    transaction::end_command();
-    Ok(())
 }
 
 /// Writes the checkpoint.

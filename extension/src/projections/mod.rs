@@ -3,9 +3,11 @@
 //! - [`definition`]: what is registered, and a list of it that a process keeps until it changes.
 //! - [`pool`]: the notifier of a database starts workers, each for an owner of projections.
 //! - [`worker`]: a worker runs the projections of its owner, one transaction after the other.
+//! - [`turn`]: which one comes next.
 //! - [`batch`]: such a transaction: events in, handler, checkpoint.
 //! - [`replay`]: another one: a parked event, and the handler once more.
-//! - [`rebuild`]: a projection that rebuilds another one in tables of its own, and takes its place.
+//! - [`rebuild`]: a projection that rebuilds another one in tables of its own, and takes its place;
+//!   [`shadow`]: these tables.
 //! - [`inline`]: handlers that run in the transaction of the append.
 //! - [`waiting`]: waiting for a projection.
 //!
@@ -18,6 +20,8 @@ pub mod inline;
 pub mod pool;
 mod rebuild;
 mod replay;
+mod shadow;
+mod turn;
 mod waiting;
 mod worker;
 

@@ -19,43 +19,15 @@
 //! - *Others who write* the original's tables wait for that transaction, or it for them.
 
 use super::batch::{self, Outcome, Taken, Trail};
-use super::definition::{self, Definition};
+use super::definition;
+use super::shadow;
 use crate::error::Error;
 use crate::pg::lock;
-use crate::pg::session;
 use crate::pg::snapshot::Fresh;
-use crate::pg::transaction;
 use crate::pg::value::Text;
-use pgrx::pg_sys::TEXTOID;
 
 /// How long the rebuild waits for the original's lock, in milliseconds.
 const PATIENCE: i32 = 200;
-
-/// The first transaction: makes the tables, with the owner's rights.
-pub fn begin(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
-    let fresh = Fresh::push();
-    perform(definition, name, "eventcore.make_shadow(pg_catalog.text)")?;
-    drop(fresh);
-    Ok(())
-}
-
-/// Before the handler is called: has it find the shadow tables.
-pub fn enter(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
-    if let Some(rebuild) = &definition.rebuild {
-        perform(definition, name, "eventcore.check_shadow(pg_catalog.text)")?;
-        session::search_first(&rebuild.schema);
-    }
-    Ok(())
-}
-
-/// After the handler was called: refuses the batch, with SE009, if it has found the original's tables all the same.
-pub fn leave(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
-    if definition.rebuild.is_some() {
-        let check = "eventcore.check_original_unused(pg_catalog.text)";
-        perform(definition, name, check)?;
-    }
-    Ok(())
-}
 
 /// The last transaction: projects what is left and takes the original's place.
 pub fn finish(name: &str, original: &str, trail: &Trail) -> Result<Outcome, Error> {
@@ -86,16 +58,8 @@ pub fn finish(name: &str, original: &str, trail: &Trail) -> Result<Outcome, Erro
     if takes_place {
         // No event is to blame for what fails from here on.
         trail.events.set(None);
-        perform(&definition, name, "eventcore.take_place(pg_catalog.text)")?;
+        shadow::perform(&definition, name, "eventcore.take_place(pg_catalog.text)")?;
     }
     drop(fresh);
     Ok(Outcome::Advanced)
-}
-
-/// Calls a function with the name of the projection.
-fn perform(definition: &Definition, name: Text<'_>, function: &str) -> Result<(), Error> {
-    let mut function = definition.open(function, &[TEXTOID])?;
-    function.perform_on(name.datum());
-    transaction::end_command();
-    Ok(())
 }

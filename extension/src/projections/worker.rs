@@ -1,9 +1,9 @@
 //! A worker: logged in as a role, it runs that role's projections until there are none, until others need
 //! its place, or until the notifier that started it is gone.
 
-use super::batch::{self, Outcome, Trail};
+use super::batch::{Outcome, Trail};
 use super::definition;
-use super::rebuild;
+use super::{rebuild, turn};
 use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::pg::callable::Function;
@@ -83,7 +83,7 @@ fn mine(role: Oid, catalog: &Catalog) -> Result<Vec<String>, Error> {
 fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
     session.report(&format!("projection {name}"));
     let trail = Trail::default();
-    let done = match session.attempt(|| batch::run(name, &trail)) {
+    let done = match session.attempt(|| turn::run(name, &trail)) {
         Ok(Outcome::CaughtUp(original)) => {
             session.attempt(|| rebuild::finish(name, &original, &trail))
         }

@@ -1,0 +1,55 @@
+//! What a worker does next for a projection: replay what is parked, begin anew, or take a batch.
+
+use super::batch::{self, Outcome, Taken, Trail};
+use super::definition::{self, Definition};
+use super::{replay, shadow};
+use crate::error::Error;
+use crate::pg::session::as_statement;
+use crate::pg::snapshot::Fresh;
+use crate::pg::transaction;
+use crate::pg::value::Text;
+use pgrx::pg_sys::TEXTOID;
+
+/// Takes a projection one batch further, in the transaction that is open.
+pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
+    let name = Text::copy(name.as_bytes()).keep();
+    let (definition, progress) = match batch::take(name, trail)? {
+        Taken::It(definition, progress) => (definition, progress),
+        Taken::Not(outcome) => return Ok(outcome),
+    };
+    if progress.reset_pending && definition.rebuild.is_some() {
+        shadow::begin(&definition, name)?;
+        return Ok(Outcome::Advanced);
+    }
+    if let Some(position) = definition::next_replay(name)? {
+        replay::run(&definition, name, position, trail)?;
+        return Ok(Outcome::Advanced);
+    }
+    let read = batch::read(&definition, &progress)?;
+    let to_end = read.as_ref().is_none_or(|read| read.to_end);
+    match (read, &definition.rebuild) {
+        (_, Some(rebuild)) if to_end => Ok(Outcome::CaughtUp(rebuild.original.clone())),
+        (None, _) => Ok(Outcome::Nothing),
+        (Some(read), _) => {
+            let fresh = Fresh::push();
+            if progress.reset_pending {
+                reset(&definition, name)?;
+            }
+            batch::project(&definition, name, read, trail)?;
+            drop(fresh);
+            Ok(Outcome::Advanced)
+        }
+    }
+}
+
+/// Empties what the handler writes.
+fn reset(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
+    let mut empty = definition.open("eventcore.reset_projection(pg_catalog.text)", &[TEXTOID])?;
+    as_statement(|| empty.perform_on(name.datum()));
+    if let Some(function) = &definition.reset {
+        let mut function = definition.open(function, &[])?;
+        as_statement(|| function.perform());
+    }
+    transaction::end_command();
+    Ok(())
+}
