@@ -132,10 +132,12 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM eventcore.lock_projection(wanted);
-    IF error_code IN ('40001', '40P01') THEN
-        -- Lost in a quarrel with other transactions: it is tried again.
-        UPDATE eventcore.projections p SET retry_at = clock_timestamp() + interval '100 ms' WHERE p.name = wanted;
+    IF NOT eventcore.lock_projection_soon(wanted) THEN
+        RETURN;
+    ELSIF eventcore.is_blameless(error_code) THEN
+        UPDATE eventcore.projections p
+           SET interruptions = least(p.interruptions + 1, 1000000000), retry_at = eventcore.retry_time(p.interruptions + 1)
+         WHERE p.name = wanted;
         RETURN;
     END IF;
     UPDATE eventcore.projection_parked k

@@ -152,6 +152,7 @@ DECLARE
     original  regclass;
     copy      regclass;
     copy_name text;
+    identity  text;
     old_names text[];
     new_names text[];
 BEGIN
@@ -160,6 +161,10 @@ BEGIN
         SELECT format('%I.%I', p.shadow_schema, c.relname) INTO copy_name FROM pg_class c WHERE c.oid = original;
         EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL)', copy_name, original);
         copy := copy_name;
+        SELECT CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' END INTO identity FROM pg_class c WHERE c.oid = original;
+        IF identity IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %s REPLICA IDENTITY %s', copy, identity);
+        END IF;
         -- ON CONFLICT ON CONSTRAINT speaks of constraints by the names that they have in the original.
         SELECT array_agg(c.conname), array_agg(o.conname) INTO old_names, new_names
           FROM (SELECT k.conname, pg_get_constraintdef(k.oid) AS definition,
@@ -242,11 +247,18 @@ DECLARE
     inserts text;
     old_sequence text;
     new_sequence text;
+    patience CONSTANT text := current_setting('lock_timeout');
+    is_left  boolean;
 BEGIN
-    -- Not for readers, but for whoever writes them besides.
+    -- Not for those who only read, but for whoever writes them or locks rows, which would be gone. Not for long, for they
+    -- would queue up behind it: 55P03, and it is tried again.
+    PERFORM set_config('lock_timeout', '200 ms', true);
     FOR one IN SELECT DISTINCT t::regclass FROM unnest(p.tables) t ORDER BY 1 LOOP
-        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', one);
+        EXECUTE format('LOCK TABLE %s IN EXCLUSIVE MODE', one);
     END LOOP;
+    PERFORM set_config('lock_timeout', patience, true);
+    -- Nobody can change it now: what held at the call may hold no more.
+    PERFORM eventcore.check_shadow_possible(eventcore.find_projection(p.rebuilds));
     -- All in one statement, at whose end foreign keys from one of them to another are checked.
     SELECT string_agg(format('%I AS (DELETE FROM %s)', 'd' || t.number, t.original), ', '),
            string_agg(format('%I AS (INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %I.%I)',
@@ -261,6 +273,14 @@ BEGIN
     -- Triggers and functions in constraints find what they find when the handler writes.
     PERFORM set_config('search_path', s.reset_val, true) FROM pg_settings s WHERE s.name = 'search_path';
     EXECUTE deletes;
+    FOR one IN SELECT DISTINCT t::regclass FROM unnest(p.tables) t LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', one) INTO is_left;
+        IF is_left THEN
+            RAISE EXCEPTION 'rows of % could not be deleted: "%" cannot take the place of "%"', one, wanted, p.rebuilds
+                USING ERRCODE = 'SE009', DETAIL = json_build_object('reason', 'rows_left', 'table', one),
+                      HINT = 'A trigger keeps them: drop the rebuild, and rebuild without a shadow.';
+        END IF;
+    END LOOP;
     EXECUTE inserts;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 
@@ -275,7 +295,9 @@ BEGIN
         EXECUTE format('SELECT setval(%L, CASE WHEN NOT o.is_called THEN n.last_value
                                                WHEN s.seqincrement > 0 THEN greatest(o.last_value, n.last_value)
                                                ELSE least(o.last_value, n.last_value) END)
-                          FROM %s o, %s n, pg_sequence s WHERE n.is_called AND s.seqrelid = %L::regclass',
+                          FROM %s o, %s n, pg_sequence s WHERE n.is_called AND s.seqrelid = %L::regclass
+                           AND (o.is_called OR CASE WHEN s.seqincrement > 0 THEN n.last_value >= o.last_value
+                                                    ELSE n.last_value <= o.last_value END)',
                        old_sequence, old_sequence, new_sequence, old_sequence);
     END LOOP;
 

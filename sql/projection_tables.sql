@@ -31,6 +31,8 @@ CREATE TABLE eventcore.projections (
     CONSTRAINT projections_pkey PRIMARY KEY (name),
     CONSTRAINT projections_mode_check CHECK (mode IN ('async', 'inline')),
     CONSTRAINT projections_batch_size_check CHECK (batch_size BETWEEN 1 AND 100000),
+    CONSTRAINT projections_positions_check CHECK (checkpoint >= 0 AND singly_until >= 0),
+    CONSTRAINT projections_name_check CHECK (rebuilds IS NOT NULL OR name NOT LIKE '%/rebuild'),
     CONSTRAINT projections_retry_limit_check CHECK (retry_limit >= 0),
     CONSTRAINT projections_attempts_check CHECK (attempts BETWEEN 0 AND 1000000000 AND interruptions BETWEEN 0 AND 1000000000),
     CONSTRAINT projections_length_check CHECK (length(handler) <= 10000 AND length(reset) <= 10000
@@ -38,7 +40,8 @@ CREATE TABLE eventcore.projections (
     CONSTRAINT projections_status_check CHECK (status IN ('running', 'paused', 'failed')),
     CONSTRAINT projections_on_error_check CHECK (on_error IN ('stop', 'skip', 'park')),
     CONSTRAINT projections_rebuilds_check CHECK ((rebuilds IS NULL) = (shadow_schema IS NULL)
-                                                 AND (rebuilds IS NULL OR mode = 'async'))
+                                                 AND (rebuilds IS NULL OR mode = 'async')
+                                                 AND rebuilds <> name)
 ) USING heap WITH (fillfactor = 50);
 COMMENT ON TABLE eventcore.projections IS
     'Projections that run inside the server. Written by eventcore_…_projection and by the workers; a trigger lets roles change their own only.';
@@ -118,7 +121,7 @@ CREATE FUNCTION eventcore.lock_projection(name text) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_lock_projection';
 COMMENT ON FUNCTION eventcore.lock_projection(text) IS
-    'Waits until no worker runs this projection, and keeps them from it until the transaction ends. 25006 where nothing may be written.';
+    'Waits until no worker runs this projection, and keeps them from it until the transaction ends. 42501 if there is one that is somebody else''s. 25006 where nothing may be written.';
 
 CREATE FUNCTION eventcore.projection_key(name text) RETURNS bigint
 LANGUAGE c IMMUTABLE STRICT
@@ -179,6 +182,13 @@ BEGIN
         RAISE EXCEPTION 'permission denied for inline projection "%"', NEW.name
             USING ERRCODE = '42501', DETAIL = 'It runs in the appends of all roles, as a trigger would.',
                   HINT = 'GRANT TRIGGER ON eventcore.events, or create it with mode => ''async''.';
+    END IF;
+    IF TG_OP = 'INSERT' AND NEW.rebuilds IS NOT NULL
+       AND NOT EXISTS (SELECT FROM eventcore.projections p WHERE p.name = NEW.rebuilds AND p.owner = NEW.owner AND p.rebuilds IS NULL)
+       -- In a restore it may come first.
+       AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+        RAISE EXCEPTION 'permission denied for projection "%"', NEW.name
+            USING ERRCODE = '42501', DETAIL = format('There is no projection "%s" of %s.', NEW.rebuilds, NEW.owner);
     END IF;
     -- A row that comes by a restore: its worker must not run before what it writes to is there.
     IF TG_OP = 'INSERT' AND NEW.mode = 'async' AND NEW.status = 'running' THEN
@@ -288,6 +298,29 @@ $$;
 COMMENT ON FUNCTION eventcore.projection_advanced(text, bigint) IS
     'A worker has done everything up to this position, in this transaction.';
 
+CREATE FUNCTION eventcore.is_blameless(error_code text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT "left"(error_code, 2) IN ('08', '40', '53', '58') OR error_code IN ('25006', '55P03');
+END;
+COMMENT ON FUNCTION eventcore.is_blameless(text) IS
+    'Whether no event is to blame for an error: lost in a quarrel with other transactions, or for want of a resource.';
+
+CREATE FUNCTION eventcore.lock_projection_soon(name text) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '200 ms'
+AS $$
+BEGIN
+    PERFORM eventcore.lock_projection(name);
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION eventcore.lock_projection_soon(text) IS
+    'The same as eventcore.lock_projection, for 200 ms at most; false when somebody else still has it.';
+
 CREATE FUNCTION eventcore.retry_time(failures integer) RETURNS timestamptz
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -309,13 +342,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p          eventcore.projections;
-    -- Lost in a quarrel with other transactions, or for want of a resource: no event is to blame, and it is tried for ever.
-    blameless  CONSTANT boolean := left(error_code, 2) IN ('08', '40', '53', '58') OR error_code IN ('25006', '55P03');
+    blameless  CONSTANT boolean := eventcore.is_blameless(error_code);
     one_event  CONSTANT boolean := first_position IS NOT NULL AND first_position = last_position;
     failures    integer;
     interrupted integer;
 BEGIN
-    PERFORM eventcore.lock_projection(wanted);
+    IF NOT eventcore.lock_projection_soon(wanted) THEN
+        -- Whoever has it is changing the projection, which is tried again after that.
+        RETURN;
+    END IF;
     SELECT * INTO p FROM eventcore.projections v WHERE v.name = wanted;
     -- It was dropped, paused or set back meanwhile.
     IF NOT FOUND OR p.status <> 'running' OR p.checkpoint <> at_checkpoint THEN
@@ -327,7 +362,7 @@ BEGIN
        SET last_error = reason, last_sqlstate = error_code, last_error_at = clock_timestamp(),
            last_error_position = CASE WHEN one_event THEN first_position END
      WHERE v.name = wanted;
-    IF p.rebuilds IS NOT NULL AND (error_code = 'SE009' OR error_code LIKE '42%') THEN
+    IF p.rebuilds IS NOT NULL AND (error_code IN ('SE003', 'SE009') OR error_code LIKE '42%') THEN
         -- The handler does not go with a shadow, finds something not there or may not use it: no event is to blame, it will not
         -- be better next time, and with all events skipped an empty table would take the place of a full one.
         UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
@@ -341,7 +376,10 @@ BEGIN
         UPDATE eventcore.projections v
            SET attempts = failures, retry_at = eventcore.retry_time(failures)
          WHERE v.name = wanted;
-    ELSIF p.on_error = 'stop' OR NOT one_event THEN
+    ELSIF p.on_error = 'stop' OR NOT one_event
+       -- A table that lacks what the original had must not take its place.
+       OR p.rebuilds IS NOT NULL AND NOT EXISTS (
+            SELECT FROM eventcore.projection_parked k WHERE k.projection = p.rebuilds AND k.position = first_position) THEN
         UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
     ELSE
         IF p.on_error = 'park' THEN
@@ -369,6 +407,8 @@ REVOKE ALL ON FUNCTION eventcore.check_projection_owner(text, regrole) FROM PUBL
 REVOKE ALL ON FUNCTION eventcore.guard_projection() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.announce_projections() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.retry_time(integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.is_blameless(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.lock_projection_soon(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.guard_projection_parked() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.find_projection(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.change_projection(text, text) FROM PUBLIC;

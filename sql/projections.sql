@@ -144,7 +144,8 @@ DECLARE
     p       eventcore.projections := eventcore.change_projection(name);
     rebuild eventcore.projections;
 BEGIN
-    SELECT * INTO rebuild FROM eventcore.projections t WHERE t.rebuilds = p.name AND t.owner = p.owner;
+    SELECT * INTO rebuild FROM eventcore.projections t
+     WHERE p.rebuilds IS NULL AND t.rebuilds = p.name AND t.owner = p.owner;
     IF FOUND THEN
         PERFORM @extschema@.eventcore_drop_projection(rebuild.name);
     END IF;

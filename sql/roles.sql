@@ -171,6 +171,8 @@ GRANT EXECUTE ON FUNCTION
     eventcore_replay_projection_parked(text, bigint[]),
     eventcore_discard_projection_parked(text, bigint[]),
     eventcore.retry_time(integer),
+    eventcore.is_blameless(text),
+    eventcore.lock_projection_soon(text),
     eventcore.projection_replayed(text, bigint),
     eventcore.projection_replay_failed(text, bigint, text, text),
     eventcore.lock_events(),

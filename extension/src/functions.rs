@@ -129,8 +129,7 @@ export!(eventcore_lock_events, |_call| {
     projections::lock_events().map(no_value)
 });
 export!(eventcore_lock_projection, |call| {
-    projections::lock(call);
-    Ok(None)
+    projections::lock(call).map(no_value)
 });
 export!(eventcore_projection_key, |call| {
     Ok(projections::key(call).map(Datum::from))

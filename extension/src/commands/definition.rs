@@ -2,11 +2,12 @@
 
 use crate::catalog::{self, Events, column as events};
 use crate::error::{Error, Malformed};
-use crate::pg::callable::Function;
+use crate::pg::callable::{self, Function};
 use crate::pg::ffi;
 use crate::pg::relation;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
+use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
 use pgrx::pg_sys::{JSONBOID as JSONB, Oid, TEXTARRAYOID as TEXTS};
 
@@ -50,6 +51,8 @@ pub struct Definition<'a> {
     pub snapshot_every: i32,
     /// When it was registered, as a timestamptz.
     changed_at: i64,
+    /// What changes when this backend hears of a change of any function.
+    pub functions: u64,
 }
 
 impl<'a> Definition<'a> {
@@ -62,10 +65,14 @@ impl<'a> Definition<'a> {
         let row = scan
             .next()
             .ok_or_else(|| Error::UnknownCommand(name.to_string()))?;
+        // The row is the latest; in a transaction that has all its locks already, what is known of functions is
+        // not.
+        transaction::accept_changes();
         Self::of_row(name, &row, relation::row_type(events.catalog.events))
     }
 
     fn of_row(name: Text<'a>, row: &Row<'_>, event: Oid) -> Result<Self, Error> {
+        let functions = callable::changes();
         let open = |column, arguments: &[Oid], result| {
             let function = row.text(column).map(Text::keep);
             let function = function.map(|function| {
@@ -96,6 +103,7 @@ impl<'a> Definition<'a> {
             max_attempts: row.integer(column::MAX_ATTEMPTS),
             snapshot_every: row.integer(column::SNAPSHOT_EVERY),
             changed_at: row.bigint(column::CHANGED_AT),
+            functions,
         })
     }
 

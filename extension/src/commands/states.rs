@@ -66,7 +66,7 @@ pub struct States<'a> {
     role: Oid,
     /// How many events are read of a stream before its state is kept.
     every: u64,
-    /// What changes when this backend hears of a change of any function.
+    /// What it was when the functions were looked up.
     functions: u64,
 }
 
@@ -91,7 +91,7 @@ pub struct Kept<'a> {
 }
 
 impl<'a> States<'a> {
-    /// `None` where the command wants none. Before its functions are called.
+    /// `None` where the command wants none.
     pub fn of(definition: &Definition<'a>) -> Option<Self> {
         let every = u64::try_from(definition.snapshot_every).unwrap_or(0);
         (every > 0).then(|| Self {
@@ -99,7 +99,7 @@ impl<'a> States<'a> {
             command: definition.name,
             role: current_role(),
             every,
-            functions: callable::changes(),
+            functions: definition.functions,
         })
     }
 

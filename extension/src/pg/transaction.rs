@@ -136,6 +136,13 @@ pub fn require_writable(command: &CStr) {
     }
 }
 
+/// Hears what others have changed of tables and functions up to now. The server does so by itself only with the first lock
+/// on a table.
+pub fn accept_changes() {
+    // SAFETY: we are in a transaction.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+}
+
 /// Makes what this command wrote visible to the next one in the transaction.
 pub fn end_command() {
     // SAFETY: we are in a transaction that is not parallel.

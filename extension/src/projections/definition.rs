@@ -173,6 +173,15 @@ pub fn load(name: Text<'_>) -> Result<Option<(Definition, Progress)>, Error> {
     Ok(row.map(|row| (Definition::of_row(&row), Progress::of_row(&row))))
 }
 
+/// 42501 where there is a projection of this name that is somebody else's.
+pub fn require_owner(name: Text<'_>) -> Result<(), Error> {
+    if let Some((definition, _)) = load(name)? {
+        let owner = Oid::from(definition.owner);
+        Function::check_projection_owner(name, owner).ok_or(Unavailable::NotInstalled)?;
+    }
+    Ok(())
+}
+
 /// Deletes the row of a projection, if there is one: beneath SQL, and only for those who have its owner's rights.
 pub fn delete(name: Text<'_>) -> Result<(), Error> {
     // The calling statement may have changed it.

@@ -43,11 +43,13 @@ pub fn lock_events() -> Result<(), Error> {
 }
 
 /// `eventcore.lock_projection(name)`.
-pub fn lock(call: &Call<'_>) {
+pub fn lock(call: &Call<'_>) -> Result<(), Error> {
     transaction::require_writable(c"a change of a projection");
     if let Some(name) = call.text(0) {
+        definition::require_owner(name)?;
         lock::lock_projection(name.bytes());
     }
+    Ok(())
 }
 
 /// `eventcore.projection_key(name)`.

@@ -208,6 +208,9 @@ async fn a_row_with_numbers_out_of_range_is_refused() {
     let (_, client) = database("projection_row").await;
     create(&client, "p", "see", "").await;
     for change in [
+        "checkpoint = -1",
+        "name = 'p/rebuild'",
+        "rebuilds = 'p', shadow_schema = 'eventcore_rebuild_x'",
         "batch_size = 0",
         "batch_size = 100001",
         "retry_limit = -1",

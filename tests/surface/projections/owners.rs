@@ -85,6 +85,9 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
         "SELECT eventcore_create_projection('inline', 'app.note', mode => 'inline', start_from => 'now')",
         "SELECT eventcore.lock_events()",
         "SELECT eventcore.delete_projection('note')",
+        "SELECT eventcore.lock_projection('note')",
+        "INSERT INTO eventcore.projections (name, rebuilds, shadow_schema, owner, handler, mode, on_error, takes_array, checkpoint, batch_size, retry_limit)
+         VALUES ('note/rebuild', 'note', 'eventcore_rebuild_x', 'owner_bob', 'app.mine(eventcore.events)', 'async', 'stop', false, 0, 1, 1)",
         "DELETE FROM eventcore.projections",
         // Every append reads it.
         "BEGIN; LOCK TABLE eventcore.projections IN ACCESS EXCLUSIVE MODE",
@@ -100,7 +103,8 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
         .batch_execute("REVOKE eventcore_projector FROM owner_ann; GRANT SELECT, UPDATE ON eventcore.projections TO owner_ann;
              GRANT USAGE ON SCHEMA eventcore TO owner_ann;
              GRANT EXECUTE ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text),
-                 eventcore.lock_projection(text), eventcore.projections_changed(), eventcore.retry_time(integer),
+                 eventcore.lock_projection(text), eventcore.projections_changed(), eventcore.retry_time(integer), eventcore.is_blameless(text),
+                 eventcore.lock_projection_soon(text),
                  eventcore.check_projection_owner(text, regrole) TO owner_ann")
         .await
         .unwrap();

@@ -288,3 +288,73 @@ async fn what_the_handler_does_not_find_in_the_shadow_fails_the_rebuild_and_skip
     until(&client, failed).await;
     assert_eq!(seen(&client).await, [1, 2, 3]);
 }
+
+/// A trigger of the table fills what must not be NULL, and the shadow has no triggers. Skipping would leave nothing.
+#[tokio::test]
+async fn a_rebuild_whose_events_all_fail_replaces_nothing() {
+    let (_, client) = database("shadow_skips").await;
+    client
+        .batch_execute(
+            "ALTER TABLE seen ADD tenant text NOT NULL;
+             CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN NEW.tenant := 'one'; RETURN NEW; END $$;
+             CREATE TRIGGER fill BEFORE INSERT ON seen FOR EACH ROW EXECUTE FUNCTION fill()",
+        )
+        .await
+        .unwrap();
+    write(&client, "a", 1..=3).await;
+    let more = ", tables => '{seen}', on_error => 'skip', retry_limit => 0";
+    create(&client, "p", "see", more).await;
+    wait(&client, "p").await.unwrap();
+    let rebuild = "SELECT eventcore_rebuild_projection('p', shadow => true)";
+    client.batch_execute(rebuild).await.unwrap();
+    let failed = "SELECT last_sqlstate = '23502' FROM eventcore.projections WHERE rebuilds = 'p' AND status = 'failed'
+                  UNION ALL SELECT false LIMIT 1";
+    until(&client, failed).await;
+    assert_eq!(seen(&client).await, [1, 2, 3]);
+}
+
+/// What makes a rebuild impossible may come while it is under way: rows of other tables must not be lost.
+#[tokio::test]
+async fn what_was_checked_at_the_call_is_checked_when_it_takes_the_place() {
+    for (name, change, others) in [
+        (
+            "referenced",
+            "CREATE TABLE other (position bigint REFERENCES seen (position) ON DELETE CASCADE);
+             INSERT INTO other SELECT position FROM seen",
+            "other",
+        ),
+        (
+            "inherited",
+            "CREATE TABLE other () INHERITS (seen);
+             INSERT INTO other (position, n) VALUES (-1, 100)",
+            "ONLY other",
+        ),
+    ] {
+        let (_, client) = database(&format!("shadow_{name}")).await;
+        write(&client, "a", 1..=3).await;
+        create(&client, "p", "see", ", tables => '{seen}'").await;
+        wait(&client, "p").await.unwrap();
+        client
+            .batch_execute(
+                "SELECT eventcore_rebuild_projection('p', shadow => true);
+                 SELECT eventcore_pause_projection('p/rebuild')",
+            )
+            .await
+            .unwrap();
+        client.batch_execute(change).await.unwrap();
+        let count = format!("SELECT count(*) FROM {others}");
+        let before: i64 = value(&client, &count).await;
+        assert!(before > 0);
+        let gone = "SELECT count(*) = 0 FROM eventcore.projections WHERE rebuilds = 'p'";
+        if value::<bool>(&client, gone).await {
+            // It was faster than the pause.
+            continue;
+        }
+        let resume = "SELECT eventcore_resume_projection('p/rebuild')";
+        client.batch_execute(resume).await.unwrap();
+        let failed = "SELECT count(*) = 1 FROM eventcore.projections WHERE rebuilds = 'p' AND status = 'failed' AND last_sqlstate = 'SE003'";
+        until(&client, failed).await;
+        assert_eq!(value::<i64>(&client, &count).await, before, "{name}");
+    }
+}

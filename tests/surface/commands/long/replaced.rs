@@ -126,3 +126,45 @@ async fn an_execution_that_is_under_way_keeps_nothing_that_is_used_after_a_disca
         assert_eq!(kept(&client).await, [at("s", length + 1)]);
     }
 }
+
+/// A transaction that has all its locks hears by itself of nothing that others change.
+#[tokio::test]
+async fn an_older_transaction_keeps_no_state_of_older_functions_under_the_new_registration() {
+    let (url, client) = chain("replaced_older", "").await;
+    let helper = |number: i64| {
+        format!(
+            "CREATE OR REPLACE FUNCTION helper() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN {number}; END $$"
+        )
+    };
+    for sql in [
+        &helper(1),
+        "CREATE OR REPLACE FUNCTION chain(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE plpgsql AS $$
+         BEGIN RETURN to_jsonb(helper()); END $$",
+        "CREATE FUNCTION tell(state jsonb, input jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+         BEGIN
+             RETURN jsonb_build_array(jsonb_build_object('stream', 'told', 'type', 'T', 'payload', state));
+         END $$",
+        "SELECT eventcore_register_command('tell', 'chain', 'tell', streams => '{/stream,/told}', snapshot_every => 10)",
+    ] {
+        client.batch_execute(sql).await.unwrap();
+    }
+    fill(&client, "a", 30).await;
+    fill(&client, "b", 30).await;
+    let tell = |stream: &str| {
+        format!(
+            r#"SELECT FROM eventcore_execute('tell', '{{"stream": "{stream}", "told": "told"}}')"#
+        )
+    };
+    let older = connect(&url).await;
+    older.batch_execute("BEGIN").await.unwrap();
+    older.batch_execute(&tell("a")).await.unwrap();
+    let anew = format!(
+        "BEGIN; {}; SELECT eventcore_discard_command_states('tell'); COMMIT",
+        helper(1000)
+    );
+    client.batch_execute(&anew).await.unwrap();
+    older.batch_execute(&tell("b")).await.unwrap();
+    older.batch_execute("COMMIT").await.unwrap();
+    let states = "SELECT count(*) FROM eventcore.command_states WHERE command = 'tell' AND stream_id = 'b' AND state <> '1000'";
+    assert_eq!(value::<i64>(&client, states).await, 0);
+}
