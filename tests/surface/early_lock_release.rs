@@ -151,12 +151,12 @@ async fn a_repeat_is_acknowledged_when_the_first_one_is_durable() {
     let nothing = begin(waiting_session(&url, false).await, nothing, &client, 3).await;
     // Whether the one who asks again releases locks early does not matter.
     let again = [
-        begin(waiting_session(&url, false).await, append(0, 1), &client, 3).await,
+        begin(waiting_session(&url, false).await, append(0, 1), &client, 4).await,
         begin(
             waiting_session(&url, true).await,
             execute.to_owned(),
             &client,
-            4,
+            5,
         )
         .await,
     ];
