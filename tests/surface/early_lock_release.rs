@@ -3,6 +3,8 @@
 //! A flush is over too soon to look at it. So the sessions here wait for a standby that never comes, which the server
 //! does at the same place.
 
+use std::time::Duration;
+
 use eventcore_harness::{Server, ServerOptions};
 use tokio::task::JoinHandle;
 use tokio_postgres::SimpleQueryMessage;
@@ -40,7 +42,10 @@ async fn begin(
     looker: &Client,
     waiting: i64,
 ) -> JoinHandle<Vec<SimpleQueryMessage>> {
-    let begun = tokio::spawn(async move { client.simple_query(&sql).await.unwrap() });
+    let begun = tokio::spawn(async move {
+        let answer = tokio::time::timeout(Duration::from_secs(60), client.simple_query(&sql));
+        answer.await.expect("there is no answer").unwrap()
+    });
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     while value::<i64>(looker, sql).await < waiting {
         assert!(!begun.is_finished(), "it did not wait for the standby");
