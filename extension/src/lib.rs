@@ -22,7 +22,9 @@ mod append;
 
 /// Commands: from the input to the events, inside the server.
 mod commands;
-mod in_command;
+
+/// Functions of applications that run here, and what they may not do.
+mod inside;
 
 /// Positions: who may hold which, and up to where nothing can change any more.
 mod registry;

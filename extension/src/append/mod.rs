@@ -21,7 +21,7 @@ pub use request::Request;
 
 use crate::catalog::Events;
 use crate::error::Error;
-use crate::in_command::require_outside;
+use crate::inside::require_outside;
 use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
 use crate::projections::inline;
@@ -44,7 +44,6 @@ pub struct Appended {
 /// Appends for a caller, who is not a function of a command.
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
     require_outside("eventcore_append")?;
-    inline::require_outside("eventcore_append")?;
     append_for_command(request)
 }
 

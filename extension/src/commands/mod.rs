@@ -2,8 +2,8 @@
 //!
 //! 1. The definition is loaded ([`definition`]) and the input is checked ([`input`]).
 //! 2. The streams that it names are locked, and only then read and folded ([`fold`]), the long ones from a state
-//!    that was kept of them ([`states`]); streams that are found in the state join them ([`visit`]). With the locks in hand nothing can move any more, so that what `handle`
-//!    decides is never decided in vain.
+//!    that was kept of them ([`states`]); streams that are found in the state join them ([`visit`]). With the locks
+//!    in hand nothing can move any more, so that what `handle` decides is never decided in vain.
 //! 3. `handle` decides ([`decide`]), and its events are appended with every stream checked.
 //!
 //! With an idempotency key all of this happens once ([`recall`]).
@@ -19,7 +19,7 @@ mod visit;
 use crate::append::{self, Appended};
 use crate::catalog::Events;
 use crate::error::{Error, Malformed};
-use crate::in_command::Inside;
+use crate::inside::{Inside, Running, require_outside};
 use crate::pg::function::Call;
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
@@ -45,8 +45,8 @@ pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
     let input = call
         .jsonb(1)
         .ok_or_else(|| Malformed::argument("input", "is NULL"))?;
-    crate::projections::inline::require_outside("eventcore_execute")?;
-    let _inside = Inside::enter()?;
+    require_outside("eventcore_execute")?;
+    let _inside = Inside::enter(Running::Command);
     // Before any other lock, and not for reading first: a REINDEX that gets in between would wait for us, and we
     // for it.
     let events = Events::to_write()?;

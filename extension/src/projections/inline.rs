@@ -2,28 +2,16 @@
 
 use super::definition::{self, Definition};
 use crate::catalog::Events;
-use crate::error::{Error, Unavailable};
+use crate::error::Error;
+use crate::inside::{Inside, Running};
 use crate::pg::array::row_array;
 use crate::pg::memory::ScratchMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{Fresh, Snapshot, transaction_keeps_one};
 use crate::pg::{relation, transaction};
-use std::cell::Cell;
 
 /// The column of the index by position.
 const BY_POSITION: i16 = 1;
-
-thread_local! {
-    static PROJECTING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// SE009 in the handler of an inline projection.
-pub fn require_outside(what: &'static str) -> Result<(), Error> {
-    if PROJECTING.get() {
-        return Err(Unavailable::InProjection { what }.into());
-    }
-    Ok(())
-}
 
 /// Calls the handlers for the events that have just been written. What they raise is the caller's to see.
 pub fn project(events: &Events, first: i64, last: i64) -> Result<(), Error> {
@@ -31,7 +19,7 @@ pub fn project(events: &Events, first: i64, last: i64) -> Result<(), Error> {
     if all.is_empty() {
         return Ok(());
     }
-    let _inside = Inside::enter();
+    let _inside = Inside::enter(Running::Projection);
     for one in all.iter() {
         call(one, events, first, last)?;
     }
@@ -74,20 +62,4 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
     }
     drop(fresh);
     Ok(())
-}
-
-/// As long as handlers run; also an error ends it.
-struct Inside;
-
-impl Inside {
-    fn enter() -> Self {
-        PROJECTING.set(true);
-        Self
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        PROJECTING.set(false);
-    }
 }
