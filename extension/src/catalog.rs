@@ -58,6 +58,9 @@ const TRIGGERS: [&CStr; 3] = [
     c"every_event_is_immutable",
 ];
 
+/// The column of the index by position.
+pub const BY_POSITION: i16 = 1;
+
 /// The columns of the index by stream.
 pub mod by_stream {
     pub const STREAM_ID: i16 = 1;

@@ -1,6 +1,6 @@
 //! Reading: one stream, many streams, the global order, and the heads of both.
 
-use crate::catalog::{Events, by_stream, column};
+use crate::catalog::{BY_POSITION, Events, by_stream, column};
 use crate::error::{Error, Malformed};
 use crate::filter::Filter;
 use crate::heads;
@@ -14,9 +14,6 @@ use crate::registry::Registry;
 use crate::stream_list::StreamList;
 use eventcore_rules::{MAX_EVENTS_PASSED_OVER, check_name};
 use pgrx::pg_sys::Datum;
-
-/// The column of the index by position.
-const BY_POSITION: i16 = 1;
 
 /// `eventcore_read_stream(stream, after_version, max_count, backward, event_types)`.
 pub fn read_stream(call: &Call<'_>) -> Result<(), Error> {

@@ -6,15 +6,13 @@
 
 use super::Appended;
 use super::request::{Declared, NewEvent, Request};
-use crate::catalog::{Events, by_stream, column};
+use crate::catalog::{BY_POSITION, Events, by_stream, column};
 use crate::error::Error;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use eventcore_rules::{ExpectedVersion, UNCHECKED_REPEAT_WINDOW, VersionConflict};
 use std::collections::HashMap;
 use uuid::Uuid;
-
-const BY_POSITION: i16 = 1;
 
 /// What the first of these appends returned, if this is a repeat of it.
 ///

@@ -33,13 +33,12 @@ pub struct Known<'a> {
 impl<'a> Known<'a> {
     /// Nothing yet; what is called from here on sees what is committed now.
     pub fn of(streams: Vec<Named<'a>>, definition: &Definition<'_>) -> Self {
-        let fresh = (!transaction_keeps_one()).then(Fresh::push);
         Self {
             streams,
             versions: Vec::new(),
             state: StateMemory::new(definition.initial_state),
             to_keep: Vec::new(),
-            _fresh: fresh,
+            _fresh: Fresh::push_unless_kept(),
         }
     }
 

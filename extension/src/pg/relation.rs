@@ -290,9 +290,13 @@ pub fn belongs_to_extension(relation: Oid, extension: &CStr) -> bool {
 
 /// Raises the server's own error unless the current role may read this table.
 pub fn require_readable(table: Oid) {
+    require_privilege(table, pg_sys::ACL_SELECT);
+}
+
+fn require_privilege(table: Oid, wanted: u32) {
     // SAFETY: the table exists.
     unsafe {
-        let wanted = pg_sys::ACL_SELECT as pg_sys::AclMode;
+        let wanted = wanted as pg_sys::AclMode;
         let result = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), wanted);
         if result != pg_sys::AclResult::ACLCHECK_OK {
             let kind = pg_sys::ObjectType::OBJECT_TABLE;
@@ -303,16 +307,9 @@ pub fn require_readable(table: Oid) {
 
 /// Locks a table as CREATE TRIGGER does, for a role that may create one.
 pub fn lock_as_for_trigger(table: Oid) {
+    require_privilege(table, pg_sys::ACL_TRIGGER);
     // SAFETY: the table exists.
-    unsafe {
-        let wanted = pg_sys::ACL_TRIGGER as pg_sys::AclMode;
-        let result = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), wanted);
-        if result != pg_sys::AclResult::ACLCHECK_OK {
-            let kind = pg_sys::ObjectType::OBJECT_TABLE;
-            pg_sys::aclcheck_error(result, kind, pg_sys::get_rel_name(table));
-        }
-        pg_sys::LockRelationOid(table, pg_sys::ShareRowExclusiveLock as pg_sys::LOCKMODE);
-    }
+    unsafe { pg_sys::LockRelationOid(table, pg_sys::ShareRowExclusiveLock as pg_sys::LOCKMODE) };
 }
 
 /// Lets every process forget what it knows of a table, when the transaction commits.

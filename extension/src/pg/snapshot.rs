@@ -76,6 +76,11 @@ pub fn is_serializable() -> bool {
 pub struct Fresh(pg_sys::Snapshot);
 
 impl Fresh {
+    /// Unless the transaction keeps the snapshot of its first statement: then that is to be used.
+    pub fn push_unless_kept() -> Option<Self> {
+        (!transaction_keeps_one()).then(Self::push)
+    }
+
     pub fn push() -> Self {
         // SAFETY: we are inside a transaction; the snapshot is registered by being pushed, and a copy of it is
         // what is active then.

@@ -2,7 +2,7 @@
 
 use super::definition::{self, Definition, Progress};
 use super::shadow;
-use crate::catalog::{Events, column};
+use crate::catalog::{BY_POSITION, Events, column};
 use crate::error::{Error, Unavailable};
 use crate::pg::array::row_array;
 use crate::pg::callable::Function;
@@ -18,9 +18,6 @@ use crate::registry::Registry;
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::Cell;
-
-/// The column of the index by position.
-const BY_POSITION: i16 = 1;
 
 /// A transaction takes no more bytes of events than this, and always one event.
 const MAX_BYTES: usize = 32 << 20;

@@ -1,17 +1,14 @@
 //! Inline projections: handlers that run in the transaction of the append, once its events are written.
 
 use super::definition::{self, Definition};
-use crate::catalog::Events;
+use crate::catalog::{BY_POSITION, Events};
 use crate::error::Error;
 use crate::inside::{Inside, Running};
 use crate::pg::array::row_array;
 use crate::pg::memory::ScratchMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
-use crate::pg::snapshot::{Fresh, Snapshot, transaction_keeps_one};
+use crate::pg::snapshot::{Fresh, Snapshot};
 use crate::pg::{relation, transaction};
-
-/// The column of the index by position.
-const BY_POSITION: i16 = 1;
 
 /// Calls the handlers for the events that have just been written. What they raise is the caller's to see.
 pub fn project(events: &Events, first: i64, last: i64) -> Result<(), Error> {
@@ -49,7 +46,7 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
     }
     let row_type = relation::row_type(events.catalog.events);
     let mut handler = definition.open_handler(row_type)?;
-    let fresh = (!transaction_keeps_one()).then(Fresh::push);
+    let fresh = Fresh::push_unless_kept();
     if definition.takes_array {
         handler.perform_on(row_array(row_type, rows));
         transaction::end_command();
