@@ -134,9 +134,14 @@ mod install {
         requires = ["commands"]
     );
     extension_sql_file!(
+        "../../sql/projection_support.sql",
+        name = "projection_support",
+        requires = ["projection_tables"]
+    );
+    extension_sql_file!(
         "../../sql/projections.sql",
         name = "projections",
-        requires = ["projection_tables"]
+        requires = ["projection_support"]
     );
     extension_sql_file!(
         "../../sql/projection_parked.sql",
