@@ -17,12 +17,7 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
     if after < 0 {
         return Err(Malformed::argument("after_position", "is negative").into());
     }
-    let patience = call
-        .interval(1)
-        .ok_or_else(|| Malformed::argument("timeout", "is NULL"))?;
-    let patience = u64::try_from(patience)
-        .map(Duration::from_micros)
-        .map_err(|_| Malformed::argument("timeout", "is negative"))?;
+    let patience = patience(call, 1)?;
     if call.is_atomic() {
         return Err(Unavailable::TransactionBlock {
             what: "eventcore_wait",
@@ -45,4 +40,14 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
             found.as_ref().map_or(true, |safe| *safe > after)
         });
     found
+}
+
+/// The argument `timeout`.
+pub fn patience(call: &Call<'_>, argument: usize) -> Result<Duration, Error> {
+    let micros = call
+        .interval(argument)
+        .ok_or_else(|| Malformed::argument("timeout", "is NULL"))?;
+    let micros =
+        u64::try_from(micros).map_err(|_| Malformed::argument("timeout", "is negative"))?;
+    Ok(Duration::from_micros(micros))
 }

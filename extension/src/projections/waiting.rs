@@ -9,8 +9,8 @@ use crate::pg::relation::Use;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::registry::Registry;
+use crate::wait::patience;
 use crate::wake::LOOK_AGAIN;
-use std::time::Duration;
 
 /// `eventcore_wait_for_projection(name, to_position, timeout)`: how far the projection is when it has reached the
 /// position, or when the time is over.
@@ -19,12 +19,7 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
         .text(0)
         .ok_or_else(|| Malformed::argument("name", "is NULL"))?
         .to_string();
-    let patience = call
-        .interval(2)
-        .ok_or_else(|| Malformed::argument("timeout", "is NULL"))?;
-    let patience = u64::try_from(patience)
-        .map(Duration::from_micros)
-        .map_err(|_| Malformed::argument("timeout", "is negative"))?;
+    let patience = patience(call, 2)?;
     let position = match call.bigint(1) {
         Some(position) if position < 0 => {
             return Err(Malformed::argument("to_position", "is negative").into());
