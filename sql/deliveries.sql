@@ -10,7 +10,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     place integer;
-    safe  bigint := @extschema@.eventcore_safe_position();
+    safe  bigint := eventcore.safe_position();
 BEGIN
     IF lease_id IS NULL THEN
         PERFORM eventcore.fail_malformed('lease_id', 'is NULL');

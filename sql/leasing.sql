@@ -170,7 +170,7 @@ AS $$
 BEGIN
     WITH page AS MATERIALIZED (
         SELECT r.position, r.stream_id, r.version
-          FROM @extschema@.eventcore_read_all(read_from, page_size, false, s.stream_prefixes, s.event_types, true) r
+          FROM eventcore.read_all(read_from, page_size, false, s.stream_prefixes, s.event_types, true) r
     ), event AS MATERIALIZED (
         SELECT p.position, p.stream_id, p.version,
                EXISTS (SELECT FROM unnest(blocked) o WHERE o = p.stream_id) AS is_blocked,
@@ -220,7 +220,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     now       timestamptz := clock_timestamp();
-    safe      bigint := @extschema@.eventcore_safe_position();
+    safe      bigint := eventcore.safe_position();
     blocked   text[];
     waiting   text[];
     due       timestamptz;

@@ -135,6 +135,20 @@ $$;
 COMMENT ON FUNCTION eventcore_resume_projection(text) IS
 $$Lets a projection that is paused, has failed or waits to retry go on at once. SE007 if there is none.$$;
 
+CREATE FUNCTION eventcore.remove_projection(p eventcore.projections) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- In this order: the projection says whose they are.
+    DELETE FROM eventcore.projection_parked k WHERE k.projection = p.name;
+    PERFORM eventcore.delete_projection(p.name);
+    PERFORM eventcore.drop_shadow(p);
+END
+$$;
+COMMENT ON FUNCTION eventcore.remove_projection(eventcore.projections) IS
+    'Removes a projection, what is parked of it, and the tables of a rebuild.';
+
 CREATE FUNCTION eventcore_drop_projection(name text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -147,12 +161,9 @@ BEGIN
     SELECT * INTO rebuild FROM eventcore.projections t
      WHERE p.rebuilds IS NULL AND t.rebuilds = p.name AND t.owner = p.owner;
     IF FOUND THEN
-        PERFORM @extschema@.eventcore_drop_projection(rebuild.name);
+        PERFORM eventcore.remove_projection(eventcore.change_projection(rebuild.name));
     END IF;
-    -- In this order: the projection says whose they are.
-    DELETE FROM eventcore.projection_parked k WHERE k.projection = p.name;
-    PERFORM eventcore.delete_projection(p.name);
-    PERFORM eventcore.drop_shadow(p);
+    PERFORM eventcore.remove_projection(p);
 END
 $$;
 COMMENT ON FUNCTION eventcore_drop_projection(text) IS
@@ -186,7 +197,7 @@ SELECT p.name, p.mode, p.status, p.owner, p.checkpoint, h.safe_position,
        p.handler, p.stream_prefixes, p.event_types, p.batch_size, p.on_error, p.retry_limit, p.created_at,
        p.rebuilds, p.shadow_schema
   FROM eventcore.projections p
- CROSS JOIN (SELECT @extschema@.eventcore_safe_position() AS safe_position) h
+ CROSS JOIN (SELECT eventcore.safe_position() AS safe_position) h
  CROSS JOIN LATERAL (SELECT eventcore.projection_key(p.name) AS key OFFSET 0) k
   LEFT JOIN pg_catalog.pg_locks l
          ON l.locktype = 'advisory' AND l.objsubid = 21320 AND l.granted
@@ -231,5 +242,6 @@ COMMENT ON COLUMN eventcore.stat_projections.shadow_schema IS 'Where a rebuild h
 REVOKE ALL ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_pause_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_resume_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.remove_projection(eventcore.projections) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_drop_projection(text) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) FROM PUBLIC;

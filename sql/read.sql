@@ -123,6 +123,48 @@ safe position either way. A long poll for drivers and poolers without LISTEN.
 Holds no snapshot while it waits, so it does not hold back VACUUM; for that reason it cannot run in a
 transaction block (SE009). SE003 malformed argument.$$;
 
+-- The same functions for the bodies of our own. The schema of the public ones may be renamed, and then a function of
+-- somebody else may have their name.
+
+CREATE FUNCTION eventcore.read_all(
+    after_position  bigint,
+    max_count       integer,
+    backward        boolean,
+    stream_prefixes text[],
+    event_types     text[],
+    with_checkpoint boolean
+)
+RETURNS TABLE (
+    "position"     bigint,
+    stream_id      text,
+    version        bigint,
+    event_id       uuid,
+    event_type     text,
+    payload        jsonb,
+    metadata       jsonb,
+    correlation_id uuid,
+    causation_id   uuid,
+    recorded_at    timestamptz
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
+AS 'MODULE_PATHNAME', 'eventcore_read_all';
+COMMENT ON FUNCTION eventcore.read_all(bigint, integer, boolean, text[], text[], boolean) IS
+    'eventcore_read_all, for functions of the extension.';
+
+CREATE FUNCTION eventcore.stream_versions(streams text[])
+RETURNS TABLE (stream_id text, version bigint)
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10
+AS 'MODULE_PATHNAME', 'eventcore_stream_versions';
+COMMENT ON FUNCTION eventcore.stream_versions(text[]) IS 'eventcore_stream_versions, for functions of the extension.';
+
+CREATE FUNCTION eventcore.safe_position() RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventcore_safe_position';
+COMMENT ON FUNCTION eventcore.safe_position() IS 'eventcore_safe_position, for functions of the extension.';
+
+REVOKE ALL ON FUNCTION eventcore.read_all(bigint, integer, boolean, text[], text[], boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.stream_versions(text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.safe_position() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_read_stream(text, bigint, integer, boolean, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_read_streams(text[], bigint[], integer, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[], boolean) FROM PUBLIC;

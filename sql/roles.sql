@@ -24,7 +24,10 @@ GRANT EXECUTE ON FUNCTION
     eventcore_read_streams(text[], bigint[], integer, text[]),
     eventcore_read_all(bigint, integer, boolean, text[], text[], boolean),
     eventcore_stream_versions(text[]),
-    eventcore_safe_position()
+    eventcore_safe_position(),
+    eventcore.read_all(bigint, integer, boolean, text[], text[], boolean),
+    eventcore.stream_versions(text[]),
+    eventcore.safe_position()
     TO eventcore_reader;
 GRANT EXECUTE ON PROCEDURE eventcore_wait(bigint, interval, bigint) TO eventcore_reader;
 -- A view asks its reader for the right to the functions in it.
@@ -54,6 +57,7 @@ GRANT SELECT (name, streams_digest, streams, versions), INSERT, UPDATE ON eventc
 GRANT EXECUTE ON FUNCTION
     eventcore_save_snapshot(text, text[], bigint[], jsonb),
     eventcore_stream_versions(text[]),
+    eventcore.stream_versions(text[]),
     eventcore.streams_digest(text[]),
     eventcore.check_name(text, text),
     eventcore.fail_malformed(text, text, integer)
@@ -146,6 +150,7 @@ GRANT EXECUTE ON FUNCTION
     eventcore_pause_projection(text),
     eventcore_resume_projection(text),
     eventcore_drop_projection(text),
+    eventcore.remove_projection(eventcore.projections),
     eventcore_rebuild_projection(text, boolean),
     eventcore.reset_projection(text),
     eventcore.projection_relations(text[]),

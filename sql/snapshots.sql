@@ -57,7 +57,7 @@ DECLARE
 BEGIN
     PERFORM eventcore.check_name('name', name);
     -- Refuses what is no list of streams.
-    heads := ARRAY(SELECT v.version FROM @extschema@.eventcore_stream_versions(streams) v);
+    heads := ARRAY(SELECT v.version FROM eventcore.stream_versions(streams) v);
     IF cardinality(heads) = 0 THEN
         PERFORM eventcore.fail_malformed('streams', 'is empty');
     ELSIF versions IS NULL OR array_ndims(versions) <> 1 OR cardinality(versions) <> cardinality(heads) THEN
@@ -84,7 +84,7 @@ BEGIN
      WHERE s.name = name AND s.streams_digest = digest
        FOR UPDATE;
     -- Read again, with the row in hand: whoever had it may have written to the streams.
-    heads := ARRAY(SELECT v.version FROM @extschema@.eventcore_stream_versions(streams) v);
+    heads := ARRAY(SELECT v.version FROM eventcore.stream_versions(streams) v);
     UPDATE eventcore.snapshots s
        SET taken_at = now(), streams = streams, versions = versions, state = state
      WHERE s.name = name AND s.streams_digest = digest

@@ -20,7 +20,7 @@ SELECT s.name, s.paused,
        greatest(k.parked_at, d.failed_at) AS last_error_at,
        s.read_position, s.stream_prefixes, s.event_types, s.lease, s.retry_limit, s.on_parked, s.created_at
   FROM eventcore.subscriptions s
- CROSS JOIN (SELECT @extschema@.eventcore_safe_position() AS safe_position) h
+ CROSS JOIN (SELECT eventcore.safe_position() AS safe_position) h
   LEFT JOIN LATERAL (
        SELECT min(v.position) AS first_position,
               count(v.lease_id) AS leased,

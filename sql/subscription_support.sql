@@ -128,7 +128,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    safe CONSTANT bigint := @extschema@.eventcore_safe_position();
+    safe CONSTANT bigint := eventcore.safe_position();
 BEGIN
     CASE
         WHEN start_from = 'start' THEN

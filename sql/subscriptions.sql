@@ -111,7 +111,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     s eventcore.subscriptions := eventcore.change_subscription(name, 'name');
-    safe bigint := @extschema@.eventcore_safe_position();
+    safe bigint := eventcore.safe_position();
     new_id uuid;
 BEGIN
     IF after_position IS NULL OR after_position < 0 THEN

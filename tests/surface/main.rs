@@ -14,6 +14,7 @@ mod commands;
 mod connections;
 mod direct_writes;
 mod documentation;
+mod doors;
 mod drivers;
 mod drop_extension;
 mod early_lock_release;

@@ -1,0 +1,3 @@
+//! Who else gets in: by names, by default privileges, by settings, by tables (`P12`).
+
+mod renamed_schema;
