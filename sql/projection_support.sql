@@ -18,6 +18,12 @@ AS 'MODULE_PATHNAME', 'eventcore_projection_key';
 COMMENT ON FUNCTION eventcore.projection_key(text) IS
     'What its lock has in pg_locks: classid in the upper half, objid in the lower.';
 
+CREATE FUNCTION eventcore.owner_waits_for(owner regrole) RETURNS text
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'eventcore_owner_waits_for';
+COMMENT ON FUNCTION eventcore.owner_waits_for(regrole) IS
+    'What keeps the projections of this role from being run right now; NULL: nothing. See eventcore.stat_projections.waits_for.';
+
 CREATE FUNCTION eventcore.projections_changed() RETURNS void
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_projections_changed';
@@ -289,6 +295,7 @@ COMMENT ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, te
 REVOKE ALL ON FUNCTION eventcore.lock_events() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.lock_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projection_key(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.owner_waits_for(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projections_changed() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.delete_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.fail_unknown_projection(text) FROM PUBLIC;

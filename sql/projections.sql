@@ -191,6 +191,9 @@ SELECT p.name, p.mode, p.status, p.owner, p.checkpoint, h.safe_position,
             THEN coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - n.recorded_at), 0)::double precision
             ELSE 0 END AS lag_seconds,
        l.pid AS worker_pid,
+       CASE WHEN p.mode = 'async' AND p.status = 'running' AND l.pid IS NULL
+            THEN coalesce(eventcore.owner_waits_for(p.owner),
+                          CASE WHEN p.retry_at > pg_catalog.clock_timestamp() THEN 'retry' END) END AS waits_for,
        p.attempts, p.retry_at, p.skipped,
        (SELECT count(*) FROM eventcore.projection_parked k WHERE k.projection = p.name) AS parked,
        p.last_error, p.last_sqlstate, p.last_error_position, p.last_error_at,
@@ -220,6 +223,8 @@ COMMENT ON COLUMN eventcore.stat_projections.lag_seconds IS
     'The age of the first event after the checkpoint, of interest or not; 0 if there is none.';
 COMMENT ON COLUMN eventcore.stat_projections.worker_pid IS
     'The process that has it right now; NULL between two batches.';
+COMMENT ON COLUMN eventcore.stat_projections.waits_for IS
+    'What a running projection waits for where it is not events: retry (at retry_at), read-only (default_transaction_read_only is on for its owner here), owner may not log in, owner may not connect, no free worker, no notifier, and others; NULL: nothing.';
 COMMENT ON COLUMN eventcore.stat_projections.attempts IS 'How often the next event has failed.';
 COMMENT ON COLUMN eventcore.stat_projections.retry_at IS 'When it is tried again.';
 COMMENT ON COLUMN eventcore.stat_projections.skipped IS 'How many events were skipped because they failed.';

@@ -134,6 +134,7 @@ GRANT USAGE ON SCHEMA eventcore TO eventcore_projector;
 GRANT SELECT ON eventcore.projections, eventcore.projection_parked, eventcore.stat_projections TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION
     eventcore.projection_key(text),
+    eventcore.owner_waits_for(regrole),
     eventcore_projection_parked(text, bigint, integer),
     eventcore.find_projection(text, text),
     eventcore.check_name(text, text),

@@ -6,6 +6,7 @@ use crate::commands::{self, Executed};
 use crate::pg::array::bigint_array;
 use crate::pg::function::{Call, Returned};
 use crate::pg::raise::{keeping_codes, raise};
+use crate::pg::value::Text;
 use crate::registry::Registry;
 use crate::{
     foreign_rows, launcher, notifier, projections, read, sql_errors, stat, subscriptions, wait,
@@ -133,6 +134,9 @@ export!(eventcore_lock_projection, |call| {
 });
 export!(eventcore_projection_key, |call| {
     Ok(projections::key(call).map(Datum::from))
+});
+export!(eventcore_owner_waits_for, |call| {
+    Ok(projections::owner_waits_for(call)?.map(Text::datum))
 });
 export!(eventcore_projections_changed, |_call| {
     projections::changed().map(no_value)

@@ -4,12 +4,13 @@
 //! When the server has started it lets a notifier look into every database, so that listeners and
 //! standbys hear of what was appended before. After that an append wakes it that finds no notifier.
 
+use crate::pg::session::is_read_only_by_default;
 use crate::pg::shared_memory::{Shared, SharedArray, my_process_number, wake_process};
 use crate::pg::worker::{self, Kind, Started, Worker};
 use crate::pg::{databases, transaction};
 use crate::registry;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 const KIND: Kind = Kind {
@@ -32,12 +33,20 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 static PROCESS: SharedArray<Process> = SharedArray::new(c"eventcore launcher");
 
-/// Where to find the launcher: its process number plus one, 0 while there is none.
-struct Process(AtomicU32);
+struct Process {
+    /// Where to find the launcher: its process number plus one, 0 while there is none.
+    number: AtomicU32,
+    /// What the configuration of the server says of `default_transaction_read_only`. The launcher knows, for no
+    /// settings of a database or a role hold for it.
+    frozen: AtomicBool,
+}
 
 impl Shared for Process {
     fn fresh() -> Self {
-        Self(AtomicU32::new(0))
+        Self {
+            number: AtomicU32::new(0),
+            frozen: AtomicBool::new(false),
+        }
     }
 }
 
@@ -51,7 +60,17 @@ pub fn attach_shared_memory() {
 
 /// Has the server start the launcher, while the server is starting.
 pub fn register() {
-    worker::register(&KIND, INTERVAL);
+    if worker::may_work() {
+        worker::register(&KIND, INTERVAL);
+    }
+}
+
+/// Whether transactions are read-only by default in this server, as far as its configuration says.
+pub fn is_server_frozen() -> bool {
+    PROCESS
+        .get()
+        .first()
+        .is_some_and(|process| process.frozen.load(SeqCst))
 }
 
 /// Tells the launcher that a database lacks a notifier. Cannot fail.
@@ -59,7 +78,7 @@ pub fn wake() {
     let process = PROCESS
         .get()
         .first()
-        .and_then(|found| found.0.load(SeqCst).checked_sub(1));
+        .and_then(|found| found.number.load(SeqCst).checked_sub(1));
     if let Some(process) = process {
         wake_process(process as usize);
     }
@@ -71,6 +90,7 @@ pub fn run() -> ! {
     worker::at_exit(|| set_process(0));
     set_process(u32::try_from(my_process_number()).map_or(0, |number| number + 1));
 
+    publish_settings();
     let mut notifiers = Notifiers::default();
     for database in worker.transaction(databases::connectable) {
         notifiers.start(database);
@@ -79,6 +99,7 @@ pub fn run() -> ! {
             if !worker.wait(Duration::from_millis(100)) {
                 worker.end_for_now();
             }
+            publish_settings();
         }
     }
     loop {
@@ -88,12 +109,20 @@ pub fn run() -> ! {
         if !worker.wait(INTERVAL) {
             worker.end_for_now();
         }
+        publish_settings();
+    }
+}
+
+/// To be called whenever the configuration may have been read again.
+fn publish_settings() {
+    if let Some(process) = PROCESS.get().first() {
+        process.frozen.store(is_read_only_by_default(), SeqCst);
     }
 }
 
 fn set_process(number: u32) {
     if let Some(process) = PROCESS.get().first() {
-        process.0.store(number, SeqCst);
+        process.number.store(number, SeqCst);
     }
 }
 

@@ -36,6 +36,7 @@ mod read;
 mod stream_list;
 
 /// Waking up whoever waits for events.
+mod freeze;
 mod launcher;
 mod notifier;
 mod wait;

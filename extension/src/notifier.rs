@@ -13,13 +13,14 @@
 
 use crate::catalog::Catalog;
 use crate::error::Error;
+use crate::freeze::is_frozen;
 use crate::pg::sequence;
+use crate::pg::session::current_role;
 use crate::pg::worker::{self, Worker};
-use crate::projections::pool::{self, Pool};
+use crate::projections::pool::{Owners, Pool};
 use crate::registry::{self, Registry};
 use crate::wake::Wake;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::ffi::CStr;
 use std::time::Duration;
 
@@ -122,8 +123,8 @@ struct Look {
     load: u32,
     /// Nobody has appended since the server started.
     dormant: bool,
-    /// Whose projections are to be run, and how many each has.
-    owners: HashMap<u32, usize>,
+    /// Whose projections are to be run.
+    owners: Owners,
 }
 
 /// Finds out the safe position and sends a notification if it has moved; `None` when the extension
@@ -139,7 +140,9 @@ fn look(catalog: &Catalog, announced: i64) -> Option<Look> {
         // First: should the notification fail, as with a full queue, they have been woken.
         let waiting = registry.wake().wake_waiting();
         load = load.saturating_mul(1 + waiting / WAITING_THAT_COUNT);
-        if sequence::last_value(catalog.settled_position).unwrap_or(0) < safe {
+        if sequence::last_value(catalog.settled_position).unwrap_or(0) < safe
+            && !is_frozen(current_role())
+        {
             sequence::set_last_value(catalog.settled_position, safe);
         }
         worker::notify(CHANNEL, safe);
@@ -148,7 +151,7 @@ fn look(catalog: &Catalog, announced: i64) -> Option<Look> {
         safe,
         load,
         dormant: registry.safe_in_memory().is_none(),
-        owners: pool::owners().ok()?,
+        owners: Owners::find().ok()?,
     })
 }
 

@@ -31,6 +31,8 @@ pub struct Wake {
     pub projected: WaitQueue,
     /// More owners have projections to run than there may be workers.
     crowded: AtomicBool,
+    /// The server had no place for another worker when the notifier wanted to start one.
+    short: AtomicBool,
     /// How often work has been announced that is no new event.
     announced: AtomicI64,
     /// How often those who wait have looked since the last announcement of new events.
@@ -48,6 +50,7 @@ impl Wake {
             blocked: WaitQueue::fresh(),
             projected: WaitQueue::fresh(),
             crowded: AtomicBool::new(false),
+            short: AtomicBool::new(false),
             announced: AtomicI64::new(0),
             looks: AtomicU32::new(0),
         }
@@ -139,6 +142,16 @@ impl Wake {
     /// Whether workers are to make room for those of other owners.
     pub fn is_crowded(&self) -> bool {
         self.crowded.load(SeqCst)
+    }
+
+    /// Says whether there are projections for which the server has no worker.
+    pub fn set_lacks_workers(&self, lacks: bool) {
+        self.short.store(lacks, SeqCst);
+    }
+
+    /// Whether there are projections for which the server has no worker.
+    pub fn lacks_workers(&self) -> bool {
+        self.short.load(SeqCst)
     }
 
     /// Asks the notifier, and the workers that it has started, to leave their database for a while.

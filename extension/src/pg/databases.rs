@@ -28,6 +28,19 @@ pub fn connectable() -> Vec<u32> {
     found
 }
 
+/// Whether a role may connect to a database, which takes connections. To be called in a transaction.
+pub fn may_connect(database: Oid, role: Oid) -> bool {
+    let mode = pg_sys::ACL_CONNECT;
+    // SAFETY: any oids will do.
+    #[cfg(feature = "pg15")]
+    let result = unsafe { pg_sys::pg_database_aclcheck(database, role, mode) };
+    // SAFETY: any oids will do.
+    #[cfg(not(feature = "pg15"))]
+    let result =
+        unsafe { pg_sys::object_aclcheck(pg_sys::DatabaseRelationId, database, role, mode.into()) };
+    result == pg_sys::AclResult::ACLCHECK_OK
+}
+
 /// Whether the current role may do to a database what only its owner may.
 #[cfg(feature = "pg15")]
 pub fn is_mine(database: Oid) -> bool {

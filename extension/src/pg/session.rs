@@ -168,6 +168,20 @@ pub fn current_role() -> Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
+/// What a setting of type boolean says; `None` where it is none of the words for it.
+pub fn parse_boolean(word: &[u8]) -> Option<bool> {
+    let word = CString::new(word).ok()?;
+    let mut value = false;
+    // SAFETY: a C string, and a place for the result.
+    unsafe { pg_sys::parse_bool(word.as_ptr(), &mut value) }.then_some(value)
+}
+
+/// Whether `default_transaction_read_only` is on in this process.
+pub fn is_read_only_by_default() -> bool {
+    // SAFETY: a variable of the server, read on its only thread.
+    unsafe { pg_sys::DefaultXactReadOnly }
+}
+
 /// Whether a role exists and may log in. To be called in a transaction.
 pub fn may_log_in(role: Oid) -> bool {
     let cache = pg_sys::SysCacheIdentifier::AUTHOID as c_int;

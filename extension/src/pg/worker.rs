@@ -28,6 +28,13 @@ impl Kind {
     }
 }
 
+/// Whether workers may work in this server: not while `pg_upgrade` runs it, which has noted already how far its
+/// transactions are, and not where one user has it to himself.
+pub fn may_work() -> bool {
+    // SAFETY: variables of the server, settled before libraries are loaded.
+    unsafe { !pg_sys::IsBinaryUpgrade && pg_sys::IsPostmasterEnvironment }
+}
+
 /// Has the server start a worker when it has started itself, and again `after` it has died.
 pub fn register(kind: &Kind, after: Duration) {
     kind.builder().set_restart_time(Some(after)).load();
@@ -95,10 +102,13 @@ impl Worker {
             SignalWakeFlags::SIGHUP | SignalWakeFlags::SIGTERM,
         );
         BackgroundWorker::connect_worker_to_spi_by_oid(database, None);
-        // Whatever the settings of the database are. Nobody waits for what this process writes.
+        // Whatever the settings of the database are. Nobody waits for what this process writes. In a database that is
+        // frozen it writes nothing: it looks for itself, for these settings are as old as the process.
+        if database.is_some() {
+            override_settings(&[(c"default_transaction_read_only", c"off")]);
+        }
         override_settings(&[
             (c"synchronous_commit", c"off"),
-            (c"default_transaction_read_only", c"off"),
             (c"default_transaction_isolation", c"read committed"),
             (c"statement_timeout", c"0"),
             (c"lock_timeout", c"0"),

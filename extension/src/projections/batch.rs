@@ -4,6 +4,7 @@ use super::definition::{self, Definition, Progress};
 use super::shadow;
 use crate::catalog::{BY_POSITION, Events, column};
 use crate::error::{Error, Unavailable};
+use crate::freeze::is_frozen;
 use crate::pg::array::row_array;
 use crate::pg::callable::Function;
 use crate::pg::lock::try_lock_projection;
@@ -26,6 +27,8 @@ const MAX_BYTES: usize = 32 << 20;
 pub enum Outcome {
     /// There is nothing to do, or another worker has it.
     Nothing,
+    /// Its owner's sessions are read-only.
+    Frozen,
     /// Not before this time, as a timestamptz.
     NotBefore(i64),
     /// It came further.
@@ -54,6 +57,9 @@ pub enum Taken {
 
 /// Takes a projection, if it is this worker's to run now and no other has it.
 pub fn take(name: Text<'_>, trail: &Trail) -> Result<Taken, Error> {
+    if is_frozen(current_role()) {
+        return Ok(Taken::Not(Outcome::Frozen));
+    }
     if !try_lock_projection(name.bytes()) {
         return Ok(Taken::Not(Outcome::Nothing));
     }

@@ -2,6 +2,7 @@
 //!
 //! - [`definition`]: what is registered, and a list of it that a process keeps until it changes.
 //! - [`pool`]: the notifier of a database starts workers, each for an owner of projections.
+//! - [`hindrance`]: what keeps it from doing so.
 //! - [`worker`]: a worker runs the projections of its owner, one transaction after the other.
 //! - [`turn`]: which one comes next.
 //! - [`batch`]: such a transaction: events in, handler, checkpoint.
@@ -16,6 +17,7 @@
 
 mod batch;
 mod definition;
+mod hindrance;
 pub mod inline;
 pub mod pool;
 mod rebuild;
@@ -32,6 +34,7 @@ use crate::catalog::Events;
 use crate::error::{Error, Unavailable};
 use crate::pg::function::Call;
 use crate::pg::relation::{self, Use};
+use crate::pg::value::Text;
 use crate::pg::{lock, transaction};
 use crate::subscriptions;
 use pgrx::pg_sys::Oid;
@@ -50,6 +53,15 @@ pub fn lock(call: &Call<'_>) -> Result<(), Error> {
         lock::lock_projection(name.bytes());
     }
     Ok(())
+}
+
+/// `eventcore.owner_waits_for(owner)`.
+pub fn owner_waits_for(call: &Call<'_>) -> Result<Option<Text<'static>>, Error> {
+    let Some(owner) = call.integer(0) else {
+        return Ok(None);
+    };
+    let found = hindrance::find(Oid::from(owner.cast_unsigned()))?;
+    Ok(found.map(|reason| Text::copy(reason.as_bytes()).keep()))
 }
 
 /// `eventcore.projection_key(name)`.

@@ -1,9 +1,8 @@
 //! The workers of a database, started by its notifier: as many as there are projections to run, but not more
 //! than `eventcore.projection_workers`. A worker serves one owner. With more owners than workers they take turns.
 
-use super::definition;
+use super::{definition, hindrance};
 use crate::error::Error;
-use crate::pg::session::may_log_in;
 use crate::pg::transaction;
 use crate::pg::worker::{self, Kind, Started};
 use crate::settings;
@@ -51,26 +50,39 @@ struct Past {
     pause: Duration,
 }
 
-/// The owners that may log in, each with how many of their projections are to be run. To be called in a
-/// transaction.
-pub fn owners() -> Result<HashMap<u32, usize>, Error> {
-    let mut owners = HashMap::new();
-    for one in definition::all()?.iter() {
-        if one.running && !one.inline && may_log_in(Oid::from(one.owner)) {
-            *owners.entry(one.owner).or_default() += 1;
+/// The owners of projections that are to be run.
+#[derive(Default)]
+pub struct Owners {
+    /// How many projections each has for which workers are to be started.
+    pub wanted: HashMap<u32, usize>,
+    /// Some have projections that cannot be run for now.
+    pub hindered: bool,
+}
+
+impl Owners {
+    /// To be called in a transaction.
+    pub fn find() -> Result<Self, Error> {
+        let mut wanted = HashMap::new();
+        for one in definition::all()?.iter() {
+            if one.running && !one.inline {
+                *wanted.entry(one.owner).or_default() += 1;
+            }
         }
+        let all = wanted.len();
+        wanted.retain(|owner, _| hindrance::of_role(Oid::from(*owner)).is_none());
+        let hindered = wanted.len() < all;
+        Ok(Self { wanted, hindered })
     }
-    Ok(owners)
+
+    /// Whether there is nothing to be run, now or later.
+    pub fn is_empty(&self) -> bool {
+        self.wanted.is_empty() && !self.hindered
+    }
 }
 
 impl Pool {
     /// Starts and ends workers; returns how soon to look again, if there is something left to do.
-    pub fn tend(
-        &mut self,
-        database: u32,
-        wake: &Wake,
-        owners: &HashMap<u32, usize>,
-    ) -> Option<Duration> {
+    pub fn tend(&mut self, database: u32, wake: &Wake, owners: &Owners) -> Option<Duration> {
         self.forget_ended();
         let limit = settings::projection_workers();
         while self.workers.len() > limit {
@@ -78,7 +90,9 @@ impl Pool {
                 worker.process.terminate();
             }
         }
-        let mut left = false;
+        let mut left = owners.hindered;
+        let mut short = false;
+        let owners = &owners.wanted;
         for owner in self.lacking(owners) {
             if self.workers.len() >= limit {
                 break;
@@ -107,11 +121,13 @@ impl Pool {
                 }
                 None => {
                     left = true;
+                    short = true;
                     self.complain();
                     break;
                 }
             }
         }
+        wake.set_lacks_workers(short);
         let has_worker = |owner: &u32| self.workers.iter().any(|worker| worker.owner == *owner);
         let crowded = limit > 0 && self.workers.len() >= limit && !owners.keys().all(has_worker);
         wake.set_crowded(crowded);

@@ -24,6 +24,7 @@ mod secret;
 mod server;
 mod standby;
 mod temp;
+mod upgrade;
 mod url;
 mod watchdog;
 

@@ -1,0 +1,43 @@
+//! `pg_upgrade`: a new server with what a stopped one has.
+
+use crate::cluster::new_cluster;
+use crate::error::{Error, Result};
+use crate::options::ServerOptions;
+use crate::process::run;
+use crate::server::Server;
+
+impl Server {
+    /// Runs `pg_upgrade` and starts the new server, with these options. This server has to be stopped, and has to stay
+    /// so. While `pg_upgrade` runs it, it has `old_settings` besides its own.
+    ///
+    /// # Errors
+    /// This server runs, `pg_upgrade` fails (the error holds what it printed), or the new server does not start.
+    pub fn upgrade(&self, options: ServerOptions, old_settings: &[(&str, &str)]) -> Result<Server> {
+        if self.postmaster_pid().is_some() {
+            return Err(Error::new(
+                "the server still runs: stop it before pg_upgrade",
+            ));
+        }
+        let mut new = Server::prepare(self.binaries.clone(), options)?;
+        new_cluster(&new.binaries, &new.account, &new.data())?;
+        new.write_configuration()?;
+        let settings: Vec<_> = old_settings
+            .iter()
+            .map(|(name, value)| format!("-c {name}={value}"))
+            .collect();
+        let mut upgrade = self.binaries.command_as(&self.account, "pg_upgrade");
+        upgrade.arg("--old-bindir").arg(self.binaries.folder());
+        upgrade.arg("--new-bindir").arg(new.binaries.folder());
+        upgrade.arg("--old-datadir").arg(self.data());
+        upgrade.arg("--new-datadir").arg(new.data());
+        upgrade.arg("--socketdir").arg(new.socket_folder());
+        upgrade.args(["--old-port", "50432", "--new-port", "50433"]);
+        upgrade.args(["--username", "postgres"]);
+        upgrade.arg("--old-options").arg(settings.join(" "));
+        // It writes beside where it runs.
+        upgrade.current_dir(new.socket_folder());
+        run(&mut upgrade)?;
+        new.start_again()?;
+        Ok(new)
+    }
+}
