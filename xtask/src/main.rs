@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod failover;
 mod lock;
 mod server;
 mod setup;
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every check and test, or one part: fmt, clippy, doc, deny, unit, pgrx, server, doctests
     Test(test::Arguments),
+    /// Run three nodes under Patroni, kill them, cut their links, and check that nothing acknowledged is lost
+    Failover(failover::Arguments),
     /// Measure what eventcore costs: append, listeners, peers
     Bench(bench::Arguments),
     /// The private PostgreSQL server with the extension: start, stop, status, url, psql, reset
@@ -72,6 +75,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Demo(arguments) => demo::run(&workspace, &ui, &arguments),
         Command::Test(arguments) => test::run(&workspace, &ui, &arguments),
+        Command::Failover(arguments) => failover::run(&workspace, &ui, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &ui, &arguments),
         Command::Server(arguments) => server::run(&workspace, &ui, &arguments),
         Command::Setup(PgOption { pg }) => {

@@ -34,7 +34,7 @@ pub use cluster::initdb;
 pub use error::{Error, Result};
 pub use options::ServerOptions;
 pub use pgbouncer::{PgBouncer, pgbouncer_program};
-pub use process::run;
+pub use process::{run, signal};
 pub use secret::random_password;
 pub use server::{Server, shared};
 pub use temp::{MAX_SOCKET_PATH, fits_socket};

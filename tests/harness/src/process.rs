@@ -29,7 +29,10 @@ pub fn run(command: &mut Command) -> Result<String> {
 }
 
 /// Sends a signal (`QUIT`, `KILL`, …) to a process; one that has ended already is fine.
-pub(crate) fn signal(pid: u32, name: &str) -> Result<()> {
+///
+/// # Errors
+/// There is no shell to send it with.
+pub fn signal(pid: u32, name: &str) -> Result<()> {
     // The shell's own `kill`: a small machine has no other.
     let status = Command::new("/bin/sh")
         .args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()])

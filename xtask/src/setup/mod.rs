@@ -19,7 +19,7 @@ use crate::step::Ui;
 use crate::workspace::Workspace;
 
 use packages::Purpose;
-pub(crate) use packages::ensure_program;
+pub(crate) use packages::{ensure_on_path, ensure_program, install_package};
 pub(crate) use pgrx::Pgrx;
 pub(crate) use tool::install as install_tool;
 

@@ -11,8 +11,8 @@ use super::source::{Layout, MAJORS, Source, newest_debian};
 use crate::step::Ui;
 
 /// Installs packages as root. Debian's PostgreSQL would make a cluster and start it: not this time,
-/// and the machine's own choice is put back afterwards. Debian's PgBouncer is started when it is
-/// installed, and with the machine: whoever did not have it does not want that.
+/// and the machine's own choice is put back afterwards. Debian starts PgBouncer, etcd and HAProxy when they are
+/// installed, and with the machine: whoever did not have them does not want that.
 const INSTALL: &str = r#"
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -33,11 +33,13 @@ mkdir -p "${conf%/*}"
 if [ -e "$conf" ] && [ ! -e "$conf.eventcore" ]; then cp -p "$conf" "$conf.eventcore"; fi
 echo 'create_main_cluster = false' >>"$conf"
 apt-get install -y -q --no-install-recommends "$@"
-case " $* " in *" pgbouncer "*)
-    # It need not have been started: in a container, nothing is.
-    service pgbouncer stop || true
-    update-rc.d pgbouncer disable
-esac
+for service in pgbouncer:pgbouncer etcd-server:etcd haproxy:haproxy; do
+    case " $* " in *" ${service%:*} "*)
+        # It need not have been started: in a container, nothing is.
+        service "${service#*:}" stop || true
+        update-rc.d "${service#*:}" disable
+    esac
+done
 "#;
 
 /// What a machine is set up for.
@@ -96,6 +98,23 @@ pub(crate) fn ensure_program(ui: &Ui, program: &str, or: &str, package: &str) ->
     }
     if !has_apt() {
         bail!("{program} is missing: install it, or name it by {or} (Debian's {package})");
+    }
+    install_package(ui, package)
+}
+
+/// Installs the package that holds a program, unless it is on the path or where Debian keeps those of administrators.
+pub(crate) fn ensure_on_path(ui: &Ui, program: &str, package: &str) -> Result<()> {
+    let of_administrators = Path::new("/usr/sbin").join(program);
+    if on_path(program) || of_administrators.is_file() {
+        return Ok(());
+    }
+    install_package(ui, package)
+}
+
+/// Installs one package with apt.
+pub(crate) fn install_package(ui: &Ui, package: &str) -> Result<()> {
+    if !has_apt() {
+        bail!("what Debian's package {package} holds is missing: install it");
     }
     let packages = [package.to_owned()];
     update_lists(ui, &packages)?;

@@ -1,0 +1,311 @@
+//! etcd and three nodes: started, killed, stopped and asked how they are.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use eventcore_harness::{Account, random_password, signal};
+use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
+use tokio_postgres::{Client, Config, NoTls};
+
+use crate::network::{NODES, Network, Place};
+use crate::patroni::{self, Configuration, Member};
+use crate::process::{self, Process};
+
+/// From nothing to three nodes that stream: 14 s on an idle machine.
+const START_LIMIT: Duration = Duration::from_secs(180);
+
+/// The programs and the folder to work with.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    /// The folder of PostgreSQL's programs.
+    pub(crate) binaries: PathBuf,
+    pub(crate) patroni: PathBuf,
+    /// Where everything of this run is kept; the user for servers can write to it.
+    pub(crate) folder: PathBuf,
+}
+
+/// The running cluster, killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) network: Network,
+    programs: Programs,
+    password: String,
+    nodes: Vec<Node>,
+    etcd: Option<Process>,
+}
+
+#[derive(Debug)]
+struct Node {
+    name: String,
+    address: String,
+    folder: PathBuf,
+    patroni: Option<Process>,
+}
+
+impl Cluster {
+    /// Starts etcd and the nodes, and waits until all stream.
+    pub(crate) async fn start(network: Network, programs: Programs) -> Result<Self> {
+        let nodes = (0..NODES).map(|node| Node {
+            name: format!("n{}", node + 1),
+            address: network.address(Place::Node(node)),
+            folder: programs.folder.join(format!("n{}", node + 1)),
+            patroni: None,
+        });
+        let mut cluster = Self {
+            nodes: nodes.collect(),
+            password: random_password()?,
+            etcd: None,
+            network,
+            programs,
+        };
+        cluster.start_etcd()?;
+        for node in 0..NODES {
+            cluster.configure(node)?;
+            cluster.start_node(node)?;
+        }
+        cluster.wait_until_well(START_LIMIT).await?;
+        Ok(cluster)
+    }
+
+    pub(crate) fn name(&self, node: usize) -> &str {
+        &self.nodes[node].name
+    }
+
+    pub(crate) fn address(&self, node: usize) -> &str {
+        &self.nodes[node].address
+    }
+
+    /// How to reach one node as the superuser.
+    pub(crate) fn superuser_on(&self, node: usize, database: &str) -> Config {
+        self.config("postgres", database, &[node])
+    }
+
+    /// How to reach one node as a role whose password is the cluster's.
+    pub(crate) fn on(&self, node: usize, user: &str, database: &str) -> Config {
+        self.config(user, database, &[node])
+    }
+
+    /// How to reach whichever node can be written to.
+    pub(crate) fn read_write(&self, user: &str, database: &str) -> Config {
+        let mut config = self.config(user, database, &[0, 1, 2]);
+        config
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
+            .load_balance_hosts(LoadBalanceHosts::Random);
+        config
+    }
+
+    pub(crate) fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The cluster as the first node that answers sees it.
+    pub(crate) async fn members(&self) -> Result<Vec<Member>> {
+        let mut reason = None;
+        for node in &self.nodes {
+            match patroni::members(&node.address).await {
+                Ok(members) => return Ok(members),
+                Err(error) => reason = Some(error),
+            }
+        }
+        Err(reason.context("there are no nodes")?)
+    }
+
+    /// The node that leads, if one does.
+    pub(crate) async fn leader(&self) -> Option<usize> {
+        let members = self.members().await.ok()?;
+        let leader = members.iter().find(|member| member.is_leader())?;
+        self.nodes.iter().position(|node| node.name == leader.name)
+    }
+
+    /// Waits until one node leads and all others stream from it; how long that took.
+    pub(crate) async fn wait_until_well(&self, limit: Duration) -> Result<Duration> {
+        let start = Instant::now();
+        loop {
+            let members = self.members().await;
+            if members
+                .as_ref()
+                .is_ok_and(|all| patroni::all_well(all, NODES))
+            {
+                return Ok(start.elapsed());
+            }
+            if start.elapsed() > limit {
+                bail!(
+                    "the cluster is not well after {} s: {members:?}; the logs are in {}",
+                    limit.as_secs(),
+                    self.programs.folder.display()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Starts a node's Patroni, which starts its server, unless it runs.
+    pub(crate) fn start_node(&mut self, node: usize) -> Result<()> {
+        let patroni = &mut self.nodes[node].patroni;
+        if patroni.as_mut().is_some_and(|process| !process.has_ended()) {
+            return Ok(());
+        }
+        let program = self.programs.patroni.to_string_lossy().into_owned();
+        let mut command = self.command(Place::Node(node), &program)?;
+        let node = &mut self.nodes[node];
+        command.arg(node.folder.join("patroni.yml"));
+        node.patroni = Some(Process::start(&mut command, &node.folder.join("log"))?);
+        Ok(())
+    }
+
+    /// `kill -9` on a node's postmaster; Patroni goes on. Whether there was one.
+    pub(crate) fn kill_postmaster(&self, node: usize) -> Result<bool> {
+        let Some(postmaster) = process::postmaster(&self.nodes[node].folder.join("data")) else {
+            return Ok(false);
+        };
+        signal(postmaster, "KILL")?;
+        Ok(true)
+    }
+
+    /// `kill -9` on everything of a node, as a loss of power does it.
+    pub(crate) fn kill_node(&mut self, node: usize) -> Result<()> {
+        self.nodes[node].kill()
+    }
+
+    /// Sends a signal to a node's Patroni.
+    pub(crate) fn signal_patroni(&self, node: usize, name: &str) -> Result<()> {
+        if let Some(patroni) = &self.nodes[node].patroni {
+            signal(patroni.pid(), name)?;
+        }
+        Ok(())
+    }
+
+    /// Copies the logs of all programs to a folder.
+    pub(crate) fn keep_logs(&self, to: &Path) -> Result<()> {
+        fs::create_dir_all(to)?;
+        for node in &self.nodes {
+            fs::copy(
+                node.folder.join("log"),
+                to.join(format!("{}.log", node.name)),
+            )?;
+        }
+        fs::copy(self.programs.folder.join("etcd.log"), to.join("etcd.log"))?;
+        Ok(())
+    }
+
+    fn start_etcd(&mut self) -> Result<()> {
+        let address = self.network.address(Place::Etcd);
+        let (client, peer) = (
+            format!("http://{address}:2379"),
+            format!("http://{address}:2380"),
+        );
+        let mut command = self.command(Place::Etcd, "etcd")?;
+        command.args(["--name", "etcd", "--logger", "zap", "--log-level", "warn"]);
+        command
+            .arg("--data-dir")
+            .arg(self.programs.folder.join("etcd"));
+        command.args([
+            "--listen-client-urls",
+            &client,
+            "--advertise-client-urls",
+            &client,
+        ]);
+        command.args([
+            "--listen-peer-urls",
+            &peer,
+            "--initial-advertise-peer-urls",
+            &peer,
+        ]);
+        command.arg("--initial-cluster").arg(format!("etcd={peer}"));
+        let log = self.programs.folder.join("etcd.log");
+        self.etcd = Some(Process::start(&mut command, &log)?);
+        Ok(())
+    }
+
+    fn configure(&self, node: usize) -> Result<()> {
+        let account = Account::for_servers()?;
+        let node = &self.nodes[node];
+        DirBuilder::new().mode(0o700).create(&node.folder)?;
+        account.give(&node.folder)?;
+        let text = Configuration {
+            name: &node.name,
+            address: &node.address,
+            etcd: &self.network.address(Place::Etcd),
+            network: self.network.range(),
+            binaries: &self.programs.binaries,
+            folder: &node.folder,
+            password: &self.password,
+        }
+        .text();
+        let file = node.folder.join("patroni.yml");
+        fs::write(&file, text)?;
+        fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+        account.give(&file)?;
+        Ok(())
+    }
+
+    /// With nothing of the caller's settings for PostgreSQL, Patroni and Python.
+    pub(crate) fn command(&self, place: Place, program: &str) -> Result<Command> {
+        let mut command = self.network.command(place, program)?;
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            let foreign = ["PG", "PATRONI", "PYTHON", "ETCD", "RUST_"];
+            if foreign.iter().any(|prefix| name.starts_with(prefix)) {
+                command.env_remove(name.as_ref());
+            }
+        }
+        command
+            .env("HOME", &self.programs.folder)
+            .env("LC_ALL", "C.UTF-8");
+        Ok(command)
+    }
+
+    fn config(&self, user: &str, database: &str, nodes: &[usize]) -> Config {
+        let mut config = Config::new();
+        config.user(user).password(&self.password).dbname(database);
+        for node in nodes {
+            config.host(&self.nodes[*node].address).port(5432);
+        }
+        debug_assert!(
+            config
+                .get_hosts()
+                .iter()
+                .all(|host| matches!(host, Host::Tcp(_)))
+        );
+        config
+            .connect_timeout(Duration::from_secs(2))
+            .tcp_user_timeout(Duration::from_secs(5))
+            .application_name("failover");
+        config
+    }
+}
+
+impl Node {
+    fn kill(&mut self) -> Result<()> {
+        let mut pids = process::server_processes(&self.folder.join("data"));
+        // Patroni first: it must not see its server end.
+        if let Some(patroni) = &mut self.patroni {
+            patroni.kill_9();
+        }
+        self.patroni = None;
+        // What Patroni was starting in this moment.
+        pids.extend(process::server_processes(&self.folder.join("data")));
+        process::kill_all_9(&pids)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            if let Err(error) = node.kill() {
+                eprintln!("cannot stop {}: {error}", node.name);
+            }
+        }
+    }
+}
+
+/// Connects, with the connection's own work left to a task.
+pub(crate) async fn connect(config: &Config) -> Result<Client> {
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}

@@ -1,0 +1,276 @@
+//! Faults, chosen by a seed: made, held for a while, undone.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::cluster::Cluster;
+use crate::load::Load;
+use crate::network::{NODES, Place};
+use crate::patroni;
+use crate::random::Random;
+
+/// Until all nodes stream again after a fault is undone: a lease of 20 s, a rewind or a clone, a start.
+const HEAL_LIMIT: Duration = Duration::from_secs(150);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    KillPostmaster,
+    KillNode,
+    StopPatroni,
+    CutFromEtcd,
+    CutFromNodes,
+    CutFromClients,
+    Isolate,
+    Switchover,
+    Restart,
+}
+
+const KINDS: [Kind; 9] = [
+    Kind::KillPostmaster,
+    Kind::KillNode,
+    Kind::StopPatroni,
+    Kind::CutFromEtcd,
+    Kind::CutFromNodes,
+    Kind::CutFromClients,
+    Kind::Isolate,
+    Kind::Switchover,
+    Kind::Restart,
+];
+
+/// One fault of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fault {
+    kind: Kind,
+    /// The leader of the moment, or the node so many places after it.
+    after_leader: usize,
+    /// How long all is well before it.
+    pause: Duration,
+    /// How long it lasts.
+    hold: Duration,
+}
+
+/// The endless plan of a seed: every kind once in each round, in an order of its own.
+struct Plan {
+    random: Random,
+    round: Vec<Kind>,
+    can_cut: bool,
+}
+
+/// What was done and what came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) by_kind: BTreeMap<Kind, u64>,
+    pub(crate) failovers: u64,
+    /// The longest time from the end of a fault until all nodes streamed.
+    pub(crate) longest_healing: Duration,
+}
+
+/// Makes faults for the given time, and waits after each until all is well.
+pub(crate) async fn make(
+    cluster: &mut Cluster,
+    load: &Load,
+    seed: u64,
+    time: Duration,
+) -> Result<Report> {
+    let mut plan = Plan::new(seed, cluster.network.can_cut());
+    let mut report = Report::default();
+    let start = Instant::now();
+    let mut leader = cluster.leader().await.context("no node leads")?;
+    while start.elapsed() < time {
+        let fault = plan.next();
+        tokio::time::sleep(fault.pause).await;
+        let node = (leader + fault.after_leader) % NODES;
+        let role = if fault.after_leader == 0 {
+            "primary"
+        } else {
+            "standby"
+        };
+        print!(
+            "{:6.1} s  {} {} ({role})",
+            start.elapsed().as_secs_f64(),
+            fault.kind,
+            cluster.name(node)
+        );
+        let before = load.acknowledged();
+        let note = make_one(cluster, fault, node, leader).await?;
+        *report.by_kind.entry(fault.kind).or_default() += 1;
+        let healing = cluster.wait_until_well(HEAL_LIMIT).await?;
+        report.longest_healing = report.longest_healing.max(healing);
+        let now = cluster.leader().await.context("no node leads")?;
+        let failed_over = if now == leader {
+            String::new()
+        } else {
+            report.failovers += 1;
+            format!(", {} leads", cluster.name(now))
+        };
+        leader = now;
+        println!(
+            "{note}: {} appends meanwhile, well {:.1} s later{failed_over}",
+            load.acknowledged() - before,
+            healing.as_secs_f64()
+        );
+    }
+    Ok(report)
+}
+
+/// Makes the fault, holds it and undoes it; a note for the line that reports it.
+async fn make_one(
+    cluster: &mut Cluster,
+    fault: Fault,
+    node: usize,
+    leader: usize,
+) -> Result<String> {
+    let held = format!(" for {:.1} s", fault.hold.as_secs_f64());
+    let cuts = fault.kind.cuts(node);
+    for place in &cuts {
+        cluster.network.cut(Place::Node(node), *place)?;
+    }
+    match fault.kind {
+        Kind::KillPostmaster => {
+            cluster.kill_postmaster(node)?;
+            return Ok(String::new());
+        }
+        Kind::KillNode => cluster.kill_node(node)?,
+        Kind::StopPatroni => cluster.signal_patroni(node, "STOP")?,
+        Kind::Switchover => {
+            let candidate = if node == leader {
+                (leader + 1) % NODES
+            } else {
+                node
+            };
+            let (from, to) = (cluster.name(leader), cluster.name(candidate));
+            return answered(patroni::switchover(cluster.address(leader), from, to).await);
+        }
+        Kind::Restart => return answered(patroni::restart(cluster.address(node)).await),
+        _ => {}
+    }
+    tokio::time::sleep(fault.hold).await;
+    match fault.kind {
+        Kind::KillNode => cluster.start_node(node)?,
+        Kind::StopPatroni => cluster.signal_patroni(node, "CONT")?,
+        _ => {}
+    }
+    for place in &cuts {
+        cluster.network.heal(Place::Node(node), *place)?;
+    }
+    Ok(held)
+}
+
+/// What Patroni answered, or why it did not: either may happen in a cluster under faults.
+fn answered(answer: Result<String>) -> Result<String> {
+    Ok(match answer {
+        Ok(answer) => format!(" [{answer}]"),
+        Err(error) => format!(" [{error}]"),
+    })
+}
+
+impl Plan {
+    fn new(seed: u64, can_cut: bool) -> Self {
+        Self {
+            random: Random::new(seed, 0),
+            round: Vec::new(),
+            can_cut,
+        }
+    }
+
+    fn next(&mut self) -> Fault {
+        if self.round.is_empty() {
+            self.round = KINDS
+                .into_iter()
+                .filter(|kind| self.can_cut || kind.cuts(0).is_empty())
+                .collect();
+            self.random.shuffle(&mut self.round);
+        }
+        let kind = self.round.pop().unwrap_or(Kind::KillNode);
+        // The primary half of the time.
+        let after_leader = self.random.pick(&[0, 0, 1, 2]);
+        let pause = self.random.millis(1_000, 3_000);
+        // Longer than the lease of 20 s, or so short that nobody notices, or in between.
+        let hold = if self.random.once_in(2) {
+            self.random.millis(25_000, 32_000)
+        } else {
+            self.random.millis(500, 15_000)
+        };
+        Fault {
+            kind,
+            after_leader,
+            pause,
+            hold,
+        }
+    }
+}
+
+impl Kind {
+    /// The places that the node does not reach.
+    fn cuts(self, node: usize) -> Vec<Place> {
+        let others = (0..NODES).filter(|other| *other != node).map(Place::Node);
+        match self {
+            Self::CutFromEtcd => vec![Place::Etcd],
+            Self::CutFromClients => vec![Place::Clients],
+            Self::CutFromNodes => others.collect(),
+            Self::Isolate => others.chain([Place::Etcd, Place::Clients]).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::KillPostmaster => "kill the postmaster of",
+            Self::KillNode => "kill the node",
+            Self::StopPatroni => "stop Patroni of",
+            Self::CutFromEtcd => "cut from etcd",
+            Self::CutFromNodes => "cut from the other nodes",
+            Self::CutFromClients => "cut from clients",
+            Self::Isolate => "isolate",
+            Self::Switchover => "switch over to or from",
+            Self::Restart => "restart",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(seed: u64, can_cut: bool, length: usize) -> Vec<Fault> {
+        let mut plan = Plan::new(seed, can_cut);
+        (0..length).map(|_| plan.next()).collect()
+    }
+
+    #[test]
+    fn a_seed_makes_the_same_faults_again() {
+        assert_eq!(plan(7, true, 30), plan(7, true, 30));
+        assert_ne!(plan(7, true, 30), plan(8, true, 30));
+    }
+
+    #[test]
+    fn every_kind_comes_once_in_each_round() {
+        let mut kinds: Vec<Kind> = plan(7, true, KINDS.len())
+            .iter()
+            .map(|fault| fault.kind)
+            .collect();
+        kinds.sort();
+        assert_eq!(kinds, KINDS);
+    }
+
+    #[test]
+    fn without_namespaces_no_link_is_cut() {
+        assert!(
+            plan(7, false, 30)
+                .iter()
+                .all(|fault| fault.kind.cuts(0).is_empty())
+        );
+    }
+
+    #[test]
+    fn an_isolated_node_reaches_nobody() {
+        let cuts = Kind::Isolate.cuts(1);
+        let nobody = [Place::Node(0), Place::Node(2), Place::Etcd, Place::Clients];
+        assert_eq!(cuts, nobody);
+    }
+}

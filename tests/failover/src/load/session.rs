@@ -1,0 +1,100 @@
+//! A connection that hears the server's warnings, and errors in a form to act on.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Error, NoTls};
+
+/// Longer than any of several hosts is waited for.
+const CONNECT_LIMIT: Duration = Duration::from_secs(8);
+
+pub(super) struct Session {
+    pub(super) client: Client,
+    unconfirmed: Arc<AtomicBool>,
+}
+
+/// Why a statement gave no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server's error.
+    Server(Error),
+    /// No connection, a lost one, or no answer in time.
+    Unanswered,
+}
+
+impl Session {
+    pub(super) async fn connect(config: &Config) -> Result<Self, Failure> {
+        let Ok(connected) = timeout(CONNECT_LIMIT, config.connect(NoTls)).await else {
+            return Err(Failure::Unanswered);
+        };
+        let (client, mut connection) = connected.map_err(Failure::of)?;
+        let unconfirmed = Arc::new(AtomicBool::new(false));
+        tokio::spawn({
+            let unconfirmed = Arc::clone(&unconfirmed);
+            async move {
+                while let Some(Ok(message)) =
+                    poll_fn(|context| connection.poll_message(context)).await
+                {
+                    // "canceling wait for synchronous replication due to user request"
+                    if let AsyncMessage::Notice(notice) = message
+                        && *notice.code() == SqlState::WARNING
+                    {
+                        unconfirmed.store(true, Relaxed);
+                    }
+                }
+            }
+        });
+        Ok(Self {
+            client,
+            unconfirmed,
+        })
+    }
+
+    /// Whether the last statement was committed without the standbys' word on it: the server warns of that, before it
+    /// says that the statement is done.
+    pub(super) fn take_unconfirmed(&self) -> bool {
+        self.unconfirmed.swap(false, Relaxed)
+    }
+
+    pub(super) fn cancel_token(&self) -> CancelToken {
+        self.client.cancel_token()
+    }
+}
+
+impl Failure {
+    pub(super) fn of(error: Error) -> Self {
+        if error.code().is_some() {
+            Self::Server(error)
+        } else {
+            Self::Unanswered
+        }
+    }
+
+    pub(super) fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Server(error) => error.code().map(SqlState::code),
+            Self::Unanswered => None,
+        }
+    }
+
+    pub(super) fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Server(error) => error.as_db_error()?.detail(),
+            Self::Unanswered => None,
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Server(error) => match error.as_db_error() {
+                Some(error) => format!("{} {}", error.code().code(), error.message()),
+                None => error.to_string(),
+            },
+            Self::Unanswered => "no answer".to_owned(),
+        }
+    }
+}

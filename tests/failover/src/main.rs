@@ -1,0 +1,104 @@
+//! Three nodes under Patroni, writers, readers and faults, and at the end a check of what was promised: everything
+//! acknowledged is there once, at the position told, and no reader read what is not in the history.
+//!
+//! `cargo xtask failover` prepares what this needs, runs it in namespaces of its own, and ends all that it started,
+//! whatever ends this process.
+
+mod cluster;
+mod faults;
+mod history;
+mod http;
+mod load;
+mod network;
+mod patroni;
+mod process;
+mod random;
+mod summary;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::Parser;
+
+use cluster::{Cluster, Programs};
+use load::Load;
+use network::Network;
+
+#[derive(Parser)]
+struct Arguments {
+    /// The folder of PostgreSQL's programs
+    #[arg(long)]
+    binaries: PathBuf,
+    /// Patroni's program
+    #[arg(long)]
+    patroni: PathBuf,
+    /// An empty folder that the user for servers can write to
+    #[arg(long)]
+    folder: PathBuf,
+    /// Where logs are kept after a violation
+    #[arg(long)]
+    reports: PathBuf,
+    /// Use the loopback interface: no link can be cut
+    #[arg(long)]
+    loopback: bool,
+    /// How long faults are made
+    #[arg(long)]
+    seconds: u64,
+    /// Which faults
+    #[arg(long)]
+    seed: u64,
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let network = if arguments.loopback {
+        Network::on_loopback()?
+    } else {
+        Network::with_namespaces()?
+    };
+    let programs = Programs {
+        binaries: arguments.binaries,
+        patroni: arguments.patroni,
+        folder: arguments.folder,
+    };
+    let start = Instant::now();
+    let mut cluster = Cluster::start(network, programs).await?;
+    println!(
+        "three nodes stream after {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+    let run = run(
+        &mut cluster,
+        arguments.seed,
+        Duration::from_secs(arguments.seconds),
+    )
+    .await;
+    if !matches!(run, Ok(true)) {
+        let logs = arguments.reports.join(format!("seed-{}", arguments.seed));
+        cluster.keep_logs(&logs)?;
+        println!("the logs of all nodes are in {}", logs.display());
+    }
+    Ok(if run? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Load, faults, check; whether all promises were kept.
+async fn run(cluster: &mut Cluster, seed: u64, time: Duration) -> Result<bool> {
+    let load = Load::start(cluster, seed).await?;
+    let report = faults::make(cluster, &load, seed, time).await?;
+    let outcome = load.finish(cluster).await?;
+    let mut violations = outcome.violations.clone();
+    violations.extend(history::check(
+        &outcome.history,
+        &outcome.acknowledged,
+        &outcome.logs,
+    ));
+    println!("\n{}", summary::text(&outcome, &report, &violations));
+    Ok(violations.is_empty())
+}
