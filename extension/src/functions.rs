@@ -5,31 +5,27 @@ use crate::catalog::Catalog;
 use crate::commands::{self, Executed};
 use crate::pg::array::bigint_array;
 use crate::pg::function::{Call, Returned};
-use crate::pg::raise::{keeping_codes, raise};
+use crate::pg::raise::entry;
 use crate::pg::value::Text;
 use crate::registry::Registry;
 use crate::{
     foreign_rows, launcher, notifier, projections, read, sql_errors, stat, subscriptions, wait,
 };
-use pgrx::pg_guard;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
 /// Exports a function under the symbol that `sql/` names.
 macro_rules! export {
     ($symbol:ident, $implementation:expr) => {
-        #[pg_guard]
         #[unsafe(no_mangle)]
         unsafe extern "C-unwind" fn $symbol(info: FunctionCallInfo) -> Datum {
             // SAFETY: called by the server, for the declaration in sql/ that names this symbol.
             let call = unsafe { Call::new(info) };
             let implementation: fn(&Call<'_>) -> Returned = $implementation;
-            match keeping_codes(|| implementation(&call)) {
-                Ok(value) => {
-                    call.set_null(value.is_none());
-                    value.unwrap_or(Datum::null())
-                }
-                Err(error) => raise(&error),
-            }
+            entry(|| {
+                let value = implementation(&call)?;
+                call.set_null(value.is_none());
+                Ok(value.unwrap_or(Datum::null()))
+            })
         }
 
         const _: () = {
@@ -177,22 +173,19 @@ fn no_value((): ()) -> Option<Datum> {
 }
 
 /// The notifier's process; its argument is the oid of its database.
-#[pg_guard]
 #[unsafe(no_mangle)]
 extern "C-unwind" fn eventcore_notifier_main(database: Datum) {
-    notifier::run(database.value() as u32)
+    entry(|| notifier::run(database.value() as u32))
 }
 
 /// The process of a worker for projections; its argument is the oid of its database.
-#[pg_guard]
 #[unsafe(no_mangle)]
 extern "C-unwind" fn eventcore_projections_main(database: Datum) {
-    projections::run(database.value() as u32)
+    entry(|| projections::run(database.value() as u32))
 }
 
 /// The launcher's process.
-#[pg_guard]
 #[unsafe(no_mangle)]
 extern "C-unwind" fn eventcore_launcher_main(_argument: Datum) {
-    launcher::run()
+    entry(|| launcher::run())
 }

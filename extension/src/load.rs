@@ -9,10 +9,14 @@ use pgrx::pg_guard;
 #[allow(unsafe_code)]
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
-    if !hooks::server_is_starting() {
+    raise::watch_panics();
+    raise::entry(|| {
+        if hooks::server_is_starting() {
+            return Ok(());
+        }
         // CREATE EXTENSION, or a call from a server that was started without us.
-        raise::raise(&Unavailable::NotPreloaded.into());
-    }
+        Err(Unavailable::NotPreloaded.into())
+    });
     settings::define();
     hooks::install(&hooks::Hooks {
         request_shared_memory: || {

@@ -7,6 +7,7 @@ mod commands;
 mod conflicts;
 mod crash;
 mod delay;
+mod errors;
 mod frozen;
 mod idempotency;
 mod locks;

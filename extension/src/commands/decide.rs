@@ -4,9 +4,9 @@ use super::definition::Definition;
 use super::fold::Known;
 use crate::append::{self, Request};
 use crate::error::{Error, Malformed};
+use crate::pg::catch::rejecting;
 use crate::pg::function::Call;
 use crate::pg::jsonb::Kind;
-use crate::pg::raise::rejecting;
 use crate::pg::value::Jsonb;
 
 /// Calls `handle`.
@@ -24,7 +24,7 @@ pub fn decide<'a>(
     }
     let command = definition.name;
     let handle = &mut definition.handle;
-    let events = rejecting(command, || handle.jsonb_of_two(known.state.state(), input))?;
+    let events = rejecting(command, || handle.jsonb_of_two(known.state.state(), input));
     let streams = known.streams.iter().map(|named| named.stream);
     let mut request = Request::of_command(
         streams.zip(known.versions.iter().copied()),

@@ -1,8 +1,9 @@
 //! Functions of applications, in any language: found by name, called with values of the server's.
 
 use super::array::{Array, Element, TextArray};
+use super::catch::Caught;
 use super::ffi::{guarded, hash};
-use super::raise::Caught;
+use super::raise::entry_without_error;
 use super::snapshot::Fresh;
 use super::value::{Jsonb, Text};
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
@@ -285,10 +286,11 @@ fn find(name: Text<'_>) -> Option<Rc<Signature>> {
     Some(found)
 }
 
-#[pgrx::pg_guard]
 unsafe extern "C-unwind" fn forget(_argument: Datum, _cache: i32, _hash: u32) {
-    CHANGES.set(CHANGES.get().wrapping_add(1));
-    FOUND.with_borrow_mut(HashMap::clear);
+    entry_without_error(|| {
+        CHANGES.set(CHANGES.get().wrapping_add(1));
+        FOUND.with_borrow_mut(HashMap::clear);
+    });
 }
 
 /// # Safety

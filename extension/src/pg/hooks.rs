@@ -1,7 +1,7 @@
 //! The places where the server lets an extension in.
 
+use super::raise::entry;
 use super::{databases, ffi};
-use pgrx::pg_guard;
 use pgrx::pg_sys::{self, NodeTag, ObjectAccessType, Oid};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
@@ -57,33 +57,38 @@ pub fn reserve_setting_prefix(prefix: &CStr) {
     unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) };
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn on_request() {
     // SAFETY: the hook that was there before.
     unsafe {
         if let Some(next) = NEXT_REQUEST {
-            ffi::guarded(|| next());
+            next();
         }
     }
     if let Some(hooks) = HOOKS.get() {
-        (hooks.request_shared_memory)();
+        ours(hooks.request_shared_memory);
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn on_startup() {
     // SAFETY: the hook that was there before.
     unsafe {
         if let Some(next) = NEXT_STARTUP {
-            ffi::guarded(|| next());
+            next();
         }
     }
     if let Some(hooks) = HOOKS.get() {
-        (hooks.attach_shared_memory)();
+        ours(hooks.attach_shared_memory);
     }
 }
 
-/// Not guarded, as [`on_utility`].
+/// What a hook does for us.
+fn ours(work: impl FnOnce()) {
+    entry(|| {
+        work();
+        Ok(())
+    });
+}
+
 unsafe extern "C-unwind" fn on_access(
     access: ObjectAccessType::Type,
     class: Oid,
@@ -100,21 +105,15 @@ unsafe extern "C-unwind" fn on_access(
             && class.to_u32() == pg_sys::RelationRelationId.to_u32()
             && part == 0
         {
-            before_drop_relation(object);
+            if let Some(hooks) = HOOKS.get() {
+                ours(|| (hooks.before_drop_relation)(object));
+            }
         }
     }
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn before_drop_relation(relation: Oid) {
-    if let Some(hooks) = HOOKS.get() {
-        (hooks.before_drop_relation)(relation);
-    }
-}
-
-/// Not guarded by pgrx: a guard rebuilds every error that passes through it, and would take away
-/// the SQLSTATE of whatever any statement raises. So this frame owns nothing that a jump over it
-/// could leak, and what may panic is in functions of its own.
+/// The errors of any statement pass through here, by a jump over this frame. So it owns nothing that this could leak,
+/// and what may panic is in functions of its own.
 unsafe extern "C-unwind" fn on_utility(
     statement: *mut pg_sys::PlannedStmt,
     query: *const c_char,
@@ -127,7 +126,8 @@ unsafe extern "C-unwind" fn on_utility(
 ) {
     // SAFETY: the server's own arguments, passed on to who would have got them without us.
     unsafe {
-        let wanted = before_utility((*statement).utilityStmt);
+        let statement_node = (*statement).utilityStmt;
+        let wanted = entry(|| Ok(before_utility(statement_node)));
         let next = NEXT_UTILITY.unwrap_or(ffi::standard_process_utility());
         next(
             statement,
@@ -140,21 +140,25 @@ unsafe extern "C-unwind" fn on_utility(
             completion,
         );
         if wanted.drops {
-            after_drop(wanted.database);
+            if let Some(hooks) = HOOKS.get() {
+                ours(|| (hooks.after_drop_database)(wanted.database));
+            }
         }
     }
 }
 
 /// What a statement wants of a database; none has oid 0.
-#[repr(C)]
+#[derive(Clone, Copy)]
 struct Wanted {
     database: u32,
     drops: bool,
 }
 
-#[pg_guard]
-unsafe extern "C-unwind" fn before_utility(statement: *mut pg_sys::Node) -> Wanted {
-    // SAFETY: the statement is a node of the server's.
+/// # Safety
+///
+/// `statement` is a node of the server's.
+unsafe fn before_utility(statement: *mut pg_sys::Node) -> Wanted {
+    // SAFETY: the caller's.
     let wanted = unsafe { exclusive_use(statement) };
     if let (Some(wanted), Some(hooks)) = (&wanted, HOOKS.get()) {
         (hooks.before_exclusive_use)(wanted.database);
@@ -163,13 +167,6 @@ unsafe extern "C-unwind" fn before_utility(statement: *mut pg_sys::Node) -> Want
         database: 0,
         drops: false,
     })
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn after_drop(database: u32) {
-    if let Some(hooks) = HOOKS.get() {
-        (hooks.after_drop_database)(database);
-    }
 }
 
 /// The database that a statement needs for itself, if any.

@@ -1,5 +1,6 @@
 //! Index entries by the executor, for indexes with something to evaluate.
 
+use super::unwinding::give_back;
 use pgrx::pg_sys;
 
 /// The executor's view of a table and its indexes.
@@ -58,10 +59,10 @@ impl IndexExecutor {
 impl Drop for IndexExecutor {
     fn drop(&mut self) {
         // SAFETY: made by us, once.
-        unsafe {
+        give_back(|| unsafe {
             pg_sys::ExecCloseIndices(self.target);
             pg_sys::FreeExecutorState(self.executor);
             pg_sys::pfree(self.target.cast());
-        }
+        });
     }
 }

@@ -3,6 +3,8 @@
 use super::ffi::guarded;
 use super::raw;
 use super::relation::Relation;
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+use super::unwinding::give_back;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// All indexes of a table, open to be written.
@@ -124,11 +126,10 @@ impl Index {
 #[cfg(any(feature = "pg17", feature = "pg18"))]
 impl Drop for Index {
     fn drop(&mut self) {
-        // After an error the server does without, too.
-        if !std::thread::panicking() {
-            // SAFETY: the index is still open.
-            unsafe { pg_sys::index_insert_cleanup(self.relation.raw(), self.info) };
-        }
+        // SAFETY: the index is still open.
+        give_back(|| unsafe {
+            pg_sys::index_insert_cleanup(self.relation.raw(), self.info);
+        });
     }
 }
 

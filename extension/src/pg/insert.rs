@@ -9,6 +9,7 @@ use super::indexes::{Indexes, PlacedRow};
 use super::memory::ScratchMemory;
 use super::raw;
 use super::relation::Relation;
+use super::unwinding::give_back;
 use pgrx::pg_sys::{self, Datum, TupleTableSlot};
 
 /// How many rows are handed to the server at a time: measured, 1,000 are slower.
@@ -170,12 +171,12 @@ impl Slots {
 impl Drop for Slots {
     fn drop(&mut self) {
         // SAFETY: made by us, once.
-        unsafe {
+        give_back(|| unsafe {
             guarded(|| {
                 for slot in &self.0 {
                     raw::ExecDropSingleTupleTableSlot(*slot);
                 }
             });
-        }
+        });
     }
 }

@@ -1,5 +1,6 @@
 //! Memory of the server's for what a step leaves behind.
 
+use super::unwinding::give_back;
 use super::value::Jsonb;
 use pgrx::pg_sys::{self, Datum, MemoryContext};
 
@@ -35,7 +36,7 @@ impl ScratchMemory {
 impl Drop for ScratchMemory {
     fn drop(&mut self) {
         // SAFETY: made by us, once, and not the current one any more.
-        unsafe { pg_sys::MemoryContextDelete(self.0) };
+        give_back(|| unsafe { pg_sys::MemoryContextDelete(self.0) });
     }
 }
 

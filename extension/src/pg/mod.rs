@@ -1,11 +1,13 @@
 //! The server's C interface, made safe. All `unsafe` of the extension that touches the server is
 //! here; each wrapper gives back what it took when it is dropped.
 //!
-//! Every server function may leave by an error. pgrx turns that into a Rust panic that runs
-//! destructors and becomes the server's error again at the function's entry point.
+//! Every server function may leave by an error. pgrx turns that into a Rust panic, which becomes the server's error
+//! again where the server called us ([`raise`]). The destructors that it runs on its way do nothing ([`unwinding`]):
+//! the end of the transaction gives everything back.
 
 pub mod array;
 pub mod callable;
+pub mod catch;
 pub mod databases;
 pub mod delete;
 pub mod ffi;
@@ -23,10 +25,12 @@ mod raw;
 pub mod relation;
 pub mod rows;
 pub mod scan;
+mod seen;
 pub mod sequence;
 pub mod session;
 pub mod shared_memory;
 pub mod snapshot;
 pub mod transaction;
+mod unwinding;
 pub mod value;
 pub mod worker;

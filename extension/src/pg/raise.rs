@@ -1,194 +1,262 @@
-//! Raising an [`Error`] as the server's own kind, with a SQLSTATE of ours.
+//! The way of an error from our code to the server: with its SQLSTATE and all its fields, whoever raised it.
 //!
-//! pgrx knows only the server's SQLSTATEs. PostgreSQL runs the error context callbacks inside
-//! `errfinish`, when the error is complete but not yet on its way, and lets them change it: ours
-//! puts in the code.
+//! An error of ours is a value up to the entry point that the server called, which raises it. An error of the server's
+//! passes through our code as a panic of pgrx's, which carries only a part of it, and no SQLSTATE that pgrx does not
+//! know. [`seen`](super::seen) keeps the whole of it, and the entry point raises that.
 
-use super::ffi;
-use super::value::Text;
-use crate::error::{Error, Rejected};
-use pgrx::pg_sys::panic::CaughtError;
-use pgrx::pg_sys::{self, panic::ErrorReport};
-use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_guard};
-use std::ffi::{c_int, c_void};
-use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicI32, Ordering};
+use super::seen::{Seen, Watch};
+use crate::error::Error;
+use pgrx::PgLogLevel;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
+use pgrx::pg_sys::{self, ErrorData};
+use std::any::Any;
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// The SQLSTATE of the error that is on its way, 0 when there is none.
-static CODE: AtomicI32 = AtomicI32::new(0);
+/// An error that is complete and has not been given to the server yet. It is in memory of the server's.
+pub struct Raised(*mut ErrorData);
 
-static mut CALLBACK: pg_sys::ErrorContextCallback = pg_sys::ErrorContextCallback {
-    previous: std::ptr::null_mut(),
-    callback: Some(put_code),
-    arg: std::ptr::null_mut(),
-};
+// SAFETY: the server has one thread; a panic may carry only what could go to another one.
+unsafe impl Send for Raised {}
 
-/// Ends the statement with this error.
-pub fn raise(error: &Error) -> ! {
-    send_along(encode(error.code().sqlstate()));
-    ErrorReport::new(
-        PgSqlErrorCode::ERRCODE_RAISE_EXCEPTION,
-        error.message(),
-        "eventcore",
-    )
-    .set_detail(error.detail().to_string())
-    .set_hint(error.hint())
-    .report(PgLogLevel::ERROR);
-    unreachable!("an error report of level ERROR does not return")
+thread_local! {
+    /// Where in our code the last panic began.
+    static PANICKED_AT: Cell<Option<(String, u32)>> = const { Cell::new(None) };
 }
 
-/// Keeps the SQLSTATE of every error that leaves `work`, also one that pgrx does not know: of an
-/// application's function in an index, for example. pgrx would make XX000 of it.
-pub fn keeping_codes<R>(work: impl FnOnce() -> R) -> R {
-    SEEN.store(0, Ordering::Relaxed);
-    let mut callback = pg_sys::ErrorContextCallback {
-        // SAFETY: a variable of the server, read on its only thread.
-        previous: unsafe { pg_sys::error_context_stack },
-        callback: Some(see_code),
-        arg: std::ptr::null_mut(),
-    };
-    let watching = Watching {
-        previous: callback.previous,
-    };
-    // SAFETY: as above; taken off the stack again before the callback goes.
-    unsafe { pg_sys::error_context_stack = &raw mut callback };
-    let result = work();
-    drop(watching);
-    result
-}
-
-/// An error of the server's or of ours that went no further.
-#[derive(Debug)]
-pub struct Caught {
-    pub sqlstate: String,
-    pub message: String,
-}
-
-impl From<Error> for Caught {
-    fn from(error: Error) -> Self {
-        Self {
-            sqlstate: error.code().sqlstate().to_owned(),
-            message: error.message(),
-        }
+/// What the server calls goes through here: hooks, callbacks, functions, processes. No error and no panic of ours
+/// leaves `work` in any other way than as an error of the server's.
+pub fn entry<R>(work: impl FnOnce() -> Result<R, Error>) -> R {
+    match attempt(work) {
+        Ok(value) => value,
+        Err(raised) => raised.throw(),
     }
 }
 
-/// Runs a transaction of a background worker, and catches what it raises: the caller rolls it back.
-pub fn catching<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
-    SEEN.store(0, Ordering::Relaxed);
-    let mut callback = pg_sys::ErrorContextCallback {
-        previous: std::ptr::null_mut(),
-        callback: Some(see_code),
-        arg: std::ptr::null_mut(),
-    };
-    // SAFETY: a variable of the server; a worker has no callback outside of this. It is taken off the
-    // stack before it goes, with whatever was raised and put on top of it.
-    unsafe { pg_sys::error_context_stack = &raw mut callback };
-    let caught = PgTryBuilder::new(AssertUnwindSafe(|| work().map_err(Caught::from)))
-        .catch_others(|error| {
-            let (CaughtError::PostgresError(report)
-            | CaughtError::ErrorReport(report)
-            | CaughtError::RustPanic {
-                ereport: report, ..
-            }) = error;
-            let seen = SEEN.load(Ordering::Relaxed);
-            let detail = report.detail().map(|detail| format!(" ({detail})"));
-            Err(Caught {
-                sqlstate: decode(if seen == 0 { encode("XX000") } else { seen }),
-                message: format!("{}{}", report.message(), detail.unwrap_or_default()),
-            })
-        })
-        .execute();
-    // SAFETY: as above.
-    unsafe { pg_sys::error_context_stack = std::ptr::null_mut() };
-    CODE.store(0, Ordering::Relaxed);
-    caught
+/// The same for a callback that must not fail, because a transaction has ended already. An error is a warning.
+pub fn entry_without_error(work: impl FnOnce()) {
+    if let Err(raised) = attempt(|| {
+        work();
+        Ok(())
+    }) {
+        raised.warn();
+    }
 }
 
-/// Runs a function of an application whose errors are its decision: raises them as SE006, with what was raised
-/// in the DETAIL. What is no decision, such as a cancelled statement, is raised as it is.
-pub fn rejecting<R>(command: Text<'_>, work: impl FnOnce() -> R) -> Result<R, Error> {
-    SEEN.store(0, Ordering::Relaxed);
-    PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
-        .catch_others(|error| {
-            let sqlstate = decode(SEEN.load(Ordering::Relaxed));
-            match error {
-                CaughtError::PostgresError(report) if is_decision(&sqlstate) => {
-                    Err(Error::Rejected(Rejected {
-                        command: command.to_string(),
-                        sqlstate,
-                        message: report.message().to_owned(),
-                        detail: report.detail().map(str::to_owned),
-                        hint: report.hint().map(str::to_owned),
-                    }))
-                }
-                other => other.rethrow(),
-            }
-        })
-        .execute()
+/// Runs `work`; what it returns or raises as an error goes no further, and can be looked at.
+pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Raised> {
+    let mut seen = Seen::nothing();
+    let mut watch = Watch::of(&mut seen);
+    watch.begin();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        work().map_err(|error| Raised::of(&error))
+    }));
+    watch.end();
+    match outcome {
+        Ok(done) => {
+            seen.forget();
+            done
+        }
+        Err(payload) => Err(Raised::caught(payload, &mut seen)),
+    }
 }
 
-/// Not a lost connection, a deadlock, too few resources, an operator, a broken server, or an error of ours.
-fn is_decision(sqlstate: &str) -> bool {
-    !["08", "40", "53", "54", "57", "58", "XX", "SE", "00"].contains(&&sqlstate[..2])
+/// Raises an error at once, for what cannot return it.
+pub fn raise(error: &Error) -> ! {
+    Raised::of(error).go_on()
+}
+
+/// Notes where a panic of ours begins, and nothing else: a backtrace belongs into no client's message. To be called
+/// once, in the process from which all others are made.
+pub fn watch_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        // What pgrx raises has no message of its own.
+        if panic.payload_as_str().is_some()
+            && let Some(place) = panic.location()
+        {
+            PANICKED_AT.set(Some((place.file().to_owned(), place.line())));
+        }
+    }));
+}
+
+impl Raised {
+    /// An error of ours.
+    fn of(error: &Error) -> Self {
+        let (detail, hint) = (error.detail().to_string(), error.hint());
+        let code = encode(error.code().sqlstate());
+        Self::new(code, &error.message(), Some(&detail), Some(&hint))
+    }
+
+    fn new(code: c_int, message: &str, detail: Option<&str>, hint: Option<&str>) -> Self {
+        let error = ErrorData {
+            elevel: PgLogLevel::ERROR as c_int,
+            sqlerrcode: code,
+            message: text(message),
+            detail: detail.map_or(std::ptr::null_mut(), text),
+            hint: hint.map_or(std::ptr::null_mut(), text),
+            filename: c"eventcore".as_ptr(),
+            funcname: c"eventcore".as_ptr(),
+            ..ErrorData::default()
+        };
+        // SAFETY: the memory has room for it.
+        Self(unsafe {
+            let place: *mut ErrorData = pg_sys::palloc0(size_of::<ErrorData>()).cast();
+            place.write(error);
+            place
+        })
+    }
+
+    /// What a panic carried.
+    fn caught(payload: Box<dyn Any + Send>, seen: &mut Seen) -> Self {
+        let payload = match payload.downcast::<Self>() {
+            Ok(raised) => return *raised,
+            Err(payload) => payload,
+        };
+        let is_of_server = matches!(
+            payload.downcast_ref::<CaughtError>(),
+            Some(CaughtError::PostgresError(_))
+        );
+        if is_of_server && let Some(error) = seen.take() {
+            return Self(error);
+        }
+        // The panic itself cannot be raised again: this allocates, and an error of that is what there is to raise.
+        let made = catch_unwind(AssertUnwindSafe(|| Self::of_panic(&*payload)));
+        made.unwrap_or_else(|_| match seen.take() {
+            Some(error) => Self(error),
+            None => Self(&raw mut NO_MEMORY),
+        })
+    }
+
+    fn of_panic(payload: &(dyn Any + Send)) -> Self {
+        let report = match payload.downcast_ref::<CaughtError>() {
+            Some(
+                CaughtError::PostgresError(report)
+                | CaughtError::ErrorReport(report)
+                | CaughtError::RustPanic {
+                    ereport: report, ..
+                },
+            ) => Some(report),
+            None => payload.downcast_ref::<ErrorReportWithLevel>(),
+        };
+        if let Some(report) = report {
+            let code = report.sql_error_code() as c_int;
+            return Self::new(code, report.message(), report.detail(), report.hint());
+        }
+        if let Some(report) = payload.downcast_ref::<ErrorReport>() {
+            let internal = encode(INTERNAL);
+            return Self::new(internal, report.message(), report.detail(), report.hint());
+        }
+        let message = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("a panic without a message");
+        let place = PANICKED_AT.take().map(|(file, line)| {
+            format!("eventcore has a defect in {file}, line {line}. Nothing was changed.")
+        });
+        Self::new(
+            encode(INTERNAL),
+            message,
+            place.as_deref(),
+            Some("Report it with the statement that shows it."),
+        )
+    }
+
+    /// Hands the error to the server, which leaves this frame by a jump: nothing here has a destructor.
+    fn throw(self) -> ! {
+        let error = self.0;
+        std::mem::forget(self);
+        // SAFETY: a complete error, which the server copies; no frame of ours is in between.
+        unsafe { raw::ThrowErrorData(error) };
+        unreachable!("an error does not return")
+    }
+
+    fn warn(self) {
+        // SAFETY: as above; a warning returns.
+        unsafe {
+            (*self.0).elevel = PgLogLevel::WARNING as c_int;
+            raw::ThrowErrorData(self.0);
+        }
+    }
+
+    /// Passes it on to whoever catches it further out.
+    pub(super) fn go_on(self) -> ! {
+        resume_unwind(Box::new(self))
+    }
+
+    /// The five characters of its SQLSTATE.
+    pub(super) fn sqlstate(&self) -> String {
+        // SAFETY: a complete error.
+        decode(unsafe { (*self.0).sqlerrcode })
+    }
+
+    pub(super) fn message(&self) -> String {
+        // SAFETY: as above.
+        owned(unsafe { (*self.0).message }).unwrap_or_default()
+    }
+
+    pub(super) fn detail(&self) -> Option<String> {
+        // SAFETY: as above.
+        owned(unsafe { (*self.0).detail })
+    }
+
+    pub(super) fn hint(&self) -> Option<String> {
+        // SAFETY: as above.
+        owned(unsafe { (*self.0).hint })
+    }
+}
+
+/// A panic, or an error that the server does not expect.
+const INTERNAL: &str = "XX000";
+
+/// For the case that there is no memory left to say what has happened.
+static mut NO_MEMORY: ErrorData = ErrorData {
+    elevel: PgLogLevel::ERROR as c_int,
+    sqlerrcode: encode("53200"),
+    message: c"out of memory".as_ptr().cast_mut(),
+    filename: c"eventcore".as_ptr(),
+    funcname: c"eventcore".as_ptr(),
+    // SAFETY: the server's own way to make an empty one.
+    ..unsafe { std::mem::zeroed() }
+};
+
+mod raw {
+    use pgrx::pg_sys::ErrorData;
+
+    unsafe extern "C-unwind" {
+        pub(super) fn ThrowErrorData(error: *mut ErrorData);
+    }
+}
+
+/// A copy as a C string in the current memory context.
+fn text(text: &str) -> *mut c_char {
+    // SAFETY: as many bytes as the text has, and one more.
+    unsafe {
+        let copy: *mut u8 = pg_sys::palloc(text.len() + 1).cast();
+        copy.copy_from_nonoverlapping(text.as_ptr(), text.len());
+        copy.add(text.len()).write(0);
+        copy.cast()
+    }
+}
+
+fn owned(text: *const c_char) -> Option<String> {
+    // SAFETY: a C string where it is not null.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text).to_string_lossy().into_owned() })
+}
+
+/// The server's form of a SQLSTATE: six bits for each of the five characters.
+const fn encode(sqlstate: &str) -> c_int {
+    let (bytes, mut code, mut place) = (sqlstate.as_bytes(), 0, 5);
+    while place > 0 {
+        place -= 1;
+        code = (code << 6) | ((bytes[place] as c_int - 0x30) & 0x3f);
+    }
+    code
 }
 
 /// The five characters of the server's form of a SQLSTATE.
 fn decode(code: c_int) -> String {
     let characters = (0..5).map(|place| (((code >> (6 * place)) & 0x3f) + 0x30) as u8 as char);
     characters.collect()
-}
-
-/// The SQLSTATE of the last message that the server has raised, 0 when there was none.
-static SEEN: AtomicI32 = AtomicI32::new(0);
-
-struct Watching {
-    previous: *mut pg_sys::ErrorContextCallback,
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        // SAFETY: what was there before.
-        unsafe { pg_sys::error_context_stack = self.previous };
-        let code = SEEN.load(Ordering::Relaxed);
-        if std::thread::panicking() && code != 0 {
-            send_along(code);
-        }
-    }
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn see_code(_arg: *mut c_void) {
-    // SAFETY: the server calls this while it raises a message.
-    SEEN.store(unsafe { pg_sys::geterrcode() }, Ordering::Relaxed);
-}
-
-/// Gives the error that is about to be raised this SQLSTATE.
-fn send_along(code: c_int) {
-    CODE.store(code, Ordering::Relaxed);
-    // SAFETY: we are on the server's only thread. The callback stays on the stack until the error
-    // has been thrown; whoever catches it puts the stack back to what it was.
-    unsafe {
-        let callback = &raw mut CALLBACK;
-        if pg_sys::error_context_stack != callback {
-            (*callback).previous = pg_sys::error_context_stack;
-            pg_sys::error_context_stack = callback;
-        }
-    }
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn put_code(_arg: *mut c_void) {
-    let code = CODE.swap(0, Ordering::Relaxed);
-    if code != 0 {
-        // SAFETY: the server calls this while it raises the error.
-        unsafe { ffi::set_error_code(code) };
-    }
-}
-
-/// The server's form of a SQLSTATE: six bits for each of the five characters.
-fn encode(sqlstate: &str) -> c_int {
-    sqlstate.bytes().rev().fold(0, |code, byte| {
-        (code << 6) | ((c_int::from(byte) - 0x30) & 0x3f)
-    })
 }

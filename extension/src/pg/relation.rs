@@ -3,6 +3,7 @@
 use super::ffi::guarded;
 use super::raw;
 use super::snapshot::Snapshot;
+use super::unwinding::give_back;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString};
 
@@ -228,13 +229,13 @@ unsafe fn attribute(columns: pg_sys::TupleDesc, number: i32) -> *mut pg_sys::For
 impl Drop for Relation {
     fn drop(&mut self) {
         // SAFETY: opened by us, once; the transaction keeps the lock.
-        unsafe {
+        give_back(|| unsafe {
             if self.is_index {
                 pg_sys::index_close(self.raw, pg_sys::NoLock as pg_sys::LOCKMODE);
             } else {
                 pg_sys::table_close(self.raw, pg_sys::NoLock as pg_sys::LOCKMODE);
             }
-        }
+        });
     }
 }
 

@@ -5,6 +5,7 @@ use super::ffi::guarded;
 use super::raw;
 use super::relation::Relation;
 use super::snapshot::Snapshot;
+use super::unwinding::give_back;
 use super::value::{Jsonb, Text, uuid};
 use pgrx::pg_sys::{self, Datum, Oid};
 use uuid::Uuid;
@@ -206,14 +207,14 @@ unsafe fn begin(
 impl Drop for IndexScan<'_> {
     fn drop(&mut self) {
         // SAFETY: begun and made by us, once.
-        unsafe {
+        give_back(|| unsafe {
             guarded(|| {
                 raw::index_endscan(self.scan);
                 if !self.slot.is_null() {
                     raw::ExecDropSingleTupleTableSlot(self.slot);
                 }
             });
-        }
+        });
     }
 }
 

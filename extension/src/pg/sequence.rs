@@ -73,7 +73,7 @@ struct OwnRights {
 impl OwnRights {
     fn take() -> Self {
         let (mut user, mut context) = (Oid::INVALID, 0);
-        // SAFETY: given back on drop; an error on the way gives them back as well.
+        // SAFETY: given back on drop, also on the way of an error.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             pg_sys::SetUserIdAndSecContext(
@@ -87,7 +87,7 @@ impl OwnRights {
 
 impl Drop for OwnRights {
     fn drop(&mut self) {
-        // SAFETY: what was there before.
+        // SAFETY: a plain assignment of what was there before.
         unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
     }
 }

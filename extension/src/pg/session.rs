@@ -1,8 +1,8 @@
 //! A background worker that has logged in as a role, as if that role had done so itself: its rights, its
 //! settings, its limits, and nobody else to go back to.
 
+use super::catch::{Caught, catching};
 use super::ffi;
-use super::raise::{Caught, catching};
 use super::transaction;
 use super::worker;
 use crate::error::Error;

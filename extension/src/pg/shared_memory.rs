@@ -1,6 +1,7 @@
 //! Shared memory: arrays of atomics that every process of the server sees, and what processes wait
 //! with.
 
+use super::unwinding::give_back;
 use pgrx::pg_sys;
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_long};
@@ -103,11 +104,8 @@ impl HeldLock {
 
 impl Drop for HeldLock {
     fn drop(&mut self) {
-        // After an error the server releases it itself, and keeps count of what it holds.
-        if !std::thread::panicking() {
-            // SAFETY: held by us.
-            unsafe { pg_sys::LWLockRelease(self.0) };
-        }
+        // SAFETY: held by us.
+        give_back(|| unsafe { pg_sys::LWLockRelease(self.0) });
     }
 }
 
@@ -178,8 +176,8 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        // SAFETY: harmless when an error has left the queue already.
-        unsafe { pg_sys::ConditionVariableCancelSleep() };
+        // SAFETY: harmless when this process has left the queue already.
+        give_back(|| unsafe { pg_sys::ConditionVariableCancelSleep() });
     }
 }
 

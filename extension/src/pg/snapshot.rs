@@ -1,5 +1,6 @@
 //! What a scan sees.
 
+use super::unwinding::give_back;
 use pgrx::pg_sys;
 
 /// A snapshot that stays valid until it is dropped.
@@ -93,13 +94,12 @@ impl Fresh {
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        // After an error ours need not be the uppermost, and the server takes off all of them.
         // SAFETY: pushed by us; only compared to what is there.
-        unsafe {
+        give_back(|| unsafe {
             if pg_sys::ActiveSnapshotSet() && pg_sys::GetActiveSnapshot() == self.0 {
                 pg_sys::PopActiveSnapshot();
             }
-        }
+        });
     }
 }
 
@@ -107,7 +107,7 @@ impl Drop for Snapshot {
     fn drop(&mut self) {
         if self.registered {
             // SAFETY: registered by us, once.
-            unsafe { pg_sys::UnregisterSnapshot(self.raw) };
+            give_back(|| unsafe { pg_sys::UnregisterSnapshot(self.raw) });
         }
     }
 }

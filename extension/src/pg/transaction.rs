@@ -1,8 +1,9 @@
 //! The transaction that we are in.
 
+use super::raise::{entry, entry_without_error};
 use super::{ffi, flush, raw};
 use pgrx::pg_sys::{self, Datum, ResourceReleasePhase, SubXactEvent, XactEvent};
-use pgrx::{PgSqlErrorCode, ereport, pg_guard};
+use pgrx::{PgSqlErrorCode, ereport};
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_void};
 use std::sync::atomic::AtomicI64;
@@ -73,11 +74,23 @@ fn for_each(call: impl Fn(&'static Hooks)) {
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, _argument: *mut c_void) {
     match event {
-        XactEvent::XACT_EVENT_PRE_PREPARE => for_each(|hooks| (hooks.before_prepare)()),
-        XactEvent::XACT_EVENT_PRE_COMMIT => flush::before_commit(),
+        XactEvent::XACT_EVENT_PRE_PREPARE => entry(|| {
+            for_each(|hooks| (hooks.before_prepare)());
+            Ok(())
+        }),
+        XactEvent::XACT_EVENT_PRE_COMMIT => entry(|| {
+            flush::before_commit();
+            Ok(())
+        }),
+        _ => entry_without_error(|| end(event)),
+    }
+}
+
+/// The transaction has ended: an error now would end the server.
+fn end(event: XactEvent::Type) {
+    match event {
         XactEvent::XACT_EVENT_COMMIT if flush::after_commit() => {}
         XactEvent::XACT_EVENT_COMMIT => for_each(|hooks| (hooks.after_end)(Ended::Committed)),
         XactEvent::XACT_EVENT_PREPARE => flush::forget(),
@@ -89,7 +102,6 @@ unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, _argument: *mut c_v
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn on_release(
     phase: ResourceReleasePhase::Type,
     is_commit: bool,
@@ -98,12 +110,13 @@ unsafe extern "C-unwind" fn on_release(
 ) {
     let locks_are_released = phase == ResourceReleasePhase::RESOURCE_RELEASE_AFTER_LOCKS;
     if locks_are_released && is_commit && flush::is_due() {
-        flush::carry_out();
-        for_each(|hooks| (hooks.after_end)(Ended::Committed));
+        entry_without_error(|| {
+            flush::carry_out();
+            for_each(|hooks| (hooks.after_end)(Ended::Committed));
+        });
     }
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn on_subtransaction(
     event: SubXactEvent::Type,
     subtransaction: pg_sys::SubTransactionId,
@@ -115,7 +128,9 @@ unsafe extern "C-unwind" fn on_subtransaction(
         SubXactEvent::SUBXACT_EVENT_ABORT_SUB => Ended::RolledBack,
         _ => return,
     };
-    for_each(|hooks| (hooks.after_subtransaction)(subtransaction, parent, ended));
+    entry_without_error(|| {
+        for_each(|hooks| (hooks.after_subtransaction)(subtransaction, parent, ended));
+    });
 }
 
 /// The number of the subtransaction that we are in, within its transaction.
@@ -205,11 +220,10 @@ pub fn on_relation_change(forget: &'static fn(Option<pg_sys::Oid>)) {
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), argument) };
 }
 
-#[pg_guard]
 unsafe extern "C-unwind" fn on_invalidation(argument: Datum, relation: pg_sys::Oid) {
     // SAFETY: what `on_relation_change` passed.
     let forget = unsafe { *argument.cast_mut_ptr::<fn(Option<pg_sys::Oid>)>() };
-    forget((relation != pg_sys::Oid::INVALID).then_some(relation));
+    entry_without_error(|| forget((relation != pg_sys::Oid::INVALID).then_some(relation)));
 }
 
 /// Writes a line to the server's log.

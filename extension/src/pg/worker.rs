@@ -1,6 +1,7 @@
 //! Background workers.
 
 use super::ffi;
+use super::raise::entry_without_error;
 use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime,
     DynamicBackgroundWorker, SignalWakeFlags,
@@ -192,11 +193,10 @@ pub fn at_exit(cleanup: fn()) {
     }
 }
 
-#[pgrx::pg_guard]
 unsafe extern "C-unwind" fn run_at_exit(_code: i32, cleanup: Datum) {
     // SAFETY: what `at_exit` passed.
     let cleanup = unsafe { std::mem::transmute::<usize, fn()>(cleanup.value()) };
-    cleanup();
+    entry_without_error(cleanup);
 }
 
 /// Sends NOTIFY on a channel when the transaction commits.

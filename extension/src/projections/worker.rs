@@ -8,7 +8,7 @@ use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::freeze::is_frozen;
 use crate::pg::callable::Function;
-use crate::pg::raise::Caught;
+use crate::pg::catch::Caught;
 use crate::pg::session::Session;
 use crate::pg::transaction;
 use crate::pg::value::Text;

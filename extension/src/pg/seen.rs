@@ -1,0 +1,109 @@
+//! The whole of an error that the server raises, kept where it is raised: pgrx catches it at the next call and keeps
+//! only a part of it.
+//!
+//! PostgreSQL runs the error context callbacks when a message is complete, the innermost first. Ours makes a copy of an
+//! error, with the context that the frames below ours have given; those above are asked when it is raised again.
+
+use pgrx::PgLogLevel;
+use pgrx::pg_sys::{self, ErrorContextCallback, ErrorData, MemoryContext};
+use std::ffi::{c_int, c_void};
+use std::marker::PhantomData;
+
+/// The last error that was raised. It may have been caught since, by an exception block of an application for
+/// example: it is the one that is on its way only if a panic of pgrx's says so.
+pub(super) struct Seen {
+    error: *mut ErrorData,
+    /// Where the copy is: memory of whoever called us.
+    memory: MemoryContext,
+}
+
+/// Between its beginning and its end, errors are seen.
+pub(super) struct Watch<'a> {
+    callback: ErrorContextCallback,
+    seen: PhantomData<&'a mut Seen>,
+}
+
+impl Seen {
+    pub(super) fn nothing() -> Self {
+        Self {
+            error: std::ptr::null_mut(),
+            // SAFETY: a variable of the server.
+            memory: unsafe { pg_sys::CurrentMemoryContext },
+        }
+    }
+
+    /// The error, which is the caller's then.
+    pub(super) fn take(&mut self) -> Option<*mut ErrorData> {
+        let error = std::mem::replace(&mut self.error, std::ptr::null_mut());
+        (!error.is_null()).then_some(error)
+    }
+
+    /// It was caught by somebody.
+    pub(super) fn forget(&mut self) {
+        if let Some(error) = self.take() {
+            // SAFETY: a copy of ours; this cannot fail.
+            unsafe { raw::FreeErrorData(error) };
+        }
+    }
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn of(seen: &'a mut Seen) -> Self {
+        Self {
+            callback: ErrorContextCallback {
+                // SAFETY: a variable of the server, read on its only thread.
+                previous: unsafe { pg_sys::error_context_stack },
+                callback: Some(see),
+                arg: std::ptr::from_mut(seen).cast(),
+            },
+            seen: PhantomData,
+        }
+    }
+
+    /// The server knows its address until the end.
+    pub(super) fn begin(&mut self) {
+        // SAFETY: taken off the stack again before the callback goes.
+        unsafe { pg_sys::error_context_stack = &raw mut self.callback };
+    }
+
+    /// Puts the server's stack of callbacks back to what it was, whatever is on top of it by now.
+    pub(super) fn end(&mut self) {
+        // SAFETY: what was there before.
+        unsafe { pg_sys::error_context_stack = self.callback.previous };
+    }
+}
+
+/// An error here, as of memory, takes the place of the one that is being raised. It jumps over this frame, which owns
+/// nothing.
+unsafe extern "C-unwind" fn see(seen: *mut c_void) {
+    // SAFETY: the server calls this while it raises a message, with what `begin` has passed.
+    unsafe {
+        // 00000: a message that is no error.
+        if raw::geterrcode() == 0 {
+            return;
+        }
+        let seen: *mut Seen = seen.cast();
+        let before = pg_sys::CurrentMemoryContext;
+        pg_sys::CurrentMemoryContext = (*seen).memory;
+        (*seen).forget();
+        let copy = raw::CopyErrorData();
+        if (*copy).elevel >= PgLogLevel::ERROR as c_int {
+            (*seen).error = copy;
+        } else {
+            raw::FreeErrorData(copy);
+        }
+        pg_sys::CurrentMemoryContext = before;
+    }
+}
+
+/// Not guarded: they run while an error is raised.
+mod raw {
+    use pgrx::pg_sys::ErrorData;
+    use std::ffi::c_int;
+
+    unsafe extern "C-unwind" {
+        pub(super) fn geterrcode() -> c_int;
+        pub(super) fn CopyErrorData() -> *mut ErrorData;
+        pub(super) fn FreeErrorData(error: *mut ErrorData);
+    }
+}
