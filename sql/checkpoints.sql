@@ -22,7 +22,7 @@ AS $$
 BEGIN
     PERFORM eventcore.check_name('projection', eventcore_checkpoint.projection);
     RETURN coalesce((SELECT c.position FROM eventcore.checkpoints c
-                      WHERE c.projection = eventcore_checkpoint.projection), 0);
+                      WHERE c.projection = eventcore_checkpoint.projection COLLATE "C"), 0);
 END
 $$;
 COMMENT ON FUNCTION eventcore_checkpoint(text) IS
@@ -34,6 +34,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
+    projection CONSTANT text COLLATE "C" := projection;
     actual bigint;
 BEGIN
     PERFORM eventcore.check_name('projection', projection);

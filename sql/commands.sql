@@ -163,7 +163,7 @@ BEGIN
     END IF;
     FOR place IN 1 .. coalesce(cardinality(pointers), 0) LOOP
         IF pointers[array_lower(pointers, 1) + place - 1] IS NULL
-           OR pointers[array_lower(pointers, 1) + place - 1] !~ '^(/([^~/]|~0|~1)*)*$' THEN
+           OR pointers[array_lower(pointers, 1) + place - 1] COLLATE "C" !~ '^(/([^~/]|~0|~1)*)*$' THEN
             PERFORM eventcore.fail_malformed(argument, 'is not a JSON pointer, such as /from', place - 1);
         END IF;
     END LOOP;
@@ -200,8 +200,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     -- What an execution that is not over yet has kept is passed over: it is no longer used either.
     DELETE FROM eventcore.command_states s
-     USING (SELECT k.stream_id, k.role FROM eventcore.command_states k WHERE k.command = $1 FOR UPDATE SKIP LOCKED) found
-     WHERE s.command = $1 AND s.stream_id = found.stream_id AND s.role = found.role
+     USING (SELECT k.stream_id, k.role FROM eventcore.command_states k WHERE k.command = $1 COLLATE "C" FOR UPDATE SKIP LOCKED) found
+     WHERE s.command = $1 COLLATE "C" AND s.stream_id = found.stream_id AND s.role = found.role
 $$;
 COMMENT ON FUNCTION eventcore.delete_command_states(text) IS
     'Deletes the kept states of a command, once another registration of it has made them useless.';
@@ -257,7 +257,7 @@ BEGIN
         eventcore.check_function('combine', combine, '{jsonb,jsonb}', 'jsonb'),
         streams, checked_streams, required_fields, initial_state);
     IF replace THEN
-        DELETE FROM eventcore.commands c WHERE c.name = name;
+        DELETE FROM eventcore.commands c WHERE c.name = name COLLATE "C";
         PERFORM eventcore.delete_command_states(name);
     END IF;
     INSERT INTO eventcore.commands VALUES (command.*) ON CONFLICT ON CONSTRAINT commands_pkey DO NOTHING;
@@ -288,7 +288,7 @@ AS $$
 #variable_conflict use_variable
 BEGIN
     PERFORM eventcore.check_name('name', name);
-    DELETE FROM eventcore.commands c WHERE c.name = name;
+    DELETE FROM eventcore.commands c WHERE c.name = name COLLATE "C";
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -306,7 +306,7 @@ AS $$
 #variable_conflict use_variable
 BEGIN
     PERFORM eventcore.check_name('name', name);
-    UPDATE eventcore.commands c SET changed_at = clock_timestamp() WHERE c.name = name;
+    UPDATE eventcore.commands c SET changed_at = clock_timestamp() WHERE c.name = name COLLATE "C";
     IF NOT FOUND THEN
         RETURN false;
     END IF;

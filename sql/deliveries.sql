@@ -84,6 +84,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+    action  CONSTANT text COLLATE "C" := action;
     s       eventcore.subscriptions := eventcore.find_subscription(subscription);
     now     timestamptz := clock_timestamp();
     lease   uuid := lease_id;

@@ -81,7 +81,7 @@ BEGIN
              WHERE d.subscription_id = s.id AND d.lease_id IS NULL
         )
         SELECT w.position, w.expiries FROM waiting w
-         WHERE NOT w.is_delayed AND w.stream_id NOT IN (SELECT unnest(blocked))
+         WHERE NOT w.is_delayed AND w.stream_id NOT IN (SELECT unnest(blocked) COLLATE "C")
          ORDER BY w.position LIMIT max_count
     LOOP
         is_alone := candidate.expiries >= 2;
@@ -118,7 +118,7 @@ BEGIN
     FOR behind IN
         SELECT b.* FROM eventcore.backlogs b
          WHERE b.subscription_id = s.id
-           AND NOT EXISTS (SELECT FROM unnest(blocked) o WHERE o = b.stream_id)
+           AND NOT EXISTS (SELECT FROM unnest(blocked) o WHERE o = b.stream_id COLLATE "C")
          ORDER BY b.next_position LIMIT max_count
     LOOP
         EXIT WHEN leased >= max_count;
@@ -173,7 +173,7 @@ BEGIN
           FROM eventcore.read_all(read_from, page_size, false, s.stream_prefixes, s.event_types, true) r
     ), event AS MATERIALIZED (
         SELECT p.position, p.stream_id, p.version,
-               EXISTS (SELECT FROM unnest(blocked) o WHERE o = p.stream_id) AS is_blocked,
+               EXISTS (SELECT FROM unnest(blocked) o WHERE o = p.stream_id COLLATE "C") AS is_blocked,
                EXISTS (SELECT FROM eventcore.backlogs b
                         WHERE b.subscription_id = s.id AND b.stream_id = p.stream_id) AS is_behind
           FROM page p WHERE p.stream_id IS NOT NULL

@@ -81,7 +81,7 @@ DECLARE
     count   bigint;
 BEGIN
     PERFORM eventcore.check_positions(positions);
-    SELECT p INTO missing FROM unnest(positions) p
+    SELECT min(p) INTO missing FROM unnest(positions) p
      WHERE NOT EXISTS (SELECT FROM eventcore.parked k WHERE k.subscription_id = s.id AND k.position = p);
     IF missing IS NOT NULL THEN
         PERFORM eventcore.fail_malformed('positions', format('has %s, which is not parked', missing));

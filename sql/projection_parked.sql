@@ -60,7 +60,8 @@ BEGIN
     PERFORM eventcore.check_projection_owner(p.name, p.owner);
     PERFORM eventcore.check_positions(positions);
     SELECT n INTO missing FROM unnest(positions) n
-     WHERE NOT EXISTS (SELECT FROM eventcore.projection_parked k WHERE k.projection = p.name AND k.position = n);
+     WHERE NOT EXISTS (SELECT FROM eventcore.projection_parked k WHERE k.projection = p.name AND k.position = n)
+     LIMIT 1;
     IF FOUND THEN
         PERFORM eventcore.fail_malformed('positions', format('has %s, which is not parked', missing));
     END IF;
@@ -117,7 +118,7 @@ LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     DELETE FROM eventcore.projection_parked k
-     WHERE k.projection = projection_replayed.wanted AND k.position = projection_replayed.replayed_position;
+     WHERE k.projection = projection_replayed.wanted COLLATE "C" AND k.position = projection_replayed.replayed_position;
 $$;
 COMMENT ON FUNCTION eventcore.projection_replayed(text, bigint) IS
     'A worker has handed this parked event to the handler, in this transaction.';
@@ -137,12 +138,12 @@ BEGIN
     ELSIF eventcore.is_blameless(error_code) THEN
         UPDATE eventcore.projections p
            SET interruptions = least(p.interruptions + 1, 1000000000), retry_at = eventcore.retry_time(p.interruptions + 1)
-         WHERE p.name = wanted;
+         WHERE p.name = wanted COLLATE "C";
         RETURN;
     END IF;
     UPDATE eventcore.projection_parked k
        SET replay = false, attempts = k.attempts + 1, sqlstate = error_code, reason = projection_replay_failed.reason
-     WHERE k.projection = wanted AND k.position = failed_position AND k.replay;
+     WHERE k.projection = wanted COLLATE "C" AND k.position = failed_position AND k.replay;
 END
 $$;
 COMMENT ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text) IS

@@ -62,7 +62,7 @@ AS $$
 DECLARE
     listed text;
 BEGIN
-    SELECT array_to_string(p.tables, ', ') INTO listed FROM eventcore.projections p WHERE p.name = wanted;
+    SELECT array_to_string(p.tables, ', ') INTO listed FROM eventcore.projections p WHERE p.name = wanted COLLATE "C";
     IF listed IS NOT NULL THEN
         EXECUTE 'TRUNCATE ' || listed;
     END IF;
@@ -101,7 +101,7 @@ BEGIN
         PERFORM eventcore.fail_malformed('shadow', format('is true, but "%s" was created without tables', p.name));
     ELSIF handler IS NULL THEN
         PERFORM eventcore.fail_malformed('shadow', format('is true, but %s is missing', p.handler));
-    ELSIF EXISTS (SELECT FROM pg_proc f, unnest(f.proconfig) c WHERE f.oid = handler AND c LIKE 'search\_path=%') THEN
+    ELSIF EXISTS (SELECT FROM pg_proc f, unnest(f.proconfig) c WHERE f.oid = handler AND starts_with(c, 'search_path=')) THEN
         PERFORM eventcore.fail_malformed('shadow',
             format('is true, but %s sets search_path itself and would not find the shadow tables', p.handler));
     ELSIF EXISTS (SELECT FROM pg_proc f WHERE f.oid = handler AND f.prosqlbody IS NOT NULL) THEN
@@ -112,26 +112,28 @@ BEGIN
             format('is true, for which the role %s would need the privilege CREATE on database %I', p.owner, current_database()));
     END IF;
 
-    SELECT t INTO wrong FROM unnest(p.tables) t WHERE to_regclass(t) IS NULL;
+    SELECT t INTO wrong FROM unnest(p.tables) t WHERE to_regclass(t) IS NULL LIMIT 1;
     IF FOUND THEN
         PERFORM eventcore.fail_malformed('shadow', format('is true, but the table %s is not there', wrong));
     END IF;
     SELECT min(c.relname) INTO wrong FROM pg_class c
      WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t)
-     GROUP BY c.relname HAVING count(*) > 1;
+     GROUP BY c.relname HAVING count(*) > 1 LIMIT 1;
     IF FOUND THEN
         PERFORM eventcore.fail_malformed('shadow', format('is true, but two of the tables have the name %I', wrong));
     END IF;
     SELECT c.oid::regclass INTO wrong FROM pg_class c
      WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t) AND c.relkind <> 'p'
-       AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid);
+       AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)
+     LIMIT 1;
     IF FOUND THEN
         PERFORM eventcore.fail_malformed('shadow', format('is true, but other tables inherit from %s', wrong));
     END IF;
     SELECT k.conrelid::regclass, k.confrelid::regclass INTO wrong, referenced FROM pg_constraint k
      WHERE k.contype = 'f' AND k.conparentid = 0
        AND k.confrelid IN (SELECT r FROM eventcore.projection_relations(p.tables) r)
-       AND k.conrelid NOT IN (SELECT r FROM eventcore.projection_relations(p.tables) r);
+       AND k.conrelid NOT IN (SELECT r FROM eventcore.projection_relations(p.tables) r)
+     LIMIT 1;
     IF FOUND THEN
         PERFORM eventcore.fail_malformed('shadow',
             format('is true, but %s has a foreign key to %s and is none of the tables', wrong, referenced));
@@ -182,7 +184,7 @@ BEGIN
             EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', copy, 'eventcore ' || n, new_names[n]);
         END LOOP;
     END LOOP;
-    UPDATE eventcore.projections t SET reset_pending = false, attempts = 0 WHERE t.name = wanted;
+    UPDATE eventcore.projections t SET reset_pending = false, attempts = 0 WHERE t.name = wanted COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION eventcore.make_shadow(text) IS

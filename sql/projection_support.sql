@@ -150,7 +150,7 @@ AS $$
 DECLARE
     found_one eventcore.projections;
 BEGIN
-    SELECT * INTO found_one FROM eventcore.projections p WHERE p.name = wanted;
+    SELECT * INTO found_one FROM eventcore.projections p WHERE p.name = wanted COLLATE "C";
     IF NOT FOUND THEN
         PERFORM eventcore.check_name(argument, wanted);
         PERFORM eventcore.fail_unknown_projection(wanted);
@@ -187,7 +187,7 @@ AS $$
 BEGIN
     UPDATE eventcore.projections p
        SET checkpoint = to_position, attempts = 0, interruptions = 0, reset_pending = false
-     WHERE p.name = wanted;
+     WHERE p.name = wanted COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION eventcore.projection_advanced(text, bigint) IS
@@ -196,7 +196,7 @@ COMMENT ON FUNCTION eventcore.projection_advanced(text, bigint) IS
 CREATE FUNCTION eventcore.is_blameless(error_code text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    SELECT "left"(error_code, 2) IN ('08', '40', '53', '58') OR error_code IN ('25006', '55P03');
+    SELECT "left"(error_code, 2) COLLATE "C" IN ('08', '40', '53', '58') OR error_code COLLATE "C" IN ('25006', '55P03');
 END;
 COMMENT ON FUNCTION eventcore.is_blameless(text) IS
     'Whether no event is to blame for an error: lost in a quarrel with other transactions, or for want of a resource.';
@@ -236,6 +236,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    wanted     CONSTANT text COLLATE "C" := wanted;
+    error_code CONSTANT text COLLATE "C" := error_code;
     p          eventcore.projections;
     blameless  CONSTANT boolean := eventcore.is_blameless(error_code);
     one_event  CONSTANT boolean := first_position IS NOT NULL AND first_position = last_position;

@@ -18,6 +18,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
+    name       CONSTANT text COLLATE "C" := name;
+    mode       CONSTANT text COLLATE "C" := mode;
+    start_from CONSTANT text COLLATE "C" := start_from;
+    on_error   CONSTANT text COLLATE "C" := on_error;
     one_event   CONSTANT regtype := 'eventcore.events';
     many_events CONSTANT regtype := 'eventcore.events[]';
     takes_array boolean;
@@ -58,7 +62,8 @@ BEGIN
     END IF;
     SELECT t INTO wrong FROM unnest(tables) t LEFT JOIN pg_class c ON c.oid = t
      WHERE c.oid IS NULL OR c.relkind NOT IN ('r', 'p') OR c.relpersistence = 't'
-        OR c.relnamespace = 'eventcore'::regnamespace;
+        OR c.relnamespace = 'eventcore'::regnamespace
+     LIMIT 1;
     IF FOUND OR array_position(tables, NULL) IS NOT NULL THEN
         PERFORM eventcore.fail_malformed('tables', format('has %s, which is no table of the application', coalesce(wrong::text, 'a NULL')));
     END IF;

@@ -34,9 +34,9 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
     SELECT s.versions, s.state, s.taken_at
       FROM eventcore.snapshots s
-     WHERE s.name = eventcore_load_snapshot.name
+     WHERE s.name = eventcore_load_snapshot.name COLLATE "C"
        AND s.streams_digest = eventcore.streams_digest(eventcore_load_snapshot.streams)
-       AND s.streams = eventcore_load_snapshot.streams;
+       AND s.streams = eventcore_load_snapshot.streams COLLATE "C";
 END;
 COMMENT ON FUNCTION eventcore_load_snapshot(text, text[]) IS
 $$The snapshot of this name of these streams, given in this order: for each stream the version up to which it is
@@ -49,7 +49,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    digest CONSTANT bytea := eventcore.streams_digest(streams);
+    name    CONSTANT text   COLLATE "C" := name;
+    streams CONSTANT text[] COLLATE "C" := streams;
+    digest  CONSTANT bytea := eventcore.streams_digest(streams);
     heads bigint[];
     kept_streams text[];
     kept_versions bigint[];

@@ -1,4 +1,7 @@
 -- What the functions of durable subscriptions share: errors, checks, the lock, the wait.
+--
+-- An argument has the collation of the caller's column. Here and in the other files, whatever compares one compares it
+-- byte by byte: it writes COLLATE "C", or compares a copy that DECLARE gives this collation and the same name.
 
 CREATE FUNCTION eventcore.check_name(argument text, value text) RETURNS void
 LANGUAGE c
@@ -112,7 +115,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF value IS NULL OR value < minimum THEN
-        PERFORM eventcore.fail_malformed(argument, format('is not a time of at least %s', minimum));
+        PERFORM eventcore.fail_malformed(argument, format('is not a time of at least %s s', extract(epoch FROM minimum)::double precision));
     ELSIF value > '365 days' THEN
         PERFORM eventcore.fail_malformed(argument, 'is longer than 365 days');
     END IF;
@@ -128,7 +131,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    safe CONSTANT bigint := eventcore.safe_position();
+    start_from CONSTANT text COLLATE "C" := start_from;
+    safe       CONSTANT bigint := eventcore.safe_position();
 BEGIN
     CASE
         WHEN start_from = 'start' THEN
@@ -155,7 +159,7 @@ AS $$
 DECLARE
     found_one eventcore.subscriptions;
 BEGIN
-    SELECT * INTO found_one FROM eventcore.subscriptions s WHERE s.name = wanted;
+    SELECT * INTO found_one FROM eventcore.subscriptions s WHERE s.name = wanted COLLATE "C";
     IF NOT FOUND THEN
         PERFORM eventcore.check_name(argument, wanted);
         PERFORM eventcore.fail_unknown(wanted);

@@ -16,6 +16,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
+    on_parked CONSTANT text COLLATE "C" := on_parked;
     existing eventcore.subscriptions;
     after_position bigint;
 BEGIN
@@ -32,7 +33,7 @@ BEGIN
 
     PERFORM eventcore.lock_to_change(name, 'name');
     PERFORM eventcore.sweep();
-    SELECT * INTO existing FROM eventcore.subscriptions s WHERE s.name = name;
+    SELECT * INTO existing FROM eventcore.subscriptions s WHERE s.name = name COLLATE "C";
     IF NOT FOUND THEN
         INSERT INTO eventcore.subscriptions
                (name, stream_prefixes, event_types, read_position, lease, retry_limit, on_parked)

@@ -39,4 +39,5 @@ mod stat;
 mod stat_notifier;
 mod subscriptions;
 mod tls;
+mod values;
 mod wait;

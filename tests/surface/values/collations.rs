@@ -1,0 +1,169 @@
+//! A name, a stream, a word or a reason means its bytes, whatever collation and type the caller's column has.
+
+use eventcore_harness::shared;
+use serde_json::json;
+
+use super::calls::{Argument, database_for_calls, every_function, fill, outcome};
+use crate::support::{append, connect, event, failure};
+
+const COLLATIONS: &str = r#"
+    CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    CREATE DOMAIN a_name AS text COLLATE caseless;
+    CREATE DOMAIN a_short_name AS varchar(200);
+"#;
+
+/// How a caller may have a text: what each argument is made into, by its number.
+const FORMS: &[(&str, fn(usize, &Argument) -> String)] = &[
+    ("another collation", |_, argument| {
+        collated(argument, "\"de-x-icu\"")
+    }),
+    ("a collation that ignores case", |_, argument| {
+        collated(argument, "caseless")
+    }),
+    ("another collation for each argument", |number, argument| {
+        let collations = ["\"de-x-icu\"", "\"fr-x-icu\"", "caseless", "\"C\""];
+        collated(argument, collations[number % 4])
+    }),
+    ("a domain with a collation", |_, argument| {
+        cast(argument, "a_name")
+    }),
+    ("a domain over varchar", |_, argument| {
+        cast(argument, "a_short_name")
+    }),
+    ("varchar", |_, argument| cast(argument, "varchar")),
+    ("name", |_, argument| cast(argument, "name")),
+    ("char without a length", |_, argument| {
+        cast(argument, "bpchar")
+    }),
+];
+
+fn collated(argument: &Argument, collation: &str) -> String {
+    format!("({}) COLLATE {collation}", argument.value)
+}
+
+fn cast(argument: &Argument, of: &str) -> String {
+    let array = if argument.of == "text[]" { "[]" } else { "" };
+    format!("({})::{of}{array}", argument.value)
+}
+
+#[tokio::test]
+async fn every_function_takes_a_text_by_its_bytes_whatever_its_collation_and_type() {
+    let client = database_for_calls("values_collations").await;
+    client.batch_execute(COLLATIONS).await.unwrap();
+    let mut functions = every_function(&client).await;
+    functions.retain(|call| call.arguments.iter().any(Argument::is_text));
+    assert!(functions.len() > 50, "{}", functions.len());
+
+    let mut wrong = Vec::new();
+    let mut succeed = 0;
+    for call in &functions {
+        let expected = outcome(&client, &call.sql("", |_, argument| argument.value.clone())).await;
+        succeed += usize::from(expected.starts_with('['));
+        for (form, of) in FORMS {
+            // A column of a row: so does a collation come that nobody has written in the call.
+            let columns: Vec<String> = call
+                .arguments
+                .iter()
+                .enumerate()
+                .filter(|(_, argument)| argument.is_text())
+                .map(|(number, argument)| format!("{} AS a{number}", of(number, argument)))
+                .collect();
+            let from = format!(" FROM (SELECT {} OFFSET 0) v", columns.join(", "));
+            let sql = call.sql(&from, |number, argument| {
+                if argument.is_text() {
+                    format!("v.a{number}")
+                } else {
+                    argument.value.clone()
+                }
+            });
+            let found = outcome(&client, &sql).await;
+            if found != expected {
+                wrong.push(format!("{form}: {sql}\n  {found}\n  not {expected}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+    // An error says little about a comparison that comes after it.
+    assert!(succeed > 35, "{succeed} of {} succeed", functions.len());
+}
+
+#[tokio::test]
+async fn a_function_of_ones_own_passes_a_name_on_with_the_collation_of_its_caller() {
+    let client = database_for_calls("values_own_function").await;
+    client.batch_execute(COLLATIONS).await.unwrap();
+    let own = r#"
+        CREATE FUNCTION own_sql(name text) RETURNS void LANGUAGE sql
+            AS 'SELECT eventcore_pause_subscription(name)';
+        CREATE FUNCTION own_plpgsql(subscription text) RETURNS bigint LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM eventcore_resume_subscription(subscription);
+            PERFORM eventcore_create_subscription(subscription || '-2', on_parked => lower('CONTINUE' || left(subscription, 0)));
+            RETURN (SELECT count(*) FROM eventcore_nack(subscription,
+                (SELECT lease_id FROM eventcore.deliveries LIMIT 1), action => 'retry' || left(subscription, 0)));
+        END $$;
+        CREATE TABLE settings (subscription text COLLATE caseless);
+        INSERT INTO settings VALUES ('sub')"#;
+    client.batch_execute(own).await.unwrap();
+    let calls = "SELECT own_sql(subscription), own_plpgsql(subscription) FROM settings";
+    client.query_one(calls, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_word_in_other_letters_is_another_word_also_where_the_collation_ignores_case() {
+    let client = database_for_calls("values_letters").await;
+    client.batch_execute(COLLATIONS).await.unwrap();
+    for (call, code) in [
+        (
+            "eventcore_pause_subscription('SUB' COLLATE caseless)",
+            "SE007",
+        ),
+        ("eventcore_parked('SUB' COLLATE caseless)", "SE007"),
+        (
+            "eventcore_pause_projection('PROJ' COLLATE caseless)",
+            "SE007",
+        ),
+        (
+            "eventcore_create_subscription('a', start_from => 'NOW' COLLATE caseless)",
+            "SE003",
+        ),
+        (
+            "eventcore_create_subscription('a', on_parked => 'STOP' COLLATE caseless)",
+            "SE003",
+        ),
+        (
+            "eventcore_nack('sub', (SELECT lease_id FROM eventcore.deliveries LIMIT 1), action => 'PARK' COLLATE caseless)",
+            "SE003",
+        ),
+        (
+            "eventcore_create_projection('a', 'proj_handler', mode => 'ASYNC' COLLATE caseless)",
+            "SE003",
+        ),
+    ] {
+        let failure = failure(client.execute(&format!("SELECT {call}"), &[]).await);
+        failure.assert_ours(code);
+    }
+    let others = "
+        SELECT eventcore_drop_command('CMD' COLLATE caseless)::text
+         UNION ALL SELECT eventcore_checkpoint('PROJ' COLLATE caseless)::text
+         UNION ALL SELECT count(*)::text FROM eventcore_load_snapshot('SNAP' COLLATE caseless, '{s-1}')
+         UNION ALL SELECT eventcore_create_subscription('SUB' COLLATE caseless)::text";
+    let others = client.query(others, &[]).await.unwrap();
+    let others: Vec<String> = others.iter().map(|row| row.get(0)).collect();
+    assert_eq!(others, ["false", "0", "0", "true"]);
+}
+
+#[tokio::test]
+async fn a_database_with_the_order_of_a_language_keeps_names_by_their_bytes() {
+    let create =
+        "CREATE DATABASE values_german TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de'";
+    shared().psql("postgres", create).unwrap();
+    shared()
+        .psql("values_german", "CREATE EXTENSION eventcore")
+        .unwrap();
+    fill("values_german");
+    let client = connect(&shared().url("values_german")).await;
+    let written = append(&client, &[("ä", None)], json!([event("ä", 1)])).await;
+    assert_eq!(written.unwrap().versions, [1]);
+    let find = "SELECT eventcore_pause_subscription('sub'), eventcore_resume_subscription('sub')";
+    client.query_one(find, &[]).await.unwrap();
+}
