@@ -3,6 +3,7 @@
 
 CREATE TABLE eventcore.checkpoints (
     position        bigint      NOT NULL,
+    home_id         bigint      NOT NULL,
     changed_at      timestamptz NOT NULL DEFAULT pg_catalog.now(),
     projection      text        COLLATE "C" NOT NULL,
     CONSTRAINT checkpoints_pkey PRIMARY KEY (projection)
@@ -10,23 +11,36 @@ CREATE TABLE eventcore.checkpoints (
 COMMENT ON TABLE eventcore.checkpoints IS
     'How far each projection of a client has come. Written by eventcore_advance_checkpoint.';
 COMMENT ON COLUMN eventcore.checkpoints.position IS 'Every event up to here has taken effect.';
+COMMENT ON COLUMN eventcore.checkpoints.home_id IS
+    'The database that the projection follows: eventcore.home_id() of that one.';
 COMMENT ON COLUMN eventcore.checkpoints.changed_at IS 'When the transaction began that brought it here.';
 COMMENT ON COLUMN eventcore.checkpoints.projection IS
     'Its name: 1 to 255 bytes, no ASCII control characters.';
 SELECT pg_catalog.pg_extension_config_dump('eventcore.checkpoints', '');
+CREATE TRIGGER checkpoints_settle BEFORE INSERT ON eventcore.checkpoints
+    FOR EACH ROW EXECUTE FUNCTION eventcore.settle();
+COMMENT ON TRIGGER checkpoints_settle ON eventcore.checkpoints IS
+    'What is advanced or restored here belongs to this database; what is replicated does not.';
 
 CREATE FUNCTION eventcore_checkpoint(projection text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
+DECLARE
+    found_one eventcore.checkpoints;
 BEGIN
-    PERFORM eventcore.check_name('projection', eventcore_checkpoint.projection);
-    RETURN coalesce((SELECT c.position FROM eventcore.checkpoints c
-                      WHERE c.projection = eventcore_checkpoint.projection COLLATE "C"), 0);
+    PERFORM eventcore.check_name('projection', projection);
+    SELECT * INTO found_one FROM eventcore.checkpoints c WHERE c.projection = projection COLLATE "C";
+    IF found_one.home_id <> eventcore.home_id() THEN
+        PERFORM eventcore.fail_copied('checkpoint', projection);
+    END IF;
+    RETURN coalesce(found_one.position, 0);
 END
 $$;
 COMMENT ON FUNCTION eventcore_checkpoint(text) IS
-$$How far a projection has come; 0 if nobody has advanced it yet. SE003 malformed argument.$$;
+$$How far a projection has come; 0 if nobody has advanced it yet. SE003 malformed argument. SE009 the checkpoint is a copy of
+that of another database.$$;
 
 CREATE FUNCTION eventcore_advance_checkpoint(projection text, from_position bigint, to_position bigint) RETURNS void
 LANGUAGE plpgsql
@@ -35,7 +49,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     projection CONSTANT text COLLATE "C" := projection;
-    actual bigint;
+    found_one eventcore.checkpoints;
 BEGIN
     PERFORM eventcore.check_name('projection', projection);
     IF from_position IS NULL OR from_position < 0 THEN
@@ -46,14 +60,18 @@ BEGIN
     IF from_position = 0 THEN
         INSERT INTO eventcore.checkpoints (projection, position) VALUES (projection, to_position)
         ON CONFLICT ON CONSTRAINT checkpoints_pkey DO UPDATE
-           SET position = to_position, changed_at = now() WHERE checkpoints.position = 0;
+           SET position = to_position, changed_at = now()
+         WHERE checkpoints.position = 0 AND checkpoints.home_id = eventcore.home_id();
     ELSE
         UPDATE eventcore.checkpoints c SET position = to_position, changed_at = now()
-         WHERE c.projection = projection AND c.position = from_position;
+         WHERE c.projection = projection AND c.position = from_position AND c.home_id = eventcore.home_id();
     END IF;
     IF NOT FOUND THEN
-        actual := coalesce((SELECT c.position FROM eventcore.checkpoints c WHERE c.projection = projection), 0);
-        PERFORM eventcore.fail_moved(projection, from_position, actual);
+        SELECT * INTO found_one FROM eventcore.checkpoints c WHERE c.projection = projection;
+        IF found_one.home_id <> eventcore.home_id() THEN
+            PERFORM eventcore.fail_copied('checkpoint', projection);
+        END IF;
+        PERFORM eventcore.fail_moved(projection, from_position, coalesce(found_one.position, 0));
     END IF;
 END
 $$;
@@ -61,7 +79,8 @@ COMMENT ON FUNCTION eventcore_advance_checkpoint(text, bigint, bigint) IS
 $$Brings a projection from one position to another, in the transaction that writes what it made of the events
 between them: so each takes effect exactly once. Call it first in that transaction: another process that runs
 the same projection then waits, and fails. Back to an earlier position is allowed, to rebuild it.
-SE003 malformed argument. SE008 the projection is not at from_position.$$;
+SE003 malformed argument. SE008 the projection is not at from_position. SE009 the checkpoint is a copy of that of another
+database.$$;
 
 REVOKE ALL ON FUNCTION eventcore_checkpoint(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_advance_checkpoint(text, bigint, bigint) FROM PUBLIC;

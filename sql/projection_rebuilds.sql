@@ -109,7 +109,7 @@ BEGIN
             format('is true, but %s has a body that was parsed when it was created, and would not find the shadow tables', p.handler));
     ELSIF NOT has_database_privilege(p.owner, current_database(), 'CREATE') THEN
         PERFORM eventcore.fail_malformed('shadow',
-            format('is true, for which the role %s would need the privilege CREATE on database %I', p.owner, current_database()));
+            format('is true, for which the role %s would need the privilege CREATE on database %I', p.owner_name, current_database()));
     END IF;
 
     SELECT t INTO wrong FROM unnest(p.tables) t WHERE to_regclass(t) IS NULL LIMIT 1;

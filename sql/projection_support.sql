@@ -83,7 +83,11 @@ BEGIN
        -- In a restore it may come first.
        AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
         RAISE EXCEPTION 'permission denied for projection "%"', NEW.name
-            USING ERRCODE = '42501', DETAIL = format('There is no projection "%s" of %s.', NEW.rebuilds, NEW.owner);
+            USING ERRCODE = '42501', DETAIL = format('There is no projection "%s" of %s.', NEW.rebuilds, NEW.owner::regrole);
+    END IF;
+    -- A role that was renamed.
+    IF TG_OP = 'UPDATE' AND NEW.home_id = eventcore.home_id() THEN
+        NEW.owner_name := coalesce((SELECT r.rolname FROM pg_roles r WHERE r.oid = NEW.owner), NEW.owner_name);
     END IF;
     -- A row that comes by a restore: its worker must not run before what it writes to is there.
     IF TG_OP = 'INSERT' AND NEW.mode = 'async' AND NEW.status = 'running' THEN
@@ -99,6 +103,35 @@ CREATE TRIGGER projections_have_owners BEFORE INSERT OR UPDATE OR DELETE ON even
 ALTER TABLE eventcore.projections ENABLE ALWAYS TRIGGER projections_have_owners;
 COMMENT ON TRIGGER projections_have_owners ON eventcore.projections IS
     'A projection is made, changed and dropped by members of its owner only.';
+
+CREATE FUNCTION eventcore.settle_projection() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.owner_name IS NULL THEN
+        NEW.owner_name := (SELECT r.rolname FROM pg_roles r WHERE r.oid = NEW.owner);
+    ELSE
+        -- Restored: the number is that of a role of another cluster, or of one that is gone.
+        NEW.owner := coalesce((SELECT r.oid FROM pg_roles r WHERE r.rolname = NEW.owner_name), 0);
+        IF NEW.owner = 0 THEN
+            NEW.last_error := format('the role "%s" does not exist', NEW.owner_name);
+            NEW.last_sqlstate := '42704';
+            NEW.last_error_position := NULL;
+            NEW.last_error_at := clock_timestamp();
+        END IF;
+    END IF;
+    NEW.home_id := eventcore.home_id();
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION eventcore.settle_projection() IS
+    'Trigger that lets projections that are made or restored here belong to this database, and to the role of that name here. Not ENABLE ALWAYS: rows that are replicated stay those of the publisher.';
+-- Before projections_have_owners, in the order of their names.
+CREATE TRIGGER projections_are_settled BEFORE INSERT ON eventcore.projections
+    FOR EACH ROW EXECUTE FUNCTION eventcore.settle_projection();
+COMMENT ON TRIGGER projections_are_settled ON eventcore.projections IS
+    'What is created or restored here belongs to this database; what is replicated does not.';
 
 CREATE FUNCTION eventcore.announce_projections() RETURNS trigger
 LANGUAGE plpgsql
@@ -129,7 +162,7 @@ DECLARE
 BEGIN
     FOREACH one IN ARRAY names LOOP
         -- In a restore they come before the projection.
-        PERFORM eventcore.check_projection_owner(one, coalesce((SELECT p.owner FROM eventcore.projections p WHERE p.name = one), 0::regrole));
+        PERFORM eventcore.check_projection_owner(one, coalesce((SELECT p.owner FROM eventcore.projections p WHERE p.name = one), 0::oid));
     END LOOP;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
@@ -165,6 +198,8 @@ RETURNS eventcore.projections
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    found_one eventcore.projections;
 BEGIN
     PERFORM eventcore.check_name(argument, wanted);
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -172,11 +207,15 @@ BEGIN
     END IF;
     PERFORM eventcore.lock_projection(wanted);
     PERFORM eventcore.projections_changed();
-    RETURN eventcore.find_projection(wanted, argument);
+    found_one := eventcore.find_projection(wanted, argument);
+    IF found_one.home_id <> eventcore.home_id() THEN
+        PERFORM eventcore.fail_copied('projection', wanted);
+    END IF;
+    RETURN found_one;
 END
 $$;
 COMMENT ON FUNCTION eventcore.change_projection(text, text) IS
-    'A projection by its name, which no worker runs until the transaction ends; SE007 if there is none.';
+    'A projection by its name, which no worker runs until the transaction ends; SE007 if there is none, SE009 if it is a copy of that of another database.';
 
 -- What a worker writes down.
 
@@ -303,6 +342,7 @@ REVOKE ALL ON FUNCTION eventcore.delete_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.fail_unknown_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_projection_owner(text, regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.guard_projection() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.settle_projection() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.announce_projections() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.retry_time(integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.is_blameless(text) FROM PUBLIC;

@@ -5,7 +5,7 @@ CREATE TABLE eventcore.projections (
     singly_until    bigint      NOT NULL DEFAULT 0,
     retry_at        timestamptz NOT NULL DEFAULT '-infinity',
     created_at      timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    owner           regrole     NOT NULL,
+    owner           oid         NOT NULL,
     batch_size      integer     NOT NULL,
     retry_limit     integer     NOT NULL,
     attempts        integer     NOT NULL DEFAULT 0,
@@ -28,6 +28,8 @@ CREATE TABLE eventcore.projections (
     rebuilds        text        COLLATE "C",
     shadow_schema   text,
     interruptions   integer     NOT NULL DEFAULT 0,
+    home_id         bigint      NOT NULL,
+    owner_name      text        COLLATE "C" NOT NULL,
     CONSTRAINT projections_pkey PRIMARY KEY (name),
     CONSTRAINT projections_mode_check CHECK (mode IN ('async', 'inline')),
     CONSTRAINT projections_batch_size_check CHECK (batch_size BETWEEN 1 AND 100000),
@@ -51,7 +53,12 @@ COMMENT ON COLUMN eventcore.projections.singly_until IS
     'Up to here the handler gets one event per transaction, because a batch failed: to find the event to blame.';
 COMMENT ON COLUMN eventcore.projections.retry_at IS 'The handler is not called before this time.';
 COMMENT ON COLUMN eventcore.projections.created_at IS 'When it was created.';
-COMMENT ON COLUMN eventcore.projections.owner IS 'The role that created it: its worker logs in as that role.';
+COMMENT ON COLUMN eventcore.projections.owner IS
+    'The role that created it: its worker logs in as that role. 0: where it was restored there was no role of its name.';
+COMMENT ON COLUMN eventcore.projections.home_id IS
+    'The database that runs it: eventcore.home_id() of that one. In any other the number of the owner means nothing.';
+COMMENT ON COLUMN eventcore.projections.owner_name IS
+    'The name of the owner: a restore finds the role by this.';
 COMMENT ON COLUMN eventcore.projections.batch_size IS 'The most events in one transaction.';
 COMMENT ON COLUMN eventcore.projections.retry_limit IS
     'How often a failed event is retried before on_error decides.';

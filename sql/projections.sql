@@ -82,7 +82,7 @@ BEGIN
     INSERT INTO eventcore.projections
            (name, handler, mode, owner, checkpoint, batch_size, on_error, retry_limit, takes_array, reset,
             stream_prefixes, event_types, tables)
-    VALUES (name, found_handler, mode, me.oid::regrole, after_position, batch_size, on_error, retry_limit, takes_array,
+    VALUES (name, found_handler, mode, me.oid, after_position, batch_size, on_error, retry_limit, takes_array,
             eventcore.check_function('reset', reset, '{}', 'void'), stream_prefixes, event_types,
             (SELECT array_agg((pg_identify_object('pg_class'::regclass, t, 0)).identity) FROM unnest(tables) t))
     ON CONFLICT ON CONSTRAINT projections_pkey DO NOTHING;
@@ -133,12 +133,45 @@ AS $$
 DECLARE
     p eventcore.projections := eventcore.change_projection(name);
 BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = p.owner) THEN
+        p.owner := (SELECT r.oid FROM pg_roles r WHERE r.rolname = p.owner_name);
+        IF p.owner IS NULL THEN
+            RAISE EXCEPTION 'projection "%" belongs to the role "%", which does not exist', p.name, p.owner_name
+                USING ERRCODE = 'SE009',
+                      DETAIL = json_build_object('reason', 'owner_missing', 'projection', p.name, 'owner', p.owner_name),
+                      HINT = 'Create the role, or give the projection to another one with eventcore_set_projection_owner(name, owner).';
+        END IF;
+        UPDATE eventcore.projections t SET owner = p.owner WHERE t.name = p.name;
+    END IF;
     UPDATE eventcore.projections t
        SET status = 'running', attempts = 0, retry_at = '-infinity' WHERE t.name = p.name;
 END
 $$;
 COMMENT ON FUNCTION eventcore_resume_projection(text) IS
-$$Lets a projection that is paused, has failed or waits to retry go on at once. SE007 if there is none.$$;
+$$Lets a projection that is paused, has failed or waits to retry go on at once. SE007 if there is none. SE009 its owner does
+not exist: as after a restore where that role is missing.$$;
+
+CREATE FUNCTION eventcore_set_projection_owner(name text, owner text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p   eventcore.projections := eventcore.change_projection(name);
+    new pg_roles;
+BEGIN
+    SELECT * INTO new FROM pg_roles r WHERE r.rolname = owner COLLATE "C";
+    IF NOT FOUND THEN
+        PERFORM eventcore.fail_malformed('owner', format('is "%s", and there is no role of this name', owner));
+    ELSIF p.mode = 'async' AND NOT new.rolcanlogin THEN
+        PERFORM eventcore.fail_malformed('owner', format('is "%s", a role that may not log in', owner));
+    END IF;
+    UPDATE eventcore.projections t SET owner = new.oid WHERE t.name = p.name;
+END
+$$;
+COMMENT ON FUNCTION eventcore_set_projection_owner(text, text) IS
+$$Gives a projection to another role: its worker logs in as that role from now on. For superusers. SE003 there is no such role,
+or one that may not log in. SE007 there is no such projection.$$;
 
 CREATE FUNCTION eventcore.remove_projection(p eventcore.projections) RETURNS void
 LANGUAGE plpgsql
@@ -190,13 +223,17 @@ back VACUUM while it waits, and cannot be called inside a transaction block (SE0
 SE003 malformed argument. SE007 no such projection. SE009 the projection has failed: it comes no further.$$;
 
 CREATE VIEW eventcore.stat_projections AS
-SELECT p.name, p.mode, p.status, p.owner, p.checkpoint, h.safe_position,
+SELECT p.name, p.mode,
+       CASE WHEN p.home_id = eventcore.home_id() THEN p.status ELSE 'copy' END AS status,
+       coalesce((SELECT r.rolname::text FROM pg_catalog.pg_roles r
+                  WHERE r.oid = p.owner AND p.home_id = eventcore.home_id()), p.owner_name) AS owner,
+       p.checkpoint, h.safe_position,
        CASE p.mode WHEN 'async' THEN greatest(h.safe_position - p.checkpoint, 0) ELSE 0 END AS lag_events,
        CASE p.mode WHEN 'async'
             THEN coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - n.recorded_at), 0)::double precision
             ELSE 0 END AS lag_seconds,
        l.pid AS worker_pid,
-       CASE WHEN p.mode = 'async' AND p.status = 'running' AND l.pid IS NULL
+       CASE WHEN p.mode = 'async' AND p.status = 'running' AND p.home_id = eventcore.home_id() AND l.pid IS NULL
             THEN coalesce(eventcore.owner_waits_for(p.owner),
                           CASE WHEN p.retry_at > pg_catalog.clock_timestamp() THEN 'retry' END) END AS waits_for,
        p.attempts, p.retry_at, p.skipped,
@@ -218,7 +255,8 @@ SELECT p.name, p.mode, p.status, p.owner, p.checkpoint, h.safe_position,
 COMMENT ON VIEW eventcore.stat_projections IS 'How far each projection inside the server is, and what keeps it.';
 COMMENT ON COLUMN eventcore.stat_projections.name IS 'The projection.';
 COMMENT ON COLUMN eventcore.stat_projections.mode IS 'async or inline.';
-COMMENT ON COLUMN eventcore.stat_projections.status IS 'running, paused or failed.';
+COMMENT ON COLUMN eventcore.stat_projections.status IS
+    'running, paused or failed; copy: it belongs to another database, which runs it.';
 COMMENT ON COLUMN eventcore.stat_projections.owner IS 'The role whose rights its worker has.';
 COMMENT ON COLUMN eventcore.stat_projections.checkpoint IS 'Everything of interest up to here is done.';
 COMMENT ON COLUMN eventcore.stat_projections.safe_position IS 'The position that it could have reached.';
@@ -253,5 +291,6 @@ REVOKE ALL ON FUNCTION eventcore_create_projection(text, regproc, text, text[], 
 REVOKE ALL ON FUNCTION eventcore_pause_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_resume_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.remove_projection(eventcore.projections) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_set_projection_owner(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_drop_projection(text) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) FROM PUBLIC;

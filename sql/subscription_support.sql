@@ -163,11 +163,14 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM eventcore.check_name(argument, wanted);
         PERFORM eventcore.fail_unknown(wanted);
+    ELSIF found_one.home_id <> eventcore.home_id() THEN
+        PERFORM eventcore.fail_copied('subscription', wanted);
     END IF;
     RETURN found_one;
 END
 $$;
-COMMENT ON FUNCTION eventcore.find_subscription(text, text) IS 'A subscription by its name; SE007 if there is none.';
+COMMENT ON FUNCTION eventcore.find_subscription(text, text) IS
+    'A subscription by its name; SE007 if there is none, SE009 if it is a copy of that of another database.';
 
 CREATE FUNCTION eventcore.lock_to_change(wanted text, argument text) RETURNS void
 LANGUAGE plpgsql

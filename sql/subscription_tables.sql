@@ -5,6 +5,7 @@
 CREATE TABLE eventcore.subscriptions (
     id              uuid        NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
     read_position   bigint      NOT NULL,
+    home_id         bigint      NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT pg_catalog.now(),
     lease           interval    NOT NULL,
     retry_limit     integer     NOT NULL,
@@ -22,6 +23,8 @@ COMMENT ON COLUMN eventcore.subscriptions.id IS
     'Another one after each reset: what was leased or read under the old one is void.';
 COMMENT ON COLUMN eventcore.subscriptions.read_position IS
     'Every event of interest up to here has been delivered, or waits in deliveries, in backlogs or in parked.';
+COMMENT ON COLUMN eventcore.subscriptions.home_id IS
+    'The database that delivers it: eventcore.home_id() of that one.';
 COMMENT ON COLUMN eventcore.subscriptions.created_at IS 'When it was created.';
 COMMENT ON COLUMN eventcore.subscriptions.lease IS
     'How long a consumer has for the events of one poll.';
@@ -35,6 +38,10 @@ COMMENT ON COLUMN eventcore.subscriptions.on_parked IS
 COMMENT ON COLUMN eventcore.subscriptions.stream_prefixes IS
     'Only streams that begin with one of these, letter by letter; NULL: all.';
 COMMENT ON COLUMN eventcore.subscriptions.event_types IS 'Only these types; NULL: all.';
+CREATE TRIGGER subscriptions_settle BEFORE INSERT ON eventcore.subscriptions
+    FOR EACH ROW EXECUTE FUNCTION eventcore.settle();
+COMMENT ON TRIGGER subscriptions_settle ON eventcore.subscriptions IS
+    'What is created or restored here belongs to this database; what is replicated does not.';
 
 CREATE TABLE eventcore.leases (
     subscription_id uuid        NOT NULL,

@@ -39,6 +39,8 @@ BEGIN
                (name, stream_prefixes, event_types, read_position, lease, retry_limit, on_parked)
         VALUES (name, stream_prefixes, event_types, after_position, lease, retry_limit, on_parked);
         RETURN true;
+    ELSIF existing.home_id <> eventcore.home_id() THEN
+        PERFORM eventcore.fail_copied('subscription', name);
     ELSIF (existing.stream_prefixes, existing.event_types, existing.lease, existing.retry_limit, existing.on_parked)
             IS DISTINCT FROM (stream_prefixes, event_types, lease, retry_limit, on_parked) THEN
         PERFORM eventcore.fail_malformed('name',

@@ -1,6 +1,6 @@
 //! The tables, their columns, and their oids in this database.
 
-use crate::error::{Error, Unavailable};
+use crate::error::{Error, LACKS_TRIGGERS, Unavailable};
 use crate::pg::relation::{Column, Kind, Relation, Trigger, Use};
 use crate::pg::{relation, transaction};
 use pgrx::pg_sys::{self, Oid};
@@ -85,6 +85,8 @@ pub struct Catalog {
     pub streams_by_id: Oid,
     pub position_blocks: Oid,
     pub settled_position: Oid,
+    /// The number that this database is known by in rows of its own.
+    pub home_id: Oid,
     commands: Oid,
     commands_by_name: Oid,
     executions: Oid,
@@ -156,6 +158,7 @@ impl Catalog {
             streams_by_id: ours(c"streams_pkey", Kind::Index)?,
             position_blocks: ours(c"position_blocks", Kind::Sequence)?,
             settled_position: ours(c"settled_position", Kind::Sequence)?,
+            home_id: ours(c"home_id", Kind::Sequence)?,
             commands: ours(c"commands", Kind::Table)?,
             commands_by_name: ours(c"commands_pkey", Kind::Index)?,
             executions: ours(c"executions", Kind::Table)?,
@@ -222,6 +225,7 @@ impl Catalog {
             self.streams_by_id,
             self.position_blocks,
             self.settled_position,
+            self.home_id,
             self.commands,
             self.commands_by_name,
             self.executions,
@@ -357,7 +361,7 @@ fn obstacle_to_writes(events: &Relation) -> Option<&'static str> {
         .count()
         < TRIGGERS.len()
     {
-        return Some("lacks one of its triggers, or it is not ENABLE ALWAYS");
+        return Some(LACKS_TRIGGERS);
     }
     None
 }

@@ -9,7 +9,8 @@ use crate::pg::raise::entry;
 use crate::pg::value::Text;
 use crate::registry::Registry;
 use crate::{
-    foreign_rows, launcher, notifier, projections, read, sql_errors, stat, subscriptions, wait,
+    copies, foreign_rows, launcher, notifier, projections, read, sql_errors, stat, subscriptions,
+    wait,
 };
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
@@ -146,6 +147,13 @@ export!(eventcore_has_used, |call| {
 export!(eventcore_fail_unknown_projection, |call| Err(
     sql_errors::unknown_projection(call)
 ));
+export!(eventcore_home_id, |_call| {
+    Ok(Some(Datum::from(copies::home_id(&Catalog::load()?))))
+});
+export!(eventcore_pass_position, |call| {
+    foreign_rows::pass_position(call).map(no_value)
+});
+export!(eventcore_fail_copied, |call| Err(sql_errors::copied(call)));
 export!(eventcore_wait_for_projection, |call| {
     let checkpoint = projections::wait(call)?;
     Ok(Some(call.row([Some(Datum::from(checkpoint))])))

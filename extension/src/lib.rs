@@ -51,7 +51,8 @@ mod projections;
 /// Looking at all of this.
 mod stat;
 
-/// What goes around our functions: rows that come by SQL, events that are dropped by accident.
+/// What goes around our functions: rows that come by SQL or from another database, events that are dropped by accident.
+mod copies;
 mod drop_guard;
 mod foreign_rows;
 
@@ -72,9 +73,14 @@ mod install {
 
     extension_sql_file!("../../sql/tables.sql", name = "tables", bootstrap);
     extension_sql_file!(
+        "../../sql/copies.sql",
+        name = "copies",
+        requires = ["tables"]
+    );
+    extension_sql_file!(
         "../../sql/append.sql",
         name = "append",
-        requires = ["tables"]
+        requires = ["copies"]
     );
     extension_sql_file!("../../sql/read.sql", name = "read", requires = ["append"]);
     extension_sql_file!("../../sql/stat.sql", name = "stat", requires = ["read"]);
@@ -155,9 +161,14 @@ mod install {
         requires = ["projection_parked"]
     );
     extension_sql_file!(
+        "../../sql/adopt.sql",
+        name = "adopt",
+        requires = ["projection_rebuilds"]
+    );
+    extension_sql_file!(
         "../../sql/roles.sql",
         name = "roles",
-        requires = ["projection_rebuilds"],
+        requires = ["adopt"],
         finalize
     );
 }

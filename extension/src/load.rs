@@ -2,7 +2,7 @@
 
 use crate::error::Unavailable;
 use crate::pg::{hooks, raise, shared_memory};
-use crate::{drop_guard, launcher, registry, settings};
+use crate::{drop_guard, foreign_rows, launcher, registry, settings};
 use pgrx::pg_guard;
 
 /// What the server calls once it has loaded the library.
@@ -31,6 +31,7 @@ pub extern "C-unwind" fn _PG_init() {
         before_drop_relation: drop_guard::before_drop,
         before_exclusive_use: registry::send_notifier_away,
         after_drop_database: registry::release,
+        after_enabling_triggers: foreign_rows::after_enabling_triggers,
     });
     launcher::register();
 }

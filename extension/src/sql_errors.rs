@@ -35,6 +35,11 @@ pub fn unknown_projection(call: &Call<'_>) -> Error {
     Error::UnknownProjection(text(call, 0))
 }
 
+/// `eventcore.fail_copied(kind, name)`.
+pub fn copied(call: &Call<'_>) -> Error {
+    Unavailable::copied(&text(call, 0), &text(call, 1)).into()
+}
+
 /// `eventcore.fail_lost(subscription, lease_id, positions)`.
 pub fn lease_lost(call: &Call<'_>) -> Result<Error, Error> {
     let positions = call.bigint_array(2, "positions")?;

@@ -12,6 +12,7 @@ mod beside;
 mod client_contract;
 mod commands;
 mod connections;
+mod copies;
 mod direct_writes;
 mod documentation;
 mod doors;

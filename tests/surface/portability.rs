@@ -84,13 +84,13 @@ async fn contents(client: &Client) -> String {
         client,
         "SELECT (SELECT string_agg(e::text, E'\\n' ORDER BY position) FROM eventcore.events e)
              || (SELECT string_agg(s::text, E'\\n') FROM eventcore.streams s)
-             || (SELECT string_agg(s::text, E'\\n') FROM eventcore.subscriptions s)
+             || (SELECT string_agg((to_jsonb(s) - 'home_id')::text, E'\\n') FROM eventcore.subscriptions s)
              || (SELECT string_agg(l::text, E'\\n') FROM eventcore.leases l)
              || (SELECT string_agg(b::text, E'\\n' ORDER BY stream_id) FROM eventcore.backlogs b)
              || (SELECT string_agg(d::text, E'\\n' ORDER BY position) FROM eventcore.deliveries d)
              || (SELECT string_agg(p::text, E'\\n' ORDER BY position) FROM eventcore.parked p)
-             || (SELECT string_agg(c::text, E'\\n') FROM eventcore.checkpoints c)
-             || (SELECT string_agg(p::text, E'\\n') FROM eventcore.projections p)
+             || (SELECT string_agg((to_jsonb(c) - 'home_id')::text, E'\\n') FROM eventcore.checkpoints c)
+             || (SELECT string_agg((to_jsonb(p) - 'home_id')::text, E'\\n') FROM eventcore.projections p)
              || (SELECT string_agg(p::text, E'\\n') FROM eventcore.projection_parked p)
              || (SELECT string_agg(c::text, E'\\n') FROM eventcore.commands c)
              || (SELECT string_agg(x::text, E'\\n') FROM eventcore.executions x)",

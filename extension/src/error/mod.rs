@@ -5,7 +5,7 @@ mod malformed;
 mod unavailable;
 
 pub use malformed::Malformed;
-pub use unavailable::Unavailable;
+pub use unavailable::{LACKS_TRIGGERS, Unavailable};
 
 use eventcore_rules::{ErrorCode, VersionConflict};
 use serde_json::{Value, json};

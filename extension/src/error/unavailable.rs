@@ -1,5 +1,8 @@
 //! What cannot be done here: SE009.
 
+/// How the sentence "eventcore.events …" ends where a trigger of ours is disabled, plain or gone.
+pub const LACKS_TRIGGERS: &str = "lacks one of its triggers, or it is not ENABLE ALWAYS";
+
 /// Why eventcore cannot do this here.
 #[derive(Debug, Clone)]
 pub enum Unavailable {
@@ -25,11 +28,21 @@ pub enum Unavailable {
     IsolationLevel { level: String },
     /// A function of a command called this.
     InCommand { what: &'static str },
+    /// It belongs to another database.
+    Copied { kind: String, name: String },
     /// Dropping it would lose events.
     HoldsEvents,
 }
 
 impl Unavailable {
+    /// A subscription, a checkpoint or a projection that belongs to another database.
+    pub fn copied(kind: &str, name: &str) -> Self {
+        Self::Copied {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::NotPreloaded => "not_preloaded",
@@ -43,6 +56,7 @@ impl Unavailable {
             Self::InProjection { .. } => "in_projection",
             Self::IsolationLevel { .. } => "isolation_level",
             Self::InCommand { .. } => "in_command",
+            Self::Copied { .. } => "copied",
             Self::HoldsEvents => "holds_events",
         }
     }
@@ -75,6 +89,9 @@ impl Unavailable {
                 level.to_uppercase()
             ),
             Self::InCommand { what } => format!("{what} was called by a function of a command"),
+            Self::Copied { kind, name } => {
+                format!("{kind} \"{name}\" is a copy: it belongs to another database")
+            }
             Self::HoldsEvents => {
                 "the tables of eventcore hold events or subscriptions and are not dropped".into()
             }
@@ -89,6 +106,10 @@ impl Unavailable {
             Self::NotInstalled => "Run CREATE EXTENSION eventcore.",
             Self::TooManyDatabases { .. } => {
                 "Raise eventcore.max_databases in postgresql.conf and restart the server."
+            }
+            Self::TableAltered { what } if *what == LACKS_TRIGGERS => {
+                "Run ALTER TABLE eventcore.events ENABLE TRIGGER ALL, which enables them ALWAYS. If one was dropped, \
+                 eventcore_check() says how it is made."
             }
             Self::TableAltered { .. } => {
                 "Events are written beneath SQL, where this would not take effect: undo the change."
@@ -113,6 +134,10 @@ impl Unavailable {
             }
             Self::InCommand { .. } => {
                 "A command writes by what its function handle returns, and by nothing else."
+            }
+            Self::Copied { .. } => {
+                "Use it in the database that it was copied from, or under another name here. Where this database takes \
+                 the place of that one, stop the replication and call eventcore_adopt_copies()."
             }
             Self::HoldsEvents => {
                 "To drop them with all that they hold, a superuser sets eventcore.allow_drop to on first."

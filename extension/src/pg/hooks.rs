@@ -1,7 +1,7 @@
 //! The places where the server lets an extension in.
 
 use super::raise::entry;
-use super::{databases, ffi};
+use super::{databases, ffi, triggers};
 use pgrx::pg_sys::{self, NodeTag, ObjectAccessType, Oid};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
@@ -18,6 +18,8 @@ pub struct Hooks {
     pub before_exclusive_use: fn(u32),
     /// After a database is gone.
     pub after_drop_database: fn(u32),
+    /// After triggers of a table of ours have been enabled; may raise an error.
+    pub after_enabling_triggers: fn(Oid),
 }
 
 static HOOKS: OnceLock<&'static Hooks> = OnceLock::new();
@@ -126,11 +128,10 @@ unsafe extern "C-unwind" fn on_utility(
 ) {
     // SAFETY: the server's own arguments, passed on to who would have got them without us.
     unsafe {
-        let statement_node = (*statement).utilityStmt;
-        let wanted = entry(|| Ok(before_utility(statement_node)));
+        let wanted = entry(|| Ok(before_utility(statement)));
         let next = NEXT_UTILITY.unwrap_or(ffi::standard_process_utility());
         next(
-            statement,
+            wanted.statement,
             query,
             read_only_tree,
             context,
@@ -144,37 +145,58 @@ unsafe extern "C-unwind" fn on_utility(
                 ours(|| (hooks.after_drop_database)(wanted.database));
             }
         }
+        if wanted.enables != 0 {
+            if let Some(hooks) = HOOKS.get() {
+                ours(|| (hooks.after_enabling_triggers)(Oid::from(wanted.enables)));
+            }
+        }
     }
 }
 
-/// What a statement wants of a database; none has oid 0.
+/// What to do about a statement. No database and no table has oid 0.
 #[derive(Clone, Copy)]
 struct Wanted {
+    /// What to run.
+    statement: *mut pg_sys::PlannedStmt,
+    /// The database that it needs for itself.
     database: u32,
     drops: bool,
+    /// The table of ours whose triggers it enables.
+    enables: u32,
 }
 
 /// # Safety
 ///
-/// `statement` is a node of the server's.
-unsafe fn before_utility(statement: *mut pg_sys::Node) -> Wanted {
-    // SAFETY: the caller's.
-    let wanted = unsafe { exclusive_use(statement) };
-    if let (Some(wanted), Some(hooks)) = (&wanted, HOOKS.get()) {
-        (hooks.before_exclusive_use)(wanted.database);
-    }
-    wanted.unwrap_or(Wanted {
+/// `statement` is one of the server's.
+unsafe fn before_utility(statement: *mut pg_sys::PlannedStmt) -> Wanted {
+    let mut wanted = Wanted {
+        statement,
         database: 0,
         drops: false,
-    })
+        enables: 0,
+    };
+    // SAFETY: the caller's.
+    unsafe {
+        if let Some((database, drops)) = exclusive_use((*statement).utilityStmt) {
+            (wanted.database, wanted.drops) = (database, drops);
+            if let Some(hooks) = HOOKS.get() {
+                (hooks.before_exclusive_use)(database);
+            }
+        }
+        if let Some(enabling) = triggers::enabling(statement) {
+            wanted.statement = enabling.statement;
+            wanted.enables = enabling.table.to_u32();
+        }
+    }
+    wanted
 }
 
-/// The database that a statement needs for itself, if any.
+/// The database that a statement needs for itself, if any, and whether it drops it.
 ///
 /// # Safety
 ///
 /// `statement` is a node of the server's.
-unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<Wanted> {
+unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<(u32, bool)> {
     // SAFETY: each node is read as what its tag says.
     unsafe {
         let (name, drops) = match (*statement).type_ {
@@ -203,10 +225,7 @@ unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<Wanted> {
         };
         // The look-up reads the catalog, for which a transaction is needed; all of these run in one.
         let oid = pg_sys::get_database_oid(name, true);
-        (oid != Oid::INVALID && databases::is_mine(oid)).then(|| Wanted {
-            database: oid.to_u32(),
-            drops,
-        })
+        (oid != Oid::INVALID && databases::is_mine(oid)).then(|| (oid.to_u32(), drops))
     }
 }
 

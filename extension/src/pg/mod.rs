@@ -31,6 +31,7 @@ pub mod session;
 pub mod shared_memory;
 pub mod snapshot;
 pub mod transaction;
+mod triggers;
 mod unwinding;
 pub mod value;
 pub mod worker;

@@ -66,7 +66,11 @@ pub fn take(name: Text<'_>, trail: &Trail) -> Result<Taken, Error> {
     let Some((definition, progress)) = definition::load(name)? else {
         return Ok(Taken::Not(Outcome::Nothing));
     };
-    if definition.inline || !definition.running || definition.owner != current_role().to_u32() {
+    if definition.inline
+        || !definition.running
+        || definition.copied
+        || definition.owner != current_role().to_u32()
+    {
         return Ok(Taken::Not(Outcome::Nothing));
     }
     trail.checkpoint.set(progress.checkpoint);

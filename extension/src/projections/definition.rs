@@ -1,6 +1,8 @@
 //! A projection as it is registered in `eventcore.projections`.
 
 use super::table;
+use crate::catalog::Catalog;
+use crate::copies;
 use crate::error::{Error, Unavailable};
 use crate::filter::Filter;
 use crate::pg::callable::Function;
@@ -33,6 +35,7 @@ mod column {
     pub const LAST_ERROR: i16 = 21;
     pub const REBUILDS: i16 = 25;
     pub const SHADOW_SCHEMA: i16 = 26;
+    pub const HOME_ID: i16 = 28;
 }
 
 /// The column of the index by name.
@@ -45,6 +48,8 @@ pub struct Definition {
     pub owner: u32,
     pub inline: bool,
     pub running: bool,
+    /// Its row came from another database, which runs it.
+    pub copied: bool,
     pub handler: String,
     pub reset: Option<String>,
     pub takes_array: bool,
@@ -104,7 +109,7 @@ impl Definition {
         })
     }
 
-    fn of_row(row: &Row<'_>) -> Self {
+    fn of_row(row: &Row<'_>, home_id: i64) -> Self {
         let text = |column| row.text(column).map(|text| text.to_string());
         let names = |column| {
             row.text_array(column).map(|names| {
@@ -117,6 +122,7 @@ impl Definition {
             owner: row.integer(column::OWNER).cast_unsigned(),
             inline: text(column::MODE).as_deref() == Some("inline"),
             running: text(column::STATUS).as_deref() == Some("running"),
+            copied: row.bigint(column::HOME_ID) != home_id,
             handler: text(column::HANDLER).unwrap_or_default(),
             reset: text(column::RESET),
             takes_array: row.boolean(column::TAKES_ARRAY),
@@ -170,7 +176,12 @@ pub fn load(name: Text<'_>) -> Result<Option<(Definition, Progress)>, Error> {
     let mut scan = IndexScan::new(&opened.table, &opened.by_name, &snapshot);
     scan.seek(&[Condition::TextEquals(BY_NAME, name)], Direction::Forward);
     let row = scan.next();
-    Ok(row.map(|row| (Definition::of_row(&row), Progress::of_row(&row))))
+    Ok(row.map(|row| {
+        (
+            Definition::of_row(&row, opened.home_id),
+            Progress::of_row(&row),
+        )
+    }))
 }
 
 /// 42501 where there is a projection of this name that is somebody else's.
@@ -213,9 +224,9 @@ thread_local! {
 
 static FORGET: fn(Option<Oid>) = forget;
 
-/// All projections, in the order of their names.
+/// All projections that are of this database, in the order of their names.
 pub fn all() -> Result<Rc<[Definition]>, Error> {
-    Ok(Opened::open()?.read(|_| true))
+    Ok(Opened::open()?.read(|one| !one.copied))
 }
 
 /// The inline ones that run, for every append: read once, and again after any of them has changed. Whatever changes one says so
@@ -243,6 +254,8 @@ pub fn inline() -> Result<Rc<[Definition]>, Error> {
 struct Opened {
     table: Relation,
     by_name: Relation,
+    /// That of the rows that are of this database.
+    home_id: i64,
 }
 
 impl Opened {
@@ -256,7 +269,12 @@ impl Opened {
         let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
         let by_name = relation::find(schema, c"projections_pkey");
         let by_name = Relation::index(by_name.ok_or(Unavailable::NotInstalled)?, purpose);
-        Ok(Self { table, by_name })
+        let home_id = copies::home_id(&Catalog::load()?);
+        Ok(Self {
+            table,
+            by_name,
+            home_id,
+        })
     }
 
     fn read(&self, wanted: impl Fn(&Definition) -> bool) -> Rc<[Definition]> {
@@ -265,7 +283,7 @@ impl Opened {
         scan.seek(&[], Direction::Forward);
         let mut list = Vec::new();
         while let Some(row) = scan.next() {
-            let definition = Definition::of_row(&row);
+            let definition = Definition::of_row(&row, self.home_id);
             if wanted(&definition) {
                 list.push(definition);
             }

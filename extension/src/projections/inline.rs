@@ -2,7 +2,7 @@
 
 use super::definition::{self, Definition};
 use crate::catalog::{BY_POSITION, Events};
-use crate::error::Error;
+use crate::error::{Error, Unavailable};
 use crate::inside::{Inside, Running};
 use crate::pg::array::row_array;
 use crate::pg::memory::ScratchMemory;
@@ -15,6 +15,9 @@ pub fn project(events: &Events, first: i64, last: i64) -> Result<(), Error> {
     let all = definition::inline()?;
     if all.is_empty() {
         return Ok(());
+    }
+    if let Some(copied) = all.iter().find(|one| one.copied) {
+        return Err(Unavailable::copied("projection", &copied.name).into());
     }
     let _inside = Inside::enter(Running::Projection);
     for one in all.iter() {

@@ -79,15 +79,15 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
         "INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason, replay)
          VALUES ('nobodys', 2, 1, 'P0001', 'again', true)",
         "UPDATE eventcore.projections SET handler = 'app.mine(eventcore.events)' WHERE name = 'note'",
-        "UPDATE eventcore.projections SET owner = 'owner_bob' WHERE name = 'note'",
+        "UPDATE eventcore.projections SET owner = 'owner_bob'::regrole WHERE name = 'note'",
         "INSERT INTO eventcore.projections (name, owner, handler, mode, on_error, takes_array, checkpoint, batch_size, retry_limit)
-         VALUES ('hers', 'owner_ann', 'app.mine(eventcore.events)', 'async', 'stop', false, 0, 1, 1)",
+         VALUES ('hers', 'owner_ann'::regrole, 'app.mine(eventcore.events)', 'async', 'stop', false, 0, 1, 1)",
         "SELECT eventcore_create_projection('inline', 'app.note', mode => 'inline', start_from => 'now')",
         "SELECT eventcore.lock_events()",
         "SELECT eventcore.delete_projection('note')",
         "SELECT eventcore.lock_projection('note')",
         "INSERT INTO eventcore.projections (name, rebuilds, shadow_schema, owner, handler, mode, on_error, takes_array, checkpoint, batch_size, retry_limit)
-         VALUES ('note/rebuild', 'note', 'eventcore_rebuild_x', 'owner_bob', 'app.mine(eventcore.events)', 'async', 'stop', false, 0, 1, 1)",
+         VALUES ('note/rebuild', 'note', 'eventcore_rebuild_x', 'owner_bob'::regrole, 'app.mine(eventcore.events)', 'async', 'stop', false, 0, 1, 1)",
         "DELETE FROM eventcore.projections",
         // Every append reads it.
         "BEGIN; LOCK TABLE eventcore.projections IN ACCESS EXCLUSIVE MODE",
@@ -105,7 +105,7 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
              GRANT EXECUTE ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text),
                  eventcore.lock_projection(text), eventcore.projections_changed(), eventcore.retry_time(integer), eventcore.is_blameless(text),
                  eventcore.lock_projection_soon(text),
-                 eventcore.check_projection_owner(text, regrole) TO owner_ann")
+                 eventcore.check_projection_owner(text, regrole), eventcore.home_id() TO owner_ann")
         .await
         .unwrap();
     write(&client, "a", 3..=3).await;

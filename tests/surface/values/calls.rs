@@ -153,6 +153,7 @@ fn value(function: &str, argument: &str, of: &str) -> String {
         ("on_error", _) => "park",
         ("action", _) => "park",
         ("mode", _) => "async",
+        ("owner", "text") => "postgres",
         ("error_code", _) => "P0001",
         ("handler", _) => "public.proj_handler",
         ("reset", _) => "public.proj_reset",

@@ -1,0 +1,51 @@
+-- Taking over what came from another database.
+
+CREATE FUNCTION eventcore_adopt_copies() RETURNS TABLE (kind text, name text, detail text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    home    CONSTANT bigint := eventcore.home_id();
+    bringer text;
+BEGIN
+    SELECT s.subname INTO bringer FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
+     WHERE s.subenabled AND r.srrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'eventcore'::regnamespace)
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the logical subscription "%" still brings changes of another database', bringer
+            USING ERRCODE = 'SE009',
+                  DETAIL = json_build_object('reason', 'replicating', 'subscription', bringer),
+                  HINT = format('When the other database is out of use: ALTER SUBSCRIPTION %1$I DISABLE; '
+                                'ALTER SUBSCRIPTION %1$I SET (slot_name = NONE); DROP SUBSCRIPTION %1$I;', bringer);
+    END IF;
+    -- No position that somebody who is being adopted has passed is given out from now on.
+    PERFORM eventcore.pass_position(greatest(
+        (SELECT max(s.read_position) FROM eventcore.subscriptions s WHERE s.home_id <> home),
+        (SELECT max(c.position) FROM eventcore.checkpoints c WHERE c.home_id <> home),
+        (SELECT max(p.checkpoint) FROM eventcore.projections p WHERE p.home_id <> home)));
+    RETURN QUERY
+        UPDATE eventcore.subscriptions s SET home_id = home WHERE s.home_id <> home
+        RETURNING 'subscription', s.name::text, format('it goes on after position %s', s.read_position);
+    RETURN QUERY
+        UPDATE eventcore.checkpoints c SET home_id = home WHERE c.home_id <> home
+        RETURNING 'checkpoint', c.projection::text, format('it is at position %s', c.position);
+    RETURN QUERY
+        UPDATE eventcore.projections p
+           SET home_id = home, owner = coalesce(r.oid, 0),
+               status = CASE p.mode WHEN 'async' THEN 'paused' ELSE p.status END
+          FROM eventcore.projections v LEFT JOIN pg_roles r ON r.rolname = v.owner_name
+         WHERE v.name = p.name AND p.home_id <> home
+        RETURNING 'projection', p.name::text, CASE
+            WHEN p.mode = 'inline' THEN 'it takes part in appends'
+            WHEN p.owner = 0 THEN format('it is paused: its owner, the role "%s", does not exist', p.owner_name)
+            ELSE format('it is paused: SELECT eventcore_resume_projection(%L)', p.name) END;
+    PERFORM eventcore.announce_work(true);
+END
+$$;
+COMMENT ON FUNCTION eventcore_adopt_copies() IS
+$$Makes this database the one that delivers the subscriptions, advances the checkpoints and runs the projections that came from
+another database by logical replication, or by a restore with --disable-triggers; returns what it has adopted. Projections are
+paused until each is resumed. For superusers. SE009 a logical subscription still brings changes.$$;
+
+REVOKE ALL ON FUNCTION eventcore_adopt_copies() FROM PUBLIC;
