@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use eventcore_harness::{Account, random_password, signal};
-use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
+use tokio_postgres::config::{LoadBalanceHosts, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::network::{NODES, Network, Place};
@@ -47,28 +47,32 @@ struct Node {
 }
 
 impl Cluster {
-    /// Starts etcd and the nodes, and waits until all stream.
-    pub(crate) async fn start(network: Network, programs: Programs) -> Result<Self> {
+    /// Nothing runs yet.
+    pub(crate) fn new(network: Network, programs: Programs) -> Result<Self> {
         let nodes = (0..NODES).map(|node| Node {
             name: format!("n{}", node + 1),
             address: network.address(Place::Node(node)),
             folder: programs.folder.join(format!("n{}", node + 1)),
             patroni: None,
         });
-        let mut cluster = Self {
+        Ok(Self {
             nodes: nodes.collect(),
             password: random_password()?,
             etcd: None,
             network,
             programs,
-        };
-        cluster.start_etcd()?;
+        })
+    }
+
+    /// Starts etcd and the nodes, and waits until all stream.
+    pub(crate) async fn start(&mut self) -> Result<()> {
+        self.start_etcd()?;
         for node in 0..NODES {
-            cluster.configure(node)?;
-            cluster.start_node(node)?;
+            self.configure(node)?;
+            self.start_node(node)?;
         }
-        cluster.wait_until_well(START_LIMIT).await?;
-        Ok(cluster)
+        self.wait_until_well(START_LIMIT).await?;
+        Ok(())
     }
 
     pub(crate) fn name(&self, node: usize) -> &str {
@@ -126,21 +130,33 @@ impl Cluster {
         let start = Instant::now();
         loop {
             let members = self.members().await;
-            if members
+            let known = members
                 .as_ref()
-                .is_ok_and(|all| patroni::all_well(all, NODES))
-            {
+                .is_ok_and(|all| patroni::all_well(all, NODES));
+            if known && self.is_well().await.unwrap_or(false) {
                 return Ok(start.elapsed());
             }
             if start.elapsed() > limit {
                 bail!(
-                    "the cluster is not well after {} s: {members:?}; the logs are in {}",
-                    limit.as_secs(),
-                    self.programs.folder.display()
+                    "the cluster is not well after {} s: {members:?}",
+                    limit.as_secs()
                 );
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+
+    /// What the leader's server itself says: what Patroni says is some seconds old.
+    async fn is_well(&self) -> Result<bool> {
+        let leader = self.leader().await.context("no node leads")?;
+        let asked = async {
+            let client = connect(&self.superuser_on(leader, "postgres")).await?;
+            let streaming = "SELECT count(*) FROM pg_stat_replication
+                              WHERE state = 'streaming' AND NOT pg_is_in_recovery()";
+            Ok::<i64, anyhow::Error>(client.query_one(streaming, &[]).await?.get(0))
+        };
+        let streaming = tokio::time::timeout(Duration::from_secs(3), asked).await??;
+        Ok(usize::try_from(streaming).ok() == Some(NODES - 1))
     }
 
     /// Starts a node's Patroni, which starts its server, unless it runs.
@@ -179,16 +195,24 @@ impl Cluster {
         Ok(())
     }
 
+    /// Where everything of this run is kept.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.programs.folder
+    }
+
     /// Copies the logs of all programs to a folder.
     pub(crate) fn keep_logs(&self, to: &Path) -> Result<()> {
         fs::create_dir_all(to)?;
+        let mut logs: Vec<(PathBuf, String)> = Vec::new();
         for node in &self.nodes {
-            fs::copy(
-                node.folder.join("log"),
-                to.join(format!("{}.log", node.name)),
-            )?;
+            logs.push((node.folder.join("log"), format!("{}.log", node.name)));
         }
-        fs::copy(self.programs.folder.join("etcd.log"), to.join("etcd.log"))?;
+        for name in ["etcd.log", "haproxy.log"] {
+            logs.push((self.programs.folder.join(name), name.to_owned()));
+        }
+        for (from, name) in logs.iter().filter(|(from, _)| from.is_file()) {
+            fs::copy(from, to.join(name))?;
+        }
         Ok(())
     }
 
@@ -260,18 +284,26 @@ impl Cluster {
     }
 
     fn config(&self, user: &str, database: &str, nodes: &[usize]) -> Config {
-        let mut config = Config::new();
-        config.user(user).password(&self.password).dbname(database);
+        let mut config = self.login(user, database);
         for node in nodes {
             config.host(&self.nodes[*node].address).port(5432);
         }
-        debug_assert!(
-            config
-                .get_hosts()
-                .iter()
-                .all(|host| matches!(host, Host::Tcp(_)))
-        );
         config
+    }
+
+    /// How to reach whatever listens there, for what the nodes' passwords are good for.
+    pub(crate) fn at(&self, address: &str, port: u16, user: &str, database: &str) -> Config {
+        let mut config = self.login(user, database);
+        config.host(address).port(port);
+        config
+    }
+
+    fn login(&self, user: &str, database: &str) -> Config {
+        let mut config = Config::new();
+        config
+            .user(user)
+            .password(&self.password)
+            .dbname(database)
             .connect_timeout(Duration::from_secs(2))
             .tcp_user_timeout(Duration::from_secs(5))
             .application_name("failover");

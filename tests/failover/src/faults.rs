@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 
 use crate::cluster::Cluster;
 use crate::load::Load;
@@ -15,20 +16,27 @@ use crate::random::Random;
 /// Until all nodes stream again after a fault is undone: a lease of 20 s, a rewind or a clone, a start.
 const HEAL_LIMIT: Duration = Duration::from_secs(150);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Until all writers wait, and some have cancelled.
+const WAITING: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Kind {
     KillPostmaster,
+    /// The server and Patroni at once
     KillNode,
+    /// By SIGSTOP: the server goes on
     StopPatroni,
     CutFromEtcd,
     CutFromNodes,
     CutFromClients,
     Isolate,
+    /// Commits wait for standbys that are cut off, and the server crashes
+    CutAndKill,
     Switchover,
     Restart,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind::KillPostmaster,
     Kind::KillNode,
     Kind::StopPatroni,
@@ -36,9 +44,19 @@ const KINDS: [Kind; 9] = [
     Kind::CutFromNodes,
     Kind::CutFromClients,
     Kind::Isolate,
+    Kind::CutAndKill,
     Kind::Switchover,
     Kind::Restart,
 ];
+
+/// Which faults, and for how long.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) seed: u64,
+    /// All kinds, when empty.
+    pub(crate) only: Vec<Kind>,
+    pub(crate) time: Duration,
+}
 
 /// One fault of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +73,8 @@ struct Fault {
 /// The endless plan of a seed: every kind once in each round, in an order of its own.
 struct Plan {
     random: Random,
+    kinds: Vec<Kind>,
     round: Vec<Kind>,
-    can_cut: bool,
 }
 
 /// What was done and what came of it.
@@ -69,17 +87,16 @@ pub(crate) struct Report {
 }
 
 /// Makes faults for the given time, and waits after each until all is well.
-pub(crate) async fn make(
-    cluster: &mut Cluster,
-    load: &Load,
-    seed: u64,
-    time: Duration,
-) -> Result<Report> {
-    let mut plan = Plan::new(seed, cluster.network.can_cut());
+pub(crate) async fn make(cluster: &mut Cluster, load: &Load, options: &Options) -> Result<Report> {
+    let mut plan = Plan::new(options.seed, cluster.network.can_cut(), &options.only);
+    ensure!(
+        !plan.kinds.is_empty(),
+        "without network namespaces no link can be cut"
+    );
     let mut report = Report::default();
     let start = Instant::now();
     let mut leader = cluster.leader().await.context("no node leads")?;
-    while start.elapsed() < time {
+    while start.elapsed() < options.time {
         let fault = plan.next();
         tokio::time::sleep(fault.pause).await;
         let node = (leader + fault.after_leader) % NODES;
@@ -89,7 +106,7 @@ pub(crate) async fn make(
             "standby"
         };
         print!(
-            "{:6.1} s  {} {} ({role})",
+            "{:6.1} s  {}: {} ({role})",
             start.elapsed().as_secs_f64(),
             fault.kind,
             cluster.name(node)
@@ -147,6 +164,10 @@ async fn make_one(
         Kind::Restart => return answered(patroni::restart(cluster.address(node)).await),
         _ => {}
     }
+    if fault.kind == Kind::CutAndKill {
+        tokio::time::sleep(WAITING).await;
+        cluster.kill_postmaster(node)?;
+    }
     tokio::time::sleep(fault.hold).await;
     match fault.kind {
         Kind::KillNode => cluster.start_node(node)?,
@@ -168,25 +189,27 @@ fn answered(answer: Result<String>) -> Result<String> {
 }
 
 impl Plan {
-    fn new(seed: u64, can_cut: bool) -> Self {
+    /// Of these kinds, or of all, as far as they are possible.
+    fn new(seed: u64, can_cut: bool, only: &[Kind]) -> Self {
+        let kinds = if only.is_empty() { &KINDS } else { only };
+        let possible = kinds
+            .iter()
+            .filter(|kind| can_cut || kind.cuts(0).is_empty());
         Self {
             random: Random::new(seed, 0),
+            kinds: possible.copied().collect(),
             round: Vec::new(),
-            can_cut,
         }
     }
 
     fn next(&mut self) -> Fault {
         if self.round.is_empty() {
-            self.round = KINDS
-                .into_iter()
-                .filter(|kind| self.can_cut || kind.cuts(0).is_empty())
-                .collect();
+            self.round.clone_from(&self.kinds);
             self.random.shuffle(&mut self.round);
         }
         let kind = self.round.pop().unwrap_or(Kind::KillNode);
-        // The primary half of the time.
-        let after_leader = self.random.pick(&[0, 0, 1, 2]);
+        // The primary most of the time.
+        let after_leader = self.random.pick(&[0, 0, 0, 1, 2]);
         let pause = self.random.millis(1_000, 3_000);
         // Longer than the lease of 20 s, or so short that nobody notices, or in between.
         let hold = if self.random.once_in(2) {
@@ -210,7 +233,7 @@ impl Kind {
         match self {
             Self::CutFromEtcd => vec![Place::Etcd],
             Self::CutFromClients => vec![Place::Clients],
-            Self::CutFromNodes => others.collect(),
+            Self::CutFromNodes | Self::CutAndKill => others.collect(),
             Self::Isolate => others.chain([Place::Etcd, Place::Clients]).collect(),
             _ => Vec::new(),
         }
@@ -220,14 +243,15 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::KillPostmaster => "kill the postmaster of",
-            Self::KillNode => "kill the node",
-            Self::StopPatroni => "stop Patroni of",
+            Self::KillPostmaster => "kill postmaster",
+            Self::KillNode => "kill node",
+            Self::StopPatroni => "stop Patroni",
             Self::CutFromEtcd => "cut from etcd",
-            Self::CutFromNodes => "cut from the other nodes",
+            Self::CutFromNodes => "cut from nodes",
             Self::CutFromClients => "cut from clients",
             Self::Isolate => "isolate",
-            Self::Switchover => "switch over to or from",
+            Self::CutAndKill => "cut from nodes, then kill",
+            Self::Switchover => "switchover",
             Self::Restart => "restart",
         })
     }
@@ -238,7 +262,7 @@ mod tests {
     use super::*;
 
     fn plan(seed: u64, can_cut: bool, length: usize) -> Vec<Fault> {
-        let mut plan = Plan::new(seed, can_cut);
+        let mut plan = Plan::new(seed, can_cut, &[]);
         (0..length).map(|_| plan.next()).collect()
     }
 
@@ -265,6 +289,13 @@ mod tests {
                 .iter()
                 .all(|fault| fault.kind.cuts(0).is_empty())
         );
+    }
+
+    #[test]
+    fn only_the_kinds_that_are_asked_for_are_made() {
+        let mut plan = Plan::new(7, true, &[Kind::Restart]);
+        assert!((0..9).all(|_| plan.next().kind == Kind::Restart));
+        assert!(Plan::new(7, false, &[Kind::Isolate]).kinds.is_empty());
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub(crate) enum Violation {
         after: i64,
         position: i64,
     },
+    /// P11: an event came again after its acknowledgement counted.
+    Again { position: i64 },
     /// Something that only the one who saw it can describe.
     Other(String),
 }
@@ -321,6 +323,9 @@ impl fmt::Display for Violation {
                 position,
             } => {
                 write!(f, "disordered: {reader} saw {position} after {after}")
+            }
+            Self::Again { position } => {
+                write!(f, "again: {position} came after its acknowledgement")
             }
             Self::Other(text) => f.write_str(text),
         }

@@ -5,7 +5,9 @@
 //! whatever ends this process.
 
 mod cluster;
+mod deliveries;
 mod faults;
+mod haproxy;
 mod history;
 mod http;
 mod load;
@@ -23,6 +25,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use cluster::{Cluster, Programs};
+use haproxy::HaProxy;
 use load::Load;
 use network::Network;
 
@@ -37,7 +40,7 @@ struct Arguments {
     /// An empty folder that the user for servers can write to
     #[arg(long)]
     folder: PathBuf,
-    /// Where logs are kept after a violation
+    /// Where logs are kept
     #[arg(long)]
     reports: PathBuf,
     /// Use the loopback interface: no link can be cut
@@ -49,6 +52,9 @@ struct Arguments {
     /// Which faults
     #[arg(long)]
     seed: u64,
+    /// Only these kinds of faults
+    #[arg(long, value_enum, num_args = 1..)]
+    only: Vec<faults::Kind>,
 }
 
 #[tokio::main(worker_threads = 2)]
@@ -64,23 +70,16 @@ async fn main() -> Result<ExitCode> {
         patroni: arguments.patroni,
         folder: arguments.folder,
     };
-    let start = Instant::now();
-    let mut cluster = Cluster::start(network, programs).await?;
-    println!(
-        "three nodes stream after {:.1} s",
-        start.elapsed().as_secs_f64()
-    );
-    let run = run(
-        &mut cluster,
-        arguments.seed,
-        Duration::from_secs(arguments.seconds),
-    )
-    .await;
-    if !matches!(run, Ok(true)) {
-        let logs = arguments.reports.join(format!("seed-{}", arguments.seed));
-        cluster.keep_logs(&logs)?;
-        println!("the logs of all nodes are in {}", logs.display());
-    }
+    let mut cluster = Cluster::new(network, programs)?;
+    let options = faults::Options {
+        seed: arguments.seed,
+        only: arguments.only,
+        time: Duration::from_secs(arguments.seconds),
+    };
+    let run = run(&mut cluster, &options).await;
+    let logs = arguments.reports.join(format!("seed-{}", arguments.seed));
+    cluster.keep_logs(&logs)?;
+    println!("the logs of all nodes are in {}", logs.display());
     Ok(if run? {
         ExitCode::SUCCESS
     } else {
@@ -88,16 +87,32 @@ async fn main() -> Result<ExitCode> {
     })
 }
 
-/// Load, faults, check; whether all promises were kept.
-async fn run(cluster: &mut Cluster, seed: u64, time: Duration) -> Result<bool> {
-    let load = Load::start(cluster, seed).await?;
-    let report = faults::make(cluster, &load, seed, time).await?;
+/// Nodes, load, faults, check; whether all promises were kept.
+async fn run(cluster: &mut Cluster, options: &faults::Options) -> Result<bool> {
+    let start = Instant::now();
+    cluster.start().await?;
+    println!(
+        "three nodes stream after {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+    let mut proxy = HaProxy::start(cluster, cluster.folder())?;
+    let load = Load::start(cluster, &proxy, options.seed).await?;
+    let report = faults::make(cluster, &load, options).await?;
     let outcome = load.finish(cluster).await?;
+    anyhow::ensure!(!proxy.has_ended(), "HAProxy has ended");
     let mut violations = outcome.violations.clone();
     violations.extend(history::check(
         &outcome.history,
         &outcome.acknowledged,
         &outcome.logs,
+    ));
+    violations.extend(deliveries::check_consumer(
+        &outcome.history,
+        &outcome.consumed,
+    ));
+    violations.extend(deliveries::check_projection(
+        &outcome.history,
+        &outcome.projected,
     ));
     println!("\n{}", summary::text(&outcome, &report, &violations));
     Ok(violations.is_empty())

@@ -37,7 +37,7 @@ pub(crate) fn text(outcome: &Outcome, report: &Report, violations: &[Violation])
     );
     row("errors of writers", counts.errors.to_string());
     for (kind, times) in &report.by_kind {
-        row(&format!("fault: {kind} a node"), times.to_string());
+        row(&format!("fault: {kind}"), times.to_string());
     }
     row("fail-overs", report.failovers.to_string());
     let pause = outcome.longest_pause.as_secs_f64();

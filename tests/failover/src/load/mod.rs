@@ -1,12 +1,16 @@
-//! What runs beside the faults: writers that repeat what was not answered, and a reader on each node.
+//! What runs beside the faults: writers that repeat what was not answered, a reader on each node, and one that HAProxy
+//! sends to whichever standby it likes, a consumer of a durable subscription, and a projection inside the server.
 
+mod consumer;
+mod projection;
 mod reader;
 mod session;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -15,10 +19,13 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use crate::cluster::{Cluster, connect};
+use crate::deliveries::Step;
+use crate::haproxy::HaProxy;
 use crate::history::{Acknowledged, Event, Log, Origin, Violation};
 use crate::network::NODES;
 use crate::random::Random;
 
+use consumer::Consumer;
 use reader::Reader;
 pub(crate) use reader::Told;
 use writer::Writer;
@@ -35,6 +42,7 @@ pub(crate) struct Load {
     shared: Arc<Shared>,
     writers: Vec<JoinHandle<Vec<Acknowledged>>>,
     readers: Vec<JoinHandle<(Log, Vec<Told>)>>,
+    consumer: JoinHandle<Vec<Step>>,
 }
 
 /// What all saw.
@@ -42,6 +50,9 @@ pub(crate) struct Outcome {
     pub(crate) history: Vec<Event>,
     pub(crate) acknowledged: Vec<Acknowledged>,
     pub(crate) logs: Vec<Log>,
+    pub(crate) consumed: Vec<Step>,
+    /// What the projection has written.
+    pub(crate) projected: BTreeSet<i64>,
     /// Each SE011, in the order of readers.
     pub(crate) told: Vec<Told>,
     /// What only the load itself could see.
@@ -67,6 +78,8 @@ struct Shared {
     writers_stop: AtomicBool,
     /// Readers end when they have read up to here.
     end: AtomicI64,
+    /// The positions of all events, when the last has been written.
+    all: OnceLock<Vec<i64>>,
     readers_stop: AtomicBool,
     progress: Mutex<Progress>,
 }
@@ -81,11 +94,12 @@ struct Progress {
 
 impl Load {
     /// Makes the database and starts writers and readers.
-    pub(crate) async fn start(cluster: &Cluster, seed: u64) -> Result<Self> {
+    pub(crate) async fn start(cluster: &Cluster, proxy: &HaProxy, seed: u64) -> Result<Self> {
         prepare(cluster).await?;
         let shared = Arc::new(Shared {
             writers_stop: AtomicBool::new(false),
             end: AtomicI64::new(i64::MAX),
+            all: OnceLock::new(),
             readers_stop: AtomicBool::new(false),
             progress: Mutex::new(Progress {
                 last: Instant::now(),
@@ -96,16 +110,29 @@ impl Load {
             }),
         });
         let writers = (1..=WRITERS).map(|number| {
-            let config = cluster.read_write(ROLE, DATABASE);
+            // The last one by HAProxy, the others by an URL with three hosts.
+            let config = if number == WRITERS {
+                proxy.primary(cluster, ROLE, DATABASE)
+            } else {
+                cluster.read_write(ROLE, DATABASE)
+            };
             let random = Random::new(seed, number.into());
             tokio::spawn(Writer::new(number, config, random, Arc::clone(&shared)).run())
         });
-        let readers = (0..NODES).map(|node| {
+        let on_nodes = (0..NODES).map(|node| {
             let name = format!("reader on {}", cluster.name(node));
-            let config = cluster.on(node, ROLE, DATABASE);
+            (name, cluster.on(node, ROLE, DATABASE))
+        });
+        let by_proxy = (
+            "reader by HAProxy".to_owned(),
+            proxy.standbys(cluster, ROLE, DATABASE),
+        );
+        let readers = on_nodes.chain([by_proxy]).map(|(name, config)| {
             tokio::spawn(Reader::new(name, config, Arc::clone(&shared)).run())
         });
+        let consumer = Consumer::new(cluster.read_write(ROLE, DATABASE), Arc::clone(&shared));
         Ok(Self {
+            consumer: tokio::spawn(consumer.run()),
             writers: writers.collect(),
             readers: readers.collect(),
             shared,
@@ -128,6 +155,8 @@ impl Load {
         let client = connect(&cluster.superuser_on(leader, DATABASE)).await?;
         let history = history(&client).await?;
         let end = history.last().map_or(0, |event| event.position);
+        let all = history.iter().map(|event| event.position).collect();
+        let _ = self.shared.all.set(all);
         self.shared.end.store(end, Relaxed);
         let deadline = tokio::time::sleep(DRAIN_LIMIT);
         let all_read = async {
@@ -135,10 +164,10 @@ impl Load {
             for reader in self.readers {
                 done.push(reader.await?);
             }
-            Ok::<_, anyhow::Error>(done)
+            Ok::<_, anyhow::Error>((done, self.consumer.await?))
         };
         tokio::pin!(deadline, all_read);
-        let readers = tokio::select! {
+        let (readers, consumed) = tokio::select! {
             done = &mut all_read => done?,
             () = &mut deadline => {
                 self.shared.readers_stop.store(true, Relaxed);
@@ -146,10 +175,13 @@ impl Load {
             }
         };
         let (logs, told): (Vec<_>, Vec<_>) = readers.into_iter().unzip();
+        let (projected, of_projection) =
+            projection::finish(&client, history.len(), DRAIN_LIMIT).await?;
         let (longest_pause, counts, mut violations) = self.shared.progress(|progress| {
             let violations = std::mem::take(&mut progress.violations);
             (progress.longest_pause, progress.counts, violations)
         });
+        violations.extend(of_projection);
         for log in logs.iter().filter(|log| !log.complete) {
             let last = log.seen.last().map_or(0, |seen| seen.position);
             violations.push(Violation::Other(format!(
@@ -162,6 +194,8 @@ impl Load {
             history,
             acknowledged,
             logs,
+            consumed,
+            projected,
             told: told.into_iter().flatten().collect(),
             violations,
             longest_pause,
@@ -204,10 +238,14 @@ async fn prepare(cluster: &Cluster) -> Result<()> {
         .batch_execute(&format!(
             "CREATE EXTENSION eventcore;
              CREATE ROLE {ROLE} LOGIN PASSWORD '{}';
-             GRANT eventcore_reader, eventcore_writer TO {ROLE};",
+             GRANT eventcore_reader, eventcore_writer, eventcore_subscriber, eventcore_projector TO {ROLE};
+             CREATE SCHEMA app AUTHORIZATION {ROLE};",
             cluster.password()
         ))
         .await?;
+    let client = connect(&cluster.on(leader, ROLE, DATABASE)).await?;
+    client.batch_execute(consumer::CREATE).await?;
+    client.batch_execute(projection::CREATE).await?;
     Ok(())
 }
 

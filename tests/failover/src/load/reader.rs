@@ -5,16 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::time::{sleep, timeout};
-use tokio_postgres::types::{ToSql, Type};
+use tokio::time::sleep;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Config, Row};
 use uuid::Uuid;
 
 use super::Shared;
-use super::session::{Failure, Session};
+use super::session::{Failure, Session, query};
 use crate::history::{Log, Seen};
-
-const ANSWER_LIMIT: Duration = Duration::from_secs(8);
 
 pub(super) struct Reader {
     config: Config,
@@ -158,22 +156,5 @@ impl Calls {
             let statement = "SELECT position, event_id, version FROM eventcore_read_all($1, 500)";
             query(session, statement, &[(&after, Type::INT8)]).await
         }
-    }
-}
-
-async fn query(
-    session: &Session,
-    statement: &str,
-    parameters: &[(&(dyn ToSql + Sync), Type)],
-) -> Result<Vec<Row>, Failure> {
-    match timeout(
-        ANSWER_LIMIT,
-        session.client.query_typed(statement, parameters),
-    )
-    .await
-    {
-        Ok(Ok(rows)) => Ok(rows),
-        Ok(Err(error)) => Err(Failure::of(error)),
-        Err(_) => Err(Failure::Unanswered),
     }
 }

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Error, NoTls};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Error, NoTls, Row};
 
 /// Longer than any of several hosts is waited for.
 const CONNECT_LIMIT: Duration = Duration::from_secs(8);
+/// Longer than the wait of any statement.
+const ANSWER_LIMIT: Duration = Duration::from_secs(8);
 
 pub(super) struct Session {
     pub(super) client: Client,
@@ -96,5 +99,23 @@ impl Failure {
             },
             Self::Unanswered => "no answer".to_owned(),
         }
+    }
+}
+
+/// The rows of a statement that answers within some seconds.
+pub(super) async fn query(
+    session: &Session,
+    statement: &str,
+    parameters: &[(&(dyn ToSql + Sync), Type)],
+) -> Result<Vec<Row>, Failure> {
+    match timeout(
+        ANSWER_LIMIT,
+        session.client.query_typed(statement, parameters),
+    )
+    .await
+    {
+        Ok(Ok(rows)) => Ok(rows),
+        Ok(Err(error)) => Err(Failure::of(error)),
+        Err(_) => Err(Failure::Unanswered),
     }
 }

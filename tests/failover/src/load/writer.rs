@@ -76,7 +76,7 @@ impl Writer {
 
     fn next(&mut self, number: u32) -> Append {
         let mut streams = vec![format!("writer-{}", self.number)];
-        if self.random.once_in(3) {
+        if self.random.once_in(6) {
             streams.push(format!("shared-{}", self.random.below(SHARED_STREAMS)));
         }
         let of = streams.len() + usize::from(self.random.once_in(3));
