@@ -127,7 +127,9 @@ CREATE FUNCTION eventcore.projection_replay_failed(
     wanted          text,
     failed_position bigint,
     error_code      text,
-    reason          text
+    reason          text,
+    no_blame        boolean DEFAULT NULL,
+    process_ended   boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -135,7 +137,7 @@ AS $$
 BEGIN
     IF NOT eventcore.lock_projection_soon(wanted) THEN
         RETURN;
-    ELSIF eventcore.is_blameless(error_code) THEN
+    ELSIF coalesce(no_blame, eventcore.is_blameless(error_code)) THEN
         UPDATE eventcore.projections p
            SET interruptions = least(p.interruptions + 1, 1000000000), retry_at = eventcore.retry_time(p.interruptions + 1)
          WHERE p.name = wanted COLLATE "C";
@@ -144,9 +146,12 @@ BEGIN
     UPDATE eventcore.projection_parked k
        SET replay = false, attempts = k.attempts + 1, sqlstate = error_code, reason = projection_replay_failed.reason
      WHERE k.projection = wanted COLLATE "C" AND k.position = failed_position AND k.replay;
+    IF process_ended THEN
+        UPDATE eventcore.projections p SET retry_at = clock_timestamp() + interval '1 s' WHERE p.name = wanted COLLATE "C";
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text) IS
+COMMENT ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text, boolean, boolean) IS
     'A worker has failed on this parked event again: it stays parked.';
 
 REVOKE ALL ON FUNCTION eventcore_projection_parked(text, bigint, integer) FROM PUBLIC;
@@ -154,4 +159,4 @@ REVOKE ALL ON FUNCTION eventcore.change_projection_parked(text, bigint[]) FROM P
 REVOKE ALL ON FUNCTION eventcore_replay_projection_parked(text, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_discard_projection_parked(text, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projection_replayed(text, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text, boolean, boolean) FROM PUBLIC;

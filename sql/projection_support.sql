@@ -269,7 +269,9 @@ CREATE FUNCTION eventcore.projection_failed(
     first_position bigint,
     last_position bigint,
     error_code    text,
-    reason        text
+    reason        text,
+    no_blame      boolean DEFAULT NULL,
+    process_ended boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -278,7 +280,7 @@ DECLARE
     wanted     CONSTANT text COLLATE "C" := wanted;
     error_code CONSTANT text COLLATE "C" := error_code;
     p          eventcore.projections;
-    blameless  CONSTANT boolean := eventcore.is_blameless(error_code);
+    blameless  CONSTANT boolean := coalesce(no_blame, eventcore.is_blameless(error_code));
     one_event  CONSTANT boolean := first_position IS NOT NULL AND first_position = last_position;
     failures    integer;
     interrupted integer;
@@ -328,10 +330,17 @@ BEGIN
                skipped = skipped + CASE p.on_error WHEN 'skip' THEN 1 ELSE 0 END
          WHERE v.name = wanted;
     END IF;
+    IF process_ended THEN
+        -- Whoever is to blame: the next ones come one by one, and not before others had a chance to look at the server.
+        UPDATE eventcore.projections v
+           SET singly_until = greatest(v.singly_until, last_position),
+               retry_at = greatest(v.retry_at, clock_timestamp() + interval '1 s')
+         WHERE v.name = wanted AND v.status = 'running';
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text) IS
-    'A worker has failed on these events, or, where they are NULL, before the first: the next transactions go event by event, wait, or do what on_error says.';
+COMMENT ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text, boolean, boolean) IS
+    'A worker has failed on these events, or, where they are NULL, before the first: the next transactions go event by event, wait, or do what on_error says. no_blame: whether no event is to blame; NULL: by the SQLSTATE. process_ended: the process of the worker ended on it.';
 
 REVOKE ALL ON FUNCTION eventcore.lock_events() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.lock_projection(text) FROM PUBLIC;
@@ -351,4 +360,4 @@ REVOKE ALL ON FUNCTION eventcore.guard_projection_parked() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.find_projection(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.change_projection(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projection_advanced(text, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text, boolean, boolean) FROM PUBLIC;

@@ -181,11 +181,11 @@ GRANT EXECUTE ON FUNCTION
     eventcore.is_blameless(text),
     eventcore.lock_projection_soon(text),
     eventcore.projection_replayed(text, bigint),
-    eventcore.projection_replay_failed(text, bigint, text, text),
+    eventcore.projection_replay_failed(text, bigint, text, text, boolean, boolean),
     eventcore.lock_events(),
     eventcore.lock_projection(text),
     eventcore.projections_changed(),
     eventcore.delete_projection(text),
     eventcore.projection_advanced(text, bigint),
-    eventcore.projection_failed(text, bigint, bigint, bigint, text, text)
+    eventcore.projection_failed(text, bigint, bigint, bigint, text, text, boolean, boolean)
     TO eventcore_projector;

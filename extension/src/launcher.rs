@@ -2,13 +2,16 @@
 //! that needs one and has none.
 //!
 //! When the server has started it lets a notifier look into every database, so that listeners and
-//! standbys hear of what was appended before. After that an append wakes it that finds no notifier.
+//! standbys hear of what was appended before; into those for which there is no worker it does so later. After that an
+//! append wakes it that finds no notifier.
 
+use crate::pg::databases;
 use crate::pg::session::is_read_only_by_default;
 use crate::pg::shared_memory::{Shared, SharedArray, my_process_number, wake_process};
 use crate::pg::worker::{self, Kind, Started, Worker};
-use crate::pg::{databases, transaction};
 use crate::registry;
+use crate::trouble::{Trouble, no_free_worker};
+use crate::workers;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -28,8 +31,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long it waits at most for a notifier to look into a database.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often it complains that there is no place for another worker.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+/// The longest time between two notifiers of a database whose notifiers end at once.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 static PROCESS: SharedArray<Process> = SharedArray::new(c"eventcore launcher");
 
@@ -86,28 +89,134 @@ pub fn wake() {
 
 /// The launcher's process, from its start to its end.
 pub fn run() -> ! {
+    workers::begin(workers::Kind::Launcher, 0, 0);
     let worker = Worker::connect_to_no_database();
+    workers::is_at_work();
     worker::at_exit(|| set_process(0));
     set_process(u32::try_from(my_process_number()).map_or(0, |number| number + 1));
-
     publish_settings();
-    let mut notifiers = Notifiers::default();
-    for database in worker.transaction(databases::connectable) {
-        notifiers.start(database);
-        let begun = Instant::now();
-        while notifiers.is_looking(database) && begun.elapsed() < PATIENCE {
-            if !worker.wait(Duration::from_millis(100)) {
-                worker.end_for_now();
+    let mut launcher = Launcher {
+        worker,
+        unseen: None,
+        notifiers: HashMap::new(),
+        listing: Trouble::new("the launcher cannot list the databases"),
+        starting: Trouble::new(
+            "a database has no notifier, and subscribers there find new events only when they poll",
+        ),
+    };
+    loop {
+        launcher.look();
+        launcher.wait(INTERVAL);
+    }
+}
+
+struct Launcher {
+    worker: Worker,
+    /// The databases into which no notifier has looked since the server started; `None` until they are listed.
+    unseen: Option<Vec<u32>>,
+    /// The notifiers that this launcher has started, by their databases.
+    notifiers: HashMap<u32, Past>,
+    listing: Trouble,
+    starting: Trouble,
+}
+
+/// What is remembered of a database's notifiers.
+struct Past {
+    process: Started,
+    started: Instant,
+    /// How long after that the next one is started at the earliest.
+    pause: Duration,
+}
+
+impl Launcher {
+    /// Starts the notifiers that are lacking.
+    fn look(&mut self) {
+        let lacking = registry::databases_without_notifier();
+        let nothing_to_do = lacking.is_empty() && self.unseen.as_ref().is_some_and(Vec::is_empty);
+        if nothing_to_do || self.listing.remaining().is_some() {
+            return;
+        }
+        // One that takes no connections would only end its notifiers, with a line in the log for each.
+        let connectable = match self.worker.attempt(|| Ok(databases::connectable())) {
+            Ok(found) => found,
+            Err(error) => {
+                self.listing.note(&error);
+                return;
             }
-            publish_settings();
+        };
+        self.listing.over();
+        for database in lacking {
+            if connectable.contains(&database) {
+                self.start(database);
+            }
+        }
+        let unseen = self.unseen.take().unwrap_or_else(|| connectable.clone());
+        let mut left = Vec::new();
+        for database in unseen {
+            // One at a time, for the others need places as well.
+            if connectable.contains(&database) && !self.show(database) {
+                left.push(database);
+            }
+        }
+        self.unseen = Some(left);
+    }
+
+    /// Has a notifier look into a database; `false` if there is no place for one, or it does not come to its end.
+    fn show(&mut self, database: u32) -> bool {
+        if self.starting.remaining().is_some() || !self.start(database) {
+            return false;
+        }
+        let begun = Instant::now();
+        while self.is_looking(database) {
+            if begun.elapsed() > PATIENCE {
+                return false;
+            }
+            self.wait(Duration::from_millis(100));
+        }
+        true
+    }
+
+    /// Starts a notifier, unless one is on its way or has ended just now; `false` if there is no place for it.
+    fn start(&mut self, database: u32) -> bool {
+        let past = self.notifiers.get(&database);
+        if past.is_some_and(|past| past.process.is_alive() || past.started.elapsed() < past.pause) {
+            return true;
+        }
+        let pause = match past {
+            Some(past) if workers::never_began(workers::Kind::Notifier, database, 0) => {
+                (past.pause * 2).min(LONGEST_PAUSE)
+            }
+            _ => INTERVAL,
+        };
+        match worker::start(&NOTIFIER, database) {
+            Some(process) => {
+                self.starting.over();
+                let started = Instant::now();
+                let past = Past {
+                    process,
+                    started,
+                    pause,
+                };
+                self.notifiers.insert(database, past);
+                true
+            }
+            None => {
+                self.starting.note(&no_free_worker());
+                false
+            }
         }
     }
-    loop {
-        for database in registry::databases_without_notifier() {
-            notifiers.start(database);
-        }
-        if !worker.wait(INTERVAL) {
-            worker.end_for_now();
+
+    /// Whether a notifier has been started there, and has neither found its place nor left.
+    fn is_looking(&self, database: u32) -> bool {
+        let past = self.notifiers.get(&database);
+        past.is_some_and(|past| past.process.is_alive()) && !registry::has_notifier(database)
+    }
+
+    /// Waits until it is told something, or for `at_most`; ends the process if it has been told to.
+    fn wait(&self, at_most: Duration) {
+        if !self.worker.wait(at_most) {
+            self.worker.end_for_now();
         }
         publish_settings();
     }
@@ -123,51 +232,5 @@ fn publish_settings() {
 fn set_process(number: u32) {
     if let Some(process) = PROCESS.get().first() {
         process.number.store(number, SeqCst);
-    }
-}
-
-/// The notifiers that this launcher has started.
-#[derive(Default)]
-struct Notifiers {
-    started: HashMap<u32, (Started, Instant)>,
-    complained_at: Option<Instant>,
-}
-
-impl Notifiers {
-    /// Starts a notifier, unless one is on its way or has died just now.
-    fn start(&mut self, database: u32) {
-        if let Some((started, at)) = self.started.get(&database)
-            && (started.is_alive() || at.elapsed() < INTERVAL)
-        {
-            return;
-        }
-        match worker::start(&NOTIFIER, database) {
-            Some(started) => {
-                self.started.insert(database, (started, Instant::now()));
-            }
-            None => self.complain(),
-        }
-    }
-
-    /// Whether a notifier has been started there, and has neither found its place nor left.
-    fn is_looking(&self, database: u32) -> bool {
-        let alive = self
-            .started
-            .get(&database)
-            .is_some_and(|(started, _)| started.is_alive());
-        alive && !registry::has_notifier(database)
-    }
-
-    fn complain(&mut self) {
-        if self
-            .complained_at
-            .is_none_or(|at| at.elapsed() > COMPLAIN_EVERY)
-        {
-            self.complained_at = Some(Instant::now());
-            transaction::log(
-                "eventcore: no background worker is free for a notifier, so subscribers find new \
-                 events only when they poll; raise max_worker_processes",
-            );
-        }
     }
 }

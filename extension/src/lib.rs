@@ -35,6 +35,10 @@ mod heads;
 mod read;
 mod stream_list;
 
+/// Our processes: what they are at, and what they do about what goes wrong.
+mod trouble;
+mod workers;
+
 /// Waking up whoever waits for events.
 mod freeze;
 mod launcher;

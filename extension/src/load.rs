@@ -2,7 +2,7 @@
 
 use crate::error::Unavailable;
 use crate::pg::{hooks, raise, shared_memory};
-use crate::{drop_guard, foreign_rows, launcher, registry, settings};
+use crate::{drop_guard, foreign_rows, launcher, registry, settings, workers};
 use pgrx::pg_guard;
 
 /// What the server calls once it has loaded the library.
@@ -23,14 +23,19 @@ pub extern "C-unwind" fn _PG_init() {
             shared_memory::request_lock();
             registry::request_shared_memory();
             launcher::request_shared_memory();
+            workers::request_shared_memory();
         },
         attach_shared_memory: || {
             registry::attach_shared_memory();
             launcher::attach_shared_memory();
+            workers::attach_shared_memory();
         },
         before_drop_relation: drop_guard::before_drop,
         before_exclusive_use: registry::send_notifier_away,
-        after_drop_database: registry::release,
+        after_drop_database: |database| {
+            registry::release(database);
+            workers::forget(database);
+        },
         after_enabling_triggers: foreign_rows::after_enabling_triggers,
     });
     launcher::register();

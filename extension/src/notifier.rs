@@ -12,17 +12,19 @@
 //! the server started; the [launcher](crate::launcher) starts it again.
 
 use crate::catalog::Catalog;
-use crate::error::Error;
+use crate::error::{Error, Unavailable};
 use crate::freeze::is_frozen;
 use crate::pg::sequence;
 use crate::pg::session::current_role;
 use crate::pg::worker::{self, Worker};
 use crate::projections::pool::{Owners, Pool};
 use crate::registry::{self, Registry};
+use crate::trouble::Trouble;
 use crate::wake::Wake;
+use crate::workers;
 use std::cell::Cell;
 use std::ffi::CStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What to LISTEN to; the payload is the safe position.
 const CHANNEL: &CStr = c"eventcore";
@@ -36,6 +38,9 @@ const INTERVAL: Duration = Duration::from_secs(10);
 const SHORTEST_PAUSE: u32 = 2;
 const LONGEST_PAUSE: u32 = 50;
 
+/// How often it looks at the projections while there are new events all the time.
+const TEND_EVERY: Duration = Duration::from_millis(20);
+
 /// So many processes that wake up and look cost the writers as much again as the notification does.
 const WAITING_THAT_COUNT: u32 = 4;
 
@@ -46,72 +51,143 @@ thread_local! {
 
 /// The notifier's process, from its start to its end.
 pub fn run(database: u32) -> ! {
+    workers::begin(workers::Kind::Notifier, database, 0);
     let worker = Worker::connect(database);
+    workers::is_at_work();
     worker::at_exit(|| MINE.take().map_or((), Wake::resign));
-    let mut pool = Pool::default();
-    while let Some((catalog, registry)) = worker.transaction(|| find(database)) {
+    let mut notifier = Notifier {
+        worker,
+        database,
+        pool: Pool::default(),
+        finding: Trouble::new("the notifier cannot look for the extension"),
+        looking: Trouble::new("the notifier cannot look for new events"),
+        sending: Trouble::new("the notifier cannot send a notification"),
+        tending: Trouble::new("the notifier cannot look for projections"),
+    };
+    loop {
+        let (catalog, registry) = match notifier.worker.attempt(|| find(database)) {
+            Ok(Some(found)) => found,
+            Ok(None) => break,
+            Err(error) => {
+                let pause = notifier.finding.note(&error);
+                notifier.wait(pause);
+                continue;
+            }
+        };
+        notifier.finding.over();
         let wake = registry.wake();
         if MINE.get().is_none() {
             if !wake.become_notifier() {
                 // Another one was faster.
-                worker.end();
+                notifier.worker.end();
             }
             MINE.set(Some(wake));
             registry.announced().start();
         }
-        announce(&worker, database, &catalog, &registry, &mut pool);
+        notifier.announce(&catalog, &registry);
     }
     // The extension is not there, or not any more.
     registry::dismiss_notifier(database);
-    worker.end()
+    notifier.worker.end()
 }
 
-/// Announces for one installation of the extension, until another one takes its place.
-fn announce(
-    worker: &Worker,
+struct Notifier {
+    worker: Worker,
     database: u32,
-    catalog: &Catalog,
-    registry: &Registry,
-    pool: &mut Pool,
-) {
-    let wake = registry.wake();
-    let mut announced = 0;
-    let mut pause = SHORTEST_PAUSE;
-    loop {
-        wake.look();
-        if wake.is_away() {
-            pool.end();
-            worker.end();
+    pool: Pool,
+    finding: Trouble,
+    looking: Trouble,
+    sending: Trouble,
+    tending: Trouble,
+}
+
+impl Notifier {
+    /// Announces for one installation of the extension, until another one takes its place.
+    fn announce(&mut self, catalog: &Catalog, registry: &Registry) {
+        let wake = registry.wake();
+        let (mut woken, mut announced) = (0, 0);
+        let mut pause = SHORTEST_PAUSE;
+        let mut tended = None::<Instant>;
+        loop {
+            wake.look();
+            if wake.is_away() {
+                self.pool.end();
+                self.worker.end();
+            }
+            let Look {
+                safe,
+                load,
+                dormant,
+            } = match self.worker.attempt(|| look(catalog, woken)) {
+                Ok(Some(found)) => found,
+                Ok(None) => return,
+                Err(error) => {
+                    let pause = self.looking.note(&error);
+                    self.wait(pause);
+                    continue;
+                }
+            };
+            self.looking.over();
+            let moved = safe > woken;
+            woken = safe;
+            if safe > announced && self.sending.remaining().is_none() {
+                match self.worker.attempt(|| Ok(send(catalog, safe))) {
+                    Ok(()) => {
+                        self.sending.over();
+                        registry.announced().sent(safe);
+                        announced = safe;
+                        // One look may meet a lull: halfway to what it says.
+                        pause = u32::midpoint(pause, load.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
+                    }
+                    Err(error) => {
+                        self.sending.note(&error);
+                    }
+                }
+            }
+            if moved {
+                self.worker.pause(Duration::from_millis(pause.into()));
+            }
+            let mut wait = self.sending.remaining().unwrap_or(INTERVAL);
+            // Under load not as often as new events.
+            let due = TEND_EVERY.saturating_sub(tended.map_or(TEND_EVERY, |at| at.elapsed()));
+            if due.is_zero() || !wake.is_told() {
+                tended = Some(Instant::now());
+                let (again, nothing) = self.tend(wake);
+                wait = wait.min(again);
+                if dormant && nothing {
+                    wake.dismiss();
+                    self.worker.end();
+                }
+            } else {
+                wait = wait.min(due);
+            }
+            // Also when there is more to do at once: whoever wants this process to end is heard here.
+            if wake.is_told() {
+                wait = Duration::ZERO;
+            }
+            self.wait(wait);
         }
-        let Some(Look {
-            safe,
-            load,
-            dormant,
-            owners,
-        }) = worker.transaction(|| look(catalog, announced))
-        else {
-            return;
-        };
-        if safe > announced {
-            registry.announced().sent(safe);
-            // One look may meet a lull: halfway to what it says.
-            pause = u32::midpoint(pause, load.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
-            announced = safe;
-            worker.pause(Duration::from_millis(pause.into()));
+    }
+
+    /// Sees to the workers of projections; returns how soon to look again, and whether there is nothing to be run.
+    fn tend(&mut self, wake: &Wake) -> (Duration, bool) {
+        if let Some(remaining) = self.tending.remaining() {
+            return (remaining, false);
         }
-        let look_again = pool.tend(database, wake, &owners);
-        if dormant && owners.is_empty() {
-            wake.dismiss();
-            worker.end();
+        match self.worker.attempt(Owners::find) {
+            Ok(owners) => {
+                self.tending.over();
+                let again = self.pool.tend(self.database, wake, &owners);
+                (again.unwrap_or(INTERVAL), owners.is_empty())
+            }
+            Err(error) => (self.tending.note(&error), false),
         }
-        // Also when there is more to do at once: whoever wants this process to end is heard here.
-        let wait = if wake.is_told() {
-            Duration::ZERO
-        } else {
-            look_again.unwrap_or(INTERVAL)
-        };
-        if !worker.wait(wait) {
-            worker.end();
+    }
+
+    /// Waits until it is told something, or for `at_most`; ends the process if it has been told to.
+    fn wait(&self, at_most: Duration) {
+        if !self.worker.wait(at_most) {
+            self.worker.end();
         }
     }
 }
@@ -123,46 +199,58 @@ struct Look {
     load: u32,
     /// Nobody has appended since the server started.
     dormant: bool,
-    /// Whose projections are to be run.
-    owners: Owners,
 }
 
-/// Finds out the safe position and sends a notification if it has moved; `None` when the extension
-/// is another one by now.
-fn look(catalog: &Catalog, announced: i64) -> Option<Look> {
-    let (now, registry) = open().ok()?;
+/// Finds out the safe position and wakes those who wait if it has moved; `None` when the extension is another one by
+/// now.
+fn look(catalog: &Catalog, woken: i64) -> Result<Option<Look>, Error> {
+    let Some((now, registry)) = open()? else {
+        return Ok(None);
+    };
     if !now.is_same(catalog) {
-        return None;
+        return Ok(None);
     }
-    let safe = registry.safe_position().ok()?;
+    let safe = registry.safe_position()?;
     let mut load = registry.in_flight();
-    if safe > announced {
-        // First: should the notification fail, as with a full queue, they have been woken.
+    if safe > woken {
         let waiting = registry.wake().wake_waiting();
         load = load.saturating_mul(1 + waiting / WAITING_THAT_COUNT);
-        if sequence::last_value(catalog.settled_position).unwrap_or(0) < safe
-            && !is_frozen(current_role())
-        {
-            sequence::set_last_value(catalog.settled_position, safe);
-        }
-        worker::notify(CHANNEL, safe);
     }
-    Some(Look {
+    Ok(Some(Look {
         safe,
         load,
         dormant: registry.safe_in_memory().is_none(),
-        owners: Owners::find().ok()?,
-    })
+    }))
+}
+
+/// Sends a notification, and notes the position for standbys. In a transaction of its own, for it may fail: of the
+/// queue of notifications one session that listens and does not read makes the end.
+fn send(catalog: &Catalog, safe: i64) {
+    if sequence::last_value(catalog.settled_position).unwrap_or(0) < safe
+        && !is_frozen(current_role())
+    {
+        sequence::set_last_value(catalog.settled_position, safe);
+    }
+    worker::notify(CHANNEL, safe);
 }
 
 /// The extension in this database, if it is there.
-fn find(database: u32) -> Option<(Catalog, Registry)> {
+fn find(database: u32) -> Result<Option<(Catalog, Registry)>, Error> {
     registry::look(database);
-    open().ok()
+    open()
 }
 
-fn open() -> Result<(Catalog, Registry), Error> {
-    let catalog = Catalog::load()?;
-    let registry = Registry::open(&catalog)?;
-    Ok((catalog, registry))
+/// `None` where there is no place for a notifier. What is merely in disorder is an error, to be noted and tried again.
+fn open() -> Result<Option<(Catalog, Registry)>, Error> {
+    let opened = Catalog::load().and_then(|catalog| {
+        let registry = Registry::open(&catalog)?;
+        Ok((catalog, registry))
+    });
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
+        Err(Error::Unavailable(
+            Unavailable::NotInstalled | Unavailable::TooManyDatabases { .. },
+        )) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

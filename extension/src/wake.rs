@@ -1,8 +1,8 @@
 //! Waking up: how the end of an append reaches the notifier, and the notifier those who wait.
 
 use crate::launcher;
+use crate::pg::clock::monotonic;
 use crate::pg::shared_memory::{WaitQueue, my_process_number, process_id, wake_process};
-use crate::pg::transaction;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub struct Wake {
     pending: AtomicBool,
     /// There shall be a notifier.
     wanted: AtomicBool,
-    /// But not before this time, as a timestamptz.
+    /// But not before this time, on the clock that is never set.
     away_until: AtomicI64,
     /// Those who wait for new events.
     pub waiting: WaitQueue,
@@ -156,7 +156,7 @@ impl Wake {
 
     /// Asks the notifier, and the workers that it has started, to leave their database for a while.
     pub fn send_notifier_away(&self) {
-        self.away_until.store(transaction::now() + AWAY, SeqCst);
+        self.away_until.store(monotonic() + AWAY, SeqCst);
         self.waiting.wake_all();
         if let Some(process) = self.notifier_process() {
             wake_process(process);
@@ -165,7 +165,7 @@ impl Wake {
 
     /// Whether the notifier has to stay away.
     pub fn is_away(&self) -> bool {
-        transaction::now() < self.away_until.load(SeqCst)
+        monotonic() < self.away_until.load(SeqCst)
     }
 
     /// Makes this process the notifier; `false` if there is one already.

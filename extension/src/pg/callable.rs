@@ -6,6 +6,7 @@ use super::ffi::{guarded, hash};
 use super::raise::entry_without_error;
 use super::snapshot::Fresh;
 use super::value::{Jsonb, Text};
+use crate::projections::Failure;
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -123,21 +124,18 @@ impl Function {
     }
 
     /// Calls `eventcore.projection_failed`; `None` where it is not there.
-    pub fn fail_projection(
-        projection: Text<'_>,
-        checkpoint: i64,
-        events: Option<(i64, i64)>,
-        error: &Caught,
-    ) -> Option<()> {
+    pub fn fail_projection(projection: Text<'_>, failure: &Failure, error: &Caught) -> Option<()> {
         let name = b"eventcore.projection_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.int8,\
-                     pg_catalog.int8,pg_catalog.text,pg_catalog.text)";
+                     pg_catalog.int8,pg_catalog.text,pg_catalog.text,pg_catalog.bool,pg_catalog.bool)";
         let arguments = [
             text(projection),
-            position(Some(checkpoint)),
-            position(events.map(|(first, _)| first)),
-            position(events.map(|(_, last)| last)),
+            position(Some(failure.checkpoint)),
+            position(failure.events.map(|(first, _)| first)),
+            position(failure.events.map(|(_, last)| last)),
             text(Text::copy(error.sqlstate.as_bytes()).keep()),
             text(Text::copy(error.message.as_bytes()).keep()),
+            boolean(failure.blameless),
+            boolean(Some(failure.process_ended)),
         ];
         Self::perform_ours(name, arguments)
     }
@@ -149,15 +147,22 @@ impl Function {
     }
 
     /// Calls `eventcore.projection_replay_failed`; `None` where it is not there.
-    pub fn fail_replay(projection: Text<'_>, at: i64, error: &Caught) -> Option<()> {
+    pub fn fail_replay(
+        projection: Text<'_>,
+        at: i64,
+        failure: &Failure,
+        error: &Caught,
+    ) -> Option<()> {
         let name =
             b"eventcore.projection_replay_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.text,\
-                     pg_catalog.text)";
+                     pg_catalog.text,pg_catalog.bool,pg_catalog.bool)";
         let arguments = [
             text(projection),
             position(Some(at)),
             text(Text::copy(error.sqlstate.as_bytes()).keep()),
             text(Text::copy(error.message.as_bytes()).keep()),
+            boolean(failure.blameless),
+            boolean(Some(failure.process_ended)),
         ];
         Self::perform_ours(name, arguments)
     }
@@ -240,6 +245,13 @@ fn text(text: Text<'_>) -> Argument {
     Argument {
         of: pg_sys::TEXTOID,
         value: Some(text.datum()),
+    }
+}
+
+fn boolean(value: Option<bool>) -> Argument {
+    Argument {
+        of: pg_sys::BOOLOID,
+        value: value.map(Datum::from),
     }
 }
 

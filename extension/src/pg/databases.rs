@@ -18,7 +18,8 @@ pub fn connectable() -> Vec<u32> {
                 break;
             }
             let database = pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_database>();
-            if (*database).datallowconn {
+            // Below -1 it is one that DROP DATABASE has begun to drop.
+            if (*database).datallowconn && (*database).datconnlimit >= -1 {
                 found.push((*database).oid.to_u32());
             }
         }

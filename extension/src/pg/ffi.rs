@@ -12,6 +12,7 @@ mod raw {
         pub(super) fn pq_check_connection() -> bool;
         pub(super) fn die(signal: c_int);
         pub(super) fn SignalHandlerForConfigReload(signal: c_int);
+        pub(super) fn SignalHandlerForCrashExit(signal: c_int);
         pub(super) fn enable_timeout_after(timeout: c_int, milliseconds: c_int);
         pub(super) fn disable_timeout(timeout: c_int, keep_indicator: bool);
         pub(super) fn disable_all_timeouts(keep_indicators: bool);
@@ -50,6 +51,11 @@ pub fn end_of_session() -> SignalHandler {
 /// What a process does when it is told to read the configuration again.
 pub fn configuration_changed() -> SignalHandler {
     raw::SignalHandlerForConfigReload
+}
+
+/// What a process does when another one has crashed.
+pub fn crash_exit() -> SignalHandler {
+    raw::SignalHandlerForCrashExit
 }
 
 /// What is called on a signal.

@@ -8,6 +8,7 @@
 pub mod array;
 pub mod callable;
 pub mod catch;
+pub mod clock;
 pub mod databases;
 pub mod delete;
 pub mod ffi;
@@ -29,6 +30,7 @@ mod seen;
 pub mod sequence;
 pub mod session;
 pub mod shared_memory;
+pub mod signals;
 pub mod snapshot;
 pub mod transaction;
 mod triggers;

@@ -256,7 +256,7 @@ const fn encode(sqlstate: &str) -> c_int {
 }
 
 /// The five characters of the server's form of a SQLSTATE.
-fn decode(code: c_int) -> String {
+pub(super) fn decode(code: c_int) -> String {
     let characters = (0..5).map(|place| (((code >> (6 * place)) & 0x3f) + 0x30) as u8 as char);
     characters.collect()
 }

@@ -3,6 +3,7 @@
 
 use super::catch::{Caught, catching};
 use super::ffi;
+use super::signals;
 use super::transaction;
 use super::worker;
 use crate::error::Error;
@@ -16,12 +17,9 @@ impl Session {
     /// To be called first in the worker's function. The server ends the process where the role may not log
     /// in, or not to this database.
     pub fn log_in(database: u32, role: u32) -> Self {
-        // SAFETY: the process is a background worker that asked for a connection, and has none yet. `die`
-        // ends it also in the middle of a function of an application, as it does any session.
+        signals::handle();
+        // SAFETY: the process is a background worker that asked for a connection, and has none yet.
         unsafe {
-            handle_signal(pg_sys::SIGHUP as c_int, ffi::configuration_changed());
-            handle_signal(pg_sys::SIGTERM as c_int, ffi::end_of_session());
-            pg_sys::BackgroundWorkerUnblockSignals();
             pg_sys::BackgroundWorkerInitializeConnectionByOid(
                 Oid::from(database),
                 Oid::from(role),
@@ -59,13 +57,7 @@ impl Session {
 
     /// Reads the configuration again if the server was told to.
     pub fn reload_settings(&self) {
-        // SAFETY: variables of the server, outside of any transaction.
-        unsafe {
-            if pg_sys::ConfigReloadPending != 0 {
-                pg_sys::ConfigReloadPending = 0;
-                pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
-            }
-        }
+        reload_settings();
     }
 
     /// Says what it does, in `pg_stat_activity`.
@@ -89,23 +81,39 @@ impl Session {
     /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
     pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
         self.require_own_role();
-        // SAFETY: no transaction is open. A request to cancel that came before it is not for it.
-        let done = unsafe {
-            pg_sys::QueryCancelPending = 0;
-            pg_sys::SetCurrentStatementStartTimestamp();
-            catching(|| {
-                pg_sys::StartTransactionCommand();
-                let result = work()?;
-                pg_sys::CommitTransactionCommand();
-                Ok(result)
-            })
-        };
-        if done.is_err() {
-            roll_back();
+        attempt(work)
+    }
+}
+
+/// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
+pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
+    // SAFETY: no transaction is open. A request to cancel that came before it is not for it.
+    let done = unsafe {
+        pg_sys::QueryCancelPending = 0;
+        pg_sys::SetCurrentStatementStartTimestamp();
+        catching(|| {
+            pg_sys::StartTransactionCommand();
+            let result = work()?;
+            pg_sys::CommitTransactionCommand();
+            Ok(result)
+        })
+    };
+    if done.is_err() {
+        roll_back();
+    }
+    // SAFETY: no transaction is open.
+    unsafe { pg_sys::pgstat_report_stat(false) };
+    done
+}
+
+/// Reads the configuration again if the server was told to.
+pub(super) fn reload_settings() {
+    // SAFETY: variables of the server, outside of any transaction.
+    unsafe {
+        if pg_sys::ConfigReloadPending != 0 {
+            pg_sys::ConfigReloadPending = 0;
+            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
         }
-        // SAFETY: no transaction is open.
-        unsafe { pg_sys::pgstat_report_stat(false) };
-        done
     }
 }
 
@@ -196,16 +204,4 @@ pub fn may_log_in(role: Oid) -> bool {
         pg_sys::ReleaseSysCache(row);
         may
     }
-}
-
-#[cfg(not(feature = "pg18"))]
-unsafe fn handle_signal(signal: c_int, handler: ffi::SignalHandler) {
-    // SAFETY: the caller's.
-    unsafe { pg_sys::pqsignal(signal, Some(handler)) };
-}
-
-#[cfg(feature = "pg18")]
-unsafe fn handle_signal(signal: c_int, handler: ffi::SignalHandler) {
-    // SAFETY: the caller's.
-    unsafe { pg_sys::pqsignal_be(signal, Some(handler)) };
 }

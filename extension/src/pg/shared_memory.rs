@@ -40,8 +40,8 @@ impl<T: Shared> SharedArray<T> {
         unsafe { pg_sys::RequestAddinShmemSpace(Self::bytes(length)) };
     }
 
-    /// Finds or makes the array, from the startup hook.
-    pub fn attach(&self, length: usize) {
+    /// Finds or makes the array, from the startup hook; whether it was made.
+    pub fn attach(&self, length: usize) -> bool {
         let mut found = false;
         // SAFETY: called from the hook, under AddinShmemInitLock. The area is large enough for
         // `length` values behind an aligned start.
@@ -58,6 +58,7 @@ impl<T: Shared> SharedArray<T> {
             self.start.store(start, Ordering::Release);
             self.length.store(length, Ordering::Release);
         }
+        !found
     }
 
     /// The array; empty where the library was not preloaded.

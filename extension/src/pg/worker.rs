@@ -1,13 +1,15 @@
 //! Background workers.
 
-use super::ffi;
+use super::catch::Caught;
 use super::raise::entry_without_error;
+use super::{ffi, session, signals};
+use crate::error::Error;
 use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime,
-    DynamicBackgroundWorker, SignalWakeFlags,
+    DynamicBackgroundWorker,
 };
 use pgrx::pg_sys::{self, Datum, Oid};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int, c_long};
 use std::time::Duration;
 
 /// What a worker is started as.
@@ -99,9 +101,7 @@ impl Worker {
     }
 
     fn connect_to(database: Option<Oid>) -> Self {
-        BackgroundWorker::attach_signal_handlers(
-            SignalWakeFlags::SIGHUP | SignalWakeFlags::SIGTERM,
-        );
+        signals::handle();
         BackgroundWorker::connect_worker_to_spi_by_oid(database, None);
         // Whatever the settings of the database are. Nobody waits for what this process writes. In a database that is
         // frozen it writes nothing: it looks for itself, for these settings are as old as the process.
@@ -112,19 +112,36 @@ impl Worker {
             (c"synchronous_commit", c"off"),
             (c"default_transaction_isolation", c"read committed"),
             (c"statement_timeout", c"0"),
-            (c"lock_timeout", c"0"),
+            // Whatever others lock: it does not stand still, and shows what it waited for.
+            (c"lock_timeout", c"1s"),
         ]);
         Self(())
     }
 
     /// Waits until this process is woken, or for `at_most`; `false` when it has been told to end.
     pub fn wait(&self, at_most: Duration) -> bool {
-        let goes_on = BackgroundWorker::wait_latch(Some(at_most));
-        if BackgroundWorker::sighup_received() {
-            // SAFETY: no transaction is open.
-            unsafe { pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP) };
+        let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
+        // SAFETY: the latch of this process; no transaction is open.
+        unsafe {
+            if !signals::is_told_to_end() {
+                pg_sys::WaitLatch(
+                    pg_sys::MyLatch,
+                    events as c_int,
+                    c_long::try_from(at_most.as_millis()).unwrap_or(c_long::MAX),
+                    pg_sys::PG_WAIT_EXTENSION,
+                );
+                pg_sys::ResetLatch(pg_sys::MyLatch);
+            }
+            if signals::is_told_to_end() {
+                return false;
+            }
+            // No statement of this process is to be cancelled now.
+            pg_sys::QueryCancelPending = 0;
+            // Others may wait for all processes to have heard of something.
+            pgrx::check_for_interrupts!();
         }
-        goes_on
+        session::reload_settings();
+        true
     }
 
     /// Does nothing for a while, whoever wakes this process.
@@ -134,16 +151,9 @@ impl Worker {
         unsafe { pg_sys::pg_usleep(micros) };
     }
 
-    /// Runs `work` in a transaction of its own.
-    pub fn transaction<R>(&self, work: impl FnOnce() -> R) -> R {
-        // SAFETY: no transaction is open. An error ends the process, and the server starts it anew.
-        unsafe {
-            pg_sys::SetCurrentStatementStartTimestamp();
-            pg_sys::StartTransactionCommand();
-            let result = work();
-            pg_sys::CommitTransactionCommand();
-            result
-        }
+    /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
+    pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
+        session::attempt(work)
     }
 
     /// Ends the process for good.
@@ -181,6 +191,29 @@ pub(super) fn override_settings(settings: &[(&CStr, &CStr)]) {
                 pg_sys::GucContext::PGC_SUSET,
                 pg_sys::GucSource::PGC_S_OVERRIDE,
             );
+        }
+    }
+}
+
+/// How many background workers the server may have.
+pub fn max_workers() -> usize {
+    // SAFETY: settled before the hooks run.
+    usize::try_from(unsafe { pg_sys::max_worker_processes }).unwrap_or(0)
+}
+
+/// The pid of this process.
+pub fn my_pid() -> i32 {
+    // SAFETY: a variable of the server.
+    unsafe { pg_sys::MyProcPid }
+}
+
+/// Calls `cleanup` in the postmaster when its processes have ended: before it makes the shared memory new, or ends itself.
+/// To be called from the startup hook.
+pub fn at_postmaster_exit(cleanup: fn()) {
+    // SAFETY: the callback gets back the function. Processes that the postmaster starts forget it.
+    unsafe {
+        if !pg_sys::IsUnderPostmaster {
+            pg_sys::on_shmem_exit(Some(run_at_exit), Datum::from(cleanup as usize));
         }
     }
 }

@@ -16,9 +16,11 @@ use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::{Text, size};
 use crate::registry::Registry;
+use crate::workers::under_way;
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::Cell;
+use std::time::Duration;
 
 /// A transaction takes no more bytes of events than this, and always one event.
 const MAX_BYTES: usize = 32 << 20;
@@ -29,8 +31,10 @@ pub enum Outcome {
     Nothing,
     /// Its owner's sessions are read-only.
     Frozen,
-    /// Not before this time, as a timestamptz.
-    NotBefore(i64),
+    /// A process has ended on it, which has to be dealt with first.
+    Left,
+    /// Not before so long.
+    NotBefore(Duration),
     /// It came further.
     Advanced,
     /// It rebuilds this projection, and could come to the end.
@@ -47,6 +51,8 @@ pub struct Trail {
     pub replay: Cell<Option<i64>>,
     /// It has only waited for its turn.
     pub waits: Cell<bool>,
+    /// It has done all that it had to do.
+    pub commits: Cell<bool>,
 }
 
 /// A projection that this transaction has to itself.
@@ -73,9 +79,12 @@ pub fn take(name: Text<'_>, trail: &Trail) -> Result<Taken, Error> {
     {
         return Ok(Taken::Not(Outcome::Nothing));
     }
+    if under_way::is_left(&definition.name) {
+        return Ok(Taken::Not(Outcome::Left));
+    }
     trail.checkpoint.set(progress.checkpoint);
-    if progress.retry_at > transaction::now() {
-        return Ok(Taken::Not(Outcome::NotBefore(progress.retry_at)));
+    if let Some(delay) = progress.delay() {
+        return Ok(Taken::Not(Outcome::NotBefore(delay)));
     }
     Ok(Taken::It(Box::new(definition), progress))
 }
@@ -105,6 +114,12 @@ pub fn handle(
     let mut handler = definition.open_handler(read.row_type)?;
     shadow::enter(definition, name)?;
     trail.events.set(read.span);
+    under_way::begin(
+        &definition.name,
+        trail.checkpoint.get(),
+        read.span,
+        trail.replay.get(),
+    );
     call(definition, &mut handler, read);
     shadow::leave(definition, name)
 }

@@ -15,12 +15,14 @@ use crate::pg::value::Text;
 use pgrx::pg_sys::{Oid, VOIDOID};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// The columns of `eventcore.projections`.
 mod column {
     pub const CHECKPOINT: i16 = 1;
     pub const SINGLY_UNTIL: i16 = 2;
     pub const RETRY_AT: i16 = 3;
+    pub const ATTEMPTS: i16 = 8;
     pub const OWNER: i16 = 5;
     pub const BATCH_SIZE: i16 = 6;
     pub const TAKES_ARRAY: i16 = 9;
@@ -35,6 +37,7 @@ mod column {
     pub const LAST_ERROR: i16 = 21;
     pub const REBUILDS: i16 = 25;
     pub const SHADOW_SCHEMA: i16 = 26;
+    pub const INTERRUPTIONS: i16 = 27;
     pub const HOME_ID: i16 = 28;
 }
 
@@ -73,6 +76,8 @@ pub struct Progress {
     pub checkpoint: i64,
     pub singly_until: i64,
     pub retry_at: i64,
+    /// How often in a row it has failed, for whatever reason.
+    failures: i32,
     pub reset_pending: bool,
     pub failed: bool,
     pub last_error: Option<String>,
@@ -136,13 +141,34 @@ impl Definition {
     }
 }
 
+/// How long it waits at least after its process has ended.
+const DELAY_AFTER_CRASH: Duration = Duration::from_secs(1);
+
+/// The longest time that a projection waits after a failure, and the one after the first, as in `eventcore.retry_time`.
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+
 impl Progress {
+    /// How long it has to wait still; `None` when it is due. What would be due later than its own delay allows is due:
+    /// the clock has been set back.
+    pub fn delay(&self) -> Option<Duration> {
+        let left = self.retry_at.saturating_sub(transaction::now());
+        let left = Duration::from_micros(u64::try_from(left).ok()?);
+        let doublings = u32::try_from(self.failures.clamp(1, 20) - 1).unwrap_or(0);
+        let longest = (FIRST_DELAY * 2_u32.pow(doublings)).min(LONGEST_DELAY);
+        let longest = longest.max(DELAY_AFTER_CRASH);
+        (!left.is_zero() && left <= longest).then_some(left)
+    }
+
     fn of_row(row: &Row<'_>) -> Self {
         let status = row.text(column::STATUS);
         Self {
             checkpoint: row.bigint(column::CHECKPOINT),
             singly_until: row.bigint(column::SINGLY_UNTIL),
             retry_at: row.bigint(column::RETRY_AT),
+            failures: row
+                .integer(column::ATTEMPTS)
+                .max(row.integer(column::INTERRUPTIONS)),
             reset_pending: row.boolean(column::RESET_PENDING),
             failed: status.is_some_and(|status| status.bytes() == b"failed"),
             last_error: row.text(column::LAST_ERROR).map(|error| error.to_string()),

@@ -28,7 +28,7 @@ mod waiting;
 mod worker;
 
 pub use waiting::wait;
-pub use worker::run;
+pub use worker::{Failure, run};
 
 use crate::catalog::Events;
 use crate::error::{Error, Unavailable};

@@ -3,10 +3,12 @@
 
 use super::{definition, hindrance};
 use crate::error::Error;
-use crate::pg::transaction;
+use crate::pg::shared_memory::my_database;
 use crate::pg::worker::{self, Kind, Started};
 use crate::settings;
+use crate::trouble::{Trouble, no_free_worker};
 use crate::wake::Wake;
+use crate::workers;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -17,15 +19,13 @@ const KIND: Kind = Kind {
 };
 
 /// How long after the start of a worker the next one for its owner is started at the earliest. Twice as long after each
-/// that ended at once, as when its role may not connect.
+/// that ended at once; where it could not log in, the server has written a line to its log each time.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const PAUSE_WITHOUT_LOGIN: Duration = Duration::from_secs(60);
 
 /// How long an owner may keep several workers, whatever they are at, while another has none.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often it complains that there is no place for another worker.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// The workers that this process, a notifier, has started.
 #[derive(Default)]
@@ -35,7 +35,16 @@ pub struct Pool {
     owners: HashMap<u32, Past>,
     /// Since when an owner has no worker because others have all.
     crowded_since: Option<Instant>,
-    complained_at: Option<Instant>,
+    shortage: Shortage,
+}
+
+/// No background worker is free.
+struct Shortage(Trouble);
+
+impl Default for Shortage {
+    fn default() -> Self {
+        Self(Trouble::new("projections have no worker"))
+    }
 }
 
 struct Running {
@@ -122,7 +131,7 @@ impl Pool {
                 None => {
                     left = true;
                     short = true;
-                    self.complain();
+                    self.shortage.0.note(&no_free_worker());
                     break;
                 }
             }
@@ -151,7 +160,12 @@ impl Pool {
                 return true;
             }
             if let Some(past) = owners.get_mut(&worker.owner) {
-                past.pause = if worker.began.elapsed() < PAUSE / 2 {
+                // One that ended in the middle of a batch has begun; what it ended on waits by itself.
+                let (database, owner) = (my_database(), worker.owner);
+                past.pause = if workers::never_began(workers::Kind::Projections, database, owner) {
+                    (past.pause * 2).min(PAUSE_WITHOUT_LOGIN)
+                } else if worker.began.elapsed() < PAUSE / 2 && !workers::has_left(database, owner)
+                {
                     (past.pause * 2).min(LONGEST_PAUSE)
                 } else {
                     PAUSE
@@ -197,17 +211,5 @@ impl Pool {
             .collect();
         lacking.sort_by_key(|(nth, owner)| (*nth, self.owners.get(owner).map(|past| past.started)));
         lacking.into_iter().map(|(_, owner)| owner).collect()
-    }
-
-    fn complain(&mut self) {
-        if self
-            .complained_at
-            .is_none_or(|at| at.elapsed() > COMPLAIN_EVERY)
-        {
-            self.complained_at = Some(Instant::now());
-            transaction::log(
-                "eventcore: no background worker is free for projections; raise max_worker_processes",
-            );
-        }
     }
 }

@@ -15,6 +15,7 @@ use crate::pg::value::Text;
 use crate::pg::worker;
 use crate::registry::Registry;
 use crate::settings;
+use crate::workers::{self, under_way};
 use pgrx::pg_sys::Oid;
 use std::time::{Duration, Instant};
 
@@ -24,17 +25,26 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// How long a worker goes on at least when others wait for its place.
 const SLICE: Duration = Duration::from_secs(1);
 
+/// SQLSTATE program_limit_exceeded.
+const LIMIT_EXCEEDED: &str = "54000";
+
 /// How soon a rebuild that could not have its turn asks again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The worker's process, from its start to its end.
 pub fn run(database: u32) -> ! {
     let role = worker::told().parse().unwrap_or(0);
+    workers::begin(workers::Kind::Projections, database, role);
     let session = Session::log_in(database, role);
+    workers::is_at_work();
+    under_way::watch();
     let begun = Instant::now();
     let Ok(Some(place)) = session.attempt(Place::find) else {
         worker::end()
     };
+    if let Ok(all) = session.attempt(definition::all) {
+        under_way::forget_all_but(|name| all.iter().any(|one| one.name == name));
+    }
     loop {
         session.reload_settings();
         let (seen, announced) = (
@@ -84,38 +94,79 @@ fn mine(role: Oid, catalog: &Catalog) -> Result<Vec<String>, Error> {
 fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
     session.report(&format!("projection {name}"));
     let trail = Trail::default();
-    let done = match session.attempt(|| turn::run(name, &trail)) {
+    let ready = |done| {
+        trail.commits.set(true);
+        done
+    };
+    let done = match session.attempt(|| turn::run(name, &trail).map(ready)) {
         Ok(Outcome::CaughtUp(original)) => {
-            session.attempt(|| rebuild::finish(name, &original, &trail))
+            trail.commits.set(false);
+            session.attempt(|| rebuild::finish(name, &original, &trail).map(ready))
         }
         done => done,
     };
+    under_way::done();
     match done {
         Ok(Outcome::CaughtUp(_)) => None,
         Err(_) if trail.waits.get() => Some(ASK_AGAIN),
         Ok(Outcome::Nothing) => Some(INTERVAL),
         // The notifier starts another one when it is thawed.
         Ok(Outcome::Frozen) => worker::end(),
-        Ok(Outcome::NotBefore(time)) => {
-            let micros = u64::try_from(time.saturating_sub(transaction::now())).unwrap_or(0);
-            Some(Duration::from_micros(micros).max(Duration::from_millis(1)))
-        }
+        Ok(Outcome::Left) => match under_way::claim(name) {
+            Some(left) => {
+                let failure = Failure {
+                    checkpoint: left.checkpoint,
+                    events: left.events,
+                    replay: left.replay,
+                    blameless: Some(left.blameless),
+                    process_ended: true,
+                };
+                write_down(session, name, &failure, &left.error);
+                left.settled();
+                place.registry.wake().projected.wake_all();
+                None
+            }
+            None => Some(ASK_AGAIN),
+        },
+        Ok(Outcome::NotBefore(delay)) => Some(delay.max(Duration::from_millis(1))),
         Ok(Outcome::Advanced) => {
             place.registry.wake().projected.wake_all();
             None
         }
         Err(error) => {
-            write_down(session, name, &trail, &error);
+            let failure = Failure {
+                checkpoint: trail.checkpoint.get(),
+                events: trail.events.get(),
+                replay: trail.replay.get(),
+                // At the commit that is the queue of notifications, which another session keeps full.
+                blameless: (trail.commits.get() && error.sqlstate == LIMIT_EXCEEDED)
+                    .then_some(true),
+                process_ended: false,
+            };
+            write_down(session, name, &failure, &error);
             place.registry.wake().projected.wake_all();
             None
         }
     }
 }
 
+/// What is to be said of a transaction that failed.
+pub struct Failure {
+    /// Where it began.
+    pub checkpoint: i64,
+    /// The first and the last of the events that the handler had, if it was called.
+    pub events: Option<(i64, i64)>,
+    /// The parked event that was to be replayed.
+    pub replay: Option<i64>,
+    /// Whether no event is to blame; `None`: by the SQLSTATE.
+    pub blameless: Option<bool>,
+    /// It ended with its process.
+    pub process_ended: bool,
+}
+
 /// Writes down what went wrong, and what is to be done about it.
-fn write_down(session: &Session, name: &str, trail: &Trail, error: &Caught) {
-    let (events, replay) = (trail.events.get(), trail.replay.get());
-    let what = match (events, replay) {
+fn write_down(session: &Session, name: &str, failure: &Failure, error: &Caught) {
+    let what = match (failure.events, failure.replay) {
         (_, Some(position)) => format!("on the parked event at position {position}"),
         (Some((first, last)), None) => format!("at positions {first} to {last}"),
         (None, None) => "before its first event".to_owned(),
@@ -129,13 +180,20 @@ fn write_down(session: &Session, name: &str, trail: &Trail, error: &Caught) {
             return Ok(());
         }
         let name = Text::copy(name.as_bytes()).keep();
-        match replay {
-            Some(position) => Function::fail_replay(name, position, error),
-            None => Function::fail_projection(name, trail.checkpoint.get(), events, error),
+        match failure.replay {
+            Some(position) => Function::fail_replay(name, position, failure, error),
+            None => Function::fail_projection(name, failure, error),
         };
         Ok(())
     });
     if let Err(second) = written {
+        workers::fail(
+            &second.sqlstate,
+            &format!(
+                "the failure of projection \"{name}\" cannot be written down: {}",
+                second.message
+            ),
+        );
         // Its owner has lost the right to write it down: nothing to be done but to try again, slowly.
         transaction::log(&format!(
             "eventcore: the failure of projection \"{name}\" cannot be written down: {}",

@@ -102,7 +102,7 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
     client
         .batch_execute("REVOKE eventcore_projector FROM owner_ann; GRANT SELECT, UPDATE ON eventcore.projections TO owner_ann;
              GRANT USAGE ON SCHEMA eventcore TO owner_ann;
-             GRANT EXECUTE ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text),
+             GRANT EXECUTE ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text, boolean, boolean),
                  eventcore.lock_projection(text), eventcore.projections_changed(), eventcore.retry_time(integer), eventcore.is_blameless(text),
                  eventcore.lock_projection_soon(text),
                  eventcore.check_projection_owner(text, regrole), eventcore.home_id() TO owner_ann")

@@ -1,0 +1,151 @@
+//! What is under way, on disk: a record for each place, written before a handler is called.
+//!
+//! A crash of one process makes the server reset its shared memory. The file tells what was under way then. It is
+//! written without a flush, which costs a few microseconds: it has to survive processes, not the machine.
+//!
+//! The first record is the postmaster's: whether it was there when its processes had ended. If so, a record of
+//! a batch that runs is that of a process that ended by itself. If not, all of them were killed at once, and no batch
+//! is to blame. A process that the postmaster ends with the others says so in its record, in a signal handler.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
+
+/// In the data directory, which is the current one of each process; base backups leave it out.
+const PATH: &str = "pg_stat_tmp/eventcore_projections";
+
+const RECORD: usize = 512;
+/// The longest name of a projection.
+const MAX_NAME: usize = 255;
+
+/// Where the parts of a record are. The state is not in the checksum: a signal handler writes it alone.
+const STATE: usize = 0;
+const DATABASE: usize = 4;
+const ROLE: usize = 8;
+const NUMBERS: usize = 16;
+const NAME_LENGTH: usize = 48;
+const NAME: usize = 52;
+const CHECKSUM: usize = RECORD - 8;
+
+/// In the first record.
+const WITNESSED: u32 = 1;
+
+static FILE: OnceLock<Option<File>> = OnceLock::new();
+
+/// What was under way at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub state: u32,
+    pub database: u32,
+    pub role: u32,
+    pub checkpoint: i64,
+    /// The positions of the first event and the last; 0 where there are none.
+    pub first: i64,
+    pub last: i64,
+    /// The parked event that is replayed; 0 for none.
+    pub replay: i64,
+    pub projection: String,
+}
+
+/// Reads the file that an earlier run has left, and makes it anew for this many places, with nothing in it. Whether the
+/// postmaster saw its processes end, and what was under way where.
+pub fn begin_anew(places: usize) -> (bool, Vec<(usize, Record)>) {
+    let old = std::fs::read(PATH).unwrap_or_default();
+    let witnessed = old.get(..4) == Some(&WITNESSED.to_le_bytes());
+    let records = old.chunks_exact(RECORD).enumerate().skip(1);
+    let found = records
+        .take(places)
+        .filter_map(|(number, bytes)| Some((number - 1, Record::parse(bytes)?)))
+        .collect();
+    // What cannot be written is not remembered: that is all.
+    let _ = std::fs::write(PATH, vec![0; (places + 1) * RECORD]);
+    (witnessed, found)
+}
+
+/// Writes what is under way at a place.
+pub fn write(place: usize, record: &Record) {
+    write_at(offset(place), &record.bytes());
+}
+
+/// Writes the state of what is under way at a place.
+pub fn set_state(place: usize, state: u32) {
+    write_at(offset(place), &state.to_le_bytes());
+}
+
+/// To be called by the postmaster when all its processes have ended.
+pub fn witness() {
+    write_at(0, &WITNESSED.to_le_bytes());
+}
+
+/// Where a signal handler writes the state of a place: the file and the offset.
+pub fn place_of_state(place: usize) -> Option<(i32, i64)> {
+    let file = file()?;
+    Some((file.as_raw_fd(), i64::try_from(offset(place)).ok()?))
+}
+
+fn offset(place: usize) -> u64 {
+    ((place + 1) * RECORD) as u64
+}
+
+fn write_at(offset: u64, bytes: &[u8]) {
+    if let Some(file) = file() {
+        // As above.
+        let _: io::Result<()> = file.write_all_at(bytes, offset);
+    }
+}
+
+fn file() -> Option<&'static File> {
+    let open = || OpenOptions::new().write(true).open(PATH).ok();
+    FILE.get_or_init(open).as_ref()
+}
+
+impl Record {
+    fn bytes(&self) -> [u8; RECORD] {
+        let mut bytes = [0; RECORD];
+        let mut put = |at: usize, part: &[u8]| bytes[at..at + part.len()].copy_from_slice(part);
+        put(STATE, &self.state.to_le_bytes());
+        put(DATABASE, &self.database.to_le_bytes());
+        put(ROLE, &self.role.to_le_bytes());
+        let numbers = [self.checkpoint, self.first, self.last, self.replay];
+        for (number, value) in numbers.iter().enumerate() {
+            put(NUMBERS + 8 * number, &value.to_le_bytes());
+        }
+        let name = &self.projection.as_bytes()[..self.projection.len().min(MAX_NAME)];
+        put(NAME_LENGTH, &(name.len() as u32).to_le_bytes());
+        put(NAME, name);
+        let sum = checksum(&bytes);
+        bytes[CHECKSUM..].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let u32_at = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+        let i64_at = |at: usize| Some(i64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+        let state = u32_at(STATE)?;
+        if state == 0 || i64_at(CHECKSUM)?.cast_unsigned() != checksum(bytes) {
+            return None;
+        }
+        let length = u32_at(NAME_LENGTH)? as usize;
+        let name = bytes.get(NAME..NAME + length)?;
+        Some(Self {
+            state,
+            database: u32_at(DATABASE)?,
+            role: u32_at(ROLE)?,
+            checkpoint: i64_at(NUMBERS)?,
+            first: i64_at(NUMBERS + 8)?,
+            last: i64_at(NUMBERS + 16)?,
+            replay: i64_at(NUMBERS + 24)?,
+            projection: String::from_utf8(name.to_vec()).ok()?,
+        })
+    }
+}
+
+/// FNV-1a of what is between the state and the checksum.
+fn checksum(record: &[u8]) -> u64 {
+    let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    record[DATABASE..CHECKSUM]
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, step)
+}
