@@ -5,13 +5,12 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use eventcore::{
-    EventSubscription, Metadata, Position, PostgresEventStore, RecordedEvent, Subscribe,
+    EventSubscription, Metadata, Payload, Position, PostgresEventStore, RecordedEvent, Subscribe,
 };
 use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Report, Target};
 use eventcore_benches::rounds;
 use futures_util::{StreamExt, pin_mut};
-use tokio_postgres::types::Json;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
@@ -108,8 +107,9 @@ fn decode(row: &Row) -> Result<RecordedEvent> {
         event_type: row.try_get::<_, String>(4)?.parse()?,
         payload: row.try_get(5)?,
         metadata: row
-            .try_get::<_, Option<Json<Metadata>>>(6)?
-            .map(|metadata| metadata.0),
+            .try_get::<_, Option<Payload>>(6)?
+            .map(Metadata::try_from)
+            .transpose()?,
         correlation_id: row.try_get::<_, Option<Uuid>>(7)?.map(Into::into),
         causation_id: row.try_get::<_, Option<Uuid>>(8)?.map(Into::into),
         recorded_at: row.try_get::<_, SystemTime>(9)?,

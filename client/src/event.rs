@@ -108,6 +108,7 @@ enum Kind {
     Encode,
     Null,
     Decode,
+    Metadata,
     OtherStream { named: StreamId, given: StreamId },
 }
 
@@ -125,6 +126,11 @@ impl EventError {
     /// The payload is not one of this event type.
     pub fn decode(event_type: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::make(Kind::Decode, event_type, Some(source.into()))
+    }
+
+    /// The metadata of the event is not of the type that was asked for.
+    pub fn metadata(event_type: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::make(Kind::Metadata, event_type, Some(source.into()))
     }
 
     /// The name that the event is, or would be, stored under.
@@ -168,6 +174,10 @@ impl fmt::Display for EventError {
             Kind::Encode => write!(f, "cannot encode an event of type {event_type:?}"),
             Kind::Null => write!(f, "the payload of an event of type {event_type:?} is null"),
             Kind::Decode => write!(f, "cannot decode an event of type {event_type:?}"),
+            Kind::Metadata => write!(
+                f,
+                "cannot decode the metadata of an event of type {event_type:?}"
+            ),
             Kind::OtherStream { named, given } => write!(
                 f,
                 "an event of type {event_type:?} that names the stream {named:?} cannot be written to \

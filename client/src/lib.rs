@@ -34,6 +34,8 @@ mod projection;
 
 // What goes into a store, and what comes out.
 mod append;
+mod json;
+mod metadata;
 mod payload;
 mod query;
 mod sendable;
@@ -71,6 +73,7 @@ pub use follow_error::FollowError;
 pub use ids::{CausationId, CorrelationId, EventId, LeaseId};
 pub use invalid::InvalidValue;
 pub use memory::{InMemoryEventStore, MemoryTransaction};
+pub use metadata::Metadata;
 pub use names::{
     ConsumerName, EventType, ProcessId, ProjectionName, SnapshotName, StreamId, SubscriptionName,
 };
@@ -84,7 +87,7 @@ pub use process::{
     run_process_manager_until_idle, run_process_manager_with,
 };
 pub use projection::{
-    Projection, ProjectionError, ProjectionOptions, ProjectionStore, run_projection,
+    OnUndecodable, Projection, ProjectionError, ProjectionOptions, ProjectionStore, run_projection,
     run_projection_until, run_projection_with,
 };
 pub use query::{Direction, Filter, ReadAll, ReadStream, ReadStreams, StreamsRead};
@@ -94,7 +97,7 @@ pub use snapshot::{Folded, Snapshot, Snapshots};
 pub use state_cache::StateCache;
 pub use store::{EventStore, EventSubscription};
 pub use store_error::StoreError;
-pub use stored_event::{Metadata, RecordedEvent, StoredEvent};
+pub use stored_event::{RecordedEvent, StoredEvent};
 pub use subscription::{PageRequest, Subscribe, Subscription};
 pub use typed_subscription::TypedSubscription;
 

@@ -5,17 +5,20 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::InvalidValue;
+use crate::{InvalidValue, json};
 
 /// The payload of an event: JSON text that never changes and is cheap to clone.
 ///
 /// It is written once, where the event is encoded, and parsed once, where it is decoded; what carries it
 /// between the two does not look into it. Two payloads are equal when they are the same JSON value,
-/// however it is written.
+/// however it is written, digit by digit: it may hold numbers that no type of Rust does.
 ///
 /// ```
 /// use eventcore::Payload;
@@ -122,17 +125,13 @@ impl TryFrom<String> for Payload {
 
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-            || match (self.decode::<Value>(), other.decode::<Value>()) {
-                (Ok(this), Ok(other)) => this == other,
-                _ => false,
-            }
+        json::is_same(&self.0, &other.0)
     }
 }
 
 impl PartialEq<Value> for Payload {
     fn eq(&self, other: &Value) -> bool {
-        self.decode::<Value>().is_ok_and(|value| value == *other)
+        json::is_same(&self.0, &other.to_string())
     }
 }
 
@@ -148,17 +147,47 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// As the JSON value that it is, not as a text.
+/// As the JSON value that it is, not as a text. What no [`Value`] holds, such as a number with more digits than a
+/// float has, is written into JSON only, as it is.
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let value: Value = self.decode().map_err(S::Error::custom)?;
-        value.serialize(serializer)
+        match self.decode::<Value>() {
+            Ok(value) if *self == value => value.serialize(serializer),
+            _ => {
+                let raw = RawValue::from_string(self.0.to_string()).map_err(S::Error::custom)?;
+                raw.serialize(serializer)
+            }
+        }
     }
 }
 
+/// From JSON as it is written there, from other formats as the [`Value`] that they hold.
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self::from)
+        deserializer.deserialize_newtype_struct(RAW, OfAnyFormat)
+    }
+}
+
+/// The name by which serde_json is asked for the text of a value; to other formats it means nothing.
+const RAW: &str = "$serde_json::private::RawValue";
+
+struct OfAnyFormat;
+
+impl<'de> Visitor<'de> for OfAnyFormat {
+    type Value = Payload;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    /// What serde_json answers.
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Payload, A::Error> {
+        let raw = Box::<RawValue>::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Payload::from_json(raw.get()))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, value: D) -> Result<Payload, D::Error> {
+        Value::deserialize(value).map(Payload::from)
     }
 }
 

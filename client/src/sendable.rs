@@ -2,9 +2,8 @@
 //! stores say the same.
 
 use eventcore_rules::{ExpectedVersion, MAX_EVENTS_PER_APPEND};
-use serde_json::Value;
 
-use crate::{Append, NewEvent, Snapshot, StoreError};
+use crate::{Append, NewEvent, Snapshot, StoreError, json};
 
 /// How deep arrays and objects may be in one another to be read again: as deep as serde_json goes.
 const MAX_DEPTH: usize = 127;
@@ -56,40 +55,15 @@ fn content(event: &NewEvent) -> Result<(), (&'static str, &'static str)> {
     if event.payload.has_nul() {
         return Err(("payloads", "has a character U+0000"));
     }
-    if event
-        .metadata
-        .iter()
-        .flatten()
-        .any(|(key, value)| key.contains('\0') || has_nul(value))
-    {
+    let Some(metadata) = &event.metadata else {
+        return Ok(());
+    };
+    let metadata = metadata.as_payload();
+    if metadata.has_nul() {
         return Err(("metadata", "has a character U+0000"));
     }
-    // It is read with the event: one that cannot be would keep every reader from going on.
-    let mut fields = event.metadata.iter().flatten();
-    if fields.any(|(_, value)| is_deeper(value, MAX_DEPTH - 1)) {
+    if json::depth(metadata.as_str()) > MAX_DEPTH {
         return Err(("metadata", "is nested too deep"));
     }
     Ok(())
-}
-
-/// Whether a text in it has the one character that PostgreSQL cannot hold.
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(fields) => fields
-            .iter()
-            .any(|(key, value)| key.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// Whether arrays and objects in it are in one another at more than so many levels.
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    let deeper = |value| is_deeper(value, levels - 1);
-    match value {
-        Value::Array(values) => levels == 0 || values.iter().any(deeper),
-        Value::Object(fields) => levels == 0 || fields.values().any(deeper),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
 }

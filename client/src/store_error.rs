@@ -17,6 +17,7 @@ pub struct StoreError(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     kind: Kind,
+    in_doubt: bool,
     source: Option<Source>,
 }
 
@@ -47,8 +48,10 @@ enum Kind {
     Coded(ErrorCode),
     /// The user of the connection has no right to it.
     Denied,
-    /// It may well work when tried again; whether it was done is unknown.
+    /// It may well work when tried again.
     Transient,
+    /// It was done, but a standby that it should be on may not have it.
+    Unconfirmed,
     TimedOut {
         passes: bool,
     },
@@ -133,6 +136,12 @@ impl StoreError {
         Self::make(Kind::Transient, Some(source.into()))
     }
 
+    /// The store did what it was asked, but a standby that should have it did not confirm that: the wait for it was
+    /// cancelled. It may be lost with the server.
+    pub fn unconfirmed() -> Self {
+        Self::make(Kind::Unconfirmed, None)
+    }
+
     /// There was no time left to do it, and it was not done.
     pub fn timed_out(passes: bool, source: impl Into<Source>) -> Self {
         Self::make(Kind::TimedOut { passes }, Some(source.into()))
@@ -141,6 +150,13 @@ impl StoreError {
     /// Any other failure; trying again does not help.
     pub fn other(source: impl Into<Source>) -> Self {
         Self::make(Kind::Other, Some(source.into()))
+    }
+
+    /// Tells that the store did not do what it was asked.
+    #[must_use]
+    pub fn not_done(mut self) -> Self {
+        self.0.in_doubt = false;
+        self
     }
 
     /// Keeps what the error comes from.
@@ -162,7 +178,11 @@ impl StoreError {
             Kind::UnknownName { .. } => Some(ErrorCode::UnknownName),
             Kind::LeaseLost { .. } => Some(ErrorCode::LeaseLost),
             Kind::Coded(code) => Some(*code),
-            Kind::Denied | Kind::Transient | Kind::TimedOut { .. } | Kind::Other => None,
+            Kind::Denied
+            | Kind::Transient
+            | Kind::Unconfirmed
+            | Kind::TimedOut { .. }
+            | Kind::Other => None,
         }
     }
 
@@ -178,8 +198,21 @@ impl StoreError {
         self.is_version_conflict()
             || matches!(
                 self.0.kind,
-                Kind::Transient | Kind::TimedOut { passes: true }
+                Kind::Transient | Kind::Unconfirmed | Kind::TimedOut { passes: true }
             )
+    }
+
+    /// Whether the store may have done what it was asked all the same, as when the connection was lost before the
+    /// answer came. The same again is safe: an append is known by its event ids, a command in the database by its
+    /// idempotency key, an acknowledgement by its lease, a batch of a projection by its checkpoint.
+    pub fn is_in_doubt(&self) -> bool {
+        self.0.in_doubt
+    }
+
+    /// Whether the store did what it was asked, and a standby that should have it did not confirm that: an operator
+    /// or a timeout cancelled the wait for it. The same again, with the same ids, waits again.
+    pub fn is_unconfirmed(&self) -> bool {
+        matches!(self.0.kind, Kind::Unconfirmed)
     }
 
     /// Whether it was not done because it would have taken too long: the server ended the statement, by
@@ -275,7 +308,12 @@ impl StoreError {
     }
 
     fn make(kind: Kind, source: Option<Source>) -> Self {
-        Self(Box::new(Inner { kind, source }))
+        let in_doubt = matches!(kind, Kind::Transient | Kind::Unconfirmed | Kind::Other);
+        Self(Box::new(Inner {
+            kind,
+            in_doubt,
+            source,
+        }))
     }
 }
 
@@ -329,6 +367,10 @@ impl fmt::Display for StoreError {
             Kind::Coded(code) => write!(f, "the store refuses ({})", code.sqlstate()),
             Kind::Denied => write!(f, "the user of the connection may not do this"),
             Kind::Transient => write!(f, "the store failed for now"),
+            Kind::Unconfirmed => write!(
+                f,
+                "committed, but not confirmed by a synchronous standby: the wait for it was cancelled"
+            ),
             Kind::TimedOut { .. } => write!(f, "there was no time left"),
             Kind::Other => write!(f, "the store failed"),
         }

@@ -4,15 +4,11 @@
 use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use crate::{
-    CausationId, CorrelationId, Event, EventError, EventId, EventType, Payload, Position, StreamId,
-    StreamVersion,
+    CausationId, CorrelationId, Event, EventError, EventId, EventType, Metadata, Payload, Position,
+    StreamId, StreamVersion,
 };
-
-/// What an application keeps with an event beside its payload: a JSON object.
-pub type Metadata = Map<String, Value>;
 
 /// An event as a store holds it: one row of `eventcore.events`.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,8 +85,9 @@ impl RecordedEvent {
         let metadata = match self.metadata.take() {
             None => None,
             Some(metadata) => Some(
-                serde_json::from_value(Value::Object(metadata))
-                    .map_err(|source| EventError::decode(self.event_type.as_str(), source))?,
+                metadata
+                    .decode()
+                    .map_err(|source| EventError::metadata(self.event_type.as_str(), source))?,
             ),
         };
         Ok(self.into_stored(event, metadata))

@@ -243,8 +243,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
                 Err(error) => {
                     let conflict = error.is_version_conflict();
                     // A conflict tells that it was not written before either: it would be recognised.
-                    let is_refused = error.code().is_some() || error.is_denied();
-                    self.in_doubt = !conflict && (was_in_doubt || !is_refused);
+                    self.in_doubt = !conflict && (was_in_doubt || error.is_in_doubt());
                     if self.mark_is_in(&error) {
                         return Err(Failure::Store(error));
                     }

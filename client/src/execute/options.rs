@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{CausationId, CorrelationId, InvalidValue, Metadata, RetryPolicy, StateCache};
 
@@ -89,11 +88,7 @@ impl ExecuteOptions {
     ///
     /// It is not written as a JSON object.
     pub fn metadata(mut self, metadata: &impl Serialize) -> Result<Self, InvalidValue> {
-        match serde_json::to_value(metadata) {
-            Ok(Value::Object(fields)) => self.metadata = Some(fields),
-            Ok(_) => return Err(InvalidValue::metadata("is no JSON object")),
-            Err(error) => return Err(InvalidValue::metadata(error)),
-        }
+        self.metadata = Some(Metadata::encode(metadata)?);
         Ok(self)
     }
 

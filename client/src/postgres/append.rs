@@ -1,12 +1,11 @@
 //! Appending: the array form of `eventcore_append`.
 
-use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::error::store_error;
 use super::pool::Pool;
 use super::row::from_bigint;
-use crate::{Append, Appended, Position, StoreError, StreamVersion, sendable};
+use crate::{Append, Appended, Metadata, Position, StoreError, StreamVersion, sendable};
 
 const APPEND: &str = "\
 SELECT first_position, last_position, versions, recorded_at, repeated
@@ -41,7 +40,7 @@ pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, Sto
         .then(|| {
             events
                 .iter()
-                .map(|event| event.metadata.as_ref().map(Json))
+                .map(|event| event.metadata.as_ref().map(Metadata::as_payload))
                 .collect::<Vec<_>>()
         });
     let event_ids: Vec<_> = events
@@ -68,6 +67,11 @@ pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, Sto
         )
         .await?;
 
+    let repeated = row.try_get(4).map_err(store_error)?;
+    if repeated {
+        // It was perhaps not answered before because a standby had not confirmed it.
+        pool.confirm().await?;
+    }
     let versions: Vec<i64> = row.try_get(2).map_err(store_error)?;
     Ok(Appended {
         first_position: position(row.try_get(0).map_err(store_error)?)?,
@@ -77,7 +81,7 @@ pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, Sto
             .map(|version| from_bigint(version).map(StreamVersion::new))
             .collect::<Result<_, _>>()?,
         recorded_at: row.try_get(3).map_err(store_error)?,
-        repeated: row.try_get(4).map_err(store_error)?,
+        repeated,
     })
 }
 

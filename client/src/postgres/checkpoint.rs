@@ -4,8 +4,9 @@ use std::error::Error;
 
 use tokio_postgres::types::Type;
 
-use super::error::{is_passing, store_error};
+use super::error::store_error;
 use super::row::{from_bigint, to_bigint};
+use super::sqlstate::Rule;
 use super::{PostgresEventStore, PostgresTransaction};
 use crate::{Position, ProjectionName, ProjectionStore, StoreError};
 
@@ -63,7 +64,7 @@ impl ProjectionStore for PostgresEventStore {
                 return error.is_retriable();
             }
             if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
-                return is_passing(error);
+                return Rule::of(error).passes();
             }
             cause = error.source();
         }

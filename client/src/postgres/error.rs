@@ -1,30 +1,16 @@
 //! What an error of PostgreSQL is to a store: told by its SQLSTATE and by the JSON of its DETAIL,
 //! never by its text.
 
-use std::error::Error as _;
-use std::io;
-
-use deadpool_postgres::{HookError, PoolError, TimeoutType};
+use deadpool::managed::{self, TimeoutType};
 use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Error;
-use tokio_postgres::error::{DbError, ErrorPosition};
 
-use super::tls::is_of_tls;
+use super::sqlstate::{Meaning, Rule, is_in_statement};
 use crate::{EventId, Position, StoreError, StreamId};
 
-/// The SQLSTATE of a call of a function that is not there. We call none but the extension's; a function of a command
-/// may call any, and the error then is at no place of our statement.
-const UNDEFINED_FUNCTION: &str = "42883";
-
-/// The SQLSTATE of what the user may not do.
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
-
-/// The SQLSTATEs of what took too long: a statement, by `statement_timeout` or by who cancelled it, and
-/// the wait for a lock, by `lock_timeout`.
-const QUERY_CANCELED: &str = "57014";
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+type PoolError = managed::PoolError<Error>;
 
 /// What the server says of a missing function does not tell what to do about it; this does.
 #[derive(Debug, thiserror::Error)]
@@ -56,47 +42,35 @@ struct NotReady(#[source] PoolError);
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 pub(super) fn store_error(error: Error) -> StoreError {
-    match error.as_db_error() {
-        Some(raised) => match ErrorCode::from_sqlstate(raised.code().code()) {
-            Some(code) => of_eventcore(code, raised.detail(), raised.message()).with_source(error),
-            None if is_untransmittable(raised.code().code()) => {
-                StoreError::malformed("a text", None, error)
-            }
-            None if raised.code().code() == UNDEFINED_FUNCTION && is_in_statement(raised) => {
-                no_extension(error)
-            }
-            None if raised.code().code() == INSUFFICIENT_PRIVILEGE => {
-                StoreError::denied(NoRight(error))
-            }
-            None if raised.code().code() == QUERY_CANCELED => StoreError::timed_out(false, error),
-            None if raised.code().code() == LOCK_NOT_AVAILABLE => {
-                StoreError::timed_out(true, error)
-            }
-            None if is_transient(raised.code().code()) => StoreError::transient(error),
-            None => StoreError::other(error),
-        },
-        None if is_lost(&error) => StoreError::transient(error),
-        None => StoreError::other(error),
+    let rule = Rule::of(&error);
+    let raised = error.as_db_error();
+    let code = raised.and_then(|raised| ErrorCode::from_sqlstate(raised.code().code()));
+    if let (Some(code), Some(raised)) = (code, raised) {
+        return of_eventcore(code, raised.detail(), raised.message()).with_source(error);
+    }
+    let meant = match rule.meaning {
+        Meaning::Passing => StoreError::transient(error),
+        Meaning::TimedOut { passes } => StoreError::timed_out(passes, error),
+        Meaning::Denied => StoreError::denied(NoRight(error)),
+        Meaning::Untransmittable => StoreError::malformed("a text", None, error),
+        Meaning::NoFunction if raised.is_some_and(is_in_statement) => no_extension(error),
+        Meaning::NoFunction | Meaning::OtherSession | Meaning::Final => StoreError::other(error),
+    };
+    match rule.in_doubt {
+        true => meant,
+        false => meant.not_done(),
     }
 }
 
 pub(super) fn pool_error(error: PoolError) -> StoreError {
-    match error {
-        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-            store_error(error)
-        }
+    let failed = match error {
+        PoolError::Backend(error) => store_error(error),
         PoolError::Timeout(TimeoutType::Wait) => StoreError::timed_out(true, AllInUse(error)),
         PoolError::Timeout(_) => StoreError::timed_out(true, NotReady(error)),
         other => StoreError::other(other),
-    }
-}
-
-/// Whether an error of somebody else's statement passes.
-pub(super) fn is_passing(error: &Error) -> bool {
-    match error.as_db_error() {
-        Some(raised) => is_transient(raised.code().code()),
-        None => is_lost(error),
-    }
+    };
+    // Without a connection nothing was sent.
+    failed.not_done()
 }
 
 #[derive(Deserialize)]
@@ -194,42 +168,10 @@ fn malformed(found: Malformed) -> StoreError {
     StoreError::malformed(argument, found.index, found.reason)
 }
 
-/// Whether the statement that we sent is what is wrong.
-fn is_in_statement(raised: &DbError) -> bool {
-    matches!(raised.position(), Some(ErrorPosition::Original(_)))
-}
-
-/// Texts that PostgreSQL cannot hold: U+0000 in JSON (22P05) or elsewhere (22021).
-fn is_untransmittable(sqlstate: &str) -> bool {
-    matches!(sqlstate, "22P05" | "22021")
-}
-
-/// Errors that pass: serialization failure and deadlock, connection exceptions, too many
-/// connections, a server that starts or stops.
-fn is_transient(sqlstate: &str) -> bool {
-    matches!(
-        sqlstate,
-        "40001" | "40P01" | "53300" | "57P01" | "57P02" | "57P03" | "57P05"
-    ) || sqlstate.starts_with("08")
-}
-
-/// Whether the connection was lost, or could not be made.
-fn is_lost(error: &Error) -> bool {
-    if is_of_tls(error) {
-        return false;
-    }
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        if source.is::<io::Error>() {
-            return true;
-        }
-        cause = source.source();
-    }
-    error.is_closed()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
     use eventcore_rules::ExpectedVersion::{Exactly, Exists};
 
     use super::*;
@@ -332,15 +274,5 @@ mod tests {
              search_path: run CREATE EXTENSION eventcore in it: function eventcore_append does not \
              exist"
         );
-    }
-
-    #[test]
-    fn what_passes_is_transient_and_what_does_not_is_not() {
-        for passes in ["40001", "40P01", "08006", "53300", "57P01", "57P03"] {
-            assert!(is_transient(passes), "{passes}");
-        }
-        for stays in ["42883", "42501", "23505", "57014", "28P01", "SE001"] {
-            assert!(!is_transient(stays), "{stays}");
-        }
     }
 }

@@ -120,7 +120,8 @@ impl Asked {
         let rows = self
             .inner
             .pool
-            .query(
+            // A lease that is lost with the server costs a delivery more, as when it runs out.
+            .query_unconfirmed(
                 POLL,
                 &[
                     &self.subscription.as_str(),

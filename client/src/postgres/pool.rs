@@ -2,22 +2,31 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, RecyclingMethod, Runtime,
-};
-use tokio_postgres::error::SqlState;
+use deadpool::Runtime;
+use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 
 use super::builder::Builder;
+use super::connection::Connection;
 use super::error::{pool_error, store_error};
 use super::server::Server;
+use super::sqlstate::{Meaning, Rule};
 use crate::StoreError;
 
 pub(super) struct Pool {
-    connections: deadpool_postgres::Pool,
+    connections: managed::Pool<Connections>,
     /// Not behind a pooler that changes the session beneath a connection.
     prepares: bool,
+}
+
+/// A connection that is lent by a pool.
+pub(super) type Lent = managed::Object<Connections>;
+
+/// Makes connections.
+pub(super) struct Connections {
+    server: Server,
+    statement_timeout: Option<Duration>,
 }
 
 /// What the server says of a statement that another session prepared does not tell what to do.
@@ -31,21 +40,24 @@ struct OtherSession(#[source] Error);
 const SET_STATEMENT_TIMEOUT: &str =
     "SELECT pg_catalog.set_config('statement_timeout', $1::text, false)";
 
+/// Waits for the standbys that commits wait for, if there are any, by a commit that comes after all before it. What
+/// writes nothing does not wait, as when a repeated append finds its events.
+const CONFIRM: &str = "\
+SELECT pg_catalog.pg_logical_emit_message(true, 'eventcore', '')
+ WHERE pg_catalog.current_setting('synchronous_standby_names') <> ''";
+
 impl Pool {
     pub(super) fn new(settings: &Builder, server: Server) -> Result<Self, StoreError> {
-        let fast = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
         let limit = server.limit();
-        let manager = Manager::from_connect(server.config().clone(), server, fast);
-        let mut pool = deadpool_postgres::Pool::builder(manager)
+        let connections = Connections {
+            server,
+            statement_timeout: settings.statement_timeout,
+        };
+        let pool = managed::Pool::builder(connections)
             .max_size(settings.pool_size)
             .wait_timeout(Some(settings.pool_timeout))
             .create_timeout(limit)
             .runtime(Runtime::Tokio1);
-        if let Some(timeout) = settings.statement_timeout {
-            pool = pool.post_create(set_statement_timeout(timeout));
-        }
         Ok(Self {
             connections: pool.build().map_err(StoreError::other)?,
             prepares: !settings.transaction_pooling,
@@ -53,7 +65,7 @@ impl Pool {
     }
 
     /// One of its connections, for a transaction.
-    pub(super) async fn client(&self) -> Result<Object, StoreError> {
+    pub(super) async fn client(&self) -> Result<Lent, StoreError> {
         self.connections.get().await.map_err(pool_error)
     }
 
@@ -64,33 +76,20 @@ impl Pool {
         sql: &'static str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        debug_assert!(
-            parameter_types(sql, parameters.len()).is_some(),
-            "a parameter has no type of ours: {sql}"
-        );
-        let busy = Busy(Some(self.client().await?));
-        let Some(client) = &busy.0 else {
-            return Err(StoreError::other("there is no connection"));
-        };
-        let rows = if self.prepares {
-            prepared(client, sql, parameters).await
-        } else {
-            let types = parameter_types(sql, parameters.len())
-                .ok_or_else(|| StoreError::other("a parameter has no type of ours"))?;
-            let typed: Vec<_> = parameters.iter().copied().zip(types).collect();
-            client.query_typed(sql, &typed).await
-        };
-        match rows {
-            Err(error) if self.prepares && has_lost_statements(&error) => {
-                // Out of the pool, lest it fail again: what is known of its statements is wrong.
-                busy.give_up();
-                Err(StoreError::other(OtherSession(error)))
-            }
-            rows => {
-                busy.give_back();
-                rows.map_err(store_error)
-            }
+        let (rows, is_unconfirmed) = self.run(sql, parameters).await?;
+        match is_unconfirmed {
+            true => Err(StoreError::unconfirmed()),
+            false => Ok(rows),
         }
+    }
+
+    /// The same for what may be lost with the server: it does not matter whether a standby has confirmed it.
+    pub(super) async fn query_unconfirmed(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        self.run(sql, parameters).await.map(|(rows, _)| rows)
     }
 
     /// Runs a statement that returns one row.
@@ -104,6 +103,81 @@ impl Pool {
             .next()
             .ok_or_else(|| StoreError::other("the server returned no row"))
     }
+
+    /// Makes sure that what was committed before is on the standbys that commits wait for.
+    pub(super) async fn confirm(&self) -> Result<(), StoreError> {
+        self.query(CONFIRM, &[]).await.map(drop)
+    }
+
+    /// The rows, and whether a commit was not confirmed by the standbys.
+    async fn run(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<(Vec<Row>, bool), StoreError> {
+        debug_assert!(
+            parameter_types(sql, parameters.len()).is_some(),
+            "a parameter has no type of ours: {sql}"
+        );
+        let busy = Busy(Some(self.client().await?));
+        let Some(client) = &busy.0 else {
+            return Err(StoreError::other("there is no connection"));
+        };
+        // Not of a call before this one that was dropped.
+        client.take_unconfirmed();
+        let rows = if self.prepares {
+            prepared(client, sql, parameters).await
+        } else {
+            let types = parameter_types(sql, parameters.len())
+                .ok_or_else(|| StoreError::other("a parameter has no type of ours"))?;
+            let typed: Vec<_> = parameters.iter().copied().zip(types).collect();
+            client.query_typed(sql, &typed).await
+        };
+        let is_unconfirmed = client.take_unconfirmed();
+        match rows {
+            Ok(rows) => {
+                busy.give_back();
+                Ok((rows, is_unconfirmed))
+            }
+            Err(error) => {
+                let rule = Rule::of(&error);
+                match rule.keeps_connection {
+                    true => busy.give_back(),
+                    false => busy.give_up(),
+                }
+                if self.prepares && rule.meaning == Meaning::OtherSession {
+                    return Err(StoreError::other(OtherSession(error)).not_done());
+                }
+                Err(store_error(error))
+            }
+        }
+    }
+}
+
+impl managed::Manager for Connections {
+    type Type = Connection;
+    type Error = Error;
+
+    async fn create(&self) -> Result<Connection, Error> {
+        // Boxed: what a caller awaits would otherwise be too deep for the compiler.
+        let (client, connection) = Box::pin(self.server.connect()).await?;
+        let connection = Connection::new(client, connection);
+        if let Some(timeout) = self.statement_timeout {
+            // Not as a start-up option, which poolers refuse.
+            let milliseconds = timeout.as_millis().to_string();
+            connection
+                .query_one(SET_STATEMENT_TIMEOUT, &[&milliseconds])
+                .await?;
+        }
+        Ok(connection)
+    }
+
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
+        match connection.is_closed() {
+            true => Err(RecycleError::message("the connection is closed")),
+            false => Ok(()),
+        }
+    }
 }
 
 /// How long a connection has for the answer to a call that was dropped, before it is given up.
@@ -111,7 +185,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// A connection that waits for an answer. When the call is dropped before that, the connection goes back to the
 /// pool only once the answer is there: whoever got it before would wait for that answer too.
-struct Busy(Option<Object>);
+struct Busy(Option<Lent>);
 
 impl Busy {
     fn give_back(mut self) {
@@ -119,7 +193,7 @@ impl Busy {
     }
 
     fn give_up(mut self) {
-        drop(self.0.take().map(Object::take));
+        drop(self.0.take().map(Lent::take));
     }
 }
 
@@ -127,32 +201,25 @@ impl Drop for Busy {
     fn drop(&mut self) {
         let Some(client) = self.0.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return drop(Object::take(client));
+            return drop(Lent::take(client));
         };
         runtime.spawn(async move {
             // Answered after all that was asked before it.
             let answered = tokio::time::timeout(GRACE, client.simple_query("")).await;
             if !matches!(answered, Ok(Ok(_))) {
-                drop(Object::take(client));
+                drop(Lent::take(client));
             }
         });
     }
 }
 
-fn has_lost_statements(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Some(&SqlState::DUPLICATE_PSTATEMENT | &SqlState::INVALID_SQL_STATEMENT_NAME)
-    )
-}
-
 /// Runs a statement that is prepared on the connection when it is first used there.
 async fn prepared(
-    client: &Object,
+    client: &Connection,
     sql: &'static str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, Error> {
-    let statement = client.prepare_cached(sql).await?;
+    let statement = client.prepared(sql).await?;
     client.query(&statement, parameters).await
 }
 
@@ -185,20 +252,6 @@ fn type_named(name: &str) -> Option<Type> {
         "jsonb[]" => Type::JSONB_ARRAY,
         "timestamptz" => Type::TIMESTAMPTZ,
         _ => return None,
-    })
-}
-
-fn set_statement_timeout(timeout: Duration) -> Hook {
-    // Not as a start-up option, which poolers refuse.
-    let milliseconds = timeout.as_millis().to_string();
-    Hook::async_fn(move |client, _| {
-        let milliseconds = milliseconds.clone();
-        Box::pin(async move {
-            let set = client
-                .query_one(SET_STATEMENT_TIMEOUT, &[&milliseconds])
-                .await;
-            set.map(drop).map_err(HookError::Backend)
-        })
     })
 }
 

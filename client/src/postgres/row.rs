@@ -1,12 +1,11 @@
 //! A row of events.
 
 use tokio_postgres::Row;
-use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::error::store_error;
 use crate::{
-    CausationId, CorrelationId, EventId, EventType, InvalidValue, Metadata, Position,
+    CausationId, CorrelationId, EventId, EventType, InvalidValue, Metadata, Payload, Position,
     RecordedEvent, StoreError, StreamId, StreamVersion,
 };
 
@@ -47,7 +46,7 @@ pub(super) fn event(
 ) -> Result<RecordedEvent, StoreError> {
     let stream_id: &str = row.try_get(1).map_err(store_error)?;
     let event_type: &str = row.try_get(4).map_err(store_error)?;
-    let metadata: Option<Json<Metadata>> = row.try_get(6).map_err(store_error)?;
+    let metadata: Option<Payload> = row.try_get(6).map_err(store_error)?;
     let correlation_id: Option<Uuid> = row.try_get(7).map_err(store_error)?;
     let causation_id: Option<Uuid> = row.try_get(8).map_err(store_error)?;
     Ok(RecordedEvent {
@@ -63,7 +62,7 @@ pub(super) fn event(
             _ => EventType::new(event_type).map_err(invalid)?,
         },
         payload: row.try_get(5).map_err(store_error)?,
-        metadata: metadata.map(|Json(metadata)| metadata),
+        metadata: metadata.map(Metadata::of_store),
         correlation_id: correlation_id.map(CorrelationId::from_uuid),
         causation_id: causation_id.map(CausationId::from_uuid),
         recorded_at: row.try_get(9).map_err(store_error)?,

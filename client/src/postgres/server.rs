@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Connect;
-use futures_core::future::BoxFuture;
-use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::sqlstate;
 use super::tls::{self, TlsSettings};
 use crate::StoreError;
 
-type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
 /// A URL, taken apart.
 #[derive(Clone)]
@@ -62,10 +59,6 @@ impl Server {
         Ok(Self { config, tls })
     }
 
-    pub(super) fn config(&self) -> &Config {
-        &self.config
-    }
-
     /// How long a connection may take until it is ready: the time to reach the server, by two addresses of
     /// each host, or by one with as much again for TLS and authentication.
     pub(super) fn limit(&self) -> Option<Duration> {
@@ -91,20 +84,6 @@ impl Server {
     /// Whether TLS is only preferred, and it is TLS that failed, or the server that refused whom it sees.
     fn may_do_without(&self, error: &Error) -> bool {
         self.config.get_ssl_mode() == SslMode::Prefer
-            && (tls::is_of_tls(error)
-                || error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION))
-    }
-}
-
-impl Connect for Server {
-    fn connect(&self, _config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
-        Box::pin(async move {
-            let (client, connection) = Server::connect(self).await?;
-            let task = tokio::spawn(async move {
-                // Whoever works on the connection is told.
-                let _lost = connection.await;
-            });
-            Ok((client, task))
-        })
+            && (tls::is_of_tls(error) || sqlstate::is_refused_at_the_door(error))
     }
 }

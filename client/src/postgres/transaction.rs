@@ -3,15 +3,21 @@
 use std::fmt;
 use std::ops::Deref;
 
-use deadpool_postgres::Object;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::error::store_error;
-use super::pool::Pool;
+use super::pool::{Lent, Pool};
 use crate::StoreError;
 
 /// The first fails where the transaction is aborted already, which COMMIT alone would not tell.
 const COMMIT: &str = "SELECT 1; COMMIT";
+
+/// Whatever the database or the role has as its default: a runner that waits for another one has to see then what
+/// that one did. What is read-only by default stays so.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Tells as well whether the server, or the database, takes no writes.
+const ROLLBACK: &str = "ROLLBACK; SHOW transaction_read_only";
 
 /// A transaction on a connection of the pool: [`execute`](Client::execute), [`query`](Client::query) and
 /// what else a [`Client`] can do is done in it.
@@ -19,16 +25,19 @@ const COMMIT: &str = "SELECT 1; COMMIT";
 /// It is the store that commits: leave `BEGIN`, `COMMIT` and `ROLLBACK` alone. Savepoints are fine.
 pub struct PostgresTransaction {
     /// Gone once it has ended as it should.
-    client: Option<Object>,
+    client: Option<Lent>,
 }
 
 impl PostgresTransaction {
     pub(super) async fn begin(pool: &Pool) -> Result<Self, StoreError> {
+        let client = pool.client().await?;
+        // Not of a call before this one that was dropped.
+        client.take_unconfirmed();
         let transaction = Self {
-            client: Some(pool.client().await?),
+            client: Some(client),
         };
         transaction
-            .batch_execute("BEGIN")
+            .batch_execute(BEGIN)
             .await
             .map_err(store_error)?;
         Ok(transaction)
@@ -36,16 +45,24 @@ impl PostgresTransaction {
 
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         self.batch_execute(COMMIT).await.map_err(store_error)?;
-        self.client = None;
-        Ok(())
+        match self.client.take() {
+            Some(client) if client.take_unconfirmed() => Err(StoreError::unconfirmed()),
+            _ => Ok(()),
+        }
     }
 
+    /// If it cannot be undone the connection is closed, which undoes it. So is one that takes no writes: behind a
+    /// proxy the next one may lead to a server that does.
     pub(super) async fn roll_back(mut self) {
-        // If it cannot be undone the connection is closed, which undoes it.
-        if self.batch_execute("ROLLBACK").await.is_ok() {
+        let undone = self.simple_query(ROLLBACK).await;
+        if undone.is_ok_and(|answers| !answers.iter().any(is_on)) {
             self.client = None;
         }
     }
+}
+
+fn is_on(answer: &SimpleQueryMessage) -> bool {
+    matches!(answer, SimpleQueryMessage::Row(row) if row.get(0) == Some("on"))
 }
 
 impl Deref for PostgresTransaction {
@@ -67,7 +84,7 @@ impl Drop for PostgresTransaction {
     /// server undoes the transaction.
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
-            drop(Object::take(client));
+            drop(Lent::take(client));
         }
     }
 }

@@ -6,10 +6,10 @@ mod run;
 mod store;
 
 pub use self::error::ProjectionError;
-pub use self::options::ProjectionOptions;
+pub use self::options::{OnUndecodable, ProjectionOptions};
 pub use self::run::{run_projection, run_projection_until, run_projection_with};
 pub use self::store::ProjectionStore;
-use crate::{Event, Filter, HandlerError, StoredEvent};
+use crate::{Event, Filter, FollowError, HandlerError, StoredEvent};
 
 /// What an application makes of the events: a table to query, for example. Run it with
 /// [`run_projection`].
@@ -28,6 +28,12 @@ pub trait Projection<S: ProjectionStore>: Send {
     /// Which events it needs. By default all; each has to be one of its event type.
     fn filter(&self) -> Filter {
         Filter::all()
+    }
+
+    /// What to do about an event that is none of the projection's event type, or has a payload that cannot be
+    /// decoded. By default the projection stops at it, and stops there again when it is run again.
+    fn undecodable(&mut self, _error: &FollowError) -> OnUndecodable {
+        OnUndecodable::Stop
     }
 
     /// Takes one event in.

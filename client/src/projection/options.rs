@@ -15,6 +15,15 @@ pub struct ProjectionOptions {
     pub until: Option<Position>,
 }
 
+/// What a projection does about an event that it cannot decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUndecodable {
+    /// It stops with the error.
+    Stop,
+    /// It goes on with the next event. This one takes no effect, also after the program has learned to decode it.
+    Skip,
+}
+
 impl ProjectionOptions {
     /// The default options.
     pub fn new() -> Self {

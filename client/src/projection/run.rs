@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use super::error::Why;
-use super::{Projection, ProjectionError, ProjectionOptions, ProjectionStore};
+use super::{OnUndecodable, Projection, ProjectionError, ProjectionOptions, ProjectionStore};
 use crate::{FollowError, Position, ProjectionName, RecordedEvent, StoreError, Subscribe};
 
 /// So many positions without an event of interest are worth a move of the checkpoint on their own.
@@ -178,9 +178,14 @@ impl<S: ProjectionStore> Run<'_, S> {
             .advance_checkpoint(transaction, &self.name, from, to)
             .await?;
         for event in events {
-            let event = FollowError::decode_of_interest(event)
-                .map_err(|error| Stopped::Event(Why::Undecodable(error)))?;
-            let Some(event) = event else { continue };
+            let event = match FollowError::decode_of_interest(event) {
+                Ok(Some(event)) => event,
+                Ok(None) => continue,
+                Err(error) => match projection.undecodable(&error) {
+                    OnUndecodable::Skip => continue,
+                    OnUndecodable::Stop => return Err(Stopped::Event(Why::Undecodable(error))),
+                },
+            };
             let (position, stream_id) = (event.position, event.stream_id.clone());
             if let Err(source) = projection.apply(event, transaction).await {
                 let passing = self.store.is_passing(&*source);

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use eventcore::{Event, EventStore};
+use eventcore::{Event, EventStore, Metadata};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -63,7 +63,7 @@ where
     let placed = OrderEvent::Placed { lines: 3 };
     for metadata in [None, Some(json!({ "by": "ada" })), Some(json!({ "of": 1 }))] {
         let mut event = eventcore::NewEvent::encode(super::stream("a"), &placed).unwrap();
-        event.metadata = metadata.and_then(|metadata| metadata.as_object().cloned());
+        event.metadata = metadata.map(|metadata| Metadata::encode(&metadata).unwrap());
         let append = super::declare(&[("a", eventcore::ExpectedVersion::Unchecked)]).event(event);
         store.append(&append).await.unwrap();
     }

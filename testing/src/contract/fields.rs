@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use eventcore::ExpectedVersion::{Exactly, Unchecked};
 use eventcore::{
-    CausationId, CorrelationId, EventId, EventStore, EventSubscription, ReadAll, ReadStreams,
-    RecordedEvent, Subscribe,
+    CausationId, CorrelationId, EventId, EventStore, EventSubscription, Metadata, ReadAll,
+    ReadStreams, RecordedEvent, Subscribe,
 };
 use serde_json::json;
 
@@ -47,7 +47,7 @@ where
             event_id: sent.event_id,
             event_type: event_type("Counted"),
             payload: sent.payload.clone(),
-            metadata: metadata.as_object().cloned(),
+            metadata: Some(Metadata::encode(&metadata).unwrap()),
             correlation_id: Some(correlation),
             causation_id: Some(causation),
             recorded_at: appended.recorded_at,
@@ -88,8 +88,8 @@ where
 {
     let metadata = [
         None,
-        json!({}).as_object().cloned(),
-        json!({ "n": 3 }).as_object().cloned(),
+        Some(Metadata::encode(&json!({})).unwrap()),
+        Some(Metadata::encode(&json!({ "n": 3 })).unwrap()),
     ];
     let append = metadata
         .iter()

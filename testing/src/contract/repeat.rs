@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eventcore::ExpectedVersion::{Exactly, Exists, Unchecked};
-use eventcore::{Append, Appended, EventId, EventStore, ReadAll};
+use eventcore::{Append, Appended, EventId, EventStore, Metadata, ReadAll};
 use serde_json::json;
 
 use super::{add, declare, event, event_type, read, told, with_payload};
@@ -97,7 +97,7 @@ where
     let mut payload = first.clone();
     payload.events[0] = with_payload(&first.events[0], json!({ "n": 9 }));
     let mut metadata = first.clone();
-    metadata.events[0].metadata = json!({ "by": "ada" }).as_object().cloned();
+    metadata.events[0].metadata = Some(Metadata::encode(&json!({ "by": "ada" })).unwrap());
     let mut event_type_of = first.clone();
     event_type_of.events[0].event_type = event_type("Other");
     let mut unchecked = payload.clone();

@@ -3,8 +3,8 @@
 use eventcore::ExpectedVersion::{Exactly, Exists, Unchecked};
 use eventcore::{
     Append, EventId, EventStore, EventSubscription, EventType, Filter, InMemoryEventStore,
-    Position, PostgresEventStore, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError,
-    StreamVersion, Subscribe,
+    Metadata, Position, PostgresEventStore, ReadAll, ReadStream, ReadStreams, RecordedEvent,
+    StoreError, StreamVersion, Subscribe,
 };
 use serde_json::{Value, json};
 
@@ -182,7 +182,11 @@ async fn reads<S: EventStore>(store: &S, a: &mut Answers) {
                 kind,
                 json!({"n": n, "text": "ü🦀", "deep": [[{"x": 0.1}]]}),
             )
-            .metadata([("who".to_owned(), json!("me"))].into_iter().collect()),
+            .metadata(
+                [("who".to_owned(), json!("me"))]
+                    .into_iter()
+                    .collect::<Metadata>(),
+            ),
         );
         a.append(store, "number", &append).await;
     }

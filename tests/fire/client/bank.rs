@@ -16,7 +16,7 @@ use crate::support::{self, Random, in_time};
 
 /// Money moved to or from an account.
 #[derive(Debug, Clone, PartialEq)]
-struct Moved(i64);
+pub(super) struct Moved(i64);
 
 impl Event for Moved {
     fn event_type(&self) -> &str {
@@ -36,12 +36,12 @@ impl Event for Moved {
 }
 
 #[derive(Command)]
-struct Transfer {
+pub(super) struct Transfer {
     #[stream]
-    from: StreamId,
+    pub(super) from: StreamId,
     #[stream]
-    to: StreamId,
-    amount: i64,
+    pub(super) to: StreamId,
+    pub(super) amount: i64,
 }
 
 impl CommandLogic for Transfer {

@@ -6,6 +6,9 @@ mod bank;
 mod consumers;
 mod faults;
 mod pooler;
+mod switch_over;
+mod unconfirmed;
+mod values;
 
 use eventcore::{Append, EventType, ExpectedVersion, NewEvent, StreamId};
 use serde_json::{Value, json};

@@ -2,6 +2,7 @@
 
 mod append;
 mod reading;
+mod switch;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
@@ -16,6 +17,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Error, GenericClient, NoTls};
 
 pub(crate) use append::{Append, Done, append_one};
 pub(crate) use reading::*;
+pub(crate) use switch::Switch;
 
 /// The longest wait for anything that is bound to happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

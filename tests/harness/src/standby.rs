@@ -1,5 +1,7 @@
 //! A streaming replica of a server.
 
+use std::fs::{self, File};
+use std::io::Write;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -46,6 +48,25 @@ impl Server {
             "the standby has not reached {target}; its log:\n{}",
             self.log_tail(20)
         )))
+    }
+
+    /// Starts this server, which has been stopped, as a standby of another one.
+    ///
+    /// # Errors
+    /// Its data folder cannot be written, or it does not start.
+    pub fn follow(&mut self, primary: &Server) -> Result<()> {
+        let folder = primary.socket_folder().display();
+        let port = primary.port();
+        let line = format!("primary_conninfo = 'host={folder} port={port} user=postgres'\n");
+        let file = self.data().join("postgresql.auto.conf");
+        File::options()
+            .append(true)
+            .open(&file)
+            .and_then(|mut open| open.write_all(line.as_bytes()))
+            .map_err(Error::io(format_args!("write {}", file.display())))?;
+        let signal = self.data().join("standby.signal");
+        fs::write(&signal, "").map_err(Error::io(format_args!("write {}", signal.display())))?;
+        self.start_again()
     }
 
     /// Makes this standby a primary.

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use serde::Serialize;
 use tokio_postgres::Row;
-use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::super::error::store_error;
@@ -14,8 +13,8 @@ use super::{ServerCall, ServerExecution};
 use crate::execute::{Failure, until};
 use crate::observe::{Observer, Outcome, Phase};
 use crate::{
-    CausationId, CommandError, CorrelationId, EventStore, ExecuteError, ExecuteOptions, Payload,
-    Position, PostgresEventStore, StoreError, StreamId, StreamVersion,
+    CausationId, CommandError, CorrelationId, EventStore, ExecuteError, ExecuteOptions, Metadata,
+    Payload, Position, PostgresEventStore, StoreError, StreamId, StreamVersion,
 };
 
 const EXECUTE: &str = "\
@@ -101,7 +100,7 @@ impl Run<'_> {
                 }
                 Err(error) => {
                     // Whoever refuses it, or knows its key, tells what came of the calls before too.
-                    self.in_doubt = error.code().is_none() && !error.is_denied();
+                    self.in_doubt = error.is_in_doubt();
                     self.back_off(error).await?;
                 }
             }
@@ -112,7 +111,7 @@ impl Run<'_> {
         let wrong =
             |error: &serde_json::Error| StoreError::malformed("input", None, error.to_string());
         let input = self.input.as_ref().map_err(wrong)?;
-        let metadata = self.options.metadata.as_ref().map(Json);
+        let metadata = self.options.metadata.as_ref().map(Metadata::as_payload);
         let row = self
             .store
             .inner
@@ -129,7 +128,12 @@ impl Run<'_> {
                 ],
             )
             .await?;
-        self.execution(&row)
+        let execution = self.execution(&row)?;
+        if execution.repeated {
+            // It was perhaps not answered before because a standby had not confirmed it.
+            self.store.inner.pool.confirm().await?;
+        }
+        Ok(execution)
     }
 
     /// Waits before another attempt, or says why there is none.

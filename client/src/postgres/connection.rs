@@ -1,0 +1,83 @@
+//! One connection of a pool: the client, what is prepared on it, and what the server says beside its answers.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinHandle;
+use tokio_postgres::{AsyncMessage, Client, Error, Socket, Statement};
+
+use super::server::Encrypted;
+use super::sqlstate;
+
+/// A connection to the server. It is closed when this is dropped.
+pub(super) struct Connection {
+    client: Client,
+    task: JoinHandle<()>,
+    /// What is prepared on it, by the text of the statement.
+    prepared: Mutex<HashMap<&'static str, Statement>>,
+    /// Whether a commit was done on no standby that it should have waited for.
+    is_unconfirmed: Arc<AtomicBool>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        client: Client,
+        connection: tokio_postgres::Connection<Socket, Encrypted>,
+    ) -> Self {
+        let is_unconfirmed = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(serve(connection, Arc::clone(&is_unconfirmed)));
+        Self {
+            client,
+            task,
+            prepared: Mutex::default(),
+            is_unconfirmed,
+        }
+    }
+
+    /// The statement, prepared when it is first asked for.
+    pub(super) async fn prepared(&self, sql: &'static str) -> Result<Statement, Error> {
+        let known = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(statement) = known().get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        known().insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// Whether a commit since the last question was not confirmed by the standbys. A commit that has been answered
+    /// is known of here: the server warns before it answers.
+    pub(super) fn take_unconfirmed(&self) -> bool {
+        self.is_unconfirmed.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Deref for Connection {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Carries what is sent and answered, until the connection is lost. Whoever works on it is told of that.
+async fn serve(
+    mut connection: tokio_postgres::Connection<Socket, Encrypted>,
+    is_unconfirmed: Arc<AtomicBool>,
+) {
+    while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+        if let AsyncMessage::Notice(notice) = message
+            && sqlstate::is_unconfirmed_commit(&notice)
+        {
+            is_unconfirmed.store(true, Ordering::Release);
+        }
+    }
+}
