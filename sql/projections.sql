@@ -235,6 +235,9 @@ SELECT p.name, p.mode,
        l.pid AS worker_pid,
        CASE WHEN p.mode = 'async' AND p.status = 'running' AND p.home_id = eventcore.home_id() AND l.pid IS NULL
             THEN coalesce(eventcore.owner_waits_for(p.owner),
+                          CASE WHEN NOT (pg_catalog.has_schema_privilege(p.owner, 'eventcore', 'USAGE')
+                                    AND pg_catalog.has_column_privilege(p.owner, 'eventcore.projections', 'checkpoint', 'UPDATE'))
+                               THEN 'owner lacks privileges' END,
                           CASE WHEN p.retry_at > pg_catalog.clock_timestamp() THEN 'retry' END) END AS waits_for,
        p.attempts, p.retry_at, p.skipped,
        (SELECT count(*) FROM eventcore.projection_parked k WHERE k.projection = p.name) AS parked,
@@ -267,7 +270,7 @@ COMMENT ON COLUMN eventcore.stat_projections.lag_seconds IS
 COMMENT ON COLUMN eventcore.stat_projections.worker_pid IS
     'The process that has it right now; NULL between two batches.';
 COMMENT ON COLUMN eventcore.stat_projections.waits_for IS
-    'What a running projection waits for where it is not events: retry (at retry_at), read-only (default_transaction_read_only is on for its owner here), owner may not log in, owner may not connect, no free worker, no notifier, and others; NULL: nothing.';
+    'What a running projection waits for where it is not events: retry (at retry_at), read-only (default_transaction_read_only is on for its owner here), owner may not log in, owner may not connect, owner lacks privileges (it is not in eventcore_projector), no free worker, no notifier, and others; NULL: nothing.';
 COMMENT ON COLUMN eventcore.stat_projections.attempts IS 'How often the next event has failed.';
 COMMENT ON COLUMN eventcore.stat_projections.retry_at IS 'When it is tried again.';
 COMMENT ON COLUMN eventcore.stat_projections.skipped IS 'How many events were skipped because they failed.';

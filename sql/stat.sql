@@ -38,6 +38,23 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_stat_get_notifier';
 COMMENT ON FUNCTION eventcore.stat_get_notifier() IS 'The row of eventcore.stat_notifier.';
 
+CREATE FUNCTION eventcore.stat_get_workers()
+RETURNS TABLE (
+    kind          text,
+    pid           integer,
+    owner         oid,
+    since         timestamptz,
+    projection    text,
+    failures      bigint,
+    last_sqlstate text,
+    last_error    text,
+    last_error_at timestamptz
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 5
+AS 'MODULE_PATHNAME', 'eventcore_stat_get_workers';
+COMMENT ON FUNCTION eventcore.stat_get_workers() IS
+    'What shared memory knows of our processes; see eventcore.stat_workers.';
+
 CREATE VIEW eventcore.stat_appends AS
     SELECT a.appends, a.events, a.conflicts, a.repeats, a.rolled_back, a.since
       FROM eventcore.stat_get_appends() AS a;
@@ -115,6 +132,33 @@ COMMENT ON COLUMN eventcore.stat_notifier.last_notified_at IS
 COMMENT ON COLUMN eventcore.stat_notifier.pending IS
     'Whether an append has ended that it has not looked at yet.';
 
+CREATE VIEW eventcore.stat_workers AS
+    SELECT w.kind, w.pid, r.rolname::text AS owner, w.since, w.projection, w.failures,
+           w.last_sqlstate, w.last_error, w.last_error_at
+      FROM eventcore.stat_get_workers() AS w
+      LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = w.owner;
+COMMENT ON VIEW eventcore.stat_workers IS
+    'The background workers of eventcore that serve this database, and those that failed and have ended: the launcher of the server, the notifier, the workers of projections. Kept until the server restarts, or others need the place.';
+COMMENT ON COLUMN eventcore.stat_workers.kind IS
+    'launcher, notifier or projections.';
+COMMENT ON COLUMN eventcore.stat_workers.pid IS
+    'Its process id; NULL when it has ended.';
+COMMENT ON COLUMN eventcore.stat_workers.owner IS
+    'The role whose projections it runs.';
+COMMENT ON COLUMN eventcore.stat_workers.since IS
+    'When it began.';
+COMMENT ON COLUMN eventcore.stat_workers.projection IS
+    'The projection whose handler runs right now; of a process that has ended, the one that it ended on.';
+COMMENT ON COLUMN eventcore.stat_workers.failures IS
+    'How often it could not do what it is there for. What handlers fail on is in eventcore.stat_projections.';
+COMMENT ON COLUMN eventcore.stat_workers.last_sqlstate IS
+    'The SQLSTATE of the last failure.';
+COMMENT ON COLUMN eventcore.stat_workers.last_error IS
+    'What the last failure said.';
+COMMENT ON COLUMN eventcore.stat_workers.last_error_at IS
+    'When that was.';
+
+REVOKE ALL ON FUNCTION eventcore.stat_get_workers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.stat_get_appends() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.stat_get_inflight() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.stat_get_notifier() FROM PUBLIC;

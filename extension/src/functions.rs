@@ -87,6 +87,8 @@ export!(eventcore_stat_get_appends, stat::appends);
 export!(eventcore_stat_get_inflight, |call| stat::inflight(call)
     .map(no_value));
 export!(eventcore_stat_get_notifier, stat::notifier);
+export!(eventcore_stat_get_workers, |call| stat::workers(call)
+    .map(no_value));
 
 export!(eventcore_check_name, |call| {
     sql_errors::check_argument_name(call).map(no_value)

@@ -4,9 +4,11 @@
 use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::pg::function::{Call, Returned};
+use crate::pg::shared_memory::my_database;
 use crate::pg::value::Text;
 use crate::registry::Registry;
-use pgrx::pg_sys::Datum;
+use crate::workers;
+use pgrx::pg_sys::{Datum, Oid};
 
 /// `eventcore.stat_get_appends()`: one row.
 pub fn appends(call: &Call<'_>) -> Returned {
@@ -57,6 +59,37 @@ pub fn notifier(call: &Call<'_>) -> Returned {
         announced.last.map(|(_, at)| Datum::from(at)),
         Some(Datum::from(wake.is_told())),
     ])))
+}
+
+/// `eventcore.stat_get_workers()`: a row for each process of ours that serves this database, or failed there.
+pub fn workers(call: &Call<'_>) -> Result<(), Error> {
+    let mut rows = call.rows();
+    for shown in workers::list(my_database()) {
+        if shown.pid.is_none() && shown.failures == 0 && shown.projection.is_none() {
+            continue;
+        }
+        let text = |text: &str| Text::copy(text.as_bytes()).datum();
+        let (at, sqlstate, error) = match &shown.last {
+            Some((at, sqlstate, error)) => (Some(*at), Some(sqlstate), Some(error)),
+            None => (None, None, None),
+        };
+        let columns = [
+            Some(text(shown.kind)),
+            shown.pid.map(Datum::from),
+            (shown.role != 0).then(|| Datum::from(Oid::from(shown.role))),
+            Some(Datum::from(shown.since)),
+            shown.projection.as_deref().map(text),
+            Some(Datum::from(shown.failures)),
+            sqlstate.map(|sqlstate| text(sqlstate)),
+            error.map(|error| text(error)),
+            at.map(Datum::from),
+        ];
+        rows.push(
+            columns.map(|column| column.unwrap_or(Datum::null())),
+            columns.map(|column| column.is_none()),
+        );
+    }
+    Ok(())
 }
 
 fn registry() -> Result<Registry, Error> {

@@ -86,6 +86,8 @@ const CALLS: &[(&str, &str)] = &[
     ("reader", "SELECT eventcore.stat_get_appends()"),
     ("reader", "SELECT * FROM eventcore.stat_get_inflight()"),
     ("reader", "SELECT eventcore.stat_get_notifier()"),
+    ("reader", "SELECT * FROM eventcore.stat_workers"),
+    ("reader", "SELECT eventcore.stat_get_workers()"),
     ("reader", "SELECT * FROM eventcore.stat_subscriptions"),
     (
         "subscriber",

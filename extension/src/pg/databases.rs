@@ -42,6 +42,44 @@ pub fn may_connect(database: Oid, role: Oid) -> bool {
     result == pg_sys::AclResult::ACLCHECK_OK
 }
 
+/// Whether the current role may make a database that is a copy of this one.
+pub fn may_copy(database: Oid) -> bool {
+    may_create_databases() && (is_template(database) || is_mine(database))
+}
+
+fn is_template(database: Oid) -> bool {
+    let cache = pg_sys::SysCacheIdentifier::DATABASEOID as _;
+    // SAFETY: a row of the cache is a pg_database, given back after it was read.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(database));
+        if row.is_null() {
+            return false;
+        }
+        let found = pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_database>();
+        let is_template = (*found).datistemplate;
+        pg_sys::ReleaseSysCache(row);
+        is_template
+    }
+}
+
+fn may_create_databases() -> bool {
+    let cache = pg_sys::SysCacheIdentifier::AUTHOID as _;
+    // SAFETY: a row of the cache is a pg_authid, given back after it was read.
+    unsafe {
+        if pg_sys::superuser() {
+            return true;
+        }
+        let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(pg_sys::GetUserId()));
+        if row.is_null() {
+            return false;
+        }
+        let role = pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_authid>();
+        let may = (*role).rolcreatedb;
+        pg_sys::ReleaseSysCache(row);
+        may
+    }
+}
+
 /// Whether the current role may do to a database what only its owner may.
 #[cfg(feature = "pg15")]
 pub fn is_mine(database: Oid) -> bool {

@@ -16,6 +16,7 @@ mod raw {
         pub(super) fn enable_timeout_after(timeout: c_int, milliseconds: c_int);
         pub(super) fn disable_timeout(timeout: c_int, keep_indicator: bool);
         pub(super) fn disable_all_timeouts(keep_indicators: bool);
+        pub(super) fn ResetSequenceCaches();
         pub(super) fn errcode(sqlerrcode: c_int) -> c_int;
         pub(super) fn standard_ProcessUtility(
             statement: *mut pg_sys::PlannedStmt,
@@ -51,6 +52,12 @@ pub fn end_of_session() -> SignalHandler {
 /// What a process does when it is told to read the configuration again.
 pub fn configuration_changed() -> SignalHandler {
     raw::SignalHandlerForConfigReload
+}
+
+/// Forgets the last values of sequences, and those that were fetched in advance.
+pub fn forget_sequences() {
+    // SAFETY: no preconditions; it frees memory.
+    unsafe { pg_guard_ffi_boundary(|| raw::ResetSequenceCaches()) };
 }
 
 /// What a process does when another one has crashed.

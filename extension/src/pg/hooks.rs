@@ -199,15 +199,17 @@ unsafe fn before_utility(statement: *mut pg_sys::PlannedStmt) -> Wanted {
 unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<(u32, bool)> {
     // SAFETY: each node is read as what its tag says.
     unsafe {
+        let mut may_use: fn(Oid) -> bool = databases::is_mine;
         let (name, drops) = match (*statement).type_ {
             NodeTag::T_DropdbStmt => ((*statement.cast::<pg_sys::DropdbStmt>()).dbname, true),
             NodeTag::T_CreatedbStmt => {
                 let create = statement.cast::<pg_sys::CreatedbStmt>();
-                let template = option((*create).options, c"template")?;
-                if (*template).arg.is_null() {
-                    return None;
+                may_use = databases::may_copy;
+                let template = option((*create).options, c"template");
+                match template.filter(|template| !(**template).arg.is_null()) {
+                    Some(template) => (pg_sys::defGetString(template), false),
+                    None => (c"template1".as_ptr().cast_mut(), false),
                 }
-                (pg_sys::defGetString(template), false)
             }
             NodeTag::T_RenameStmt => {
                 let rename = statement.cast::<pg_sys::RenameStmt>();
@@ -225,7 +227,7 @@ unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<(u32, bool)> {
         };
         // The look-up reads the catalog, for which a transaction is needed; all of these run in one.
         let oid = pg_sys::get_database_oid(name, true);
-        (oid != Oid::INVALID && databases::is_mine(oid)).then(|| (oid.to_u32(), drops))
+        (oid != Oid::INVALID && may_use(oid)).then(|| (oid.to_u32(), drops))
     }
 }
 

@@ -83,6 +83,37 @@ impl Session {
         self.require_own_role();
         attempt(work)
     }
+
+    /// Takes back what the last transaction has left in the session, as DISCARD ALL does: settings, temporary
+    /// tables, advisory locks, prepared statements, cursors, the last values of sequences. Plans are kept: they say nothing of
+    /// what was done, and are expensive. Where that fails the session ends, and with it all of it.
+    pub fn discard(&self) {
+        // What follows runs as this role, or not at all.
+        self.require_own_role();
+        let done = attempt(|| {
+            // SAFETY: we are in a transaction in which nothing else has been done.
+            unsafe {
+                if !pg_sys::ThereAreNoReadyPortals() {
+                    pg_sys::PortalHashTableDeleteAll();
+                }
+                pg_sys::ResetAllOptions();
+                pg_sys::DropAllPreparedStatements();
+                let user_locks = pg_sys::USER_LOCKMETHOD as pg_sys::LOCKMETHODID;
+                pg_sys::LockReleaseAll(user_locks, true);
+                pg_sys::ResetTempTableNamespace();
+                ffi::forget_sequences();
+            }
+            Ok(())
+        });
+        if let Err(error) = done {
+            transaction::log(&format!(
+                "eventcore: what a handler has left in its session cannot be removed ({}: {}): the projection worker \
+                 starts anew",
+                error.sqlstate, error.message
+            ));
+            worker::end();
+        }
+    }
 }
 
 /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.

@@ -51,6 +51,8 @@ pub struct Trail {
     pub replay: Cell<Option<i64>>,
     /// It has only waited for its turn.
     pub waits: Cell<bool>,
+    /// It has called the function that empties the tables.
+    pub resets: Cell<bool>,
     /// It has done all that it had to do.
     pub commits: Cell<bool>,
 }

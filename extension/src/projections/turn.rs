@@ -8,6 +8,7 @@ use crate::pg::session::as_statement;
 use crate::pg::snapshot::Fresh;
 use crate::pg::transaction;
 use crate::pg::value::Text;
+use crate::workers::under_way;
 use pgrx::pg_sys::TEXTOID;
 
 /// Takes a projection one batch further, in the transaction that is open.
@@ -33,7 +34,7 @@ pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
         (Some(read), _) => {
             let fresh = Fresh::push();
             if progress.reset_pending {
-                reset(&definition, name)?;
+                reset(&definition, name, trail)?;
             }
             batch::project(&definition, name, read, trail)?;
             drop(fresh);
@@ -43,7 +44,9 @@ pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
 }
 
 /// Empties what the handler writes.
-fn reset(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
+fn reset(definition: &Definition, name: Text<'_>, trail: &Trail) -> Result<(), Error> {
+    trail.resets.set(true);
+    under_way::begin(&definition.name, trail.checkpoint.get(), None, None);
     let mut empty = definition.open("eventcore.reset_projection(pg_catalog.text)", &[TEXTOID])?;
     as_statement(|| empty.perform_on(name.datum()));
     if let Some(function) = &definition.reset {

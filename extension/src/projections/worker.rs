@@ -17,6 +17,8 @@ use crate::registry::Registry;
 use crate::settings;
 use crate::workers::{self, under_way};
 use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// How often a worker that has nothing to do looks for itself.
@@ -24,6 +26,9 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long a worker goes on at least when others wait for its place.
 const SLICE: Duration = Duration::from_secs(1);
+
+/// How often the log says the same thing.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// SQLSTATE program_limit_exceeded.
 const LIMIT_EXCEEDED: &str = "54000";
@@ -106,6 +111,9 @@ fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
         done => done,
     };
     under_way::done();
+    if trail.events.get().is_some() || trail.resets.get() {
+        session.discard();
+    }
     match done {
         Ok(Outcome::CaughtUp(_)) => None,
         Err(_) if trail.waits.get() => Some(ASK_AGAIN),
@@ -171,7 +179,7 @@ fn write_down(session: &Session, name: &str, failure: &Failure, error: &Caught) 
         (Some((first, last)), None) => format!("at positions {first} to {last}"),
         (None, None) => "before its first event".to_owned(),
     };
-    transaction::log(&format!(
+    say(&format!(
         "eventcore: projection \"{name}\" failed {what}: {}: {}",
         error.sqlstate, error.message
     ));
@@ -195,12 +203,22 @@ fn write_down(session: &Session, name: &str, failure: &Failure, error: &Caught) 
             ),
         );
         // Its owner has lost the right to write it down: nothing to be done but to try again, slowly.
-        transaction::log(&format!(
-            "eventcore: the failure of projection \"{name}\" cannot be written down: {}",
-            second.message
-        ));
         worker::end();
     }
+}
+
+/// Writes a line to the server's log, but the same one only once a minute.
+fn say(line: &str) {
+    thread_local! {
+        static SAID: RefCell<HashMap<String, Instant>> = RefCell::new(HashMap::new());
+    }
+    SAID.with_borrow_mut(|said| {
+        said.retain(|_, at| at.elapsed() < SAY_EVERY);
+        if !said.contains_key(line) {
+            transaction::log(line);
+            said.insert(line.to_owned(), Instant::now());
+        }
+    });
 }
 
 /// The database that the worker serves, and who started it.

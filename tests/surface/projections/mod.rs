@@ -3,7 +3,9 @@
 mod bad_input;
 mod control;
 mod failures;
+mod hindered;
 mod inline;
+mod leftovers;
 mod owners;
 mod rebuild;
 mod replay;

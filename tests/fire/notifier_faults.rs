@@ -1,0 +1,258 @@
+//! P17: what goes wrong with the notifier stands in a view, stops neither waiters nor projections longer than it has
+//! to, never makes it loop without a pause, and never keeps it from ending.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use eventcore_harness::{Server, ServerOptions};
+use tokio_postgres::types::Type;
+
+use crate::support::*;
+
+const SETUP: &str = "
+    CREATE TABLE seen (position bigint);
+    CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE sql AS 'INSERT INTO seen VALUES (e.position)';
+    SELECT eventcore_create_projection('p', 'see')";
+
+async fn start(options: ServerOptions) -> (Server, String, Session) {
+    let server = Server::start(options.without_fsync()).unwrap();
+    let url = server.create_database("faults").unwrap();
+    let session = connect(&url).await;
+    session.batch_execute(SETUP).await.unwrap();
+    let last = append_one(&*session, "s").await;
+    projected(&session, last).await;
+    (server, url, session)
+}
+
+async fn projected(session: &Session, position: i64) {
+    eventually("it is projected", async || {
+        let sql = "SELECT checkpoint >= $1 FROM eventcore.projections";
+        let row = session
+            .query_typed_one(sql, &[(&position, Type::INT8)])
+            .await;
+        row.unwrap().get(0)
+    })
+    .await;
+}
+
+/// What the notifier has failed of, and how often.
+async fn failed(session: &Session, what: &str) -> i64 {
+    let sql = "SELECT coalesce(max(failures), 0) FROM eventcore.stat_workers
+                WHERE kind = 'notifier' AND last_error LIKE '%' || $1 || '%' AND last_error_at <= clock_timestamp()
+                  AND length(last_sqlstate) = 5";
+    let row = session.query_typed_one(sql, &[(&what, Type::TEXT)]).await;
+    row.unwrap().get(0)
+}
+
+async fn notifier(session: &Session) -> i32 {
+    let mut pid = None;
+    eventually("a notifier", async || {
+        pid = notifiers(&**session).await.first().copied();
+        pid.is_some()
+    })
+    .await;
+    pid.unwrap()
+}
+
+/// Ends a process, which must not take long.
+async fn end(session: &Session, pid: i32) {
+    let sql = "SELECT pg_terminate_backend($1, 5000)";
+    let ended = session.query_typed_one(sql, &[(&pid, Type::INT4)]).await;
+    assert!(ended.unwrap().get::<_, bool>(0), "it does not end");
+}
+
+/// How many transaction ids the server gives out in a while.
+async fn ids_in(session: &Session, time: Duration) -> i64 {
+    let sql = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+    let before: i64 = session.query_one(sql, &[]).await.unwrap().get(0);
+    tokio::time::sleep(time).await;
+    session.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) - before
+}
+
+/// A queue that takes no notification: here because its folder cannot be written to, in life because a session listens
+/// and never reads.
+#[tokio::test]
+async fn while_no_notification_can_be_sent_waiters_wake_and_projections_run() {
+    let (server, url, session) = start(options()).await;
+    let folder = server.data().join("pg_notify");
+    let writable = |writable: bool| {
+        let mode = if writable { 0o700 } else { 0o500 };
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    // A listener in a transaction keeps what was sent from being forgotten, so that the queue grows.
+    let idle = connect(&url).await;
+    idle.batch_execute("LISTEN noise").await.unwrap();
+    idle.batch_execute("BEGIN; SELECT 1").await.unwrap();
+    writable(false);
+    // Large ones fill it, small ones its last page.
+    for bytes in [7900, 1] {
+        let noise = format!(
+            "DO $$ BEGIN LOOP PERFORM pg_notify('noise', repeat('x', {bytes})); COMMIT; END LOOP; END $$"
+        );
+        let full = in_time("filling the queue", session.batch_execute(&noise)).await;
+        full.unwrap_err();
+    }
+    let waiting = connect(&url).await;
+    for _ in 0..3 {
+        let before = safe_position(&*session).await.unwrap();
+        let start = Instant::now();
+        let append = async { append_one(&*session, "s").await };
+        let (woken, last) = tokio::join!(wait(&*waiting, before, 30), append);
+        assert!(woken.unwrap() >= last);
+        projected(&session, last).await;
+        assert!(start.elapsed() < PATIENCE);
+    }
+    eventually("the failure is shown", async || {
+        failed(&session, "").await > 0
+    })
+    .await;
+    let pid = notifier(&session).await;
+    let last = append_one(&*session, "s").await;
+    projected(&session, last).await;
+    let line = "the notifier cannot send a notification";
+    assert_eq!(
+        server.log().matches(line).count(),
+        1,
+        "{}",
+        server.log_tail(20)
+    );
+    writable(true);
+    idle.batch_execute("COMMIT").await.unwrap();
+    let mut listener = listen(&url).await;
+    let last = append_one(&*session, "s").await;
+    assert_eq!(listener.up_to(last).await.last(), Some(&last));
+    assert_eq!(notifier(&session).await, pid, "it has never ended");
+}
+
+#[tokio::test]
+async fn with_a_table_or_an_index_that_is_gone_it_pauses_and_goes_on_when_it_is_back() {
+    let (_server, _, session) = start(options()).await;
+    for (away, back) in [
+        (
+            "ALTER TABLE eventcore.projections RENAME TO elsewhere",
+            "ALTER TABLE eventcore.elsewhere RENAME TO projections",
+        ),
+        (
+            "ALTER INDEX eventcore.projections_pkey RENAME TO elsewhere",
+            "ALTER INDEX eventcore.elsewhere RENAME TO projections_pkey",
+        ),
+        (
+            "ALTER SCHEMA eventcore RENAME TO elsewhere",
+            "ALTER SCHEMA elsewhere RENAME TO eventcore",
+        ),
+    ] {
+        let pid = notifier(&session).await;
+        session.batch_execute(away).await.unwrap();
+        // The next one looks at once.
+        end(&session, pid).await;
+        let ids = ids_in(&session, Duration::from_secs(2)).await;
+        assert!(ids < 50, "{ids} transactions in two seconds: {away}");
+        let end =
+            "SELECT coalesce(bool_and(pg_terminate_backend(pid, 5000)), true) FROM pg_stat_activity
+                    WHERE backend_type = 'eventcore notifier' AND datname = current_database()";
+        assert!(
+            session.query_one(end, &[]).await.unwrap().get::<_, bool>(0),
+            "{away}"
+        );
+        session.batch_execute(back).await.unwrap();
+        let last = append_one(&*session, "s").await;
+        projected(&session, last).await;
+    }
+}
+
+#[tokio::test]
+async fn while_somebody_locks_the_projections_it_shows_so_and_can_be_ended() {
+    let (mut server, url, session) = start(options()).await;
+    let locker = connect(&url).await;
+    let lock = "BEGIN; LOCK TABLE eventcore.projections IN ACCESS EXCLUSIVE MODE";
+    locker.batch_execute(lock).await.unwrap();
+    // The next one looks at once.
+    end(&session, notifier(&session).await).await;
+    let pid = notifier(&session).await;
+    eventually("it shows what it waited for", async || {
+        failed(&session, "lock timeout").await > 0
+    })
+    .await;
+    end(&session, pid).await;
+    // The next one waits as well.
+    notifier(&session).await;
+    let start = Instant::now();
+    server.stop().unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+/// Databases that take no connections, whose notifier would only end again, with a line in the log each time.
+#[tokio::test]
+async fn a_database_that_takes_no_connections_is_left_alone() {
+    let (server, _, session) = start(options()).await;
+    let admin = connect(&server.url("postgres")).await;
+    let close = "ALTER DATABASE faults ALLOW_CONNECTIONS false";
+    admin.batch_execute(close).await.unwrap();
+    let pid = notifier(&session).await;
+    end(&admin, pid).await;
+    let before = server
+        .log()
+        .matches("is not currently accepting connections")
+        .count();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let after = server
+        .log()
+        .matches("is not currently accepting connections")
+        .count();
+    assert!(after <= before + 1, "{}", server.log_tail(20));
+    admin
+        .batch_execute("ALTER DATABASE faults ALLOW_CONNECTIONS true")
+        .await
+        .unwrap();
+    let last = append_one(&*session, "s").await;
+    projected(&session, last).await;
+}
+
+/// One place for all of our workers but the launcher: each database is looked at in its turn, and projections get the
+/// place of a notifier that has nothing to do.
+#[tokio::test]
+async fn a_database_without_a_worker_at_the_start_is_looked_at_later() {
+    // The launcher of logical replication, ours, a notifier and a worker.
+    let mut server =
+        Server::start(options().set("max_worker_processes", "4").without_fsync()).unwrap();
+    for name in ["one", "two"] {
+        let session = connect(&server.create_database(name).unwrap()).await;
+        session.batch_execute(SETUP).await.unwrap();
+    }
+    let one = connect(&server.url("one")).await;
+    let two = connect(&server.url("two")).await;
+    append_one(&*one, "s").await;
+    append_one(&*two, "s").await;
+    drop((one, two));
+    server.restart().unwrap();
+    let one = connect(&server.url("one")).await;
+    let two = connect(&server.url("two")).await;
+    let done = "SELECT lag_events = 0 FROM eventcore.stat_projections";
+    // Whoever comes first keeps both places as long as it has a projection.
+    let mut first = None;
+    eventually("one of them is run", async || {
+        for (session, other) in [(&one, &two), (&two, &one)] {
+            if session.query_one(done, &[]).await.unwrap().get(0) {
+                first = Some((session, other));
+            }
+        }
+        first.is_some()
+    })
+    .await;
+    let (session, other) = first.unwrap();
+    session
+        .batch_execute("SELECT eventcore_drop_projection('p')")
+        .await
+        .unwrap();
+    let end =
+        "SELECT pg_terminate_backend(pid, 5000) FROM eventcore.stat_notifier WHERE pid IS NOT NULL";
+    session.query(end, &[]).await.unwrap();
+    eventually("the other one is run", async || {
+        other.query_one(done, &[]).await.unwrap().get(0)
+    })
+    .await;
+}

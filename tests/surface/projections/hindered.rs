@@ -1,0 +1,139 @@
+//! A projection that is not run says why, and is run once that is over.
+
+use eventcore_harness::{Server, ServerOptions};
+
+use super::{database, until, wait, write};
+use crate::support::{connect, value};
+
+const WAITS_FOR: &str = "SELECT coalesce(waits_for, 'nothing') FROM eventcore.stat_projections";
+
+#[tokio::test]
+async fn an_owner_who_may_not_do_what_a_worker_does_is_named_as_the_reason() {
+    let (_, client) = database("projection_hindered").await;
+    client
+        .batch_execute(
+            "CREATE ROLE hindered_owner LOGIN IN ROLE eventcore_projector;
+             REVOKE CONNECT ON DATABASE projection_hindered FROM PUBLIC;
+             GRANT CONNECT ON DATABASE projection_hindered TO hindered_owner;
+             GRANT ALL ON seen, seen_seq_seq TO hindered_owner;
+             SET ROLE hindered_owner;
+             SELECT eventcore_create_projection('p', 'see');
+             RESET ROLE",
+        )
+        .await
+        .unwrap();
+    write(&client, "a", 1..=1).await;
+    wait(&client, "p").await.unwrap();
+    for (hinder, reason, relieve) in [
+        (
+            "ALTER ROLE hindered_owner NOLOGIN",
+            "owner may not log in",
+            "ALTER ROLE hindered_owner LOGIN",
+        ),
+        (
+            "REVOKE CONNECT ON DATABASE projection_hindered FROM hindered_owner",
+            "owner may not connect",
+            "GRANT CONNECT ON DATABASE projection_hindered TO hindered_owner",
+        ),
+        (
+            "REVOKE eventcore_projector FROM hindered_owner",
+            "owner lacks privileges",
+            "GRANT eventcore_projector TO hindered_owner",
+        ),
+    ] {
+        client.batch_execute(hinder).await.unwrap();
+        // A session that has begun keeps what it has.
+        let end = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename = 'hindered_owner'";
+        client.batch_execute(end).await.unwrap();
+        write(&client, "a", 2..=2).await;
+        let says = format!("SELECT ({WAITS_FOR}) = '{reason}'");
+        until(&client, &says).await;
+        client.batch_execute(relieve).await.unwrap();
+        wait(&client, "p").await.unwrap();
+        until(&client, &format!("SELECT ({WAITS_FOR}) = 'nothing'")).await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_free_worker_the_views_say_so_and_the_next_free_one_is_taken() {
+    // Logical replication, the launcher and the notifier take all there are.
+    let options = ServerOptions::new().set("max_worker_processes", "3");
+    let mut server = Server::start(options).unwrap();
+    let client = connect(&server.create_database("short").unwrap()).await;
+    client.batch_execute(super::HANDLERS).await.unwrap();
+    super::create(&client, "p", "see", "").await;
+    write(&client, "a", 1..=1).await;
+    until(&client, &format!("SELECT ({WAITS_FOR}) = 'no free worker'")).await;
+    let shown = "SELECT count(*) FROM eventcore.stat_workers
+                  WHERE kind = 'notifier' AND failures > 0 AND last_sqlstate = '53400' AND last_error LIKE '%max_worker_processes%'";
+    assert_eq!(value::<i64>(&client, shown).await, 1);
+    let kinds = "SELECT string_agg(kind, ' ' ORDER BY kind) FROM eventcore.stat_workers WHERE pid IS NOT NULL";
+    assert_eq!(value::<String>(&client, kinds).await, "launcher notifier");
+    client
+        .batch_execute("ALTER SYSTEM SET max_worker_processes = 8")
+        .await
+        .unwrap();
+    drop(client);
+    server.restart().unwrap();
+    let client = connect(&server.url("short")).await;
+    wait(&client, "p").await.unwrap();
+    let kinds_after = "SELECT string_agg(kind || coalesce(' of ' || owner, ''), ', ' ORDER BY kind)
+                         FROM eventcore.stat_workers WHERE pid IS NOT NULL";
+    until(
+        &client,
+        &format!("SELECT ({kinds_after}) = 'launcher, notifier, projections of postgres'"),
+    )
+    .await;
+}
+
+/// A clock that was an hour ahead when the projection failed, and is right again.
+#[tokio::test]
+async fn what_is_due_later_than_its_own_delay_allows_is_due() {
+    let (_, client) = database("projection_clock").await;
+    super::create(&client, "p", "see", "").await;
+    write(&client, "a", 1..=1).await;
+    wait(&client, "p").await.unwrap();
+    client
+        .batch_execute(
+            "SELECT eventcore_pause_projection('p');
+             UPDATE eventcore.projections SET attempts = 3, retry_at = clock_timestamp() + interval '1 hour', status = 'running'",
+        )
+        .await
+        .unwrap();
+    write(&client, "a", 2..=2).await;
+    wait(&client, "p").await.unwrap();
+    assert_eq!(super::seen(&client).await, [1, 2]);
+}
+
+/// The queue of notifications is full, as a commit says it.
+#[tokio::test]
+async fn a_notification_that_cannot_be_sent_is_no_fault_of_the_event() {
+    let (_, client) = database("projection_notifies").await;
+    client
+        .batch_execute(
+            "CREATE SEQUENCE commits;
+             CREATE FUNCTION fail_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN
+                     IF nextval('commits') < 4 THEN
+                         RAISE EXCEPTION 'too many notifications' USING ERRCODE = 'program_limit_exceeded';
+                     END IF;
+                     RETURN NULL;
+                 END $$;
+             CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON seen DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW EXECUTE FUNCTION fail_at_commit()",
+        )
+        .await
+        .unwrap();
+    super::create(
+        &client,
+        "p",
+        "see",
+        ", on_error => 'skip', retry_limit => 0",
+    )
+    .await;
+    write(&client, "a", 1..=1).await;
+    wait(&client, "p").await.unwrap();
+    assert_eq!(super::seen(&client).await, [1]);
+    let row = "SELECT skipped || ' ' || last_sqlstate FROM eventcore.stat_projections";
+    assert_eq!(value::<String>(&client, row).await, "0 54000");
+}
