@@ -32,7 +32,8 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON PROCEDURE eventcore_wait(bigint, interval, bigint) TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION eventcore.home_id(), eventcore.fail_copied(text, text) TO eventcore_reader;
 -- A view asks its reader for the right to the functions in it.
-GRANT SELECT ON eventcore.stat_appends, eventcore.stat_inflight, eventcore.stat_notifier, eventcore.stat_workers TO eventcore_reader;
+GRANT SELECT ON eventcore.stat_appends, eventcore.stat_inflight, eventcore.stat_notifier, eventcore.stat_workers,
+    eventcore.granted_privileges TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION
     eventcore.stat_get_appends(),
     eventcore.stat_get_inflight(),

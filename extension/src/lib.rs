@@ -170,9 +170,14 @@ mod install {
         requires = ["projection_rebuilds"]
     );
     extension_sql_file!(
+        "../../sql/privileges.sql",
+        name = "privileges",
+        requires = ["adopt"]
+    );
+    extension_sql_file!(
         "../../sql/roles.sql",
         name = "roles",
-        requires = ["adopt"],
+        requires = ["privileges"],
         finalize
     );
 }
