@@ -29,18 +29,26 @@ const COLUMNS: [Column; column::COUNT] = [
     not_null(pg_sys::INT8OID),
     not_null(pg_sys::TIMESTAMPTZOID),
     not_null(pg_sys::UUIDOID),
-    not_null(pg_sys::TEXTOID),
-    not_null(pg_sys::TEXTOID),
+    NAME,
+    NAME,
     not_null(pg_sys::JSONBOID),
     nullable(pg_sys::JSONBOID),
     nullable(pg_sys::UUIDOID),
     nullable(pg_sys::UUIDOID),
 ];
 
+/// Compared byte by byte.
+const NAME: Column = Column {
+    data_type: pg_sys::TEXTOID,
+    not_null: true,
+    collation: pg_sys::C_COLLATION_OID,
+};
+
 const fn not_null(data_type: Oid) -> Column {
     Column {
         data_type,
         not_null: true,
+        collation: Oid::INVALID,
     }
 }
 
@@ -48,6 +56,7 @@ const fn nullable(data_type: Oid) -> Column {
     Column {
         data_type,
         not_null: false,
+        collation: Oid::INVALID,
     }
 }
 
@@ -176,11 +185,14 @@ impl Catalog {
         // A column that was added and dropped again is still there, without a type.
         let (ours, added) = columns.split_at(column::COUNT.min(columns.len()));
         let is_there = |column: &Column| column.data_type != Oid::INVALID;
-        let state = streams
-            .columns()
-            .get(stream_column::STATE as usize - 1)
-            .copied();
-        if ours != COLUMNS || added.iter().any(is_there) || state != Some(not_null(pg_sys::TEXTOID))
+        let of_streams = streams.columns();
+        let column = |number: i16| of_streams.get(number as usize - 1).copied();
+        let state = column(stream_column::STATE)
+            .is_some_and(|state| state.data_type == pg_sys::TEXTOID && state.not_null);
+        if ours != COLUMNS
+            || added.iter().any(is_there)
+            || column(stream_column::STREAM_ID) != Some(NAME)
+            || !state
         {
             return Err(altered(
                 "does not have the columns that CREATE EXTENSION gave it",
@@ -188,6 +200,9 @@ impl Catalog {
         }
         if !events.is_heap() || !streams.is_heap() {
             return Err(altered("is not stored as CREATE EXTENSION made it"));
+        }
+        if !events.is_permanent_and_whole() || !streams.is_permanent_and_whole() {
+            return Err(altered("is UNLOGGED, or a partition of another table"));
         }
         let is_index = |index, table, columns: &[i16]| {
             Relation::index(index, Use::Read).is_unique_index_on(table, columns)

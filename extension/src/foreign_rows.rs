@@ -1,15 +1,19 @@
 //! Rows that come into `eventcore.events` by SQL, with positions of their own: from a restore, or from
 //! logical replication. A trigger tells the registry of them, so that readers see them in order too. Where a restore has
 //! disabled the triggers, the statement that enables them does.
+//!
+//! They have to be what an append could have written: whoever reads relies on it.
 
 use crate::catalog::{Events, column};
 use crate::error::{Error, Malformed};
 use crate::heads;
-use crate::pg::function::{Call, Returned};
+use crate::pg::function::{Call, Returned, TriggerRow};
+use crate::pg::jsonb::Kind;
 use crate::pg::raise::raise;
 use crate::pg::relation::Use;
 use crate::pg::transaction;
-use crate::registry::Registry;
+use crate::registry::{MAX_POSITION, Registry};
+use eventcore_rules::check_name;
 use pgrx::pg_sys::Oid;
 
 /// The trigger function of `events_before_insert`, for each row; gives the row back.
@@ -17,9 +21,12 @@ pub fn before_insert(call: &Call<'_>) -> Returned {
     let row = call.trigger_row().ok_or_else(|| {
         Malformed::argument("eventcore.before_insert()", "is called by its trigger only")
     })?;
+    check(&row)?;
     let events = Events::open(Use::Write)?;
     let registry = Registry::open(&events.catalog)?;
-    registry.pass(&events, row.bigint(column::POSITION));
+    let position = row.bigint(column::POSITION);
+    registry.check_ahead(&events, position)?;
+    registry.pass(&events, position);
     Ok(Some(row.datum()))
 }
 
@@ -47,6 +54,46 @@ fn pass_last(table: Oid) -> Result<(), Error> {
     if events.catalog.events == table {
         let registry = Registry::open(&events.catalog)?;
         registry.pass(&events, heads::last_position(&events));
+    }
+    Ok(())
+}
+
+/// SE003 for what no append writes. NULLs are left to the constraints of the table.
+fn check(row: &TriggerRow) -> Result<(), Error> {
+    let position = row.bigint(column::POSITION);
+    if !(1..=MAX_POSITION).contains(&position) {
+        let reason = format!("is {position}, not between 1 and {MAX_POSITION}");
+        return Err(Malformed::argument("position", reason).into());
+    }
+    // As many as positions: each event has one of its own.
+    let version = row.bigint(column::VERSION);
+    if !(1..=MAX_POSITION).contains(&version) {
+        let reason = format!("is {version}, not between 1 and {MAX_POSITION}");
+        return Err(Malformed::argument("version", reason).into());
+    }
+    for (name, number) in [
+        ("stream_id", column::STREAM_ID),
+        ("event_type", column::EVENT_TYPE),
+    ] {
+        if let Some(value) = row.text(number) {
+            check_name(value.bytes())
+                .map_err(|error| Malformed::argument(name, error.to_string()))?;
+        }
+    }
+    if [i64::MIN, i64::MAX].contains(&row.bigint(column::RECORDED_AT)) {
+        return Err(Malformed::argument("recorded_at", "is infinite").into());
+    }
+    if row
+        .jsonb(column::PAYLOAD)
+        .is_some_and(|payload| payload.kind() == Kind::Null)
+    {
+        return Err(Malformed::argument("payload", "is null").into());
+    }
+    if row
+        .jsonb(column::METADATA)
+        .is_some_and(|metadata| metadata.kind() != Kind::Object)
+    {
+        return Err(Malformed::argument("metadata", "is not a JSON object").into());
     }
     Ok(())
 }

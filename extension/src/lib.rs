@@ -55,10 +55,12 @@ mod projections;
 /// Looking at all of this.
 mod stat;
 
-/// What goes around our functions: rows that come by SQL or from another database, events that are dropped by accident.
+/// What goes around our functions: rows that come by SQL or from another database, events that are dropped by accident,
+/// statements that would take our tables away from under us.
 mod copies;
 mod drop_guard;
 mod foreign_rows;
+mod statements;
 
 /// The tables, their columns and their oids in this database.
 mod catalog;

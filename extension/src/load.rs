@@ -2,7 +2,7 @@
 
 use crate::error::Unavailable;
 use crate::pg::{hooks, raise, shared_memory};
-use crate::{drop_guard, foreign_rows, launcher, registry, settings, workers};
+use crate::{drop_guard, foreign_rows, launcher, registry, settings, statements, workers};
 use pgrx::pg_guard;
 
 /// What the server calls once it has loaded the library.
@@ -31,6 +31,12 @@ pub extern "C-unwind" fn _PG_init() {
             workers::attach_shared_memory();
         },
         before_drop_relation: drop_guard::before_drop,
+        after_create_trigger: statements::after_create_trigger,
+        after_alter_relation: statements::after_alter_relation,
+        after_alter_column: statements::after_alter_column,
+        after_alter_function: statements::after_alter_function,
+        after_alter_schema: statements::after_alter_schema,
+        after_inherit: statements::after_inherit,
         before_exclusive_use: registry::send_notifier_away,
         after_drop_database: |database| {
             registry::release(database);

@@ -251,6 +251,10 @@ fn is_intact(Opened { table, by_key }: &Opened) -> bool {
     let not_null = |data_type| Column {
         data_type,
         not_null: true,
+        collation: match data_type {
+            pg_sys::TEXTOID => pg_sys::C_COLLATION_OID,
+            _ => Oid::INVALID,
+        },
     };
     let columns = table.columns();
     columns.iter().copied().eq(TYPES.map(not_null))

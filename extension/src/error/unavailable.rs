@@ -16,6 +16,8 @@ pub enum Unavailable {
     TableAltered { what: &'static str },
     /// The sequence of positions is behind the events, as after a copy of the table alone.
     PositionsBehind { highest: i64, next: i64 },
+    /// There is no position left.
+    PositionsExhausted { last: i64 },
     /// A prepared transaction would keep its positions open for ever.
     Prepared,
     /// A procedure that waits would hold a snapshot.
@@ -32,6 +34,12 @@ pub enum Unavailable {
     Copied { kind: String, name: String },
     /// Dropping it would lose events.
     HoldsEvents,
+    /// Our functions find this by its name.
+    KeepsName { what: &'static str, name: String },
+    /// A crash would empty this table of ours.
+    Unlogged { table: String },
+    /// This table of ours would be a part of another one, or another one a part of it.
+    Inherits { table: String },
 }
 
 impl Unavailable {
@@ -50,6 +58,7 @@ impl Unavailable {
             Self::TooManyDatabases { .. } => "too_many_databases",
             Self::TableAltered { .. } => "table_altered",
             Self::PositionsBehind { .. } => "positions_behind",
+            Self::PositionsExhausted { .. } => "positions_exhausted",
             Self::Prepared => "prepared_transaction",
             Self::TransactionBlock { .. } => "transaction_block",
             Self::ProjectionFailed { .. } => "projection_failed",
@@ -58,6 +67,9 @@ impl Unavailable {
             Self::InCommand { .. } => "in_command",
             Self::Copied { .. } => "copied",
             Self::HoldsEvents => "holds_events",
+            Self::KeepsName { .. } => "keeps_name",
+            Self::Unlogged { .. } => "unlogged",
+            Self::Inherits { .. } => "inherits",
         }
     }
 
@@ -74,6 +86,12 @@ impl Unavailable {
             Self::PositionsBehind { highest, next } => format!(
                 "eventcore.events holds position {highest}, but the next one would be {next}"
             ),
+            Self::PositionsExhausted { last } => {
+                format!(
+                    "the next position would be {last}, and the highest is {}",
+                    1_i64 << 62
+                )
+            }
             Self::Prepared => "a transaction that has appended events cannot be prepared".into(),
             Self::TransactionBlock { what } => {
                 format!("{what} cannot run inside a transaction block")
@@ -94,6 +112,15 @@ impl Unavailable {
             }
             Self::HoldsEvents => {
                 "the tables of eventcore hold events or subscriptions and are not dropped".into()
+            }
+            Self::KeepsName { what, name } => {
+                format!("the {what} \"{name}\" of eventcore keeps its name and its schema")
+            }
+            Self::Unlogged { table } => {
+                format!("the table eventcore.{table} cannot be UNLOGGED: a crash would empty it")
+            }
+            Self::Inherits { table } => {
+                format!("the table eventcore.{table} has no parent, no child and no partition")
             }
         }
     }
@@ -118,6 +145,10 @@ impl Unavailable {
                 "Copy the sequence eventcore.position_blocks along with the events, or set it past them \
                  with setval."
             }
+            Self::PositionsExhausted { .. } => {
+                "A row of a very high position was inserted by SQL. If it is not there, set the sequence \
+                 eventcore.position_blocks back with setval and restart the server."
+            }
             Self::Prepared => "Use COMMIT, not PREPARE TRANSACTION.",
             Self::ProjectionFailed { .. } => {
                 "Mend what the error speaks of and call eventcore_resume_projection."
@@ -138,6 +169,13 @@ impl Unavailable {
             Self::Copied { .. } => {
                 "Use it in the database that it was copied from, or under another name here. Where this database takes \
                  the place of that one, stop the replication and call eventcore_adopt_copies()."
+            }
+            Self::KeepsName { .. } => "The functions of eventcore find it by this name.",
+            Self::Unlogged { .. } => {
+                "Leave it LOGGED; synchronous_commit decides how long a commit waits for the disk."
+            }
+            Self::Inherits { .. } => {
+                "Events are written and read beneath SQL, in this table alone: make a view over both."
             }
             Self::HoldsEvents => {
                 "To drop them with all that they hold, a superuser sets eventcore.allow_drop to on first."

@@ -19,30 +19,30 @@ pub struct Call<'a> {
 /// The row that a trigger was called for.
 pub struct TriggerRow {
     tuple: pg_sys::HeapTuple,
-    columns: TupleDesc,
+    columns: Vec<Option<Datum>>,
 }
 
 impl TriggerRow {
-    /// A column of type bigint, 0 for NULL.
+    /// A column of type bigint or timestamptz, 0 for NULL.
     pub fn bigint(&self, column: i16) -> i64 {
-        // SAFETY: the row and its description belong together; the arrays have room for all columns.
-        unsafe {
-            let count = usize::try_from((*self.columns).natts).unwrap_or(0);
-            let mut values = vec![Datum::null(); count];
-            let mut nulls = vec![true; count];
-            pg_sys::heap_deform_tuple(
-                self.tuple,
-                self.columns,
-                values.as_mut_ptr(),
-                nulls.as_mut_ptr(),
-            );
-            let index = column as usize - 1;
-            if nulls[index] {
-                0
-            } else {
-                values[index].value() as i64
-            }
-        }
+        self.column(column).map_or(0, |value| value.value() as i64)
+    }
+
+    fn column(&self, column: i16) -> Option<Datum> {
+        self.columns[column as usize - 1]
+    }
+
+    /// A column of type text; `None` for NULL.
+    pub fn text(&self, column: i16) -> Option<Text<'_>> {
+        // SAFETY: the table has a text there.
+        self.column(column).map(|value| unsafe { Text::new(value) })
+    }
+
+    /// A column of type jsonb; `None` for NULL.
+    pub fn jsonb(&self, column: i16) -> Option<Jsonb<'_>> {
+        // SAFETY: the table has a jsonb there.
+        self.column(column)
+            .map(|value| unsafe { Jsonb::new(value) })
     }
 
     /// The row itself: what a trigger before an insertion gives back.
@@ -189,8 +189,21 @@ impl<'a> Call<'a> {
                 return None;
             }
             let tuple = (*context).tg_trigtuple;
-            let columns = (*(*context).tg_relation).rd_att;
-            (!tuple.is_null()).then_some(TriggerRow { tuple, columns })
+            if tuple.is_null() {
+                return None;
+            }
+            // The row and its description belong together; the arrays have room for all columns.
+            let description = (*(*context).tg_relation).rd_att;
+            let count = usize::try_from((*description).natts).unwrap_or(0);
+            let mut values = vec![Datum::null(); count];
+            let mut nulls = vec![true; count];
+            pg_sys::heap_deform_tuple(tuple, description, values.as_mut_ptr(), nulls.as_mut_ptr());
+            let columns = values.into_iter().zip(nulls);
+            let columns = columns.map(|(value, null)| (!null).then_some(value));
+            Some(TriggerRow {
+                tuple,
+                columns: columns.collect(),
+            })
         }
     }
 

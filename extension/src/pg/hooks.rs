@@ -14,6 +14,18 @@ pub struct Hooks {
     pub attach_shared_memory: fn(),
     /// Before a table, an index or a sequence is dropped; may raise an error.
     pub before_drop_relation: fn(Oid),
+    /// After a trigger has been created; may raise an error, as all of the following.
+    pub after_create_trigger: fn(Oid),
+    /// After a table, an index, a view or a sequence has been altered.
+    pub after_alter_relation: fn(Oid),
+    /// After a column has been altered: the table, and its number.
+    pub after_alter_column: fn(Oid, i16),
+    /// After a function has been altered.
+    pub after_alter_function: fn(Oid),
+    /// After a schema has been altered.
+    pub after_alter_schema: fn(Oid),
+    /// After a table has been made part of another one: child and parent.
+    pub after_inherit: fn(Oid, Oid),
     /// Before a statement that needs this database to itself, by a role that may run it.
     pub before_exclusive_use: fn(u32),
     /// After a database is gone.
@@ -103,16 +115,60 @@ unsafe extern "C-unwind" fn on_access(
         if let Some(next) = NEXT_ACCESS {
             next(access, class, object, part, argument);
         }
-        if access == ObjectAccessType::OAT_DROP
-            && class.to_u32() == pg_sys::RelationRelationId.to_u32()
-            && part == 0
+        // The others are for every call of a function and every search of a schema.
+        let changes = [
+            ObjectAccessType::OAT_DROP,
+            ObjectAccessType::OAT_POST_CREATE,
+            ObjectAccessType::OAT_POST_ALTER,
+        ];
+        if changes.contains(&access)
+            && let Some(hooks) = HOOKS.get()
         {
-            if let Some(hooks) = HOOKS.get() {
-                ours(|| (hooks.before_drop_relation)(object));
-            }
+            // CREATE and ALTER EXTENSION know what they do.
+            let by_script = pg_sys::creating_extension;
+            ours(|| match access {
+                ObjectAccessType::OAT_DROP => on_drop(hooks, class, object, part),
+                _ if by_script => {}
+                ObjectAccessType::OAT_POST_CREATE => on_create(hooks, class, object),
+                _ => on_alter(hooks, class, object, part, argument),
+            });
         }
     }
 }
+
+fn on_drop(hooks: &Hooks, class: Oid, object: Oid, part: c_int) {
+    if class == pg_sys::RelationRelationId && part == 0 {
+        (hooks.before_drop_relation)(object);
+    }
+}
+
+fn on_create(hooks: &Hooks, class: Oid, object: Oid) {
+    if class == pg_sys::TriggerRelationId {
+        (hooks.after_create_trigger)(object);
+    }
+}
+
+/// # Safety
+///
+/// `argument` is what the server passes after a change.
+unsafe fn on_alter(hooks: &Hooks, class: Oid, object: Oid, part: c_int, argument: *mut c_void) {
+    match (class, i16::try_from(part)) {
+        (pg_sys::RelationRelationId, Ok(0)) => (hooks.after_alter_relation)(object),
+        (pg_sys::RelationRelationId, Ok(column)) => (hooks.after_alter_column)(object, column),
+        (pg_sys::ProcedureRelationId, _) => (hooks.after_alter_function)(object),
+        (pg_sys::NamespaceRelationId, _) => (hooks.after_alter_schema)(object),
+        (PG_INHERITS, _) if !argument.is_null() => {
+            // SAFETY: the caller's. Its parent is named beside the child.
+            let parent =
+                unsafe { (*argument.cast::<pg_sys::ObjectAccessPostAlter>()).auxiliary_id };
+            (hooks.after_inherit)(object, parent);
+        }
+        _ => {}
+    }
+}
+
+/// The oid of the catalog `pg_inherits`.
+const PG_INHERITS: Oid = Oid::from_u32(2611);
 
 /// The errors of any statement pass through here, by a jump over this frame. So it owns nothing that this could leak,
 /// and what may panic is in functions of its own.

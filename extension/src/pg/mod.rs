@@ -5,6 +5,7 @@
 //! again where the server called us ([`raise`]). The destructors that it runs on its way do nothing ([`unwinding`]):
 //! the end of the transaction gives everything back.
 
+pub mod altered;
 pub mod array;
 pub mod callable;
 pub mod catch;

@@ -32,6 +32,14 @@ unguarded! {
     fn table_close(relation: Relation, mode: LOCKMODE);
     fn RelationGetNumberOfBlocksInFork(relation: Relation, fork: ForkNumber::Type) -> BlockNumber;
     fn index_open(index: Oid, mode: LOCKMODE) -> Relation;
+    fn ScanKeyInit(
+        key: ScanKey, column: AttrNumber, strategy: StrategyNumber, procedure: RegProcedure, value: Datum
+    );
+    fn systable_beginscan(
+        catalog: Relation, index: Oid, use_index: bool, snapshot: Snapshot, count: c_int, keys: ScanKey
+    ) -> SysScanDesc;
+    fn systable_getnext(scan: SysScanDesc) -> HeapTuple;
+    fn systable_endscan(scan: SysScanDesc);
     fn list_free(list: *mut List);
     fn BuildIndexInfo(index: Relation) -> *mut IndexInfo;
 

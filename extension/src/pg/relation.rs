@@ -5,6 +5,7 @@ use super::raw;
 use super::snapshot::Snapshot;
 use super::unwinding::give_back;
 use pgrx::pg_sys::{self, Oid};
+use pgrx::{PgSqlErrorCode, ereport};
 use std::ffi::{CStr, CString};
 
 /// A table or an index that is open. The lock stays until the transaction ends, as is usual.
@@ -19,6 +20,8 @@ pub struct Column {
     /// Its type; 0 when it has been dropped.
     pub data_type: Oid,
     pub not_null: bool,
+    /// How its values are compared; 0 for types that have no collation.
+    pub collation: Oid,
 }
 
 /// A trigger of a table.
@@ -141,6 +144,7 @@ impl Relation {
                     Column {
                         data_type: (*column).atttypid,
                         not_null: (*column).attnotnull,
+                        collation: (*column).attcollation,
                     }
                 })
                 .collect()
@@ -152,6 +156,13 @@ impl Relation {
         // SAFETY: the relation is open.
         let class = unsafe { &*(*self.raw).rd_rel };
         class.relkind as u8 == pg_sys::RELKIND_RELATION && class.relam == pg_sys::HEAP_TABLE_AM_OID
+    }
+
+    /// Whether a crash leaves the table alone, and it is no partition of another one.
+    pub fn is_permanent_and_whole(&self) -> bool {
+        // SAFETY: the relation is open.
+        let class = unsafe { &*(*self.raw).rd_rel };
+        class.relpersistence as u8 == pg_sys::RELPERSISTENCE_PERMANENT && !class.relispartition
     }
 
     /// Whether this is a usable, unique b-tree on just these columns of the table.
@@ -287,6 +298,52 @@ pub fn belongs_to_extension(relation: Oid, extension: &CStr) -> bool {
         let owner = pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, relation);
         owner != Oid::INVALID && owner == pg_sys::get_extension_oid(extension.as_ptr(), true)
     }
+}
+
+/// Whether a schema is a member of this extension.
+pub fn schema_belongs_to_extension(schema: Oid, extension: &CStr) -> bool {
+    // SAFETY: any oid will do, and a C string.
+    unsafe {
+        let owner = pg_sys::getExtensionOfObject(pg_sys::NamespaceRelationId, schema);
+        owner != Oid::INVALID && owner == pg_sys::get_extension_oid(extension.as_ptr(), true)
+    }
+}
+
+/// The name of a table, without its schema.
+pub fn name(table: Oid) -> String {
+    // SAFETY: any oid will do; the name is a C string in memory of the server's.
+    unsafe {
+        let name = pg_sys::get_rel_name(table);
+        if name.is_null() {
+            return table.to_u32().to_string();
+        }
+        CStr::from_ptr(name).to_string_lossy().into_owned()
+    }
+}
+
+/// Whether the current role has the rights of a table's owner.
+pub fn is_owner(table: Oid) -> bool {
+    // SAFETY: the table exists.
+    unsafe {
+        let user = pg_sys::GetUserId();
+        #[cfg(feature = "pg15")]
+        return pg_sys::pg_class_ownercheck(table, user);
+        #[cfg(not(feature = "pg15"))]
+        pg_sys::object_ownercheck(pg_sys::RelationRelationId, table, user)
+    }
+}
+
+/// Raises an error for a trigger of a role that does not own the table.
+pub fn refuse_trigger(table: Oid) {
+    ereport!(
+        ERROR,
+        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        format!(
+            "permission denied to create a trigger on eventcore.{}",
+            name(table)
+        ),
+        "It would run with the rights of every role that writes the table."
+    );
 }
 
 /// Raises the server's own error unless the current role may read this table.

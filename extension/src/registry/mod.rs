@@ -23,6 +23,7 @@ mod slots;
 pub use places::{
     databases_without_notifier, dismiss_notifier, has_notifier, look, release, send_notifier_away,
 };
+pub use positions::MAX_POSITION;
 
 use crate::catalog::{Catalog, Events};
 use crate::error::Error;
@@ -60,6 +61,11 @@ impl Registry {
     /// A row comes by SQL, with a position of its own, as in a restore.
     pub fn pass(&self, events: &Events, position: i64) {
         positions::pass(self.place, events, position);
+    }
+
+    /// SE003 for a position of a row that is far ahead of all others.
+    pub fn check_ahead(&self, events: &Events, position: i64) -> Result<(), Error> {
+        positions::check_ahead(self.place, events, position)
     }
 
     /// The safe position. Take it first and the snapshot to read with after it: an older snapshot

@@ -7,7 +7,7 @@
 use super::places::{Database, Place};
 use super::{counts, slots};
 use crate::catalog::Events;
-use crate::error::{Error, Unavailable};
+use crate::error::{Error, Malformed, Unavailable};
 use crate::heads;
 use crate::pg::sequence;
 use crate::pg::shared_memory::exclusively;
@@ -27,6 +27,12 @@ const APPENDS_PER_RESERVATION: i64 = 32;
 /// But never more than this: what is reserved and not used is skipped when the server restarts.
 const MOST_AHEAD: i64 = 64 * BLOCK;
 
+/// No event has a higher position: every row of a store can be restored, and no number overflows.
+pub const MAX_POSITION: i64 = 1 << 62;
+
+/// How far a row that comes by SQL may be ahead of all positions that have been given out, unless it is the first of all.
+const MAX_AHEAD: i64 = 1 << 48;
+
 /// Draws `count` positions in a row for this transaction, on disk as reserved, and returns the
 /// first.
 pub fn draw(place: Place, events: &Events, count: usize) -> Result<i64, Error> {
@@ -40,7 +46,10 @@ pub fn draw(place: Place, events: &Events, count: usize) -> Result<i64, Error> {
         || database.next.load(SeqCst),
         || database.next.fetch_add(count, SeqCst),
     );
-    let last = first + count - 1;
+    let last = first.saturating_add(count - 1);
+    if last > MAX_POSITION {
+        return Err(Unavailable::PositionsExhausted { last }.into());
+    }
     counts::append(count);
 
     let reserved = database.reserved.load(SeqCst);
@@ -58,17 +67,27 @@ pub fn draw(place: Place, events: &Events, count: usize) -> Result<i64, Error> {
     Ok(first)
 }
 
+/// SE003 for a position so far ahead that it is a mistake: it would be passed for good, also if it is rolled back.
+pub fn check_ahead(place: Place, events: &Events, position: i64) -> Result<(), Error> {
+    let next = match place.database().next.load(SeqCst) {
+        0 => first_not_in_use(events),
+        next => next,
+    };
+    if next > 1 && position.saturating_sub(next) > MAX_AHEAD {
+        let reason = format!("is {position}, far ahead of the next position, which is {next}");
+        return Err(Malformed::argument("position", reason).into());
+    }
+    Ok(())
+}
+
 /// Gives out nothing up to a position that is in use: its row has come by SQL. Readers wait for the
 /// transaction that brings it.
 pub fn pass(place: Place, events: &Events, position: i64) {
+    let position = position.min(MAX_POSITION);
     slots::publish_all(place);
     let database = place.database();
     if database.next.load(SeqCst) == 0 {
-        let highest = heads::last_position(events);
-        start(
-            database,
-            first_unused(events).max(highest.saturating_add(1)),
-        );
+        start(database, first_not_in_use(events));
     }
     if position > database.reserved.load(SeqCst) {
         reserve(database, events.catalog.position_blocks, position);
@@ -106,6 +125,11 @@ fn seed(database: &Database, events: &Events) -> Result<(), Error> {
 /// The first position that was never reserved.
 fn first_unused(events: &Events) -> i64 {
     sequence::last_value(events.catalog.position_blocks).map_or(1, |block| block + BLOCK)
+}
+
+/// The same, or what is behind all rows.
+fn first_not_in_use(events: &Events) -> i64 {
+    first_unused(events).max(heads::last_position(events).saturating_add(1))
 }
 
 /// Draws from `next` on, unless another process has been faster.

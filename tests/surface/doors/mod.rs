@@ -2,3 +2,5 @@
 
 mod default_privileges;
 mod renamed_schema;
+mod rows;
+mod statements;

@@ -1,0 +1,124 @@
+//! Rows of `eventcore.events` that come by SQL are what an append could have written.
+
+use crate::support::{append, database, event, failure, session, stream, value};
+use serde_json::json;
+
+/// One row, with what is wrong about it.
+fn row(stream: &str, column: &str, expression: &str) -> String {
+    let columns = [
+        "position",
+        "version",
+        "recorded_at",
+        "event_id",
+        "stream_id",
+        "event_type",
+        "payload",
+        "metadata",
+    ];
+    let stream = format!("'{stream}'");
+    let values = [
+        "(SELECT last_value + 5000 FROM eventcore.position_blocks)",
+        "1",
+        "now()",
+        "gen_random_uuid()",
+        stream.as_str(),
+        "'A'",
+        "'1'",
+        "NULL",
+    ];
+    let values: Vec<_> = columns
+        .iter()
+        .zip(values)
+        .map(|(name, value)| if *name == column { expression } else { value })
+        .collect();
+    format!(
+        "INSERT INTO eventcore.events ({}) VALUES ({})",
+        columns.join(", "),
+        values.join(", ")
+    )
+}
+
+#[tokio::test]
+async fn a_row_with_values_that_no_append_writes_is_refused() {
+    let client = session().await;
+    for (column, value) in [
+        ("position", "9223372036854775807"),
+        ("position", "4611686018427387905"),
+        ("position", "0"),
+        ("position", "-1"),
+        ("position", "(-9223372036854775808)::bigint"),
+        ("version", "0"),
+        ("version", "-5"),
+        ("version", "9223372036854775807"),
+        ("stream_id", "''"),
+        ("stream_id", "repeat('x', 256)"),
+        ("stream_id", "E'a\\nb'"),
+        ("event_type", "''"),
+        ("recorded_at", "'infinity'"),
+        ("recorded_at", "'-infinity'"),
+        ("payload", "'null'"),
+        ("metadata", "'[]'"),
+        ("metadata", "'1'"),
+    ] {
+        let failed = failure(
+            client
+                .batch_execute(&row("rows_wrong", column, value))
+                .await,
+        );
+        let detail = failed.assert_ours("SE003");
+        assert_eq!(detail["argument"], column, "{value}: {failed:?}");
+    }
+    client
+        .batch_execute(&row("rows_right", "metadata", "'{}'"))
+        .await
+        .unwrap();
+    assert_eq!(stream(&client, "rows_right").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_position_far_ahead_is_refused_and_later_appends_get_positions_that_are_read() {
+    let (_, client) = database("doors_rows").await;
+    append(&client, &[("r", Some(0))], json!([event("r", 1)]))
+        .await
+        .unwrap();
+    for position in [
+        "9223372036854775807",
+        "4611686018427387904",
+        "600000000000000",
+    ] {
+        client.batch_execute("BEGIN").await.unwrap();
+        let insert = row("far", "position", position);
+        failure(client.batch_execute(&insert).await).assert_ours("SE003");
+        client.batch_execute("ROLLBACK").await.unwrap();
+    }
+    let appended = append(&client, &[("r", Some(1))], json!([event("r", 2)]))
+        .await
+        .unwrap();
+    assert!(appended.positions.unwrap().0 < 10_000, "{appended:?}");
+    let read = "SELECT count(*) FROM eventcore_read_all()";
+    assert_eq!(value::<i64>(&client, read).await, 2);
+    // A jump such as a fail-over makes is no mistake.
+    let jump = row("jump", "position", "(4294967296::bigint * 3)");
+    client.batch_execute(&jump).await.unwrap();
+    append(&client, &[("r", Some(2))], json!([event("r", 3)]))
+        .await
+        .unwrap();
+    assert_eq!(value::<i64>(&client, read).await, 4);
+}
+
+#[tokio::test]
+async fn the_first_row_of_an_empty_store_has_any_position_and_appends_end_before_they_overflow() {
+    let (_, client) = database("doors_rows_first").await;
+    client
+        .batch_execute(&row("first", "position", "4611686018427387904"))
+        .await
+        .unwrap();
+    let failed = append(&client, &[("r", Some(0))], json!([event("r", 1)]))
+        .await
+        .unwrap_err();
+    assert_eq!(failed.assert_ours("SE009")["reason"], "positions_exhausted");
+    assert_eq!(
+        value::<i64>(&client, "SELECT count(*) FROM eventcore.events").await,
+        1
+    );
+}
