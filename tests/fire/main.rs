@@ -19,5 +19,6 @@ mod processes;
 mod projections;
 mod reinstall;
 mod standby;
+mod storm;
 mod subscriptions;
 mod upgrade;

@@ -4,11 +4,15 @@ use crate::error::{Error, Malformed};
 use crate::pg::array::{BigintArray, TextArray};
 use crate::pg::jsonb::Kind;
 use crate::pg::lock::StreamKey;
+use crate::pg::memory;
 use crate::pg::value::{Jsonb, Text};
 use crate::stream_list::{StreamList, sort_by_key};
 use eventcore_rules::{ExpectedVersion, MAX_EVENTS_PER_APPEND, check_name};
 use std::collections::HashSet;
 use uuid::Uuid;
+
+/// What Rust allocates for an event, at most, until it is written.
+const BYTES_PER_EVENT: usize = 256;
 
 /// An append whose every part is as it has to be.
 pub struct Request<'a> {
@@ -170,6 +174,7 @@ impl<'a> Request<'a> {
             let reason = format!("has {count} elements, more than {MAX_EVENTS_PER_APPEND}");
             return Err(Malformed::argument(self.form.argument(), reason).into());
         }
+        memory::require(count.saturating_mul(BYTES_PER_EVENT));
         self.events.reserve_exact(count);
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::array::{Array, BigintArray, Element, JsonbArray, TextArray, UuidArray};
 use super::ffi::guarded;
+use super::memory::Entered;
 use super::raw;
 use super::rows::RowSet;
 use super::value::{Jsonb, Text, uuid};
@@ -49,6 +50,17 @@ impl TriggerRow {
     pub fn datum(&self) -> Datum {
         Datum::from(self.tuple)
     }
+}
+
+/// The caller reads the rows of a function in any order.
+const RANDOM_ACCESS: u32 = pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random;
+
+fn fail_no_set() {
+    pgrx::ereport!(
+        ERROR,
+        pgrx::PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+        "set-valued function called in context that cannot accept a set"
+    );
 }
 
 /// What a function gives back; `None` is NULL.
@@ -207,14 +219,28 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Begins the rows of a function that returns a table.
+    /// Begins the rows of a function that returns a table: what the server does for its own functions, by a function
+    /// that 15.0 does not have.
     pub fn rows(&self) -> RowSet {
         // SAFETY: the function is declared to return a table, so that the server passes what to
-        // fill; it allows to materialise in every place where such a function may stand.
+        // fill; it allows to materialise in every place where such a function may stand. What is made lives in the
+        // memory of the query.
         unsafe {
-            pg_sys::InitMaterializedSRF(self.info, 0);
             let result = (*self.info).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-            RowSet::new((*result).setResult, (*result).setDesc)
+            if result.is_null() || (*result).type_ != pg_sys::NodeTag::T_ReturnSetInfo {
+                fail_no_set();
+            }
+            let query = Entered::switch_to((*(*result).econtext).ecxt_per_query_memory);
+            let mut columns: TupleDesc = std::ptr::null_mut();
+            let class = pg_sys::get_call_result_type(self.info, std::ptr::null_mut(), &mut columns);
+            assert_eq!(class, pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE);
+            let is_random = (*result).allowedModes as u32 & RANDOM_ACCESS != 0;
+            let store = pg_sys::tuplestore_begin_heap(is_random, false, pg_sys::work_mem);
+            drop(query);
+            (*result).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
+            (*result).setResult = store;
+            (*result).setDesc = columns;
+            RowSet::new(store, columns)
         }
     }
 

@@ -102,15 +102,23 @@ pub fn has_used(table: Oid) -> bool {
         locktag_type: pg_sys::LockTagType::LOCKTAG_RELATION as u8,
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
     };
+    is_held(&tag)
+}
+
+/// Whether this process has a lock in any mode. The function that says so at once is newer than 15.0 and 16.0.
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+fn is_held(tag: &pg_sys::LOCKTAG) -> bool {
+    let mut modes = pg_sys::AccessShareLock..=pg_sys::AccessExclusiveLock;
+    // SAFETY: a complete lock tag.
+    modes.any(|mode| unsafe { pg_sys::LockHeldByMe(tag, mode as pg_sys::LOCKMODE) })
+}
+
+/// Whether this process has a lock in any mode.
+#[cfg(not(any(feature = "pg15", feature = "pg16")))]
+fn is_held(tag: &pg_sys::LOCKTAG) -> bool {
     let weakest = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
     // SAFETY: a complete lock tag.
-    unsafe {
-        #[cfg(any(feature = "pg15", feature = "pg16"))]
-        let held = pg_sys::LockOrStrongerHeldByMe(&tag, weakest);
-        #[cfg(not(any(feature = "pg15", feature = "pg16")))]
-        let held = pg_sys::LockHeldByMe(&tag, weakest, true);
-        held
-    }
+    unsafe { pg_sys::LockHeldByMe(tag, weakest, true) }
 }
 
 /// Waits for the lock and keeps it until the transaction ends.

@@ -4,6 +4,26 @@ use super::unwinding::give_back;
 use super::value::Jsonb;
 use pgrx::pg_sys::{self, Datum, MemoryContext};
 
+/// Below this many bytes nobody asks whether they can be had.
+const FEW: usize = 1 << 20;
+
+/// Raises the server's error for it unless there is this much memory. To be called before Rust allocates as much as a
+/// caller wants: it ends the process, and with it all sessions of the server, where it gets no memory.
+pub fn require(bytes: usize) {
+    if bytes < FEW {
+        return;
+    }
+    let mut wanted: Vec<u8> = Vec::new();
+    if wanted.try_reserve_exact(bytes).is_err() {
+        pgrx::ereport!(
+            ERROR,
+            pgrx::PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
+            "out of memory",
+            format!("There are no {bytes} bytes for what the statement wants.")
+        );
+    }
+}
+
 /// A memory context that is emptied after every step.
 pub struct ScratchMemory(MemoryContext);
 
@@ -80,10 +100,10 @@ impl StateMemory {
 }
 
 /// Goes back to the context that was the current one.
-struct Entered(MemoryContext);
+pub(super) struct Entered(MemoryContext);
 
 impl Entered {
-    fn switch_to(context: MemoryContext) -> Self {
+    pub(super) fn switch_to(context: MemoryContext) -> Self {
         // SAFETY: what `MemoryContextSwitchTo` does; the context lives longer than this.
         unsafe {
             let previous = pg_sys::CurrentMemoryContext;

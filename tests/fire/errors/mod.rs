@@ -1,9 +1,15 @@
 //! P16: an error of the server ends the statement in which it is raised, and nothing else.
 
+mod backtraces;
 mod cancelled;
+mod injected;
 mod lock_table;
+mod memory;
+mod scenarios;
 
 use eventcore_harness::{Server, ServerOptions};
+use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::types::Type;
 
 use crate::support::*;
 

@@ -8,6 +8,7 @@ pub struct ServerOptions {
     pub(crate) fsync: bool,
     pub(crate) loopback: bool,
     pub(crate) settings: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl ServerOptions {
@@ -18,6 +19,7 @@ impl ServerOptions {
             fsync: true,
             loopback: false,
             settings: Vec::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -43,6 +45,12 @@ impl ServerOptions {
     /// Sets a line of `postgresql.conf`; the last one of a name wins, over the defaults too.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sets a variable in the environment of the server's processes.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 

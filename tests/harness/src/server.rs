@@ -263,6 +263,7 @@ impl Server {
             },
         ]);
         command.args(["-p", &self.port.to_string()]);
+        command.envs(self.options.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(log.0).stderr(log.1);
         // Ctrl-C is for the test; its Drop or the watchdog ends the server.
         command.process_group(0);

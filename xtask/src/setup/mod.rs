@@ -2,6 +2,7 @@
 //! to do.
 
 mod extension;
+mod faults;
 mod packages;
 mod pgrx;
 mod place;
@@ -87,6 +88,9 @@ fn run_for(
     )?;
     let pgrx = Pgrx::ensure(workspace, ui, source.major, &prefix, "")?;
     let extension_stamp = extension::ensure(workspace, ui, &pgrx, &source, &prefix)?;
+    if matches!(purpose, Purpose::Tests) {
+        faults::ensure(workspace, ui, &pgrx, &prefix)?;
+    }
     let binaries = Binaries::new(prefix::bin(&prefix)?)?;
     Ok(Installation {
         major: source.major,

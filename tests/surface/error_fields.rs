@@ -1,0 +1,113 @@
+//! An error that passes through our functions arrives as it was raised: its SQLSTATE, its place, its context.
+
+use serde_json::Value;
+use tokio_postgres::error::DbError;
+
+use crate::support::*;
+
+const SETUP: &str = r#"
+    CREATE SCHEMA app;
+    CREATE TABLE app.seen (stream text CONSTRAINT only_once UNIQUE, amount numeric NOT NULL);
+    CREATE FUNCTION see(event eventcore.events) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO app.seen VALUES (event.stream_id, (event.payload->>'amount')::numeric); END $$;
+    CREATE FUNCTION apply(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE sql AS 'SELECT state';
+    CREATE FUNCTION decide(state jsonb, input jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN
+        BEGIN
+            INSERT INTO app.seen VALUES ('twice', 1), ('twice', 2);
+        EXCEPTION WHEN unique_violation THEN
+            RAISE WARNING 'caught' USING ERRCODE = 'AB123';
+        END;
+        IF input ? 'raise' THEN
+            RAISE EXCEPTION 'no' USING ERRCODE = input->>'raise', TABLE = 'seen';
+        END IF;
+        RETURN jsonb_build_array(jsonb_build_object('stream', 'undeclared', 'type', 'T', 'payload', 1));
+    END $$;
+    CREATE FUNCTION broken(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE plpgsql AS
+        'BEGIN RETURN 1 / 0; END';
+    SELECT eventcore_create_projection('see', 'see', mode => 'inline', start_from => 'now', stream_prefixes => '{i}');
+    SELECT eventcore_register_command('decide', 'apply', 'decide', streams => '{/stream}');
+    SELECT eventcore_register_command('broken', 'broken', 'decide', streams => '{/stream}');
+    SELECT eventcore_append('{there}', '{0}', '[{"stream":"there","type":"T","payload":1}]');
+"#;
+
+async fn error_of(session: &Client, statement: &str) -> DbError {
+    let error = session.batch_execute(statement).await.unwrap_err();
+    error.as_db_error().unwrap().clone()
+}
+
+fn append(payload: &str) -> String {
+    format!(
+        r#"SELECT eventcore_append('{{i}}', '{{NULL}}', '[{{"stream":"i","type":"T","payload":{payload}}}]')"#
+    )
+}
+
+#[tokio::test]
+async fn an_error_of_the_server_keeps_all_its_fields() {
+    let (_, session) = database("error_fields").await;
+    session.batch_execute(SETUP).await.unwrap();
+    let once = append(r#"{"amount":1}"#);
+    session.batch_execute(&once).await.unwrap();
+
+    let error = error_of(&session, &once).await;
+    assert_eq!(error.code().code(), "23505");
+    assert_eq!(error.detail(), Some("Key (stream)=(i) already exists."));
+    assert_eq!(error.schema(), Some("app"));
+    assert_eq!(error.table(), Some("seen"));
+    assert_eq!(error.constraint(), Some("only_once"));
+    let context = error.where_().unwrap();
+    assert!(
+        context.contains("PL/pgSQL function see(eventcore.events) line 2"),
+        "{context}"
+    );
+    assert_eq!(
+        context.matches("PL/pgSQL function see").count(),
+        1,
+        "{context}"
+    );
+
+    let error = error_of(&session, &append("{}")).await;
+    assert_eq!(error.code().code(), "23502");
+    assert_eq!(error.column(), Some("amount"));
+
+    // Called in a function itself, whose context follows.
+    session
+        .batch_execute(&format!(
+            "CREATE FUNCTION outer_one() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM ({once}); END $$"
+        ))
+        .await
+        .unwrap();
+    let error = error_of(&session, "SELECT outer_one()").await;
+    let context = error.where_().unwrap();
+    let inner = context.find("PL/pgSQL function see").unwrap();
+    let outer = context.find("PL/pgSQL function outer_one").unwrap();
+    assert!(inner < outer, "{context}");
+
+    let broken = r#"SELECT eventcore_execute('broken', '{"stream":"there"}')"#;
+    assert_eq!(error_of(&session, broken).await.code().code(), "22012");
+}
+
+#[tokio::test]
+async fn the_code_of_an_error_that_was_caught_inside_is_not_given_to_a_later_one() {
+    let (_, session) = database("error_codes").await;
+    session.batch_execute(SETUP).await.unwrap();
+    let error = error_of(
+        &session,
+        r#"SELECT eventcore_execute('decide', '{"stream":"s"}')"#,
+    )
+    .await;
+    assert_eq!(error.code().code(), "SE002");
+    for code in ["P0001", "23505", "ZZ999"] {
+        let execute =
+            format!(r#"SELECT eventcore_execute('decide', '{{"stream":"s","raise":"{code}"}}')"#);
+        let error = error_of(&session, &execute).await;
+        assert_eq!(error.code().code(), "SE006");
+        let detail: Value = serde_json::from_str(error.detail().unwrap()).unwrap();
+        assert_eq!(detail["sqlstate"], code);
+    }
+    // What is no decision is raised as it is, with its fields.
+    let execute = r#"SELECT eventcore_execute('decide', '{"stream":"s","raise":"40P01"}')"#;
+    let error = error_of(&session, execute).await;
+    assert_eq!(error.code().code(), "40P01");
+    assert_eq!(error.table(), Some("seen"));
+    assert!(error.where_().unwrap().contains("PL/pgSQL function decide"));
+}

@@ -1,0 +1,57 @@
+//! The library of the server tests that injects errors: one file in C, for which the headers and the compiler are there
+//! that the extension is built with.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::pgrx::Pgrx;
+use super::prefix;
+use crate::stamp::{Stamp, is_stamped, write_stamp};
+use crate::step::Ui;
+use crate::workspace::Workspace;
+
+/// In the prefix: what the installed library was built from.
+const STAMP: &str = ".faults";
+
+/// Installs the library unless it is there and of this source.
+pub(crate) fn ensure(workspace: &Workspace, ui: &Ui, pgrx: &Pgrx, prefix: &Path) -> Result<()> {
+    let source = workspace.root.join("tests/faults/faults.c");
+    let stamp = Stamp::default().path(&source)?.finish();
+    let stamp_file = prefix.join(STAMP);
+    if is_stamped(&stamp_file, &stamp) {
+        return Ok(());
+    }
+    let headers = folder(pgrx, "--includedir-server")?;
+    let library = Path::new(&folder(pgrx, "--pkglibdir")?).join("eventcore_faults.so");
+    let mut compiler = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    compiler
+        .args([
+            "-shared",
+            "-fPIC",
+            "-O1",
+            "-Wall",
+            "-Werror",
+            "-D_GNU_SOURCE",
+        ])
+        .arg(format!("-I{headers}"))
+        .arg("-o")
+        .arg(&library)
+        .arg(&source);
+    ui.run(
+        "library of injected errors: build and install",
+        &mut compiler,
+    )?;
+    prefix::open_to_all(prefix)?;
+    write_stamp(&stamp_file, &stamp)
+}
+
+fn folder(pgrx: &Pgrx, which: &str) -> Result<String> {
+    let output = Command::new(&pgrx.pg_config)
+        .arg(which)
+        .output()
+        .with_context(|| format!("cannot run {}", pgrx.pg_config.display()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
