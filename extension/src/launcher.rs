@@ -146,7 +146,9 @@ impl Launcher {
         };
         self.listing.over();
         for database in lacking {
-            if connectable.contains(&database) {
+            // While workers are short it does not ask at once when one becomes free, as the server tells it: projections
+            // of databases that have a notifier ask once a second.
+            if connectable.contains(&database) && self.starting.remaining().is_none() {
                 self.start(database);
             }
         }

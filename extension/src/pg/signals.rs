@@ -84,12 +84,24 @@ unsafe extern "C" fn on_terminate(
 ) {
     // SAFETY: the arguments are the kernel's; the server's handler may be called in a handler.
     unsafe {
-        let errno = libc::__errno_location();
+        let errno = errno();
         let before = *errno;
         TERMINATED_BY.store((*information).si_pid(), SeqCst);
         ffi::end_of_session()(signal);
         *errno = before;
     }
+}
+
+#[cfg(not(any(target_os = "macos", target_os = "freebsd")))]
+fn errno() -> *mut c_int {
+    // SAFETY: no preconditions.
+    unsafe { libc::__errno_location() }
+}
+
+#[cfg(any(target_os = "macos", target_os = "freebsd"))]
+fn errno() -> *mut c_int {
+    // SAFETY: no preconditions.
+    unsafe { libc::__error() }
 }
 
 unsafe extern "C-unwind" fn on_quit(signal: c_int) {

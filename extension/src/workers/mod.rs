@@ -259,9 +259,9 @@ pub fn has_left(database: u32, role: u32) -> bool {
 
 /// Forgets the processes of a database that is gone.
 pub fn forget(database: u32) {
-    for place in PLACES.get() {
+    for (number, place) in PLACES.get().iter().enumerate() {
         if place.database.load(SeqCst) == database && place.pid.load(SeqCst) == 0 {
-            place.under_way.clear();
+            under_way::settle(number);
             place.kind.store(0, SeqCst);
         }
     }

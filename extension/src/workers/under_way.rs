@@ -238,7 +238,8 @@ pub fn forget_all_but(is_there: impl Fn(&str) -> bool) {
     }
 }
 
-fn settle(number: usize) {
+/// Forgets what was left at a place.
+pub(super) fn settle(number: usize) {
     crash_file::set_state(number, NOTHING);
     PLACES.get()[number].under_way.clear();
 }
