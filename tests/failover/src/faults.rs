@@ -16,8 +16,8 @@ use crate::random::Random;
 /// Until all nodes stream again after a fault is undone: a lease of 20 s, a rewind or a clone, a start.
 const HEAL_LIMIT: Duration = Duration::from_secs(150);
 
-/// Until all writers wait, and some have cancelled.
-const WAITING: Duration = Duration::from_secs(5);
+/// Until writers have cancelled, and before Patroni takes the standbys that are cut off out of the quorum.
+const WAITING: Duration = Duration::from_millis(4_500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Kind {
@@ -30,7 +30,7 @@ pub(crate) enum Kind {
     CutFromNodes,
     CutFromClients,
     Isolate,
-    /// Commits wait for standbys that are cut off, and the server crashes
+    /// Commits wait for standbys that are cut off, some are cancelled, and then the node is killed
     CutAndKill,
     Switchover,
     Restart,
@@ -166,11 +166,11 @@ async fn make_one(
     }
     if fault.kind == Kind::CutAndKill {
         tokio::time::sleep(WAITING).await;
-        cluster.kill_postmaster(node)?;
+        cluster.kill_node(node)?;
     }
     tokio::time::sleep(fault.hold).await;
     match fault.kind {
-        Kind::KillNode => cluster.start_node(node)?,
+        Kind::KillNode | Kind::CutAndKill => cluster.start_node(node)?,
         Kind::StopPatroni => cluster.signal_patroni(node, "CONT")?,
         _ => {}
     }
@@ -208,14 +208,19 @@ impl Plan {
             self.random.shuffle(&mut self.round);
         }
         let kind = self.round.pop().unwrap_or(Kind::KillNode);
-        // The primary most of the time.
+        // Most of the time the primary. Both are drawn for every kind, so that each draws the same.
         let after_leader = self.random.pick(&[0, 0, 0, 1, 2]);
         let pause = self.random.millis(1_000, 3_000);
         // Longer than the lease of 20 s, or so short that nobody notices, or in between.
-        let hold = if self.random.once_in(2) {
-            self.random.millis(25_000, 32_000)
-        } else {
-            self.random.millis(500, 15_000)
+        let (long, short) = (
+            self.random.millis(25_000, 32_000),
+            self.random.millis(500, 15_000),
+        );
+        let hold = if self.random.once_in(2) { long } else { short };
+        // Only commits of a primary wait, and only another primary takes them back.
+        let (after_leader, hold) = match kind {
+            Kind::CutAndKill => (0, long),
+            _ => (after_leader, hold),
         };
         Fault {
             kind,

@@ -19,7 +19,7 @@ use crate::history::Acknowledged;
 use crate::random::Random;
 
 /// How long a writer waits for an answer before it does something about it.
-const ANSWER_LIMIT: Duration = Duration::from_secs(3);
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 const SHARED_STREAMS: u64 = 2;
 
 pub(super) struct Writer {
@@ -193,7 +193,7 @@ impl Writer {
 
     /// One try. Without an answer in time the writer either cancels and takes what comes of that, or goes away.
     async fn send(&mut self, append: &Append) -> Result<Answer, Failure> {
-        let cancels = self.random.once_in(2);
+        let cancels = !self.random.once_in(4);
         let session = self.session().await?;
         session.take_unconfirmed();
         let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] = [
