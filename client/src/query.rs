@@ -27,6 +27,8 @@ pub struct ReadStream {
     pub direction: Direction,
     /// Only events of these types; empty for all.
     pub event_types: Vec<EventType>,
+    /// Not from a copy of the store that may be a moment behind, where there is one.
+    pub up_to_date: bool,
 }
 
 /// A read of several streams in one snapshot. By default all their events.
@@ -39,6 +41,8 @@ pub struct ReadStreams {
     pub limit: Option<u32>,
     /// Only events of these types; empty for all.
     pub event_types: Vec<EventType>,
+    /// Not from a copy of the store that may be a moment behind, where there is one.
+    pub up_to_date: bool,
 }
 
 /// What a read of several streams found.
@@ -88,7 +92,15 @@ impl ReadStream {
             limit: None,
             direction: Direction::Forward,
             event_types: Vec::new(),
+            up_to_date: false,
         }
+    }
+
+    /// Reads what is committed by now, also where the store otherwise reads from a standby.
+    #[must_use]
+    pub fn up_to_date(mut self) -> Self {
+        self.up_to_date = true;
+        self
     }
 
     /// Starts after this version.
@@ -130,6 +142,13 @@ impl ReadStreams {
                 .collect(),
             ..Self::default()
         }
+    }
+
+    /// Reads what is committed by now, also where the store otherwise reads from a standby.
+    #[must_use]
+    pub fn up_to_date(mut self) -> Self {
+        self.up_to_date = true;
+        self
     }
 
     /// Adds a stream to be read after a version.

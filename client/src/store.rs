@@ -80,7 +80,7 @@ pub trait EventStore: Send + Sync {
         _name: &SnapshotName,
         streams: &[StreamId],
     ) -> impl Future<Output = Result<(Option<Snapshot>, StreamsRead), StoreError>> + Send {
-        let read = ReadStreams::new(streams.iter().cloned());
+        let read = ReadStreams::new(streams.iter().cloned()).up_to_date();
         async move { Ok((None, self.read_streams(&read).await?)) }
     }
 

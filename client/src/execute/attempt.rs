@@ -141,7 +141,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         let (snapshot, read) = match cached {
             Some(snapshot) => {
                 known.is_of_cache = true;
-                let rest = snapshot.rest();
+                let rest = snapshot.rest().up_to_date();
                 let reading = self.store.read_streams(&rest);
                 let read = self.observer.phase(Phase::Read, reading).await?;
                 (Some(snapshot), read)
@@ -194,7 +194,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     /// Reads the streams that are known but not read, from their start.
     async fn read_new(&mut self, known: &mut Known<C::State>) -> Result<usize, Failure> {
         let streams = known.streams.since(known.versions.len());
-        let request = ReadStreams::new(streams.iter().cloned());
+        let request = ReadStreams::new(streams.iter().cloned()).up_to_date();
         let reading = self.store.read_streams(&request);
         let read = self.observer.phase(Phase::Read, reading).await?;
         self.fold(known, read)

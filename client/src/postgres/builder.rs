@@ -11,7 +11,7 @@ use super::returned::Returned;
 use super::server::{Server, Url};
 use super::tls::{TlsMode, TlsSettings};
 use super::watches::Watches;
-use super::{Inner, PostgresEventStore, read};
+use super::{Inner, PostgresEventStore, Standbys, read};
 use crate::StoreError;
 
 const TIMEOUT_OF_OTHERS: &str = "\
@@ -29,6 +29,7 @@ pub struct Builder {
     pub(super) statement_timeout: Option<Duration>,
     pub(super) transaction_pooling: bool,
     listen_on: Option<Url>,
+    read_from: Option<Url>,
     poll_interval: Duration,
 }
 
@@ -42,6 +43,7 @@ impl Builder {
             statement_timeout: None,
             transaction_pooling: false,
             listen_on: None,
+            read_from: None,
             poll_interval: Duration::from_secs(2),
         })
     }
@@ -150,6 +152,33 @@ impl Builder {
         Ok(self)
     }
 
+    /// Another URL to the same database, on standbys, to read from: subscriptions, projections of this crate,
+    /// [`read_all`](crate::EventStore::read_all), and reads of streams that are not
+    /// [`up_to_date`](crate::ReadStreams::up_to_date). A standby is a moment behind;
+    /// [`PostgresEventStore::wait_for`] waits for it. Everything else is done on the primary: commands read there what
+    /// they decide by, and durable subscriptions are polled there. Its connections are a pool of their own, of the same
+    /// size, and one more that waits for what is new. What it does not say of TLS is as this builder's methods say.
+    ///
+    /// The URLs may list several servers, and say by `target_session_attrs`, as for libpq, which of them to take:
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), eventcore::StoreError> {
+    /// let store = eventcore::PostgresEventStore::builder("postgresql://app@a,b,c/shop?target_session_attrs=read-write")?
+    ///     .read_from("postgresql://app@a,b,c/shop?target_session_attrs=prefer-standby&load_balance_hosts=random")?
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The URL is malformed.
+    pub fn read_from(mut self, url: &str) -> Result<Self, StoreError> {
+        self.read_from = Some(Url::parse("read_from", url)?);
+        Ok(self)
+    }
+
     /// How often a subscription looks for events when nothing wakes it, as when a notification was
     /// lost; at least 1 s. By default 2 s.
     #[must_use]
@@ -172,8 +201,8 @@ impl Builder {
             ));
         }
         let server = Server::new(Url {
-            config: self.url.config.clone(),
             tls: self.tls.clone().or(&self.url.tls),
+            ..self.url.clone()
         })?;
         let directly = (!self.transaction_pooling).then(|| server.clone());
         let listen_on = self.listen_on.clone().map(|url| {
@@ -182,9 +211,18 @@ impl Builder {
         });
         let listen_on = listen_on.transpose()?.or(directly);
         let pool = Pool::new(&self, server)?;
+        let standbys = self.read_from.clone().map(|url| {
+            let tls = url.tls.clone().or(&self.tls);
+            let server = Server::new(Url { tls, ..url })?;
+            Ok::<_, StoreError>(Standbys {
+                pool: Pool::new(&self, server.clone())?,
+                listening: Listening::by_waiting(server),
+            })
+        });
         Ok(PostgresEventStore {
             inner: Arc::new(Inner {
                 pool,
+                standbys: standbys.transpose()?,
                 listening: Listening::new(listen_on),
                 poll_interval: self.poll_interval,
                 consumers: OnceLock::new(),

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Error;
 
+use super::server::NoConnection;
 use super::sqlstate::{Meaning, Rule, is_in_statement};
 use crate::{EventId, Position, StoreError, StreamId};
 
-type PoolError = managed::PoolError<Error>;
+type PoolError = managed::PoolError<NoConnection>;
 
 /// What the server says of a missing function does not tell what to do about it; this does.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +65,9 @@ pub(super) fn store_error(error: Error) -> StoreError {
 
 pub(super) fn pool_error(error: PoolError) -> StoreError {
     let failed = match error {
-        PoolError::Backend(error) => store_error(error),
+        PoolError::Backend(NoConnection::Failed(error)) => store_error(error),
+        // Another one may take its place soon.
+        PoolError::Backend(error) => StoreError::transient(error),
         PoolError::Timeout(TimeoutType::Wait) => StoreError::timed_out(true, AllInUse(error)),
         PoolError::Timeout(_) => StoreError::timed_out(true, NotReady(error)),
         other => StoreError::other(other),

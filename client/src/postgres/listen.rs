@@ -8,20 +8,35 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_postgres::AsyncMessage;
+use tokio_postgres::types::Type;
+use tokio_postgres::{AsyncMessage, Client, Socket};
 
-use super::server::Server;
+use super::connection::Connection;
+use super::server::{Encrypted, NoConnection, Server};
 
 const LISTEN: &str = "LISTEN eventcore";
+
+/// Returns the safe position as soon as it is past the first argument.
+const WAIT: &str = "CALL eventcore_wait($1::bigint, interval '10 seconds')";
 
 /// How long to wait before a lost connection is made again.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
 /// Starts listening when it is first asked for, and again after everyone has let go of it.
 pub(super) struct Listening {
-    /// `None`: nowhere, and there is never any news.
-    server: Option<Server>,
+    source: Source,
     listener: Mutex<Weak<Listener>>,
+}
+
+/// Where news come from.
+#[derive(Clone)]
+enum Source {
+    /// There is never any.
+    Nowhere,
+    /// A server that notifies.
+    Notifications(Server),
+    /// A server that may be a standby, where nothing can be listened to: a procedure that waits there.
+    Waiting(Server),
 }
 
 /// Listens until it is dropped.
@@ -33,9 +48,19 @@ pub(super) struct Listener {
 }
 
 impl Listening {
+    /// By notifications of this server, if there is one.
     pub(super) fn new(server: Option<Server>) -> Self {
+        Self::of(server.map_or(Source::Nowhere, Source::Notifications))
+    }
+
+    /// By waiting on this server, which may be a standby.
+    pub(super) fn by_waiting(server: Server) -> Self {
+        Self::of(Source::Waiting(server))
+    }
+
+    fn of(source: Source) -> Self {
         Self {
-            server,
+            source,
             listener: Mutex::new(Weak::new()),
         }
     }
@@ -50,7 +75,7 @@ impl Listening {
             return running;
         }
         let (tell, news) = watch::channel(());
-        let task = tokio::spawn(listen(self.server.clone(), tell));
+        let task = tokio::spawn(listen(self.source.clone(), tell));
         let started = Arc::new(Listener { news, task });
         *listener = Arc::downgrade(&started);
         started
@@ -72,13 +97,14 @@ impl Drop for Listener {
     }
 }
 
-async fn listen(server: Option<Server>, tell: watch::Sender<()>) {
-    let Some(server) = server else {
-        return tell.closed().await;
-    };
+async fn listen(source: Source, tell: watch::Sender<()>) {
     loop {
         // Subscriptions poll while there is no connection: losing it costs latency only.
-        let _lost = listen_once(&server, &tell).await;
+        let _lost = match &source {
+            Source::Nowhere => return tell.closed().await,
+            Source::Notifications(server) => listen_once(server, &tell).await,
+            Source::Waiting(server) => wait_once(server, &tell).await,
+        };
         tokio::time::sleep(RECONNECT_AFTER).await;
     }
 }
@@ -88,11 +114,7 @@ async fn listen_once(
     server: &Server,
     tell: &watch::Sender<()>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let connect = server.connect();
-    let (client, mut connection) = match server.limit() {
-        Some(limit) => tokio::time::timeout(limit, connect).await??,
-        None => connect.await?,
-    };
+    let (client, mut connection) = connected(server).await?;
     let mut start = pin!(client.batch_execute(LISTEN));
     let mut listening = false;
     std::future::poll_fn(|cx| {
@@ -117,4 +139,36 @@ async fn listen_once(
         }
     })
     .await
+}
+
+/// Waits on one connection, again and again, until that is lost.
+async fn wait_once(
+    server: &Server,
+    tell: &watch::Sender<()>,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let (client, connection) = connected(server).await?;
+    let connection = Connection::new(client, connection);
+    let mut after = 0_i64;
+    loop {
+        let rows = connection
+            .query_typed(WAIT, &[(&after, Type::INT8)])
+            .await?;
+        let safe: i64 = rows.first().ok_or("no row")?.try_get(0)?;
+        if safe > after {
+            after = safe;
+            tell.send_replace(());
+        }
+    }
+}
+
+/// A connection, within the time that it may take.
+async fn connected(
+    server: &Server,
+) -> Result<(Client, tokio_postgres::Connection<Socket, Encrypted>), Box<dyn Error + Send + Sync>> {
+    let connect = server.connect();
+    let connected: Result<_, NoConnection> = match server.limit() {
+        Some(limit) => tokio::time::timeout(limit, connect).await?,
+        None => connect.await,
+    };
+    Ok(connected?)
 }

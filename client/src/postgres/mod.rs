@@ -25,13 +25,14 @@ mod snapshots;
 mod sqlstate;
 mod subscribe;
 mod subscription_store;
+mod target;
 mod tls;
 mod transaction;
 mod watches;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use tokio_postgres;
 
@@ -53,6 +54,9 @@ use crate::{
 };
 
 /// Events in PostgreSQL, in a database where `CREATE EXTENSION eventcore` was run.
+///
+/// With [`Builder::read_from`] it reads from standbys what may be a moment old, and from the primary what commands,
+/// consumers and process managers read.
 ///
 /// It works on a pool of connections, and makes one more to listen on as soon as something is
 /// subscribed to, however many subscriptions and consumers there are. A clone is the same store with the same pool. It needs a tokio runtime with timers and
@@ -77,6 +81,8 @@ pub struct PostgresEventStore {
 
 struct Inner {
     pool: Pool,
+    /// Of standbys to read from, if there are any.
+    standbys: Option<Standbys>,
     listening: Listening,
     poll_interval: Duration,
     /// Listens for the consumers of durable subscriptions, once there are any.
@@ -107,21 +113,84 @@ impl PostgresEventStore {
     }
 }
 
+/// Where to read from.
+struct Standbys {
+    pool: Pool,
+    /// Waits there for what is new.
+    listening: Listening,
+}
+
+impl Inner {
+    /// Where to read what may be a moment old.
+    fn readers(&self) -> &Pool {
+        self.standbys.as_ref().map_or(&self.pool, |of| &of.pool)
+    }
+
+    /// Where to hear of what is new there.
+    fn heard_by_readers(&self) -> &Listening {
+        let standbys = self.standbys.as_ref();
+        standbys.map_or(&self.listening, |of| &of.listening)
+    }
+
+    fn pool_for(&self, up_to_date: bool) -> &Pool {
+        match up_to_date {
+            true => &self.pool,
+            false => self.readers(),
+        }
+    }
+}
+
+impl PostgresEventStore {
+    /// Waits until what is read from this store shows everything up to a position, such as the
+    /// [`last_position`](Appended::last_position) of an append; whether it does within the time. To read what was
+    /// just written where the store [reads from standbys](Builder::read_from).
+    ///
+    /// # Errors
+    ///
+    /// The server refuses. One that cannot be reached is waited for.
+    pub async fn wait_for(
+        &self,
+        position: Position,
+        timeout: Duration,
+    ) -> Result<bool, StoreError> {
+        let ends = Instant::now().checked_add(timeout);
+        let listener = self.inner.heard_by_readers().listener();
+        let mut news = listener.news();
+        loop {
+            // Noted before asking: what comes in between is another reason to ask.
+            news.mark_unchanged();
+            match read::safe_position(self.inner.readers()).await {
+                Ok(safe) if safe >= position => return Ok(true),
+                Err(error) if !error.is_retriable() => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+            let longest = self.inner.poll_interval;
+            let left = ends.map_or(longest, |ends| {
+                ends.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                return Ok(false);
+            }
+            subscribe::wait(&mut news, left.min(longest)).await;
+        }
+    }
+}
+
 impl EventStore for PostgresEventStore {
     async fn append(&self, append: &Append) -> Result<Appended, StoreError> {
         append::append(&self.inner.pool, append).await
     }
 
     async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
-        read::stream(&self.inner.pool, read).await
+        read::stream(self.inner.pool_for(read.up_to_date), read).await
     }
 
     async fn read_streams(&self, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
-        read::streams(&self.inner.pool, read).await
+        read::streams(self.inner.pool_for(read.up_to_date), read).await
     }
 
     async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
-        read::all(&self.inner.pool, read).await
+        read::all(self.inner.readers(), read).await
     }
 
     async fn stream_versions(

@@ -10,7 +10,7 @@ use tokio_postgres::{Error, Row};
 use super::builder::Builder;
 use super::connection::Connection;
 use super::error::{pool_error, store_error};
-use super::server::Server;
+use super::server::{NoConnection, Server};
 use super::sqlstate::{Meaning, Rule};
 use crate::StoreError;
 
@@ -156,9 +156,9 @@ impl Pool {
 
 impl managed::Manager for Connections {
     type Type = Connection;
-    type Error = Error;
+    type Error = NoConnection;
 
-    async fn create(&self) -> Result<Connection, Error> {
+    async fn create(&self) -> Result<Connection, NoConnection> {
         // Boxed: what a caller awaits would otherwise be too deep for the compiler.
         let (client, connection) = Box::pin(self.server.connect()).await?;
         let connection = Connection::new(client, connection);
@@ -172,7 +172,11 @@ impl managed::Manager for Connections {
         Ok(connection)
     }
 
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
+    async fn recycle(
+        &self,
+        connection: &mut Connection,
+        _: &Metrics,
+    ) -> RecycleResult<NoConnection> {
         match connection.is_closed() {
             true => Err(RecycleError::message("the connection is closed")),
             false => Ok(()),

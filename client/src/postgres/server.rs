@@ -1,30 +1,65 @@
-//! Where the server is, and the one place where connections to it are made.
+//! Where the server is, or the servers are, and the one place where connections to them are made.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{LoadBalanceHosts, SslMode};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
 
 use super::sqlstate;
+use super::target::{self, Target, UnknownTarget};
 use super::tls::{self, TlsSettings};
 use crate::StoreError;
 
 pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+
+type Connected = (Client, Connection<Socket, Encrypted>);
+
+/// How long what is sent may stay without a sign of the other end, so that a call to a machine that has gone fails.
+const UNANSWERED: Duration = Duration::from_secs(20);
+
+/// How long a connection may be silent before the other end is asked whether it is there.
+const SILENT: Duration = Duration::from_secs(20);
+
+/// Without one in the URL, tokio-postgres takes this for it.
+const SILENT_OF_DRIVER: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A URL, taken apart.
 #[derive(Clone)]
 pub(super) struct Url {
     pub(super) config: Config,
     pub(super) tls: TlsSettings,
+    pub(super) target: Target,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoConnection {
+    #[error(transparent)]
+    Failed(#[from] Error),
+    #[error("none of the servers in the URL is {0}")]
+    NoSuchServer(&'static str),
 }
 
 impl Url {
     /// With our defaults for what it does not say.
     pub(super) fn parse(argument: &'static str, url: &str) -> Result<Self, StoreError> {
+        let mut target = Target::Any;
+        let mut take_target = |key: &str, value: &str| -> Result<bool, UnknownTarget> {
+            if key == "target_session_attrs" {
+                target = value.parse()?;
+                return Ok(true);
+            }
+            Ok(false)
+        };
+        let rest = tls::take(url, &mut take_target)
+            .map_err(|source| StoreError::malformed(argument, None, source))?;
         let (rest, tls) =
-            tls::take_out(url).map_err(|source| StoreError::malformed(argument, None, source))?;
+            tls::take_out(&rest).map_err(|source| StoreError::malformed(argument, None, source))?;
         let mut config: Config = rest
             .parse()
             .map_err(|source| StoreError::malformed(argument, None, source))?;
@@ -34,13 +69,23 @@ impl Url {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
         }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(UNANSWERED);
+        }
+        if config.get_keepalives_idle() == SILENT_OF_DRIVER {
+            config.keepalives_idle(SILENT);
+        }
         if config.get_hosts().is_empty() {
             // An address is a host's name too, where TLS asks for one.
             for address in config.get_hostaddrs().to_vec() {
                 config.host(address.to_string());
             }
         }
-        Ok(Self { config, tls })
+        Ok(Self {
+            config,
+            tls,
+            target,
+        })
     }
 }
 
@@ -49,6 +94,9 @@ impl Url {
 pub(super) struct Server {
     config: Config,
     tls: MakeRustlsConnect,
+    target: Target,
+    /// The place in the list of the server that was found last.
+    found: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -56,7 +104,12 @@ impl Server {
     pub(super) fn new(url: Url) -> Result<Self, StoreError> {
         let mut config = url.config;
         let tls = url.tls.connector(&mut config)?;
-        Ok(Self { config, tls })
+        Ok(Self {
+            config,
+            tls,
+            target: url.target,
+            found: Arc::default(),
+        })
     }
 
     /// How long a connection may take until it is ready: the time to reach the server, by two addresses of
@@ -69,11 +122,53 @@ impl Server {
         Some(timeout.saturating_mul(2).saturating_mul(hosts))
     }
 
-    pub(super) async fn connect(&self) -> Result<(Client, Connection<Socket, Encrypted>), Error> {
-        let connected = self.config.connect(self.tls.clone()).await;
+    /// A connection to one of the servers that is what it has to be.
+    pub(super) async fn connect(&self) -> Result<Connected, NoConnection> {
+        if self.target == Target::Any && target::count(&self.config) < 2 {
+            return Ok(self.connect_by(&self.config).await?);
+        }
+        let mut failed = None;
+        for target in self.target.rounds() {
+            for place in self.places() {
+                match self.connect_at(place, *target).await {
+                    Ok(Some(connected)) => {
+                        self.found.store(place, Ordering::Relaxed);
+                        return Ok(connected);
+                    }
+                    Ok(None) => {}
+                    Err(error) => failed = Some(error),
+                }
+            }
+        }
+        Err(match failed {
+            Some(error) => error.into(),
+            None => NoConnection::NoSuchServer(self.target.description()),
+        })
+    }
+
+    /// The servers of the list in the order in which to try them: from the one that was found last, so that one
+    /// that is away is not waited for each time; or from any one.
+    fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        let count = target::count(&self.config).max(1);
+        let first = match self.config.get_load_balance_hosts() {
+            LoadBalanceHosts::Random => Uuid::new_v4().as_u64_pair().1 as usize,
+            _ => self.found.load(Ordering::Relaxed),
+        };
+        (0..count).map(move |place| (first % count + place) % count)
+    }
+
+    async fn connect_at(&self, place: usize, target: Target) -> Result<Option<Connected>, Error> {
+        let config = target::only(&self.config, place);
+        let (client, mut connection) = self.connect_by(&config).await?;
+        let is_it = target.is(&client, &mut connection).await?;
+        Ok(is_it.then_some((client, connection)))
+    }
+
+    async fn connect_by(&self, config: &Config) -> Result<Connected, Error> {
+        let connected = config.connect(self.tls.clone()).await;
         match connected {
             Err(error) if self.may_do_without(&error) => {
-                let mut config = self.config.clone();
+                let mut config = config.clone();
                 config.ssl_mode(SslMode::Disable);
                 config.connect(self.tls.clone()).await
             }

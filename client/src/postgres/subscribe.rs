@@ -24,7 +24,7 @@ pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription
         let listener = Arc::clone(&listener);
         let read = read.clone().after(request.after);
         let next = async move {
-            let listener = listener.get_or_init(|| inner.listening.listener());
+            let listener = listener.get_or_init(|| inner.heard_by_readers().listener());
             next_page(&inner, listener.news(), &read, request.wait).await
         };
         // In a task of its own it has the server at work while the page before it is handed out, and
@@ -69,7 +69,7 @@ async fn next_page(
     until_later: bool,
 ) -> Result<Page, StoreError> {
     loop {
-        match read::page(&inner.pool, read).await {
+        match read::page(inner.readers(), read).await {
             Ok(page) if !until_later || page.read_to > read.after => return Ok(page),
             Ok(_nothing_new) => {}
             Err(error) if error.is_retriable() => {}

@@ -61,6 +61,7 @@ impl<S: EventStore, P: ProcessManager<S>> Handling<'_, S, P> {
             } => {
                 let before = StreamVersion::new(version.get().saturating_sub(1));
                 let read = ReadStream::new(stream_id.clone()).after(before).limit(1);
+                let read = read.up_to_date();
                 let events = self.persist(|| self.store.read_stream(&read)).await;
                 let events = events.map_err(|error| self.failed(Why::Store(error)))?;
                 let found = events.into_iter().find(|event| event.event_id == *event_id);

@@ -76,7 +76,8 @@ impl Standing {
             let read = ReadStream::new(stream.clone())
                 .backward()
                 .after(before)
-                .limit(PAGE);
+                .limit(PAGE)
+                .up_to_date();
             let events = store.read_stream(&read).await?;
             let is_at_start = events.len() < PAGE as usize;
             for event in events {

@@ -5,6 +5,7 @@ mod answers;
 mod bank;
 mod consumers;
 mod faults;
+mod hosts;
 mod pooler;
 mod switch_over;
 mod unconfirmed;

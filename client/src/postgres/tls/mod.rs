@@ -17,7 +17,7 @@ use tokio_postgres::{Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::files::malformed;
-pub(super) use self::parameters::take_out;
+pub(super) use self::parameters::{take, take_out};
 use self::verify::Verifier;
 use crate::StoreError;
 

@@ -10,15 +10,22 @@ use super::{TlsSettings, UnknownMode};
 /// Takes the parameters of TLS out of a URL or a string of `key=value`, and returns what is left.
 pub(crate) fn take_out(url: &str) -> Result<(String, TlsSettings), UnknownMode> {
     let mut settings = TlsSettings::default();
+    let left = take(url, &mut |key, value| settings.set(key, value))?;
+    Ok((left, settings))
+}
+
+/// Takes out the parameters that `is_taken` takes, by their key and value, and returns what is left.
+pub(crate) fn take<E>(
+    url: &str,
+    is_taken: &mut impl FnMut(&str, &str) -> Result<bool, E>,
+) -> Result<String, E> {
     let is_url = ["postgres://", "postgresql://"]
         .iter()
         .any(|scheme| url.starts_with(scheme));
-    let left = if is_url {
-        of_url(url, &mut settings)
-    } else {
-        of_pairs(url, &mut settings)
-    };
-    left.map(|left| (left, settings))
+    match is_url {
+        true => of_url(url, is_taken),
+        false => of_pairs(url, is_taken),
+    }
 }
 
 impl TlsSettings {
@@ -35,7 +42,10 @@ impl TlsSettings {
     }
 }
 
-fn of_url(url: &str, settings: &mut TlsSettings) -> Result<String, UnknownMode> {
+fn of_url<E>(
+    url: &str,
+    is_taken: &mut impl FnMut(&str, &str) -> Result<bool, E>,
+) -> Result<String, E> {
     // As tokio-postgres takes it apart: who comes before the first `@`.
     let host = url.find('@').map_or(0, |at| at + 1);
     let Some(query) = url[host..].find('?').map(|at| host + at + 1) else {
@@ -44,7 +54,7 @@ fn of_url(url: &str, settings: &mut TlsSettings) -> Result<String, UnknownMode> 
     let mut left = Vec::new();
     for parameter in url[query..].split('&') {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        if !settings.set(&decoded(key), &decoded(value))? {
+        if !is_taken(&decoded(key), &decoded(value))? {
             left.push(parameter);
         }
     }
@@ -57,10 +67,13 @@ fn decoded(text: &str) -> Cow<'_, str> {
 }
 
 /// What cannot be taken apart is left, to be refused by tokio-postgres.
-fn of_pairs(text: &str, settings: &mut TlsSettings) -> Result<String, UnknownMode> {
+fn of_pairs<E>(
+    text: &str,
+    is_taken: &mut impl FnMut(&str, &str) -> Result<bool, E>,
+) -> Result<String, E> {
     let (mut left, mut rest) = (String::new(), text);
     while let Some((key, value, after)) = pair(rest) {
-        if !settings.set(key, &value)? {
+        if !is_taken(key, &value)? {
             left.push_str(&rest[..rest.len() - after.len()]);
         }
         rest = after;
