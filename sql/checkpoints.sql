@@ -57,6 +57,7 @@ BEGIN
     ELSIF to_position IS NULL OR to_position < 0 THEN
         PERFORM eventcore.fail_malformed('to_position', 'is not a position, from 0');
     END IF;
+    PERFORM eventcore.require_told(to_position, true);
     IF from_position = 0 THEN
         INSERT INTO eventcore.checkpoints (projection, position) VALUES (projection, to_position)
         ON CONFLICT ON CONSTRAINT checkpoints_pkey DO UPDATE
@@ -80,7 +81,7 @@ $$Brings a projection from one position to another, in the transaction that writ
 between them: so each takes effect exactly once. Call it first in that transaction: another process that runs
 the same projection then waits, and fails. Back to an earlier position is allowed, to rebuild it.
 SE003 malformed argument. SE008 the projection is not at from_position. SE009 the checkpoint is a copy of that of another
-database.$$;
+database. SE011 to_position is of another history.$$;
 
 REVOKE ALL ON FUNCTION eventcore_checkpoint(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_advance_checkpoint(text, bigint, bigint) FROM PUBLIC;

@@ -228,7 +228,9 @@ SELECT p.name, p.mode,
        coalesce((SELECT r.rolname::text FROM pg_catalog.pg_roles r
                   WHERE r.oid = p.owner AND p.home_id = eventcore.home_id()), p.owner_name) AS owner,
        p.checkpoint, h.safe_position,
-       CASE p.mode WHEN 'async' THEN greatest(h.safe_position - p.checkpoint, 0) ELSE 0 END AS lag_events,
+       CASE p.mode WHEN 'async' THEN (SELECT greatest(h.safe_position - p.checkpoint - coalesce(sum(greatest(
+                   least(h.safe_position, y.first_position) - greatest(p.checkpoint, y.reserved_position), 0)), 0), 0)::bigint
+             FROM eventcore.history y WHERE y.cause <> 'new') ELSE 0 END AS lag_events,
        CASE p.mode WHEN 'async'
             THEN coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - n.recorded_at), 0)::double precision
             ELSE 0 END AS lag_seconds,

@@ -63,7 +63,8 @@ CREATE FUNCTION eventcore_read_all(
     backward        boolean DEFAULT false,
     stream_prefixes text[]  DEFAULT NULL,
     event_types     text[]  DEFAULT NULL,
-    with_checkpoint boolean DEFAULT false
+    with_checkpoint boolean DEFAULT false,
+    after_event     uuid    DEFAULT NULL
 )
 RETURNS TABLE (
     "position"     bigint,
@@ -79,7 +80,7 @@ RETURNS TABLE (
 )
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
 AS 'MODULE_PATHNAME', 'eventcore_read_all';
-COMMENT ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[], boolean) IS
+COMMENT ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[], boolean, uuid) IS
 $$The events of all streams after a position, in order of position, up to the safe position.
 
 A reader that passes the last position it saw gets every event exactly once, in order, whatever
@@ -92,7 +93,11 @@ event_types: only these types; NULL: all.
 with_checkpoint: one more row at the end, in which only position is set: every event of interest up to
 there is in the rows, or before after_position. Go on after it, also when there is no other row: so no
 event is looked at twice. Such a read passes over 100,000 events that are not of interest at the most.
-SE003 malformed argument; with_checkpoint does not go with backward.$$;
+after_event: the id of the last event that such a read, with the same filter, returned up to after_position. It shows
+after a fail-over or a restore whether that event is still there.
+SE003 malformed argument; with_checkpoint does not go with backward. SE011 this store has never told after_position, or
+after_event is not the last event up to there: the reader comes from another history. DETAIL says up to where both
+histories are the same (agreed); not looked at for backward.$$;
 
 CREATE FUNCTION eventcore_stream_versions(streams text[])
 RETURNS TABLE (stream_id text, version bigint)
@@ -121,7 +126,7 @@ $$Returns as soon as the safe position is past after_position, or when the timeo
 safe position either way. A long poll for drivers and poolers without LISTEN.
 
 Holds no snapshot while it waits, so it does not hold back VACUUM; for that reason it cannot run in a
-transaction block (SE009). SE003 malformed argument.$$;
+transaction block (SE009). SE003 malformed argument. SE011 this store has never told after_position.$$;
 
 -- The same functions for the bodies of our own. The schema of the public ones may be renamed, and then a function of
 -- somebody else may have their name.
@@ -132,7 +137,8 @@ CREATE FUNCTION eventcore.read_all(
     backward        boolean,
     stream_prefixes text[],
     event_types     text[],
-    with_checkpoint boolean
+    with_checkpoint boolean,
+    after_event     uuid DEFAULT NULL
 )
 RETURNS TABLE (
     "position"     bigint,
@@ -148,7 +154,7 @@ RETURNS TABLE (
 )
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
 AS 'MODULE_PATHNAME', 'eventcore_read_all';
-COMMENT ON FUNCTION eventcore.read_all(bigint, integer, boolean, text[], text[], boolean) IS
+COMMENT ON FUNCTION eventcore.read_all(bigint, integer, boolean, text[], text[], boolean, uuid) IS
     'eventcore_read_all, for functions of the extension.';
 
 CREATE FUNCTION eventcore.stream_versions(streams text[])
@@ -162,12 +168,12 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_safe_position';
 COMMENT ON FUNCTION eventcore.safe_position() IS 'eventcore_safe_position, for functions of the extension.';
 
-REVOKE ALL ON FUNCTION eventcore.read_all(bigint, integer, boolean, text[], text[], boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.read_all(bigint, integer, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.stream_versions(text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.safe_position() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_read_stream(text, bigint, integer, boolean, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_read_streams(text[], bigint[], integer, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[], boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_stream_versions(text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_safe_position() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE eventcore_wait(bigint, interval, bigint) FROM PUBLIC;

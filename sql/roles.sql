@@ -18,14 +18,14 @@ $$;
 -- Not on the schema of the functions: pg_dump would take all its grants for ours. PUBLIC may use
 -- public; of another schema its owner decides.
 GRANT USAGE ON SCHEMA eventcore TO eventcore_reader;
-GRANT SELECT ON eventcore.events, eventcore.streams TO eventcore_reader;
+GRANT SELECT ON eventcore.events, eventcore.streams, eventcore.history TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION
     eventcore_read_stream(text, bigint, integer, boolean, text[]),
     eventcore_read_streams(text[], bigint[], integer, text[]),
-    eventcore_read_all(bigint, integer, boolean, text[], text[], boolean),
+    eventcore_read_all(bigint, integer, boolean, text[], text[], boolean, uuid),
     eventcore_stream_versions(text[]),
     eventcore_safe_position(),
-    eventcore.read_all(bigint, integer, boolean, text[], text[], boolean),
+    eventcore.read_all(bigint, integer, boolean, text[], text[], boolean, uuid),
     eventcore.stream_versions(text[]),
     eventcore.safe_position()
     TO eventcore_reader;
@@ -105,6 +105,7 @@ GRANT EXECUTE ON FUNCTION
     eventcore.check_positions(bigint[]),
     eventcore.check_time(text, interval, interval),
     eventcore.start_position(text),
+    eventcore.require_told(bigint, boolean),
     eventcore.lock_subscription(text),
     eventcore.unlock_subscription(text),
     eventcore.announce_work(boolean),
@@ -170,6 +171,7 @@ GRANT EXECUTE ON FUNCTION
     eventcore.check_names(text, text[]),
     eventcore.fail_malformed(text, text, integer),
     eventcore.start_position(text),
+    eventcore.require_told(bigint, boolean),
     eventcore.fail_isolation(text),
     eventcore.fail_unknown_projection(text),
     eventcore.find_projection(text, text),

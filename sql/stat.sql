@@ -18,7 +18,8 @@ RETURNS TABLE (
     pid                 integer,
     lowest_position     bigint,
     holds_safe_position boolean,
-    since               timestamptz
+    since               timestamptz,
+    holder              text
 )
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
 AS 'MODULE_PATHNAME', 'eventcore_stat_get_inflight';
@@ -84,17 +85,20 @@ CREATE VIEW eventcore.stat_inflight AS
            a.wait_event,
            a.application_name,
            a.usename,
-           a.query
+           a.query,
+           i.holder
       FROM eventcore.stat_get_inflight() AS i
       LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = i.pid;
 COMMENT ON VIEW eventcore.stat_inflight IS
-    'The transactions of this database that hold positions: they have appended and not ended. Of other roles'' sessions pg_stat_activity, and so this view, shows the rest only to members of pg_read_all_stats.';
+    'The transactions of this database that hold positions: they have appended and not ended. One row more where readers wait for a synchronous standby. Of other roles'' sessions pg_stat_activity, and so this view, shows the rest only to members of pg_read_all_stats.';
 COMMENT ON COLUMN eventcore.stat_inflight.pid IS
-    'Process id of the backend: what pg_terminate_backend takes.';
+    'Process id of the backend: what pg_terminate_backend takes. NULL for standbys.';
 COMMENT ON COLUMN eventcore.stat_inflight.lowest_position IS
     'The lowest position that the transaction may hold; 1 where rows come by SQL, as in a restore.';
 COMMENT ON COLUMN eventcore.stat_inflight.holds_safe_position IS
     'Whether this is the transaction that readers wait for: the safe position is right below its lowest one.';
+COMMENT ON COLUMN eventcore.stat_inflight.holder IS
+    'transaction, or standby: events are committed here and no synchronous standby has confirmed them yet, because a commit did not wait for it.';
 COMMENT ON COLUMN eventcore.stat_inflight.age IS
     'How long ago the statement began that made it hold positions.';
 COMMENT ON COLUMN eventcore.stat_inflight.transaction_start IS

@@ -4,7 +4,9 @@ CREATE VIEW eventcore.stat_subscriptions AS
 SELECT s.name, s.paused,
        c.checkpoint,
        h.safe_position,
-       greatest(h.safe_position - c.checkpoint, 0) AS lag_events,
+       (SELECT greatest(h.safe_position - c.checkpoint - coalesce(sum(greatest(
+                   least(h.safe_position, y.first_position) - greatest(c.checkpoint, y.reserved_position), 0)), 0), 0)::bigint
+             FROM eventcore.history y WHERE y.cause <> 'new') AS lag_events,
        coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - n.recorded_at), 0)::double precision AS lag_seconds,
        coalesce(d.leased, 0) AS leased,
        coalesce(d.leases, 0) AS leases,
@@ -52,7 +54,7 @@ COMMENT ON COLUMN eventcore.stat_subscriptions.checkpoint IS
     'Everything of interest up to this position is done with: acknowledged, skipped or parked.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.safe_position IS 'The position that a reader could have reached.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.lag_events IS
-    'How many positions there are between the two: at most so many events are left to do.';
+    'How many positions there are between the two, without those between two histories: at most so many events are left to do.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.lag_seconds IS
     'The age of the first event after the checkpoint, of interest or not yet looked at; 0 if there is none.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.leased IS 'Events that consumers have, also in leases that ran out.';

@@ -139,9 +139,11 @@ BEGIN
             RETURN 0;
         WHEN start_from = 'now' THEN
             RETURN safe;
-        WHEN start_from ~ '^[0-9]{1,18}$' AND start_from::bigint <= safe THEN
-            RETURN start_from::bigint;
         WHEN start_from ~ '^[0-9]{1,18}$' THEN
+            PERFORM eventcore.require_told(start_from::bigint, false);
+            IF start_from::bigint <= safe THEN
+                RETURN start_from::bigint;
+            END IF;
             PERFORM eventcore.fail_malformed('start_from', format('is past the safe position, which is %s', safe));
         ELSE
             PERFORM eventcore.fail_malformed('start_from', 'is neither ''start'' nor ''now'' nor a position');
@@ -149,7 +151,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.start_position(text) IS
-    'The position that the argument start_from stands for: reading begins after it. SE003 if it is none.';
+    'The position that the argument start_from stands for: reading begins after it. SE003 if it is none, SE011 if it is of another history.';
 
 CREATE FUNCTION eventcore.find_subscription(wanted text, argument text DEFAULT 'subscription')
 RETURNS eventcore.subscriptions

@@ -59,7 +59,7 @@ that of a subscription that exists.
 lease: how long a consumer has for what one poll gives it, 1 ms to 365 days.
 retry_limit: how often a failed event is delivered again before it is parked; 0: never.
 on_parked: what the stream of a parked event does: 'continue', or 'stop' until it is replayed or discarded.
-SE003 malformed argument, or a subscription of this name with another definition.$$;
+SE003 malformed argument, or a subscription of this name with another definition. SE011 a position of another history.$$;
 
 CREATE FUNCTION eventcore_drop_subscription(name text) RETURNS void
 LANGUAGE plpgsql
@@ -119,7 +119,9 @@ DECLARE
 BEGIN
     IF after_position IS NULL OR after_position < 0 THEN
         PERFORM eventcore.fail_malformed('after_position', 'is not a position, from 0');
-    ELSIF after_position > safe THEN
+    END IF;
+    PERFORM eventcore.require_told(after_position, false);
+    IF after_position > safe THEN
         PERFORM eventcore.fail_malformed('after_position', format('is past the safe position, which is %s', safe));
     END IF;
     UPDATE eventcore.subscriptions t
@@ -135,7 +137,7 @@ $$;
 COMMENT ON FUNCTION eventcore_reset_subscription(text, bigint) IS
 $$Goes on after this position, back or ahead: everything after it is delivered, again or for the first time.
 All leases are lost. Events parked before the position stay parked.
-SE003 a position past the safe position. SE007 no such subscription.$$;
+SE003 a position past the safe position. SE007 no such subscription. SE011 a position of another history.$$;
 
 REVOKE ALL ON FUNCTION eventcore_create_subscription(text, text[], text[], text, interval, integer, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_drop_subscription(text) FROM PUBLIC;

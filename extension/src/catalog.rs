@@ -96,6 +96,7 @@ pub struct Catalog {
     pub settled_position: Oid,
     /// The number that this database is known by in rows of its own.
     pub home_id: Oid,
+    pub history: Oid,
     commands: Oid,
     commands_by_name: Oid,
     executions: Oid,
@@ -106,6 +107,8 @@ pub struct Catalog {
     /// "eventcore.events …".
     obstacle_to_writes: Option<&'static str>,
     has_row_security: bool,
+    /// How often relations had changed, from 1, when they were looked up.
+    look_ups: u64,
 }
 
 thread_local! {
@@ -142,7 +145,8 @@ impl Catalog {
             let streams = open(found.streams, Use::Read)?;
             // While we waited for the locks, indexes may have been replaced. From now on they stay.
             if changes == CHANGES.get() {
-                let catalog = found.verified(&events, &streams)?;
+                let mut catalog = found.verified(&events, &streams)?;
+                catalog.look_ups = changes.wrapping_add(1);
                 CACHED.with(|cached| *cached.borrow_mut() = Some(catalog));
                 return Ok(catalog);
             }
@@ -168,6 +172,7 @@ impl Catalog {
             position_blocks: ours(c"position_blocks", Kind::Sequence)?,
             settled_position: ours(c"settled_position", Kind::Sequence)?,
             home_id: ours(c"home_id", Kind::Sequence)?,
+            history: ours(c"history", Kind::Table)?,
             commands: ours(c"commands", Kind::Table)?,
             commands_by_name: ours(c"commands_pkey", Kind::Index)?,
             executions: ours(c"executions", Kind::Table)?,
@@ -176,6 +181,7 @@ impl Catalog {
             command_states_by_key: ours(c"command_states_pkey", Kind::Index)?,
             obstacle_to_writes: None,
             has_row_security: false,
+            look_ups: 0,
         })
     }
 
@@ -225,6 +231,11 @@ impl Catalog {
         Ok(self)
     }
 
+    /// Another number each time that the tables may have changed.
+    pub fn look_ups(&self) -> u64 {
+        self.look_ups
+    }
+
     /// Whether this is the same installation of the extension.
     pub fn is_same(&self, other: &Self) -> bool {
         self.position_blocks == other.position_blocks
@@ -241,6 +252,7 @@ impl Catalog {
             self.position_blocks,
             self.settled_position,
             self.home_id,
+            self.history,
             self.commands,
             self.commands_by_name,
             self.executions,

@@ -26,7 +26,7 @@ pub fn before_insert(call: &Call<'_>) -> Returned {
     let registry = Registry::open(&events.catalog)?;
     let position = row.bigint(column::POSITION);
     registry.check_ahead(&events, position)?;
-    registry.pass(&events, position);
+    registry.pass(&events, position)?;
     Ok(Some(row.datum()))
 }
 
@@ -38,8 +38,7 @@ pub fn pass_position(call: &Call<'_>) -> Result<(), Error> {
     transaction::require_writable(c"a change of positions");
     let events = Events::open(Use::Write)?;
     let registry = Registry::open(&events.catalog)?;
-    registry.pass(&events, position);
-    Ok(())
+    registry.pass(&events, position)
 }
 
 /// After ALTER TABLE … ENABLE TRIGGER: rows may have come that no trigger has seen.
@@ -53,7 +52,7 @@ fn pass_last(table: Oid) -> Result<(), Error> {
     let events = Events::open(Use::Write)?;
     if events.catalog.events == table {
         let registry = Registry::open(&events.catalog)?;
-        registry.pass(&events, heads::last_position(&events));
+        registry.pass(&events, heads::last_position(&events))?;
     }
     Ok(())
 }

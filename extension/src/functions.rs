@@ -9,8 +9,8 @@ use crate::pg::raise::entry;
 use crate::pg::value::Text;
 use crate::registry::Registry;
 use crate::{
-    copies, foreign_rows, launcher, notifier, projections, read, sql_errors, stat, subscriptions,
-    wait,
+    copies, foreign_rows, history, launcher, notifier, projections, read, sql_errors, standby,
+    stat, subscriptions, wait,
 };
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
@@ -61,6 +61,9 @@ export!(eventcore_safe_position, |_call| {
     let catalog = Catalog::load()?;
     let safe = Registry::open(&catalog)?.safe_position()?;
     Ok(Some(Datum::from(safe)))
+});
+export!(eventcore_require_told, |call| {
+    history::require_told_to(call).map(no_value)
 });
 export!(eventcore_execute, |call| {
     let Executed {
@@ -192,6 +195,12 @@ extern "C-unwind" fn eventcore_notifier_main(database: Datum) {
 #[unsafe(no_mangle)]
 extern "C-unwind" fn eventcore_projections_main(database: Datum) {
     entry(|| projections::run(database.value() as u32))
+}
+
+/// The process that wakes those who wait on a hot standby.
+#[unsafe(no_mangle)]
+extern "C-unwind" fn eventcore_standby_main(_argument: Datum) {
+    entry(|| standby::run())
 }
 
 /// The launcher's process.

@@ -29,6 +29,9 @@ mod inside;
 /// Positions: who may hold which, and up to where nothing can change any more.
 mod registry;
 
+/// Which history of the store this is, and who comes from another one.
+mod history;
+
 /// Reading: streams, the global order, heads.
 mod filter;
 mod heads;
@@ -43,6 +46,7 @@ mod workers;
 mod freeze;
 mod launcher;
 mod notifier;
+mod standby;
 mod wait;
 mod wake;
 
@@ -84,9 +88,14 @@ mod install {
         requires = ["tables"]
     );
     extension_sql_file!(
+        "../../sql/history.sql",
+        name = "history",
+        requires = ["tables"]
+    );
+    extension_sql_file!(
         "../../sql/append.sql",
         name = "append",
-        requires = ["copies"]
+        requires = ["copies", "history"]
     );
     extension_sql_file!("../../sql/read.sql", name = "read", requires = ["append"]);
     extension_sql_file!("../../sql/stat.sql", name = "stat", requires = ["read"]);

@@ -2,7 +2,7 @@
 
 use crate::error::Unavailable;
 use crate::pg::{hooks, raise, shared_memory};
-use crate::{drop_guard, foreign_rows, launcher, registry, settings, statements, workers};
+use crate::{drop_guard, foreign_rows, launcher, registry, settings, standby, statements, workers};
 use pgrx::pg_guard;
 
 /// What the server calls once it has loaded the library.
@@ -24,11 +24,13 @@ pub extern "C-unwind" fn _PG_init() {
             registry::request_shared_memory();
             launcher::request_shared_memory();
             workers::request_shared_memory();
+            standby::request_shared_memory();
         },
         attach_shared_memory: || {
             registry::attach_shared_memory();
             launcher::attach_shared_memory();
             workers::attach_shared_memory();
+            standby::attach_shared_memory();
         },
         before_drop_relation: drop_guard::before_drop,
         after_create_trigger: statements::after_create_trigger,

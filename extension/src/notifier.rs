@@ -11,12 +11,13 @@
 //! It leaves when somebody needs the database for themselves, and where nobody has appended since
 //! the server started; the [launcher](crate::launcher) starts it again.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Events};
 use crate::error::{Error, Unavailable};
 use crate::freeze::is_frozen;
-use crate::pg::sequence;
+use crate::pg::relation::Use;
 use crate::pg::session::current_role;
 use crate::pg::worker::{self, Worker};
+use crate::pg::{log_place, sequence, standbys};
 use crate::projections::pool::{Owners, Pool};
 use crate::registry::{self, Registry};
 use crate::trouble::Trouble;
@@ -37,6 +38,10 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// themselves.
 const SHORTEST_PAUSE: u32 = 2;
 const LONGEST_PAUSE: u32 = 50;
+
+/// How soon it looks again while readers wait for a synchronous standby: later each time, up to the longer of these.
+const SHORTEST_WATCH: Duration = Duration::from_millis(2);
+const LONGEST_WATCH: Duration = Duration::from_millis(50);
 
 /// How often it looks at the projections while there are new events all the time.
 const TEND_EVERY: Duration = Duration::from_millis(20);
@@ -59,6 +64,7 @@ pub fn run(database: u32) -> ! {
         worker,
         database,
         pool: Pool::default(),
+        beginning: Trouble::new("the notifier cannot begin another history"),
         finding: Trouble::new("the notifier cannot look for the extension"),
         looking: Trouble::new("the notifier cannot look for new events"),
         sending: Trouble::new("the notifier cannot send a notification"),
@@ -95,6 +101,7 @@ struct Notifier {
     worker: Worker,
     database: u32,
     pool: Pool,
+    beginning: Trouble,
     finding: Trouble,
     looking: Trouble,
     sending: Trouble,
@@ -108,6 +115,12 @@ impl Notifier {
         let (mut woken, mut announced) = (0, 0);
         let mut pause = SHORTEST_PAUSE;
         let mut tended = None::<Instant>;
+        let mut watch = SHORTEST_WATCH;
+        // What this cannot do the first append does.
+        match self.worker.attempt(|| begin_history(registry)) {
+            Ok(()) => self.beginning.over(),
+            Err(error) => drop(self.beginning.note(&error)),
+        }
         loop {
             wake.look();
             if wake.is_away() {
@@ -118,6 +131,7 @@ impl Notifier {
                 safe,
                 load,
                 dormant,
+                unconfirmed,
             } = match self.worker.attempt(|| look(catalog, woken)) {
                 Ok(Some(found)) => found,
                 Ok(None) => return,
@@ -130,11 +144,13 @@ impl Notifier {
             self.looking.over();
             let moved = safe > woken;
             woken = safe;
+            let mut written = None;
             if safe > announced && self.sending.remaining().is_none() {
                 match self.worker.attempt(|| Ok(send(catalog, safe))) {
-                    Ok(()) => {
+                    Ok(end) => {
                         self.sending.over();
                         registry.announced().sent(safe);
+                        written = end;
                         announced = safe;
                         // One look may meet a lull: halfway to what it says.
                         pause = u32::midpoint(pause, load.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
@@ -146,6 +162,11 @@ impl Notifier {
             }
             if moved {
                 self.worker.pause(Duration::from_millis(pause.into()));
+                watch = SHORTEST_WATCH;
+            }
+            if let Some(end) = written {
+                // By now the next appends have done it, if there are any.
+                log_place::flush_up_to(end);
             }
             let mut wait = self.sending.remaining().unwrap_or(INTERVAL);
             // Under load not as often as new events.
@@ -154,12 +175,16 @@ impl Notifier {
                 tended = Some(Instant::now());
                 let (again, nothing) = self.tend(wake);
                 wait = wait.min(again);
-                if dormant && nothing {
+                if dormant && nothing && !unconfirmed {
                     wake.dismiss();
                     self.worker.end();
                 }
             } else {
                 wait = wait.min(due);
+            }
+            if unconfirmed {
+                watch = LONGEST_WATCH.min(watch * 2);
+                wait = wait.min(watch);
             }
             // Also when there is more to do at once: whoever wants this process to end is heard here.
             if wake.is_told() {
@@ -199,6 +224,8 @@ struct Look {
     load: u32,
     /// Nobody has appended since the server started.
     dormant: bool,
+    /// There is more, and readers wait for a synchronous standby.
+    unconfirmed: bool,
 }
 
 /// Finds out the safe position and wakes those who wait if it has moved; `None` when the extension is another one by
@@ -220,18 +247,31 @@ fn look(catalog: &Catalog, woken: i64) -> Result<Option<Look>, Error> {
         safe,
         load,
         dormant: registry.safe_in_memory().is_none(),
+        unconfirmed: registry.held_for_standbys().is_some(),
     }))
 }
 
 /// Sends a notification, and notes the position for standbys. In a transaction of its own, for it may fail: of the
-/// queue of notifications one session that listens and does not read makes the end.
-fn send(catalog: &Catalog, safe: i64) {
+/// queue of notifications one session that listens and does not read makes the end. Returns
+/// where the log ends with what standbys are to hear, if there are any: nobody flushes it for an idle server.
+fn send(catalog: &Catalog, safe: i64) -> Option<u64> {
+    let mut written = None;
     if sequence::last_value(catalog.settled_position).unwrap_or(0) < safe
         && !is_frozen(current_role())
     {
         sequence::set_last_value(catalog.settled_position, safe);
+        written = standbys::are_connected().then(log_place::end_of_log);
     }
     worker::notify(CHANNEL, safe);
+    written
+}
+
+/// Begins another history if nobody has appended since the server started: it may be one that was promoted.
+fn begin_history(registry: &Registry) -> Result<(), Error> {
+    if registry.safe_in_memory().is_some() || is_frozen(current_role()) {
+        return Ok(());
+    }
+    registry.begin_history(&Events::open(Use::Write)?)
 }
 
 /// The extension in this database, if it is there.

@@ -4,6 +4,7 @@ use crate::catalog::{BY_POSITION, Events, by_stream, column};
 use crate::error::{Error, Malformed};
 use crate::filter::Filter;
 use crate::heads;
+use crate::history;
 use crate::pg::array::BigintArray;
 use crate::pg::function::Call;
 use crate::pg::rows::RowSet;
@@ -39,7 +40,7 @@ pub fn read_streams(call: &Call<'_>) -> Result<(), Error> {
 }
 
 /// `eventcore_read_all(after_position, max_count, backward, stream_prefixes, event_types,
-/// with_checkpoint)`.
+/// with_checkpoint, after_event)`.
 pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
     let after = not_negative("after_position", call.bigint(0))?;
     let limit = Limit::read(call.integer(1))?;
@@ -53,6 +54,10 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
 
     let events = Events::to_read()?;
     let registry = Registry::open(&events.catalog)?;
+    if matches!(direction, Direction::Forward) {
+        let last_read = call.uuid(6).map(|event| (event, &filter));
+        history::require_same(&registry, &events, after, last_read)?;
+    }
     let mut rows = call.rows();
     // In this order, and never with the statement's own snapshot: see Registry::safe_position.
     let safe = registry.safe_position()?;

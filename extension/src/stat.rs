@@ -23,9 +23,14 @@ pub fn appends(call: &Call<'_>) -> Returned {
     ])))
 }
 
-/// `eventcore.stat_get_inflight()`: a row for every transaction that holds positions.
+/// `eventcore.stat_get_inflight()`: a row for every transaction that holds positions, and one for the synchronous
+/// standbys where readers wait for them.
 pub fn inflight(call: &Call<'_>) -> Result<(), Error> {
-    let held: Vec<_> = registry()?.held().collect();
+    let registry = registry()?;
+    // Or nobody may have looked since a standby went away or came back.
+    registry.safe_position()?;
+    let held: Vec<_> = registry.held().collect();
+    let standbys = registry.held_for_standbys();
     // Readers wait for the lowest of them.
     let lowest = held.iter().map(|held| held.lowest).min();
     let mut rows = call.rows();
@@ -34,10 +39,23 @@ pub fn inflight(call: &Call<'_>) -> Result<(), Error> {
             [
                 Datum::from(held.pid),
                 Datum::from(held.lowest),
-                Datum::from(Some(held.lowest) == lowest),
+                Datum::from(Some(held.lowest) == lowest && standbys.is_none()),
                 Datum::from(held.since),
+                Text::copy(b"transaction").datum(),
             ],
-            [false; 4],
+            [false; 5],
+        );
+    }
+    if let Some((told, since)) = standbys {
+        rows.push(
+            [
+                Datum::null(),
+                Datum::from(told + 1),
+                Datum::from(true),
+                Datum::from(since),
+                Text::copy(b"standby").datum(),
+            ],
+            [true, false, false, false, false],
         );
     }
     Ok(())

@@ -1,11 +1,13 @@
 //! `eventcore_wait`: a long poll for drivers and poolers without LISTEN.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Events};
 use crate::error::{Error, Malformed, Unavailable};
+use crate::history;
 use crate::pg::function::Call;
+use crate::pg::relation::Use;
 use crate::pg::transaction;
 use crate::registry::Registry;
-use crate::wake::LOOK_AGAIN;
+use crate::standby;
 use std::time::Duration;
 
 /// `eventcore_wait(after_position, timeout)`: the safe position when it is past `after_position`, or
@@ -26,12 +28,14 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
     }
     let catalog = Catalog::load()?;
     let registry = Registry::open(&catalog)?;
+    history::require_told(&registry, &Events::open(Use::Read)?, after)?;
 
     let mut found = Ok(0);
     registry
         .wake()
         .waiting
-        .wait_until(patience, LOOK_AGAIN, || {
+        .wait_until(patience, standby::watch(), || {
+            standby::watch();
             registry.wake().count_look();
             found = registry.safe_position();
             // While it waits it holds no snapshot and no lock: VACUUM is free to remove what

@@ -87,6 +87,20 @@ impl Wake {
         looks
     }
 
+    /// Whether somebody waits for something that the log of another server may bring.
+    pub fn is_awaited(&self) -> bool {
+        [&self.waiting, &self.blocked, &self.projected]
+            .into_iter()
+            .any(WaitQueue::has_waiters)
+    }
+
+    /// Wakes all of them.
+    pub fn wake_all_who_wait(&self) {
+        self.waiting.wake_all();
+        self.blocked.wake_all();
+        self.projected.wake_all();
+    }
+
     /// Somebody who waits looks for new events.
     pub fn count_look(&self) {
         self.looks.fetch_add(1, SeqCst);

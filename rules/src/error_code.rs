@@ -22,11 +22,13 @@ pub enum ErrorCode {
     /// eventcore cannot do this here: not loaded through `shared_preload_libraries`, or the place,
     /// the transaction or the table does not allow it.
     Unavailable,
+    /// The reader comes from another history of the store, as after a fail-over that lost events.
+    Diverged,
 }
 
 impl ErrorCode {
     /// Every code, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::VersionConflict,
         Self::UndeclaredStream,
         Self::Malformed,
@@ -36,6 +38,7 @@ impl ErrorCode {
         Self::UnknownName,
         Self::LeaseLost,
         Self::Unavailable,
+        Self::Diverged,
     ];
 
     /// The five characters of the SQLSTATE.
@@ -50,6 +53,7 @@ impl ErrorCode {
             Self::UnknownName => "SE007",
             Self::LeaseLost => "SE008",
             Self::Unavailable => "SE009",
+            Self::Diverged => "SE011",
         }
     }
 

@@ -6,6 +6,7 @@
 
 pub mod error_code;
 pub mod expected_version;
+pub mod history;
 pub mod name;
 
 pub use error_code::ErrorCode;

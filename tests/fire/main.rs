@@ -9,6 +9,7 @@ mod copied_databases;
 mod crash;
 mod delay;
 mod errors;
+mod failover;
 mod frozen;
 mod idempotency;
 mod locks;

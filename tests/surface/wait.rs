@@ -59,10 +59,15 @@ async fn wait_returns_at_once_when_something_is_there() {
 #[tokio::test]
 async fn wait_gives_up_in_time_and_says_where_it_is() {
     let (_, client) = database("wait_in_time").await;
-    for after in [0, 1 << 60] {
+    let rolled_back =
+        "BEGIN; SELECT eventcore_append('{a}', '{0}', '{a}', '{A}', '{1}', NULL); ROLLBACK";
+    client.batch_execute(rolled_back).await.unwrap();
+    let safe: i64 = value(&client, "SELECT eventcore_safe_position()").await;
+    // A position that is reserved, and comes later.
+    for after in [safe, 1_000] {
         for (timeout, millis) in [("0", 0), ("20 ms", 20), ("400 ms", 400), ("1.3 s", 1_300)] {
             let started = Instant::now();
-            assert_eq!(wait(&client, after, timeout).await, 0);
+            assert_eq!(wait(&client, after, timeout).await, safe);
             let elapsed = started.elapsed();
             let least = Duration::from_millis(millis);
             assert!(
@@ -191,7 +196,7 @@ async fn wait_in_a_do_block_is_refused_or_holds_nothing() {
         "DO $$ DECLARE safe bigint; n int := 1; BEGIN
              FOR i IN 1..3 LOOP
                  n := n + (SELECT count(*)::int FROM eventcore.events);
-                 CALL eventcore_wait(1000000, '400 ms', safe);
+                 CALL eventcore_wait(1000, '400 ms', safe);
                  IF safe IS NULL OR n < 2 THEN RAISE 'no position'; END IF;
              END LOOP;
          END $$",
@@ -235,10 +240,11 @@ async fn wait_holds_no_snapshot_so_that_vacuum_can_remove_what_is_deleted_meanwh
             .unwrap();
         let waiter = connect(&url).await;
         let pid: i32 = value(&waiter, "SELECT pg_backend_pid()").await;
+        let after = if fresh { 0 } else { 1_000 };
         let waiting = tokio::spawn(async move {
             // Through the extended protocol, after a statement that took a snapshot.
             waiter.query("SELECT count(*) FROM t", &[]).await.unwrap();
-            wait(&waiter, 1 << 60, "2500 ms").await
+            wait(&waiter, after, "2500 ms").await
         });
         for pause in [300, 1_100] {
             tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -266,7 +272,7 @@ async fn wait_ends_with_the_statement_timeout_with_a_cancel_and_with_the_session
         .await
         .unwrap();
     let started = Instant::now();
-    let failed = failure(waiter.batch_execute("CALL eventcore_wait(1000000)").await);
+    let failed = failure(waiter.batch_execute("CALL eventcore_wait(1000)").await);
     assert_eq!(failed.code, "57014");
     assert!(
         started.elapsed() < Duration::from_millis(700),
@@ -280,16 +286,13 @@ async fn wait_ends_with_the_statement_timeout_with_a_cancel_and_with_the_session
         .unwrap();
     let pid: i32 = value(&waiter, "SELECT pg_backend_pid()").await;
     let started = Instant::now();
-    let (ended, _) = tokio::join!(
-        waiter.batch_execute("CALL eventcore_wait(1000000)"),
-        async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            client
-                .execute("SELECT pg_cancel_backend($1)", &[&pid])
-                .await
-                .unwrap()
-        }
-    );
+    let (ended, _) = tokio::join!(waiter.batch_execute("CALL eventcore_wait(1000)"), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        client
+            .execute("SELECT pg_cancel_backend($1)", &[&pid])
+            .await
+            .unwrap()
+    });
     assert_eq!(failure(ended).code, "57014");
     assert!(
         started.elapsed() < Duration::from_millis(700),
@@ -299,16 +302,13 @@ async fn wait_ends_with_the_statement_timeout_with_a_cancel_and_with_the_session
     // And it waits again afterwards.
     assert!(wait(&waiter, 0, "1 s").await > 0);
 
-    let (ended, _) = tokio::join!(
-        waiter.batch_execute("CALL eventcore_wait(1000000)"),
-        async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            client
-                .execute("SELECT pg_terminate_backend($1)", &[&pid])
-                .await
-                .unwrap()
-        }
-    );
+    let (ended, _) = tokio::join!(waiter.batch_execute("CALL eventcore_wait(1000)"), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        client
+            .execute("SELECT pg_terminate_backend($1)", &[&pid])
+            .await
+            .unwrap()
+    });
     assert_eq!(failure(ended).code, "57P01");
     write(&client).await;
 }

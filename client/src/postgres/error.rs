@@ -140,7 +140,7 @@ fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreEr
             parse(detail).map(|lost: Lost| StoreError::lease_lost(lost.positions))
         }
         ErrorCode::CommandRejected => parse(detail).map(StoreError::rejected),
-        ErrorCode::Unavailable => None,
+        ErrorCode::Unavailable | ErrorCode::Diverged => None,
     };
     known.unwrap_or_else(|| StoreError::coded(code, message))
 }

@@ -57,6 +57,15 @@ pub enum Error {
     SnapshotTooOld(Vec<VersionConflict<String>>),
     /// Others had the streams that a command found on the way, each time.
     TooManyAttempts { command: String, attempts: i32 },
+    /// The reader's position, or its last event, is none of this history.
+    Diverged {
+        /// Where the reader is.
+        after: i64,
+        /// Up to there its history and this one are the same.
+        agreed: i64,
+        /// Where this history begins or, if it has not begun yet, the first position that is not reserved.
+        first: i64,
+    },
     /// It cannot be done here.
     Unavailable(Unavailable),
 }
@@ -101,6 +110,7 @@ impl Error {
             Self::StreamClosed { .. } => ErrorCode::StreamClosed,
             Self::UnknownSubscription(_) => ErrorCode::UnknownName,
             Self::LeaseLost { .. } | Self::CheckpointMoved { .. } => ErrorCode::LeaseLost,
+            Self::Diverged { .. } => ErrorCode::Diverged,
             Self::Unavailable(_) => ErrorCode::Unavailable,
         }
     }
@@ -167,6 +177,9 @@ impl Error {
             } => {
                 format!("projection \"{projection}\" is at position {actual}, expected {expected}")
             }
+            Self::Diverged { after, agreed, .. } => format!(
+                "position {after} belongs to another history of this store; the histories are the same up to {agreed}"
+            ),
             Self::Unavailable(unavailable) => unavailable.message(),
         }
     }
@@ -228,6 +241,11 @@ impl Error {
                 expected,
                 actual,
             } => json!({ "projection": projection, "expected": expected, "actual": actual }),
+            Self::Diverged {
+                after,
+                agreed,
+                first,
+            } => json!({ "after": after, "agreed": agreed, "first": first }),
             Self::Unavailable(unavailable) => json!({ "reason": unavailable.reason() }),
         }
     }
@@ -281,6 +299,10 @@ impl Error {
             Self::CheckpointMoved { .. } => {
                 "Another process runs this projection: go on from where it is.".into()
             }
+            Self::Diverged { agreed, .. } => format!(
+                "Undo what was made of later events, go back to position {agreed} and read on from there; events that \
+                 were dealt with before are recognised by their ids."
+            ),
             Self::Unavailable(unavailable) => unavailable.hint().into(),
         }
     }

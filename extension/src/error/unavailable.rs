@@ -14,8 +14,6 @@ pub enum Unavailable {
     TooManyDatabases { max: usize },
     /// `eventcore.events` is not the table that CREATE EXTENSION made.
     TableAltered { what: &'static str },
-    /// The sequence of positions is behind the events, as after a copy of the table alone.
-    PositionsBehind { highest: i64, next: i64 },
     /// There is no position left.
     PositionsExhausted { last: i64 },
     /// A prepared transaction would keep its positions open for ever.
@@ -57,7 +55,6 @@ impl Unavailable {
             Self::NotInstalled => "not_installed",
             Self::TooManyDatabases { .. } => "too_many_databases",
             Self::TableAltered { .. } => "table_altered",
-            Self::PositionsBehind { .. } => "positions_behind",
             Self::PositionsExhausted { .. } => "positions_exhausted",
             Self::Prepared => "prepared_transaction",
             Self::TransactionBlock { .. } => "transaction_block",
@@ -83,9 +80,6 @@ impl Unavailable {
                 format!("more than {max} databases of this server use eventcore")
             }
             Self::TableAltered { what } => format!("eventcore.events {what}"),
-            Self::PositionsBehind { highest, next } => format!(
-                "eventcore.events holds position {highest}, but the next one would be {next}"
-            ),
             Self::PositionsExhausted { last } => {
                 format!(
                     "the next position would be {last}, and the highest is {}",
@@ -140,10 +134,6 @@ impl Unavailable {
             }
             Self::TableAltered { .. } => {
                 "Events are written beneath SQL, where this would not take effect: undo the change."
-            }
-            Self::PositionsBehind { .. } => {
-                "Copy the sequence eventcore.position_blocks along with the events, or set it past them \
-                 with setval."
             }
             Self::PositionsExhausted { .. } => {
                 "A row of a very high position was inserted by SQL. If it is not there, set the sequence \

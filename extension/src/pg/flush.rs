@@ -114,7 +114,7 @@ fn put_back() -> bool {
 
 /// Where the last record of the log ends. The server tells where the next one begins, which is behind the head of
 /// a page where the last one fills the page before.
-fn end_of_log() -> XLogRecPtr {
+pub(super) fn end_of_log() -> XLogRecPtr {
     // SAFETY: the log is being written, for an append could be made here.
     let (next, file_size) = unsafe {
         (

@@ -46,6 +46,24 @@ pub fn insert_rows<const N: usize>(
     }
 }
 
+/// Writes a row into a table that has no index. Everybody sees it at once, and it stays when the transaction is rolled
+/// back, as the value of a sequence does: the server takes a frozen row for one of a transaction that ended long ago.
+pub fn insert_for_good<const N: usize>(table: &Relation, columns: Columns<N>) {
+    let table = table.raw();
+    let mut rows = Rows::new(table, 1);
+    rows.push(columns);
+    let (values, nulls) = (rows.values.as_ptr(), rows.nulls.as_ptr());
+    // SAFETY: the table is open for writing and the row has all its columns.
+    unsafe {
+        guarded(|| {
+            let tuple = raw::heap_form_tuple((*table).rd_att, values, nulls);
+            let command = raw::GetCurrentCommandId(true);
+            let frozen = pg_sys::HEAP_INSERT_FROZEN as i32;
+            raw::heap_insert(table, tuple, command, frozen, std::ptr::null_mut());
+        });
+    }
+}
+
 /// Writes the only row.
 fn insert_one(table: pg_sys::Relation, indexes: &Indexes, rows: &Rows) {
     let (values, nulls) = (rows.values.as_ptr(), rows.nulls.as_ptr());

@@ -280,6 +280,13 @@ pub fn find(schema: Oid, name: &CStr) -> Option<Oid> {
     (oid != Oid::INVALID).then_some(oid)
 }
 
+/// The number of a column, if the relation has one of this name.
+pub fn column_number(relation: Oid, column: &CStr) -> Option<i16> {
+    // SAFETY: any oid will do, and a C string.
+    let number = unsafe { pg_sys::get_attnum(relation, column.as_ptr()) };
+    (number > 0).then_some(number)
+}
+
 /// What the relation with this oid is; `None` for anything else, and for none.
 pub fn kind(relation: Oid) -> Option<Kind> {
     // SAFETY: any oid will do.

@@ -1,6 +1,7 @@
 //! Sequences, read and advanced without a look at the caller's privileges: callers reach ours only
 //! through our functions.
 
+use super::flush;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// The value given out last; `None` before the first.
@@ -36,32 +37,7 @@ pub fn lock(sequence: Oid) {
 /// Waits until everything logged so far is on disk.
 pub fn flush_log() {
     // SAFETY: everything up to this address has been inserted.
-    unsafe { pg_sys::XLogFlush(end_of_log()) };
-}
-
-/// The end of what has been inserted into the log. At the start of a page the server gives the place
-/// behind the page's header, which nobody has inserted yet: then it is the end of the page before.
-fn end_of_log() -> pg_sys::XLogRecPtr {
-    const SHORT_HEADER: u64 = 24;
-    const LONG_HEADER: u64 = 40;
-    // SAFETY: no preconditions.
-    let (end, segment) = unsafe {
-        (
-            pg_sys::GetXLogInsertRecPtr(),
-            pg_sys::wal_segment_size as u64,
-        )
-    };
-    let page = u64::from(pg_sys::XLOG_BLCKSZ);
-    let header = if end % segment < page {
-        LONG_HEADER
-    } else {
-        SHORT_HEADER
-    };
-    if end % page == header {
-        end - header
-    } else {
-        end
-    }
+    unsafe { pg_sys::XLogFlush(flush::end_of_log()) };
 }
 
 /// The rights of the extension's owner, for one call of a built-in function on one of our sequences.

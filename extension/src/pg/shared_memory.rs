@@ -110,6 +110,12 @@ impl Drop for HeldLock {
     }
 }
 
+/// The end of a list of processes.
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+const NOBODY: i32 = pg_sys::INVALID_PGPROCNO as i32;
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+const NOBODY: i32 = pg_sys::INVALID_PROC_NUMBER;
+
 /// Processes that wait for the same thing.
 pub struct WaitQueue(UnsafeCell<pg_sys::ConditionVariable>);
 
@@ -124,6 +130,13 @@ impl WaitQueue {
     pub fn placed(&self) {
         // SAFETY: in its place, and nobody else knows it yet.
         unsafe { pg_sys::ConditionVariableInit(self.0.get()) };
+    }
+
+    /// Whether somebody waits. Looked at while others come and go: for whoever looks again soon.
+    pub fn has_waiters(&self) -> bool {
+        // SAFETY: initialised when the server started; read as others write it.
+        let first = unsafe { (&raw const (*self.0.get()).wakeup.head).read_volatile() };
+        first != NOBODY
     }
 
     /// Wakes everybody.

@@ -62,6 +62,16 @@ pub fn start_with(kind: &Kind, database: u32, told: &str) -> Option<Started> {
     worker.load_dynamic().ok().map(Started)
 }
 
+/// Starts a worker on a hot standby, once, as soon as reads are possible there; `None` when the server has no place for
+/// it.
+pub fn start_on_standby(kind: &Kind) -> Option<Started> {
+    let worker = kind
+        .builder()
+        .set_start_time(BgWorkerStartTime::ConsistentState)
+        .set_restart_time(None);
+    worker.load_dynamic().ok().map(Started)
+}
+
 /// What this worker was told by whoever started it.
 pub fn told() -> &'static str {
     BackgroundWorker::get_extra()

@@ -5,6 +5,7 @@ use super::shadow;
 use crate::catalog::{BY_POSITION, Events, column};
 use crate::error::{Error, Unavailable};
 use crate::freeze::is_frozen;
+use crate::history;
 use crate::pg::array::row_array;
 use crate::pg::callable::Function;
 use crate::pg::lock::try_lock_projection;
@@ -144,6 +145,7 @@ pub fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>
     relation::require_readable(events.catalog.events);
     let registry = Registry::open(&events.catalog)?;
     let after = progress.checkpoint;
+    history::require_told(&registry, &events, after)?;
     // In this order, and never with an older snapshot: see Registry::safe_position.
     let safe = registry.safe_position()?;
     if safe <= after && !progress.reset_pending {

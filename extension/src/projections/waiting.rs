@@ -9,8 +9,8 @@ use crate::pg::relation::Use;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::registry::Registry;
+use crate::standby;
 use crate::wait::patience;
-use crate::wake::LOOK_AGAIN;
 
 /// `eventcore_wait_for_projection(name, to_position, timeout)`: how far the projection is when it has reached the
 /// position, or when the time is over.
@@ -35,7 +35,8 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
     }
     let wake = Registry::open(&Catalog::load()?)?.wake();
     let mut found = Ok(0);
-    wake.projected.wait_until(patience, LOOK_AGAIN, || {
+    wake.projected.wait_until(patience, standby::watch(), || {
+        standby::watch();
         found = look(&name, position);
         // While it waits it holds no snapshot and no lock.
         transaction::commit_and_begin();

@@ -12,26 +12,34 @@
 //! - [`places`]: what each database's positions have come to.
 //! - [`slots`]: what each process may hold.
 //! - [`positions`]: drawing them.
+//! - [`begin`], [`known`]: whether they are still those of the history that this server writes.
+//! - [`confirmed`]: what synchronous standbys have of them.
 //! - [`counts`], [`announced`]: what has been done, for those who look after a database.
 
 mod announced;
+mod begin;
+mod confirmed;
 mod counts;
+mod known;
 mod places;
 mod positions;
 mod slots;
 
 pub use places::{
-    databases_without_notifier, dismiss_notifier, has_notifier, look, release, send_notifier_away,
+    databases_without_notifier, dismiss_notifier, has_notifier, is_awaited, look, release,
+    send_notifier_away, wake_all_who_wait,
 };
 pub use positions::MAX_POSITION;
 
 use crate::catalog::{Catalog, Events};
 use crate::error::Error;
 use crate::heads;
+use crate::history::History;
 use crate::pg::relation::Use;
 use crate::pg::{sequence, transaction};
 use crate::wake::Wake;
 use announced::Announced;
+use begin::Purpose;
 use counts::Counts;
 use places::Place;
 use slots::Held;
@@ -59,8 +67,36 @@ impl Registry {
     }
 
     /// A row comes by SQL, with a position of its own, as in a restore.
-    pub fn pass(&self, events: &Events, position: i64) {
-        positions::pass(self.place, events, position);
+    pub fn pass(&self, events: &Events, position: i64) -> Result<(), Error> {
+        positions::pass(self.place, events, position)
+    }
+
+    /// Begins another history where one has to begin, before readers are told how far they may go: after a promotion
+    /// or a recovery to a point in time.
+    pub fn begin_history(&self, events: &Events) -> Result<(), Error> {
+        begin::settle(self.place.database(), events, Purpose::Tell)
+    }
+
+    /// No position above this has ever been given out here.
+    pub fn reserved(&self, events: &Events, histories: &[History]) -> i64 {
+        let in_memory = self.place.database().reserved.load(SeqCst);
+        let first = histories.iter().map(|history| history.first).max();
+        let in_log = || {
+            let blocks = sequence::last_value(events.catalog.position_blocks);
+            positions::end_of_block(blocks).max(heads::last_position(events))
+        };
+        let started = self.place.database().next.load(SeqCst) != 0;
+        let reserved = if started { in_memory } else { in_log() };
+        reserved.max(first.unwrap_or(0))
+    }
+
+    /// Up to where a history that has gone on from this one agrees with it, as far as is known.
+    pub fn agreed(&self, events: &Events, histories: &[History]) -> i64 {
+        if self.place.database().next.load(SeqCst) == 0 {
+            return sequence::last_value(events.catalog.settled_position).unwrap_or(0);
+        }
+        let latest = histories.iter().max_by_key(|history| history.first);
+        latest.map_or(0, |latest| latest.agreed)
     }
 
     /// SE003 for a position of a row that is far ahead of all others.
@@ -84,8 +120,22 @@ impl Registry {
                 self.safe_in_memory().unwrap_or(highest)
             }
         };
-        let settled = &self.place.database().settled;
-        Ok(settled.fetch_max(safe, SeqCst).max(safe))
+        // What the notifier has written down was confirmed.
+        let last_told = || {
+            Some(sequence::last_value(
+                Catalog::load().ok()?.settled_position,
+            )?)
+        };
+        let last_told = || last_told().unwrap_or(0);
+        Ok(confirmed::confirm(self.place.database(), safe, last_told))
+    }
+
+    /// The safe position that readers have been told last and since when they are held there, where they wait for a
+    /// synchronous standby.
+    pub fn held_for_standbys(&self) -> Option<(i64, i64)> {
+        let database = self.place.database();
+        let since = database.confirmed.since()?;
+        Some((database.settled.load(SeqCst), since))
     }
 
     /// The same without a look at the tables; `None` until the first append since the server

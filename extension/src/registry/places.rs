@@ -2,6 +2,7 @@
 //! that uses the extension.
 
 use super::announced::Announced;
+use super::confirmed::Confirmed;
 use super::counts::Counts;
 use crate::catalog::{Catalog, Events};
 use crate::error::{Error, Unavailable};
@@ -28,6 +29,14 @@ pub struct Database {
     pub reserved: AtomicI64,
     /// The highest safe position that anyone has seen: it never goes back.
     pub settled: AtomicI64,
+    /// The highest position that came by SQL and was not given out here; 0 for none.
+    pub foreign: AtomicI64,
+    /// How often rows came by SQL that may be of another history, or their transactions ended.
+    pub doubts: AtomicI64,
+    /// Up to which of these it has been decided whether another history begins.
+    pub cleared: AtomicI64,
+    /// What the standbys have confirmed of it.
+    pub confirmed: Confirmed,
     /// How the ends of appends reach those who wait for events.
     pub wake: Wake,
     /// The oid of the database, 0 for a free place.
@@ -91,6 +100,10 @@ impl Shared for Database {
             next: AtomicI64::new(0),
             reserved: AtomicI64::new(0),
             settled: AtomicI64::new(0),
+            foreign: AtomicI64::new(0),
+            doubts: AtomicI64::new(0),
+            cleared: AtomicI64::new(0),
+            confirmed: Confirmed::fresh(),
             wake: Wake::fresh(),
             oid: AtomicU32::new(0),
             sequence: AtomicU32::new(0),
@@ -139,6 +152,23 @@ pub fn has_notifier(oid: u32) -> bool {
     of(oid).any(|database| database.wake.has_notifier())
 }
 
+/// Whether somebody waits in any database.
+pub fn is_awaited() -> bool {
+    DATABASES
+        .get()
+        .iter()
+        .any(|database| database.wake.is_awaited())
+}
+
+/// Wakes all who wait in any database.
+pub fn wake_all_who_wait() {
+    for database in DATABASES.get() {
+        if database.wake.is_awaited() {
+            database.wake.wake_all_who_wait();
+        }
+    }
+}
+
 /// The databases in which a notifier is to be started now.
 pub fn databases_without_notifier() -> Vec<u32> {
     let lacking = DATABASES
@@ -185,6 +215,10 @@ fn claim(oid: u32, sequence: u32) -> Result<Place, Error> {
             database.next.store(0, SeqCst);
             database.reserved.store(0, SeqCst);
             database.settled.store(0, SeqCst);
+            database.foreign.store(0, SeqCst);
+            database.doubts.store(0, SeqCst);
+            database.cleared.store(0, SeqCst);
+            database.confirmed.begin();
             database.announced.begin();
             database.counts.begin();
             database.sequence.store(sequence, SeqCst);

@@ -4,6 +4,7 @@
 //! `eventcore.position_blocks` is on disk. So the server never gives a position twice, even if it
 //! loses the tail of its log in a crash: a reader may keep any safe position as its checkpoint.
 
+use super::begin::{self, Purpose};
 use super::places::{Database, Place};
 use super::{counts, slots};
 use crate::catalog::Events;
@@ -15,7 +16,7 @@ use pgrx::pg_sys::Oid;
 use std::sync::atomic::Ordering::SeqCst;
 
 /// How many positions a value of `eventcore.position_blocks` stands for: its INCREMENT.
-const BLOCK: i64 = 1024;
+pub const BLOCK: i64 = 1024;
 
 /// When fewer reserved positions than this are left, the writer that notices reserves more, so that
 /// the others need not wait for the disk.
@@ -28,7 +29,7 @@ const APPENDS_PER_RESERVATION: i64 = 32;
 const MOST_AHEAD: i64 = 64 * BLOCK;
 
 /// No event has a higher position: every row of a store can be restored, and no number overflows.
-pub const MAX_POSITION: i64 = 1 << 62;
+pub use eventcore_rules::history::MAX_POSITION;
 
 /// How far a row that comes by SQL may be ahead of all positions that have been given out, unless it is the first of all.
 const MAX_AHEAD: i64 = 1 << 48;
@@ -38,9 +39,7 @@ const MAX_AHEAD: i64 = 1 << 48;
 pub fn draw(place: Place, events: &Events, count: usize) -> Result<i64, Error> {
     let count = i64::try_from(count).unwrap_or(i64::MAX / 2);
     let database = place.database();
-    if database.next.load(SeqCst) == 0 {
-        seed(database, events)?;
-    }
+    begin::before_drawing(database, events)?;
     let first = slots::publish_and_draw(
         place,
         || database.next.load(SeqCst),
@@ -82,17 +81,23 @@ pub fn check_ahead(place: Place, events: &Events, position: i64) -> Result<(), E
 
 /// Gives out nothing up to a position that is in use: its row has come by SQL. Readers wait for the
 /// transaction that brings it.
-pub fn pass(place: Place, events: &Events, position: i64) {
+pub fn pass(place: Place, events: &Events, position: i64) -> Result<(), Error> {
     let position = position.min(MAX_POSITION);
     slots::publish_all(place);
     let database = place.database();
     if database.next.load(SeqCst) == 0 {
-        start(database, first_not_in_use(events));
+        begin::settle(database, events, Purpose::Pass)?;
+    }
+    if position >= database.next.load(SeqCst) {
+        // Another server gave it out, and its readers may have passed more than comes here.
+        database.foreign.fetch_max(position, SeqCst);
+        database.doubts.fetch_add(1, SeqCst);
     }
     if position > database.reserved.load(SeqCst) {
         reserve(database, events.catalog.position_blocks, position);
     }
     database.next.fetch_max(position.saturating_add(1), SeqCst);
+    Ok(())
 }
 
 /// Reserves the blocks up to that of `position`, and waits until that is on disk.
@@ -112,28 +117,13 @@ fn reserve(database: &Database, blocks: Oid, position: i64) {
     });
 }
 
-/// Sets the next position after a start of the server: past everything ever given out.
-fn seed(database: &Database, events: &Events) -> Result<(), Error> {
-    let (next, highest) = (first_unused(events), heads::last_position(events));
-    if highest >= next && database.next.load(SeqCst) == 0 {
-        return Err(Unavailable::PositionsBehind { highest, next }.into());
-    }
-    start(database, next);
-    Ok(())
+/// The last position of the block that was reserved last; 0 if there is none.
+pub fn end_of_block(block: Option<i64>) -> i64 {
+    block.map_or(0, |block| block.saturating_add(BLOCK - 1))
 }
 
-/// The first position that was never reserved.
-fn first_unused(events: &Events) -> i64 {
-    sequence::last_value(events.catalog.position_blocks).map_or(1, |block| block + BLOCK)
-}
-
-/// The same, or what is behind all rows.
+/// The first position that was never reserved, and is behind all rows.
 fn first_not_in_use(events: &Events) -> i64 {
-    first_unused(events).max(heads::last_position(events).saturating_add(1))
-}
-
-/// Draws from `next` on, unless another process has been faster.
-fn start(database: &Database, next: i64) {
-    database.reserved.fetch_max(next - 1, SeqCst);
-    let _ = database.next.compare_exchange(0, next, SeqCst, SeqCst);
+    let reserved = end_of_block(sequence::last_value(events.catalog.position_blocks));
+    reserved.max(heads::last_position(events)).saturating_add(1)
 }

@@ -22,6 +22,8 @@ static HOOKS: Hooks = Hooks {
 thread_local! {
     /// The place of the database in which this process has published a position.
     static HOLDS_IN: Cell<Option<Place>> = const { Cell::new(None) };
+    /// This transaction has brought rows by SQL.
+    static BRINGS_ROWS: Cell<bool> = const { Cell::new(false) };
     /// The transaction hooks of this process are registered.
     static HOOKED: Cell<bool> = const { Cell::new(false) };
 }
@@ -73,6 +75,7 @@ pub fn publish_and_draw(place: Place, next: impl Fn() -> i64, draw: impl Fn() ->
 /// Publishes that this transaction may hold any position: for rows that come with theirs.
 pub fn publish_all(place: Place) {
     publish(place, 1);
+    BRINGS_ROWS.set(true);
 }
 
 fn publish(place: Place, lowest: i64) -> &'static Slot {
@@ -135,9 +138,16 @@ pub fn attach() {
 /// Everybody sees by now how the transaction ended: it holds no position any more.
 fn withdraw(ended: Ended) {
     if let Some(place) = HOLDS_IN.take() {
+        if matches!(ended, Ended::Committed) {
+            place.database().confirmed.raise();
+        }
         SLOTS.get()[my_process_number()]
             .lowest
             .store(NOTHING, SeqCst);
+        if BRINGS_ROWS.replace(false) {
+            // What came with them is there for all from now on.
+            place.database().doubts.fetch_add(1, SeqCst);
+        }
         // Also after a rollback: the safe position moves over what is gone.
         place.database().wake.tell_notifier();
         place.database().counts.end(ended);

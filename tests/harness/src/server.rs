@@ -234,6 +234,20 @@ impl Server {
             .map_err(Error::io(format_args!("write {}", file.display())))
     }
 
+    /// Further lines, which win over those before.
+    pub(crate) fn append_configuration(&self, settings: &[(&str, &str)]) -> Result<()> {
+        let file = self.data().join("postgresql.conf");
+        let lines: String = settings
+            .iter()
+            .map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''")))
+            .collect();
+        File::options()
+            .append(true)
+            .open(&file)
+            .and_then(|mut open| open.write_all(lines.as_bytes()))
+            .map_err(Error::io(format_args!("write {}", file.display())))
+    }
+
     fn log_file(&self) -> PathBuf {
         self.folder.path().join("log")
     }

@@ -1,4 +1,4 @@
-//! A streaming replica of a server.
+//! Replicas of a server: those that stream, those that stop at a point in time, and servers that come back.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -16,7 +16,27 @@ impl Server {
     /// # Errors
     /// `pg_basebackup` fails, or the standby does not start.
     pub fn standby(&self) -> Result<Server> {
-        let mut standby = Server::prepare(self.binaries.clone(), self.options.clone())?;
+        self.standby_with(&[])
+    }
+
+    /// The same with more settings, such as a `cluster_name` for `synchronous_standby_names`.
+    ///
+    /// # Errors
+    /// `pg_basebackup` fails, or the standby does not start.
+    pub fn standby_with(&self, settings: &[(&str, &str)]) -> Result<Server> {
+        let mut standby = self.backup()?;
+        standby.configure(settings)?;
+        standby.start_again()?;
+        Ok(standby)
+    }
+
+    /// A backup of this server that has not been started: it becomes a standby, or, with a `recovery_target_…`
+    /// among its settings, a server that has recovered to that point.
+    ///
+    /// # Errors
+    /// `pg_basebackup` fails.
+    pub fn backup(&self) -> Result<Server> {
+        let standby = Server::prepare(self.binaries.clone(), self.options.clone())?;
         let mut backup = self.binaries.command_as(&self.account, "pg_basebackup");
         backup.arg("--host").arg(self.socket_folder());
         backup.args(["--port", &self.port().to_string(), "--username", "postgres"]);
@@ -28,8 +48,31 @@ impl Server {
             "--no-sync",
         ]);
         run(&mut backup)?;
-        standby.start_again()?;
         Ok(standby)
+    }
+
+    /// Adds lines to `postgresql.conf`, for the next start or `pg_reload_conf()`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn configure(&self, settings: &[(&str, &str)]) -> Result<()> {
+        self.append_configuration(settings)
+    }
+
+    /// Makes this server, which has been stopped, a standby of another one that has been promoted: `pg_rewind`.
+    ///
+    /// # Errors
+    /// `pg_rewind` fails. It needs `wal_log_hints`.
+    pub fn rewind_to(&self, source: &Server) -> Result<()> {
+        let mut rewind = self.binaries.command_as(&self.account, "pg_rewind");
+        rewind.arg("--target-pgdata").arg(self.data());
+        rewind.arg("--source-server").arg(format!(
+            "host={} port={} user=postgres dbname=postgres",
+            source.socket_folder().display(),
+            source.port()
+        ));
+        rewind.args(["--write-recovery-conf", "--no-sync"]);
+        run(&mut rewind).map(|_| ())
     }
 
     /// Waits until this standby has replayed all that `primary` has written by now.

@@ -7,6 +7,13 @@ async fn advance(client: &Client, from: i64, to: i64) -> Result<(), tokio_postgr
     client.execute(sql, &[&from, &to]).await.map(drop)
 }
 
+/// Reserves positions, by an append that is rolled back: others are of another history.
+async fn reserve(client: &Client) {
+    let append =
+        "BEGIN; SELECT eventcore_append('{a}', '{0}', '{a}', '{A}', '{1}', NULL); ROLLBACK";
+    client.batch_execute(append).await.unwrap();
+}
+
 async fn checkpoint(client: &Client) -> i64 {
     value(client, "SELECT eventcore_checkpoint('p')").await
 }
@@ -14,6 +21,7 @@ async fn checkpoint(client: &Client) -> i64 {
 #[tokio::test]
 async fn a_checkpoint_moves_only_from_where_it_is() {
     let (_, client) = database("checkpoint").await;
+    reserve(&client).await;
     assert_eq!(checkpoint(&client).await, 0);
     let detail = failure(advance(&client, 5, 6).await).assert_ours("SE008");
     assert_eq!(
@@ -35,6 +43,7 @@ async fn a_checkpoint_moves_only_from_where_it_is() {
 #[tokio::test]
 async fn of_two_that_run_the_same_projection_one_waits_and_then_fails() {
     let (url, client) = database("checkpoint_race").await;
+    reserve(&client).await;
     for (from, to) in [(0, 7), (7, 9)] {
         client.batch_execute("BEGIN").await.unwrap();
         advance(&client, from, to).await.unwrap();

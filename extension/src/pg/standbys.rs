@@ -1,0 +1,87 @@
+//! What the standbys that commits wait for have confirmed, and whether anybody replicates at all.
+
+use pgrx::pg_sys::{self, SyncCommitLevel};
+use std::ffi::CStr;
+
+/// The minor from which on the byte that says whether standbys are named is a set of flags; before, it was 0 or 1.
+#[cfg(feature = "pg15")]
+const FLAGS_SINCE: i32 = 150_013;
+#[cfg(feature = "pg16")]
+const FLAGS_SINCE: i32 = 160_009;
+#[cfg(feature = "pg17")]
+const FLAGS_SINCE: i32 = 170_005;
+#[cfg(feature = "pg18")]
+const FLAGS_SINCE: i32 = 180_000;
+
+/// The end of the log that the synchronous standbys have confirmed, as this session asks for it: written with
+/// `remote_write`, applied with `remote_apply`, flushed with all else. `None` where commits wait for no standby.
+pub fn confirmed() -> Option<u64> {
+    // SAFETY: made when the server started. The walsenders write these under a lock of their own; each is read whole,
+    // and an old value only means that a reader waits a little longer.
+    unsafe {
+        let shared = pg_sys::WalSndCtl;
+        if shared.is_null()
+            || !are_named((&raw const (*shared).sync_standbys_status).read_volatile())
+        {
+            return None;
+        }
+        let mode = match pg_sys::synchronous_commit as SyncCommitLevel::Type {
+            SyncCommitLevel::SYNCHRONOUS_COMMIT_REMOTE_WRITE => pg_sys::SYNC_REP_WAIT_WRITE,
+            SyncCommitLevel::SYNCHRONOUS_COMMIT_REMOTE_APPLY => pg_sys::SYNC_REP_WAIT_APPLY,
+            _ => pg_sys::SYNC_REP_WAIT_FLUSH,
+        };
+        Some((&raw const (*shared).lsn[mode as usize]).read_volatile())
+    }
+}
+
+/// Whether `synchronous_standby_names` names a standby. The checkpointer writes it down for all; until it has, the
+/// setting of this process says it.
+fn are_named(status: pg_sys::bits8) -> bool {
+    // SAFETY: variables of the server; the setting is a C string.
+    unsafe {
+        if pg_sys::max_wal_senders == 0 {
+            return false;
+        }
+        if !has_flags() {
+            return status != 0;
+        }
+        if u32::from(status) & pg_sys::SYNC_STANDBY_INIT != 0 {
+            return u32::from(status) & pg_sys::SYNC_STANDBY_DEFINED != 0;
+        }
+        let names = pg_sys::SyncRepStandbyNames;
+        !names.is_null() && *names != 0
+    }
+}
+
+/// Whether this server, which may be of another minor than the one that we are built for, has the flags.
+fn has_flags() -> bool {
+    static VERSION: std::sync::OnceLock<i32> = std::sync::OnceLock::new();
+    let version = VERSION.get_or_init(|| {
+        // SAFETY: every server has this setting; its value is a C string.
+        unsafe {
+            let value = pg_sys::GetConfigOption(c"server_version_num".as_ptr(), true, false);
+            if value.is_null() {
+                return i32::MAX;
+            }
+            let value = CStr::from_ptr(value).to_str().ok();
+            value
+                .and_then(|value| value.parse().ok())
+                .unwrap_or(i32::MAX)
+        }
+    });
+    *version >= FLAGS_SINCE
+}
+
+/// Whether a walsender sends the log to somebody now.
+pub fn are_connected() -> bool {
+    // SAFETY: as above; the array has a place for each of max_wal_senders.
+    unsafe {
+        let shared = pg_sys::WalSndCtl;
+        if shared.is_null() {
+            return false;
+        }
+        let first = (&raw const (*shared).walsnds).cast::<pg_sys::WalSnd>();
+        let count = usize::try_from(pg_sys::max_wal_senders).unwrap_or(0);
+        (0..count).any(|number| (&raw const (*first.add(number)).pid).read_volatile() != 0)
+    }
+}

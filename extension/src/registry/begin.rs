@@ -1,0 +1,133 @@
+//! Beginning a history: before a position is given out, a server makes sure that no reader may have passed it.
+//!
+//! This is looked at when the server has started, when rows have come by SQL, and when the table has been changed; see
+//! [`eventcore_rules::history`] for what is decided. The row of the history is logged first and the sequence second,
+//! and both are on disk before a position is given out. A crash in between leads to one more history, which is
+//! harmless.
+
+use super::known::Known;
+use super::places::Database;
+use super::positions::{BLOCK, end_of_block};
+use crate::catalog::Events;
+use crate::error::{Error, Unavailable};
+use crate::heads;
+use crate::history::{self, History};
+use crate::pg::relation::Use;
+use crate::pg::shared_memory::exclusively;
+use crate::pg::{log_place, sequence};
+use eventcore_rules::history::{Cause, Decision, Found};
+use std::cell::Cell;
+use std::sync::atomic::Ordering::SeqCst;
+
+thread_local! {
+    /// How often this process had looked the table up when it compared its last event with the next position.
+    static COMPARED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What the caller is about to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Give out a position.
+    Draw,
+    /// Take note of a row that comes by SQL. An empty store has no history yet.
+    Pass,
+    /// Tell readers how far they may go. Nobody has asked for a position.
+    Tell,
+}
+
+/// Makes sure that the next position belongs to the history that this server writes. Costs a look at shared memory
+/// where nothing has happened that speaks against it.
+pub fn before_drawing(database: &Database, events: &Events) -> Result<(), Error> {
+    if database.next.load(SeqCst) == 0
+        || database.doubts.load(SeqCst) != database.cleared.load(SeqCst)
+        || is_behind(database, events)
+    {
+        settle(database, events, Purpose::Draw)?;
+    }
+    Ok(())
+}
+
+/// Whether the table has events that did not come to our notice, as with its triggers disabled. Looked at when the
+/// table has changed.
+fn is_behind(database: &Database, events: &Events) -> bool {
+    let look_ups = events.catalog.look_ups();
+    if COMPARED.replace(look_ups) == look_ups {
+        return false;
+    }
+    // In this order: what was drawn meanwhile is below what is loaded next.
+    heads::last_position(events) >= database.next.load(SeqCst)
+}
+
+/// Decides whether the history goes on, and begins another one if not.
+pub fn settle(database: &Database, events: &Events, purpose: Purpose) -> Result<(), Error> {
+    let doubts = database.doubts.load(SeqCst);
+    let blocks = events.catalog.position_blocks;
+    let table = history::open(&events.catalog, Use::Write)?;
+    sequence::lock(blocks);
+    let known = Known::look(events);
+    let here = log_place::origin();
+    exclusively(|| {
+        let latest = history::all(&table).into_iter().max_by_key(|one| one.first);
+        let next = database.next.load(SeqCst);
+        let found = Found {
+            latest: latest.map(|latest| (latest.origin, latest.first)),
+            here,
+            reserved: end_of_block(sequence::last_value(blocks)),
+            known: known.highest,
+            next: (next != 0).then_some(next),
+            foreign: database.foreign.load(SeqCst),
+        };
+        match found.decide() {
+            Decision::GoOn { next } => {
+                if purpose != Purpose::Tell {
+                    start(database, next);
+                }
+            }
+            // A restore has only begun: what else it brings is looked at before the first position is given out.
+            Decision::Begin { .. } if purpose == Purpose::Pass && latest.is_none() => {
+                start(database, found.reserved.max(known.last_event) + 1);
+                database.doubts.fetch_add(1, SeqCst);
+                return Ok(());
+            }
+            Decision::Begin {
+                cause: Cause::New, ..
+            } if purpose == Purpose::Tell => {}
+            Decision::Begin {
+                cause,
+                reserved,
+                first,
+            } => {
+                let begun = History {
+                    first,
+                    reserved,
+                    agreed: known.agreed(cause).min(reserved),
+                    origin: here,
+                };
+                history::add(&table, &begun, cause);
+                if cause == Cause::New {
+                    start(database, first);
+                } else {
+                    // Its block ends with the first position, which is told to readers and is no event's.
+                    sequence::set_last_value(blocks, first + 1 - BLOCK);
+                    sequence::flush_log();
+                    database.reserved.fetch_max(first, SeqCst);
+                    if purpose != Purpose::Tell || next != 0 {
+                        database.next.fetch_max(first + 1, SeqCst);
+                    }
+                }
+            }
+            Decision::Exhausted { highest } => {
+                let last = highest.saturating_add(1);
+                return Err(Unavailable::PositionsExhausted { last }.into());
+            }
+        }
+        database.cleared.fetch_max(doubts, SeqCst);
+        Ok(())
+    })
+}
+
+/// Draws from `next` on, unless another process has been faster.
+fn start(database: &Database, next: i64) {
+    database.reserved.fetch_max(next - 1, SeqCst);
+    let _ = database.next.compare_exchange(0, next, SeqCst, SeqCst);
+}

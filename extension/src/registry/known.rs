@@ -1,0 +1,127 @@
+//! Which positions the tables speak of: those of events, and those that consumers have come to.
+
+use crate::catalog::Events;
+use crate::heads;
+use crate::pg::relation::{self, Kind, Relation, Use};
+use crate::pg::sequence;
+use crate::pg::snapshot::Snapshot;
+use crate::pg::table_scan::for_each_row;
+use eventcore_rules::history::Cause;
+use std::ffi::CStr;
+
+/// A column with positions.
+struct Source {
+    table: &'static CStr,
+    column: &'static CStr,
+    /// It is written in the transaction that has dealt with everything up to there.
+    is_checkpoint: bool,
+}
+
+const fn checkpoint(table: &'static CStr, column: &'static CStr) -> Source {
+    Source {
+        table,
+        column,
+        is_checkpoint: true,
+    }
+}
+
+const fn position(table: &'static CStr, column: &'static CStr) -> Source {
+    Source {
+        table,
+        column,
+        is_checkpoint: false,
+    }
+}
+
+const SOURCES: [Source; 7] = [
+    checkpoint(c"subscriptions", c"read_position"),
+    checkpoint(c"checkpoints", c"position"),
+    checkpoint(c"projections", c"checkpoint"),
+    position(c"projections", c"singly_until"),
+    position(c"projection_parked", c"position"),
+    position(c"deliveries", c"position"),
+    position(c"parked", c"position"),
+];
+
+/// What the tables speak of.
+pub struct Known {
+    /// The highest position of all; 0 for none.
+    pub highest: i64,
+    /// The position of the last event.
+    pub last_event: i64,
+    /// The last safe position that the notifier has written down.
+    pub settled: i64,
+    /// The highest checkpoint. A copy by SQL has everything up to there: a checkpoint is committed after it, and a dump
+    /// shows one moment. The sequences in a dump are of a later one.
+    pub checkpoint: i64,
+}
+
+impl Known {
+    /// Up to where this store agrees with the one that it came from.
+    pub fn agreed(&self, cause: Cause) -> i64 {
+        if cause.is_physical() {
+            self.settled
+        } else {
+            self.checkpoint.min(self.settled.max(self.last_event))
+        }
+    }
+
+    /// Looks through the tables: to be done when a history may begin, and not for each append.
+    pub fn look(events: &Events) -> Self {
+        let settled = sequence::last_value(events.catalog.settled_position).unwrap_or(0);
+        let last_event = heads::last_position(events);
+        let mut known = Self {
+            highest: settled.max(last_event),
+            last_event,
+            settled,
+            checkpoint: 0,
+        };
+        let snapshot = Snapshot::latest();
+        for source in SOURCES {
+            let (all, telling) = source.highest(&snapshot);
+            known.highest = known.highest.max(all);
+            if source.is_checkpoint {
+                known.checkpoint = known.checkpoint.max(telling);
+            }
+        }
+        known
+    }
+}
+
+impl Source {
+    /// The highest of all rows, and of those that say how far their consumer has come: an inline projection has what
+    /// its transaction saw.
+    fn highest(&self, snapshot: &Snapshot) -> (i64, i64) {
+        let Some((table, column)) = self.find() else {
+            return (0, 0);
+        };
+        let mode = relation::column_number(table.oid(), c"mode");
+        let (mut all, mut telling) = (0, 0);
+        for_each_row(&table, snapshot, |row| {
+            let position = row.bigint(column);
+            all = position.max(all);
+            if !mode.is_some_and(|mode| row.text_is(mode, b"inline")) {
+                telling = position.max(telling);
+            }
+        });
+        (all, telling)
+    }
+
+    /// The table and the number of the column. Without them nothing is known from there.
+    fn find(&self) -> Option<(Relation, i16)> {
+        let found = relation::find(relation::schema(c"eventcore")?, self.table)?;
+        if relation::kind(found) != Some(Kind::Table)
+            || !relation::belongs_to_extension(found, c"eventcore")
+        {
+            return None;
+        }
+        let table = Relation::existing_table(found, Use::Read)?;
+        let number = relation::column_number(found, self.column)?;
+        let column = table
+            .columns()
+            .get(usize::try_from(number).ok()? - 1)
+            .copied();
+        (table.is_heap() && column.is_some_and(|column| column.data_type == pgrx::pg_sys::INT8OID))
+            .then_some((table, number))
+    }
+}
