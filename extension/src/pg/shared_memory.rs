@@ -190,8 +190,10 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        // SAFETY: harmless when this process has left the queue already.
-        give_back(|| unsafe { pg_sys::ConditionVariableCancelSleep() });
+        give_back(|| {
+            // SAFETY: harmless when this process has left the queue already.
+            unsafe { pg_sys::ConditionVariableCancelSleep() };
+        });
     }
 }
 

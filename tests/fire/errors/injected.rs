@@ -67,7 +67,7 @@ async fn an_error_in_any_call_of_the_server_ends_the_statement_and_nothing_else(
         [""; 0],
         "functions without a scenario"
     );
-    for scenario in &SCENARIOS {
+    for scenario in SCENARIOS {
         run.scenario(scenario).await;
     }
     assert_alive(&server, "at the end");

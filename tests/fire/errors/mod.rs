@@ -6,6 +6,7 @@ mod injected;
 mod lock_table;
 mod memory;
 mod scenarios;
+mod workers;
 
 use eventcore_harness::{Server, ServerOptions};
 use tokio_postgres::SimpleQueryMessage;

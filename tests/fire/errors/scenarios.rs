@@ -73,7 +73,7 @@ const PROJECTION: &str =
     "SELECT eventcore_create_projection('new', 'see', start_from => 'now', tables => '{seen}')
      WHERE NOT EXISTS (SELECT FROM eventcore.projections WHERE name = 'new')";
 
-pub(super) const SCENARIOS: [Scenario; 57] = [
+pub(super) const SCENARIOS: &[Scenario] = &[
     call(
         "eventcore_append/5",
         r#"SELECT eventcore_append('{a,s,b}', '{NULL,-1,NULL}',
@@ -182,6 +182,14 @@ pub(super) const SCENARIOS: [Scenario; 57] = [
     call("eventcore_pause_projection", "SELECT eventcore_pause_projection('there')"),
     call("eventcore_resume_projection", "SELECT eventcore_resume_projection('there')"),
     call("eventcore_rebuild_projection", "SELECT eventcore_rebuild_projection('new')").after(PROJECTION),
+    call(
+        "eventcore_set_projection_owner",
+        "SELECT eventcore_set_projection_owner('there', current_user::text)",
+    ),
+    call(
+        "eventcore_adopt_copies",
+        "SELECT * FROM eventcore_adopt_copies()",
+    ),
     call("eventcore_wait_for_projection", "CALL eventcore_wait_for_projection('there', 1000000000, '5 ms')").alone(),
     call("eventcore_projection_parked", "SELECT * FROM eventcore_projection_parked('there')"),
     call("eventcore_replay_projection_parked", "SELECT eventcore_replay_projection_parked('there')"),
@@ -189,6 +197,7 @@ pub(super) const SCENARIOS: [Scenario; 57] = [
     call("stat_appends", "SELECT * FROM eventcore.stat_appends"),
     call("stat_inflight", "SELECT * FROM eventcore.stat_inflight"),
     call("stat_notifier", "SELECT * FROM eventcore.stat_notifier"),
+    call("stat_workers", "SELECT * FROM eventcore.stat_workers"),
     call("stat_subscriptions", "SELECT * FROM eventcore.stat_subscriptions"),
     call("stat_projections", "SELECT * FROM eventcore.stat_projections"),
     call(

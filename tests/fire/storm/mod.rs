@@ -209,18 +209,26 @@ async fn check(
     assert_eq!(count(&session, out_of_order).await, 0, "delivered in order");
 
     // The handler raises an error where it does not get each event once, in order.
-    let status = "SELECT status || ' ' || coalesce(last_error, '') FROM eventcore.projections WHERE name = 'async'";
-    let start = Instant::now();
-    loop {
-        let all = "SELECT coalesce(sum(version), 0)::bigint FROM seen_async";
-        if count(&session, all).await == truth.len() {
-            break;
-        }
-        if start.elapsed() > PATIENCE {
-            let status: String = session.query_typed_one(status, &[]).await.unwrap().get(0);
-            panic!("the projection does not catch up: {status}");
-        }
+    let all = "SELECT coalesce(sum(version), 0)::bigint FROM seen_async";
+    until_complete("the projection", truth.len(), async || {
         tokio::time::sleep(Duration::from_millis(50)).await;
+        count(&session, all).await
+    })
+    .await;
+}
+
+/// Waits until all is done, as long as there is progress.
+async fn until_complete(what: &str, total: usize, mut done: impl AsyncFnMut() -> usize) {
+    let (mut last, mut since) = (0, Instant::now());
+    while last < total {
+        let now = done().await;
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        assert!(
+            since.elapsed() < PATIENCE,
+            "{what} stops at {last} of {total}"
+        );
     }
 }
 

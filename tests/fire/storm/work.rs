@@ -125,7 +125,7 @@ pub(super) async fn consume(mut worker: Worker, number: usize) {
     let name = format!("consumer-{number}");
     while !worker.storm.is_over() {
         let session = worker.session().await;
-        if let Err(error) = take(session, &name, "200 ms").await {
+        if let Err(error) = take(session, &name, 300, "200 ms").await {
             worker.met(&error, "a consumer");
         }
     }
@@ -133,19 +133,21 @@ pub(super) async fn consume(mut worker: Worker, number: usize) {
 
 pub(super) async fn consume_the_rest(storm: &Storm, session: &Session, total: usize) {
     let mut own = reconnect(&storm.url, "consumer").await;
-    let start = Instant::now();
-    while count(session, "SELECT count(*) FROM delivered").await < total {
-        assert!(
-            start.elapsed() < PATIENCE,
-            "the subscription does not deliver the rest"
-        );
-        take(&mut own, "rest", "500 ms").await.unwrap();
-    }
+    until_complete("the subscription", total, async || {
+        take(&mut own, "rest", 1_000, "500 ms").await.unwrap();
+        count(session, "SELECT count(*) FROM delivered").await
+    })
+    .await;
 }
 
-async fn take(session: &mut Session, consumer: &str, wait: &str) -> Result<(), Error> {
+async fn take(
+    session: &mut Session,
+    consumer: &str,
+    max_count: u32,
+    wait: &str,
+) -> Result<(), Error> {
     let poll = format!(
-        "SELECT lease_id, position, stream_id, version FROM eventcore_poll('s', '{consumer}', 50, '{wait}')"
+        "SELECT lease_id, position, stream_id, version FROM eventcore_poll('s', '{consumer}', {max_count}, '{wait}')"
     );
     let rows = session.query_typed(&poll, &[]).await?;
     let Some(first) = rows.first() else {

@@ -1,42 +1,46 @@
-//! The library loads in every minor release of its major: it needs nothing of the server that the first does not have.
+//! The library loads in every minor release of its major: it needs nothing of the server that a later one has added.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use eventcore_harness::Binaries;
 
-/// What the library needs of PostgreSQL 15, each of which 15.0 has. Before a name is added here, it has to be looked for
-/// in the first release: `nm -D --defined-only postgres` of 15.0, or `git grep -w NAME REL_15_0 -- src/include`.
-const NEEDED: &str = include_str!("15.txt");
+/// The functions and variables that minor releases have added to each major, since its first (of 16 since 16.1) and up to
+/// 15.18, 16.14, 17.10 and 18.4: what `nm -D --defined-only postgres` prints for the last and not for the first.
+const ADDED: [(&str, &str); 4] = [
+    ("PostgreSQL 15.", include_str!("15.txt")),
+    ("PostgreSQL 16.", include_str!("16.txt")),
+    ("PostgreSQL 17.", include_str!("17.txt")),
+    ("PostgreSQL 18.", include_str!("18.txt")),
+];
 
 #[test]
-fn the_library_needs_nothing_that_the_first_minor_release_does_not_have() {
+fn the_library_needs_nothing_that_a_minor_release_has_added() {
     let pg_config = Binaries::from_env().unwrap().folder().join("pg_config");
     let ask = |what: &str| {
         let output = Command::new(&pg_config).arg(what).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    if !ask("--version").starts_with("PostgreSQL 15.") {
-        println!("there is a list for PostgreSQL 15 only");
-        return;
-    }
+    let version = ask("--version");
+    let added = ADDED.iter().find(|(major, _)| version.starts_with(major));
+    let (_, added) = added.unwrap_or_else(|| panic!("there is no list for {version}"));
     let library = PathBuf::from(ask("--pkglibdir")).join("eventcore.so");
-    let output = Command::new("nm")
-        .args(["-D", "--undefined-only"])
-        .arg(&library)
-        .output();
-    let output = output.expect("nm, which comes with the linker");
+    let mut nm = Command::new("nm");
+    nm.args(["-D", "--undefined-only"]).arg(&library);
+    let output = nm.output().expect("nm, which comes with the linker");
     assert!(output.status.success(), "{output:?}");
     let output = String::from_utf8(output.stdout).unwrap();
-    // Those of the C library have a version, and weak ones (w) may be missing.
     let needed = output
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("U "));
-    let needed = needed.map(str::trim).filter(|name| !name.contains('@'));
-    let known: Vec<&str> = NEEDED.lines().collect();
-    let unknown: Vec<&str> = needed.filter(|name| !known.contains(name)).collect();
+        .filter_map(|line| line.split_whitespace().last());
+    let needed: Vec<&str> = needed.collect();
+    assert!(needed.contains(&"palloc"), "what does nm print? {output}");
+    let late = needed
+        .iter()
+        .filter(|name| added.lines().any(|added| added == **name));
     assert_eq!(
-        unknown, [""; 0],
-        "does PostgreSQL 15.0 have these? If so, add them to 15.txt"
+        late.collect::<Vec<_>>(),
+        [&""; 0],
+        "an older {version} has none of these"
     );
 }
