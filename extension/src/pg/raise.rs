@@ -165,10 +165,8 @@ impl Raised {
 
     /// Hands the error to the server, which leaves this frame by a jump: nothing here has a destructor.
     fn throw(self) -> ! {
-        let error = self.0;
-        std::mem::forget(self);
         // SAFETY: a complete error, which the server copies; no frame of ours is in between.
-        unsafe { raw::ThrowErrorData(error) };
+        unsafe { raw::ThrowErrorData(self.0) };
         unreachable!("an error does not return")
     }
 
