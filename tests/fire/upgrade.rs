@@ -7,7 +7,7 @@ use eventcore_harness::Server;
 
 use crate::support::*;
 
-const EVENTS: i64 = 500;
+const EVENTS: i64 = 100;
 
 /// A handler that inserts first and refuses even positions after that.
 const SETUP: &str = "
@@ -22,7 +22,10 @@ const SETUP: &str = "
 #[tokio::test]
 async fn projections_rest_during_pg_upgrade_and_what_they_rolled_back_stays_rolled_back() {
     // No worker until pg_upgrade runs the server.
-    let idle = || options().set("eventcore.projection_workers", "0");
+    let idle = || {
+        let options = options().set("eventcore.projection_workers", "0");
+        options.without_fsync()
+    };
     let mut old = Server::start(idle()).unwrap();
     // Not by way of a template: pg_upgrade wants to connect to every database.
     let url = old.create_empty_database("upgraded").unwrap();
