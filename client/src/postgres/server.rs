@@ -49,20 +49,26 @@ impl Url {
     /// With our defaults for what it does not say.
     pub(super) fn parse(argument: &'static str, url: &str) -> Result<Self, StoreError> {
         let mut target = Target::Any;
-        let mut take_target = |key: &str, value: &str| -> Result<bool, UnknownTarget> {
-            if key == "target_session_attrs" {
-                target = value.parse()?;
-                return Ok(true);
+        // A list of sockets' folders is one folder to tokio-postgres.
+        let mut hosts = Vec::new();
+        let mut take_ours = |key: &str, value: &str| -> Result<bool, UnknownTarget> {
+            match key {
+                "target_session_attrs" => target = value.parse()?,
+                "host" => hosts.extend(value.split(',').map(str::to_owned)),
+                _ => return Ok(false),
             }
-            Ok(false)
+            Ok(true)
         };
-        let rest = tls::take(url, &mut take_target)
+        let rest = tls::take(url, &mut take_ours)
             .map_err(|source| StoreError::malformed(argument, None, source))?;
         let (rest, tls) =
             tls::take_out(&rest).map_err(|source| StoreError::malformed(argument, None, source))?;
         let mut config: Config = rest
             .parse()
             .map_err(|source| StoreError::malformed(argument, None, source))?;
+        for host in hosts {
+            config.host(host);
+        }
         if config.get_application_name().is_none() {
             config.application_name("eventcore");
         }
@@ -180,5 +186,38 @@ impl Server {
     fn may_do_without(&self, error: &Error) -> bool {
         self.config.get_ssl_mode() == SslMode::Prefer
             && (tls::is_of_tls(error) || sqlstate::is_refused_at_the_door(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::Host;
+
+    use super::*;
+
+    #[test]
+    fn hosts_are_listed_in_each_form_of_a_url() {
+        for url in [
+            "postgresql:///d?host=/a,/b&port=7",
+            "postgresql:///d?host=%2Fa%2C%2Fb&port=7",
+            "host=/a,/b port=7 dbname=d",
+        ] {
+            let hosts = Url::parse("url", url).unwrap().config.get_hosts().to_vec();
+            assert_eq!(
+                hosts,
+                ["/a", "/b"].map(|folder| Host::Unix(folder.into())),
+                "{url}"
+            );
+        }
+        let url = Url::parse(
+            "url",
+            "postgresql://u@one:1,two:2/d?target_session_attrs=primary",
+        );
+        let url = url.unwrap();
+        let hosts = ["one", "two"].map(|host| Host::Tcp(host.to_owned()));
+        assert_eq!(url.config.get_hosts(), hosts);
+        assert_eq!(url.target, Target::Primary);
+        let error = Url::parse("url", "postgresql://h/d?target_session_attrs=x");
+        assert!(error.err().unwrap().is_malformed());
     }
 }

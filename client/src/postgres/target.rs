@@ -198,10 +198,10 @@ mod tests {
                      &keepalives_idle=4&tcp_user_timeout=5&options=-c%20x%3D1";
         assert_eq!(count(&config), 2);
         assert_eq!(only(&config, 1), alone.parse().unwrap());
-        let sockets: Config = "postgresql:///d?host=/a,/b&port=7".parse().unwrap();
+        let sockets: Config = "host=/a,/b port=7 dbname=d".parse().unwrap();
         assert_eq!(
             only(&sockets, 1),
-            "postgresql:///d?host=/b&port=7".parse().unwrap()
+            "host=/b port=7 dbname=d".parse().unwrap()
         );
     }
 }

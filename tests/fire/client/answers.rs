@@ -273,7 +273,9 @@ async fn reads<S: EventStore>(store: &S, a: &mut Answers) {
         .iter()
         .find(|event| event.stream_id.as_str() == "numbers")
         .unwrap();
-    a.note((&one.metadata, one.correlation_id, one.causation_id));
+    let metadata = one.metadata.as_ref();
+    let metadata = metadata.map(|metadata| metadata.decode::<Value>().unwrap());
+    a.note((metadata, one.correlation_id, one.causation_id));
 }
 
 async fn subscriptions<S: EventSubscription>(store: &S, a: &mut Answers) {
