@@ -14,6 +14,7 @@ CREATE TABLE eventcore.commands (
     checked_streams   text[],
     required_fields   jsonb,
     initial_state     jsonb       NOT NULL,
+    settings          text[]      NOT NULL DEFAULT '{"search_path=pg_catalog, pg_temp"}',
     CONSTRAINT commands_pkey PRIMARY KEY (name)
 );
 COMMENT ON TABLE eventcore.commands IS 'The registered commands. Written by eventcore_register_command.';
@@ -38,6 +39,8 @@ COMMENT ON COLUMN eventcore.commands.checked_streams IS
 COMMENT ON COLUMN eventcore.commands.required_fields IS
     'An object: JSON pointers into the input, each with the type of what has to be there.';
 COMMENT ON COLUMN eventcore.commands.initial_state IS 'The state before the first event.';
+COMMENT ON COLUMN eventcore.commands.settings IS
+    'The settings, each as name=value, that its functions run with, whatever the session has that executes it.';
 SELECT pg_catalog.pg_extension_config_dump('eventcore.commands', '');
 
 CREATE TABLE eventcore.executions (
@@ -122,6 +125,47 @@ the input is. metadata: an object that is kept with each event; what `handle` gi
 SE002 an event for a stream that was not read. SE003 malformed argument, input, or result of a function.
 SE005 stream closed. SE006 `handle` raised an error: that error is in the DETAIL. SE007 unknown command.
 SE009 cannot be done here, as in a function of a command.$$;
+
+-- What names mean, which checks are made, how text becomes a value and a value becomes text: settings that a session may
+-- change and that change what a function decides. Not what limits a session (statement_timeout, work_mem), what chooses a
+-- plan, nor settings of the application. The list in extension/src/pg/environment.rs is the same.
+CREATE FUNCTION eventcore.session_settings() RETURNS text[]
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT ARRAY['search_path=' || array_to_string(
+                     -- Without temporary tables before all others, and without "$user", who is another one at each call.
+                     ARRAY(SELECT quote_ident(p) FROM unnest(current_schemas(false)) p WHERE p !~ '^pg_temp_') || 'pg_temp'::text, ', ')]
+        || ARRAY(SELECT n || '=' || current_setting(n, true)
+                   FROM unnest('{plpgsql.check_asserts,plpgsql.variable_conflict,row_security,transform_null_equals,
+                                 gin_fuzzy_search_limit,default_text_search_config,array_nulls,standard_conforming_strings,
+                                 xmloption,TimeZone,timezone_abbreviations,DateStyle,IntervalStyle,lc_monetary,lc_numeric,
+                                 extra_float_digits,bytea_output}'::text[]) n
+                  WHERE current_setting(n, true) IS NOT NULL);
+END;
+COMMENT ON FUNCTION eventcore.session_settings() IS
+    'The settings of this session that change what a function decides, each as name=value; search_path without temporary tables first.';
+
+CREATE FUNCTION eventcore.check_settings(settings text[]) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    allowed CONSTANT text[] := ARRAY(SELECT split_part(s, '=', 1) FROM unnest(eventcore.session_settings()) s);
+    wrong text;
+BEGIN
+    IF settings IS NULL OR array_ndims(settings) > 1 THEN
+        PERFORM eventcore.fail_malformed('settings', 'is not a list of settings, each as name=value');
+    END IF;
+    SELECT s INTO wrong FROM unnest(settings) s
+     WHERE s IS NULL OR strpos(s, '=') = 0 OR split_part(s, '=', 1) <> ALL (allowed) LIMIT 1;
+    IF FOUND THEN
+        PERFORM eventcore.fail_malformed('settings', format('has "%s", which is none of the settings that can be kept', wrong));
+    ELSIF NOT EXISTS (SELECT FROM unnest(settings) s WHERE split_part(s, '=', 1) = 'search_path') THEN
+        PERFORM eventcore.fail_malformed('settings', 'has no search_path');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.check_settings(text[]) IS 'SE003 unless these are settings such as eventcore.session_settings() returns.';
 
 -- The function of a command under its full name, if it takes and returns what it should.
 CREATE FUNCTION eventcore.check_function(argument text, function regproc, arguments regtype[], result regtype)
@@ -219,7 +263,8 @@ CREATE FUNCTION eventcore_register_command(
     max_attempts     integer DEFAULT 10,
     combine          regproc DEFAULT NULL,
     snapshot_every   integer DEFAULT 100,
-    replace          boolean DEFAULT false
+    replace          boolean DEFAULT false,
+    settings         text[]  DEFAULT eventcore.session_settings()
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -248,6 +293,7 @@ BEGIN
     PERFORM eventcore.check_pointers('streams', streams);
     PERFORM eventcore.check_pointers('checked_streams', checked_streams);
     PERFORM eventcore.check_required_fields(required_fields);
+    PERFORM eventcore.check_settings(settings);
     command := ROW(
         max_attempts, snapshot_every, clock_timestamp(), name,
         eventcore.check_function('apply', apply, ARRAY['jsonb'::regtype, row_of_events], 'jsonb'),
@@ -255,7 +301,7 @@ BEGIN
         eventcore.check_function('related_streams', related_streams, '{jsonb,jsonb}', 'text[]'),
         eventcore.check_function('streams_function', streams_function, '{jsonb}', 'text[]'),
         eventcore.check_function('combine', combine, '{jsonb,jsonb}', 'jsonb'),
-        streams, checked_streams, required_fields, initial_state);
+        streams, checked_streams, required_fields, initial_state, settings);
     IF replace THEN
         DELETE FROM eventcore.commands c WHERE c.name = name COLLATE "C";
         PERFORM eventcore.delete_command_states(name);
@@ -266,7 +312,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, regproc, integer, boolean) IS
+COMMENT ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, regproc, integer, boolean, text[]) IS
 $$Registers a command under a name, for eventcore_execute. Its functions are in any procedural language:
 apply(state jsonb, event eventcore.events) returns jsonb, handle(state jsonb, input jsonb) returns jsonb, an array of
 {"stream", "type", "payload", "metadata"?, "id"?}.
@@ -279,6 +325,8 @@ combine(state jsonb, state jsonb) returns jsonb: each stream is then folded on i
 this makes one state of theirs, one after the other. snapshot_every: an execution that reads this many events of a
 stream keeps its state, and later ones go on from there; 0: never. Without `combine` that is for the first stream
 only, since the others are folded into its state. `apply` has to depend on its arguments alone.
+settings: what the functions run with, whoever executes the command: by default search_path, without temporary tables first,
+and the other settings of this session that change what a function decides. What a function sets for itself goes before them.
 SE003 malformed argument; a function that is not as it has to be, or that the caller may not execute.$$;
 
 CREATE FUNCTION eventcore_drop_command(name text) RETURNS boolean
@@ -320,10 +368,12 @@ change of `apply` itself, such as that of a function that it calls. Executions t
 is used later. False if there is no command of this name. SE003 malformed argument.$$;
 
 REVOKE ALL ON FUNCTION eventcore_execute(text, jsonb, uuid, uuid, text, jsonb) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, regproc, integer, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, regproc, integer, boolean, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_drop_command(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_discard_command_states(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.delete_command_states(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.session_settings() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_settings(text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_function(text, regproc, regtype[], regtype) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_pointers(text, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_required_fields(jsonb) FROM PUBLIC;

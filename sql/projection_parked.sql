@@ -98,13 +98,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    p     eventcore.projections := eventcore.change_projection_parked(projection, positions);
-    count bigint;
+    p eventcore.projections := eventcore.change_projection_parked(projection, positions);
 BEGIN
-    DELETE FROM eventcore.projection_parked k
-     WHERE k.projection = p.name AND (positions IS NULL OR k.position = ANY (positions));
-    GET DIAGNOSTICS count = ROW_COUNT;
-    RETURN count;
+    RETURN eventcore.delete_projection_parked(p.name, positions);
 END
 $$;
 COMMENT ON FUNCTION eventcore_discard_projection_parked(text, bigint[]) IS
@@ -117,8 +113,7 @@ CREATE FUNCTION eventcore.projection_replayed(wanted text, replayed_position big
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-    DELETE FROM eventcore.projection_parked k
-     WHERE k.projection = projection_replayed.wanted COLLATE "C" AND k.position = projection_replayed.replayed_position;
+    SELECT eventcore.delete_projection_parked(projection_replayed.wanted, ARRAY[projection_replayed.replayed_position]);
 $$;
 COMMENT ON FUNCTION eventcore.projection_replayed(text, bigint) IS
     'A worker has handed this parked event to the handler, in this transaction.';

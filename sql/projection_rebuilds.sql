@@ -27,7 +27,7 @@ BEGIN
            SET checkpoint = 0, reset_pending = true, singly_until = 0, attempts = 0, retry_at = '-infinity',
                status = CASE status WHEN 'failed' THEN 'running' ELSE status END
          WHERE t.name = p.name;
-        DELETE FROM eventcore.projection_parked k WHERE k.projection = p.name;
+        PERFORM eventcore.delete_projection_parked(p.name, NULL);
         RETURN;
     END IF;
     PERFORM eventcore.check_shadow_possible(p);
@@ -239,8 +239,7 @@ COMMENT ON FUNCTION eventcore.check_original_unused(text) IS
 CREATE FUNCTION eventcore.take_place(wanted text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
--- A policy must not hide rows that are to be replaced: an error then.
-SET row_security = off
+SET row_security = on
 AS $$
 DECLARE
     p       eventcore.projections := eventcore.find_projection(wanted);
@@ -272,6 +271,8 @@ BEGIN
               FROM pg_class c WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t)) t;
     deletes := format('WITH %s SELECT', deletes);
     inserts := format('WITH %s SELECT', inserts);
+    -- A policy must not hide rows that are to be replaced: an error then. The tables of eventcore have policies of their own.
+    PERFORM set_config('row_security', 'off', true);
     -- Triggers and functions in constraints find what they find when the handler writes.
     PERFORM set_config('search_path', s.reset_val, true) FROM pg_settings s WHERE s.name = 'search_path';
     EXECUTE deletes;
@@ -285,6 +286,7 @@ BEGIN
     END LOOP;
     EXECUTE inserts;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM set_config('row_security', 'on', true);
 
     -- Sequences of identity columns go on after what was drawn for either; never back, for that is not undone by a
     -- rollback. Other sequences were shared.
@@ -303,7 +305,7 @@ BEGIN
                        old_sequence, old_sequence, new_sequence, old_sequence);
     END LOOP;
 
-    DELETE FROM eventcore.projection_parked k WHERE k.projection = p.rebuilds;
+    PERFORM eventcore.delete_projection_parked(p.rebuilds, NULL);
     UPDATE eventcore.projection_parked k SET projection = p.rebuilds WHERE k.projection = p.name;
     UPDATE eventcore.projections t
        SET checkpoint = p.checkpoint, singly_until = p.singly_until, skipped = p.skipped, attempts = 0, retry_at = '-infinity',

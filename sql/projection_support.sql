@@ -36,6 +36,12 @@ AS 'MODULE_PATHNAME', 'eventcore_delete_projection';
 COMMENT ON FUNCTION eventcore.delete_projection(text) IS
     'Deletes the row of a projection, if there is one, without the privilege DELETE. 42501 if it is somebody else''s. 40001 if somebody has changed it meanwhile.';
 
+CREATE FUNCTION eventcore.delete_projection_parked(projection text, positions bigint[]) RETURNS bigint
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_delete_projection_parked';
+COMMENT ON FUNCTION eventcore.delete_projection_parked(text, bigint[]) IS
+    'Deletes what is parked of a projection, at these positions or, where they are NULL, all; without the privilege DELETE. Returns how many there were. 42501 if the projection is somebody else''s.';
+
 CREATE FUNCTION eventcore.fail_unknown_projection(projection text) RETURNS void
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_fail_unknown_projection';
@@ -174,6 +180,22 @@ CREATE TRIGGER projection_parked_has_owners BEFORE INSERT OR UPDATE OR DELETE ON
 ALTER TABLE eventcore.projection_parked ENABLE ALWAYS TRIGGER projection_parked_has_owners;
 COMMENT ON TRIGGER projection_parked_has_owners ON eventcore.projection_parked IS
     'What is parked is changed by members of its projection''s owner only.';
+
+-- Whoever may UPDATE a row may also lock it, with SELECT ... FOR UPDATE, and keep its worker from it: so nobody may with a
+-- projection of somebody else. Everything else is decided by the triggers, which raise an error.
+ALTER TABLE eventcore.projections ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON eventcore.projections FOR SELECT USING (true);
+CREATE POLICY creators ON eventcore.projections FOR INSERT WITH CHECK (true);
+CREATE POLICY owners ON eventcore.projections FOR UPDATE
+    USING (pg_catalog.pg_has_role(owner, 'USAGE')) WITH CHECK (true);
+ALTER TABLE eventcore.projection_parked ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON eventcore.projection_parked FOR SELECT USING (true);
+CREATE POLICY creators ON eventcore.projection_parked FOR INSERT WITH CHECK (true);
+CREATE POLICY owners ON eventcore.projection_parked FOR UPDATE
+    USING (EXISTS (SELECT FROM eventcore.projections p WHERE p.name = projection AND pg_catalog.pg_has_role(p.owner, 'USAGE')))
+    WITH CHECK (true);
+COMMENT ON POLICY owners ON eventcore.projections IS 'Only members of its owner lock or change a projection.';
+COMMENT ON POLICY owners ON eventcore.projection_parked IS 'Only members of its owner lock or change what is parked of a projection.';
 
 CREATE FUNCTION eventcore.find_projection(wanted text, argument text DEFAULT 'name')
 RETURNS eventcore.projections
@@ -348,6 +370,7 @@ REVOKE ALL ON FUNCTION eventcore.projection_key(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.owner_waits_for(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projections_changed() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.delete_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.delete_projection_parked(text, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.fail_unknown_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_projection_owner(text, regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.guard_projection() FROM PUBLIC;

@@ -30,6 +30,7 @@ CREATE TABLE eventcore.projections (
     interruptions   integer     NOT NULL DEFAULT 0,
     home_id         bigint      NOT NULL,
     owner_name      text        COLLATE "C" NOT NULL,
+    settings        text[]      NOT NULL DEFAULT '{"search_path=pg_catalog, pg_temp"}',
     CONSTRAINT projections_pkey PRIMARY KEY (name),
     CONSTRAINT projections_mode_check CHECK (mode IN ('async', 'inline')),
     CONSTRAINT projections_batch_size_check CHECK (batch_size BETWEEN 1 AND 100000),
@@ -85,6 +86,8 @@ COMMENT ON COLUMN eventcore.projections.last_sqlstate IS 'Its SQLSTATE.';
 COMMENT ON COLUMN eventcore.projections.last_error_position IS
     'The event that failed; NULL where it was no event, or one of a batch.';
 COMMENT ON COLUMN eventcore.projections.last_error_at IS 'When that was.';
+COMMENT ON COLUMN eventcore.projections.settings IS
+    'The settings, each as name=value, that an inline handler runs with, whoever appends. An async one has those of its owner.';
 COMMENT ON COLUMN eventcore.projections.interruptions IS
     'How often in a row it failed for no fault of an event: deadlocks, a full disk, too little memory.';
 COMMENT ON COLUMN eventcore.projections.rebuilds IS

@@ -11,7 +11,8 @@ CREATE FUNCTION eventcore_create_projection(
     on_error        text       DEFAULT 'stop',
     retry_limit     integer    DEFAULT 5,
     reset           regproc    DEFAULT NULL,
-    tables          regclass[] DEFAULT NULL
+    tables          regclass[] DEFAULT NULL,
+    settings        text[]     DEFAULT eventcore.session_settings()
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -36,6 +37,7 @@ BEGIN
     END IF;
     PERFORM eventcore.check_names('stream_prefixes', stream_prefixes);
     PERFORM eventcore.check_names('event_types', event_types);
+    PERFORM eventcore.check_settings(settings);
     SELECT * INTO me FROM pg_roles r WHERE r.rolname = current_user;
     IF handler IS NULL THEN
         PERFORM eventcore.fail_malformed('handler', 'is NULL');
@@ -81,9 +83,9 @@ BEGIN
         ELSE eventcore.start_position(start_from) END;
     INSERT INTO eventcore.projections
            (name, handler, mode, owner, checkpoint, batch_size, on_error, retry_limit, takes_array, reset,
-            stream_prefixes, event_types, tables)
+            stream_prefixes, event_types, settings, tables)
     VALUES (name, found_handler, mode, me.oid, after_position, batch_size, on_error, retry_limit, takes_array,
-            eventcore.check_function('reset', reset, '{}', 'void'), stream_prefixes, event_types,
+            eventcore.check_function('reset', reset, '{}', 'void'), stream_prefixes, event_types, settings,
             (SELECT array_agg((pg_identify_object('pg_class'::regclass, t, 0)).identity) FROM unnest(tables) t))
     ON CONFLICT ON CONSTRAINT projections_pkey DO NOTHING;
     IF NOT FOUND THEN
@@ -92,7 +94,7 @@ BEGIN
     UPDATE eventcore.projections p SET status = 'running' WHERE p.name = name;
 END
 $$;
-COMMENT ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[]) IS
+COMMENT ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[], text[]) IS
 $$Creates a projection that runs inside the server. Its handler is a function in any language, (event eventcore.events)
 or, faster, (events eventcore.events[]), that returns void.
 
@@ -106,6 +108,8 @@ batch_size: how many events one transaction takes, 1 to 100000.
 on_error: what becomes of an event that has failed more often than retry_limit: 'stop', 'skip' or 'park'.
 reset: a function () that returns void and empties what the handler writes; tables: the tables that it writes. A
 rebuild calls the one and truncates the others, or makes others of the same names.
+settings: what an inline handler runs with, whoever appends: by default search_path, without temporary tables first, and the
+other settings of this session that change what a function does. An async handler has the settings of its owner.
 SE003 malformed argument, a function that does not fit or that the caller may not execute, a name that is taken.$$;
 
 CREATE FUNCTION eventcore_pause_projection(name text) RETURNS void
@@ -179,7 +183,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- In this order: the projection says whose they are.
-    DELETE FROM eventcore.projection_parked k WHERE k.projection = p.name;
+    PERFORM eventcore.delete_projection_parked(p.name, NULL);
     PERFORM eventcore.delete_projection(p.name);
     PERFORM eventcore.drop_shadow(p);
 END
@@ -292,7 +296,7 @@ COMMENT ON COLUMN eventcore.stat_projections.rebuilds IS
     'The projection whose place it takes when it has caught up; NULL: it is no rebuild.';
 COMMENT ON COLUMN eventcore.stat_projections.shadow_schema IS 'Where a rebuild has its tables until then.';
 
-REVOKE ALL ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[], text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_pause_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_resume_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.remove_projection(eventcore.projections) FROM PUBLIC;

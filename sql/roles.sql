@@ -56,7 +56,9 @@ GRANT EXECUTE ON FUNCTION eventcore_execute(text, jsonb, uuid, uuid, text, jsonb
 GRANT SELECT ON eventcore.snapshots TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION eventcore_load_snapshot(text, text[]), eventcore.streams_digest(text[]) TO eventcore_reader;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_writer;
-GRANT SELECT (name, streams_digest, streams, versions), INSERT, UPDATE ON eventcore.snapshots TO eventcore_writer;
+-- Not UPDATE of the whole table: with it comes LOCK TABLE.
+GRANT SELECT (name, streams_digest, streams, versions), INSERT, UPDATE (taken_at, streams, versions, state)
+    ON eventcore.snapshots TO eventcore_writer;
 GRANT EXECUTE ON FUNCTION
     eventcore_save_snapshot(text, text[], bigint[], jsonb),
     eventcore_stream_versions(text[]),
@@ -149,9 +151,12 @@ GRANT EXECUTE ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval,
 -- Not UPDATE of the whole table, nor DELETE: with these comes LOCK TABLE, and every append reads this one.
 GRANT INSERT, UPDATE (checkpoint, singly_until, retry_at, attempts, reset_pending, status, skipped, last_error, last_sqlstate,
     last_error_position, last_error_at, interruptions) ON eventcore.projections TO eventcore_projector;
-GRANT INSERT, UPDATE, DELETE ON eventcore.projection_parked TO eventcore_projector;
+GRANT INSERT, UPDATE (replay, attempts, sqlstate, reason, projection) ON eventcore.projection_parked TO eventcore_projector;
 GRANT EXECUTE ON FUNCTION
-    eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[]),
+    eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[], text[]),
+    eventcore.session_settings(),
+    eventcore.check_settings(text[]),
+    eventcore.delete_projection_parked(text, bigint[]),
     eventcore_pause_projection(text),
     eventcore_resume_projection(text),
     eventcore_drop_projection(text),

@@ -46,6 +46,8 @@ eventcore_read_streams(streams, after_versions => versions).$$;
 CREATE FUNCTION eventcore_save_snapshot(name text, streams text[], versions bigint[], state jsonb) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+-- Another session may be saving the same, in a transaction that goes on for long: a state is not worth waiting for.
+SET lock_timeout = '200 ms'
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -76,15 +78,19 @@ BEGIN
         END IF;
     END LOOP;
 
-    INSERT INTO eventcore.snapshots (name, streams_digest, streams, versions, state)
-    VALUES (name, digest, streams, versions, state)
-    ON CONFLICT ON CONSTRAINT snapshots_pkey DO NOTHING;
-    IF FOUND THEN
-        RETURN true;
-    END IF;
-    SELECT s.streams, s.versions INTO kept_streams, kept_versions FROM eventcore.snapshots s
-     WHERE s.name = name AND s.streams_digest = digest
-       FOR UPDATE;
+    BEGIN
+        INSERT INTO eventcore.snapshots (name, streams_digest, streams, versions, state)
+        VALUES (name, digest, streams, versions, state)
+        ON CONFLICT ON CONSTRAINT snapshots_pkey DO NOTHING;
+        IF FOUND THEN
+            RETURN true;
+        END IF;
+        SELECT s.streams, s.versions INTO kept_streams, kept_versions FROM eventcore.snapshots s
+         WHERE s.name = name AND s.streams_digest = digest
+           FOR UPDATE;
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN false;
+    END;
     -- Read again, with the row in hand: whoever had it may have written to the streams.
     heads := ARRAY(SELECT v.version FROM eventcore.stream_versions(streams) v);
     UPDATE eventcore.snapshots s
@@ -99,7 +105,7 @@ END
 $$;
 COMMENT ON FUNCTION eventcore_save_snapshot(text, text[], bigint[], jsonb) IS
 $$Keeps a state of these streams, each up to the version given, in place of an older one. Returns whether it
-did: false when one is there that holds more of a stream. SE003 malformed argument.$$;
+did: false when one is there that holds more of a stream, or another session is saving one. SE003 malformed argument.$$;
 
 REVOKE ALL ON FUNCTION eventcore.streams_digest(text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_load_snapshot(text, text[]) FROM PUBLIC;

@@ -146,6 +146,9 @@ export!(eventcore_projections_changed, |_call| {
 export!(eventcore_delete_projection, |call| {
     projections::delete(call).map(no_value)
 });
+export!(eventcore_delete_projection_parked, |call| {
+    Ok(Some(Datum::from(projections::delete_parked(call)?)))
+});
 export!(eventcore_has_used, |call| {
     Ok(Some(Datum::from(projections::has_used(call))))
 });

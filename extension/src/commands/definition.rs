@@ -3,6 +3,7 @@
 use crate::catalog::{self, Events, column as events};
 use crate::error::{Error, Malformed};
 use crate::pg::callable::{self, Function};
+use crate::pg::environment::{Setting, settings_of};
 use crate::pg::ffi;
 use crate::pg::relation;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
@@ -10,6 +11,7 @@ use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
 use pgrx::pg_sys::{JSONBOID as JSONB, Oid, TEXTARRAYOID as TEXTS};
+use std::rc::Rc;
 
 /// The columns of `eventcore.commands`.
 mod column {
@@ -25,6 +27,7 @@ mod column {
     pub const CHECKED_STREAMS: i16 = 11;
     pub const REQUIRED_FIELDS: i16 = 12;
     pub const INITIAL_STATE: i16 = 13;
+    pub const SETTINGS: i16 = 14;
 }
 
 /// The column of the index by name.
@@ -49,6 +52,8 @@ pub struct Definition<'a> {
     pub max_attempts: i32,
     /// How many events of a stream are read before its state is kept; 0: it never is.
     pub snapshot_every: i32,
+    /// What its functions run with.
+    pub settings: Rc<[Setting]>,
     /// When it was registered, as a timestamptz.
     changed_at: i64,
     /// What changes when this backend hears of a change of any function.
@@ -102,6 +107,7 @@ impl<'a> Definition<'a> {
                 .ok_or_else(|| Malformed::argument("command", "has no initial state"))?,
             max_attempts: row.integer(column::MAX_ATTEMPTS),
             snapshot_every: row.integer(column::SNAPSHOT_EVERY),
+            settings: settings_of(row, column::SETTINGS),
             changed_at: row.bigint(column::CHANGED_AT),
             functions,
         })

@@ -20,6 +20,7 @@ use crate::append::{self, Appended};
 use crate::catalog::Events;
 use crate::error::{Error, Malformed};
 use crate::inside::{Inside, Running, require_outside};
+use crate::pg::environment::Environment;
 use crate::pg::function::Call;
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
@@ -72,12 +73,15 @@ fn execute_now<'a>(
 ) -> Result<Executed, Error> {
     let mut definition = Definition::load(name, events)?;
     input::require_fields(&definition, input)?;
+    // Where one of its functions fails, the transaction ends, and this with it.
+    let environment = Environment::enter(&definition.settings);
     let named = input::streams(&mut definition, input)?;
     let mut visit = Visit::new(&named)?;
     let states = States::of(&definition);
     for attempt in 1..=definition.max_attempts {
         if let Some(known) = visit.attempt(events, &mut definition, states.as_ref(), input)? {
             let request = decide::decide(&mut definition, input, &known, call)?;
+            environment.leave();
             let appended = append::append_for_command(&request)?;
             if let Some(states) = states {
                 states.keep(&definition, &known.to_keep)?;

@@ -12,6 +12,7 @@ pub mod catch;
 pub mod clock;
 pub mod databases;
 pub mod delete;
+pub mod environment;
 pub mod ffi;
 mod flush;
 pub mod function;

@@ -6,7 +6,7 @@ use super::raw;
 use super::relation::Relation;
 use super::snapshot::Snapshot;
 use super::unwinding::give_back;
-use super::value::{Jsonb, Text, uuid};
+use super::value::{Jsonb, Text, plain, uuid};
 use pgrx::pg_sys::{self, Datum, Oid};
 use uuid::Uuid;
 
@@ -266,6 +266,17 @@ impl<'s> Row<'s> {
         // SAFETY: the column is a text[]; as below.
         let array = |datum| unsafe { Array::new(datum, Element::Text) };
         self.datum(column).and_then(array).map(TextArray)
+    }
+
+    /// The bytes of a value of variable length, as the server stores it in memory.
+    pub fn bytes(&self, column: i16) -> Option<&'s [u8]> {
+        let datum = self.datum(column)?;
+        // SAFETY: the column is of a type of variable length, whose values begin with their length.
+        unsafe {
+            let value = plain(datum);
+            let length = pgrx::varlena::varsize_any(value);
+            Some(std::slice::from_raw_parts(value.cast::<u8>(), length))
+        }
     }
 
     /// A column of type bigint[] of one dimension, without its NULLs.

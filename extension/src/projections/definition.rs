@@ -5,8 +5,10 @@ use crate::catalog::Catalog;
 use crate::copies;
 use crate::error::{Error, Unavailable};
 use crate::filter::Filter;
+use crate::pg::array::BigintArray;
 use crate::pg::callable::Function;
 use crate::pg::delete::delete_in_turn;
+use crate::pg::environment::{Setting, settings_of};
 use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
@@ -37,6 +39,7 @@ mod column {
     pub const LAST_ERROR: i16 = 21;
     pub const REBUILDS: i16 = 25;
     pub const SHADOW_SCHEMA: i16 = 26;
+    pub const SETTINGS: i16 = 30;
     pub const INTERRUPTIONS: i16 = 27;
     pub const HOME_ID: i16 = 28;
 }
@@ -58,6 +61,8 @@ pub struct Definition {
     pub takes_array: bool,
     pub batch_size: usize,
     pub rebuild: Option<Rebuild>,
+    /// What an inline handler runs with.
+    pub settings: Rc<[Setting]>,
     stream_prefixes: Option<Vec<String>>,
     event_types: Option<Vec<String>>,
 }
@@ -135,6 +140,7 @@ impl Definition {
             rebuild: text(column::REBUILDS)
                 .zip(text(column::SHADOW_SCHEMA))
                 .map(|(original, schema)| Rebuild { original, schema }),
+            settings: settings_of(row, column::SETTINGS),
             stream_prefixes: names(column::STREAM_PREFIXES),
             event_types: names(column::EVENT_TYPES),
         }
@@ -239,6 +245,36 @@ pub fn delete(name: Text<'_>) -> Result<(), Error> {
     }
     transaction::end_command();
     Ok(())
+}
+
+/// Deletes what is parked of a projection, at these positions or all, beneath SQL and only for those who have its
+/// owner's rights; how many there were.
+pub fn delete_parked(name: Text<'_>, positions: Option<&BigintArray<'_>>) -> Result<i64, Error> {
+    // The calling statement may have changed them.
+    transaction::end_command();
+    let owner = load(name)?.map_or(0, |(definition, _)| definition.owner);
+    Function::check_projection_owner(name, Oid::from(owner)).ok_or(Unavailable::NotInstalled)?;
+    let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
+    let find = |name| relation::find(schema, name).ok_or(Unavailable::NotInstalled);
+    let parked = Relation::table(find(c"projection_parked")?, Use::Write);
+    let by_key = Relation::index(find(c"projection_parked_pkey")?, Use::Write);
+    let snapshot = Snapshot::latest();
+    let mut scan = IndexScan::new(&parked, &by_key, &snapshot);
+    scan.seek(
+        &[Condition::TextEquals(BY_PROJECTION, name)],
+        Direction::Forward,
+    );
+    let mut deleted = 0;
+    while let Some(row) = scan.next() {
+        let position = row.bigint(PARKED_POSITION);
+        let wanted = positions
+            .is_none_or(|all| (0..all.0.len()).any(|index| all.get(index) == Some(position)));
+        if wanted && delete_in_turn(&parked, &row) {
+            deleted += 1;
+        }
+    }
+    transaction::end_command();
+    Ok(deleted)
 }
 
 thread_local! {

@@ -5,6 +5,7 @@ use crate::catalog::{BY_POSITION, Events};
 use crate::error::{Error, Unavailable};
 use crate::inside::{Inside, Running};
 use crate::pg::array::row_array;
+use crate::pg::environment::Environment;
 use crate::pg::memory::ScratchMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{Fresh, Snapshot};
@@ -50,6 +51,7 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
     let row_type = relation::row_type(events.catalog.events);
     let mut handler = definition.open_handler(row_type)?;
     let fresh = Fresh::push_unless_kept();
+    let environment = Environment::enter(&definition.settings);
     if definition.takes_array {
         handler.perform_on(row_array(row_type, rows));
         transaction::end_command();
@@ -60,6 +62,7 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
             transaction::end_command();
         }
     }
+    environment.leave();
     drop(fresh);
     Ok(())
 }

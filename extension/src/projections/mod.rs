@@ -88,9 +88,21 @@ pub fn delete(call: &Call<'_>) -> Result<(), Error> {
     let Some(name) = call.text(0) else {
         return Ok(());
     };
+    // Before the lock, which would keep the worker of somebody else from its work.
+    definition::require_owner(name)?;
     lock::lock_projection(name.bytes());
     definition::delete(name)?;
     changed()
+}
+
+/// `eventcore.delete_projection_parked(projection, positions)`.
+pub fn delete_parked(call: &Call<'_>) -> Result<i64, Error> {
+    transaction::require_writable(c"a change of a projection");
+    let positions = call.bigint_array(1, "positions")?;
+    match call.text(0) {
+        Some(name) => definition::delete_parked(name, positions.as_ref()),
+        None => Ok(0),
+    }
 }
 
 /// The oid of `eventcore.projections`.

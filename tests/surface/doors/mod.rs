@@ -1,6 +1,9 @@
 //! Who else gets in: by names, by default privileges, by settings, by tables (`P12`).
 
+mod bound;
 mod default_privileges;
+mod locks;
 mod renamed_schema;
 mod rows;
 mod statements;
+mod table;

@@ -166,6 +166,7 @@ fn value(function: &str, argument: &str, of: &str) -> String {
         ("initial_state", _) => "{}",
         ("from_position", _) => "1",
         ("replace", _) => "true",
+        ("settings", _) => r#"{"search_path=pg_catalog, pg_temp"}"#,
         (_, "text") => "because",
         (_, "boolean") => "false",
         ("wait", _) => "1 ms",

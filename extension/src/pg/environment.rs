@@ -1,0 +1,153 @@
+//! The settings that functions of applications run with: those of the session that registered them, whatever the session
+//! has that calls them now.
+
+use super::ffi::guarded;
+use super::scan::Row;
+use pgrx::pg_sys::{self, GucAction, GucContext, GucSource};
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_int};
+use std::rc::Rc;
+
+/// What is put in force, and nothing else. `eventcore.session_settings()` has the same list, with the reasons.
+const PINNED: [&str; 18] = [
+    "search_path",
+    "plpgsql.check_asserts",
+    "plpgsql.variable_conflict",
+    "row_security",
+    "transform_null_equals",
+    "gin_fuzzy_search_limit",
+    "default_text_search_config",
+    "array_nulls",
+    "standard_conforming_strings",
+    "xmloption",
+    "TimeZone",
+    "timezone_abbreviations",
+    "DateStyle",
+    "IntervalStyle",
+    "lc_monetary",
+    "lc_numeric",
+    "extra_float_digits",
+    "bytea_output",
+];
+
+/// A setting and its value.
+#[derive(Clone)]
+pub struct Setting {
+    name: CString,
+    value: CString,
+}
+
+thread_local! {
+    /// The last list that was read from a row, and what it says.
+    static READ: RefCell<(Vec<u8>, Rc<[Setting]>)> = RefCell::new((Vec::new(), Rc::new([])));
+}
+
+/// The settings in a column of type text[], each of the form `name=value`, without those that are not to be put in force.
+pub fn settings_of(row: &Row<'_>, column: i16) -> Rc<[Setting]> {
+    let bytes = row.bytes(column).unwrap_or_default();
+    let known = READ.with_borrow(|(read, settings)| (read == bytes).then(|| Rc::clone(settings)));
+    known.unwrap_or_else(|| {
+        let settings: Rc<[Setting]> = row.text_array(column).map_or_else(Rc::default, |texts| {
+            let texts = (0..texts.0.len()).filter_map(|index| texts.get(index));
+            texts
+                .filter_map(|text| Setting::parse(&text.to_string()))
+                .collect()
+        });
+        READ.set((bytes.to_vec(), Rc::clone(&settings)));
+        settings
+    })
+}
+
+impl Setting {
+    fn parse(text: &str) -> Option<Self> {
+        let (name, value) = text.split_once('=')?;
+        PINNED.contains(&name).then_some(())?;
+        Some(Self {
+            name: CString::new(name).ok()?,
+            value: CString::new(value).ok()?,
+        })
+    }
+}
+
+/// Settings that are in force until they are taken back. After an error the end of the transaction, or of the
+/// subtransaction, takes them back.
+#[must_use]
+pub struct Environment(c_int);
+
+impl Environment {
+    /// Puts settings in force, with the rights of whoever is the current role.
+    pub fn enter(settings: &[Setting]) -> Self {
+        // SAFETY: C strings, of which the server makes copies. It owns what it returns.
+        unsafe {
+            let level = pg_sys::NewGUCNestLevel();
+            guarded(|| {
+                for Setting { name, value } in settings {
+                    let now = get(name);
+                    if now.is_none_or(|now| now != value.as_c_str()) {
+                        set(name, value);
+                    }
+                }
+            });
+            Self(level)
+        }
+    }
+
+    /// Takes them back.
+    pub fn leave(self) {
+        // SAFETY: the level is that of `enter`, and nothing has opened another one since that it has not closed.
+        unsafe { pg_sys::AtEOXact_GUC(true, self.0) };
+    }
+}
+
+mod raw {
+    use super::{GucAction, GucContext, GucSource, c_int};
+    use std::ffi::c_char;
+
+    unsafe extern "C-unwind" {
+        pub(super) fn GetConfigOption(
+            name: *const c_char,
+            missing_ok: bool,
+            restrict: bool,
+        ) -> *const c_char;
+        pub(super) fn set_config_option(
+            name: *const c_char,
+            value: *const c_char,
+            context: GucContext::Type,
+            source: GucSource::Type,
+            action: GucAction::Type,
+            change: bool,
+            level: c_int,
+            is_reload: bool,
+        ) -> c_int;
+    }
+}
+
+/// # Safety
+///
+/// Inside [`guarded`].
+unsafe fn get(name: &CStr) -> Option<&CStr> {
+    // SAFETY: the caller's; a string of the server's, which is compared at once.
+    unsafe {
+        let value = raw::GetConfigOption(name.as_ptr(), true, false);
+        (!value.is_null()).then(|| CStr::from_ptr(value))
+    }
+}
+
+/// # Safety
+///
+/// Inside [`guarded`].
+unsafe fn set(name: &CStr, value: &CStr) {
+    // SAFETY: the caller's.
+    unsafe {
+        raw::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            GucContext::PGC_USERSET,
+            GucSource::PGC_S_SESSION,
+            GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! Whoever executes a command, or appends where an inline projection runs, is bound by its functions: no setting and no
+//! object of the session turns a rule off.
+
+use crate::support::{
+    Client, Failure, append, connect, database, event, failure, session_as, value,
+};
+use serde_json::json;
+
+/// A withdrawal is refused where the account, a table of the application, has less; and after a date.
+const RULES: &str = "
+    CREATE SCHEMA app;
+    SET search_path = app, public;
+    SET TimeZone = 'UTC';
+    CREATE TABLE app.accounts (name text PRIMARY KEY, cents bigint NOT NULL);
+    INSERT INTO app.accounts VALUES ('a', 10);
+    CREATE FUNCTION app.apply(state jsonb, e eventcore.events) RETURNS jsonb LANGUAGE sql AS 'SELECT $1';
+    CREATE FUNCTION app.handle(state jsonb, input jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+    DECLARE has bigint;
+    BEGIN
+        SELECT cents INTO has FROM accounts WHERE name = 'a';
+        IF has < (input->>'cents')::bigint THEN
+            RAISE EXCEPTION 'too little' USING ERRCODE = 'ZZ001';
+        END IF;
+        ASSERT (input->>'cents')::bigint <> 7, 'not seven';
+        IF to_char('2026-01-01 12:00+00'::timestamptz, 'HH24') <> '12' OR '01/02/2026'::date <> '2026-01-02' THEN
+            RAISE EXCEPTION 'another time' USING ERRCODE = 'ZZ002';
+        END IF;
+        RETURN jsonb_build_array(jsonb_build_object('stream', 'a', 'type', 'Withdrawn', 'payload', input->'cents'));
+    END $$;
+    SELECT eventcore_register_command('withdraw', 'app.apply', 'app.handle', streams => '{/s}');";
+
+/// What an executor tries, in a session of its own.
+const TRICKS: &[&str] = &[
+    "CREATE FUNCTION mine.less(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+     CREATE OPERATOR mine.< (FUNCTION = mine.less, LEFTARG = bigint, RIGHTARG = bigint);
+     SET search_path = mine, pg_catalog, app, public",
+    "CREATE TABLE mine.accounts (name text, cents bigint); INSERT INTO mine.accounts VALUES ('a', 1000000);
+     SET search_path = mine, app, public",
+    "CREATE TEMPORARY TABLE accounts (name text, cents bigint); INSERT INTO accounts VALUES ('a', 1000000);
+     SET search_path = pg_temp, app, public",
+    "SET plpgsql.check_asserts = off",
+    "SET TimeZone = 'Asia/Tokyo'; SET DateStyle = 'DMY'; SET transform_null_equals = on; SET extra_float_digits = -10",
+];
+
+async fn withdraw(client: &Client, cents: i64) -> Result<(), Failure> {
+    let input = json!({"s": "a", "cents": cents}).to_string();
+    client
+        .batch_execute(&format!(
+            "SELECT * FROM public.eventcore_execute('withdraw', '{input}')"
+        ))
+        .await
+        .map_err(Failure::from)
+}
+
+#[tokio::test]
+async fn an_executor_turns_no_rule_of_a_command_off() {
+    let (_, client) = database("doors_bound").await;
+    client.batch_execute(RULES).await.unwrap();
+    client
+        .batch_execute(
+            "CREATE ROLE doors_executor LOGIN IN ROLE eventcore_executor;
+             GRANT USAGE ON SCHEMA app TO doors_executor; GRANT SELECT ON app.accounts TO doors_executor;
+             GRANT TEMPORARY ON DATABASE doors_bound TO doors_executor;
+             CREATE SCHEMA mine AUTHORIZATION doors_executor",
+        )
+        .await
+        .unwrap();
+    for trick in TRICKS {
+        let session = session_as("doors_bound", "doors_executor").await;
+        // Settings of PL/pgSQL are there once it is.
+        session.batch_execute("DO 'BEGIN END'").await.unwrap();
+        session.batch_execute(trick).await.unwrap();
+        let settings = "SELECT coalesce(string_agg(name || setting, ',' ORDER BY name), '') FROM pg_catalog.pg_settings WHERE source = 'session'";
+        let before = value::<String>(&session, settings).await;
+        for (cents, code) in [(11, "ZZ001"), (1_000_000, "ZZ001"), (7, "P0004")] {
+            let failed = withdraw(&session, cents).await.unwrap_err();
+            assert_eq!(
+                failed.assert_ours("SE006")["sqlstate"],
+                code,
+                "{trick}: {cents}"
+            );
+            assert_eq!(value::<String>(&session, settings).await, before, "{trick}");
+        }
+        withdraw(&session, 1)
+            .await
+            .unwrap_or_else(|error| panic!("{trick}: {error:?}"));
+        assert_eq!(value::<String>(&session, settings).await, before, "{trick}");
+        // Inside a transaction, and after an error that was caught.
+        session
+            .batch_execute(
+                "BEGIN; DO $$ BEGIN PERFORM public.eventcore_execute('withdraw', '{\"s\": \"a\", \"cents\": 11}');
+                 EXCEPTION WHEN SQLSTATE 'SE006' THEN NULL; END $$",
+            )
+            .await
+            .unwrap();
+        assert_eq!(value::<String>(&session, settings).await, before, "{trick}");
+        session.batch_execute("ROLLBACK").await.unwrap();
+    }
+    assert_eq!(
+        value::<i64>(&client, "SELECT count(*) FROM eventcore.events").await,
+        TRICKS.len() as i64
+    );
+}
+
+#[tokio::test]
+async fn what_a_function_sets_for_itself_goes_before_and_settings_can_be_given() {
+    let (_, client) = database("doors_bound_own").await;
+    client.batch_execute(RULES).await.unwrap();
+    client
+        .batch_execute(
+            "CREATE SCHEMA other; CREATE TABLE other.accounts AS SELECT 'a' AS name, 100::bigint AS cents;
+             ALTER FUNCTION app.handle(jsonb, jsonb) SET search_path = other, pg_temp",
+        )
+        .await
+        .unwrap();
+    withdraw(&client, 100).await.unwrap();
+    client
+        .batch_execute(
+            "ALTER FUNCTION app.handle(jsonb, jsonb) RESET search_path;
+             SELECT public.eventcore_register_command('withdraw', 'app.apply', 'app.handle', streams => '{/s}', replace => true,
+                 settings => '{\"search_path=other, pg_temp\", TimeZone=UTC, \"DateStyle=ISO, MDY\"}')",
+        )
+        .await
+        .unwrap();
+    withdraw(&client, 99).await.unwrap();
+    for settings in [
+        "{}",
+        "{TimeZone=UTC}",
+        "{search_path=app, work_mem=1}",
+        "{search_path}",
+        "{NULL}",
+    ] {
+        let failed = failure(
+            client
+                .batch_execute(&format!(
+                    "SELECT public.eventcore_register_command('x', 'app.apply', 'app.handle', streams => '{{/s}}', settings => '{settings}')"
+                ))
+                .await,
+        );
+        assert_eq!(
+            failed.assert_ours("SE003")["argument"],
+            "settings",
+            "{settings}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_writer_does_not_choose_what_an_inline_handler_writes() {
+    let (url, client) = database("doors_inline").await;
+    client
+        .batch_execute(
+            "CREATE SCHEMA app; SET search_path = app, public;
+             CREATE TABLE app.seen (n bigint);
+             CREATE FUNCTION app.see(e eventcore.events) RETURNS void LANGUAGE plpgsql AS
+                 $$ BEGIN INSERT INTO seen VALUES (e.position); ASSERT e.event_type <> 'Bad'; END $$;
+             SELECT eventcore_create_projection('see', 'app.see', mode => 'inline', start_from => 'now');
+             CREATE ROLE doors_writer LOGIN IN ROLE eventcore_writer;
+             GRANT USAGE ON SCHEMA app TO doors_writer; GRANT INSERT ON app.seen TO doors_writer;
+             GRANT TEMPORARY ON DATABASE doors_inline TO doors_writer",
+        )
+        .await
+        .unwrap();
+    let writer = session_as("doors_inline", "doors_writer").await;
+    writer
+        .batch_execute("CREATE TEMPORARY TABLE seen (n bigint); SET plpgsql.check_asserts = off; SET search_path = public")
+        .await
+        .unwrap();
+    append(&writer, &[("w", Some(0))], json!([event("w", 1)]))
+        .await
+        .unwrap();
+    assert_eq!(
+        value::<i64>(&connect(&url).await, "SELECT count(*) FROM app.seen").await,
+        1
+    );
+    let bad = json!([{"stream": "w", "type": "Bad", "payload": 1}]);
+    assert_eq!(
+        append(&writer, &[("w", Some(1))], bad)
+            .await
+            .unwrap_err()
+            .code,
+        "P0004"
+    );
+}

@@ -1,0 +1,121 @@
+//! No role of ours stops what belongs to another one by a lock.
+
+use crate::support::{append, database, event, failure, session_as, value};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_projector_locks_nothing_of_another_ones_projections() {
+    let (_, client) = database("doors_locks").await;
+    client
+        .batch_execute(
+            "CREATE ROLE doors_one LOGIN IN ROLE eventcore_projector; CREATE ROLE doors_two LOGIN IN ROLE eventcore_projector;
+             GRANT CREATE ON SCHEMA public TO doors_one",
+        )
+        .await
+        .unwrap();
+    let one = session_as("doors_locks", "doors_one").await;
+    one.batch_execute(
+        "CREATE TABLE doors_seen (n bigint);
+         CREATE FUNCTION doors_see(e eventcore.events) RETURNS void LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO doors_seen VALUES (e.position); IF e.event_type = 'Bad' THEN RAISE 'bad'; END IF; END $$;
+         SELECT eventcore_create_projection('one', 'doors_see', on_error => 'park', retry_limit => 0)",
+    )
+    .await
+    .unwrap();
+    let bad = json!([{"stream": "l", "type": "Bad", "payload": 1}]);
+    append(&client, &[("l", Some(0))], bad).await.unwrap();
+    client
+        .batch_execute("CALL eventcore_wait_for_projection('one', timeout => '60 s')")
+        .await
+        .unwrap();
+    let parked = "SELECT count(*) FROM eventcore.projection_parked";
+    assert_eq!(value::<i64>(&client, parked).await, 1);
+
+    let two = session_as("doors_locks", "doors_two").await;
+    for statement in [
+        "LOCK TABLE eventcore.projections IN SHARE MODE",
+        "LOCK TABLE eventcore.projections IN ACCESS EXCLUSIVE MODE",
+        "LOCK TABLE eventcore.projection_parked IN SHARE MODE",
+        "LOCK TABLE eventcore.projection_parked IN ACCESS EXCLUSIVE MODE",
+        "DELETE FROM eventcore.projection_parked",
+        "SELECT eventcore.delete_projection('one')",
+        "SELECT eventcore.delete_projection_parked('one', NULL)",
+        "SELECT eventcore.lock_projection('one')",
+    ] {
+        let failed = failure(two.batch_execute(&format!("BEGIN; {statement}")).await);
+        assert_eq!(failed.code, "42501", "{statement}: {failed:?}");
+        two.batch_execute("ROLLBACK").await.unwrap();
+    }
+    // An open transaction that has tried to lock the rows, in each way there is.
+    two.batch_execute(
+        "BEGIN; SELECT * FROM eventcore.projections FOR UPDATE; SELECT * FROM eventcore.projections FOR KEY SHARE;
+         SELECT * FROM eventcore.projection_parked FOR UPDATE;
+         UPDATE eventcore.projections SET checkpoint = 0; UPDATE eventcore.projection_parked SET replay = true",
+    )
+    .await
+    .unwrap();
+    append(&client, &[("l", Some(1))], json!([event("l", 1)]))
+        .await
+        .unwrap();
+    client
+        .batch_execute("CALL eventcore_wait_for_projection('one', timeout => '60 s')")
+        .await
+        .unwrap();
+    assert_eq!(
+        value::<i64>(&client, "SELECT count(*) FROM doors_seen").await,
+        1
+    );
+    assert_eq!(
+        value::<i64>(&one, "SELECT eventcore_discard_projection_parked('one')").await,
+        1
+    );
+    assert_eq!(value::<i64>(&client, parked).await, 0);
+    one.batch_execute("SELECT eventcore_drop_projection('one')")
+        .await
+        .unwrap();
+    two.batch_execute("ROLLBACK").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_keeps_nobody_from_snapshots() {
+    let (_, client) = database("doors_snapshots").await;
+    client
+        .batch_execute("CREATE ROLE doors_saver LOGIN IN ROLE eventcore_writer")
+        .await
+        .unwrap();
+    append(&client, &[("s", Some(0))], json!([event("s", 1)]))
+        .await
+        .unwrap();
+    let writer = session_as("doors_snapshots", "doors_saver").await;
+    writer
+        .batch_execute("SELECT eventcore_save_snapshot('a', '{s}', '{1}', '1')")
+        .await
+        .unwrap();
+    for mode in ["SHARE", "EXCLUSIVE", "ACCESS EXCLUSIVE"] {
+        let statement = format!("LOCK TABLE eventcore.snapshots IN {mode} MODE");
+        let failed = failure(writer.batch_execute(&format!("BEGIN; {statement}")).await);
+        assert_eq!(failed.code, "42501", "{mode}: {failed:?}");
+        writer.batch_execute("ROLLBACK").await.unwrap();
+    }
+    // It holds what is there, and saves what is not there yet, in a transaction that does not end.
+    writer
+        .batch_execute(
+            "BEGIN; SELECT name FROM eventcore.snapshots FOR UPDATE; SELECT eventcore_save_snapshot('b', '{s}', '{1}', '1')",
+        )
+        .await
+        .unwrap();
+    for name in ["a", "b"] {
+        let saved = format!("SELECT eventcore_save_snapshot('{name}', '{{s}}', '{{1}}', '2')");
+        assert!(!value::<bool>(&client, &saved).await, "{name}");
+    }
+    let state = "SELECT state::text FROM eventcore_load_snapshot('a', '{s}')";
+    assert_eq!(value::<String>(&client, state).await, "1");
+    writer.batch_execute("COMMIT").await.unwrap();
+    assert!(
+        value::<bool>(
+            &client,
+            "SELECT eventcore_save_snapshot('b', '{s}', '{1}', '2')"
+        )
+        .await
+    );
+}
