@@ -91,7 +91,6 @@ DECLARE
     wanted  bigint[] := positions;
     missing bigint[];
     parks   bigint[] := '{}';
-    stops   text[];
     failed  record;
 BEGIN
     IF action IS NULL OR action NOT IN ('retry', 'park', 'skip', 'release') THEN
@@ -161,7 +160,15 @@ BEGIN
              -- IS TRUE: looked up in a hash, never joined.
              WHERE d.lease_id = lease
                AND (d.position IN (SELECT m.position FROM marked m WHERE m.position >= m.first_position)) IS TRUE
-            RETURNING d.position, CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN 'retry' ELSE 'released' END AS outcome
+            RETURNING d.position, d.stream_id, d.not_before, CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN 'retry' ELSE 'released' END AS outcome
+        ), returned AS (
+            INSERT INTO eventcore.backlogs AS b (subscription_id, stream_id, returned_position, due, delayed_at)
+            SELECT s.id, g.stream_id, min(g.position), max(g.not_before), CASE WHEN max(g.not_before) > now THEN now END
+              FROM given g GROUP BY g.stream_id
+                ON CONFLICT ON CONSTRAINT backlogs_pkey
+                DO UPDATE SET returned_position = least(b.returned_position, excluded.returned_position),
+                              due = greatest(b.due, excluded.due),
+                              delayed_at = greatest(b.delayed_at, excluded.delayed_at)
         )
         SELECT g.position, g.outcome FROM given g ORDER BY g.position;
     PERFORM eventcore.announce_work(true);
@@ -176,8 +183,8 @@ action: 'retry', deliver it again after the delay, or park it when it has failed
 reason: why, for whoever looks.
 outcome: 'retry', 'parked', 'skipped', 'released'. When an event is to come again, or its stream stops, the
 later ones of its stream that the lease holds are released with it: leave them alone.
-SE003 malformed argument. SE007 no such subscription. SE008 the lease does not hold them (any more). SE009 not in
-READ COMMITTED.$$;
+SE003 malformed argument. SE007 no such subscription. SE008 the lease does not hold them (any more). SE009 in a
+REPEATABLE READ transaction block.$$;
 
 CREATE FUNCTION eventcore_extend_lease(subscription text, lease_id uuid) RETURNS timestamptz
 LANGUAGE plpgsql

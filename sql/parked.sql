@@ -9,17 +9,29 @@ CREATE FUNCTION eventcore.park(
     reason    text
 )
 RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
+DECLARE
+    streams text[];
+BEGIN
     WITH failed AS (
-        DELETE FROM eventcore.deliveries d USING unnest(park.positions) p
-         WHERE d.subscription_id = park.s.id AND d.position = p
+        DELETE FROM eventcore.deliveries d USING unnest(positions) p
+         WHERE d.subscription_id = s.id AND d.position = p
         RETURNING d.position, d.version, d.stream_id
+    ), listed AS (
+        INSERT INTO eventcore.parked (subscription_id, position, version, stream_id, attempts, consumer, reason)
+        SELECT s.id, f.position, f.version, f.stream_id, attempts, consumer, reason FROM failed f
     )
-    INSERT INTO eventcore.parked (subscription_id, position, version, stream_id, attempts, consumer, reason)
-    SELECT park.s.id, f.position, f.version, f.stream_id, park.attempts, park.consumer, park.reason
-      FROM failed f;
+    SELECT array_agg(f.stream_id) INTO streams FROM failed f;
+    IF s.on_parked = 'stop' THEN
+        INSERT INTO eventcore.backlogs AS b (subscription_id, stream_id, due)
+        SELECT DISTINCT s.id, t COLLATE "C", timestamptz 'infinity' FROM unnest(streams) t
+            ON CONFLICT ON CONSTRAINT backlogs_pkey DO UPDATE SET due = excluded.due;
+    END IF;
+    PERFORM eventcore.refresh_backlogs(s, streams, false);
+END
 $$;
 COMMENT ON FUNCTION eventcore.park(eventcore.subscriptions, bigint[], integer, text, text) IS
     'Sets events aside.';
@@ -79,6 +91,7 @@ DECLARE
     s       eventcore.subscriptions := eventcore.change_subscription(wanted_subscription);
     missing bigint;
     count   bigint;
+    streams text[];
 BEGIN
     PERFORM eventcore.check_positions(positions);
     SELECT min(p) INTO missing FROM unnest(positions) p
@@ -93,8 +106,16 @@ BEGIN
     ), delivered AS (
         INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id)
         SELECT s.id, t.position, t.version, t.stream_id FROM taken t WHERE deliver_them
+    ), returned AS (
+        INSERT INTO eventcore.backlogs AS b (subscription_id, stream_id, returned_position)
+        SELECT s.id, t.stream_id, min(t.position) FROM taken t WHERE deliver_them GROUP BY t.stream_id
+            ON CONFLICT ON CONSTRAINT backlogs_pkey
+            DO UPDATE SET returned_position = least(b.returned_position, excluded.returned_position)
     )
-    SELECT count(*) INTO count FROM taken t;
+    SELECT count(*), array_agg(t.stream_id) INTO count, streams FROM taken t;
+    IF s.on_parked = 'stop' THEN
+        PERFORM eventcore.refresh_backlogs(s, streams, true);
+    END IF;
     PERFORM eventcore.announce_work(true);
     RETURN count;
 END

@@ -29,8 +29,9 @@ DECLARE
     s         eventcore.subscriptions;
     known     uuid;
     lease     uuid := gen_random_uuid();
-    begins    timestamptz := clock_timestamp();
-    ends      timestamptz := begins + eventcore.check_time('wait', wait, '0');
+    begins    bigint := eventcore.monotonic();
+    ends      bigint := begins + (extract(epoch FROM eventcore.check_time('wait', wait, '0')) * 1000000)::bigint;
+    patience  bigint;
     announced bigint;
     read_from bigint;
     leased    integer := 0;
@@ -50,19 +51,22 @@ BEGIN
         END IF;
         read_from := greatest(read_from, s.read_position);
         IF s.paused THEN
-            EXIT WHEN clock_timestamp() >= ends;
+            patience := ends - eventcore.monotonic();
+            EXIT WHEN patience <= 0;
             PERFORM eventcore.unlock_subscription(s.name);
-            PERFORM eventcore.wait_for_work(9223372036854775807, announced, ends, false, NULL, NULL);
+            PERFORM eventcore.wait_for_work(9223372036854775807, announced, patience, false, NULL, NULL);
             CONTINUE;
         END IF;
         SELECT * INTO tried FROM eventcore.lease_events(s, lease, max_count, read_from);
         leased := tried.leased;
         read_from := tried.read_to;
         EXIT WHEN tried.has_changed;
-        EXIT WHEN clock_timestamp() >= CASE WHEN tried.is_caught_up THEN ends ELSE begins + '500 ms' END;
+        patience := CASE WHEN tried.is_caught_up THEN ends ELSE begins + 500000 END - eventcore.monotonic();
+        EXIT WHEN patience <= 0;
         PERFORM eventcore.unlock_subscription(s.name);
         CONTINUE WHEN NOT tried.is_caught_up;
-        read_from := eventcore.wait_for_work(read_from, announced, least(ends, tried.next_due), tried.is_blocked,
+        patience := least(patience, (extract(epoch FROM tried.next_due - clock_timestamp()) * 1000000)::bigint);
+        read_from := eventcore.wait_for_work(read_from, announced, patience, tried.is_blocked,
                                              s.stream_prefixes, s.event_types);
     END LOOP;
     IF read_from > s.read_position THEN
@@ -96,7 +100,7 @@ wait: how long to wait for one, 365 days at the most. It may return nothing earl
 that was not of interest, or at events whose streams are out: poll again. The statement has a snapshot as long
 as it waits, which VACUUM respects.
 attempt: 1, and one more for each failure before. lease_id is the same in all rows.
-SE003 malformed argument. SE007 no such subscription. SE009 not in READ COMMITTED. 25006 on a standby and
+SE003 malformed argument. SE007 no such subscription. SE009 in a REPEATABLE READ transaction block. 25006 on a standby and
 in a read-only transaction.$$;
 
 REVOKE ALL ON FUNCTION eventcore_poll(text, text, integer, interval) FROM PUBLIC;

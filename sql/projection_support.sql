@@ -224,9 +224,7 @@ DECLARE
     found_one eventcore.projections;
 BEGIN
     PERFORM eventcore.check_name(argument, wanted);
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        PERFORM eventcore.fail_isolation(current_setting('transaction_isolation'));
-    END IF;
+    PERFORM eventcore.see_newest('projection');
     PERFORM eventcore.lock_projection(wanted);
     PERFORM eventcore.projections_changed();
     found_one := eventcore.find_projection(wanted, argument);

@@ -70,9 +70,7 @@ BEGIN
         PERFORM eventcore.fail_malformed('tables', format('has %s, which is no table of the application', coalesce(wrong::text, 'a NULL')));
     END IF;
 
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        PERFORM eventcore.fail_isolation(current_setting('transaction_isolation'));
-    END IF;
+    PERFORM eventcore.see_newest('projection');
     PERFORM eventcore.lock_projection(name);
     IF mode = 'inline' THEN
         PERFORM eventcore.lock_events();

@@ -34,7 +34,7 @@ SELECT s.name, s.paused,
               (array_agg(v.reason ORDER BY v.failed_at DESC) FILTER (WHERE v.failed_at IS NOT NULL))[1] AS reason
          FROM eventcore.deliveries v WHERE v.subscription_id = s.id) d ON true
   LEFT JOIN LATERAL (
-       SELECT count(*) AS streams, min(v.next_position) AS first_position
+       SELECT count(v.after_version) AS streams, min(v.next_position) AS first_position
          FROM eventcore.backlogs v WHERE v.subscription_id = s.id) b ON true
   LEFT JOIN LATERAL (
        SELECT count(*) AS parked, count(DISTINCT v.stream_id) AS streams, max(v.parked_at) AS parked_at,

@@ -32,10 +32,11 @@ AS 'MODULE_PATHNAME', 'eventcore_fail_moved';
 COMMENT ON FUNCTION eventcore.fail_moved(text, bigint, bigint) IS
     'Raises SE008 for a checkpoint that is not where it was expected.';
 
-CREATE FUNCTION eventcore.fail_isolation(level text) RETURNS void
+CREATE FUNCTION eventcore.see_newest(what text) RETURNS void
 LANGUAGE c
-AS 'MODULE_PATHNAME', 'eventcore_fail_isolation';
-COMMENT ON FUNCTION eventcore.fail_isolation(text) IS 'Raises SE009 for a transaction that keeps its snapshot.';
+AS 'MODULE_PATHNAME', 'eventcore_see_newest';
+COMMENT ON FUNCTION eventcore.see_newest(text) IS
+    'Lets what follows see what others have committed by then. Raises SE009 in a transaction block that keeps its snapshot.';
 
 CREATE FUNCTION eventcore.lock_subscription(name text) RETURNS void
 LANGUAGE c STRICT
@@ -61,18 +62,24 @@ AS 'MODULE_PATHNAME', 'eventcore_announced_work';
 COMMENT ON FUNCTION eventcore.announced_work() IS
     'How often eventcore.announce_work has taken effect in this database since the server started.';
 
+CREATE FUNCTION eventcore.monotonic() RETURNS bigint
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_monotonic';
+COMMENT ON FUNCTION eventcore.monotonic() IS
+    'Microseconds since some moment of this process, whatever is done to the clock of the machine.';
+
 CREATE FUNCTION eventcore.wait_for_work(
     after_position  bigint,
     announced       bigint,
-    until           timestamptz,
+    microseconds    bigint,
     blocked         boolean,
     stream_prefixes text[],
     event_types     text[]
 ) RETURNS bigint
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_wait_for_work';
-COMMENT ON FUNCTION eventcore.wait_for_work(bigint, bigint, timestamptz, boolean, text[], text[]) IS
-    'Waits until there is an event of interest after after_position, until work has been announced more often than announced, or until the time. Returns a position that there is nothing of interest up to. blocked: wakes at once also when a stream is released.';
+COMMENT ON FUNCTION eventcore.wait_for_work(bigint, bigint, bigint, boolean, text[], text[]) IS
+    'Waits until there is an event of interest after after_position, until work has been announced more often than announced, or until the time is over. Returns a position that there is nothing of interest up to. blocked: wakes at once also when a stream is released.';
 
 CREATE FUNCTION eventcore.check_names(argument text, names text[]) RETURNS void
 LANGUAGE plpgsql
@@ -180,14 +187,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM eventcore.check_name(argument, wanted);
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        PERFORM eventcore.fail_isolation(current_setting('transaction_isolation'));
-    END IF;
+    PERFORM eventcore.see_newest('subscription');
     PERFORM eventcore.lock_subscription(wanted);
 END
 $$;
 COMMENT ON FUNCTION eventcore.lock_to_change(text, text) IS
-    'Keeps others from a subscription until the transaction ends. SE009 where a snapshot is kept.';
+    'Keeps others from a subscription until the transaction ends. SE009 in a transaction block that keeps its snapshot.';
 
 CREATE FUNCTION eventcore.change_subscription(wanted text, argument text DEFAULT 'subscription')
 RETURNS eventcore.subscriptions
@@ -226,13 +231,14 @@ REVOKE ALL ON FUNCTION eventcore.fail_malformed(text, text, integer) FROM PUBLIC
 REVOKE ALL ON FUNCTION eventcore.fail_unknown(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.fail_lost(text, uuid, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.fail_moved(text, bigint, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.fail_isolation(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.see_newest(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_name(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.lock_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.unlock_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.announce_work(boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.announced_work() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.wait_for_work(bigint, bigint, timestamptz, boolean, text[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.monotonic() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.wait_for_work(bigint, bigint, bigint, boolean, text[], text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_names(text, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_positions(bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_time(text, interval, interval) FROM PUBLIC;

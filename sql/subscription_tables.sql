@@ -75,9 +75,9 @@ CREATE TABLE eventcore.deliveries (
     CONSTRAINT deliveries_pkey PRIMARY KEY (subscription_id, position)
 ) USING heap WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX deliveries_lease_idx ON eventcore.deliveries (lease_id, position) WHERE lease_id IS NOT NULL;
-CREATE INDEX deliveries_waiting_idx ON eventcore.deliveries (subscription_id, position) WHERE lease_id IS NULL;
+CREATE INDEX deliveries_waiting_idx ON eventcore.deliveries (subscription_id, stream_id, position) WHERE lease_id IS NULL;
 COMMENT ON INDEX eventcore.deliveries_lease_idx IS 'What a lease holds.';
-COMMENT ON INDEX eventcore.deliveries_waiting_idx IS 'What is to be delivered again.';
+COMMENT ON INDEX eventcore.deliveries_waiting_idx IS 'What is to be delivered again, stream by stream.';
 COMMENT ON TABLE eventcore.deliveries IS
     'Events that were delivered and are not done with: in a lease, or to be delivered again.';
 COMMENT ON COLUMN eventcore.deliveries.subscription_id IS 'The subscription.';
@@ -94,21 +94,35 @@ COMMENT ON COLUMN eventcore.deliveries.failed_at IS 'When it failed last.';
 COMMENT ON COLUMN eventcore.deliveries.consumer IS 'The consumer that it failed at.';
 COMMENT ON COLUMN eventcore.deliveries.reason IS 'Why it failed last.';
 
+-- One row for each stream that waits, with the time before which it is not looked at: however many streams wait for a
+-- delay or are stopped, a poll passes over none of them.
 CREATE TABLE eventcore.backlogs (
     subscription_id uuid        NOT NULL,
-    after_version   bigint      NOT NULL,
-    next_position   bigint      NOT NULL,
+    due             timestamptz NOT NULL DEFAULT '-infinity',
+    returned_position bigint,
+    after_version   bigint,
+    next_position   bigint,
+    delayed_at      timestamptz,
     stream_id       text        COLLATE "C" NOT NULL,
     CONSTRAINT backlogs_pkey PRIMARY KEY (subscription_id, stream_id)
 ) USING heap WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
-CREATE INDEX backlogs_next_idx ON eventcore.backlogs (subscription_id, next_position);
-COMMENT ON INDEX eventcore.backlogs_next_idx IS 'What waits longest.';
+CREATE INDEX backlogs_returned_idx ON eventcore.backlogs (subscription_id, due, returned_position) WHERE returned_position IS NOT NULL;
+CREATE INDEX backlogs_behind_idx ON eventcore.backlogs (subscription_id, due, next_position) WHERE returned_position IS NULL;
+CREATE INDEX backlogs_delayed_idx ON eventcore.backlogs (subscription_id, delayed_at) WHERE delayed_at IS NOT NULL;
+COMMENT ON INDEX eventcore.backlogs_returned_idx IS 'Streams of which events came back, what has been due longest first.';
+COMMENT ON INDEX eventcore.backlogs_behind_idx IS 'The other streams, what has been due longest first.';
+COMMENT ON INDEX eventcore.backlogs_delayed_idx IS 'Delays that began later than it is now: the clock was set back.';
 COMMENT ON TABLE eventcore.backlogs IS
-    'Streams of which a subscription has read events that nobody has been given, because earlier ones were out.';
+    'Streams of which events came back, of which a subscription has read events while earlier ones were out, or that are stopped.';
 COMMENT ON COLUMN eventcore.backlogs.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN eventcore.backlogs.due IS
+    'Nothing of the stream is delivered before this time; infinity while an event of it is parked and on_parked is stop.';
+COMMENT ON COLUMN eventcore.backlogs.returned_position IS
+    'The first of the stream''s events that came back and wait in deliveries; NULL: none does.';
 COMMENT ON COLUMN eventcore.backlogs.after_version IS
-    'The events of interest after this version, up to the subscription''s read_position, are to be delivered.';
-COMMENT ON COLUMN eventcore.backlogs.next_position IS 'The first of them is not before this position.';
+    'The matching events after this version, up to the subscription''s read_position, are to be delivered; NULL: none.';
+COMMENT ON COLUMN eventcore.backlogs.next_position IS 'The first of those is not before this position.';
+COMMENT ON COLUMN eventcore.backlogs.delayed_at IS 'When the delay began that due is the end of; NULL: there was none.';
 COMMENT ON COLUMN eventcore.backlogs.stream_id IS 'The stream.';
 
 CREATE TABLE eventcore.parked (

@@ -130,6 +130,10 @@ BEGIN
     RETURNING t.id INTO new_id;
     DELETE FROM eventcore.parked p WHERE p.subscription_id = s.id AND p.position > after_position;
     UPDATE eventcore.parked p SET subscription_id = new_id WHERE p.subscription_id = s.id;
+    IF s.on_parked = 'stop' THEN
+        INSERT INTO eventcore.backlogs (subscription_id, stream_id, due)
+        SELECT DISTINCT new_id, p.stream_id, timestamptz 'infinity' FROM eventcore.parked p WHERE p.subscription_id = new_id;
+    END IF;
     PERFORM eventcore.sweep();
     PERFORM eventcore.announce_work(true);
 END

@@ -108,9 +108,9 @@ export!(eventcore_fail_lost, |call| Err(sql_errors::lease_lost(
 export!(eventcore_fail_moved, |call| Err(
     sql_errors::checkpoint_moved(call)
 ));
-export!(eventcore_fail_isolation, |call| Err(
-    sql_errors::isolation_level(call)
-));
+export!(eventcore_see_newest, |call| {
+    subscriptions::see_newest(call).map(no_value)
+});
 export!(eventcore_lock_subscription, |call| {
     subscriptions::lock(call).map(no_value)
 });
@@ -123,6 +123,9 @@ export!(eventcore_announce_work, |call| {
 });
 export!(eventcore_announced_work, |_call| {
     Ok(Some(Datum::from(subscriptions::announced_work()?)))
+});
+export!(eventcore_monotonic, |_call| {
+    Ok(Some(Datum::from(subscriptions::monotonic())))
 });
 export!(eventcore_wait_for_work, |call| {
     Ok(subscriptions::wait_for_work(call)?.map(Datum::from))

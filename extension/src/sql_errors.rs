@@ -63,12 +63,6 @@ pub fn checkpoint_moved(call: &Call<'_>) -> Error {
     }
 }
 
-/// `eventcore.fail_isolation(level)`.
-pub fn isolation_level(call: &Call<'_>) -> Error {
-    let level = text(call, 0);
-    Unavailable::IsolationLevel { level }.into()
-}
-
 fn text(call: &Call<'_>, number: usize) -> String {
     call.text(number)
         .map_or_else(String::new, |text| text.to_string())

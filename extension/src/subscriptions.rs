@@ -2,16 +2,18 @@
 //! something to do, and the word to those who wait, given when the transaction has ended.
 
 use crate::catalog::Catalog;
-use crate::error::Error;
+use crate::error::{Error, Unavailable};
 use crate::filter::Filter;
 use crate::pg::function::Call;
 use crate::pg::lock;
+use crate::pg::snapshot;
 use crate::pg::transaction::{self, Hooks};
 use crate::read;
 use crate::registry::Registry;
 use crate::wake::{LOOK_AGAIN, Wake};
 use std::cell::Cell;
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 static HOOKS: Hooks = Hooks {
     before_prepare: || {},
@@ -24,6 +26,16 @@ thread_local! {
     static ANNOUNCES: Cell<Option<(&'static Wake, bool)>> = const { Cell::new(None) };
     /// The transaction hooks of this process are registered.
     static HOOKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// `eventcore.see_newest(what)`.
+pub fn see_newest(call: &Call<'_>) -> Result<(), Error> {
+    snapshot::see_newest().map_err(|level| {
+        let what = call
+            .text(0)
+            .map_or_else(String::new, |what| what.to_string());
+        Unavailable::IsolationLevel { what, level }.into()
+    })
 }
 
 /// `eventcore.lock_subscription(name)`.
@@ -64,18 +76,25 @@ pub fn announced_work() -> Result<i64, Error> {
     Ok(wake()?.announced_work())
 }
 
-/// `eventcore.wait_for_work(after_position, announced, until, blocked, stream_prefixes, event_types)`.
+/// `eventcore.monotonic()`: microseconds, from a clock that nobody sets.
+pub fn monotonic() -> i64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let elapsed = START.get_or_init(Instant::now).elapsed();
+    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// `eventcore.wait_for_work(after_position, announced, microseconds, blocked, stream_prefixes, event_types)`.
 pub fn wait_for_work(call: &Call<'_>) -> Result<Option<i64>, Error> {
-    let (Some(after), Some(announced), Some(until), Some(blocked)) = (
+    let (Some(after), Some(announced), Some(microseconds), Some(blocked)) = (
         call.bigint(0),
         call.bigint(1),
-        call.timestamp(2),
+        call.bigint(2),
         call.boolean(3),
     ) else {
         return Ok(None);
     };
     let filter = Filter::read(call, 4, 5)?;
-    let patience = u64::try_from(until.saturating_sub(transaction::now())).unwrap_or(0);
+    let patience = u64::try_from(microseconds).unwrap_or(0);
     let registry = Registry::open(&Catalog::load()?)?;
     let wake = registry.wake();
     let queue = if blocked {

@@ -24,8 +24,8 @@ pub enum Unavailable {
     ProjectionFailed { projection: String, error: String },
     /// A handler that runs in an append called this.
     InProjection { what: &'static str },
-    /// A poll, or a change of a subscription, would work on a snapshot that is kept.
-    IsolationLevel { level: String },
+    /// A poll, or a change of a subscription or a projection, would work on a snapshot that is kept.
+    IsolationLevel { what: String, level: &'static str },
     /// A function of a command called this.
     InCommand { what: &'static str },
     /// It belongs to another database.
@@ -96,10 +96,9 @@ impl Unavailable {
             Self::InProjection { what } => {
                 format!("{what} was called by the handler of an inline projection")
             }
-            Self::IsolationLevel { level } => format!(
-                "a subscription is not polled or changed in a {} transaction",
-                level.to_uppercase()
-            ),
+            Self::IsolationLevel { what, level } => {
+                format!("a {what} cannot be used in a {level} transaction block")
+            }
             Self::InCommand { what } => format!("{what} was called by a function of a command"),
             Self::Copied { kind, name } => {
                 format!("{kind} \"{name}\" is a copy: it belongs to another database")
@@ -150,8 +149,8 @@ impl Unavailable {
                 "Call it in autocommit mode: a transaction block would hold a snapshot and delay VACUUM."
             }
             Self::IsolationLevel { .. } => {
-                "Use READ COMMITTED: a snapshot that is kept does not show what others have done. \
-                 Acknowledging works in every isolation level."
+                "Call it as a single statement, or after BEGIN ISOLATION LEVEL READ COMMITTED: a snapshot that is \
+                 kept does not show what others have done. Acknowledging works in every isolation level."
             }
             Self::InCommand { .. } => {
                 "A command writes by what its function handle returns, and by nothing else."

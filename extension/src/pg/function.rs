@@ -116,11 +116,6 @@ impl<'a> Call<'a> {
             .map(|datum| unsafe { Jsonb::new(datum) })
     }
 
-    /// A timestamptz, in microseconds since 2000-01-01; the largest number stands for infinity.
-    pub fn timestamp(&self, number: usize) -> Option<i64> {
-        self.bigint(number)
-    }
-
     /// An interval in microseconds, months as 30 days; `None` for NULL.
     pub fn interval(&self, number: usize) -> Option<i64> {
         // SAFETY: the declaration says interval, a pointer to these three numbers.

@@ -2,6 +2,7 @@
 
 use super::unwinding::give_back;
 use pgrx::pg_sys;
+use std::cell::Cell;
 
 /// A snapshot that stays valid until it is dropped.
 pub struct Snapshot {
@@ -65,6 +66,48 @@ impl Snapshot {
 pub fn transaction_keeps_one() -> bool {
     // SAFETY: a variable of the server.
     unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
+}
+
+thread_local! {
+    /// The isolation level of this transaction, where [`see_newest`] has changed it.
+    static LEVEL: Cell<Option<i32>> = const { Cell::new(None) };
+}
+
+/// Lets every later snapshot of this transaction show what is committed by then. That is for a transaction that is one
+/// statement of the client, of which nobody sees what its first snapshot was. The error is the name of the level, in a
+/// transaction block that keeps its snapshot.
+pub fn see_newest() -> Result<(), &'static str> {
+    if !transaction_keeps_one() {
+        return Ok(());
+    }
+    // SAFETY: variables and a function of the server. The snapshot that is kept stays registered until the end of the
+    // transaction; the level decides only whether others are made beside it.
+    unsafe {
+        if pg_sys::IsTransactionBlock() {
+            return Err(if is_serializable() {
+                "SERIALIZABLE"
+            } else {
+                "REPEATABLE READ"
+            });
+        }
+        super::transaction::watch_ends();
+        LEVEL.set(Some(pg_sys::XactIsoLevel));
+        pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED as i32;
+    }
+    Ok(())
+}
+
+/// Before the commit: the server checks what a serializable transaction has read and written.
+pub(super) fn restore_level() {
+    if let Some(level) = LEVEL.take() {
+        // SAFETY: a variable of the server, which had this value in this transaction.
+        unsafe { pg_sys::XactIsoLevel = level };
+    }
+}
+
+/// The transaction is over; the next one gets its own.
+pub(super) fn forget_level() {
+    LEVEL.set(None);
 }
 
 /// Whether the server may refuse what the transaction writes because of what others read.

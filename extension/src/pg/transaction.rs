@@ -1,7 +1,7 @@
 //! The transaction that we are in.
 
 use super::raise::{entry, entry_without_error};
-use super::{ffi, flush, raw};
+use super::{ffi, flush, raw, snapshot};
 use pgrx::pg_sys::{self, Datum, ResourceReleasePhase, SubXactEvent, XactEvent};
 use pgrx::{PgSqlErrorCode, ereport};
 use std::cell::{Cell, RefCell};
@@ -53,7 +53,7 @@ pub fn flush_what_is_committed() {
 }
 
 /// Lets the server call us at the ends of transactions.
-fn watch_ends() {
+pub(super) fn watch_ends() {
     if WATCHING.replace(true) {
         return;
     }
@@ -81,6 +81,7 @@ unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, _argument: *mut c_v
             Ok(())
         }),
         XactEvent::XACT_EVENT_PRE_COMMIT => entry(|| {
+            snapshot::restore_level();
             flush::before_commit();
             Ok(())
         }),
@@ -95,6 +96,7 @@ fn end(event: XactEvent::Type) {
         XactEvent::XACT_EVENT_COMMIT => for_each(|hooks| (hooks.after_end)(Ended::Committed)),
         XactEvent::XACT_EVENT_PREPARE => flush::forget(),
         XactEvent::XACT_EVENT_ABORT => {
+            snapshot::forget_level();
             flush::forget();
             for_each(|hooks| (hooks.after_end)(Ended::RolledBack));
         }

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ack, create, lease, nack, poll, positions};
-use crate::support::{append, database, event};
+use tokio_postgres::{Client, GenericClient};
+
+use super::{ack, create, lease, nack, poll, positions, write};
+use crate::support::{append, database, event, value};
 
 /// Each step takes far less than a second when its cost grows with the events, and many when with their square.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -44,4 +46,107 @@ async fn a_lease_of_10_000_is_given_back_and_delivered_again_in_a_moment() {
         gave_back < PATIENCE && polled < PATIENCE,
         "{gave_back:?} {polled:?}"
     );
+}
+
+/// How many rows of the tables of subscriptions this session has looked at lately.
+async fn looked_at(client: &impl GenericClient) -> i64 {
+    let sql = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
+                WHERE schemaname = 'eventcore' AND relname IN ('deliveries', 'backlogs', 'parked', 'leases')";
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// How many streams wait.
+const MANY: usize = 2_000;
+
+/// A subscription of which one event of each of many streams has been given back.
+async fn many(name: &str, options: &str, action: &str, delay: &str) -> (String, Client) {
+    let (url, client) = database(name).await;
+    create(&client, "s", options).await;
+    for part in 0..MANY / 1000 {
+        let streams: Vec<String> = (0..1000).map(|n| format!("s-{part}-{n}")).collect();
+        let declared: Vec<_> = streams.iter().map(|s| (s.as_str(), None)).collect();
+        let events: Vec<_> = streams.iter().map(|stream| event(stream, 1)).collect();
+        append(&client, &declared, serde_json::json!(events))
+            .await
+            .unwrap();
+    }
+    let all = poll(&client, "s", "c", 10_000).await;
+    assert_eq!(all.len(), MANY);
+    nack(&client, "s", lease(&all), &positions(&all), action, delay)
+        .await
+        .unwrap();
+    (url, client)
+}
+
+/// Polls, and rolls that back: its events, and how many rows it has looked at.
+async fn look(client: &mut Client, count: i32) -> (Vec<i64>, i64) {
+    let transaction = client.transaction().await.unwrap();
+    let before = looked_at(&transaction).await;
+    let deliveries = poll(&transaction, "s", "c", count).await;
+    let looked_at = looked_at(&transaction).await - before;
+    transaction.rollback().await.unwrap();
+    (positions(&deliveries), looked_at)
+}
+
+#[tokio::test]
+async fn a_poll_looks_at_no_event_that_waits_for_its_delay() {
+    let (_, mut client) = many("sub_many_delayed", "", "retry", "1 hour").await;
+    let new = write(&client, &["new"]).await;
+    let (delivered, looked_at) = look(&mut client, 10).await;
+    assert_eq!(delivered, new);
+    assert!(looked_at < 100, "{looked_at}");
+}
+
+#[tokio::test]
+async fn a_poll_looks_at_no_stream_that_is_stopped() {
+    let stop = ", on_parked => 'stop'";
+    let (_, mut client) = many("sub_many_stopped", stop, "park", "0").await;
+    // All of them are behind too.
+    let more = "SELECT count(eventcore_append(ARRAY[stream_id], '{NULL}',
+                    jsonb_build_array(jsonb_build_object('stream', stream_id, 'type', 'T', 'payload', 1))))
+                  FROM (SELECT DISTINCT stream_id FROM eventcore.events) s";
+    client.batch_execute(more).await.unwrap();
+    while !poll(&client, "s", "c", 1_000).await.is_empty() {}
+    let behind = "SELECT count(*) FROM eventcore.backlogs";
+    let mut now_behind: i64 = value(&client, behind).await;
+    while now_behind < MANY as i64 {
+        assert!(poll(&client, "s", "c", 1_000).await.is_empty());
+        now_behind = value(&client, behind).await;
+    }
+    let new = write(&client, &["new"]).await;
+    let (delivered, looked_at) = look(&mut client, 10).await;
+    assert_eq!(delivered, new);
+    assert!(looked_at < 100, "{looked_at}");
+
+    let replay = "SELECT eventcore_replay_parked('s')";
+    assert_eq!(value::<i64>(&client, replay).await, MANY as i64);
+    let delivered = super::drain(&client, "s").await;
+    assert_eq!(delivered.len(), 2 * MANY + 1);
+}
+
+#[tokio::test]
+async fn a_new_event_does_not_wait_until_all_that_came_back_is_delivered() {
+    let (_, mut client) = many("sub_many_replayed", "", "park", "0").await;
+    client
+        .batch_execute("SELECT eventcore_replay_parked('s')")
+        .await
+        .unwrap();
+    let new = write(&client, &["new"]).await;
+    let (delivered, looked_at) = look(&mut client, 20).await;
+    assert_eq!(delivered.len(), 20);
+    assert!(delivered.contains(&new[0]), "{delivered:?}");
+    assert!(looked_at < 500, "{looked_at}");
+    // One at a time it has every fourth turn, by chance.
+    let mut found = false;
+    for _ in 0..100 {
+        let (delivered, looked_at) = look(&mut client, 1).await;
+        assert_eq!(delivered.len(), 1);
+        assert!(looked_at < 500, "{looked_at}");
+        found = found || delivered == new;
+    }
+    assert!(found, "it is in none of 100 polls");
+    let mut delivered = super::drain(&client, "s").await;
+    delivered.sort_unstable();
+    delivered.dedup();
+    assert_eq!(delivered.len(), MANY + 1);
 }

@@ -2,12 +2,14 @@
 
 mod bad_input;
 mod checkpoints;
+mod clock;
 mod control;
 mod create;
 mod deliver;
 mod exactly_once;
 mod give_back;
 mod gone;
+mod isolation;
 mod many_waiting;
 mod parked;
 mod statistics;

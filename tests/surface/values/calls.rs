@@ -44,7 +44,6 @@ pub(crate) fn fill(database: &str) {
 /// An argument that a call passes.
 #[derive(Debug, Clone)]
 pub(crate) struct Argument {
-    pub(crate) name: String,
     /// Its type, as `format_type` writes it.
     pub(crate) of: String,
     /// SQL of its value.
@@ -107,7 +106,6 @@ pub(crate) async fn every_function(client: &Client) -> Vec<FunctionCall> {
                 .zip(types)
                 .map(|(name, of)| Argument {
                     value: value(&function, &name, &of),
-                    name,
                     of,
                 })
                 .collect();
