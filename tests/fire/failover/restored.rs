@@ -90,6 +90,8 @@ async fn what_is_appended_to_a_copy_is_above_the_checkpoints_that_came_along() {
     let next = append_one(&*copy, "s").await;
     assert_eq!(next, SPAN + 2);
     assert_eq!(poll(&copy, "inside").await, [next]);
+    let advance = format!("SELECT eventcore_advance_checkpoint('outside', 950, {next})");
+    copy.batch_execute(&advance).await.unwrap();
     restore("restored_copy", "restored_again", &[]);
     assert_goes_on(&server().url("restored_again"), next).await;
 }
