@@ -43,7 +43,7 @@ const SETUP: &str = r#"
     SELECT eventcore_register_command('decide', 'apply', 'decide', streams => '{/stream}', snapshot_every => 10);
     SELECT eventcore_create_projection('inline', 'inline_handler', mode => 'inline', start_from => 'now',
                                        stream_prefixes => '{a}');
-    SELECT eventcore_create_projection('async', 'async_handler', retry_limit => 1000000);
+    SELECT eventcore_create_projection('async', 'async_handler', batch_size => 100, retry_limit => 1000000);
     SELECT eventcore_create_subscription('s', lease => '3 seconds', retry_limit => 1000000);
 "#;
 

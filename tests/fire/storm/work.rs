@@ -77,6 +77,8 @@ pub(super) async fn append(mut worker: Worker, number: usize) -> HashMap<String,
         }
         worker.append(&append).await;
         ids.extend(append.ids());
+        // Those who follow have to keep up.
+        worker.random.nap(40_000).await;
     }
     written
 }
@@ -96,7 +98,7 @@ pub(super) async fn import(mut worker: Worker) -> HashMap<String, Vec<Uuid>> {
         for (stream, id) in append.events {
             written.insert(stream, vec![id]);
         }
-        worker.random.nap(100_000).await;
+        worker.random.nap(300_000).await;
     }
     written
 }
