@@ -87,8 +87,8 @@ pub use process::{
     run_process_manager_until_idle, run_process_manager_with,
 };
 pub use projection::{
-    OnUndecodable, Projection, ProjectionError, ProjectionOptions, ProjectionStore, run_projection,
-    run_projection_until, run_projection_with,
+    OnDiverged, OnUndecodable, Projection, ProjectionError, ProjectionOptions, ProjectionStore,
+    run_projection, run_projection_until, run_projection_with,
 };
 pub use query::{Direction, Filter, ReadAll, ReadStream, ReadStreams, StreamsRead};
 pub use rejection::Rejection;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Position, RecordedEvent, StoreError};
+use crate::{EventId, Position, RecordedEvent, StoreError};
 
 /// Events that a subscription has read, in position order. There may be none, when none was let through by
 /// the filter.
@@ -14,6 +14,8 @@ pub struct Page {
     pub read_to: Position,
     /// Whether there was more to read when this was read.
     pub more: bool,
+    /// The id of the last of the events, for a store that knows by it whether a reader comes from another history.
+    pub last_event: Option<EventId>,
 }
 
 impl Page {
@@ -28,7 +30,15 @@ impl Page {
             events: Box::new(events),
             read_to,
             more,
+            last_event: None,
         }
+    }
+
+    /// Tells the id of the last event of the page.
+    #[must_use]
+    pub fn last_event(mut self, id: Option<EventId>) -> Self {
+        self.last_event = id;
+        self
     }
 
     pub(crate) fn empty(read_to: Position, more: bool) -> Self {

@@ -44,6 +44,10 @@ enum Kind {
     LeaseLost {
         positions: Vec<Position>,
     },
+    Diverged {
+        after: Position,
+        agreed: Position,
+    },
     /// One of our other codes.
     Coded(ErrorCode),
     /// The user of the connection has no right to it.
@@ -120,6 +124,12 @@ impl StoreError {
         Self::make(Kind::LeaseLost { positions }, None)
     }
 
+    /// The reader comes from another history of the store (SE011): it goes on after a position that this store has
+    /// never told. Up to `agreed` both are the same.
+    pub fn diverged(after: Position, agreed: Position) -> Self {
+        Self::make(Kind::Diverged { after, agreed }, None)
+    }
+
     /// The store answers with one of the other codes of eventcore.
     pub fn coded(code: ErrorCode, source: impl Into<Source>) -> Self {
         Self::make(Kind::Coded(code), Some(source.into()))
@@ -177,6 +187,7 @@ impl StoreError {
             Kind::Rejected(_) => Some(ErrorCode::CommandRejected),
             Kind::UnknownName { .. } => Some(ErrorCode::UnknownName),
             Kind::LeaseLost { .. } => Some(ErrorCode::LeaseLost),
+            Kind::Diverged { .. } => Some(ErrorCode::Diverged),
             Kind::Coded(code) => Some(*code),
             Kind::Denied
             | Kind::Transient
@@ -220,6 +231,22 @@ impl StoreError {
     /// the latter is worth trying again as it is, so [`is_retriable`](Self::is_retriable).
     pub fn is_timeout(&self) -> bool {
         matches!(self.0.kind, Kind::TimedOut { .. })
+    }
+
+    /// Whether the reader comes from another history of the store: after a fail-over or a restore, events that it has
+    /// read are not in the store any more, or others are in their place. Go back to
+    /// [`agreed_position`](Self::agreed_position) and deal again with what comes after it. Events are known by their ids.
+    pub fn is_diverged(&self) -> bool {
+        self.code() == Some(ErrorCode::Diverged)
+    }
+
+    /// Up to where the history that a reader comes from and that of the store are the same. Only after
+    /// [`is_diverged`](Self::is_diverged).
+    pub fn agreed_position(&self) -> Option<Position> {
+        match &self.0.kind {
+            Kind::Diverged { agreed, .. } => Some(*agreed),
+            _ => None,
+        }
     }
 
     /// Whether an event went to a stream that was not declared.
@@ -364,6 +391,10 @@ impl fmt::Display for StoreError {
             Kind::LeaseLost { positions } => {
                 write!(f, "the lease does not hold the events at {positions:?}")
             }
+            Kind::Diverged { after, agreed } => write!(
+                f,
+                "the reader is at position {after} of another history; both are the same up to {agreed}"
+            ),
             Kind::Coded(code) => write!(f, "the store refuses ({})", code.sqlstate()),
             Kind::Denied => write!(f, "the user of the connection may not do this"),
             Kind::Transient => write!(f, "the store failed for now"),

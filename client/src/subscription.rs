@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use crate::{
-    Event, Filter, Followed, Page, Position, RecordedEvent, StoreError, TypedSubscription,
+    Event, EventId, Filter, Followed, Page, Position, RecordedEvent, StoreError, TypedSubscription,
     WithSignals,
 };
 
@@ -17,6 +17,8 @@ use crate::{
 pub struct Subscribe {
     /// Only events after this position.
     pub after: Position,
+    /// The id of the last event that was read up to there, if it is known.
+    pub after_event: Option<EventId>,
     /// Only these events.
     pub filter: Filter,
     /// The most events that are read from the store at once, and held in memory.
@@ -24,6 +26,9 @@ pub struct Subscribe {
 }
 
 /// Events in position order, each exactly once, those to come included. It never ends.
+///
+/// When the store goes on in another history than the one that was read, as after a fail-over that lost events, it ends with
+/// an error ([`StoreError::is_diverged`]) and never skips.
 ///
 /// While it hands out a page it has the store read the next one, so it holds no more than two pages. A lost
 /// connection is made again. After any other error it goes on where it was when it is polled again.
@@ -35,6 +40,8 @@ pub struct Subscription {
     after: Position,
     /// The last page that was read: so much of it as is not handed out. There is more before the first.
     page: Page,
+    /// The last event that was handed out.
+    last_event: Option<EventId>,
     /// What was last told by a signal.
     caught_up: bool,
     fell_behind: bool,
@@ -48,6 +55,8 @@ pub struct Subscription {
 pub struct PageRequest {
     /// Only events after this position.
     pub after: Position,
+    /// The id of the last event that was read up to there, if it is known.
+    pub after_event: Option<EventId>,
     /// Wait until the store can be read to a later position than `after`; otherwise answer at once.
     pub wait: bool,
 }
@@ -64,9 +73,18 @@ impl Subscribe {
     pub fn after(position: Position) -> Self {
         Self {
             after: position,
+            after_event: None,
             filter: Filter::all(),
             page: 500,
         }
+    }
+
+    /// The id of the last event that was read up to there with the same filter. By it the store knows also shortly after
+    /// a fail-over whether the reader comes from another history.
+    #[must_use]
+    pub fn after_event(mut self, id: EventId) -> Self {
+        self.after_event = Some(id);
+        self
     }
 
     /// Only these events.
@@ -102,11 +120,20 @@ impl Subscription {
         Self {
             after,
             page: Page::empty(after, true),
+            last_event: None,
             caught_up: false,
             fell_behind: false,
             pending: None,
             next_page: Box::new(move |request| Box::pin(next_page(request))),
         }
+    }
+
+    /// The id of the last event before the first that is asked for.
+    #[must_use]
+    pub(crate) fn after_event(mut self, id: Option<EventId>) -> Self {
+        self.last_event = id;
+        self.page = self.page.last_event(id);
+        self
     }
 
     /// The same events as your own type. What cannot be decoded is an error that names it, and the
@@ -138,8 +165,12 @@ impl Subscription {
     /// All that was read at once, handed out together, and where to go on. There may be no event in it.
     pub(crate) async fn next_page(&mut self) -> Result<(Vec<RecordedEvent>, Position), StoreError> {
         std::future::poll_fn(|cx| self.poll_page(cx)).await?;
-        let events = self.page.events.by_ref().collect::<Result<_, _>>();
+        let events = self.page.events.by_ref().collect::<Result<Vec<_>, _>>();
         let events = events.inspect_err(|_| self.start_over())?;
+        self.last_event = events
+            .last()
+            .map(|event| event.event_id)
+            .or(self.last_event);
         self.after = self.after.max(self.page.read_to);
         Ok((events, self.after))
     }
@@ -156,6 +187,7 @@ impl Subscription {
             if let Some(event) = self.page.events.next() {
                 let event = event.inspect_err(|_| self.start_over())?;
                 self.after = event.position;
+                self.last_event = Some(event.event_id);
                 return Poll::Ready(Ok(Followed::Event(event)));
             }
             self.after = self.after.max(self.page.read_to);
@@ -192,7 +224,10 @@ impl Subscription {
         };
         let page = ready!(pending.as_mut().poll(cx));
         self.pending = None;
+        let before = self.page.last_event;
         self.page = page?;
+        // A page without an event does not change which the last one is.
+        self.page.last_event = self.page.last_event.or(before);
         if self.page.more {
             self.read_on();
         }
@@ -203,6 +238,7 @@ impl Subscription {
     fn read_on(&mut self) {
         self.pending = Some((self.next_page)(PageRequest {
             after: self.after.max(self.page.read_to),
+            after_event: self.page.last_event,
             wait: !self.page.more,
         }));
     }
@@ -210,7 +246,7 @@ impl Subscription {
     /// Forgets what was read and not handed out.
     fn start_over(&mut self) {
         self.pending = None;
-        self.page = Page::empty(self.after, true);
+        self.page = Page::empty(self.after, true).last_event(self.last_event);
     }
 }
 

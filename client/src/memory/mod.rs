@@ -17,9 +17,9 @@ use std::time::Duration;
 pub use self::checkpoints::MemoryTransaction;
 use self::wake::Shared;
 use crate::{
-    Append, Appended, EventStore, EventSubscription, Page, Position, ReadAll, ReadStream,
-    ReadStreams, RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion,
-    StreamsRead, Subscribe, Subscription, sendable,
+    Append, Appended, Direction, EventStore, EventSubscription, Page, Position, ReadAll,
+    ReadStream, ReadStreams, RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId,
+    StreamVersion, StreamsRead, Subscribe, Subscription, sendable,
 };
 
 /// Events in memory, for tests and for programs that need no more. It needs no async runtime: any
@@ -57,7 +57,11 @@ impl EventStore for InMemoryEventStore {
 
     async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
         check::filter(&read.filter)?;
-        Ok(self.shared.log().read_all(read))
+        let log = self.shared.log();
+        if read.direction == Direction::Forward {
+            check::told(&log, read.after)?;
+        }
+        Ok(log.read_all(read))
     }
 
     async fn stream_versions(
@@ -114,6 +118,7 @@ impl EventSubscription for InMemoryEventStore {
             after,
             filter,
             page,
+            ..
         } = subscribe;
         let shared = Arc::clone(&self.shared);
         let read = ReadAll::new().limit(page).filter(filter);
@@ -122,6 +127,7 @@ impl EventSubscription for InMemoryEventStore {
             let read = read.clone().after(request.after);
             async move {
                 check::filter(&read.filter)?;
+                check::told(&shared.log(), read.after)?;
                 if request.wait {
                     shared.later_than(read.after).await;
                 }

@@ -121,6 +121,12 @@ struct Lost {
     positions: Vec<Position>,
 }
 
+#[derive(Deserialize)]
+struct Diverged {
+    after: Position,
+    agreed: Position,
+}
+
 fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreError {
     let known = match code {
         ErrorCode::VersionConflict => parse(detail).map(version_conflict),
@@ -140,7 +146,10 @@ fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreEr
             parse(detail).map(|lost: Lost| StoreError::lease_lost(lost.positions))
         }
         ErrorCode::CommandRejected => parse(detail).map(StoreError::rejected),
-        ErrorCode::Unavailable | ErrorCode::Diverged => None,
+        ErrorCode::Diverged => {
+            parse(detail).map(|of: Diverged| StoreError::diverged(of.after, of.agreed))
+        }
+        ErrorCode::Unavailable => None,
     };
     known.unwrap_or_else(|| StoreError::coded(code, message))
 }
@@ -244,6 +253,10 @@ mod tests {
         assert_eq!(error.lost_positions(), [3, 5].map(Position::new));
         let detail = r#"{"projection": "balances", "expected": 1, "actual": 2}"#;
         assert!(of(ErrorCode::LeaseLost, detail).is_lease_lost());
+        let detail = r#"{"after": 950, "agreed": 100, "first": 4294967296}"#;
+        let error = of(ErrorCode::Diverged, detail);
+        assert!(error.is_diverged() && !error.is_retriable());
+        assert_eq!(error.agreed_position(), Some(Position::new(100)));
         let detail = r#"{"argument": "events", "index": 3, "field": "type", "reason": "is empty"}"#;
         let error = of(ErrorCode::Malformed, detail);
         assert!(error.is_malformed());

@@ -1,13 +1,14 @@
 //! Reading: streams, the global order, and the heads of both.
 
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
+use uuid::Uuid;
 
 use super::error::store_error;
 use super::pool::Pool;
 use super::row::{decoded, events, from_bigint, to_bigint};
 use crate::{
-    Direction, EventType, Filter, Page, Position, ReadAll, ReadStream, ReadStreams, RecordedEvent,
-    StoreError, StreamId, StreamVersion, StreamsRead,
+    Direction, EventId, EventType, Filter, Page, Position, ReadAll, ReadStream, ReadStreams,
+    RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead,
 };
 
 const READ_STREAM: &str = "\
@@ -29,7 +30,7 @@ const READ_PAGE: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
        causation_id, recorded_at
   FROM eventcore_read_all($1::bigint, $2::integer, false, $3::text[], $4::text[],
-                          with_checkpoint => true)";
+                          with_checkpoint => true, after_event => $5::uuid)";
 
 const STREAM_VERSIONS: &str = "SELECT version FROM eventcore_stream_versions($1::text[])";
 
@@ -119,7 +120,12 @@ pub(super) async fn all(pool: &Pool, read: &ReadAll) -> Result<Vec<RecordedEvent
 }
 
 /// Reads forward, and tells how far: a filter may pass over much without an event to tell by.
-pub(super) async fn page(pool: &Pool, read: &ReadAll) -> Result<Page, StoreError> {
+/// `after_event` is the last event that was read up to where it begins, if that is known.
+pub(super) async fn page(
+    pool: &Pool,
+    read: &ReadAll,
+    after_event: Option<EventId>,
+) -> Result<Page, StoreError> {
     let prefixes = &read.filter.stream_prefixes;
     let mut rows = pool
         .query(
@@ -129,6 +135,7 @@ pub(super) async fn page(pool: &Pool, read: &ReadAll) -> Result<Page, StoreError
                 &count(read.limit),
                 &(!prefixes.is_empty()).then_some(prefixes),
                 &types(&read.filter.event_types),
+                &after_event.map(Uuid::from),
             ],
         )
         .await?;
@@ -141,7 +148,10 @@ pub(super) async fn page(pool: &Pool, read: &ReadAll) -> Result<Page, StoreError
     // Positions have gaps, so that it has passed over so many events at the most.
     let passed = read_to.get() - read.after.get();
     let cut_short = read.filter != Filter::all() && passed >= MAX_EVENTS_PASSED_OVER as u64;
-    Ok(Page::new(decoded(rows), read_to, full || cut_short))
+    let last_event = rows.last().map(|row| row.try_get(3)).transpose();
+    let last_event: Option<Uuid> = last_event.map_err(store_error)?;
+    let page = Page::new(decoded(rows), read_to, full || cut_short);
+    Ok(page.last_event(last_event.map(EventId::from_uuid)))
 }
 
 pub(super) async fn stream_versions(

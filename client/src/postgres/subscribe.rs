@@ -8,24 +8,26 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Inner, read};
-use crate::{Page, ReadAll, StoreError, Subscribe, Subscription};
+use crate::{EventId, Page, ReadAll, StoreError, Subscribe, Subscription};
 
 pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription {
     let Subscribe {
         after,
+        after_event,
         filter,
         page,
     } = subscribe;
     let read = ReadAll::new().limit(page).filter(filter);
     // Held as long as the subscription is, also between two pages.
     let listener = Arc::new(OnceLock::new());
-    Subscription::new(after, move |request| {
+    let subscription = Subscription::new(after, move |request| {
         let inner = Arc::clone(&inner);
         let listener = Arc::clone(&listener);
         let read = read.clone().after(request.after);
         let next = async move {
             let listener = listener.get_or_init(|| inner.heard_by_readers().listener());
-            next_page(&inner, listener.news(), &read, request.wait).await
+            let last = request.after_event;
+            next_page(&inner, listener.news(), &read, last, request.wait).await
         };
         // In a task of its own it has the server at work while the page before it is handed out, and
         // gives its connection back however long that takes.
@@ -35,7 +37,8 @@ pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription
             Next::Ahead(tokio::spawn(next))
         };
         next.page()
-    })
+    });
+    subscription.after_event(after_event)
 }
 
 /// A page that is being read. Nothing is read any more when it is dropped.
@@ -66,10 +69,11 @@ async fn next_page(
     inner: &Inner,
     mut news: watch::Receiver<()>,
     read: &ReadAll,
+    after_event: Option<EventId>,
     until_later: bool,
 ) -> Result<Page, StoreError> {
     loop {
-        match read::page(inner.readers(), read).await {
+        match read::page(inner.readers(), read, after_event).await {
             Ok(page) if !until_later || page.read_to > read.after => return Ok(page),
             Ok(_nothing_new) => {}
             Err(error) if error.is_retriable() => {}

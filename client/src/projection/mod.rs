@@ -6,10 +6,10 @@ mod run;
 mod store;
 
 pub use self::error::ProjectionError;
-pub use self::options::{OnUndecodable, ProjectionOptions};
+pub use self::options::{OnDiverged, OnUndecodable, ProjectionOptions};
 pub use self::run::{run_projection, run_projection_until, run_projection_with};
 pub use self::store::ProjectionStore;
-use crate::{Event, Filter, FollowError, HandlerError, StoredEvent};
+use crate::{Event, Filter, FollowError, HandlerError, Position, StoredEvent};
 
 /// What an application makes of the events: a table to query, for example. Run it with
 /// [`run_projection`].
@@ -34,6 +34,13 @@ pub trait Projection<S: ProjectionStore>: Send {
     /// decoded. By default the projection stops at it, and stops there again when it is run again.
     fn undecodable(&mut self, _error: &FollowError) -> OnUndecodable {
         OnUndecodable::Stop
+    }
+
+    /// What to do when its checkpoint is of another history of the store, as after a fail-over that lost events which it
+    /// has taken in. Both histories are the same up to `agreed`. By default the projection stops with the error
+    /// ([`StoreError::is_diverged`](crate::StoreError::is_diverged)).
+    fn diverged(&mut self, _agreed: Position) -> OnDiverged {
+        OnDiverged::Stop
     }
 
     /// Takes one event in.

@@ -15,6 +15,16 @@ pub struct ProjectionOptions {
     pub until: Option<Position>,
 }
 
+/// What a projection does when its checkpoint is of another history of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDiverged {
+    /// It stops with the error.
+    Stop,
+    /// It goes on after the position up to which both histories are the same. Events that it has taken in before come
+    /// again, with the same ids; for those that are lost it has to make up itself.
+    GoBack,
+}
+
 /// What a projection does about an event that it cannot decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnUndecodable {

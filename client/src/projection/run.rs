@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use super::error::Why;
-use super::{OnUndecodable, Projection, ProjectionError, ProjectionOptions, ProjectionStore};
+use super::{
+    OnDiverged, OnUndecodable, Projection, ProjectionError, ProjectionOptions, ProjectionStore,
+};
 use crate::{FollowError, Position, ProjectionName, RecordedEvent, StoreError, Subscribe};
 
 /// So many positions without an event of interest are worth a move of the checkpoint on their own.
@@ -108,8 +110,18 @@ impl<S: ProjectionStore> Run<'_, S> {
         projection: &mut P,
     ) -> Result<(), Why> {
         loop {
-            match self.follow(projection).await {
+            let stopped = match self.follow(projection).await {
                 Ok(()) => return Ok(()),
+                Err(stopped) => stopped,
+            };
+            let gone_back = match diverged_at(&stopped) {
+                Some(agreed) if projection.diverged(agreed) == OnDiverged::GoBack => {
+                    self.go_back(agreed).await
+                }
+                _ => Err(stopped),
+            };
+            match gone_back {
+                Ok(()) => {}
                 Err(Stopped::Overtaken) => {}
                 Err(Stopped::Store(error)) if error.is_retriable() => {
                     self.back_off(Why::Store(error)).await?;
@@ -139,6 +151,22 @@ impl<S: ProjectionStore> Run<'_, S> {
             if !events.is_empty() || passed >= WORTH_A_CHECKPOINT || at_the_end {
                 self.take_in(projection, events, read_to).await?;
                 self.failed = 0;
+            }
+        }
+    }
+
+    /// Moves the checkpoint to where the history that it is of is still the one of the store.
+    async fn go_back(&mut self, agreed: Position) -> Result<(), Stopped> {
+        let mut transaction = self.store.begin().await?;
+        let (from, name) = (self.stands_at, &self.name);
+        let moving = self
+            .store
+            .advance_checkpoint(&mut transaction, name, from, agreed);
+        match moving.await {
+            Ok(()) => Ok(self.store.commit(transaction).await?),
+            Err(error) => {
+                self.store.roll_back(transaction).await;
+                Err(error.into())
             }
         }
     }
@@ -214,6 +242,14 @@ impl<S: ProjectionStore> Run<'_, S> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Up to where the checkpoint's history is that of the store, if they are not the same.
+fn diverged_at(stopped: &Stopped) -> Option<Position> {
+    match stopped {
+        Stopped::Store(error) => error.agreed_position(),
+        _ => None,
     }
 }
 

@@ -135,6 +135,7 @@ macro_rules! event_subscription_contract {
                 a_subscription_catches_up_and_goes_on_with_what_comes,
                 a_subscription_to_an_empty_store_waits_for_its_first_event,
                 a_subscription_goes_on_where_another_one_ended,
+                a_subscription_after_a_position_that_the_store_never_told_ends_with_an_error,
                 a_subscription_hands_out_what_its_filter_lets_through,
                 dropping_the_future_of_the_next_event_loses_none,
                 every_subscription_sees_everything,

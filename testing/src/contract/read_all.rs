@@ -38,7 +38,10 @@ where
     assert_eq!(numbers(store, read().limit(0)).await, none);
     assert_eq!(numbers(store, read().after(at[3])).await, none);
     let end = Position::new(u64::MAX);
-    assert_eq!(numbers(store, read().after(end)).await, none);
+    // No reader of this store can have come so far.
+    let beyond = store.read_all(&read().after(end)).await.unwrap_err();
+    assert!(beyond.is_diverged() && !beyond.is_retriable(), "{beyond:?}");
+    assert!(beyond.agreed_position().unwrap() >= at[3]);
 
     let back = || read().backward();
     assert_eq!(numbers(store, back()).await, [4, 3, 2, 1]);

@@ -148,3 +148,21 @@ where
     let error = subscription.next_event().await.unwrap_err();
     assert!(error.is_malformed(), "{error}");
 }
+
+/// Of the store it cannot be: none of its events is so far. Waiting for it would skip all that comes before.
+pub async fn a_subscription_after_a_position_that_the_store_never_told_ends_with_an_error<S>(
+    store: &S,
+) where
+    S: EventSubscription,
+{
+    let last = add(store, "a", 1).await;
+    let beyond = Position::new(1 << 40);
+    let mut subscription = store.subscribe(Subscribe::after(beyond));
+    for _ in 0..2 {
+        let error = subscription.next_event().await.unwrap_err();
+        assert!(error.is_diverged() && !error.is_retriable(), "{error:?}");
+        assert!(error.agreed_position().unwrap() >= last);
+        assert_eq!(subscription.position(), beyond);
+        add(store, "a", 2).await;
+    }
+}

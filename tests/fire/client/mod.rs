@@ -4,6 +4,7 @@
 mod answers;
 mod bank;
 mod consumers;
+mod diverged;
 mod faults;
 mod hosts;
 mod pooler;
