@@ -32,7 +32,7 @@ BEGIN
         RETURNING 'checkpoint', c.projection::text, format('it is at position %s', c.position);
     RETURN QUERY
         UPDATE eventcore.projections p
-           SET home_id = home, owner = coalesce(r.oid, 0),
+           SET home_id = home, owner = coalesce(r.oid, 0), table_ids = eventcore.table_ids(p.tables),
                status = CASE p.mode WHEN 'async' THEN 'paused' ELSE p.status END
           FROM eventcore.projections v LEFT JOIN pg_roles r ON r.rolname = v.owner_name
          WHERE v.name = p.name AND p.home_id <> home

@@ -24,7 +24,7 @@ BEGIN
     -- Emptied, or made, by its worker, with its owner's rights, which need not be those of the caller.
     IF NOT shadow THEN
         UPDATE eventcore.projections t
-           SET checkpoint = 0, reset_pending = true, singly_until = 0, attempts = 0, retry_at = '-infinity',
+           SET checkpoint = 0, reset_pending = true, table_ids = eventcore.table_ids(p.tables), singly_until = 0, attempts = 0, retry_at = '-infinity',
                status = CASE status WHEN 'failed' THEN 'running' ELSE status END
          WHERE t.name = p.name;
         PERFORM eventcore.delete_projection_parked(p.name, NULL);
@@ -309,7 +309,7 @@ BEGIN
     UPDATE eventcore.projection_parked k SET projection = p.rebuilds WHERE k.projection = p.name;
     UPDATE eventcore.projections t
        SET checkpoint = p.checkpoint, singly_until = p.singly_until, skipped = p.skipped, attempts = 0, retry_at = '-infinity',
-           reset_pending = false, last_error = p.last_error, last_sqlstate = p.last_sqlstate,
+           reset_pending = false, table_ids = eventcore.table_ids(p.tables), last_error = p.last_error, last_sqlstate = p.last_sqlstate,
            last_error_position = p.last_error_position, last_error_at = p.last_error_at,
            status = CASE t.status WHEN 'failed' THEN 'running' ELSE t.status END
      WHERE t.name = p.rebuilds;

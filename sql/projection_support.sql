@@ -110,6 +110,18 @@ ALTER TABLE eventcore.projections ENABLE ALWAYS TRIGGER projections_have_owners;
 COMMENT ON TRIGGER projections_have_owners ON eventcore.projections IS
     'A projection is made, changed and dropped by members of its owner only.';
 
+CREATE FUNCTION eventcore.table_ids(tables text[]) RETURNS oid[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Not to_regclass, which asks for the privilege USAGE on the schema.
+    SELECT array_agg(c.oid ORDER BY t.place)
+      FROM unnest(table_ids.tables) WITH ORDINALITY t (name, place)
+      LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace)
+        ON format('%I.%I', n.nspname, c.relname) = t.name COLLATE "C"
+$$;
+COMMENT ON FUNCTION eventcore.table_ids(text[]) IS 'The numbers that tables of these full names have now, NULL for those that do not exist.';
+
 CREATE FUNCTION eventcore.settle_projection() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -128,6 +140,7 @@ BEGIN
         END IF;
     END IF;
     NEW.home_id := eventcore.home_id();
+    NEW.table_ids := eventcore.table_ids(NEW.tables);
     RETURN NEW;
 END
 $$;
@@ -372,6 +385,7 @@ REVOKE ALL ON FUNCTION eventcore.delete_projection_parked(text, bigint[]) FROM P
 REVOKE ALL ON FUNCTION eventcore.fail_unknown_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_projection_owner(text, regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.guard_projection() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.table_ids(text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.settle_projection() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.announce_projections() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.retry_time(integer) FROM PUBLIC;

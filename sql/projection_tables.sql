@@ -31,6 +31,7 @@ CREATE TABLE eventcore.projections (
     home_id         bigint      NOT NULL,
     owner_name      text        COLLATE "C" NOT NULL,
     settings        text[]      NOT NULL DEFAULT '{"search_path=pg_catalog, pg_temp"}',
+    table_ids       oid[],
     CONSTRAINT projections_pkey PRIMARY KEY (name),
     CONSTRAINT projections_mode_check CHECK (mode IN ('async', 'inline')),
     CONSTRAINT projections_batch_size_check CHECK (batch_size BETWEEN 1 AND 100000),
@@ -58,6 +59,8 @@ COMMENT ON COLUMN eventcore.projections.owner IS
     'The role that created it: its worker logs in as that role. 0: where it was restored there was no role of its name.';
 COMMENT ON COLUMN eventcore.projections.home_id IS
     'The database that runs it: eventcore.home_id() of that one. In any other the number of the owner means nothing.';
+COMMENT ON COLUMN eventcore.projections.table_ids IS
+    'The tables by their numbers, as they were when the projection was created, restored or rebuilt: eventcore_check finds tables that were replaced since.';
 COMMENT ON COLUMN eventcore.projections.owner_name IS
     'The name of the owner: a restore finds the role by this.';
 COMMENT ON COLUMN eventcore.projections.batch_size IS 'The most events in one transaction.';

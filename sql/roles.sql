@@ -152,7 +152,7 @@ GRANT EXECUTE ON FUNCTION
     TO eventcore_reader;
 GRANT EXECUTE ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) TO eventcore_reader;
 -- Not UPDATE of the whole table, nor DELETE: with these comes LOCK TABLE, and every append reads this one.
-GRANT INSERT, UPDATE (checkpoint, singly_until, retry_at, attempts, reset_pending, status, skipped, last_error, last_sqlstate,
+GRANT INSERT, UPDATE (table_ids, checkpoint, singly_until, retry_at, attempts, reset_pending, status, skipped, last_error, last_sqlstate,
     last_error_position, last_error_at, interruptions) ON eventcore.projections TO eventcore_projector;
 GRANT INSERT, UPDATE (replay, attempts, sqlstate, reason, projection) ON eventcore.projection_parked TO eventcore_projector;
 GRANT EXECUTE ON FUNCTION
@@ -167,6 +167,7 @@ GRANT EXECUTE ON FUNCTION
     eventcore_rebuild_projection(text, boolean),
     eventcore.reset_projection(text),
     eventcore.projection_relations(text[]),
+    eventcore.table_ids(text[]),
     eventcore.check_shadow_possible(eventcore.projections),
     eventcore.make_shadow(text),
     eventcore.has_used(regclass),

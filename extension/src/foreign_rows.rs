@@ -49,8 +49,10 @@ pub fn after_enabling_triggers(table: Oid) {
 }
 
 fn pass_last(table: Oid) -> Result<(), Error> {
-    let events = Events::open(Use::Write)?;
-    if events.catalog.events == table {
+    // Where an index is missing, nothing is appended before it is made again.
+    if let Ok(events) = Events::open(Use::Write)
+        && events.catalog.events == table
+    {
         let registry = Registry::open(&events.catalog)?;
         registry.pass(&events, heads::last_position(&events))?;
     }

@@ -161,6 +161,13 @@ export!(eventcore_fail_unknown_projection, |call| Err(
 export!(eventcore_home_id, |_call| {
     Ok(Some(Datum::from(copies::home_id(&Catalog::load()?))))
 });
+export!(eventcore_library_version, |_call| {
+    Ok(Some(
+        Text::copy(env!("CARGO_PKG_VERSION").as_bytes())
+            .keep()
+            .datum(),
+    ))
+});
 export!(eventcore_pass_position, |call| {
     foreign_rows::pass_position(call).map(no_value)
 });

@@ -180,10 +180,11 @@ mod install {
         name = "adopt",
         requires = ["projection_rebuilds"]
     );
+    extension_sql_file!("../../sql/check.sql", name = "check", requires = ["adopt"]);
     extension_sql_file!(
         "../../sql/privileges.sql",
         name = "privileges",
-        requires = ["adopt"]
+        requires = ["check"]
     );
     extension_sql_file!(
         "../../sql/roles.sql",

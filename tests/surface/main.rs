@@ -9,6 +9,7 @@ mod append_size;
 mod append_transactions;
 mod bad_input;
 mod beside;
+mod check;
 mod client_contract;
 mod commands;
 mod connections;

@@ -90,7 +90,7 @@ async fn contents(client: &Client) -> String {
              || (SELECT string_agg(d::text, E'\\n' ORDER BY position) FROM eventcore.deliveries d)
              || (SELECT string_agg(p::text, E'\\n' ORDER BY position) FROM eventcore.parked p)
              || (SELECT string_agg((to_jsonb(c) - 'home_id')::text, E'\\n') FROM eventcore.checkpoints c)
-             || (SELECT string_agg((to_jsonb(p) - 'home_id')::text, E'\\n') FROM eventcore.projections p)
+             || (SELECT string_agg((to_jsonb(p) - '{home_id,table_ids}'::text[])::text, E'\\n') FROM eventcore.projections p)
              || (SELECT string_agg(p::text, E'\\n') FROM eventcore.projection_parked p)
              || (SELECT string_agg(c::text, E'\\n') FROM eventcore.commands c)
              || (SELECT string_agg(x::text, E'\\n') FROM eventcore.executions x)",

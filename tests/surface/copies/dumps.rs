@@ -1,6 +1,6 @@
 //! pg_dump and pg_restore, in all their forms.
 
-use super::{attempt, failure, run, server, source};
+use super::{Original, attempt, failure, run, server, source};
 
 /// An archive of the source, made once for each set of arguments.
 fn dump(arguments: &[&str]) -> Vec<u8> {
@@ -40,6 +40,29 @@ fn a_custom_dump_without_owners_and_privileges() {
 }
 
 #[test]
+fn a_directory_by_four_jobs() {
+    let folder = TempFolder::new("directory");
+    let path = folder.0.to_str().unwrap();
+    dump(&["-Fd", "-j4", "-f", path]);
+    server().create_empty_database("directory").unwrap();
+    run(
+        server(),
+        "pg_restore",
+        &["--exit-on-error", "-j4", "-d", "directory", path],
+    );
+    source().assert_holds_the_same(server(), "directory");
+}
+
+#[test]
+fn data_alone() {
+    let archive = dump(&["-Fc"]);
+    server().create_empty_database("data").unwrap();
+    restore(&archive, "data", &["--exit-on-error", "--schema-only"]);
+    restore(&archive, "data", &["--exit-on-error", "--data-only"]);
+    source().assert_holds_the_same(server(), "data");
+}
+
+#[test]
 fn data_alone_with_triggers_disabled() {
     let archive = dump(&["-Fc"]);
     server().create_empty_database("data_disabled").unwrap();
@@ -61,4 +84,114 @@ fn data_alone_with_triggers_disabled() {
     let adopt = "SELECT count(*) FROM eventcore_adopt_copies()";
     assert_eq!(server().psql("data_disabled", adopt).unwrap(), "6");
     source().assert_copied(server(), "data_disabled");
+}
+
+/// A choice of schemas leaves the extension out, and its data with it, unless it is named.
+#[test]
+fn a_partial_dump_that_names_the_extension() {
+    let without = String::from_utf8(dump(&["-n", "public", "-n", "eventcore"])).unwrap();
+    assert!(
+        !without.contains("COPY eventcore.events"),
+        "it has become possible: say so in the documentation"
+    );
+    let archive = dump(&["-Fc", "-n", "public", "--extension=eventcore"]);
+    server().create_empty_database("partial").unwrap();
+    server().psql("partial", "DROP SCHEMA public").unwrap();
+    restore(&archive, "partial", &["--exit-on-error"]);
+    source().assert_holds_the_same(server(), "partial");
+
+    // What is missing is found.
+    let archive = dump(&["-Fc", "-T", "ledger", "--extension=eventcore"]);
+    server().create_empty_database("partial_table").unwrap();
+    restore(&archive, "partial_table", &["--exit-on-error"]);
+    let check = "SELECT finding, object FROM eventcore_check()";
+    assert_eq!(
+        server().psql("partial_table", check).unwrap(),
+        "table_missing|projection ledger"
+    );
+}
+
+/// Over a database with events, DROP EXTENSION is refused. In one transaction nothing has changed then.
+#[test]
+fn a_clean_restore_over_events_in_one_transaction_changes_nothing() {
+    let archive = dump(&["-Fc"]);
+    let living = Original::fill(server(), "clean");
+    let arguments = ["--clean", "--if-exists", "--single-transaction"];
+    let (restored, _, errors) = try_restore(&archive, "clean", &arguments);
+    assert!(
+        !restored && errors.contains("are not dropped") && errors.contains("eventcore.allow_drop"),
+        "{errors}"
+    );
+    living.assert_copied(server(), "clean");
+}
+
+#[test]
+fn a_clean_restore_where_dropping_is_allowed_replaces_everything() {
+    let archive = dump(&["-Fc"]);
+    Original::fill(server(), "clean_allowed");
+    let allow = "ALTER DATABASE clean_allowed SET eventcore.allow_drop = on";
+    server().psql("postgres", allow).unwrap();
+    let arguments = ["--clean", "--if-exists", "--single-transaction"];
+    restore(&archive, "clean_allowed", &arguments);
+    assert_eq!(
+        server()
+            .psql("clean_allowed", "SELECT * FROM eventcore_check()")
+            .unwrap(),
+        ""
+    );
+    source().assert_holds_the_same(server(), "clean_allowed");
+}
+
+/// Statement by statement it replaces the application's tables and fails at ours, of which nothing is lost.
+#[test]
+fn a_clean_restore_over_events_statement_by_statement_loses_nothing_of_ours() {
+    Original::fill(server(), "clean_singly");
+    let archive = run(server(), "pg_dump", &["-Fc", "-d", "clean_singly"]);
+    let psql = |sql: &str| server().psql("clean_singly", sql).unwrap();
+    psql(
+        "SELECT pay('account-1', 20); CALL eventcore_wait_for_projection('ledger', timeout => '30 s'); SELECT eventcore_pause_projection('ledger')",
+    );
+    let living = Original::of(server(), "clean_singly");
+    let (restored, _, errors) = try_restore(&archive, "clean_singly", &["--clean", "--if-exists"]);
+    assert!(!restored && errors.contains("are not dropped"), "{errors}");
+    let ours = |contents: &str| -> Vec<String> {
+        let lines = contents
+            .lines()
+            .filter(|line| line.starts_with("eventcore."));
+        lines.map(ToOwned::to_owned).collect()
+    };
+    let now = super::contents(server(), "clean_singly");
+    assert_eq!(ours(&living.contents), ours(&now));
+    let check = "SELECT finding, object FROM eventcore_check() ORDER BY 1, 2";
+    assert!(
+        psql(check)
+            .lines()
+            .any(|line| line == "table_replaced|projection ledger"),
+        "{}",
+        psql(check)
+    );
+    // The sequence was set back, which gives out no position again.
+    let append =
+        "SELECT first_position FROM eventcore_append('{s}', '{NULL}', '{s}', '{T}', '{1}', NULL)";
+    psql("SELECT eventcore_drop_projection('inline')");
+    assert!(psql(append).parse::<i64>().unwrap() > living.given);
+    psql(
+        "SELECT eventcore_rebuild_projection('ledger'); SELECT eventcore_resume_projection('ledger')",
+    );
+    assert!(!psql(check).contains("table_replaced"));
+}
+
+/// A folder that goes with the test.
+struct TempFolder(std::path::PathBuf);
+
+impl TempFolder {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("eventcore-{name}-{}", uuid::Uuid::now_v7())))
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

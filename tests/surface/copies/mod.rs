@@ -4,6 +4,7 @@
 
 mod dumps;
 mod publication;
+mod replicas;
 mod roles;
 mod triggers;
 
@@ -100,7 +101,7 @@ fn contents(server: &Server, database: &str) -> String {
         "consumed",
     ];
     let rows = TABLES.map(|table| {
-        format!("SELECT '{table} ' || (to_jsonb(t) - '{{home_id,owner,status}}'::text[])::text FROM {table} t ORDER BY 1;")
+        format!("SELECT '{table} ' || (to_jsonb(t) - '{{home_id,owner,status,table_ids}}'::text[])::text FROM {table} t ORDER BY 1;")
     });
     server.psql(database, &rows.concat()).unwrap()
 }

@@ -1,0 +1,271 @@
+-- What an operator asks after a restore, a fail-over or an upgrade: is everything of ours as CREATE EXTENSION made it, and does
+-- what the tables say go together?
+
+CREATE FUNCTION eventcore.library_version() RETURNS text
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'eventcore_library_version';
+COMMENT ON FUNCTION eventcore.library_version() IS 'The version of the library that the server has loaded.';
+
+CREATE FUNCTION eventcore.public_name(function text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%I.%I', n.nspname, p.proname)
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+      JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+     WHERE e.extname = 'eventcore' AND p.proname = public_name.function COLLATE "C"
+$$;
+COMMENT ON FUNCTION eventcore.public_name(text) IS 'A public function of the extension with its schema, whatever that is called now.';
+
+CREATE VIEW eventcore.expected_triggers AS
+SELECT t.table_name, t.trigger_name, t.enabled::"char" AS enabled, t.definition
+  FROM (VALUES
+    ('events', 'events_are_immutable', 'A',
+     'BEFORE UPDATE OR DELETE OR TRUNCATE ON eventcore.events FOR EACH STATEMENT EXECUTE FUNCTION eventcore.refuse_change()'),
+    ('events', 'every_event_is_immutable', 'A',
+     'BEFORE UPDATE OR DELETE ON eventcore.events FOR EACH ROW EXECUTE FUNCTION eventcore.refuse_change()'),
+    ('events', 'events_before_insert', 'A',
+     'BEFORE INSERT ON eventcore.events FOR EACH ROW EXECUTE FUNCTION eventcore.before_insert()'),
+    ('subscriptions', 'subscriptions_settle', 'O',
+     'BEFORE INSERT ON eventcore.subscriptions FOR EACH ROW EXECUTE FUNCTION eventcore.settle()'),
+    ('checkpoints', 'checkpoints_settle', 'O',
+     'BEFORE INSERT ON eventcore.checkpoints FOR EACH ROW EXECUTE FUNCTION eventcore.settle()'),
+    ('projections', 'projections_are_settled', 'O',
+     'BEFORE INSERT ON eventcore.projections FOR EACH ROW EXECUTE FUNCTION eventcore.settle_projection()'),
+    ('projections', 'projections_have_owners', 'A',
+     'BEFORE INSERT OR UPDATE OR DELETE ON eventcore.projections FOR EACH ROW EXECUTE FUNCTION eventcore.guard_projection()'),
+    ('projections', 'projections_are_announced', 'A',
+     'AFTER INSERT OR DELETE OR UPDATE OF name, owner, mode, status, handler, takes_array, stream_prefixes, event_types'
+     || ' ON eventcore.projections FOR EACH STATEMENT EXECUTE FUNCTION eventcore.announce_projections()'),
+    ('projection_parked', 'projection_parked_has_owners', 'A',
+     'BEFORE INSERT OR UPDATE OR DELETE ON eventcore.projection_parked FOR EACH ROW EXECUTE FUNCTION eventcore.guard_projection_parked()')
+  ) AS t (table_name, trigger_name, enabled, definition);
+COMMENT ON VIEW eventcore.expected_triggers IS 'The triggers that the tables have, for eventcore_check.';
+COMMENT ON COLUMN eventcore.expected_triggers.table_name IS 'The table.';
+COMMENT ON COLUMN eventcore.expected_triggers.trigger_name IS 'The trigger.';
+COMMENT ON COLUMN eventcore.expected_triggers.enabled IS 'How it is enabled, as in pg_trigger.tgenabled.';
+COMMENT ON COLUMN eventcore.expected_triggers.definition IS 'What follows its name in CREATE TRIGGER.';
+
+CREATE VIEW eventcore.expected_indexes AS
+SELECT i.table_name, i.index_name, i.is_constraint, i.definition
+  FROM (VALUES
+    ('events', 'events_pkey', true, 'PRIMARY KEY (position)'),
+    ('events', 'events_stream_id_version_key', true, 'UNIQUE (stream_id, version)'),
+    ('streams', 'streams_pkey', true, 'PRIMARY KEY (stream_id)'),
+    ('subscriptions', 'subscriptions_pkey', true, 'PRIMARY KEY (name)'),
+    ('leases', 'leases_pkey', true, 'PRIMARY KEY (subscription_id, lease_id)'),
+    ('deliveries', 'deliveries_pkey', true, 'PRIMARY KEY (subscription_id, position)'),
+    ('deliveries', 'deliveries_lease_idx', false, '(lease_id, position) WHERE lease_id IS NOT NULL'),
+    ('deliveries', 'deliveries_waiting_idx', false, '(subscription_id, position) WHERE lease_id IS NULL'),
+    ('backlogs', 'backlogs_pkey', true, 'PRIMARY KEY (subscription_id, stream_id)'),
+    ('backlogs', 'backlogs_next_idx', false, '(subscription_id, next_position)'),
+    ('parked', 'parked_pkey', true, 'PRIMARY KEY (subscription_id, position)'),
+    ('checkpoints', 'checkpoints_pkey', true, 'PRIMARY KEY (projection)'),
+    ('snapshots', 'snapshots_pkey', true, 'PRIMARY KEY (name, streams_digest)'),
+    ('commands', 'commands_pkey', true, 'PRIMARY KEY (name)'),
+    ('executions', 'executions_pkey', true, 'PRIMARY KEY (command, idempotency_key)'),
+    ('command_states', 'command_states_pkey', true, 'PRIMARY KEY (command, stream_id, role)'),
+    ('projections', 'projections_pkey', true, 'PRIMARY KEY (name)'),
+    ('projection_parked', 'projection_parked_pkey', true, 'PRIMARY KEY (projection, position)'),
+    ('projection_parked', 'projection_parked_replay_idx', false, '(projection, position) WHERE replay')
+  ) AS i (table_name, index_name, is_constraint, definition);
+COMMENT ON VIEW eventcore.expected_indexes IS 'The indexes that the tables have, for eventcore_check.';
+COMMENT ON COLUMN eventcore.expected_indexes.table_name IS 'The table.';
+COMMENT ON COLUMN eventcore.expected_indexes.index_name IS 'The index.';
+COMMENT ON COLUMN eventcore.expected_indexes.is_constraint IS 'Whether it belongs to a constraint of its name.';
+COMMENT ON COLUMN eventcore.expected_indexes.definition IS 'What follows its name, or that of its table, when it is made.';
+
+CREATE FUNCTION eventcore.check_library() RETURNS TABLE (finding text, object text, detail text, statement text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    installed CONSTANT text := (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'eventcore');
+    loaded text;
+BEGIN
+    IF 'eventcore' <> ALL (string_to_array(replace(replace(current_setting('shared_preload_libraries'), ' ', ''), '"', ''), ',')) THEN
+        RETURN QUERY SELECT 'not_preloaded', 'shared_preload_libraries', 'the server has not loaded eventcore when it started: nothing works',
+            format('ALTER SYSTEM SET shared_preload_libraries = %s', array_to_string(ARRAY(
+                SELECT quote_literal(trim(l)) FROM regexp_split_to_table(current_setting('shared_preload_libraries'), ',') l
+                 WHERE trim(l) <> '' UNION ALL SELECT '''eventcore'''), ', '));
+        RETURN;
+    END IF;
+    loaded := eventcore.library_version();
+    IF loaded <> installed THEN
+        RETURN QUERY SELECT 'version', 'eventcore',
+            format('the library is %s and the objects in this database are %s', loaded, installed), 'ALTER EXTENSION eventcore UPDATE';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore.check_library() IS 'The findings of eventcore_check about the library.';
+
+CREATE FUNCTION eventcore.check_tables() RETURNS TABLE (finding text, object text, detail text, statement text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH ours AS (
+        SELECT c.* FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+          JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+         WHERE e.extname = 'eventcore' AND c.relkind = 'r'
+    )
+    SELECT 'unlogged', o.oid::regclass::text, 'a crash empties the table', format('ALTER TABLE %s SET LOGGED', o.oid::regclass)
+      FROM ours o WHERE o.relpersistence <> 'p'
+    UNION ALL
+    SELECT 'row_security', o.oid::regclass::text, 'row security hides rows from our functions',
+           format('ALTER TABLE %1$s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY', o.oid::regclass)
+      FROM ours o WHERE o.relrowsecurity OR o.relforcerowsecurity
+    UNION ALL
+    SELECT 'inherits', i.inhrelid::regclass::text, format('the table inherits from %s', i.inhparent::regclass),
+           format('ALTER TABLE %s NO INHERIT %s', i.inhrelid::regclass, i.inhparent::regclass)
+      FROM pg_inherits i WHERE i.inhparent IN (SELECT o.oid FROM ours o) OR i.inhrelid IN (SELECT o.oid FROM ours o)
+    UNION ALL
+    SELECT 'rule', r.ev_class::regclass::text, format('the rule %I rewrites statements', r.rulename),
+           format('DROP RULE %I ON %s', r.rulename, r.ev_class::regclass)
+      FROM pg_rewrite r WHERE r.ev_class IN (SELECT o.oid FROM ours o)
+    UNION ALL
+    SELECT 'constraint', k.conrelid::regclass::text, format('appends pass by the constraint %I', k.conname),
+           format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::regclass, k.conname)
+      FROM pg_constraint k WHERE k.conrelid = 'eventcore.events'::regclass AND k.contype NOT IN ('p', 'u', 'n')
+    UNION ALL
+    SELECT 'missing_trigger', 'eventcore.' || x.table_name, format('the trigger %I is missing', x.trigger_name),
+           format('CREATE TRIGGER %I %s;%s', x.trigger_name, x.definition,
+                  CASE x.enabled WHEN 'A' THEN format(' ALTER TABLE eventcore.%I ENABLE ALWAYS TRIGGER %I', x.table_name, x.trigger_name) ELSE '' END)
+      FROM eventcore.expected_triggers x
+     WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = to_regclass('eventcore.' || x.table_name) AND t.tgname = x.trigger_name)
+    UNION ALL
+    SELECT 'disabled_trigger', 'eventcore.' || x.table_name,
+           format('the trigger %I is %s', x.trigger_name, CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'enabled for replicas only'
+                  WHEN 'A' THEN 'enabled for replicas too' ELSE 'not enabled for replicas' END),
+           format('ALTER TABLE eventcore.%I ENABLE TRIGGER %I', x.table_name, x.trigger_name)
+      FROM eventcore.expected_triggers x
+      JOIN pg_trigger t ON t.tgrelid = to_regclass('eventcore.' || x.table_name) AND t.tgname = x.trigger_name
+     WHERE t.tgenabled <> x.enabled
+    UNION ALL
+    SELECT 'foreign_trigger', t.tgrelid::regclass::text, format('the trigger %I is not one of ours', t.tgname),
+           format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass)
+      FROM pg_trigger t WHERE t.tgrelid IN (SELECT o.oid FROM ours o) AND NOT t.tgisinternal
+       AND NOT EXISTS (SELECT FROM eventcore.expected_triggers x
+                        WHERE t.tgrelid = to_regclass('eventcore.' || x.table_name) AND t.tgname = x.trigger_name)
+    UNION ALL
+    SELECT 'missing_index', 'eventcore.' || x.table_name, format('the index %I is missing', x.index_name),
+           CASE WHEN x.is_constraint THEN format('ALTER TABLE eventcore.%I ADD CONSTRAINT %I %s', x.table_name, x.index_name, x.definition)
+                ELSE format('CREATE INDEX %I ON eventcore.%I %s', x.index_name, x.table_name, x.definition) END
+      FROM eventcore.expected_indexes x WHERE to_regclass('eventcore.' || x.index_name) IS NULL
+    UNION ALL
+    SELECT 'invalid_index', i.indrelid::regclass::text, format('the index %s is not valid', i.indexrelid::regclass),
+           format('REINDEX INDEX %s', i.indexrelid::regclass)
+      FROM pg_index i WHERE i.indrelid IN (SELECT o.oid FROM ours o) AND NOT (i.indisvalid AND i.indisready AND i.indislive);
+$$;
+COMMENT ON FUNCTION eventcore.check_tables() IS 'The findings of eventcore_check about tables, their triggers and indexes.';
+
+CREATE FUNCTION eventcore.check_rows() RETURNS TABLE (finding text, object text, detail text, statement text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH known AS (
+        SELECT greatest((SELECT max(e.position) FROM eventcore.events e),
+                        (SELECT max(s.read_position) FROM eventcore.subscriptions s),
+                        (SELECT max(c.position) FROM eventcore.checkpoints c),
+                        (SELECT max(p.checkpoint) FROM eventcore.projections p)) AS highest,
+               (SELECT CASE WHEN b.is_called THEN b.last_value + 1023 ELSE 0 END FROM eventcore.position_blocks b) AS reserved
+    ), replicating AS (
+        SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
+         WHERE s.subenabled AND r.srrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'eventcore'::regnamespace)
+    ), home AS (
+        -- Not eventcore.home_id(), which wants all tables and indexes to be there.
+        SELECT h.last_value AS id FROM eventcore.home_id h
+    )
+    SELECT 'positions_behind', 'eventcore.position_blocks',
+           format('positions up to %s are in use, and those up to %s are known to be', k.highest, k.reserved),
+           format('SELECT setval(''eventcore.position_blocks'', %s)', k.highest - (k.highest - 1) % 1024)
+      FROM known k WHERE k.highest > k.reserved
+    UNION ALL
+    SELECT 'copy', v.kind || ' ' || v.name, 'it belongs to another database, and nothing brings changes from there',
+           'SELECT * FROM ' || eventcore.public_name('eventcore_adopt_copies') || '()'
+      FROM (SELECT 'subscription' AS kind, s.name, s.home_id FROM eventcore.subscriptions s
+             UNION ALL SELECT 'checkpoint', c.projection, c.home_id FROM eventcore.checkpoints c
+             UNION ALL SELECT 'projection', p.name, p.home_id FROM eventcore.projections p) v, home
+     WHERE v.home_id <> home.id AND NOT EXISTS (SELECT FROM replicating)
+    UNION ALL
+    SELECT 'owner_missing', 'projection ' || p.name, format('its owner, the role "%s", does not exist', p.owner_name),
+           format('SELECT %s(%L, %L)', eventcore.public_name('eventcore_set_projection_owner'), p.name, current_user)
+      FROM eventcore.projections p, home
+     WHERE p.home_id = home.id AND p.mode = 'async' AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = p.owner)
+    UNION ALL
+    SELECT 'owner_renamed', 'projection ' || p.name, format('its owner is "%s" now, and a dump would name "%s"', r.rolname, p.owner_name),
+           format('UPDATE eventcore.projections SET owner_name = %L WHERE name = %L', r.rolname, p.name)
+      FROM home, eventcore.projections p JOIN pg_roles r ON r.oid = p.owner
+     WHERE p.home_id = home.id AND r.rolname <> p.owner_name
+    UNION ALL
+    SELECT 'function_missing', 'projection ' || p.name, format('there is no function %s', f), NULL
+      FROM eventcore.projections p CROSS JOIN unnest(ARRAY[p.handler, p.reset]) f WHERE to_regprocedure(f) IS NULL AND f IS NOT NULL
+    UNION ALL
+    SELECT 'function_missing', 'command ' || c.name, format('there is no function %s', f), NULL
+      FROM eventcore.commands c CROSS JOIN unnest(ARRAY[c.apply, c.handle, c.related_streams, c.streams_function, c.combine]) f
+     WHERE to_regprocedure(f) IS NULL AND f IS NOT NULL
+    UNION ALL
+    SELECT 'table_replaced', 'projection ' || p.name,
+           format('%s is not the table that it was at checkpoint %s: events up to there may be missing in it', t.name, p.checkpoint),
+           format('SELECT %s(%L)', eventcore.public_name('eventcore_rebuild_projection'), p.name)
+      FROM home, eventcore.projections p CROSS JOIN LATERAL unnest(p.tables, p.table_ids) AS t (name, id)
+     WHERE p.home_id = home.id AND p.rebuilds IS NULL AND to_regclass(t.name)::oid <> coalesce(t.id, 0)
+    UNION ALL
+    SELECT 'table_missing', 'projection ' || p.name, format('there is no table %s', t.name), NULL
+      FROM home, eventcore.projections p CROSS JOIN unnest(p.tables) t (name)
+     WHERE p.home_id = home.id AND to_regclass(t.name) IS NULL
+    UNION ALL
+    SELECT 'orphans', 'eventcore.deliveries', format('%s rows belong to no subscription', count(*)), 'SELECT eventcore.sweep()'
+      FROM eventcore.deliveries d WHERE NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = d.subscription_id)
+       AND NOT EXISTS (SELECT FROM replicating)
+    HAVING count(*) > 0;
+$$;
+COMMENT ON FUNCTION eventcore.check_rows() IS 'The findings of eventcore_check about positions, copies, owners, functions and tables of projections.';
+
+CREATE FUNCTION eventcore.check_events() RETURNS TABLE (finding text, object text, detail text, statement text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'version_gap', 'stream ' || e.stream_id, format('%s events have the versions %s to %s', count(*), min(e.version), max(e.version)), NULL
+      FROM eventcore.events e GROUP BY e.stream_id HAVING count(*) <> max(e.version) - min(e.version) + 1
+    UNION ALL
+    SELECT 'malformed', 'position ' || e.position, 'no append writes such an event', NULL
+      FROM eventcore.events e
+     WHERE e.position < 1 OR e.version < 1 OR jsonb_typeof(e.payload) = 'null' OR jsonb_typeof(e.metadata) <> 'object'
+        OR octet_length(e.stream_id) NOT BETWEEN 1 AND 255 OR octet_length(e.event_type) NOT BETWEEN 1 AND 255;
+$$;
+COMMENT ON FUNCTION eventcore.check_events() IS 'The findings of eventcore_check about every single event.';
+
+CREATE FUNCTION eventcore_check(thorough boolean DEFAULT false)
+RETURNS TABLE (finding text, object text, detail text, statement text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM eventcore.check_library();
+    IF FOUND THEN
+        -- What else there is depends on functions of the library.
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT * FROM eventcore.check_tables();
+    RETURN QUERY SELECT 'privilege', format('%s %s', lower(g.kind), g.object),
+                        format('%s has %s, which CREATE EXTENSION has not given', g.role, g.privilege), g.revoke
+                   FROM eventcore.granted_privileges g WHERE NOT g.as_created;
+    RETURN QUERY SELECT * FROM eventcore.check_rows();
+    IF thorough THEN
+        RETURN QUERY SELECT * FROM eventcore.check_events();
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION eventcore_check(boolean) IS
+$$What an operator looks at after a restore, a fail-over or an upgrade: one row for each finding, with the statement that repairs
+it, NULL where there is none; no row when all is well. It reads the catalog and the small tables, in milliseconds.
+thorough: reads every event too. For superusers.$$;
+
+REVOKE ALL ON FUNCTION eventcore.library_version() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.public_name(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_library() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_tables() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_rows() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_events() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_check(boolean) FROM PUBLIC;

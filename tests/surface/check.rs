@@ -1,0 +1,236 @@
+//! `eventcore_check`: each finding is provoked, and the statement that comes with it repairs it.
+
+use eventcore_harness::{Server, ServerOptions, shared};
+
+const CHECK: &str = "SELECT finding, object, statement FROM eventcore_check(true)";
+
+struct Checked<'a> {
+    server: &'a Server,
+    database: &'a str,
+}
+
+impl Checked<'_> {
+    fn psql(&self, sql: &str) -> String {
+        self.server.psql(self.database, sql).unwrap()
+    }
+
+    /// Provokes a finding and repairs it by its statement.
+    #[track_caller]
+    fn finds(&self, provocation: &str, finding: &str) {
+        let provoked = self.server.psql(
+            self.database,
+            &format!("\\o /dev/null\n{provocation};\n\\o\n{CHECK}"),
+        );
+        let found = match provoked {
+            Ok(found) => found,
+            // Where it is refused, there is nothing to find.
+            Err(error) if error.to_string().contains("SE009") => return,
+            Err(error) => panic!("{provocation}: {error}"),
+        };
+        let is_it = |line: &str| line.starts_with(&format!("{finding}|"));
+        assert!(found.lines().any(is_it), "{provocation}: {found}");
+        let statements = found.lines().filter_map(|line| line.rsplit('|').next());
+        let repair = statements
+            .map(|one| format!("{one};\n"))
+            .collect::<String>();
+        let left = self.psql(&format!("\\o /dev/null\n{repair}\\o\n{CHECK}"));
+        assert_eq!(left, "", "after {provocation} and {repair}");
+    }
+}
+
+#[test]
+fn a_fresh_database_has_no_findings_and_each_fault_of_a_table_is_found_and_repaired() {
+    shared().create_database("check_tables").unwrap();
+    let checked = Checked {
+        server: shared(),
+        database: "check_tables",
+    };
+    assert_eq!(checked.psql(CHECK), "");
+    // All there are, so that a new one cannot be forgotten.
+    let triggers = "SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
+                     WHERE NOT tgisinternal AND relnamespace = 'eventcore'::regnamespace ORDER BY tgname";
+    let drops = checked.psql(triggers);
+    assert!(drops.lines().count() >= 9, "{drops}");
+    for drop in drops.lines() {
+        checked.finds(drop, "missing_trigger");
+    }
+    let indexes = "SELECT CASE WHEN k.oid IS NULL THEN format('DROP INDEX %s', i.indexrelid::regclass)
+                               ELSE format('ALTER TABLE %s DROP CONSTRAINT %I', i.indrelid::regclass, k.conname) END
+                     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid
+                    WHERE c.relnamespace = 'eventcore'::regnamespace ORDER BY c.relname";
+    let drops = checked.psql(indexes);
+    assert!(drops.lines().count() >= 19, "{drops}");
+    for drop in drops.lines() {
+        checked.finds(drop, "missing_index");
+    }
+    for (provocation, finding) in [
+        (
+            "ALTER TABLE eventcore.events DISABLE TRIGGER every_event_is_immutable",
+            "disabled_trigger",
+        ),
+        (
+            "ALTER TABLE eventcore.events ENABLE REPLICA TRIGGER events_before_insert",
+            "disabled_trigger",
+        ),
+        (
+            "ALTER TABLE eventcore.subscriptions ENABLE ALWAYS TRIGGER subscriptions_settle",
+            "disabled_trigger",
+        ),
+        (
+            "ALTER TABLE eventcore.projections DISABLE TRIGGER USER",
+            "disabled_trigger",
+        ),
+        (
+            "CREATE TRIGGER mine BEFORE INSERT ON eventcore.leases FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+            "foreign_trigger",
+        ),
+        (
+            "ALTER TABLE eventcore.events ENABLE ROW LEVEL SECURITY",
+            "row_security",
+        ),
+        (
+            "ALTER TABLE eventcore.checkpoints FORCE ROW LEVEL SECURITY",
+            "row_security",
+        ),
+        ("ALTER TABLE eventcore.snapshots SET UNLOGGED", "unlogged"),
+        (
+            "SET allow_system_table_mods = on; UPDATE pg_class SET relpersistence = 'u' WHERE oid = 'eventcore.snapshots'::regclass",
+            "unlogged",
+        ),
+        (
+            "CREATE TABLE child () INHERITS (eventcore.streams)",
+            "inherits",
+        ),
+        (
+            "CREATE RULE mine AS ON INSERT TO eventcore.parked DO ALSO NOTHING",
+            "rule",
+        ),
+        (
+            "ALTER TABLE eventcore.events ADD CONSTRAINT mine CHECK (version < 100)",
+            "constraint",
+        ),
+        (
+            "SET allow_system_table_mods = on; UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'eventcore.streams_pkey'::regclass",
+            "invalid_index",
+        ),
+    ] {
+        checked.finds(provocation, finding);
+    }
+    // And then it works.
+    checked.psql("SELECT eventcore_append('{s}', '{0}', '{s}', '{T}', '{1}', NULL)");
+    assert_eq!(checked.psql(CHECK), "");
+}
+
+#[test]
+fn positions_copies_owners_functions_and_tables_that_do_not_go_together_are_found() {
+    let server = Server::start(ServerOptions::new().set("max_worker_processes", "20")).unwrap();
+    server.create_database("check_rows").unwrap();
+    let checked = Checked {
+        server: &server,
+        database: "check_rows",
+    };
+    checked.psql(
+        "CREATE SCHEMA \"app X\"; CREATE TABLE \"app X\".\"a table\" (position bigint);
+         CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE sql AS 'INSERT INTO \"app X\".\"a table\" VALUES (e.position)';
+         CREATE FUNCTION apply(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE sql AS 'SELECT $1';
+         CREATE FUNCTION handle(state jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb';
+         CREATE ROLE ann LOGIN IN ROLE eventcore_projector; GRANT USAGE ON SCHEMA \"app X\" TO ann; GRANT ALL ON \"app X\".\"a table\" TO ann;
+         SELECT eventcore_append('{s}', '{0}', '{s,s}', '{T,T}', '{1,2}', NULL);
+         SET ROLE ann;
+         SELECT eventcore_create_projection('p', 'see', tables => ARRAY['\"app X\".\"a table\"'::regclass]);
+         RESET ROLE;
+         SELECT eventcore_create_subscription('s');
+         SELECT eventcore_advance_checkpoint('c', 0, 1);
+         SELECT eventcore_register_command('do', 'apply', 'handle', streams => '{/a}');
+         CALL eventcore_wait_for_projection('p', timeout => '30 s');
+         SELECT eventcore_pause_projection('p')",
+    );
+    for (provocation, finding) in [
+        (
+            "SELECT setval('eventcore.position_blocks', 1, false)",
+            "positions_behind",
+        ),
+        ("UPDATE eventcore.subscriptions SET home_id = 1", "copy"),
+        ("UPDATE eventcore.checkpoints SET home_id = 1", "copy"),
+        ("UPDATE eventcore.projections SET home_id = 1", "copy"),
+        ("ALTER ROLE ann RENAME TO \"Ann B\"", "owner_renamed"),
+        (
+            "DROP TABLE \"app X\".\"a table\"; CREATE TABLE \"app X\".\"a table\" (position bigint); GRANT ALL ON \"app X\".\"a table\" TO \"Ann B\"",
+            "table_replaced",
+        ),
+        (
+            "DROP OWNED BY \"Ann B\"; DROP ROLE \"Ann B\"",
+            "owner_missing",
+        ),
+        (
+            "INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id) VALUES (gen_random_uuid(), 1, 1, 's')",
+            "orphans",
+        ),
+    ] {
+        checked.finds(provocation, finding);
+    }
+
+    for grant in [
+        "GRANT EXECUTE ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[], boolean) TO PUBLIC",
+        "CREATE ROLE stranger; GRANT TRIGGER ON eventcore.leases TO stranger",
+        "GRANT UPDATE ON eventcore.commands TO eventcore_reader",
+        "GRANT USAGE ON SEQUENCE eventcore.position_blocks TO stranger",
+        "GRANT CREATE ON SCHEMA eventcore TO stranger WITH GRANT OPTION",
+    ] {
+        checked.finds(grant, "privilege");
+    }
+
+    // What no statement repairs is said all the same.
+    let found = |provocation: &str| {
+        checked.psql(provocation);
+        checked.psql("SELECT finding, object FROM eventcore_check() ORDER BY 1, 2")
+    };
+    assert_eq!(
+        found("ALTER FUNCTION see RENAME TO saw"),
+        "function_missing|projection p"
+    );
+    assert_eq!(
+        found("DROP FUNCTION handle"),
+        "function_missing|command do\nfunction_missing|projection p"
+    );
+    checked.psql("SELECT eventcore_drop_projection('p'); SELECT eventcore_drop_command('do')");
+    checked.psql(
+        "INSERT INTO eventcore.events (position, version, recorded_at, event_id, stream_id, event_type, payload)
+         VALUES (9, 7, now(), gen_random_uuid(), 's', 'T', '1')",
+    );
+    assert_eq!(checked.psql("SELECT * FROM eventcore_check()"), "");
+    assert_eq!(
+        checked.psql("SELECT finding, object, detail FROM eventcore_check(thorough => true)"),
+        "version_gap|stream s|3 events have the versions 1 to 7"
+    );
+}
+
+#[test]
+fn a_library_of_another_version_and_one_that_is_not_loaded_are_found() {
+    let mut server = Server::start(ServerOptions::new()).unwrap();
+    server.create_empty_database("check_library").unwrap();
+    let psql = |server: &Server, sql: &str| server.psql("check_library", sql).unwrap();
+    psql(&server, "CREATE EXTENSION eventcore");
+    assert_eq!(psql(&server, CHECK), "");
+    psql(
+        &server,
+        "SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '0.0.1' WHERE extname = 'eventcore'",
+    );
+    assert_eq!(
+        psql(&server, CHECK),
+        "version|eventcore|ALTER EXTENSION eventcore UPDATE"
+    );
+    psql(
+        &server,
+        "ALTER SYSTEM SET shared_preload_libraries = 'auto_explain'",
+    );
+    server.restart().unwrap();
+    let found = psql(&server, CHECK);
+    assert_eq!(
+        found,
+        "not_preloaded|shared_preload_libraries|ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'eventcore'"
+    );
+    psql(&server, found.rsplit('|').next().unwrap());
+    server.restart().unwrap();
+    assert!(psql(&server, CHECK).starts_with("version|"));
+}
