@@ -35,6 +35,7 @@ expected_versions: one per stream. n: exactly n; 0: no event yet; -1: at least o
 events: an array of {"stream", "type", "payload", "metadata"?, "id"?}. An empty array only checks.
 Returns the first and last position, the new version of every declared stream in the order given,
 the time, and whether this was a repeat of an earlier append with the same event ids.
+Call it in FROM: SELECT (eventcore_append(…)).* calls it once for each column.
 
 SE001 version conflict, SE002 undeclared stream, SE003 malformed event or argument,
 SE004 event id used before with other content, SE005 stream closed or deleted.$$;

@@ -42,7 +42,7 @@ COMMENT ON FUNCTION eventcore_checkpoint(text) IS
 $$How far a projection has come; 0 if nobody has advanced it yet. SE003 malformed argument. SE009 the checkpoint is a copy of
 that of another database.$$;
 
-CREATE FUNCTION eventcore_advance_checkpoint(projection text, from_position bigint, to_position bigint) RETURNS void
+CREATE FUNCTION eventcore_advance_checkpoint(projection text, from_position bigint, to_position bigint) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -74,6 +74,7 @@ BEGIN
         END IF;
         PERFORM eventcore.fail_moved(projection, from_position, coalesce(found_one.position, 0));
     END IF;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_advance_checkpoint(text, bigint, bigint) IS

@@ -265,7 +265,7 @@ CREATE FUNCTION eventcore_register_command(
     snapshot_every   integer DEFAULT 100,
     replace          boolean DEFAULT false,
     settings         text[]  DEFAULT eventcore.session_settings()
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -310,6 +310,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM eventcore.fail_malformed('name', 'is that of another command: register with replace => true');
     END IF;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, regproc, integer, boolean, text[]) IS

@@ -32,7 +32,7 @@ $$;
 COMMENT ON FUNCTION eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]) IS
     'Keeps a lease from being taken back until the transaction ends; SE008 if there is none.';
 
-CREATE FUNCTION eventcore_ack(subscription text, lease_id uuid, positions bigint[] DEFAULT NULL) RETURNS void
+CREATE FUNCTION eventcore_ack(subscription text, lease_id uuid, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -40,31 +40,35 @@ AS $$
 DECLARE
     s       eventcore.subscriptions := eventcore.find_subscription(subscription);
     missing bigint[];
+    acknowledged bigint;
 BEGIN
     PERFORM eventcore.hold_lease(s, lease_id, positions);
     IF positions IS NULL THEN
         DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id;
-        IF NOT FOUND THEN
+        GET DIAGNOSTICS acknowledged = ROW_COUNT;
+        IF acknowledged = 0 THEN
             PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
         END IF;
     ELSE
-        WITH acknowledged AS (
+        WITH done AS (
             DELETE FROM eventcore.deliveries d USING unnest(positions) p
              WHERE d.lease_id = lease_id AND d.position = p
             RETURNING d.position
         )
-        SELECT array_agg(DISTINCT p ORDER BY p) INTO missing FROM unnest(positions) p
-         WHERE NOT EXISTS (SELECT FROM acknowledged a WHERE a.position = p);
+        SELECT array_agg(DISTINCT p ORDER BY p) FILTER (WHERE NOT EXISTS (SELECT FROM done a WHERE a.position = p)),
+               (SELECT count(*) FROM done)
+          INTO missing, acknowledged FROM unnest(positions) p;
         IF missing IS NOT NULL THEN
             PERFORM eventcore.fail_lost(s.name, lease_id, missing);
         END IF;
     END IF;
     PERFORM eventcore.announce_work(false);
+    RETURN acknowledged;
 END
 $$;
 COMMENT ON FUNCTION eventcore_ack(text, uuid, bigint[]) IS
 $$Acknowledges events of a lease: they are done with. In the transaction that writes what the consumer made
-of them, each event takes effect exactly once.
+of them, each event takes effect exactly once. Returns how many.
 
 positions: which; NULL: all that the lease still holds.
 SE003 malformed argument, or a position that was never handed out. SE007 no such subscription. SE008 the lease

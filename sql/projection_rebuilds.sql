@@ -1,6 +1,6 @@
 -- Rebuilding projections: in their tables, or in shadow tables that take the place of those.
 
-CREATE FUNCTION eventcore_rebuild_projection(name text, shadow boolean DEFAULT false) RETURNS void
+CREATE FUNCTION eventcore_rebuild_projection(name text, shadow boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -28,7 +28,7 @@ BEGIN
                status = CASE status WHEN 'failed' THEN 'running' ELSE status END
          WHERE t.name = p.name;
         PERFORM eventcore.delete_projection_parked(p.name, NULL);
-        RETURN;
+        RETURN true;
     END IF;
     PERFORM eventcore.check_shadow_possible(p);
     INSERT INTO eventcore.projections
@@ -41,6 +41,7 @@ BEGIN
         PERFORM eventcore.fail_malformed('name', format('is "%s", and there is another projection "%s"', p.name, rebuild));
     END IF;
     UPDATE eventcore.projections t SET status = 'running' WHERE t.name = rebuild;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_rebuild_projection(text, boolean) IS

@@ -13,7 +13,7 @@ CREATE FUNCTION eventcore_create_projection(
     reset           regproc    DEFAULT NULL,
     tables          regclass[] DEFAULT NULL,
     settings        text[]     DEFAULT eventcore.session_settings()
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -90,6 +90,7 @@ BEGIN
         PERFORM eventcore.fail_malformed('name', 'is that of another projection: drop it first');
     END IF;
     UPDATE eventcore.projections p SET status = 'running' WHERE p.name = name;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[], text[]) IS
@@ -110,7 +111,7 @@ settings: what an inline handler runs with, whoever appends: by default search_p
 other settings of this session that change what a function does. An async handler has the settings of its owner.
 SE003 malformed argument, a function that does not fit or that the caller may not execute, a name that is taken.$$;
 
-CREATE FUNCTION eventcore_pause_projection(name text) RETURNS void
+CREATE FUNCTION eventcore_pause_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -122,12 +123,13 @@ BEGIN
         PERFORM eventcore.fail_malformed('name', format('is "%s", an inline projection: drop it instead', p.name));
     END IF;
     UPDATE eventcore.projections t SET status = 'paused' WHERE t.name = p.name;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_pause_projection(text) IS
 $$Waits for the batch that is under way; after that the handler is not called. SE003 an inline projection. SE007 if there is none.$$;
 
-CREATE FUNCTION eventcore_resume_projection(name text) RETURNS void
+CREATE FUNCTION eventcore_resume_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -147,13 +149,14 @@ BEGIN
     END IF;
     UPDATE eventcore.projections t
        SET status = 'running', attempts = 0, retry_at = '-infinity' WHERE t.name = p.name;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_resume_projection(text) IS
 $$Lets a projection that is paused, has failed or waits to retry go on at once. SE007 if there is none. SE009 its owner does
 not exist: as after a restore where that role is missing.$$;
 
-CREATE FUNCTION eventcore_set_projection_owner(name text, owner text) RETURNS void
+CREATE FUNCTION eventcore_set_projection_owner(name text, owner text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -169,6 +172,7 @@ BEGIN
         PERFORM eventcore.fail_malformed('owner', format('is "%s", a role that may not log in', owner));
     END IF;
     UPDATE eventcore.projections t SET owner = new.oid WHERE t.name = p.name;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_set_projection_owner(text, text) IS
@@ -189,7 +193,7 @@ $$;
 COMMENT ON FUNCTION eventcore.remove_projection(eventcore.projections) IS
     'Removes a projection, what is parked of it, and the tables of a rebuild.';
 
-CREATE FUNCTION eventcore_drop_projection(name text) RETURNS void
+CREATE FUNCTION eventcore_drop_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -204,6 +208,7 @@ BEGIN
         PERFORM eventcore.remove_projection(eventcore.change_projection(rebuild.name));
     END IF;
     PERFORM eventcore.remove_projection(p);
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_drop_projection(text) IS

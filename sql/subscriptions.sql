@@ -61,7 +61,7 @@ retry_limit: how often a failed event is delivered again before it is parked; 0:
 on_parked: what the stream of a parked event does: 'continue', or 'stop' until it is replayed or discarded.
 SE003 malformed argument, or a subscription of this name with another definition. SE011 a position of another history.$$;
 
-CREATE FUNCTION eventcore_drop_subscription(name text) RETURNS void
+CREATE FUNCTION eventcore_drop_subscription(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -73,12 +73,13 @@ BEGIN
     DELETE FROM eventcore.subscriptions t WHERE t.name = s.name;
     PERFORM eventcore.sweep();
     PERFORM eventcore.announce_work(true);
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_drop_subscription(text) IS
 $$Removes a subscription with its checkpoint, its leases and its parked events. SE007 if there is none.$$;
 
-CREATE FUNCTION eventcore_pause_subscription(name text) RETURNS void
+CREATE FUNCTION eventcore_pause_subscription(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -87,12 +88,13 @@ DECLARE
     s eventcore.subscriptions := eventcore.change_subscription(name, 'name');
 BEGIN
     UPDATE eventcore.subscriptions t SET paused = true WHERE t.name = s.name;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_pause_subscription(text) IS
 $$Polls get nothing from now on. What consumers have already they may still acknowledge. SE007 if there is none.$$;
 
-CREATE FUNCTION eventcore_resume_subscription(name text) RETURNS void
+CREATE FUNCTION eventcore_resume_subscription(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -102,12 +104,13 @@ DECLARE
 BEGIN
     UPDATE eventcore.subscriptions t SET paused = false WHERE t.name = s.name;
     PERFORM eventcore.announce_work(true);
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_resume_subscription(text) IS
 $$Ends a pause: polls that wait get events at once. SE007 if there is none.$$;
 
-CREATE FUNCTION eventcore_reset_subscription(name text, after_position bigint) RETURNS void
+CREATE FUNCTION eventcore_reset_subscription(name text, after_position bigint) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -136,6 +139,7 @@ BEGIN
     END IF;
     PERFORM eventcore.sweep();
     PERFORM eventcore.announce_work(true);
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION eventcore_reset_subscription(text, bigint) IS

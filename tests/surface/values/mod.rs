@@ -3,3 +3,4 @@
 mod calls;
 mod collations;
 mod settings;
+mod types;
