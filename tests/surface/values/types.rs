@@ -53,8 +53,8 @@ async fn with_a_cast_on_each_parameter_a_statement_takes_the_types_of_every_driv
         for streams in [Type::TEXT_ARRAY, Type::VARCHAR_ARRAY] {
             let types = [streams, Type::INT8_ARRAY, type_.clone()];
             let statement = client.prepare_typed(append, &types).await.unwrap();
-            let expected: [Option<i64>; 1] = [None];
-            let arguments: [&(dyn ToSql + Sync); 3] = [&["s"], &expected, events];
+            let expected = vec![None::<i64>];
+            let arguments: [&(dyn ToSql + Sync); 3] = [&vec!["s"], &expected, events];
             let row = client.query_one(&statement, &arguments).await.unwrap();
             assert!(row.get::<_, i64>("last_position") > number as i64);
         }
