@@ -57,9 +57,11 @@ SELECT i.table_name, i.index_name, i.is_constraint, i.definition
     ('leases', 'leases_pkey', true, 'PRIMARY KEY (subscription_id, lease_id)'),
     ('deliveries', 'deliveries_pkey', true, 'PRIMARY KEY (subscription_id, position)'),
     ('deliveries', 'deliveries_lease_idx', false, '(lease_id, position) WHERE lease_id IS NOT NULL'),
-    ('deliveries', 'deliveries_waiting_idx', false, '(subscription_id, position) WHERE lease_id IS NULL'),
+    ('deliveries', 'deliveries_waiting_idx', false, '(subscription_id, stream_id, position) WHERE lease_id IS NULL'),
     ('backlogs', 'backlogs_pkey', true, 'PRIMARY KEY (subscription_id, stream_id)'),
-    ('backlogs', 'backlogs_next_idx', false, '(subscription_id, next_position)'),
+    ('backlogs', 'backlogs_returned_idx', false, '(subscription_id, due, returned_position) WHERE returned_position IS NOT NULL'),
+    ('backlogs', 'backlogs_behind_idx', false, '(subscription_id, due, next_position) WHERE returned_position IS NULL'),
+    ('backlogs', 'backlogs_delayed_idx', false, '(subscription_id, delayed_at) WHERE delayed_at IS NOT NULL'),
     ('parked', 'parked_pkey', true, 'PRIMARY KEY (subscription_id, position)'),
     ('checkpoints', 'checkpoints_pkey', true, 'PRIMARY KEY (projection)'),
     ('snapshots', 'snapshots_pkey', true, 'PRIMARY KEY (name, streams_digest)'),
@@ -114,7 +116,12 @@ AS $$
     UNION ALL
     SELECT 'row_security', o.oid::regclass::text, 'row security hides rows from our functions',
            format('ALTER TABLE %1$s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY', o.oid::regclass)
-      FROM ours o WHERE o.relrowsecurity OR o.relforcerowsecurity
+      FROM ours o WHERE (o.relrowsecurity OR o.relforcerowsecurity) AND o.relname NOT IN ('projections', 'projection_parked')
+    UNION ALL
+    -- These two are meant to have it: it keeps roles from locking projections of others.
+    SELECT 'row_security', o.oid::regclass::text, 'row security is switched off, so that roles can lock projections of others',
+           format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', o.oid::regclass)
+      FROM ours o WHERE NOT o.relrowsecurity AND o.relname IN ('projections', 'projection_parked')
     UNION ALL
     SELECT 'inherits', i.inhrelid::regclass::text, format('the table inherits from %s', i.inhparent::regclass),
            format('ALTER TABLE %s NO INHERIT %s', i.inhrelid::regclass, i.inhparent::regclass)

@@ -46,6 +46,15 @@ fn a_fresh_database_has_no_findings_and_each_fault_of_a_table_is_found_and_repai
         database: "check_tables",
     };
     assert_eq!(checked.psql(CHECK), "");
+    let definitions = || {
+        checked.psql(
+            "SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+              WHERE c.relnamespace = 'eventcore'::regnamespace ORDER BY c.relname;
+             SELECT pg_get_triggerdef(t.oid), t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+              WHERE NOT t.tgisinternal AND c.relnamespace = 'eventcore'::regnamespace ORDER BY t.tgname",
+        )
+    };
+    let before = definitions();
     // All there are, so that a new one cannot be forgotten.
     let triggers = "SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
                      WHERE NOT tgisinternal AND relnamespace = 'eventcore'::regnamespace ORDER BY tgname";
@@ -63,6 +72,7 @@ fn a_fresh_database_has_no_findings_and_each_fault_of_a_table_is_found_and_repai
     for drop in drops.lines() {
         checked.finds(drop, "missing_index");
     }
+    assert_eq!(definitions(), before);
     for (provocation, finding) in [
         (
             "ALTER TABLE eventcore.events DISABLE TRIGGER every_event_is_immutable",
@@ -86,6 +96,10 @@ fn a_fresh_database_has_no_findings_and_each_fault_of_a_table_is_found_and_repai
         ),
         (
             "ALTER TABLE eventcore.events ENABLE ROW LEVEL SECURITY",
+            "row_security",
+        ),
+        (
+            "ALTER TABLE eventcore.projection_parked DISABLE ROW LEVEL SECURITY",
             "row_security",
         ),
         (
@@ -171,7 +185,7 @@ fn positions_copies_owners_functions_and_tables_that_do_not_go_together_are_foun
     }
 
     for grant in [
-        "GRANT EXECUTE ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[], boolean) TO PUBLIC",
+        "GRANT EXECUTE ON FUNCTION eventcore_safe_position() TO PUBLIC",
         "CREATE ROLE stranger; GRANT TRIGGER ON eventcore.leases TO stranger",
         "GRANT UPDATE ON eventcore.commands TO eventcore_reader",
         "GRANT USAGE ON SEQUENCE eventcore.position_blocks TO stranger",

@@ -201,10 +201,10 @@ unsafe extern "C-unwind" fn on_utility(
                 ours(|| (hooks.after_drop_database)(wanted.database));
             }
         }
-        if wanted.enables != 0 {
-            if let Some(hooks) = HOOKS.get() {
-                ours(|| (hooks.after_enabling_triggers)(Oid::from(wanted.enables)));
-            }
+        if wanted.enables != 0
+            && let Some(hooks) = HOOKS.get()
+        {
+            ours(|| (hooks.after_enabling_triggers)(Oid::from(wanted.enables)));
         }
     }
 }

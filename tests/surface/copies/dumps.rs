@@ -27,7 +27,7 @@ fn a_plain_dump() {
     let arguments = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "plain"];
     let (restored, _, errors) = attempt(server(), "psql", &arguments, &script);
     assert!(restored, "{errors}");
-    source().assert_holds_the_same(server(), "plain");
+    source().assert_copied(server(), "plain");
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_custom_dump_without_owners_and_privileges() {
     server().create_empty_database("custom").unwrap();
     let arguments = ["--exit-on-error", "--no-owner", "--no-privileges"];
     restore(&archive, "custom", &arguments);
-    source().assert_holds_the_same(server(), "custom");
+    source().assert_copied(server(), "custom");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_directory_by_four_jobs() {
         "pg_restore",
         &["--exit-on-error", "-j4", "-d", "directory", path],
     );
-    source().assert_holds_the_same(server(), "directory");
+    source().assert_copied(server(), "directory");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn data_alone() {
     server().create_empty_database("data").unwrap();
     restore(&archive, "data", &["--exit-on-error", "--schema-only"]);
     restore(&archive, "data", &["--exit-on-error", "--data-only"]);
-    source().assert_holds_the_same(server(), "data");
+    source().assert_copied(server(), "data");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_partial_dump_that_names_the_extension() {
     server().create_empty_database("partial").unwrap();
     server().psql("partial", "DROP SCHEMA public").unwrap();
     restore(&archive, "partial", &["--exit-on-error"]);
-    source().assert_holds_the_same(server(), "partial");
+    source().assert_copied(server(), "partial");
 
     // What is missing is found.
     let archive = dump(&["-Fc", "-T", "ledger", "--extension=eventcore"]);
@@ -139,7 +139,7 @@ fn a_clean_restore_where_dropping_is_allowed_replaces_everything() {
             .unwrap(),
         ""
     );
-    source().assert_holds_the_same(server(), "clean_allowed");
+    source().assert_copied(server(), "clean_allowed");
 }
 
 /// Statement by statement it replaces the application's tables and fails at ours, of which nothing is lost.
