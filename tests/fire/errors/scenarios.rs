@@ -124,6 +124,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     call("eventcore_stream_versions", "SELECT * FROM eventcore_stream_versions('{s,none}')"),
     call("eventcore_safe_position", "SELECT eventcore_safe_position()"),
+    call("eventcore_check", "SELECT * FROM eventcore_check()"),
     call("eventcore_wait", "CALL eventcore_wait(0, '1 s')").alone(),
     call("eventcore_wait", "CALL eventcore_wait(eventcore_safe_position(), '5 ms')").alone(),
     call("eventcore_create_subscription", "SELECT eventcore_create_subscription('new')").after(NO_SUBSCRIPTION),
