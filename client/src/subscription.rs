@@ -129,7 +129,6 @@ impl Subscription {
     }
 
     /// The id of the last event before the first that is asked for.
-    #[must_use]
     pub(crate) fn after_event(mut self, id: Option<EventId>) -> Self {
         self.last_event = id;
         self.page = self.page.last_event(id);
