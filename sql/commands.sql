@@ -150,6 +150,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    settings CONSTANT text[] COLLATE "C" := settings;
     allowed CONSTANT text[] := ARRAY(SELECT split_part(s, '=', 1) FROM unnest(eventcore.session_settings()) s);
     wrong text;
 BEGIN
