@@ -149,10 +149,11 @@ CREATE FUNCTION eventcore.check_settings(settings text[]) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 DECLARE
     settings CONSTANT text[] COLLATE "C" := settings;
-    allowed CONSTANT text[] := ARRAY(SELECT split_part(s, '=', 1) FROM unnest(eventcore.session_settings()) s);
-    wrong text;
+    allowed  CONSTANT text[] := ARRAY(SELECT split_part(s, '=', 1) FROM unnest(eventcore.session_settings()) s);
+    wrong    text;
 BEGIN
     IF settings IS NULL OR array_ndims(settings) > 1 THEN
         PERFORM eventcore.fail_malformed('settings', 'is not a list of settings, each as name=value');

@@ -9,7 +9,12 @@ BEGIN
     FOREACH role_name IN ARRAY ARRAY['eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector'] LOOP
         -- Roles belong to the whole cluster: another database may have made them.
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
-            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
+            BEGIN
+                EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                -- Another database is making it now.
+                NULL;
+            END;
         END IF;
     END LOOP;
 END

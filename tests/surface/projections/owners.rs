@@ -72,7 +72,6 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
         "SELECT eventcore_rebuild_projection('note', shadow => true)",
         "SELECT eventcore_replay_projection_parked('note')",
         "SELECT eventcore_discard_projection_parked('note')",
-        "UPDATE eventcore.projection_parked SET replay = true",
         "DELETE FROM eventcore.projection_parked",
         "INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason, replay)
          VALUES ('note', 2, 1, 'P0001', 'again', true)",
@@ -97,6 +96,10 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
     ] {
         assert_eq!(failure(bob.batch_execute(sql).await).code, "42501", "{sql}");
     }
+
+    // Rows of hers are none that he could change or lock.
+    let changed = bob.execute("UPDATE eventcore.projection_parked SET replay = true", &[]).await;
+    assert_eq!(changed.unwrap(), 0);
 
     // Without the right to read events a projection gets none.
     client
