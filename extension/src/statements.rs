@@ -27,7 +27,7 @@ pub fn after_create_trigger(trigger: Oid) {
 /// Called when a table, an index, a view or a sequence has been altered.
 pub fn after_alter_relation(relation: Oid) {
     let change = altered::relation(relation);
-    let Some(change) = change.filter(|change| is_in_our_schema(change)) else {
+    let Some(change) = change.filter(is_in_our_schema) else {
         return;
     };
     require_same_name("relation", &change);

@@ -17,7 +17,6 @@ mod raw {
         pub(super) fn disable_timeout(timeout: c_int, keep_indicator: bool);
         pub(super) fn disable_all_timeouts(keep_indicators: bool);
         pub(super) fn ResetSequenceCaches();
-        pub(super) fn errcode(sqlerrcode: c_int) -> c_int;
         pub(super) fn standard_ProcessUtility(
             statement: *mut pg_sys::PlannedStmt,
             query: *const c_char,
@@ -96,16 +95,6 @@ pub fn hash(bytes: &[u8], seed: u64) -> u64 {
     let length = c_int::try_from(bytes.len()).unwrap_or(c_int::MAX);
     // SAFETY: `length` bytes are readable at the pointer; the function cannot fail.
     unsafe { raw::hash_bytes_extended(bytes.as_ptr(), length, seed) }
-}
-
-/// Sets the SQLSTATE of the error that is being raised.
-///
-/// # Safety
-///
-/// Only from an error context callback, while the server raises an error.
-pub unsafe fn set_error_code(sqlstate: c_int) {
-    // SAFETY: the caller's; it writes one field of the error on top of the stack.
-    unsafe { raw::errcode(sqlstate) };
 }
 
 /// What runs utility statements where no hook does. Not guarded: a guard rebuilds the errors that

@@ -196,10 +196,10 @@ unsafe extern "C-unwind" fn on_utility(
             receiver,
             completion,
         );
-        if wanted.drops {
-            if let Some(hooks) = HOOKS.get() {
-                ours(|| (hooks.after_drop_database)(wanted.database));
-            }
+        if wanted.drops
+            && let Some(hooks) = HOOKS.get()
+        {
+            ours(|| (hooks.after_drop_database)(wanted.database));
         }
         if wanted.enables != 0
             && let Some(hooks) = HOOKS.get()

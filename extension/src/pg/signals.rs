@@ -14,9 +14,12 @@ static FILE: AtomicI32 = AtomicI32::new(-1);
 static OFFSET: AtomicI64 = AtomicI64::new(0);
 static MARK: AtomicU32 = AtomicU32::new(0);
 
+/// What is called with the SQLSTATE and the message of an error.
+pub type Listener = fn(&str, &str);
+
 thread_local! {
     /// Who hears of an error that ends this process.
-    static LISTENER: Cell<Option<fn(&str, &str)>> = const { Cell::new(None) };
+    static LISTENER: Cell<Option<Listener>> = const { Cell::new(None) };
 }
 
 static mut NEXT_LOG: pg_sys::emit_log_hook_type = None;
@@ -66,7 +69,7 @@ pub fn write_nothing_when_others_crash() {
 }
 
 /// Calls `listener` with the SQLSTATE and the message of an error that ends this process, also while it logs in.
-pub fn on_fatal(listener: fn(&str, &str)) {
+pub fn on_fatal(listener: Listener) {
     if LISTENER.replace(Some(listener)).is_none() {
         // SAFETY: a variable of the server, changed on its only thread.
         unsafe {

@@ -121,11 +121,7 @@ impl Registry {
             }
         };
         // What the notifier has written down was confirmed.
-        let last_told = || {
-            Some(sequence::last_value(
-                Catalog::load().ok()?.settled_position,
-            )?)
-        };
+        let last_told = || sequence::last_value(Catalog::load().ok()?.settled_position);
         let last_told = || last_told().unwrap_or(0);
         Ok(confirmed::confirm(self.place.database(), safe, last_told))
     }

@@ -121,7 +121,7 @@ impl Place {
             fence(SeqCst);
             found = (self.failed_at.load(SeqCst), self.error.load());
             fence(SeqCst);
-            if version % 2 == 0 && self.version.load(SeqCst) == version {
+            if version.is_multiple_of(2) && self.version.load(SeqCst) == version {
                 break;
             }
         }

@@ -7,6 +7,7 @@ mod consumers;
 mod diverged;
 mod faults;
 mod hosts;
+mod isolation;
 mod pooler;
 mod switch_over;
 mod unconfirmed;

@@ -45,11 +45,11 @@ async fn the_worker_of_a_standby_ends_when_it_is_promoted_and_waiters_go_on() {
     let watcher = connect(&standby.url("postgres")).await;
     let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'eventcore standby'";
     assert_eq!(number(&*watcher, workers).await, 0);
-    let waiters: Vec<_> = futures_util::future::join_all((0..5).map(async |_| {
+    let mut waiters = Vec::new();
+    for _ in 0..5 {
         let reader = connect(&standby.url("store")).await;
-        tokio::spawn(async move { wait(&*reader, 10, 30).await })
-    }))
-    .await;
+        waiters.push(tokio::spawn(async move { wait(&*reader, 10, 30).await }));
+    }
     eventually("one worker wakes them all", async || {
         number(&*watcher, workers).await == 1
     })

@@ -309,7 +309,10 @@ async fn a_role_that_may_only_execute_has_states_of_its_own_and_no_other_way_to_
     execute(&executor, "chain", input.clone()).await.unwrap();
     let state = "SELECT state #>> '{}' FROM eventcore.command_states";
     let expected = state_of(&client, &["s"]).await;
-    assert_eq!(value::<String>(&client, state).await, expected.as_str().unwrap());
+    assert_eq!(
+        value::<String>(&client, state).await,
+        expected.as_str().unwrap()
+    );
     assert_eq!(folded(&client, &["s"]).await, 300);
     assert_eq!(last_payload(&client, "s").await, expected);
     assert_eq!(kept(&client).await, [at("s", 300), at("s", 300)]);

@@ -98,7 +98,9 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
     }
 
     // Rows of hers are none that he could change or lock.
-    let changed = bob.execute("UPDATE eventcore.projection_parked SET replay = true", &[]).await;
+    let changed = bob
+        .execute("UPDATE eventcore.projection_parked SET replay = true", &[])
+        .await;
     assert_eq!(changed.unwrap(), 0);
 
     // Without the right to read events a projection gets none.

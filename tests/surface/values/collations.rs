@@ -12,8 +12,10 @@ const COLLATIONS: &str = r#"
     CREATE DOMAIN a_short_name AS varchar(200);
 "#;
 
-/// How a caller may have a text: what each argument is made into, by its number.
-const FORMS: &[(&str, fn(usize, &Argument) -> String)] = &[
+/// A form of a text that a caller may have: its name, and what it makes of an argument, by the argument's number.
+type Form = (&'static str, fn(usize, &Argument) -> String);
+
+const FORMS: &[Form] = &[
     ("another collation", |_, argument| {
         collated(argument, "\"de-x-icu\"")
     }),

@@ -51,7 +51,8 @@ async fn a_setting_of_the_session_changes_no_result_and_no_error() {
     let mut calls = every_function(&client).await;
     // The one says how often something else has happened, the other what the settings are; of the others PostgreSQL writes the result as it is told to.
     calls.retain(|call| {
-        !["eventcore.announced_work", "eventcore.session_settings"].contains(&call.function.as_str())
+        !["eventcore.announced_work", "eventcore.session_settings"]
+            .contains(&call.function.as_str())
             && !WRITTEN_BY_STYLE.contains(&call.returns.as_str())
     });
     let expected = outcomes(&client, &calls).await;
