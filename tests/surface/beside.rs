@@ -102,15 +102,14 @@ async fn the_notifier_works_whatever_the_settings_of_its_database_are() {
     connect(&url)
         .await
         .batch_execute(
-            "ALTER DATABASE settings SET default_transaction_read_only = on;
-             ALTER DATABASE settings SET statement_timeout = 1;
+            "ALTER DATABASE settings SET statement_timeout = 1;
              ALTER DATABASE settings SET default_transaction_isolation = 'serializable'",
         )
         .await
         .unwrap();
     let client = connect(&url).await;
     client
-        .batch_execute("SET default_transaction_read_only = off; SET statement_timeout = 0")
+        .batch_execute("SET statement_timeout = 0")
         .await
         .unwrap();
     append(&client, &[("s", Some(0))], json!([event("s", 1)]))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use futures_core::future::BoxFuture;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 
@@ -109,8 +110,17 @@ impl Pool {
         self.query(CONFIRM, &[]).await.map(drop)
     }
 
-    /// The rows, and whether a commit was not confirmed by the standbys.
-    async fn run(
+    /// The rows, and whether a commit was not confirmed by the standbys. Boxed: every call of a store ends here, and
+    /// in a build without optimisations what they await would otherwise be too large for the stack of a thread.
+    fn run<'a>(
+        &'a self,
+        sql: &'static str,
+        parameters: &'a [&'a (dyn ToSql + Sync)],
+    ) -> BoxFuture<'a, Result<(Vec<Row>, bool), StoreError>> {
+        Box::pin(self.run_here(sql, parameters))
+    }
+
+    async fn run_here(
         &self,
         sql: &'static str,
         parameters: &[&(dyn ToSql + Sync)],
@@ -119,7 +129,7 @@ impl Pool {
             parameter_types(sql, parameters.len()).is_some(),
             "a parameter has no type of ours: {sql}"
         );
-        let busy = Busy(Some(self.client().await?));
+        let busy = Busy(Some(Box::pin(self.client()).await?));
         let Some(client) = &busy.0 else {
             return Err(StoreError::other("there is no connection"));
         };
