@@ -152,7 +152,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     settings CONSTANT text[] COLLATE "C" := settings;
-    allowed  CONSTANT text[] := ARRAY(SELECT split_part(s, '=', 1) FROM unnest(eventcore.session_settings()) s);
+    allowed  CONSTANT text[] COLLATE "C" := ARRAY(SELECT split_part(s, '=', 1) FROM unnest(eventcore.session_settings()) s);
     wrong    text;
 BEGIN
     IF settings IS NULL OR array_ndims(settings) > 1 THEN

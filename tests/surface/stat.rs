@@ -317,7 +317,7 @@ async fn readers_see_of_other_sessions_what_pg_stat_activity_lets_them_see() {
 async fn the_queries_of_the_operations_page_run_for_a_monitoring_role() {
     let (_, client) = database("stat_page").await;
     let sql = operations();
-    assert_eq!(sql.len(), 6);
+    assert_eq!(sql.len(), 7);
     client
         .batch_execute("CREATE ROLE page_monitoring")
         .await
