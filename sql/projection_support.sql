@@ -113,6 +113,7 @@ COMMENT ON TRIGGER projections_have_owners ON eventcore.projections IS
 CREATE FUNCTION eventcore.table_ids(tables text[]) RETURNS oid[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
     -- Not to_regclass, which asks for the privilege USAGE on the schema.
     SELECT array_agg(c.oid ORDER BY t.place)

@@ -16,6 +16,7 @@ CREATE FUNCTION eventcore_create_projection(
 ) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -81,9 +82,9 @@ BEGIN
         ELSE eventcore.start_position(start_from) END;
     INSERT INTO eventcore.projections
            (name, handler, mode, owner, checkpoint, batch_size, on_error, retry_limit, takes_array, reset,
-            stream_prefixes, event_types, settings, tables)
+            stream_prefixes, event_types, settings, home_id, owner_name, tables)
     VALUES (name, found_handler, mode, me.oid, after_position, batch_size, on_error, retry_limit, takes_array,
-            eventcore.check_function('reset', reset, '{}', 'void'), stream_prefixes, event_types, settings,
+            eventcore.check_function('reset', reset, '{}', 'void'), stream_prefixes, event_types, settings, eventcore.home_id(), me.rolname,
             (SELECT array_agg((pg_identify_object('pg_class'::regclass, t, 0)).identity) FROM unnest(tables) t))
     ON CONFLICT ON CONSTRAINT projections_pkey DO NOTHING;
     IF NOT FOUND THEN

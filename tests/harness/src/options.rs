@@ -68,6 +68,10 @@ impl ServerOptions {
         line("max_connections", "200");
         line("logging_collector", "off");
         line("log_line_prefix", "%m [%p] %d ");
+        if self.preload {
+            // Each test that shares a server has a database of its own.
+            line("eventcore.max_databases", "512");
+        }
         for (name, value) in &self.settings {
             line(name, value);
         }

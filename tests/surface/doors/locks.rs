@@ -1,11 +1,15 @@
 //! No role of ours stops what belongs to another one by a lock.
 
-use crate::support::{append, database, event, failure, session_as, value};
+use crate::support::{
+    append, connect, database, event, failure, server_with_workers, session_as, value,
+};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_projector_locks_nothing_of_another_ones_projections() {
-    let (_, client) = database("doors_locks").await;
+    // The projection takes a worker.
+    let server = server_with_workers();
+    let client = connect(&server.create_database("doors_locks").unwrap()).await;
     client
         .batch_execute(
             "CREATE ROLE doors_one LOGIN IN ROLE eventcore_projector; CREATE ROLE doors_two LOGIN IN ROLE eventcore_projector;
@@ -13,7 +17,10 @@ async fn a_projector_locks_nothing_of_another_ones_projections() {
         )
         .await
         .unwrap();
-    let one = session_as("doors_locks", "doors_one").await;
+    let one = connect(&server.url("doors_locks")).await;
+    one.batch_execute("SET SESSION AUTHORIZATION doors_one")
+        .await
+        .unwrap();
     one.batch_execute(
         "CREATE TABLE doors_seen (n bigint);
          CREATE FUNCTION doors_see(e eventcore.events) RETURNS void LANGUAGE plpgsql AS
@@ -31,7 +38,10 @@ async fn a_projector_locks_nothing_of_another_ones_projections() {
     let parked = "SELECT count(*) FROM eventcore.projection_parked";
     assert_eq!(value::<i64>(&client, parked).await, 1);
 
-    let two = session_as("doors_locks", "doors_two").await;
+    let two = connect(&server.url("doors_locks")).await;
+    two.batch_execute("SET SESSION AUTHORIZATION doors_two")
+        .await
+        .unwrap();
     for statement in [
         "LOCK TABLE eventcore.projections IN SHARE MODE",
         "LOCK TABLE eventcore.projections IN ACCESS EXCLUSIVE MODE",
