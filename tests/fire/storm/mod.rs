@@ -21,9 +21,9 @@ use work::Worker;
 
 const SETUP: &str = r#"
     CREATE SEQUENCE numbers;
-    CREATE TABLE seen_inline (stream text, version bigint, UNIQUE (stream, version));
-    CREATE TABLE seen_async (stream text PRIMARY KEY, version bigint NOT NULL);
-    CREATE TABLE delivered (number bigserial, stream text, version bigint);
+    CREATE TABLE seen_inline (stream text COLLATE "C", version bigint, UNIQUE (stream, version));
+    CREATE TABLE seen_async (stream text COLLATE "C" PRIMARY KEY, version bigint NOT NULL);
+    CREATE TABLE delivered (number bigserial, stream text COLLATE "C", version bigint);
     CREATE FUNCTION inline_handler(event eventcore.events) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
         INSERT INTO seen_inline VALUES (event.stream_id, event.version); END $$;
     CREATE FUNCTION async_handler(event eventcore.events) RETURNS void LANGUAGE plpgsql AS $$

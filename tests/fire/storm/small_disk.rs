@@ -1,11 +1,13 @@
 //! A small file system for the tables of a database, which can be full. It takes root to mount one.
 
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use eventcore_harness::{Account, Server};
+
+/// Room for what the longest storm writes.
+const SIZE: &str = "8g";
 
 /// A mounted tmpfs, with the tablespace `small` of the server on it.
 pub(super) struct SmallDisk(PathBuf);
@@ -16,12 +18,7 @@ impl SmallDisk {
         let name = format!("eventcore-small-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).unwrap();
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", "size=256m,mode=0755", "tmpfs"])
-            .arg(&folder);
-        let mounted = mount.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if !mounted.is_ok_and(|status| status.success()) {
+        if !mount(&format!("size={SIZE},mode=0755"), &folder) {
             let _ = fs::remove_dir(&folder);
             println!("no disk is full: it takes root to mount a small one");
             return None;
@@ -40,21 +37,32 @@ impl SmallDisk {
         Some(disk)
     }
 
-    fn ballast(&self) -> PathBuf {
-        self.0.join("ballast")
-    }
-
-    /// Leaves no room.
+    /// Leaves no room: the disk becomes as small as what is on it, at most a few pages larger.
     pub(super) fn fill(&self) {
-        let mut file = fs::File::create(self.ballast()).unwrap();
-        for size in [1 << 20, 1 << 12] {
-            while file.write_all(&vec![0; size]).is_ok() {}
+        // What is written in between makes the size too small to be accepted.
+        for _ in 0..100 {
+            let size = format!("remount,size={}", self.used() + (64 << 10));
+            if mount(&size, &self.0) {
+                return;
+            }
         }
+        panic!("{} cannot be made smaller", self.0.display());
     }
 
     /// Leaves room again.
     pub(super) fn empty(&self) {
-        let _ = fs::remove_file(self.ballast());
+        assert!(mount(&format!("remount,size={SIZE}"), &self.0));
+    }
+
+    /// How many bytes are in use.
+    fn used(&self) -> u64 {
+        let mut df = Command::new("df");
+        let output = df.args(["--block-size=1", "--output=used"]).arg(&self.0);
+        let output = String::from_utf8(output.output().unwrap().stdout).unwrap();
+        let used = output.lines().last().unwrap_or_default();
+        used.trim()
+            .parse()
+            .unwrap_or_else(|error| panic!("df said {output:?}: {error}"))
     }
 }
 
@@ -64,4 +72,13 @@ impl Drop for SmallDisk {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
         let _ = fs::remove_dir(&self.0);
     }
+}
+
+fn mount(options: &str, folder: &Path) -> bool {
+    let mut mount = Command::new("mount");
+    mount
+        .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+        .arg(folder);
+    let status = mount.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
