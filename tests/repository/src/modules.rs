@@ -1,0 +1,270 @@
+//! How the modules of a crate depend on one another, and where `unsafe` may stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::files::{self, File};
+use crate::rust::{code, names_after};
+
+/// The circles that there are: of each the crate and the modules in it. An entry counts as long as
+/// all its modules exist.
+///
+/// This list only gets shorter, and so does each circle. A new circle is a mistake in the layout:
+/// move the part that both modules need to where neither has to climb.
+const CIRCLES: [(&str, &[&str]); 3] = [
+    // A delivery of a consumer can be acknowledged in a transaction of PostgreSQL.
+    ("client/src", &["consumer", "postgres", "projection"]),
+    // Until the modules of the client are in folders.
+    (
+        "client/src",
+        &[
+            "chain",
+            "consumer",
+            "execute",
+            "observe",
+            "postgres",
+            "process",
+            "projection",
+            "signals",
+            "subscription",
+            "typed_subscription",
+        ],
+    ),
+    // Until the modules of the extension are in folders.
+    (
+        "extension/src",
+        &[
+            "catalog",
+            "copies",
+            "filter",
+            "freeze",
+            "heads",
+            "history",
+            "launcher",
+            "pg",
+            "projections",
+            "read",
+            "registry",
+            "settings",
+            "standby",
+            "stream_list",
+            "subscriptions",
+            "trouble",
+            "wait",
+            "wake",
+            "workers",
+        ],
+    ),
+];
+
+/// Where the extension may be unsafe.
+const UNSAFE: [&str; 4] = [
+    "extension/src/pg/",
+    "extension/src/functions",
+    "extension/src/load.rs",
+    "extension/src/pg_tests.rs",
+];
+
+/// Modules of tests and of the installation, which nothing depends on.
+const LEFT_OUT: [&str; 1] = ["pg_tests"];
+
+type Graph = BTreeMap<String, BTreeSet<String>>;
+
+#[test]
+fn the_modules_of_the_extension_have_no_circles() {
+    check_circles("extension/src");
+}
+
+#[test]
+fn the_modules_of_the_client_have_no_circles() {
+    check_circles("client/src");
+}
+
+fn check_circles(source: &str) {
+    let graph = graph(source);
+    let arrows: usize = graph.values().map(BTreeSet::len).sum();
+    assert!(
+        arrows > 20,
+        "{source}: only {arrows} dependencies were found"
+    );
+    let found = circles(&graph);
+    let allowed = CIRCLES.iter().filter(|(root, _)| *root == source);
+    let allowed = allowed.map(|(_, circle)| *circle);
+    let exists = |module: &&str| graph.contains_key(*module);
+    let allowed: Vec<&[&str]> = allowed.filter(|circle| circle.iter().all(exists)).collect();
+    for circle in &found {
+        let is_within = |one: &&&[&str]| circle.iter().all(|module| one.contains(module));
+        assert!(
+            allowed.iter().any(|one| is_within(&one)),
+            "{source}: these modules depend on one another:\n{}",
+            explain(&graph, circle)
+        );
+    }
+    for one in &allowed {
+        let shares = |circle: &Vec<&str>| {
+            let common = circle.iter().filter(|module| one.contains(module));
+            common.count() > 1
+        };
+        assert!(
+            found.iter().any(shares),
+            "{source}: {one:?} is no circle any more: take it off the list CIRCLES"
+        );
+    }
+}
+
+/// Which of the modules of a crate uses which.
+fn graph(source: &str) -> Graph {
+    let files = files::below(source, &[".rs"]);
+    let modules: BTreeSet<&str> = files.iter().map(|file| module(source, file)).collect();
+    let facade = files
+        .iter()
+        .find(|file| file.path == format!("{source}/lib.rs"))
+        .unwrap();
+    let facade = re_exports(&code(&facade.text), &modules);
+    let mut graph = Graph::new();
+    for file in &files {
+        let own = module(source, file);
+        if own == "lib" || LEFT_OUT.contains(&own) {
+            continue;
+        }
+        let code = code(&file.text);
+        let mut names = names_after(&code, "crate");
+        let inner = file.path[source.len() + 1..].matches('/').count();
+        let is_root = inner == 0 || (inner == 1 && file.path.ends_with("/mod.rs"));
+        match (is_root, inner) {
+            // An inner module of the file may mean the file itself by it: only modules count.
+            (true, _) => names.extend(
+                names_after(&code, "super")
+                    .iter()
+                    .filter(|n| modules.contains(*n)),
+            ),
+            (false, 1) => names.extend(names_after(&code, "super::super")),
+            _ => {}
+        }
+        let used = names
+            .into_iter()
+            .filter_map(|name| match modules.contains(name) {
+                true => Some(name.to_owned()),
+                false => facade.get(name).cloned(),
+            });
+        let used = used.filter(|name| name != own && name != "lib");
+        graph.entry(own.to_owned()).or_default().extend(used);
+    }
+    graph
+}
+
+/// The top-level module that a file belongs to.
+fn module<'a>(source: &str, file: &'a File) -> &'a str {
+    let inside = &file.path[source.len() + 1..];
+    let first = inside.split('/').next().unwrap();
+    first.trim_end_matches(".rs")
+}
+
+/// What `lib.rs` passes on, and from which module.
+fn re_exports(code: &str, modules: &BTreeSet<&str>) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for statement in code.split("pub use ").skip(1) {
+        let statement = statement.split(';').next().unwrap();
+        let Some((module, items)) = statement.split_once("::") else {
+            continue;
+        };
+        if modules.contains(module) {
+            found.extend(files::words(items).map(|item| (item.to_owned(), module.to_owned())));
+        }
+    }
+    found
+}
+
+/// The groups of modules that can each be reached from each other.
+fn circles(graph: &Graph) -> Vec<Vec<&str>> {
+    let reached: BTreeMap<&str, BTreeSet<&str>> = graph
+        .keys()
+        .map(|from| (from.as_str(), reach(graph, from)))
+        .collect();
+    let mut found: Vec<Vec<&str>> = Vec::new();
+    for (module, from_here) in &reached {
+        let back = |other: &&str| {
+            reached
+                .get(other)
+                .is_some_and(|there| there.contains(module))
+        };
+        let group: Vec<&str> = from_here.iter().copied().filter(back).collect();
+        if group.len() > 1 && !found.contains(&group) {
+            found.push(group);
+        }
+    }
+    found
+}
+
+fn reach<'a>(graph: &'a Graph, from: &str) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut next: Vec<&str> = graph[from].iter().map(String::as_str).collect();
+    while let Some(module) = next.pop() {
+        if found.insert(module) {
+            next.extend(graph.get(module).into_iter().flatten().map(String::as_str));
+        }
+    }
+    found
+}
+
+fn explain(graph: &Graph, circle: &[&str]) -> String {
+    let uses = |module: &&str| {
+        let used = graph[*module]
+            .iter()
+            .filter(|used| circle.contains(&used.as_str()));
+        let used: Vec<&str> = used.map(String::as_str).collect();
+        format!("  {module} -> {}\n", used.join(", "))
+    };
+    format!(
+        "{}  the circle: {circle:?}",
+        circle.iter().map(uses).collect::<String>()
+    )
+}
+
+#[test]
+fn the_extension_is_unsafe_only_where_it_may_be() {
+    for file in files::below("extension/src", &[".rs"]) {
+        if UNSAFE.iter().any(|place| file.path.starts_with(place)) {
+            continue;
+        }
+        let code = code(&file.text);
+        assert!(
+            !files::words(&code).any(|word| word == "unsafe"),
+            "{} is unsafe: wrap it in extension/src/pg",
+            file.path
+        );
+        // `lib.rs` allows it for the places above, and for no others.
+        let allowed = code.matches("allow(unsafe_code)").count();
+        let most = if file.path == "extension/src/lib.rs" {
+            3
+        } else {
+            0
+        };
+        assert!(allowed <= most, "{} allows unsafe code", file.path);
+    }
+}
+
+/// The rules are what both sides share: they name neither side, nor any other crate.
+#[test]
+fn the_rules_depend_on_nothing() {
+    let manifest = files::read("rules/Cargo.toml");
+    let own = manifest
+        .split("\n[dependencies]")
+        .nth(1)
+        .unwrap_or_default();
+    let own = own.split("\n[").next().unwrap_or_default();
+    let own: Vec<&str> = own.lines().filter(|line| line.contains('=')).collect();
+    assert!(own.is_empty(), "{own:?}");
+}
+
+#[test]
+fn circles_are_found() {
+    let arrows = [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a"), ("c", "e")];
+    let mut graph = Graph::new();
+    for (from, to) in arrows {
+        graph
+            .entry(from.to_owned())
+            .or_default()
+            .insert(to.to_owned());
+    }
+    assert_eq!(circles(&graph), [["a", "b", "c"]]);
+}

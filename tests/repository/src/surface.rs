@@ -1,0 +1,84 @@
+//! What `sql/` may not say, what the documentation may not invent, and what a new error code may not
+//! forget. That the documentation has everything is tested on a server, in `tests/surface`.
+
+use std::collections::BTreeSet;
+
+use crate::files::{self, File};
+
+/// The pages for users: decisions are for us, and the table of privileges names everything.
+fn pages() -> Vec<File> {
+    let pages = files::below("docs", &[".md"]).into_iter();
+    pages
+        .filter(|page| {
+            !page.path.starts_with("docs/decisions/") && page.path != "docs/privileges.md"
+        })
+        .collect()
+}
+
+/// Words with the dots in them.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.');
+    words.map(|word| word.trim_matches('.'))
+}
+
+#[test]
+fn nothing_is_security_definer() {
+    for file in files::below("sql", &[".sql"]) {
+        for (number, line) in file.text.lines().enumerate() {
+            let statement = line.split("--").next().unwrap().to_uppercase();
+            let words: Vec<&str> = files::words(&statement).collect();
+            assert!(
+                !words.windows(2).any(|pair| pair == ["SECURITY", "DEFINER"]),
+                "{}:{}: a function has the rights of whoever calls it",
+                file.path,
+                number + 1
+            );
+        }
+    }
+}
+
+#[test]
+fn every_function_that_the_documentation_names_exists() {
+    let sql: String = files::below("sql", &[".sql"])
+        .into_iter()
+        .map(|file| file.text)
+        .collect();
+    let known: BTreeSet<&str> = names(&sql).collect();
+    let mut unknown = Vec::new();
+    for page in pages() {
+        for (number, line) in page.text.lines().enumerate() {
+            // A call, so that names of crates, roles and databases are none.
+            for (at, _) in line.match_indices("eventcore_") {
+                let before = line[..at].chars().next_back();
+                let name = names(&line[at..]).next().unwrap();
+                let is_call = line[at + name.len()..].starts_with('(');
+                let is_start = before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '.');
+                if is_call && is_start && !known.contains(name) {
+                    unknown.push(format!("{}:{}: {name}", page.path, number + 1));
+                }
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "\n{}\n", unknown.join("\n"));
+}
+
+/// `from_sqlstate` goes by the list `ALL`, so a code that it lacks would be unknown to the client.
+#[test]
+fn every_error_code_is_in_the_list_of_all_and_has_a_code_of_its_own() {
+    let source = files::read("rules/src/error_code.rs");
+    let list = source.split("pub const ALL").nth(1).unwrap();
+    let (list, rest) = list.split_once("];").unwrap();
+    let variants = rest
+        .lines()
+        .filter_map(|line| line.trim().split_once(" => \"SE"));
+    let variants: Vec<(&str, &str)> = variants.collect();
+    assert!(variants.len() >= 10, "{variants:?}");
+    let mut codes = BTreeSet::new();
+    for (variant, code) in variants {
+        let listed = list
+            .lines()
+            .any(|line| line.trim() == format!("{variant},"));
+        assert!(listed, "ErrorCode::ALL lacks {variant}");
+        assert!(codes.insert(code), "two variants are SE{code}");
+    }
+}
