@@ -27,7 +27,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// Where files are going, and where they are until then: pages may name the new place while the old
 /// one exists. Once the files have moved, the entries do nothing and can be deleted.
-const MOVES: [(&str, &str); 17] = [
+const MOVES: [(&str, &str); 18] = [
     ("extension/src/arguments", "extension/src/filter.rs"),
     ("extension/src/guards", "extension/src/drop_guard.rs"),
     ("extension/src/install.rs", "extension/src/drop_guard.rs"),
@@ -47,6 +47,7 @@ const MOVES: [(&str, &str); 17] = [
         "client/src/postgres/durable",
         "client/src/postgres/durable.rs",
     ),
+    ("docs/operations/performance.md", "docs/performance.md"),
     (
         "tests/surface/documentation",
         "tests/surface/documentation.rs",
