@@ -82,3 +82,27 @@ fn every_error_code_is_in_the_list_of_all_and_has_a_code_of_its_own() {
         assert!(codes.insert(code), "two variants are SE{code}");
     }
 }
+
+/// A function means the same whatever the `search_path` of its caller: it sets its own, or its names
+/// are bound when it is created, or it has none.
+#[test]
+fn every_function_sets_its_search_path_or_binds_its_names() {
+    let mut count = 0;
+    for file in files::below("sql", &[".sql"]) {
+        let statements = file.text.split("\nCREATE ").skip(1);
+        let is_routine =
+            |text: &&str| text.starts_with("FUNCTION ") || text.starts_with("PROCEDURE ");
+        for statement in statements.filter(is_routine) {
+            count += 1;
+            let statement = statement.split("\nCOMMENT ON ").next().unwrap();
+            let binds = ["LANGUAGE c", "SET search_path = ", "\nBEGIN ATOMIC"];
+            assert!(
+                binds.iter().any(|way| statement.contains(way)),
+                "{}: {}",
+                file.path,
+                statement.lines().next().unwrap()
+            );
+        }
+    }
+    assert!(count > 100, "only {count} functions were found");
+}
