@@ -252,21 +252,21 @@ $$;
 COMMENT ON FUNCTION eventcore.delete_command_states(text) IS
     'Deletes the kept states of a command, once another registration of it has made them useless.';
 
-CREATE FUNCTION eventcore_register_command(
+CREATE FUNCTION eventcore.register_command(
     name             text,
     apply            regproc,
     handle           regproc,
-    streams          text[]  DEFAULT NULL,
-    checked_streams  text[]  DEFAULT NULL,
-    streams_function regproc DEFAULT NULL,
-    related_streams  regproc DEFAULT NULL,
-    initial_state    jsonb   DEFAULT '{}',
-    required_fields  jsonb   DEFAULT NULL,
-    max_attempts     integer DEFAULT 10,
-    combine          regproc DEFAULT NULL,
-    snapshot_every   integer DEFAULT 100,
-    replace          boolean DEFAULT false,
-    settings         text[]  DEFAULT eventcore.session_settings()
+    streams          text[],
+    checked_streams  text[],
+    streams_function regproc,
+    related_streams  regproc,
+    initial_state    jsonb,
+    required_fields  jsonb,
+    max_attempts     bigint,
+    combine          regproc,
+    snapshot_every   bigint,
+    replace          boolean,
+    settings         text[]
 ) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -283,10 +283,10 @@ BEGIN
         PERFORM eventcore.fail_malformed('handle', 'is NULL');
     ELSIF initial_state IS NULL THEN
         PERFORM eventcore.fail_malformed('initial_state', 'is NULL');
-    ELSIF max_attempts IS NULL OR max_attempts < 1 THEN
-        PERFORM eventcore.fail_malformed('max_attempts', 'is not at least 1');
-    ELSIF snapshot_every IS NULL OR snapshot_every < 0 THEN
-        PERFORM eventcore.fail_malformed('snapshot_every', 'is not at least 0');
+    ELSIF max_attempts IS NULL OR max_attempts NOT BETWEEN 1 AND 2147483647 THEN
+        PERFORM eventcore.fail_malformed('max_attempts', 'is not a number from 1 to 2147483647');
+    ELSIF snapshot_every IS NULL OR snapshot_every NOT BETWEEN 0 AND 2147483647 THEN
+        PERFORM eventcore.fail_malformed('snapshot_every', 'is not a number of events from 0 to 2147483647');
     ELSIF streams_function IS NOT NULL AND (streams IS NOT NULL OR checked_streams IS NOT NULL) THEN
         PERFORM eventcore.fail_malformed('streams_function', 'is given beside streams: one or the other');
     ELSIF streams_function IS NULL AND coalesce(cardinality(streams), 0) + coalesce(cardinality(checked_streams), 0) = 0 THEN
@@ -315,7 +315,34 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, regproc, integer, boolean, text[]) IS
+COMMENT ON FUNCTION eventcore.register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, bigint, regproc, bigint, boolean, text[]) IS
+    'eventcore_register_command, once the names of functions have been looked up.';
+
+-- Names of functions are text, since drivers send text. They are looked up as a cast to regproc looks them up, on the
+-- search_path of the caller: so this function sets none, and its body is bound when it is created.
+CREATE FUNCTION eventcore_register_command(
+    name             text,
+    apply            text,
+    handle           text,
+    streams          text[]  DEFAULT NULL,
+    checked_streams  text[]  DEFAULT NULL,
+    streams_function text    DEFAULT NULL,
+    related_streams  text    DEFAULT NULL,
+    initial_state    jsonb   DEFAULT '{}',
+    required_fields  jsonb   DEFAULT NULL,
+    max_attempts     bigint  DEFAULT 10,
+    combine          text    DEFAULT NULL,
+    snapshot_every   bigint  DEFAULT 100,
+    replace          boolean DEFAULT false,
+    settings         text[]  DEFAULT eventcore.session_settings()
+) RETURNS boolean
+LANGUAGE sql
+BEGIN ATOMIC
+    SELECT eventcore.register_command(name, apply::regproc, handle::regproc, streams, checked_streams,
+        streams_function::regproc, related_streams::regproc, initial_state, required_fields, max_attempts,
+        combine::regproc, snapshot_every, replace, settings);
+END;
+COMMENT ON FUNCTION eventcore_register_command(text, text, text, text[], text[], text, text, jsonb, jsonb, bigint, text, bigint, boolean, text[]) IS
 $$Registers a command under a name, for eventcore_execute. Its functions are in any procedural language:
 apply(state jsonb, event eventcore.events) returns jsonb, handle(state jsonb, input jsonb) returns jsonb, an array of
 {"stream", "type", "payload", "metadata"?, "id"?}.
@@ -371,7 +398,8 @@ change of `apply` itself, such as that of a function that it calls. Executions t
 is used later. False if there is no command of this name. SE003 malformed argument.$$;
 
 REVOKE ALL ON FUNCTION eventcore_execute(text, jsonb, uuid, uuid, text, jsonb) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, integer, regproc, integer, boolean, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_register_command(text, text, text, text[], text[], text, text, jsonb, jsonb, bigint, text, bigint, boolean, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, bigint, regproc, bigint, boolean, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_drop_command(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_discard_command_states(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.delete_command_states(text) FROM PUBLIC;

@@ -39,7 +39,7 @@ COMMENT ON FUNCTION eventcore.park(eventcore.subscriptions, bigint[], integer, t
 CREATE FUNCTION eventcore_parked(
     subscription   text,
     after_position bigint  DEFAULT 0,
-    max_count      integer DEFAULT 100
+    max_count      bigint  DEFAULT 100
 )
 RETURNS TABLE (
     attempts       integer,
@@ -78,7 +78,7 @@ BEGIN
          ORDER BY k.position LIMIT max_count;
 END
 $$;
-COMMENT ON FUNCTION eventcore_parked(text, bigint, integer) IS
+COMMENT ON FUNCTION eventcore_parked(text, bigint, bigint) IS
 $$The parked events of a subscription after a position, in order, with why they are parked. max_count: at most so many; NULL: all.
 SE003 malformed argument. SE007 no such subscription.$$;
 
@@ -150,7 +150,7 @@ goes on. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such subscription.$$;
 
 REVOKE ALL ON FUNCTION eventcore.park(eventcore.subscriptions, bigint[], integer, text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_parked(text, bigint, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_parked(text, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.unpark(text, bigint[], boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_replay_parked(text, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_discard_parked(text, bigint[]) FROM PUBLIC;

@@ -4,7 +4,7 @@
 CREATE FUNCTION eventcore_poll(
     subscription text,
     consumer     text,
-    max_count    integer  DEFAULT 100,
+    max_count    bigint   DEFAULT 100,
     wait         interval DEFAULT '0'
 )
 RETURNS TABLE (
@@ -57,7 +57,7 @@ BEGIN
             PERFORM eventcore.wait_for_work(9223372036854775807, announced, patience, false, NULL, NULL);
             CONTINUE;
         END IF;
-        SELECT * INTO tried FROM eventcore.lease_events(s, lease, max_count, read_from);
+        SELECT * INTO tried FROM eventcore.lease_events(s, lease, max_count::integer, read_from);
         leased := tried.leased;
         read_from := tried.read_to;
         EXIT WHEN tried.has_changed;
@@ -88,7 +88,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION eventcore_poll(text, text, integer, interval) IS
+COMMENT ON FUNCTION eventcore_poll(text, text, bigint, interval) IS
 $$Leases events of a subscription to a consumer, in order of position, and returns them.
 
 A stream is out with one lease at a time, whoever has it, so that its events are dealt with in order by one
@@ -103,4 +103,4 @@ attempt: 1, and one more for each failure before. lease_id is the same in all ro
 SE003 malformed argument. SE007 no such subscription. SE009 in a REPEATABLE READ transaction block. 25006 on a standby and
 in a read-only transaction.$$;
 
-REVOKE ALL ON FUNCTION eventcore_poll(text, text, integer, interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_poll(text, text, bigint, interval) FROM PUBLIC;

@@ -3,7 +3,7 @@
 CREATE FUNCTION eventcore_projection_parked(
     projection     text,
     after_position bigint  DEFAULT 0,
-    max_count      integer DEFAULT 100
+    max_count      bigint  DEFAULT 100
 )
 RETURNS TABLE (
     attempts       integer,
@@ -43,7 +43,7 @@ BEGIN
          ORDER BY k.position LIMIT max_count;
 END
 $$;
-COMMENT ON FUNCTION eventcore_projection_parked(text, bigint, integer) IS
+COMMENT ON FUNCTION eventcore_projection_parked(text, bigint, bigint) IS
 $$The parked events of a projection after a position, in order, with why they are parked, and whether they wait to be
 handed to the handler again. max_count: at most so many; NULL: all.
 SE003 malformed argument. SE007 no such projection.$$;
@@ -149,7 +149,7 @@ $$;
 COMMENT ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text, boolean, boolean) IS
     'A worker has failed on this parked event again: it stays parked.';
 
-REVOKE ALL ON FUNCTION eventcore_projection_parked(text, bigint, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_projection_parked(text, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.change_projection_parked(text, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_replay_projection_parked(text, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_discard_projection_parked(text, bigint[]) FROM PUBLIC;

@@ -1,18 +1,18 @@
 -- Projections that run inside the server: creating, pausing, dropping and waiting for them.
 
-CREATE FUNCTION eventcore_create_projection(
+CREATE FUNCTION eventcore.create_projection(
     name            text,
     handler         regproc,
-    mode            text       DEFAULT 'async',
-    stream_prefixes text[]     DEFAULT NULL,
-    event_types     text[]     DEFAULT NULL,
-    start_from      text       DEFAULT 'start',
-    batch_size      integer    DEFAULT 1000,
-    on_error        text       DEFAULT 'stop',
-    retry_limit     integer    DEFAULT 5,
-    reset           regproc    DEFAULT NULL,
-    tables          regclass[] DEFAULT NULL,
-    settings        text[]     DEFAULT eventcore.session_settings()
+    mode            text,
+    stream_prefixes text[],
+    event_types     text[],
+    start_from      text,
+    batch_size      bigint,
+    on_error        text,
+    retry_limit     bigint,
+    reset           regproc,
+    tables          regclass[],
+    settings        text[]
 ) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -48,8 +48,8 @@ BEGIN
         PERFORM eventcore.fail_malformed('batch_size', 'is not a number of events from 1 to 100000');
     ELSIF on_error IS NULL OR on_error NOT IN ('stop', 'skip', 'park') THEN
         PERFORM eventcore.fail_malformed('on_error', 'is none of ''stop'', ''skip'' and ''park''');
-    ELSIF retry_limit IS NULL OR retry_limit < 0 THEN
-        PERFORM eventcore.fail_malformed('retry_limit', 'is not a number of retries, from 0');
+    ELSIF retry_limit IS NULL OR retry_limit NOT BETWEEN 0 AND 2147483647 THEN
+        PERFORM eventcore.fail_malformed('retry_limit', 'is not a number of retries from 0 to 2147483647');
     ELSIF mode = 'async' AND NOT me.rolcanlogin THEN
         PERFORM eventcore.fail_malformed('mode', format('is async, for which the role %I would have to be one that may log in', current_user));
     ELSIF mode = 'inline' AND start_from IS DISTINCT FROM 'now' THEN
@@ -94,7 +94,31 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[], text[]) IS
+COMMENT ON FUNCTION eventcore.create_projection(text, regproc, text, text[], text[], text, bigint, text, bigint, regproc, regclass[], text[]) IS
+    'eventcore_create_projection, once the names of functions and tables have been looked up.';
+
+-- Names of functions and tables are text, since drivers send text. They are looked up as casts to regproc and regclass look
+-- them up, on the search_path of the caller: so this function sets none, and its body is bound when it is created.
+CREATE FUNCTION eventcore_create_projection(
+    name            text,
+    handler         text,
+    mode            text    DEFAULT 'async',
+    stream_prefixes text[]  DEFAULT NULL,
+    event_types     text[]  DEFAULT NULL,
+    start_from      text    DEFAULT 'start',
+    batch_size      bigint  DEFAULT 1000,
+    on_error        text    DEFAULT 'stop',
+    retry_limit     bigint  DEFAULT 5,
+    reset           text    DEFAULT NULL,
+    tables          text[]  DEFAULT NULL,
+    settings        text[]  DEFAULT eventcore.session_settings()
+) RETURNS boolean
+LANGUAGE sql
+BEGIN ATOMIC
+    SELECT eventcore.create_projection(name, handler::regproc, mode, stream_prefixes, event_types, start_from, batch_size,
+        on_error, retry_limit, reset::regproc, tables::regclass[], settings);
+END;
+COMMENT ON FUNCTION eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]) IS
 $$Creates a projection that runs inside the server. Its handler is a function in any language, (event eventcore.events)
 or, faster, (events eventcore.events[]), that returns void.
 
@@ -300,7 +324,8 @@ COMMENT ON COLUMN eventcore.stat_projections.rebuilds IS
     'The projection whose place it takes when it has caught up; NULL: it is no rebuild.';
 COMMENT ON COLUMN eventcore.stat_projections.shadow_schema IS 'Where a rebuild has its tables until then.';
 
-REVOKE ALL ON FUNCTION eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.create_projection(text, regproc, text, text[], text[], text, bigint, text, bigint, regproc, regclass[], text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_pause_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_resume_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.remove_projection(eventcore.projections) FROM PUBLIC;

@@ -3,7 +3,7 @@
 CREATE FUNCTION eventcore_read_stream(
     stream        text,
     after_version bigint  DEFAULT 0,
-    max_count     integer DEFAULT NULL,
+    max_count     bigint  DEFAULT NULL,
     backward      boolean DEFAULT false,
     event_types   text[]  DEFAULT NULL
 )
@@ -21,7 +21,7 @@ RETURNS TABLE (
 )
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 20
 AS 'MODULE_PATHNAME', 'eventcore_read_stream';
-COMMENT ON FUNCTION eventcore_read_stream(text, bigint, integer, boolean, text[]) IS
+COMMENT ON FUNCTION eventcore_read_stream(text, bigint, bigint, boolean, text[]) IS
 $$The events of one stream after a version, in order of version; none if there is no such stream.
 
 max_count: at most so many events; NULL: all.
@@ -32,7 +32,7 @@ SE003 malformed argument.$$;
 CREATE FUNCTION eventcore_read_streams(
     streams        text[],
     after_versions bigint[] DEFAULT NULL,
-    max_count      integer  DEFAULT NULL,
+    max_count      bigint   DEFAULT NULL,
     event_types    text[]   DEFAULT NULL
 )
 RETURNS TABLE (
@@ -49,7 +49,7 @@ RETURNS TABLE (
 )
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 40
 AS 'MODULE_PATHNAME', 'eventcore_read_streams';
-COMMENT ON FUNCTION eventcore_read_streams(text[], bigint[], integer, text[]) IS
+COMMENT ON FUNCTION eventcore_read_streams(text[], bigint[], bigint, text[]) IS
 $$The events of many streams, all in one snapshot: in the order of the streams given, then by version.
 
 after_versions: one per stream, only events after it; NULL: from the start.
@@ -59,7 +59,7 @@ SE003 malformed argument.$$;
 
 CREATE FUNCTION eventcore_read_all(
     after_position  bigint  DEFAULT 0,
-    max_count       integer DEFAULT 1000,
+    max_count       bigint  DEFAULT 1000,
     backward        boolean DEFAULT false,
     stream_prefixes text[]  DEFAULT NULL,
     event_types     text[]  DEFAULT NULL,
@@ -80,7 +80,7 @@ RETURNS TABLE (
 )
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
 AS 'MODULE_PATHNAME', 'eventcore_read_all';
-COMMENT ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[], boolean, uuid) IS
+COMMENT ON FUNCTION eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) IS
 $$The events of all streams after a position, in order of position, up to the safe position.
 
 A reader that passes the last position it saw gets every event exactly once, in order, whatever
@@ -133,7 +133,7 @@ transaction block (SE009). SE003 malformed argument. SE011 this store has never 
 
 CREATE FUNCTION eventcore.read_all(
     after_position  bigint,
-    max_count       integer,
+    max_count       bigint,
     backward        boolean,
     stream_prefixes text[],
     event_types     text[],
@@ -154,7 +154,7 @@ RETURNS TABLE (
 )
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
 AS 'MODULE_PATHNAME', 'eventcore_read_all';
-COMMENT ON FUNCTION eventcore.read_all(bigint, integer, boolean, text[], text[], boolean, uuid) IS
+COMMENT ON FUNCTION eventcore.read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) IS
     'eventcore_read_all, for functions of the extension.';
 
 CREATE FUNCTION eventcore.stream_versions(streams text[])
@@ -168,12 +168,12 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_safe_position';
 COMMENT ON FUNCTION eventcore.safe_position() IS 'eventcore_safe_position, for functions of the extension.';
 
-REVOKE ALL ON FUNCTION eventcore.read_all(bigint, integer, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.stream_versions(text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.safe_position() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_read_stream(text, bigint, integer, boolean, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_read_streams(text[], bigint[], integer, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_read_all(bigint, integer, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_read_stream(text, bigint, bigint, boolean, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_read_streams(text[], bigint[], bigint, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_stream_versions(text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_safe_position() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE eventcore_wait(bigint, interval, bigint) FROM PUBLIC;

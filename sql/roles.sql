@@ -25,12 +25,12 @@ $$;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_reader;
 GRANT SELECT ON eventcore.events, eventcore.streams, eventcore.history TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION
-    eventcore_read_stream(text, bigint, integer, boolean, text[]),
-    eventcore_read_streams(text[], bigint[], integer, text[]),
-    eventcore_read_all(bigint, integer, boolean, text[], text[], boolean, uuid),
+    eventcore_read_stream(text, bigint, bigint, boolean, text[]),
+    eventcore_read_streams(text[], bigint[], bigint, text[]),
+    eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid),
     eventcore_stream_versions(text[]),
     eventcore_safe_position(),
-    eventcore.read_all(bigint, integer, boolean, text[], text[], boolean, uuid),
+    eventcore.read_all(bigint, bigint, boolean, text[], text[], boolean, uuid),
     eventcore.stream_versions(text[]),
     eventcore.safe_position()
     TO eventcore_reader;
@@ -88,16 +88,16 @@ GRANT SELECT, INSERT, UPDATE, DELETE
        eventcore.checkpoints
     TO eventcore_subscriber;
 GRANT EXECUTE ON FUNCTION
-    eventcore_create_subscription(text, text[], text[], text, interval, integer, text),
+    eventcore_create_subscription(text, text[], text[], text, interval, bigint, text),
     eventcore_drop_subscription(text),
     eventcore_pause_subscription(text),
     eventcore_resume_subscription(text),
     eventcore_reset_subscription(text, bigint),
-    eventcore_poll(text, text, integer, interval),
+    eventcore_poll(text, text, bigint, interval),
     eventcore_ack(text, uuid, bigint[]),
     eventcore_nack(text, uuid, bigint[], text, text, interval),
     eventcore_extend_lease(text, uuid),
-    eventcore_parked(text, bigint, integer),
+    eventcore_parked(text, bigint, bigint),
     eventcore_replay_parked(text, bigint[]),
     eventcore_discard_parked(text, bigint[]),
     eventcore_checkpoint(text),
@@ -149,7 +149,7 @@ GRANT SELECT ON eventcore.projections, eventcore.projection_parked, eventcore.st
 GRANT EXECUTE ON FUNCTION
     eventcore.projection_key(text),
     eventcore.owner_waits_for(regrole),
-    eventcore_projection_parked(text, bigint, integer),
+    eventcore_projection_parked(text, bigint, bigint),
     eventcore.find_projection(text, text),
     eventcore.check_name(text, text),
     eventcore.fail_malformed(text, text, integer),
@@ -161,7 +161,8 @@ GRANT INSERT, UPDATE (table_ids, checkpoint, singly_until, retry_at, attempts, r
     last_error_position, last_error_at, interruptions) ON eventcore.projections TO eventcore_projector;
 GRANT INSERT, UPDATE (replay, attempts, sqlstate, reason, projection) ON eventcore.projection_parked TO eventcore_projector;
 GRANT EXECUTE ON FUNCTION
-    eventcore_create_projection(text, regproc, text, text[], text[], text, integer, text, integer, regproc, regclass[], text[]),
+    eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]),
+    eventcore.create_projection(text, regproc, text, text[], text[], text, bigint, text, bigint, regproc, regclass[], text[]),
     eventcore.session_settings(),
     eventcore.check_settings(text[]),
     eventcore.delete_projection_parked(text, bigint[]),

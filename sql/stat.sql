@@ -78,13 +78,13 @@ CREATE VIEW eventcore.stat_inflight AS
     SELECT i.pid,
            i.lowest_position,
            i.holds_safe_position,
-           pg_catalog.clock_timestamp() - i.since AS age,
+           extract(epoch FROM pg_catalog.clock_timestamp() - i.since)::double precision AS age_seconds,
            a.xact_start AS transaction_start,
            a.state,
            a.wait_event_type,
            a.wait_event,
            a.application_name,
-           a.usename,
+           a.usename::text AS usename,
            a.query,
            i.holder
       FROM eventcore.stat_get_inflight() AS i
@@ -99,8 +99,8 @@ COMMENT ON COLUMN eventcore.stat_inflight.holds_safe_position IS
     'Whether this is the transaction that readers wait for: the safe position is right below its lowest one.';
 COMMENT ON COLUMN eventcore.stat_inflight.holder IS
     'transaction, or standby: events are committed here and no synchronous standby has confirmed them yet, because a commit did not wait for it.';
-COMMENT ON COLUMN eventcore.stat_inflight.age IS
-    'How long ago the statement began that made it hold positions.';
+COMMENT ON COLUMN eventcore.stat_inflight.age_seconds IS
+    'How long ago the statement began that made it hold positions, in seconds.';
 COMMENT ON COLUMN eventcore.stat_inflight.transaction_start IS
     'When its transaction began.';
 COMMENT ON COLUMN eventcore.stat_inflight.state IS

@@ -20,7 +20,8 @@ SELECT s.name, s.paused,
        CASE WHEN s.on_parked = 'stop' THEN coalesce(k.streams, 0) ELSE 0 END AS streams_stopped,
        CASE WHEN k.parked_at > d.failed_at OR d.failed_at IS NULL THEN k.reason ELSE d.reason END AS last_error,
        greatest(k.parked_at, d.failed_at) AS last_error_at,
-       s.read_position, s.stream_prefixes, s.event_types, s.lease, s.retry_limit, s.on_parked, s.created_at,
+       s.read_position, s.stream_prefixes, s.event_types,
+       extract(epoch FROM s.lease)::double precision AS lease_seconds, s.retry_limit, s.on_parked, s.created_at,
        s.home_id <> eventcore.home_id() AS is_copy
   FROM eventcore.subscriptions s
  CROSS JOIN (SELECT eventcore.safe_position() AS safe_position) h
@@ -74,7 +75,7 @@ COMMENT ON COLUMN eventcore.stat_subscriptions.last_error IS
 COMMENT ON COLUMN eventcore.stat_subscriptions.last_error_at IS 'When that was.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.stream_prefixes IS 'Its filter by streams; NULL: all.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.event_types IS 'Its filter by types; NULL: all.';
-COMMENT ON COLUMN eventcore.stat_subscriptions.lease IS 'How long a consumer has for the events of one poll.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.lease_seconds IS 'How long a consumer has for the events of one poll, in seconds.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.retry_limit IS 'How often an event is retried before it is parked.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.on_parked IS 'Whether the stream of a parked event goes on.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.created_at IS 'When it was created.';

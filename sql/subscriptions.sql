@@ -7,7 +7,7 @@ CREATE FUNCTION eventcore_create_subscription(
     event_types     text[]   DEFAULT NULL,
     start_from      text     DEFAULT 'start',
     lease           interval DEFAULT '30 seconds',
-    retry_limit     integer  DEFAULT 10,
+    retry_limit     bigint   DEFAULT 10,
     on_parked       text     DEFAULT 'continue'
 )
 RETURNS boolean
@@ -24,8 +24,8 @@ BEGIN
     PERFORM eventcore.check_names('stream_prefixes', stream_prefixes);
     PERFORM eventcore.check_names('event_types', event_types);
     lease := eventcore.check_time('lease', lease, '1 ms');
-    IF retry_limit IS NULL OR retry_limit < 0 THEN
-        PERFORM eventcore.fail_malformed('retry_limit', 'is not a number of retries, from 0');
+    IF retry_limit IS NULL OR retry_limit NOT BETWEEN 0 AND 2147483647 THEN
+        PERFORM eventcore.fail_malformed('retry_limit', 'is not a number of retries from 0 to 2147483647');
     ELSIF on_parked IS NULL OR on_parked NOT IN ('continue', 'stop') THEN
         PERFORM eventcore.fail_malformed('on_parked', 'is neither ''continue'' nor ''stop''');
     END IF;
@@ -49,7 +49,7 @@ BEGIN
     RETURN false;
 END
 $$;
-COMMENT ON FUNCTION eventcore_create_subscription(text, text[], text[], text, interval, integer, text) IS
+COMMENT ON FUNCTION eventcore_create_subscription(text, text[], text[], text, interval, bigint, text) IS
 $$Creates a durable subscription. True: created; false: it was there already, with the same definition.
 
 stream_prefixes: only streams that begin with one of these, letter by letter; NULL: all.
@@ -147,7 +147,7 @@ $$Goes on after this position, back or ahead: everything after it is delivered, 
 All leases are lost. Events parked before the position stay parked.
 SE003 a position past the safe position. SE007 no such subscription. SE011 a position of another history.$$;
 
-REVOKE ALL ON FUNCTION eventcore_create_subscription(text, text[], text[], text, interval, integer, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore_create_subscription(text, text[], text[], text, interval, bigint, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_drop_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_pause_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore_resume_subscription(text) FROM PUBLIC;

@@ -16,7 +16,7 @@ use crate::work::{EACH, EVENT_TYPE, REFERENCE, account};
 const READ: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
        causation_id, recorded_at
-  FROM eventcore_read_streams($1::text[], $2::bigint[], $3::integer, $4::text[])";
+  FROM eventcore_read_streams($1::text[], $2::bigint[], $3::bigint, $4::text[])";
 
 const APPEND: &str = "\
 SELECT first_position, last_position, versions, recorded_at, repeated
@@ -56,7 +56,7 @@ impl Session {
                 &[
                     &[stream].as_slice(),
                     &after.as_slice(),
-                    &None::<i32>,
+                    &None::<i64>,
                     &None::<Vec<&str>>,
                 ],
             )

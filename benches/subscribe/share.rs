@@ -19,7 +19,7 @@ const WORK: Duration = Duration::from_millis(5);
 const SLICE: Duration = Duration::from_secs(3);
 
 /// How many events a consumer asks for at once.
-const BATCH: i32 = 20;
+const BATCH: i64 = 20;
 
 /// The last version of each stream that somebody has worked on.
 type Done = Arc<Mutex<HashMap<String, i64>>>;

@@ -23,7 +23,7 @@ pub fn read_stream(call: &Call<'_>) -> Result<(), Error> {
         .ok_or_else(|| Malformed::argument("stream", "is NULL"))?;
     check_name(stream.bytes()).map_err(|error| Malformed::argument("stream", error.to_string()))?;
     let after = not_negative("after_version", call.bigint(1))?;
-    let limit = Limit::read(call.integer(2))?;
+    let limit = Limit::read(call.bigint(2))?;
     let direction = direction(call.boolean(3));
     let filter = Filter::by_types(call, 4)?;
     copy_streams(call, [(stream, after)], direction, limit, &filter)
@@ -33,7 +33,7 @@ pub fn read_stream(call: &Call<'_>) -> Result<(), Error> {
 pub fn read_streams(call: &Call<'_>) -> Result<(), Error> {
     let streams = StreamList::read(call.text_array(0, "streams")?)?.names;
     let after = after_versions(call.bigint_array(1, "after_versions")?, streams.len())?;
-    let limit = Limit::read(call.integer(2))?;
+    let limit = Limit::read(call.bigint(2))?;
     let filter = Filter::by_types(call, 3)?;
     let streams = streams.into_iter().zip(after);
     copy_streams(call, streams, Direction::Forward, limit, &filter)
@@ -43,7 +43,7 @@ pub fn read_streams(call: &Call<'_>) -> Result<(), Error> {
 /// with_checkpoint, after_event)`.
 pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
     let after = not_negative("after_position", call.bigint(0))?;
-    let limit = Limit::read(call.integer(1))?;
+    let limit = Limit::read(call.bigint(1))?;
     let direction = direction(call.boolean(2));
     let filter = Filter::read(call, 3, 4)?;
     let with_checkpoint = call.boolean(5) == Some(true);
@@ -109,7 +109,7 @@ pub fn stream_versions(call: &Call<'_>) -> Result<(), Error> {
 struct Limit(Option<usize>);
 
 impl Limit {
-    fn read(max_count: Option<i32>) -> Result<Self, Error> {
+    fn read(max_count: Option<i64>) -> Result<Self, Error> {
         let count = max_count.map(usize::try_from).transpose();
         Ok(Self(count.map_err(|_| {
             Malformed::argument("max_count", "is negative")

@@ -27,7 +27,7 @@ async fn a_reader_on_a_standby_sees_exactly_the_committed_events_also_through_a_
             let session = connect(&url).await;
             let (mut random, mut follower) = (Random::new(), Follower::new("on the standby"));
             while !done.load(SeqCst) {
-                let max = 1 + random.below(60) as i32;
+                let max = 1 + random.below(60) as i64;
                 follower.take(read_all(&*session, follower.last(), max).await.unwrap());
             }
             follower

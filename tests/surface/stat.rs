@@ -176,8 +176,7 @@ async fn each_database_counts_for_itself_and_from_the_start_of_the_server_on() {
 
 /// The rows of `eventcore.stat_inflight`, lowest position first.
 pub(crate) async fn inflight(client: &Client) -> Vec<Row> {
-    let sql = "SELECT *, extract(epoch FROM age)::float8 AS seconds
-                 FROM eventcore.stat_inflight ORDER BY lowest_position";
+    let sql = "SELECT * FROM eventcore.stat_inflight ORDER BY lowest_position";
     client.query(sql, &[]).await.unwrap()
 }
 
@@ -224,7 +223,7 @@ async fn inflight_shows_who_holds_positions_and_which_of_them_readers_wait_for()
         assert_eq!(row.get::<_, &str>("state"), "idle in transaction");
         assert_eq!(row.get::<_, &str>("wait_event"), "ClientRead");
         assert_eq!(row.get::<_, &str>("wait_event_type"), "Client");
-        let age: f64 = row.get("seconds");
+        let age: f64 = row.get("age_seconds");
         assert!((0.3..60.0).contains(&age), "{age}");
     }
     let query: &str = rows[0].get("query");

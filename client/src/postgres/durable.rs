@@ -18,7 +18,7 @@ use crate::{
 const CREATE: &str = "\
 SELECT eventcore_create_subscription($1::text, $2::text[], $3::text[], $4::text,
                                      $5::float8 * interval '1 millisecond',
-                                     $6::integer, $7::text)";
+                                     $6::bigint, $7::text)";
 
 const DROP: &str = "SELECT eventcore_drop_subscription($1::text)";
 
@@ -43,7 +43,7 @@ SELECT extract(epoch FROM eventcore_extend_lease($1::text, $2::uuid)
 const PARKED: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
        causation_id, recorded_at, attempts, reason, parked_at, consumer
-  FROM eventcore_parked($1::text, $2::bigint, $3::integer)";
+  FROM eventcore_parked($1::text, $2::bigint, $3::bigint)";
 
 const REPLAY: &str = "SELECT eventcore_replay_parked($1::text, $2::bigint[])";
 

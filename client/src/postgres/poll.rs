@@ -28,7 +28,7 @@ use crate::{ConsumerName, Delivered, LeasedBatch, Nack, StoreError, Subscription
 const POLL: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
        causation_id, recorded_at, lease_id, attempt
-  FROM eventcore_poll($1::text, $2::text, $3::integer)";
+  FROM eventcore_poll($1::text, $2::text, $3::bigint)";
 
 /// How often to look when there is no news.
 const LOOK: Duration = Duration::from_secs(1);

@@ -14,22 +14,22 @@ use crate::{
 const READ_STREAM: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
        causation_id, recorded_at
-  FROM eventcore_read_stream($1::text, $2::bigint, $3::integer, $4::boolean, $5::text[])";
+  FROM eventcore_read_stream($1::text, $2::bigint, $3::bigint, $4::boolean, $5::text[])";
 
 const READ_STREAMS: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
        causation_id, recorded_at
-  FROM eventcore_read_streams($1::text[], $2::bigint[], $3::integer, $4::text[])";
+  FROM eventcore_read_streams($1::text[], $2::bigint[], $3::bigint, $4::text[])";
 
 const READ_ALL: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
        causation_id, recorded_at
-  FROM eventcore_read_all($1::bigint, $2::integer, $3::boolean, $4::text[], $5::text[])";
+  FROM eventcore_read_all($1::bigint, $2::bigint, $3::boolean, $4::text[], $5::text[])";
 
 const READ_PAGE: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
        causation_id, recorded_at
-  FROM eventcore_read_all($1::bigint, $2::integer, false, $3::text[], $4::text[],
+  FROM eventcore_read_all($1::bigint, $2::bigint, false, $3::text[], $4::text[],
                           with_checkpoint => true, after_event => $5::uuid)";
 
 const STREAM_VERSIONS: &str = "SELECT version FROM eventcore_stream_versions($1::text[])";
@@ -174,8 +174,9 @@ pub(super) async fn safe_position(pool: &Pool) -> Result<Position, StoreError> {
     from_bigint(row.try_get(0).map_err(store_error)?).map(Position::new)
 }
 
-pub(super) fn count(events: u32) -> i32 {
-    i32::try_from(events).unwrap_or(i32::MAX)
+/// A number as arguments take it. The server keeps some of them as `integer`: what is more means no limit.
+pub(super) fn count(number: u32) -> i64 {
+    i64::from(number).min(i64::from(i32::MAX))
 }
 
 /// `NULL` for all types.

@@ -28,7 +28,7 @@ pub(super) async fn autocommit_reader(url: String, done: Arc<AtomicBool>) -> (Fo
     let (mut random, mut follower) = (Random::new(), Follower::new("autocommit"));
     let mut reads = 0;
     while !is_at_end(&session, &follower, &done).await {
-        let max = 1 + random.below(50) as i32;
+        let max = 1 + random.below(50) as i64;
         follower.take(read_all(&*session, follower.last(), max).await.unwrap());
         reads += 1;
     }
@@ -54,7 +54,7 @@ pub(super) async fn repeatable_read_reader(
             .unwrap();
         for _ in 0..4 {
             random.nap(5_000).await;
-            let max = 1 + random.below(100) as i32;
+            let max = 1 + random.below(100) as i64;
             follower.take(read_all(&transaction, follower.last(), max).await.unwrap());
         }
         transaction.commit().await.unwrap();

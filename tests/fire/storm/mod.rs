@@ -191,7 +191,7 @@ async fn check(
     );
 
     follower.take(
-        read_all(&*session, follower.last(), i32::MAX)
+        read_all(&*session, follower.last(), i64::MAX)
             .await
             .unwrap(),
     );

@@ -33,7 +33,7 @@ async fn consume(url: String, number: usize, over: Arc<AtomicBool>) {
 
 /// One poll, and what comes of it.
 async fn turn(session: &mut Session, number: usize, random: &mut Random) -> Result<(), Error> {
-    let most = 1 + random.below(6) as i32;
+    let most = 1 + random.below(6) as i64;
     let sql = "SELECT lease_id, position, stream_id, version
                  FROM eventcore_poll('s', $1, $2, '100 ms')";
     let name = number.to_string();

@@ -29,12 +29,12 @@ impl From<Row> for Seen {
 pub(crate) async fn read_all(
     session: &impl GenericClient,
     after: i64,
-    max_count: i32,
+    max_count: i64,
 ) -> Result<Vec<Seen>, Error> {
     let rows = session
         .query_typed(
             "SELECT position, stream_id, version, event_id FROM eventcore_read_all($1, $2)",
-            &[(&after, Type::INT8), (&max_count, Type::INT4)],
+            &[(&after, Type::INT8), (&max_count, Type::INT8)],
         )
         .await?;
     Ok(rows.into_iter().map(Seen::from).collect())

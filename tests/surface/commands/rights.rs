@@ -67,8 +67,7 @@ async fn a_command_is_registered_only_with_functions_that_one_may_execute() {
     client
         .batch_execute(
             "CREATE ROLE rights_registrar LOGIN;
-             GRANT EXECUTE ON FUNCTION eventcore_register_command(text, regproc, regproc, text[], text[], regproc,
-                 regproc, jsonb, jsonb, integer, regproc, integer, boolean, text[]) TO rights_registrar;
+             GRANT EXECUTE ON FUNCTION eventcore_register_command TO rights_registrar;
              REVOKE EXECUTE ON FUNCTION transfer FROM PUBLIC;
              GRANT USAGE ON SCHEMA eventcore TO rights_registrar;
              GRANT SELECT, INSERT, DELETE ON eventcore.commands TO rights_registrar;

@@ -184,7 +184,7 @@ async fn tables_with_all_that_they_can_have_are_rebuilt_and_go_on() {
         &client,
         "p",
         "note",
-        r#", tables => ARRAY['"Numbers"', 'streams', 'parts', 'streams']::regclass[], batch_size => 2"#,
+        r#", tables => ARRAY['"Numbers"', 'streams', 'parts', 'streams'], batch_size => 2"#,
     )
     .await;
     write(&client, "a", 1..=4).await;

@@ -79,7 +79,7 @@ async fn many(name: &str, options: &str, action: &str, delay: &str) -> (String, 
 }
 
 /// Polls, and rolls that back: its events, and how many rows it has looked at.
-async fn look(client: &mut Client, count: i32) -> (Vec<i64>, i64) {
+async fn look(client: &mut Client, count: i64) -> (Vec<i64>, i64) {
     let transaction = client.transaction().await.unwrap();
     let before = looked_at(&transaction).await;
     let deliveries = poll(&transaction, "s", "c", count).await;

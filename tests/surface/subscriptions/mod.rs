@@ -52,7 +52,7 @@ async fn try_poll(
     client: &impl GenericClient,
     name: &str,
     consumer: &str,
-    count: i32,
+    count: i64,
     wait: &str,
 ) -> Result<Vec<Delivery>, Failure> {
     let sql = "SELECT * FROM eventcore_poll($1, $2, $3, $4::text::interval)";
@@ -73,7 +73,7 @@ async fn poll(
     client: &impl GenericClient,
     name: &str,
     consumer: &str,
-    count: i32,
+    count: i64,
 ) -> Vec<Delivery> {
     try_poll(client, name, consumer, count, "0").await.unwrap()
 }

@@ -10,11 +10,11 @@ use super::{CommandDefinition, FieldType, RegisteredCommand};
 use crate::StoreError;
 
 const REGISTER: &str = "\
-SELECT eventcore_register_command($1::text, $2::text::regproc, $3::text::regproc,
-           streams => $4::text[], checked_streams => $5::text[], streams_function => $6::text::regproc,
-           related_streams => $7::text::regproc, initial_state => $8::jsonb, required_fields => $9::jsonb,
-           max_attempts => $10::integer, replace => $11::boolean, combine => $12::text::regproc,
-           snapshot_every => $13::integer)";
+SELECT eventcore_register_command($1::text, $2::text, $3::text,
+           streams => $4::text[], checked_streams => $5::text[], streams_function => $6::text,
+           related_streams => $7::text, initial_state => $8::jsonb, required_fields => $9::jsonb,
+           max_attempts => $10::bigint, replace => $11::boolean, combine => $12::text,
+           snapshot_every => $13::bigint)";
 
 /// A name that is not that of one function would fail by itself, and not say which argument it was.
 const ARE_FUNCTIONS: &str = "\
