@@ -192,15 +192,39 @@ fn missing(source: &Source, purpose: Purpose) -> Vec<String> {
         purpose == Purpose::Server || pgbouncer_program().is_ok(),
         "pgbouncer".to_owned(),
     );
-    // The drivers that the tests run the example banking with.
-    for (found, package) in [
-        (has_python_venv(), "python3-venv"),
-        (on_path("node"), "nodejs"),
-        (on_path("npm"), "npm"),
-    ] {
-        need(purpose == Purpose::Server || found, package.to_owned());
+    if purpose == Purpose::Tests {
+        for (found, package) in drivers() {
+            need(found, package.to_owned());
+        }
     }
     packages
+}
+
+/// Drivers of other languages that the tests run, and where those of Python and Node are installed with. No Java
+/// development kit: it takes some 300 MB, and its test runs where there is one.
+fn drivers() -> [(bool, &'static str); 8] {
+    let jdbc = Path::new("/usr/share/java/postgresql.jar");
+    let php = r#"exit(extension_loaded("pdo_pgsql") ? 0 : 1);"#;
+    [
+        // Debian has Python without what makes virtual environments.
+        (
+            succeeds("python3", &["-c", "import ensurepip, venv"]),
+            "python3-venv",
+        ),
+        (on_path("node"), "nodejs"),
+        (on_path("npm"), "npm"),
+        (
+            succeeds("perl", &["-MDBD::Pg", "-MJSON::PP", "-e1"]),
+            "libdbd-pg-perl",
+        ),
+        (succeeds("ruby", &["-rpg", "-e1"]), "ruby-pg"),
+        (on_path("php"), "php-cli"),
+        (succeeds("php", &["-r", php]), "php-pgsql"),
+        (
+            !on_path("javac") || jdbc.is_file(),
+            "libpostgresql-jdbc-java",
+        ),
+    ]
 }
 
 /// bindgen needs the library, and clang's own headers (`stddef.h`).
@@ -225,13 +249,11 @@ fn has_libclang() -> bool {
         })
 }
 
-/// Debian has Python without what makes virtual environments.
-fn has_python_venv() -> bool {
-    let python = Command::new("python3")
-        .args(["-c", "import ensurepip, venv"])
-        .stderr(Stdio::null())
-        .status();
-    python.is_ok_and(|status| status.success())
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 fn children(folder: impl AsRef<Path>) -> Vec<PathBuf> {
