@@ -151,7 +151,7 @@ fn positions_copies_owners_functions_and_tables_that_do_not_go_together_are_foun
          CREATE ROLE ann LOGIN IN ROLE eventcore_projector; GRANT USAGE ON SCHEMA \"app X\" TO ann; GRANT ALL ON \"app X\".\"a table\" TO ann;
          SELECT eventcore_append('{s}', '{0}', '{s,s}', '{T,T}', '{1,2}', NULL);
          SET ROLE ann;
-         SELECT eventcore_create_projection('p', 'see', tables => ARRAY['\"app X\".\"a table\"'::regclass]);
+         SELECT eventcore_create_projection('p', 'see', tables => ARRAY['\"app X\".\"a table\"']);
          RESET ROLE;
          SELECT eventcore_create_subscription('s');
          SELECT eventcore_advance_checkpoint('c', 0, 1);
