@@ -1,8 +1,12 @@
 //! Loading the library: settings and hooks.
 
 use crate::error::Unavailable;
+use crate::guards::{drop, foreign_rows, statements};
+use crate::notify::launcher;
 use crate::pg::{hooks, raise, shared_memory};
-use crate::{drop_guard, foreign_rows, launcher, registry, settings, standby, statements, workers};
+use crate::processes::{self, launcher_latch};
+use crate::wait::standby;
+use crate::{registry, settings};
 use pgrx::pg_guard;
 
 /// What the server calls once it has loaded the library.
@@ -22,17 +26,17 @@ pub extern "C-unwind" fn _PG_init() {
         request_shared_memory: || {
             shared_memory::request_lock();
             registry::request_shared_memory();
-            launcher::request_shared_memory();
-            workers::request_shared_memory();
+            launcher_latch::request_shared_memory();
+            processes::request_shared_memory();
             standby::request_shared_memory();
         },
         attach_shared_memory: || {
             registry::attach_shared_memory();
-            launcher::attach_shared_memory();
-            workers::attach_shared_memory();
+            launcher_latch::attach_shared_memory();
+            processes::attach_shared_memory();
             standby::attach_shared_memory();
         },
-        before_drop_relation: drop_guard::before_drop,
+        before_drop_relation: drop::before_drop,
         after_create_trigger: statements::after_create_trigger,
         after_alter_relation: statements::after_alter_relation,
         after_alter_column: statements::after_alter_column,
@@ -42,7 +46,7 @@ pub extern "C-unwind" fn _PG_init() {
         before_exclusive_use: registry::send_notifier_away,
         after_drop_database: |database| {
             registry::release(database);
-            workers::forget(database);
+            processes::forget(database);
         },
         after_enabling_triggers: foreign_rows::after_enabling_triggers,
     });

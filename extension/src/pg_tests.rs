@@ -3,14 +3,14 @@
 
 #[pgrx::pg_schema]
 mod tests {
-    use crate::catalog::{Catalog, Events, by_stream, column};
-    use crate::heads;
+    use crate::locks::{LockMode, StreamKey, lock_stream};
     use crate::pg::jsonb::Kind;
-    use crate::pg::lock::{LockMode, StreamKey, lock_stream};
     use crate::pg::relation::Use;
     use crate::pg::scan::{Condition, Direction, IndexScan};
     use crate::pg::snapshot::Snapshot;
     use crate::pg::value::{Jsonb, Text};
+    use crate::tables::heads;
+    use crate::tables::{Catalog, Events, by_stream, column};
 
     use pgrx::prelude::*;
     use pgrx::{JsonB, Spi};

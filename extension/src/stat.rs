@@ -1,13 +1,13 @@
 //! What an operator looks at: the functions behind the views `eventcore.stat_…`. They read shared
 //! memory only, and cost the same however many events there are.
 
-use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::pg::function::{Call, Returned};
 use crate::pg::shared_memory::my_database;
 use crate::pg::value::Text;
+use crate::processes;
 use crate::registry::Registry;
-use crate::workers;
+use crate::tables::Catalog;
 use pgrx::pg_sys::{Datum, Oid};
 
 /// `eventcore.stat_get_appends()`: one row.
@@ -82,7 +82,7 @@ pub fn notifier(call: &Call<'_>) -> Returned {
 /// `eventcore.stat_get_workers()`: a row for each process of ours that serves this database, or failed there.
 pub fn workers(call: &Call<'_>) -> Result<(), Error> {
     let mut rows = call.rows();
-    for shown in workers::list(my_database()) {
+    for shown in processes::list(my_database()) {
         if shown.pid.is_none() && shown.failures == 0 && shown.projection.is_none() {
             continue;
         }

@@ -1,16 +1,16 @@
 //! What durable subscriptions need beneath their SQL: the lock that a poll can take back, the wait for
 //! something to do, and the word to those who wait, given when the transaction has ended.
 
-use crate::catalog::Catalog;
+use crate::arguments::filter::Filter;
 use crate::error::{Error, Unavailable};
-use crate::filter::Filter;
+use crate::locks;
 use crate::pg::function::Call;
-use crate::pg::lock;
 use crate::pg::snapshot;
 use crate::pg::transaction::{self, Hooks};
 use crate::read;
 use crate::registry::Registry;
-use crate::wake::{LOOK_AGAIN, Wake};
+use crate::registry::wake::{LOOK_AGAIN, Wake};
+use crate::tables::Catalog;
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ pub fn see_newest(call: &Call<'_>) -> Result<(), Error> {
 pub fn lock(call: &Call<'_>) -> Result<(), Error> {
     transaction::require_writable(c"a change of a subscription");
     if let Some(name) = call.text(0) {
-        lock::lock_subscription(name.bytes());
+        locks::lock_subscription(name.bytes());
         // Others may have had it for long.
         transaction::require_client();
     }
@@ -52,7 +52,7 @@ pub fn lock(call: &Call<'_>) -> Result<(), Error> {
 /// `eventcore.unlock_subscription(name)`.
 pub fn unlock(call: &Call<'_>) {
     if let Some(name) = call.text(0) {
-        lock::unlock_subscription(name.bytes());
+        locks::unlock_subscription(name.bytes());
     }
 }
 

@@ -19,14 +19,14 @@ pub use arrays::read as read_arrays;
 pub use json::{push_all as push_json, read as read_json};
 pub use request::Request;
 
-use crate::catalog::Events;
 use crate::error::Error;
-use crate::inside::require_outside;
+use crate::guards::reentry::require_outside;
 use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
 use crate::projections::inline;
 use crate::registry::Registry;
 use crate::settings;
+use crate::tables::Events;
 use std::sync::atomic::Ordering::SeqCst;
 
 /// What became of an append.

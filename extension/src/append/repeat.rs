@@ -6,10 +6,10 @@
 
 use super::Appended;
 use super::request::{Declared, NewEvent, Request};
-use crate::catalog::{BY_POSITION, Events, by_stream, column};
 use crate::error::Error;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
+use crate::tables::{BY_POSITION, Events, by_stream, column};
 use eventcore_rules::{ExpectedVersion, UNCHECKED_REPEAT_WINDOW, VersionConflict};
 use std::collections::HashMap;
 use uuid::Uuid;

@@ -1,12 +1,12 @@
 //! A validated append: whatever its form was, this is what is left of it.
 
+use crate::arguments::streams::{StreamList, sort_by_key};
 use crate::error::{Error, Malformed};
+use crate::locks::StreamKey;
 use crate::pg::array::{BigintArray, TextArray};
 use crate::pg::jsonb::Kind;
-use crate::pg::lock::StreamKey;
 use crate::pg::memory;
 use crate::pg::value::{Jsonb, Text};
-use crate::stream_list::{StreamList, sort_by_key};
 use eventcore_rules::{ExpectedVersion, MAX_EVENTS_PER_APPEND, check_name};
 use std::collections::HashSet;
 use uuid::Uuid;

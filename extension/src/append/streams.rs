@@ -1,14 +1,14 @@
 //! The declared streams of an append: locked in one order, then looked at.
 
 use super::request::{Declared, Request};
-use crate::catalog::{Catalog, Events, stream_column};
 use crate::error::{Error, Unavailable};
-use crate::heads;
+use crate::locks::{LockMode, lock_stream, try_lock_stream, wait_for_writers};
 use crate::pg::indexes::Indexes;
-use crate::pg::lock::{LockMode, lock_stream, try_lock_stream, wait_for_writers};
 use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
+use crate::tables::heads;
+use crate::tables::{Catalog, Events, stream_column};
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 
 /// The column of the index by stream id.

@@ -2,13 +2,13 @@
 
 use super::Appended;
 use super::request::Request;
-use crate::catalog::{Events, column};
 use crate::error::Error;
 use crate::pg::indexes::Indexes;
 use crate::pg::insert::{Columns, insert_rows};
 use crate::pg::transaction;
 use crate::pg::value::uuid_datum;
 use crate::registry::Registry;
+use crate::tables::{Events, column};
 use pgrx::pg_sys::Datum;
 use uuid::Uuid;
 

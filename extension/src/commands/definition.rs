@@ -1,6 +1,5 @@
 //! A command as it is registered in `eventcore.commands`.
 
-use crate::catalog::{self, Events, column as events};
 use crate::error::{Error, Malformed};
 use crate::pg::callable::{self, Function};
 use crate::pg::environment::{Setting, settings_of};
@@ -10,6 +9,7 @@ use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
+use crate::tables::{self, Events, column as events};
 use pgrx::pg_sys::{JSONBOID as JSONB, Oid, TEXTARRAYOID as TEXTS};
 use std::rc::Rc;
 
@@ -63,7 +63,7 @@ pub struct Definition<'a> {
 impl<'a> Definition<'a> {
     /// SE007 if there is no such command, or a function of it is gone.
     pub fn load(name: Text<'a>, events: &Events) -> Result<Self, Error> {
-        let (commands, by_name) = catalog::commands()?;
+        let (commands, by_name) = tables::commands()?;
         let snapshot = Snapshot::latest();
         let mut scan = IndexScan::new(&commands, &by_name, &snapshot);
         scan.seek(&[Condition::TextEquals(BY_NAME, name)], Direction::Forward);

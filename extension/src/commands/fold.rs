@@ -7,14 +7,14 @@
 use super::definition::Definition;
 use super::input::Named;
 use super::states::{Kept, Part, States};
-use crate::catalog::{Events, by_stream, column};
 use crate::error::{Error, Malformed};
-use crate::heads;
 use crate::pg::array::text_array;
 use crate::pg::memory::StateMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{Fresh, Snapshot, transaction_keeps_one};
 use crate::pg::value::{Jsonb, Text};
+use crate::tables::heads;
+use crate::tables::{Events, by_stream, column};
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 use pgrx::pg_sys::Datum;
 

@@ -2,32 +2,32 @@
 //!
 //! 1. The definition is loaded ([`definition`]) and the input is checked ([`input`]).
 //! 2. The streams that it names are locked, and only then read and folded ([`fold`]), the long ones from a state
-//!    that was kept of them ([`states`]); streams that are found in the state join them ([`visit`]). With the locks
+//!    that was kept of them ([`states`]); streams that are found in the state join them ([`locking`]). With the locks
 //!    in hand nothing can move any more, so that what `handle` decides is never decided in vain.
 //! 3. `handle` decides ([`decide`]), and its events are appended with every stream checked.
 //!
-//! With an idempotency key all of this happens once ([`recall`]).
+//! With an idempotency key all of this happens once ([`idempotency`]).
 
 mod decide;
 mod definition;
 mod fold;
+mod idempotency;
 mod input;
-mod recall;
+mod locking;
 mod states;
-mod visit;
 
 use crate::append::{self, Appended};
-use crate::catalog::Events;
 use crate::error::{Error, Malformed};
-use crate::inside::{Inside, Running, require_outside};
+use crate::guards::reentry::{Inside, Running, require_outside};
 use crate::pg::environment::Environment;
 use crate::pg::function::Call;
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
+use crate::tables::Events;
 use definition::Definition;
-use recall::Note;
+use idempotency::Note;
+use locking::Visit;
 use states::States;
-use visit::Visit;
 
 /// What an execution did.
 pub struct Executed {

@@ -9,19 +9,19 @@
 //! are too short for one are not looked for.
 
 use super::definition::Definition;
-use crate::catalog::{self, by_stream, column as event};
 use crate::error::Error;
+use crate::locks::try_lock_state;
 use crate::pg::callable;
 use crate::pg::delete::delete_at_once;
 use crate::pg::indexes::Indexes;
 use crate::pg::insert::{Columns, insert_rows};
-use crate::pg::lock::try_lock_state;
 use crate::pg::relation::{Column, Relation};
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::session::current_role;
 use crate::pg::snapshot::{Snapshot, is_serializable};
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text, uuid_datum};
+use crate::tables::{self, by_stream, column as event};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::OnceCell;
 use uuid::Uuid;
@@ -187,7 +187,7 @@ impl<'a> States<'a> {
     /// gets in between would wait for us, and we for it.
     fn opened(&self) -> Result<Option<&Opened>, Error> {
         if self.opened.get().is_none() {
-            let found = catalog::command_states()?;
+            let found = tables::command_states()?;
             let opened = found.map(|(table, by_key)| Opened { table, by_key });
             _ = self.opened.set(opened.filter(is_intact));
         }

@@ -2,13 +2,10 @@
 
 use super::definition::{self, Definition, Progress};
 use super::shadow;
-use crate::catalog::{BY_POSITION, Events, column};
 use crate::error::{Error, Unavailable};
-use crate::freeze::is_frozen;
-use crate::history;
+use crate::locks::try_lock_projection;
 use crate::pg::array::row_array;
 use crate::pg::callable::Function;
-use crate::pg::lock::try_lock_projection;
 use crate::pg::memory::ScratchMemory;
 use crate::pg::relation;
 use crate::pg::scan::{Condition, Direction, IndexScan};
@@ -16,8 +13,11 @@ use crate::pg::session::{as_statement, current_role};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::{Text, size};
+use crate::processes::freeze::is_frozen;
+use crate::processes::under_way;
+use crate::read::divergence;
 use crate::registry::Registry;
-use crate::workers::under_way;
+use crate::tables::{BY_POSITION, Events, column};
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::Cell;
@@ -145,7 +145,7 @@ pub fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>
     relation::require_readable(events.catalog.events);
     let registry = Registry::open(&events.catalog)?;
     let after = progress.checkpoint;
-    history::require_told(&registry, &events, after)?;
+    divergence::require_told(&registry, &events, after)?;
     // In this order, and never with an older snapshot: see Registry::safe_position.
     let safe = registry.safe_position()?;
     if safe <= after && !progress.reset_pending {

@@ -1,10 +1,8 @@
 //! A projection as it is registered in `eventcore.projections`.
 
 use super::table;
-use crate::catalog::Catalog;
-use crate::copies;
+use crate::arguments::filter::Filter;
 use crate::error::{Error, Unavailable};
-use crate::filter::Filter;
 use crate::pg::array::BigintArray;
 use crate::pg::callable::Function;
 use crate::pg::delete::delete_in_turn;
@@ -14,6 +12,8 @@ use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::Text;
+use crate::tables::Catalog;
+use crate::tables::home;
 use pgrx::pg_sys::{Oid, VOIDOID};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -331,7 +331,7 @@ impl Opened {
         let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
         let by_name = relation::find(schema, c"projections_pkey");
         let by_name = Relation::index(by_name.ok_or(Unavailable::NotInstalled)?, purpose);
-        let home_id = copies::home_id(&Catalog::load()?);
+        let home_id = home::home_id(&Catalog::load()?);
         Ok(Self {
             table,
             by_name,

@@ -1,14 +1,14 @@
 //! What keeps the projections of a role from being run, as `eventcore.stat_projections.waits_for` says it.
 
-use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::freeze::is_frozen;
 use crate::pg::databases::may_connect;
 use crate::pg::session::may_log_in;
 use crate::pg::shared_memory::my_database;
 use crate::pg::transaction;
+use crate::processes::freeze::is_frozen;
 use crate::registry::Registry;
 use crate::settings;
+use crate::tables::Catalog;
 use pgrx::pg_sys::Oid;
 
 const STANDBY: &str = "promotion of this standby";

@@ -1,15 +1,15 @@
 //! Inline projections: handlers that run in the transaction of the append, once its events are written.
 
 use super::definition::{self, Definition};
-use crate::catalog::{BY_POSITION, Events};
 use crate::error::{Error, Unavailable};
-use crate::inside::{Inside, Running};
+use crate::guards::reentry::{Inside, Running};
 use crate::pg::array::row_array;
 use crate::pg::environment::Environment;
 use crate::pg::memory::ScratchMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{Fresh, Snapshot};
 use crate::pg::{relation, transaction};
+use crate::tables::{BY_POSITION, Events};
 
 /// Calls the handlers for the events that have just been written. What they raise is the caller's to see.
 pub fn project(events: &Events, first: i64, last: i64) -> Result<(), Error> {

@@ -30,13 +30,14 @@ mod worker;
 pub use waiting::wait;
 pub use worker::{Failure, run};
 
-use crate::catalog::Events;
 use crate::error::{Error, Unavailable};
+use crate::locks;
 use crate::pg::function::Call;
 use crate::pg::relation::{self, Use};
 use crate::pg::value::Text;
 use crate::pg::{lock, transaction};
 use crate::subscriptions;
+use crate::tables::Events;
 use pgrx::pg_sys::Oid;
 
 /// `eventcore.lock_events()`.
@@ -50,7 +51,7 @@ pub fn lock(call: &Call<'_>) -> Result<(), Error> {
     transaction::require_writable(c"a change of a projection");
     if let Some(name) = call.text(0) {
         definition::require_owner(name)?;
-        lock::lock_projection(name.bytes());
+        locks::lock_projection(name.bytes());
     }
     Ok(())
 }
@@ -67,7 +68,7 @@ pub fn owner_waits_for(call: &Call<'_>) -> Result<Option<Text<'static>>, Error> 
 /// `eventcore.projection_key(name)`.
 pub fn key(call: &Call<'_>) -> Option<i64> {
     let name = call.text(0)?;
-    Some(lock::projection_key(name.bytes()).cast_signed())
+    Some(locks::projection_key(name.bytes()).cast_signed())
 }
 
 /// `eventcore.has_used(relation)`.
@@ -90,7 +91,7 @@ pub fn delete(call: &Call<'_>) -> Result<(), Error> {
     };
     // Before the lock, which would keep the worker of somebody else from its work.
     definition::require_owner(name)?;
-    lock::lock_projection(name.bytes());
+    locks::lock_projection(name.bytes());
     definition::delete(name)?;
     changed()
 }

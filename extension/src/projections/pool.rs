@@ -5,10 +5,10 @@ use super::{definition, hindrance};
 use crate::error::Error;
 use crate::pg::shared_memory::my_database;
 use crate::pg::worker::{self, Kind, Started};
+use crate::processes;
+use crate::processes::trouble::{Trouble, no_free_worker};
+use crate::registry::wake::Wake;
 use crate::settings;
-use crate::trouble::{Trouble, no_free_worker};
-use crate::wake::Wake;
-use crate::workers;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -162,14 +162,16 @@ impl Pool {
             if let Some(past) = owners.get_mut(&worker.owner) {
                 // One that ended in the middle of a batch has begun; what it ended on waits by itself.
                 let (database, owner) = (my_database(), worker.owner);
-                past.pause = if workers::never_began(workers::Kind::Projections, database, owner) {
-                    (past.pause * 2).min(PAUSE_WITHOUT_LOGIN)
-                } else if worker.began.elapsed() < PAUSE / 2 && !workers::has_left(database, owner)
-                {
-                    (past.pause * 2).min(LONGEST_PAUSE)
-                } else {
-                    PAUSE
-                };
+                past.pause =
+                    if processes::never_began(processes::Kind::Projections, database, owner) {
+                        (past.pause * 2).min(PAUSE_WITHOUT_LOGIN)
+                    } else if worker.began.elapsed() < PAUSE / 2
+                        && !processes::has_left(database, owner)
+                    {
+                        (past.pause * 2).min(LONGEST_PAUSE)
+                    } else {
+                        PAUSE
+                    };
             }
             false
         });

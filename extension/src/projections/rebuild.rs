@@ -22,7 +22,7 @@ use super::batch::{self, Outcome, Taken, Trail};
 use super::definition;
 use super::shadow;
 use crate::error::Error;
-use crate::pg::lock;
+use crate::locks;
 use crate::pg::snapshot::Fresh;
 use crate::pg::value::Text;
 
@@ -32,7 +32,7 @@ const PATIENCE: i32 = 200;
 /// The last transaction: projects what is left and takes the original's place.
 pub fn finish(name: &str, original: &str, trail: &Trail) -> Result<Outcome, Error> {
     trail.waits.set(true);
-    lock::lock_projection_within(original.as_bytes(), PATIENCE);
+    locks::lock_projection_within(original.as_bytes(), PATIENCE);
     trail.waits.set(false);
     let name = Text::copy(name.as_bytes()).keep();
     let (definition, progress) = match batch::take(name, trail)? {

@@ -2,13 +2,13 @@
 
 use super::batch::{self, Read, Trail};
 use super::definition::Definition;
-use crate::catalog::{BY_POSITION, Events};
 use crate::error::{Error, Unavailable};
 use crate::pg::callable::Function;
 use crate::pg::relation;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{Fresh, Snapshot};
 use crate::pg::value::Text;
+use crate::tables::{BY_POSITION, Events};
 
 /// Replays the event at this position. One that is not there any more is not parked any more either.
 pub fn run(

@@ -8,7 +8,7 @@ use crate::pg::session::as_statement;
 use crate::pg::snapshot::Fresh;
 use crate::pg::transaction;
 use crate::pg::value::Text;
-use crate::workers::under_way;
+use crate::processes::under_way;
 use pgrx::pg_sys::TEXTOID;
 
 /// Takes a projection one batch further, in the transaction that is open.

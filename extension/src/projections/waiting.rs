@@ -1,16 +1,16 @@
 //! `eventcore_wait_for_projection`: until a projection shows what has been appended.
 
 use super::definition;
-use crate::catalog::{Catalog, Events};
 use crate::error::{Error, Malformed, Unavailable};
-use crate::heads;
 use crate::pg::function::Call;
 use crate::pg::relation::Use;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::registry::Registry;
-use crate::standby;
+use crate::tables::heads;
+use crate::tables::{Catalog, Events};
 use crate::wait::patience;
+use crate::wait::standby;
 
 /// `eventcore_wait_for_projection(name, to_position, timeout)`: how far the projection is when it has reached the
 /// position, or when the time is over.

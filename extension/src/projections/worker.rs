@@ -4,18 +4,18 @@
 use super::batch::{Outcome, Trail};
 use super::definition;
 use super::{rebuild, turn};
-use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::freeze::is_frozen;
 use crate::pg::callable::Function;
 use crate::pg::catch::Caught;
 use crate::pg::session::Session;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::pg::worker;
+use crate::processes::freeze::is_frozen;
+use crate::processes::{self, under_way};
 use crate::registry::Registry;
 use crate::settings;
-use crate::workers::{self, under_way};
+use crate::tables::Catalog;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -39,9 +39,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// The worker's process, from its start to its end.
 pub fn run(database: u32) -> ! {
     let role = worker::told().parse().unwrap_or(0);
-    workers::begin(workers::Kind::Projections, database, role);
+    processes::begin(processes::Kind::Projections, database, role);
     let session = Session::log_in(database, role);
-    workers::is_at_work();
+    processes::is_at_work();
     under_way::watch();
     let begun = Instant::now();
     let Ok(Some(place)) = session.attempt(Place::find) else {
@@ -195,7 +195,7 @@ fn write_down(session: &Session, name: &str, failure: &Failure, error: &Caught) 
         Ok(())
     });
     if let Err(second) = written {
-        workers::fail(
+        processes::fail(
             &second.sqlstate,
             &format!(
                 "the failure of projection \"{name}\" cannot be written down: {}",

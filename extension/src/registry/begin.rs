@@ -8,13 +8,13 @@
 use super::known::Known;
 use super::places::Database;
 use super::positions::{BLOCK, end_of_block};
-use crate::catalog::Events;
 use crate::error::{Error, Unavailable};
-use crate::heads;
-use crate::history::{self, History};
 use crate::pg::relation::Use;
 use crate::pg::shared_memory::exclusively;
 use crate::pg::{log_place, sequence};
+use crate::tables::Events;
+use crate::tables::heads;
+use crate::tables::history::{self, History};
 use eventcore_rules::history::{Cause, Decision, Found};
 use std::cell::Cell;
 use std::sync::atomic::Ordering::SeqCst;

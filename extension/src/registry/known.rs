@@ -1,11 +1,11 @@
 //! Which positions the tables speak of: those of events, and those that consumers have come to.
 
-use crate::catalog::Events;
-use crate::heads;
 use crate::pg::relation::{self, Kind, Relation, Use};
 use crate::pg::sequence;
 use crate::pg::snapshot::Snapshot;
 use crate::pg::table_scan::for_each_row;
+use crate::tables::Events;
+use crate::tables::heads;
 use eventcore_rules::history::Cause;
 use std::ffi::CStr;
 

@@ -24,6 +24,7 @@ mod known;
 mod places;
 mod positions;
 mod slots;
+pub mod wake;
 
 pub use places::{
     databases_without_notifier, dismiss_notifier, has_notifier, is_awaited, look, release,
@@ -31,13 +32,13 @@ pub use places::{
 };
 pub use positions::MAX_POSITION;
 
-use crate::catalog::{Catalog, Events};
 use crate::error::Error;
-use crate::heads;
-use crate::history::History;
 use crate::pg::relation::Use;
 use crate::pg::{sequence, transaction};
-use crate::wake::Wake;
+use crate::registry::wake::Wake;
+use crate::tables::heads;
+use crate::tables::history::History;
+use crate::tables::{Catalog, Events};
 use announced::Announced;
 use begin::Purpose;
 use counts::Counts;

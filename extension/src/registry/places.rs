@@ -4,12 +4,12 @@
 use super::announced::Announced;
 use super::confirmed::Confirmed;
 use super::counts::Counts;
-use crate::catalog::{Catalog, Events};
 use crate::error::{Error, Unavailable};
 use crate::pg::relation::Use;
 use crate::pg::shared_memory::{Shared, SharedArray, exclusively, my_database};
+use crate::registry::wake::Wake;
 use crate::settings;
-use crate::wake::Wake;
+use crate::tables::{Catalog, Events};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
 

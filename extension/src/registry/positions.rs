@@ -7,11 +7,11 @@
 use super::begin::{self, Purpose};
 use super::places::{Database, Place};
 use super::{counts, slots};
-use crate::catalog::Events;
 use crate::error::{Error, Malformed, Unavailable};
-use crate::heads;
 use crate::pg::sequence;
 use crate::pg::shared_memory::exclusively;
+use crate::tables::Events;
+use crate::tables::heads;
 use pgrx::pg_sys::Oid;
 use std::sync::atomic::Ordering::SeqCst;
 

@@ -4,15 +4,15 @@
 //!
 //! They have to be what an append could have written: whoever reads relies on it.
 
-use crate::catalog::{Events, column};
 use crate::error::{Error, Malformed};
-use crate::heads;
 use crate::pg::function::{Call, Returned, TriggerRow};
 use crate::pg::jsonb::Kind;
 use crate::pg::raise::raise;
 use crate::pg::relation::Use;
 use crate::pg::transaction;
 use crate::registry::{MAX_POSITION, Registry};
+use crate::tables::heads;
+use crate::tables::{Events, column};
 use eventcore_rules::check_name;
 use pgrx::pg_sys::Oid;
 

@@ -4,7 +4,7 @@
 //! A session takes the settings of its database and its role when it begins and never again. Our processes live for
 //! days, so they look at what a session that began now would get.
 
-use crate::launcher;
+use super::launcher_latch;
 use crate::pg::relation::{Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::session::parse_boolean;
@@ -46,5 +46,5 @@ pub fn is_frozen(role: Oid) -> bool {
             }
         }
     }
-    launcher::is_server_frozen()
+    launcher_latch::is_server_frozen()
 }

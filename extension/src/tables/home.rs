@@ -1,8 +1,8 @@
 //! Which database this is. Rows that say what a database does carry its number; with any other number they are copies
 //! of those of another database, which does it.
 
-use crate::catalog::Catalog;
 use crate::pg::sequence;
+use crate::tables::Catalog;
 
 /// The number of this database, which CREATE EXTENSION has drawn.
 pub fn home_id(catalog: &Catalog) -> i64 {

@@ -9,10 +9,10 @@ use super::definition::Definition;
 use super::fold::{Known, fold};
 use super::input::{self, Named};
 use super::states::States;
-use crate::catalog::Events;
 use crate::error::{Error, Malformed};
-use crate::pg::lock::{LockMode, StreamKey, lock_stream, try_lock_stream, unlock_stream};
+use crate::locks::{LockMode, StreamKey, lock_stream, try_lock_stream, unlock_stream};
 use crate::pg::value::{Jsonb, Text};
+use crate::tables::Events;
 use eventcore_rules::{MAX_STREAMS_PER_APPEND, check_name};
 
 /// The streams to visit, and those to lock beforehand.

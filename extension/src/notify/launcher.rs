@@ -6,14 +6,12 @@
 //! append wakes it that finds no notifier.
 
 use crate::pg::databases;
-use crate::pg::session::is_read_only_by_default;
-use crate::pg::shared_memory::{Shared, SharedArray, my_process_number, wake_process};
+use crate::pg::shared_memory::my_process_number;
 use crate::pg::worker::{self, Kind, Started, Worker};
+use crate::processes::trouble::{Trouble, no_free_worker};
+use crate::processes::{self, launcher_latch};
 use crate::registry;
-use crate::trouble::{Trouble, no_free_worker};
-use crate::workers;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 const KIND: Kind = Kind {
@@ -34,33 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest time between two notifiers of a database whose notifiers end at once.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-static PROCESS: SharedArray<Process> = SharedArray::new(c"eventcore launcher");
-
-struct Process {
-    /// Where to find the launcher: its process number plus one, 0 while there is none.
-    number: AtomicU32,
-    /// What the configuration of the server says of `default_transaction_read_only`. The launcher knows, for no
-    /// settings of a database or a role hold for it.
-    frozen: AtomicBool,
-}
-
-impl Shared for Process {
-    fn fresh() -> Self {
-        Self {
-            number: AtomicU32::new(0),
-            frozen: AtomicBool::new(false),
-        }
-    }
-}
-
-pub fn request_shared_memory() {
-    PROCESS.request(1);
-}
-
-pub fn attach_shared_memory() {
-    PROCESS.attach(1);
-}
-
 /// Has the server start the launcher, while the server is starting.
 pub fn register() {
     if worker::may_work() {
@@ -68,33 +39,14 @@ pub fn register() {
     }
 }
 
-/// Whether transactions are read-only by default in this server, as far as its configuration says.
-pub fn is_server_frozen() -> bool {
-    PROCESS
-        .get()
-        .first()
-        .is_some_and(|process| process.frozen.load(SeqCst))
-}
-
-/// Tells the launcher that a database lacks a notifier. Cannot fail.
-pub fn wake() {
-    let process = PROCESS
-        .get()
-        .first()
-        .and_then(|found| found.number.load(SeqCst).checked_sub(1));
-    if let Some(process) = process {
-        wake_process(process as usize);
-    }
-}
-
 /// The launcher's process, from its start to its end.
 pub fn run() -> ! {
-    workers::begin(workers::Kind::Launcher, 0, 0);
+    processes::begin(processes::Kind::Launcher, 0, 0);
     let worker = Worker::connect_to_no_database();
-    workers::is_at_work();
-    worker::at_exit(|| set_process(0));
-    set_process(u32::try_from(my_process_number()).map_or(0, |number| number + 1));
-    publish_settings();
+    processes::is_at_work();
+    worker::at_exit(|| launcher_latch::set_process(0));
+    launcher_latch::set_process(u32::try_from(my_process_number()).map_or(0, |number| number + 1));
+    launcher_latch::publish_settings();
     let mut launcher = Launcher {
         worker,
         unseen: None,
@@ -185,7 +137,7 @@ impl Launcher {
             return true;
         }
         let pause = match past {
-            Some(past) if workers::never_began(workers::Kind::Notifier, database, 0) => {
+            Some(past) if processes::never_began(processes::Kind::Notifier, database, 0) => {
                 (past.pause * 2).min(LONGEST_PAUSE)
             }
             _ => INTERVAL,
@@ -220,19 +172,6 @@ impl Launcher {
         if !self.worker.wait(at_most) {
             self.worker.end_for_now();
         }
-        publish_settings();
-    }
-}
-
-/// To be called whenever the configuration may have been read again.
-fn publish_settings() {
-    if let Some(process) = PROCESS.get().first() {
-        process.frozen.store(is_read_only_by_default(), SeqCst);
-    }
-}
-
-fn set_process(number: u32) {
-    if let Some(process) = PROCESS.get().first() {
-        process.number.store(number, SeqCst);
+        launcher_latch::publish_settings();
     }
 }

@@ -5,84 +5,19 @@
 //! above all that was ever reserved. Both are certain proof. Between what both histories agree on and what the old one
 //! had reserved the number proves nothing: there the id of the last event that was read does.
 
-use crate::catalog::{BY_POSITION, Catalog, Events, column};
-use crate::error::{Error, Unavailable};
-use crate::filter::Filter;
+use crate::arguments::filter::Filter;
+use crate::error::Error;
 use crate::pg::function::Call;
-use crate::pg::insert::insert_for_good;
-use crate::pg::relation::{Relation, Use};
+use crate::pg::relation::Use;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
-use crate::pg::table_scan::for_each_row;
 use crate::pg::transaction;
-use crate::pg::value::Text;
 use crate::registry::Registry;
+use crate::tables::history::{self, History};
+use crate::tables::{BY_POSITION, Events, column};
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
-use eventcore_rules::history::{Cause, Origin, is_between};
-use pgrx::pg_sys::{Datum, Oid};
+use eventcore_rules::history::is_between;
 use uuid::Uuid;
-
-/// The columns of `eventcore.history`, in the order of the table.
-mod place {
-    pub const FIRST: i16 = 1;
-    pub const RESERVED: i16 = 2;
-    pub const AGREED: i16 = 3;
-    pub const SYSTEM: i16 = 5;
-    pub const TIMELINE: i16 = 6;
-    pub const DATABASE: i16 = 7;
-    pub const COUNT: usize = 8;
-}
-
-/// A history, as `eventcore.history` has it.
-#[derive(Clone, Copy)]
-pub struct History {
-    /// Where it begins.
-    pub first: i64,
-    /// The last position that the one before had reserved.
-    pub reserved: i64,
-    /// Up to there both are the same.
-    pub agreed: i64,
-    /// Where it is written.
-    pub origin: Origin,
-}
-
-/// `eventcore.history`, to read it or to add to it.
-pub fn open(catalog: &Catalog, purpose: Use) -> Result<Relation, Error> {
-    Ok(Relation::existing_table(catalog.history, purpose).ok_or(Unavailable::NotInstalled)?)
-}
-
-/// All histories that there are, in no order.
-pub fn all(table: &Relation) -> Vec<History> {
-    let mut found = Vec::new();
-    for_each_row(table, &Snapshot::latest(), |row| {
-        found.push(History {
-            first: row.bigint(place::FIRST),
-            reserved: row.bigint(place::RESERVED),
-            agreed: row.bigint(place::AGREED),
-            origin: Origin {
-                system: row.bigint(place::SYSTEM),
-                timeline: row.bigint(place::TIMELINE),
-                database: row.oid(place::DATABASE),
-            },
-        });
-    });
-    found
-}
-
-/// Adds a history for good, whatever becomes of the transaction.
-pub fn add(table: &Relation, history: &History, cause: Cause) {
-    let values = [
-        Datum::from(history.first),
-        Datum::from(history.reserved),
-        Datum::from(history.agreed),
-        Datum::from(transaction::now()),
-        Datum::from(history.origin.system),
-        Datum::from(history.origin.timeline),
-        Datum::from(Oid::from(history.origin.database)),
-        Text::copy(cause.word().as_bytes()).datum(),
-    ];
-    insert_for_good::<{ place::COUNT }>(table, values.map(Some));
-}
 
 /// `eventcore.require_told(position, or_reserved)`.
 pub fn require_told_to(call: &Call<'_>) -> Result<(), Error> {
@@ -91,7 +26,10 @@ pub fn require_told_to(call: &Call<'_>) -> Result<(), Error> {
     if call.boolean(1) == Some(true) {
         return require_told(&Registry::open(&events.catalog)?, &events, after);
     }
-    require_in_a_history(after, &all(&open(&events.catalog, Use::Read)?))
+    require_in_a_history(
+        after,
+        &history::all(&history::open(&events.catalog, Use::Read)?),
+    )
 }
 
 /// Refuses a position that this store has never told (SE011).
@@ -109,7 +47,7 @@ pub fn require_same(
     if after <= 0 {
         return Ok(());
     }
-    let histories = all(&open(&events.catalog, Use::Read)?);
+    let histories = history::all(&history::open(&events.catalog, Use::Read)?);
     require_in_a_history(after, &histories)?;
     // On a standby more is on its way, and nobody knows how much.
     if !transaction::is_standby() {

@@ -1,10 +1,10 @@
 //! Reading: one stream, many streams, the global order, and the heads of both.
 
-use crate::catalog::{BY_POSITION, Events, by_stream, column};
+pub mod divergence;
+
+use crate::arguments::filter::Filter;
+use crate::arguments::streams::StreamList;
 use crate::error::{Error, Malformed};
-use crate::filter::Filter;
-use crate::heads;
-use crate::history;
 use crate::pg::array::BigintArray;
 use crate::pg::function::Call;
 use crate::pg::rows::RowSet;
@@ -12,7 +12,8 @@ use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::value::Text;
 use crate::registry::Registry;
-use crate::stream_list::StreamList;
+use crate::tables::heads;
+use crate::tables::{BY_POSITION, Events, by_stream, column};
 use eventcore_rules::{MAX_EVENTS_PASSED_OVER, check_name};
 use pgrx::pg_sys::Datum;
 
@@ -56,7 +57,7 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
     let registry = Registry::open(&events.catalog)?;
     if matches!(direction, Direction::Forward) {
         let last_read = call.uuid(6).map(|event| (event, &filter));
-        history::require_same(&registry, &events, after, last_read)?;
+        divergence::require_same(&registry, &events, after, last_read)?;
     }
     let mut rows = call.rows();
     // In this order, and never with the statement's own snapshot: see Registry::safe_position.

@@ -8,7 +8,7 @@ use crate::pg::shared_memory::{Shared, SharedArray, my_process_number, wake_proc
 use crate::pg::worker::{self, Kind, Worker};
 use crate::pg::{log_place, transaction};
 use crate::registry;
-use crate::wake::LOOK_AGAIN;
+use crate::registry::wake::LOOK_AGAIN;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 //! The heads: the version that a stream is at, and the last position of all.
 
-use crate::catalog::{Events, by_stream, column};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::value::Text;
+use crate::tables::{Events, by_stream, column};
 
 /// The version of a stream, by a scan of the index by stream; 0 if it has no event.
 pub fn version<'r>(scan: &mut IndexScan<'r>, stream: Text<'r>) -> i64 {

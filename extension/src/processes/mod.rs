@@ -5,7 +5,10 @@
 //! - [`crash_file`]: the same on disk, for what shared memory does not survive.
 
 mod crash_file;
+pub mod freeze;
+pub mod launcher_latch;
 mod text;
+pub mod trouble;
 pub mod under_way;
 
 use crate::pg::catch::Caught;

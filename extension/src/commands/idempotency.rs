@@ -2,16 +2,16 @@
 
 use super::Executed;
 use crate::append::Appended;
-use crate::catalog;
 use crate::error::{Error, Malformed, Unavailable};
+use crate::locks::lock_execution;
 use crate::pg::indexes::Indexes;
 use crate::pg::insert::{Columns, insert_rows};
-use crate::pg::lock::lock_execution;
 use crate::pg::relation::Relation;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::Text;
+use crate::tables;
 use eventcore_rules::check_name;
 use pgrx::pg_sys::{Datum, Oid};
 
@@ -44,7 +44,7 @@ impl<'a> Note<'a> {
     pub fn of(command: Text<'a>, key: Text<'a>) -> Result<Self, Error> {
         check_name(key.bytes())
             .map_err(|error| Malformed::argument("idempotency_key", error.to_string()))?;
-        let (executions, by_key) = catalog::executions()?;
+        let (executions, by_key) = tables::executions()?;
         lock_execution(command.bytes(), key.bytes());
         Ok(Self {
             command,

@@ -1,13 +1,14 @@
 //! `eventcore_wait`: a long poll for drivers and poolers without LISTEN.
 
-use crate::catalog::{Catalog, Events};
+pub mod standby;
+
 use crate::error::{Error, Malformed, Unavailable};
-use crate::history;
 use crate::pg::function::Call;
 use crate::pg::relation::Use;
 use crate::pg::transaction;
+use crate::read::divergence;
 use crate::registry::Registry;
-use crate::standby;
+use crate::tables::{Catalog, Events};
 use std::time::Duration;
 
 /// `eventcore_wait(after_position, timeout)`: the safe position when it is past `after_position`, or
@@ -28,7 +29,7 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
     }
     let catalog = Catalog::load()?;
     let registry = Registry::open(&catalog)?;
-    history::require_told(&registry, &Events::open(Use::Read)?, after)?;
+    divergence::require_told(&registry, &Events::open(Use::Read)?, after)?;
 
     let mut found = Ok(0);
     registry

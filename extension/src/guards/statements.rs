@@ -3,7 +3,7 @@
 //!
 //! A superuser who has set `eventcore.allow_drop` may do all of it.
 //!
-//! Whatever is left to the owner and makes writing beneath SQL wrong is noticed by [`catalog`](crate::catalog).
+//! Whatever is left to the owner and makes writing beneath SQL wrong is noticed by [`catalog`](crate::tables).
 
 use crate::error::Unavailable;
 use crate::pg::altered::{self, Change};

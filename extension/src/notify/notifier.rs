@@ -9,20 +9,20 @@
 //! It starts the workers that run projections, too: see [`pool`].
 //!
 //! It leaves when somebody needs the database for themselves, and where nobody has appended since
-//! the server started; the [launcher](crate::launcher) starts it again.
+//! the server started; the [launcher](super::launcher) starts it again.
 
-use crate::catalog::{Catalog, Events};
 use crate::error::{Error, Unavailable};
-use crate::freeze::is_frozen;
 use crate::pg::relation::Use;
 use crate::pg::session::current_role;
 use crate::pg::worker::{self, Worker};
 use crate::pg::{log_place, sequence, standbys};
+use crate::processes;
+use crate::processes::freeze::is_frozen;
+use crate::processes::trouble::Trouble;
 use crate::projections::pool::{Owners, Pool};
+use crate::registry::wake::Wake;
 use crate::registry::{self, Registry};
-use crate::trouble::Trouble;
-use crate::wake::Wake;
-use crate::workers;
+use crate::tables::{Catalog, Events};
 use std::cell::Cell;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
@@ -56,9 +56,9 @@ thread_local! {
 
 /// The notifier's process, from its start to its end.
 pub fn run(database: u32) -> ! {
-    workers::begin(workers::Kind::Notifier, database, 0);
+    processes::begin(processes::Kind::Notifier, database, 0);
     let worker = Worker::connect(database);
-    workers::is_at_work();
+    processes::is_at_work();
     worker::at_exit(|| MINE.take().map_or((), Wake::resign));
     let mut notifier = Notifier {
         worker,

@@ -3,7 +3,7 @@
 
 use crate::pg::catch::Caught;
 use crate::pg::transaction;
-use crate::workers;
+use crate::processes;
 use std::time::{Duration, Instant};
 
 /// The pause after the first failure; twice as long after each that follows it.
@@ -34,7 +34,7 @@ impl Trouble {
 
     /// It has gone wrong; returns for how long to leave it.
     pub fn note(&mut self, error: &Caught) -> Duration {
-        workers::failed(error);
+        processes::failed(error);
         self.say(&format!("{}: {}", error.sqlstate, error.message));
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);

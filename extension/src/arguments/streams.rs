@@ -1,8 +1,8 @@
 //! The argument `streams` of several functions: stream ids, each valid, each once.
 
 use crate::error::{Error, Malformed};
+use crate::locks::StreamKey;
 use crate::pg::array::TextArray;
-use crate::pg::lock::StreamKey;
 use crate::pg::value::Text;
 use eventcore_rules::{MAX_STREAMS_PER_APPEND, check_name};
 

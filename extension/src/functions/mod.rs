@@ -1,17 +1,21 @@
 //! What the server calls: one entry point for every function of `sql/` and for the worker.
 
 use crate::append::{self, Appended, Request};
-use crate::catalog::Catalog;
 use crate::commands::{self, Executed};
 use crate::pg::array::bigint_array;
 use crate::pg::function::{Call, Returned};
 use crate::pg::raise::entry;
 use crate::pg::value::Text;
 use crate::registry::Registry;
-use crate::{
-    copies, foreign_rows, history, launcher, notifier, projections, read, sql_errors, standby,
-    stat, subscriptions, wait,
-};
+use crate::tables::Catalog;
+mod errors;
+
+use crate::guards::foreign_rows;
+use crate::notify::{launcher, notifier};
+use crate::read::divergence;
+use crate::tables::home;
+use crate::wait::standby;
+use crate::{projections, read, stat, subscriptions, wait};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
 /// Exports a function under the symbol that `sql/` names.
@@ -63,7 +67,7 @@ export!(eventcore_safe_position, |_call| {
     Ok(Some(Datum::from(safe)))
 });
 export!(eventcore_require_told, |call| {
-    history::require_told_to(call).map(no_value)
+    divergence::require_told_to(call).map(no_value)
 });
 export!(eventcore_execute, |call| {
     let Executed {
@@ -94,20 +98,18 @@ export!(eventcore_stat_get_workers, |call| stat::workers(call)
     .map(no_value));
 
 export!(eventcore_check_name, |call| {
-    sql_errors::check_argument_name(call).map(no_value)
+    errors::check_argument_name(call).map(no_value)
 });
-export!(eventcore_fail_malformed, |call| Err(sql_errors::malformed(
+export!(eventcore_fail_malformed, |call| Err(errors::malformed(
     call
 )));
 export!(eventcore_fail_unknown, |call| Err(
-    sql_errors::unknown_subscription(call)
+    errors::unknown_subscription(call)
 ));
-export!(eventcore_fail_lost, |call| Err(sql_errors::lease_lost(
+export!(eventcore_fail_lost, |call| Err(errors::lease_lost(call)?));
+export!(eventcore_fail_moved, |call| Err(errors::checkpoint_moved(
     call
-)?));
-export!(eventcore_fail_moved, |call| Err(
-    sql_errors::checkpoint_moved(call)
-));
+)));
 export!(eventcore_see_newest, |call| {
     subscriptions::see_newest(call).map(no_value)
 });
@@ -156,10 +158,10 @@ export!(eventcore_has_used, |call| {
     Ok(Some(Datum::from(projections::has_used(call))))
 });
 export!(eventcore_fail_unknown_projection, |call| Err(
-    sql_errors::unknown_projection(call)
+    errors::unknown_projection(call)
 ));
 export!(eventcore_home_id, |_call| {
-    Ok(Some(Datum::from(copies::home_id(&Catalog::load()?))))
+    Ok(Some(Datum::from(home::home_id(&Catalog::load()?))))
 });
 export!(eventcore_library_version, |_call| {
     Ok(Some(
@@ -171,7 +173,7 @@ export!(eventcore_library_version, |_call| {
 export!(eventcore_pass_position, |call| {
     foreign_rows::pass_position(call).map(no_value)
 });
-export!(eventcore_fail_copied, |call| Err(sql_errors::copied(call)));
+export!(eventcore_fail_copied, |call| Err(errors::copied(call)));
 export!(eventcore_wait_for_projection, |call| {
     let checkpoint = projections::wait(call)?;
     Ok(Some(call.row([Some(Datum::from(checkpoint))])))

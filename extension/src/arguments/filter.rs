@@ -1,11 +1,11 @@
 //! Which events a reader wants: by the beginnings of their streams, letter by letter, and by their types.
 
-use crate::catalog::column;
 use crate::error::{Error, Malformed};
 use crate::pg::array::TextArray;
 use crate::pg::function::Call;
 use crate::pg::scan::Row;
 use crate::pg::value::Text;
+use crate::tables::column;
 use eventcore_rules::MAX_FILTER_ELEMENTS;
 
 /// Which events a caller wants; `None` for all.

@@ -1,8 +1,8 @@
 //! Waking up: how the end of an append reaches the notifier, and the notifier those who wait.
 
-use crate::launcher;
 use crate::pg::clock::monotonic;
 use crate::pg::shared_memory::{WaitQueue, my_process_number, process_id, wake_process};
+use crate::processes::launcher_latch;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -226,7 +226,7 @@ impl Wake {
             Some(process) => wake_process(process),
             None => {
                 self.wanted.store(true, SeqCst);
-                launcher::wake();
+                launcher_latch::wake();
             }
         }
     }

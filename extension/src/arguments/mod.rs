@@ -1,0 +1,4 @@
+//! Arguments that several functions take.
+
+pub mod filter;
+pub mod streams;

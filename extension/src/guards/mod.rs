@@ -1,0 +1,6 @@
+//! What protects the tables against statements of others, and applications against appending where they must not.
+
+pub mod drop;
+pub mod foreign_rows;
+pub mod reentry;
+pub mod statements;

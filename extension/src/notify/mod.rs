@@ -1,0 +1,4 @@
+//! The background workers that turn new events into notifications.
+
+pub mod launcher;
+pub mod notifier;

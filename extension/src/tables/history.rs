@@ -1,0 +1,74 @@
+//! `eventcore.history`: a row for each history of this store. The registry adds one when a history begins.
+
+use super::Catalog;
+use crate::error::{Error, Unavailable};
+use crate::pg::insert::insert_for_good;
+use crate::pg::relation::{Relation, Use};
+use crate::pg::snapshot::Snapshot;
+use crate::pg::table_scan::for_each_row;
+use crate::pg::transaction;
+use crate::pg::value::Text;
+use eventcore_rules::history::{Cause, Origin};
+use pgrx::pg_sys::{Datum, Oid};
+
+/// The columns of `eventcore.history`, in the order of the table.
+mod place {
+    pub const FIRST: i16 = 1;
+    pub const RESERVED: i16 = 2;
+    pub const AGREED: i16 = 3;
+    pub const SYSTEM: i16 = 5;
+    pub const TIMELINE: i16 = 6;
+    pub const DATABASE: i16 = 7;
+    pub const COUNT: usize = 8;
+}
+
+/// A history, as `eventcore.history` has it.
+#[derive(Clone, Copy)]
+pub struct History {
+    /// Where it begins.
+    pub first: i64,
+    /// The last position that the one before had reserved.
+    pub reserved: i64,
+    /// Up to there both are the same.
+    pub agreed: i64,
+    /// Where it is written.
+    pub origin: Origin,
+}
+
+/// `eventcore.history`, to read it or to add to it.
+pub fn open(catalog: &Catalog, purpose: Use) -> Result<Relation, Error> {
+    Ok(Relation::existing_table(catalog.history, purpose).ok_or(Unavailable::NotInstalled)?)
+}
+
+/// All histories that there are, in no order.
+pub fn all(table: &Relation) -> Vec<History> {
+    let mut found = Vec::new();
+    for_each_row(table, &Snapshot::latest(), |row| {
+        found.push(History {
+            first: row.bigint(place::FIRST),
+            reserved: row.bigint(place::RESERVED),
+            agreed: row.bigint(place::AGREED),
+            origin: Origin {
+                system: row.bigint(place::SYSTEM),
+                timeline: row.bigint(place::TIMELINE),
+                database: row.oid(place::DATABASE),
+            },
+        });
+    });
+    found
+}
+
+/// Adds a history for good, whatever becomes of the transaction.
+pub fn add(table: &Relation, history: &History, cause: Cause) {
+    let values = [
+        Datum::from(history.first),
+        Datum::from(history.reserved),
+        Datum::from(history.agreed),
+        Datum::from(transaction::now()),
+        Datum::from(history.origin.system),
+        Datum::from(history.origin.timeline),
+        Datum::from(Oid::from(history.origin.database)),
+        Text::copy(cause.word().as_bytes()).datum(),
+    ];
+    insert_for_good::<{ place::COUNT }>(table, values.map(Some));
+}
