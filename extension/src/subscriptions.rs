@@ -5,7 +5,6 @@ use crate::arguments::filter::Filter;
 use crate::error::{Error, Unavailable};
 use crate::locks;
 use crate::pg::function::Call;
-use crate::pg::snapshot;
 use crate::pg::transaction::{self, Hooks};
 use crate::read;
 use crate::registry::Registry;
@@ -30,7 +29,7 @@ thread_local! {
 
 /// `eventcore.see_newest(what)`.
 pub fn see_newest(call: &Call<'_>) -> Result<(), Error> {
-    snapshot::see_newest().map_err(|level| {
+    transaction::see_newest().map_err(|level| {
         let what = call
             .text(0)
             .map_or_else(String::new, |what| what.to_string());

@@ -3,11 +3,11 @@
 use super::definition::Definition;
 use super::fold::Known;
 use crate::append::{self, Request};
-use crate::error::{Error, Malformed};
-use crate::pg::catch::rejecting;
+use crate::error::{Error, Malformed, Rejected};
+use crate::pg::catch::{ErrorFields, translating};
 use crate::pg::function::Call;
 use crate::pg::jsonb::Kind;
-use crate::pg::value::Jsonb;
+use crate::pg::value::{Jsonb, Text};
 
 /// Calls `handle`.
 ///
@@ -24,7 +24,10 @@ pub fn decide<'a>(
     }
     let command = definition.name;
     let handle = &mut definition.handle;
-    let events = rejecting(command, || handle.jsonb_of_two(known.state.state(), input));
+    let events = translating(
+        || handle.jsonb_of_two(known.state.state(), input),
+        |raised| rejection(command, raised),
+    );
     let streams = known.streams.iter().map(|named| named.stream);
     let mut request = Request::of_command(
         streams.zip(known.versions.iter().copied()),
@@ -44,4 +47,30 @@ pub fn decide<'a>(
         }
     }
     Ok(request)
+}
+
+/// SE006 for an error by which `handle` rejects the command; `None` for any other error, such as a cancelled statement.
+fn rejection(command: Text<'_>, raised: ErrorFields) -> Option<Error> {
+    let ErrorFields {
+        sqlstate,
+        message,
+        detail,
+        hint,
+    } = raised;
+    is_decision(&sqlstate).then(|| {
+        Error::Rejected(Rejected {
+            command: command.to_string(),
+            sqlstate,
+            message,
+            detail,
+            hint,
+        })
+    })
+}
+
+/// Whether an error is the decision of `handle`. These are not: a lost connection, a deadlock, a lock timeout, too few
+/// resources, an action of the operator, a broken server, and an error of eventcore.
+fn is_decision(sqlstate: &str) -> bool {
+    !["08", "40", "53", "54", "57", "58", "XX", "SE", "00"].contains(&&sqlstate[..2])
+        && sqlstate != "55P03"
 }

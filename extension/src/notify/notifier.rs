@@ -12,10 +12,11 @@
 //! the server started; the [launcher](super::launcher) starts it again.
 
 use crate::error::{Error, Unavailable};
+use crate::pg::process;
 use crate::pg::relation::Use;
 use crate::pg::session::current_role;
 use crate::pg::worker::{self, Worker};
-use crate::pg::{log_place, sequence, standbys};
+use crate::pg::{sequence, standbys, wal};
 use crate::processes;
 use crate::processes::freeze::is_frozen;
 use crate::processes::trouble::Trouble;
@@ -59,7 +60,7 @@ pub fn run(database: u32) -> ! {
     processes::begin(processes::Kind::Notifier, database, 0);
     let worker = Worker::connect(database);
     processes::is_at_work();
-    worker::at_exit(|| MINE.take().map_or((), Wake::resign));
+    process::at_exit(|| MINE.take().map_or((), Wake::resign));
     let mut notifier = Notifier {
         worker,
         database,
@@ -166,7 +167,7 @@ impl Notifier {
             }
             if let Some(end) = written {
                 // By now the next appends have done it, if there are any.
-                log_place::flush_up_to(end);
+                wal::flush_up_to(end);
             }
             let mut wait = self.sending.remaining().unwrap_or(INTERVAL);
             // Under load not as often as new events.
@@ -260,7 +261,7 @@ fn send(catalog: &Catalog, safe: i64) -> Option<u64> {
         && !is_frozen(current_role())
     {
         sequence::set_last_value(catalog.settled_position, safe);
-        written = standbys::are_connected().then(log_place::end_of_log);
+        written = standbys::are_connected().then(wal::end_of_log);
     }
     worker::notify(CHANNEL, safe);
     written

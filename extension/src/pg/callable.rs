@@ -1,12 +1,10 @@
 //! Functions of applications, in any language: found by name, called with values of the server's.
 
 use super::array::{Array, Element, TextArray};
-use super::catch::Caught;
 use super::ffi::{guarded, hash};
 use super::raise::entry_without_error;
 use super::snapshot::Fresh;
 use super::value::{Jsonb, Text};
-use crate::projections::Failure;
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -16,6 +14,35 @@ use std::rc::Rc;
 pub struct Function {
     /// Languages keep what they know of a function here, from call to call.
     info: Box<FmgrInfo>,
+}
+
+/// A value and its type; NULL is `None`.
+#[derive(Clone, Copy)]
+pub struct Argument {
+    data_type: Oid,
+    value: Option<Datum>,
+}
+
+impl Argument {
+    pub fn text(text: Text<'_>) -> Self {
+        Self::new(pg_sys::TEXTOID, Some(text.datum()))
+    }
+
+    pub fn boolean(value: Option<bool>) -> Self {
+        Self::new(pg_sys::BOOLOID, value.map(Datum::from))
+    }
+
+    pub fn bigint(value: Option<i64>) -> Self {
+        Self::new(pg_sys::INT8OID, value.map(Datum::from))
+    }
+
+    pub fn role(role: Oid) -> Self {
+        Self::new(pg_sys::REGROLEOID, Some(Datum::from(role)))
+    }
+
+    fn new(data_type: Oid, value: Option<Datum>) -> Self {
+        Self { data_type, value }
+    }
 }
 
 /// What is known of a function by its name.
@@ -117,70 +144,12 @@ impl Function {
         unsafe { self.call([Some(events)]) };
     }
 
-    /// Calls `eventcore.projection_advanced`; `None` where it is not there.
-    pub fn advance_projection(projection: Text<'_>, to: i64) -> Option<()> {
-        let name = b"eventcore.projection_advanced(pg_catalog.text,pg_catalog.int8)";
-        Self::perform_ours(name, [text(projection), position(Some(to))])
-    }
-
-    /// Calls `eventcore.projection_failed`; `None` where it is not there.
-    pub fn fail_projection(projection: Text<'_>, failure: &Failure, error: &Caught) -> Option<()> {
-        let name = b"eventcore.projection_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.int8,\
-                     pg_catalog.int8,pg_catalog.text,pg_catalog.text,pg_catalog.bool,pg_catalog.bool)";
-        let arguments = [
-            text(projection),
-            position(Some(failure.checkpoint)),
-            position(failure.events.map(|(first, _)| first)),
-            position(failure.events.map(|(_, last)| last)),
-            text(Text::copy(error.sqlstate.as_bytes()).keep()),
-            text(Text::copy(error.message.as_bytes()).keep()),
-            boolean(failure.blameless),
-            boolean(Some(failure.process_ended)),
-        ];
-        Self::perform_ours(name, arguments)
-    }
-
-    /// Calls `eventcore.projection_replayed`; `None` where it is not there.
-    pub fn end_replay(projection: Text<'_>, at: i64) -> Option<()> {
-        let name = b"eventcore.projection_replayed(pg_catalog.text,pg_catalog.int8)";
-        Self::perform_ours(name, [text(projection), position(Some(at))])
-    }
-
-    /// Calls `eventcore.projection_replay_failed`; `None` where it is not there.
-    pub fn fail_replay(
-        projection: Text<'_>,
-        at: i64,
-        failure: &Failure,
-        error: &Caught,
-    ) -> Option<()> {
-        let name =
-            b"eventcore.projection_replay_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.text,\
-                     pg_catalog.text,pg_catalog.bool,pg_catalog.bool)";
-        let arguments = [
-            text(projection),
-            position(Some(at)),
-            text(Text::copy(error.sqlstate.as_bytes()).keep()),
-            text(Text::copy(error.message.as_bytes()).keep()),
-            boolean(failure.blameless),
-            boolean(Some(failure.process_ended)),
-        ];
-        Self::perform_ours(name, arguments)
-    }
-
-    /// Calls `eventcore.check_projection_owner`, which raises 42501; `None` where it is not there.
-    pub fn check_projection_owner(projection: Text<'_>, owner: Oid) -> Option<()> {
-        let name = b"eventcore.check_projection_owner(pg_catalog.text,pg_catalog.regrole)";
-        let owner = Argument {
-            of: pg_sys::REGROLEOID,
-            value: Some(Datum::from(owner)),
-        };
-        Self::perform_ours(name, [text(projection), owner])
-    }
-
-    /// Calls a function of ours that returns nothing, in a snapshot of its own; `None` where it is not there.
-    fn perform_ours<const N: usize>(name: &[u8], arguments: [Argument; N]) -> Option<()> {
-        let types = arguments.map(|argument| argument.of);
-        let mut function = Self::open(Text::copy(name).keep(), &types, pg_sys::VOIDOID)?;
+    /// Calls the function of this name, which takes arguments of these types and returns nothing, in a snapshot of its
+    /// own; `None` if there is none.
+    pub fn perform_by_name<const N: usize>(name: &str, arguments: [Argument; N]) -> Option<()> {
+        let name = Text::copy(name.as_bytes()).keep();
+        let types = arguments.map(|argument| argument.data_type);
+        let mut function = Self::open(name, &types, pg_sys::VOIDOID)?;
         let fresh = Fresh::push();
         // SAFETY: the types that it was opened with.
         unsafe { function.call(arguments.map(|argument| argument.value)) };
@@ -232,34 +201,6 @@ impl Function {
 /// A number that is another one whenever this backend has heard of a change of any function.
 pub fn changes() -> u64 {
     CHANGES.get()
-}
-
-/// A value and its type.
-#[derive(Clone, Copy)]
-struct Argument {
-    of: Oid,
-    value: Option<Datum>,
-}
-
-fn text(text: Text<'_>) -> Argument {
-    Argument {
-        of: pg_sys::TEXTOID,
-        value: Some(text.datum()),
-    }
-}
-
-fn boolean(value: Option<bool>) -> Argument {
-    Argument {
-        of: pg_sys::BOOLOID,
-        value: value.map(Datum::from),
-    }
-}
-
-fn position(position: Option<i64>) -> Argument {
-    Argument {
-        of: pg_sys::INT8OID,
-        value: position.map(Datum::from),
-    }
 }
 
 /// # Safety

@@ -2,8 +2,7 @@
 //! [`unwinding`](super::unwinding).
 
 use super::raise::{attempt, raise};
-use super::value::Text;
-use crate::error::{Error, Rejected};
+use crate::error::Error;
 
 /// An error of the server's or of ours that went no further.
 #[derive(Debug)]
@@ -36,33 +35,35 @@ pub fn catching<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught>
     }
 }
 
-/// Runs a function of an application whose errors are its decision: raises them as SE006, with what was raised
-/// in the DETAIL. What is no decision, such as a cancelled statement, is raised as it is.
+/// The fields of an error that was raised.
+pub struct ErrorFields {
+    pub sqlstate: String,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+}
+
+/// Runs `work`. If it raises an error, raises what `translate` makes of it, or the same error where that is `None`.
 ///
-/// The error is raised here and not returned: between it and the end of the transaction no destructor may run.
-pub fn rejecting<R>(command: Text<'_>, work: impl FnOnce() -> R) -> R {
+/// The error is raised here and not returned: no destructor may run between the error and the end of the transaction.
+pub fn translating<R>(
+    work: impl FnOnce() -> R,
+    translate: impl FnOnce(ErrorFields) -> Option<Error>,
+) -> R {
     let raised = match attempt(|| Ok(work())) {
         Ok(done) => return done,
         Err(raised) => raised,
     };
-    let sqlstate = raised.sqlstate();
-    if !is_decision(&sqlstate) {
-        raised.go_on();
-    }
-    raise(&Error::Rejected(Rejected {
-        command: command.to_string(),
-        sqlstate,
+    let translated = translate(ErrorFields {
+        sqlstate: raised.sqlstate(),
         message: raised.message(),
         detail: raised.detail(),
         hint: raised.hint(),
-    }))
-}
-
-/// Not a lost connection, a deadlock, a lock that was not to be had in time, too few resources, an operator, a broken
-/// server, or an error of ours.
-fn is_decision(sqlstate: &str) -> bool {
-    !["08", "40", "53", "54", "57", "58", "XX", "SE", "00"].contains(&&sqlstate[..2])
-        && sqlstate != "55P03"
+    });
+    match translated {
+        Some(error) => raise(&error),
+        None => raised.go_on(),
+    }
 }
 
 impl Caught {

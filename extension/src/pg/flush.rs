@@ -4,14 +4,11 @@
 //! Either way the flush is over before the client is told of the commit. Whoever gets the locks in between commits
 //! later in the log, so that no commit is durable without those that it builds on.
 
+use super::wal;
 use pgrx::pg_sys::{self, XLogRecPtr};
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
-
-/// The bytes at the head of a page of the log; more at the head of a file.
-const PAGE_HEADER: u64 = 24;
-const FILE_HEADER: u64 = 40;
 
 thread_local! {
     /// This transaction is to release its locks first, and to be counted here until it has flushed.
@@ -34,7 +31,7 @@ pub(super) fn after_locks(unflushed: &'static AtomicI64) {
 
 /// At its end this transaction also flushes what others have committed by now: it is about to tell of it.
 pub(super) fn what_is_committed() {
-    WANTED.set(end_of_log());
+    WANTED.set(wal::end_of_log());
 }
 
 /// To be called before the commit.
@@ -110,27 +107,4 @@ fn put_back() -> bool {
         unsafe { pg_sys::synchronous_commit = level };
     }
     level.is_some()
-}
-
-/// Where the last record of the log ends. The server tells where the next one begins, which is behind the head of
-/// a page where the last one fills the page before.
-pub(super) fn end_of_log() -> XLogRecPtr {
-    // SAFETY: the log is being written, for an append could be made here.
-    let (next, file_size) = unsafe {
-        (
-            pg_sys::GetXLogInsertRecPtr(),
-            u64::from(pg_sys::wal_segment_size.unsigned_abs()),
-        )
-    };
-    let page_size = u64::from(pg_sys::XLOG_BLCKSZ);
-    let header = if next % file_size < page_size {
-        FILE_HEADER
-    } else {
-        PAGE_HEADER
-    };
-    if next % page_size == header {
-        next - header
-    } else {
-        next
-    }
 }

@@ -1,7 +1,6 @@
 //! Sequences, read and advanced without a look at the caller's privileges: callers reach ours only
 //! through our functions.
 
-use super::flush;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// The value given out last; `None` before the first.
@@ -32,12 +31,6 @@ pub fn set_last_value(sequence: Oid, value: i64) {
 pub fn lock(sequence: Oid) {
     // SAFETY: any oid will do.
     unsafe { pg_sys::LockRelationOid(sequence, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) };
-}
-
-/// Waits until everything logged so far is on disk.
-pub fn flush_log() {
-    // SAFETY: everything up to this address has been inserted.
-    unsafe { pg_sys::XLogFlush(flush::end_of_log()) };
 }
 
 /// The rights of the extension's owner, for one call of a built-in function on one of our sequences.

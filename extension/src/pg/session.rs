@@ -1,11 +1,11 @@
 //! A background worker that has logged in as a role, as if that role had done so itself: its rights, its
 //! settings, its limits, and nobody else to go back to.
 
-use super::catch::{Caught, catching};
+use super::catch::Caught;
 use super::ffi;
+use super::process::{self, attempt};
 use super::signals;
 use super::transaction;
-use super::worker;
 use crate::error::Error;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString, c_int};
@@ -26,7 +26,7 @@ impl Session {
                 0,
             );
         }
-        worker::override_settings(&[
+        process::override_settings(&[
             (c"default_transaction_read_only", c"off"),
             (c"default_transaction_isolation", c"read committed"),
             (c"default_transaction_deferrable", c"off"),
@@ -51,13 +51,13 @@ impl Session {
                 "eventcore: a handler, or a trigger that it fired, has changed the role of the session: the \
                  projection worker starts anew",
             );
-            worker::end();
+            process::end();
         }
     }
 
     /// Reads the configuration again if the server was told to.
     pub fn reload_settings(&self) {
-        reload_settings();
+        process::reload_settings();
     }
 
     /// Says what it does, in `pg_stat_activity`.
@@ -111,54 +111,8 @@ impl Session {
                  starts anew",
                 error.sqlstate, error.message
             ));
-            worker::end();
+            process::end();
         }
-    }
-}
-
-/// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
-pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
-    // SAFETY: no transaction is open. A request to cancel that came before it is not for it.
-    let done = unsafe {
-        pg_sys::QueryCancelPending = 0;
-        pg_sys::SetCurrentStatementStartTimestamp();
-        catching(|| {
-            pg_sys::StartTransactionCommand();
-            let result = work()?;
-            pg_sys::CommitTransactionCommand();
-            Ok(result)
-        })
-    };
-    if done.is_err() {
-        roll_back();
-    }
-    // SAFETY: no transaction is open.
-    unsafe { pg_sys::pgstat_report_stat(false) };
-    done
-}
-
-/// Reads the configuration again if the server was told to.
-pub(super) fn reload_settings() {
-    // SAFETY: variables of the server, outside of any transaction.
-    unsafe {
-        if pg_sys::ConfigReloadPending != 0 {
-            pg_sys::ConfigReloadPending = 0;
-            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
-        }
-    }
-}
-
-/// What the server does after an error in a session.
-fn roll_back() {
-    // SAFETY: nothing of the transaction is in use any more.
-    unsafe {
-        pg_sys::InterruptHoldoffCount += 1;
-        ffi::end_all_timeouts();
-        pg_sys::QueryCancelPending = 0;
-        pg_sys::CurrentMemoryContext = pg_sys::TopMemoryContext;
-        pg_sys::AbortCurrentTransaction();
-        pg_sys::FlushErrorState();
-        pg_sys::InterruptHoldoffCount -= 1;
     }
 }
 

@@ -73,10 +73,8 @@ thread_local! {
     static LEVEL: Cell<Option<i32>> = const { Cell::new(None) };
 }
 
-/// Lets every later snapshot of this transaction show what is committed by then. That is for a transaction that is one
-/// statement of the client, of which nobody sees what its first snapshot was. The error is the name of the level, in a
-/// transaction block that keeps its snapshot.
-pub fn see_newest() -> Result<(), &'static str> {
+/// Does the work of [`see_newest`](super::transaction::see_newest), which has [`restore_level`] called before the commit.
+pub(super) fn see_newest() -> Result<(), &'static str> {
     if !transaction_keeps_one() {
         return Ok(());
     }
@@ -90,7 +88,6 @@ pub fn see_newest() -> Result<(), &'static str> {
                 "REPEATABLE READ"
             });
         }
-        super::transaction::watch_ends();
         LEVEL.set(Some(pg_sys::XactIsoLevel));
         pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED as i32;
     }

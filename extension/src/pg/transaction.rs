@@ -52,8 +52,16 @@ pub fn flush_what_is_committed() {
     flush::what_is_committed();
 }
 
+/// Lets every later snapshot of this transaction show what is committed by then. That is for a transaction that is one
+/// statement of the client, of which nobody sees what its first snapshot was. The error is the name of the level, in a
+/// transaction block that keeps its snapshot.
+pub fn see_newest() -> Result<(), &'static str> {
+    watch_ends();
+    snapshot::see_newest()
+}
+
 /// Lets the server call us at the ends of transactions.
-pub(super) fn watch_ends() {
+fn watch_ends() {
     if WATCHING.replace(true) {
         return;
     }

@@ -1,8 +1,8 @@
 //! Background workers.
 
 use super::catch::Caught;
-use super::raise::entry_without_error;
-use super::{ffi, session, signals};
+use super::process::{self, exit, override_settings};
+use super::{ffi, signals};
 use crate::error::Error;
 use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime,
@@ -150,7 +150,7 @@ impl Worker {
             // Others may wait for all processes to have heard of something.
             pgrx::check_for_interrupts!();
         }
-        session::reload_settings();
+        process::reload_settings();
         true
     }
 
@@ -163,12 +163,12 @@ impl Worker {
 
     /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
     pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
-        session::attempt(work)
+        process::attempt(work)
     }
 
     /// Ends the process for good.
     pub fn end(&self) -> ! {
-        end()
+        process::end()
     }
 
     /// Ends the process; the server starts it again, if it was registered to be.
@@ -177,69 +177,10 @@ impl Worker {
     }
 }
 
-/// Ends this process, a background worker, for good.
-pub fn end() -> ! {
-    exit(0)
-}
-
-// The bindings of some versions of PostgreSQL know that the function does not return.
-#[allow(unreachable_code)]
-fn exit(code: i32) -> ! {
-    // SAFETY: no transaction is open.
-    unsafe { pg_sys::proc_exit(code) };
-    unreachable!("the process has ended")
-}
-
-/// Gives settings these values, whatever the database and the role say.
-pub(super) fn override_settings(settings: &[(&CStr, &CStr)]) {
-    for (name, value) in settings {
-        // SAFETY: both are C strings, and the setting takes this value.
-        unsafe {
-            pg_sys::SetConfigOption(
-                name.as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_SUSET,
-                pg_sys::GucSource::PGC_S_OVERRIDE,
-            );
-        }
-    }
-}
-
 /// How many background workers the server may have.
 pub fn max_workers() -> usize {
     // SAFETY: settled before the hooks run.
     usize::try_from(unsafe { pg_sys::max_worker_processes }).unwrap_or(0)
-}
-
-/// The pid of this process.
-pub fn my_pid() -> i32 {
-    // SAFETY: a variable of the server.
-    unsafe { pg_sys::MyProcPid }
-}
-
-/// Calls `cleanup` in the postmaster when its processes have ended: before it makes the shared memory new, or ends itself.
-/// To be called from the startup hook.
-pub fn at_postmaster_exit(cleanup: fn()) {
-    // SAFETY: the callback gets back the function. Processes that the postmaster starts forget it.
-    unsafe {
-        if !pg_sys::IsUnderPostmaster {
-            pg_sys::on_shmem_exit(Some(run_at_exit), Datum::from(cleanup as usize));
-        }
-    }
-}
-
-/// Calls `cleanup` when this process ends, however it does, while shared memory is still there.
-pub fn at_exit(cleanup: fn()) {
-    // SAFETY: the callback gets back the function.
-    unsafe {
-        pg_sys::before_shmem_exit(Some(run_at_exit), Datum::from(cleanup as usize));
-    }
-}
-
-unsafe extern "C-unwind" fn run_at_exit(_code: i32, cleanup: Datum) {
-    // SAFETY: what `at_exit` passed.
-    let cleanup = unsafe { std::mem::transmute::<usize, fn()>(cleanup.value()) };
-    entry_without_error(cleanup);
 }
 
 /// Sends NOTIFY on a channel when the transaction commits.

@@ -13,7 +13,7 @@ pub mod under_way;
 
 use crate::pg::catch::Caught;
 use crate::pg::shared_memory::{Shared, SharedArray, exclusively};
-use crate::pg::{signals, transaction, worker};
+use crate::pg::{process, signals, transaction, worker};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, Ordering::SeqCst, fence};
 use text::SharedText;
@@ -196,11 +196,11 @@ pub fn begin(kind: Kind, database: u32, role: u32) {
         }
         place.at_work.store(false, SeqCst);
         place.since.store(transaction::now(), SeqCst);
-        place.pid.store(worker::my_pid(), SeqCst);
+        place.pid.store(process::my_pid(), SeqCst);
         Some(number)
     });
     MINE.set(found);
-    worker::at_exit(|| {
+    process::at_exit(|| {
         if let Some(place) = mine() {
             place.pid.store(0, SeqCst);
         }

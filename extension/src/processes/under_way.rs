@@ -14,7 +14,7 @@ use super::text::SharedText;
 use super::{Kind, MINE, PLACES, Place, mine};
 use crate::pg::catch::Caught;
 use crate::pg::shared_memory::my_database;
-use crate::pg::{signals, worker};
+use crate::pg::{process, signals};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
 
@@ -125,12 +125,12 @@ pub fn find_what_was_left(places: &[Place]) {
         place.under_way.ending.store(&format!("{CRASHED}{ending}"));
         place.under_way.store(&record);
     }
-    worker::at_postmaster_exit(crash_file::witness);
+    process::at_postmaster_exit(crash_file::witness);
 }
 
 /// To be called by a worker once it has logged in.
 pub fn watch() {
-    worker::at_exit(end);
+    process::at_exit(end);
 }
 
 /// This process is about to call a handler.

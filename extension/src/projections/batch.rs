@@ -1,8 +1,8 @@
 //! One transaction of a projection: events up to the safe position, the handler, the checkpoint.
 
 use super::definition::{self, Definition, Progress};
-use super::shadow;
-use crate::error::{Error, Unavailable};
+use super::{record, shadow};
+use crate::error::Error;
 use crate::locks::try_lock_projection;
 use crate::pg::array::row_array;
 use crate::pg::callable::Function;
@@ -101,7 +101,7 @@ pub fn project(
 ) -> Result<(), Error> {
     let up_to = read.up_to;
     handle(definition, name, read, trail)?;
-    advanced(name, up_to)
+    record::advanced(name, up_to)
 }
 
 /// Hands the events to the handler.
@@ -207,9 +207,4 @@ fn call(definition: &Definition, handler: &mut Function, read: Read) {
         memory.during(|| as_statement(|| handler.perform_on(event)));
         transaction::end_command();
     }
-}
-
-/// Writes the checkpoint.
-pub fn advanced(name: Text<'_>, up_to: i64) -> Result<(), Error> {
-    Ok(Function::advance_projection(name, up_to).ok_or(Unavailable::NotInstalled)?)
 }

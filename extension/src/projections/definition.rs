@@ -1,6 +1,6 @@
 //! A projection as it is registered in `eventcore.projections`.
 
-use super::table;
+use super::{record, table};
 use crate::arguments::filter::Filter;
 use crate::error::{Error, Unavailable};
 use crate::pg::array::BigintArray;
@@ -220,7 +220,7 @@ pub fn load(name: Text<'_>) -> Result<Option<(Definition, Progress)>, Error> {
 pub fn require_owner(name: Text<'_>) -> Result<(), Error> {
     if let Some((definition, _)) = load(name)? {
         let owner = Oid::from(definition.owner);
-        Function::check_projection_owner(name, owner).ok_or(Unavailable::NotInstalled)?;
+        record::check_owner(name, owner)?;
     }
     Ok(())
 }
@@ -237,7 +237,7 @@ pub fn delete(name: Text<'_>) -> Result<(), Error> {
         return Ok(());
     };
     let owner = Oid::from(row.integer(column::OWNER).cast_unsigned());
-    Function::check_projection_owner(name, owner).ok_or(Unavailable::NotInstalled)?;
+    record::check_owner(name, owner)?;
     if !delete_in_turn(&opened.table, &row) {
         transaction::fail_changed_meanwhile(&format!(
             "projection \"{name}\" was changed meanwhile"
@@ -253,7 +253,7 @@ pub fn delete_parked(name: Text<'_>, positions: Option<&BigintArray<'_>>) -> Res
     // The calling statement may have changed them.
     transaction::end_command();
     let owner = load(name)?.map_or(0, |(definition, _)| definition.owner);
-    Function::check_projection_owner(name, Oid::from(owner)).ok_or(Unavailable::NotInstalled)?;
+    record::check_owner(name, Oid::from(owner))?;
     let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
     let find = |name| relation::find(schema, name).ok_or(Unavailable::NotInstalled);
     let parked = Relation::table(find(c"projection_parked")?, Use::Write);

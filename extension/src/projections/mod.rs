@@ -21,6 +21,7 @@ mod hindrance;
 pub mod inline;
 pub mod pool;
 mod rebuild;
+mod record;
 mod replay;
 mod shadow;
 mod turn;
@@ -28,7 +29,7 @@ mod waiting;
 mod worker;
 
 pub use waiting::wait;
-pub use worker::{Failure, run};
+pub use worker::run;
 
 use crate::error::{Error, Unavailable};
 use crate::locks;

@@ -20,10 +20,11 @@
 
 use super::batch::{self, Outcome, Taken, Trail};
 use super::definition;
-use super::shadow;
+use super::record;
 use crate::error::Error;
 use crate::locks;
 use crate::pg::snapshot::Fresh;
+use crate::pg::transaction;
 use crate::pg::value::Text;
 
 /// How long the rebuild waits for the original's lock, in milliseconds.
@@ -58,7 +59,8 @@ pub fn finish(name: &str, original: &str, trail: &Trail) -> Result<Outcome, Erro
     if takes_place {
         // No event is to blame for what fails from here on.
         trail.events.set(None);
-        shadow::perform(&definition, name, "eventcore.take_place(pg_catalog.text)")?;
+        record::take_place(name)?;
+        transaction::end_command();
     }
     drop(fresh);
     Ok(Outcome::Advanced)

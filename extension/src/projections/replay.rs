@@ -2,8 +2,8 @@
 
 use super::batch::{self, Read, Trail};
 use super::definition::Definition;
-use crate::error::{Error, Unavailable};
-use crate::pg::callable::Function;
+use super::record;
+use crate::error::Error;
 use crate::pg::relation;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{Fresh, Snapshot};
@@ -21,7 +21,7 @@ pub fn run(
     let read = read(position)?;
     let fresh = Fresh::push();
     batch::handle(definition, name, read, trail)?;
-    Function::end_replay(name, position).ok_or(Unavailable::NotInstalled)?;
+    record::replayed(name, position)?;
     drop(fresh);
     Ok(())
 }

@@ -2,14 +2,13 @@
 
 use super::batch::{self, Outcome, Taken, Trail};
 use super::definition::{self, Definition};
-use super::{replay, shadow};
+use super::{record, replay, shadow};
 use crate::error::Error;
 use crate::pg::session::as_statement;
 use crate::pg::snapshot::Fresh;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::processes::under_way;
-use pgrx::pg_sys::TEXTOID;
 
 /// Takes a projection one batch further, in the transaction that is open.
 pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
@@ -19,7 +18,7 @@ pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
         Taken::Not(outcome) => return Ok(outcome),
     };
     if progress.reset_pending && definition.rebuild.is_some() {
-        shadow::begin(&definition, name)?;
+        shadow::begin(name)?;
         return Ok(Outcome::Advanced);
     }
     if let Some(position) = definition::next_replay(name)? {
@@ -47,8 +46,7 @@ pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
 fn reset(definition: &Definition, name: Text<'_>, trail: &Trail) -> Result<(), Error> {
     trail.resets.set(true);
     under_way::begin(&definition.name, trail.checkpoint.get(), None, None);
-    let mut empty = definition.open("eventcore.reset_projection(pg_catalog.text)", &[TEXTOID])?;
-    as_statement(|| empty.perform_on(name.datum()));
+    as_statement(|| record::reset(name))?;
     if let Some(function) = &definition.reset {
         let mut function = definition.open(function, &[])?;
         as_statement(|| function.perform());

@@ -3,10 +3,11 @@
 
 use super::batch::{Outcome, Trail};
 use super::definition;
+use super::record::{self, Failure};
 use super::{rebuild, turn};
 use crate::error::Error;
-use crate::pg::callable::Function;
 use crate::pg::catch::Caught;
+use crate::pg::process;
 use crate::pg::session::Session;
 use crate::pg::transaction;
 use crate::pg::value::Text;
@@ -45,7 +46,7 @@ pub fn run(database: u32) -> ! {
     under_way::watch();
     let begun = Instant::now();
     let Ok(Some(place)) = session.attempt(Place::find) else {
-        worker::end()
+        process::end()
     };
     if let Ok(all) = session.attempt(definition::all) {
         under_way::forget_all_but(|name| all.iter().any(|one| one.name == name));
@@ -57,27 +58,27 @@ pub fn run(database: u32) -> ! {
             place.registry.wake().announced_work(),
         );
         let Ok(names) = session.attempt(|| mine(session.role(), &place.catalog)) else {
-            worker::end()
+            process::end()
         };
         if names.is_empty() {
-            worker::end();
+            process::end();
         }
         let mut rest = Some(INTERVAL);
         for name in names {
             rest = rest.min(step(&session, &place, &name));
             if place.is_to_leave() || (begun.elapsed() > SLICE && place.is_crowded()) {
-                worker::end();
+                process::end();
             }
         }
         if let Some(rest) = rest {
             session.report_idle();
             if place.is_crowded() {
-                worker::end();
+                process::end();
             }
             place.wait(rest, seen, announced);
         }
         if place.is_to_leave() {
-            worker::end();
+            process::end();
         }
     }
 }
@@ -119,7 +120,7 @@ fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
         Err(_) if trail.waits.get() => Some(ASK_AGAIN),
         Ok(Outcome::Nothing) => Some(INTERVAL),
         // The notifier starts another one when it is thawed.
-        Ok(Outcome::Frozen) => worker::end(),
+        Ok(Outcome::Frozen) => process::end(),
         Ok(Outcome::Left) => match under_way::claim(name) {
             Some(left) => {
                 let failure = Failure {
@@ -158,20 +159,6 @@ fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
     }
 }
 
-/// What is to be said of a transaction that failed.
-pub struct Failure {
-    /// Where it began.
-    pub checkpoint: i64,
-    /// The first and the last of the events that the handler had, if it was called.
-    pub events: Option<(i64, i64)>,
-    /// The parked event that was to be replayed.
-    pub replay: Option<i64>,
-    /// Whether no event is to blame; `None`: by the SQLSTATE.
-    pub blameless: Option<bool>,
-    /// It ended with its process.
-    pub process_ended: bool,
-}
-
 /// Writes down what went wrong, and what is to be done about it.
 fn write_down(session: &Session, name: &str, failure: &Failure, error: &Caught) {
     let what = match (failure.events, failure.replay) {
@@ -189,10 +176,9 @@ fn write_down(session: &Session, name: &str, failure: &Failure, error: &Caught) 
         }
         let name = Text::copy(name.as_bytes()).keep();
         match failure.replay {
-            Some(position) => Function::fail_replay(name, position, failure, error),
-            None => Function::fail_projection(name, failure, error),
-        };
-        Ok(())
+            Some(position) => record::replay_failed(name, position, failure, error),
+            None => record::failed(name, failure, error),
+        }
     });
     if let Err(second) = written {
         processes::fail(
@@ -203,7 +189,7 @@ fn write_down(session: &Session, name: &str, failure: &Failure, error: &Caught) 
             ),
         );
         // Its owner has lost the right to write it down: nothing to be done but to try again, slowly.
-        worker::end();
+        process::end();
     }
 }
 

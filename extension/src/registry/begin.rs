@@ -11,7 +11,7 @@ use super::positions::{BLOCK, end_of_block};
 use crate::error::{Error, Unavailable};
 use crate::pg::relation::Use;
 use crate::pg::shared_memory::exclusively;
-use crate::pg::{log_place, sequence};
+use crate::pg::{sequence, wal};
 use crate::tables::Events;
 use crate::tables::heads;
 use crate::tables::history::{self, History};
@@ -65,7 +65,7 @@ pub fn settle(database: &Database, events: &Events, purpose: Purpose) -> Result<
     let table = history::open(&events.catalog, Use::Write)?;
     sequence::lock(blocks);
     let known = Known::look(events);
-    let here = log_place::origin();
+    let here = wal::origin();
     exclusively(|| {
         let latest = history::all(&table).into_iter().max_by_key(|one| one.first);
         let next = database.next.load(SeqCst);
@@ -109,7 +109,7 @@ pub fn settle(database: &Database, events: &Events, purpose: Purpose) -> Result<
                 } else {
                     // Its block ends with the first position, which is told to readers and is no event's.
                     sequence::set_last_value(blocks, first + 1 - BLOCK);
-                    sequence::flush_log();
+                    wal::flush();
                     database.reserved.fetch_max(first, SeqCst);
                     if purpose != Purpose::Tell || next != 0 {
                         database.next.fetch_max(first + 1, SeqCst);

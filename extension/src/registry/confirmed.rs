@@ -6,7 +6,7 @@
 //! `synchronous_commit` is `local` or `off`.
 
 use super::places::Database;
-use crate::pg::{log_place, standbys, transaction};
+use crate::pg::{standbys, transaction, wal};
 use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
@@ -43,7 +43,7 @@ impl Confirmed {
 
     /// A transaction has committed and is about to give its positions back. Cannot fail.
     pub fn raise(&self) {
-        self.end.fetch_max(log_place::end_of_last_commit(), SeqCst);
+        self.end.fetch_max(wal::end_of_last_commit(), SeqCst);
     }
 
     /// Since when readers are held back.
@@ -63,7 +63,7 @@ impl Confirmed {
     fn end(&self) -> u64 {
         match self.end.load(SeqCst) {
             0 => {
-                let all = log_place::end_of_log();
+                let all = wal::end_of_log();
                 self.end.fetch_max(all, SeqCst).max(all)
             }
             end => end,

@@ -8,8 +8,8 @@ use super::begin::{self, Purpose};
 use super::places::{Database, Place};
 use super::{counts, slots};
 use crate::error::{Error, Malformed, Unavailable};
-use crate::pg::sequence;
 use crate::pg::shared_memory::exclusively;
+use crate::pg::{sequence, wal};
 use crate::tables::Events;
 use crate::tables::heads;
 use pgrx::pg_sys::Oid;
@@ -109,7 +109,7 @@ fn reserve(database: &Database, blocks: Oid, position: i64) {
             if sequence::last_value(blocks).is_none_or(|last| last < block) {
                 sequence::set_last_value(blocks, block);
             }
-            sequence::flush_log();
+            wal::flush();
             database
                 .reserved
                 .fetch_max(block.saturating_add(BLOCK - 1), SeqCst);

@@ -4,9 +4,10 @@
 //! compares how far the log has been replayed, and wakes those who wait when it has moved. It ends when the server is
 //! promoted: from then on the notifiers do this.
 
+use crate::pg::process;
 use crate::pg::shared_memory::{Shared, SharedArray, my_process_number, wake_process};
 use crate::pg::worker::{self, Kind, Worker};
-use crate::pg::{log_place, transaction};
+use crate::pg::{transaction, wal};
 use crate::registry;
 use crate::registry::wake::LOOK_AGAIN;
 use std::cell::Cell;
@@ -85,7 +86,7 @@ pub fn run() -> ! {
     if !is_first {
         worker.end();
     }
-    worker::at_exit(|| {
+    process::at_exit(|| {
         if let Some(process) = PROCESS.get().first() {
             process.0.store(0, SeqCst);
         }
@@ -93,7 +94,7 @@ pub fn run() -> ! {
     let mut seen = 0;
     while transaction::is_standby() {
         let wait = if registry::is_awaited() {
-            let replayed = log_place::replayed();
+            let replayed = wal::replayed();
             if replayed != seen {
                 seen = replayed;
                 registry::wake_all_who_wait();

@@ -1,0 +1,134 @@
+//! What a worker records of a projection: calls of the SQL functions of the extension that change `eventcore.projections`
+//! and `eventcore.projection_parked`, with the rights of the projection's owner.
+
+use crate::error::{Error, Unavailable};
+use crate::pg::callable::{Argument, Function};
+use crate::pg::catch::Caught;
+use crate::pg::value::Text;
+use pgrx::pg_sys::Oid;
+
+/// What is to be said of a transaction that failed.
+pub struct Failure {
+    /// Where it began.
+    pub checkpoint: i64,
+    /// The first and the last of the events that the handler had, if it was called.
+    pub events: Option<(i64, i64)>,
+    /// The parked event that was to be replayed.
+    pub replay: Option<i64>,
+    /// Whether no event is to blame; `None`: by the SQLSTATE.
+    pub blameless: Option<bool>,
+    /// It ended with its process.
+    pub process_ended: bool,
+}
+
+/// Writes the checkpoint of a projection.
+pub fn advanced(projection: Text<'_>, to: i64) -> Result<(), Error> {
+    call(
+        "eventcore.projection_advanced(pg_catalog.text,pg_catalog.int8)",
+        [Argument::text(projection), Argument::bigint(Some(to))],
+    )
+}
+
+/// Records that a batch of a projection has failed.
+pub fn failed(projection: Text<'_>, failure: &Failure, error: &Caught) -> Result<(), Error> {
+    call(
+        "eventcore.projection_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.int8,\
+         pg_catalog.int8,pg_catalog.text,pg_catalog.text,pg_catalog.bool,pg_catalog.bool)",
+        [
+            Argument::text(projection),
+            Argument::bigint(Some(failure.checkpoint)),
+            Argument::bigint(failure.events.map(|(first, _)| first)),
+            Argument::bigint(failure.events.map(|(_, last)| last)),
+            text(&error.sqlstate),
+            text(&error.message),
+            Argument::boolean(failure.blameless),
+            Argument::boolean(Some(failure.process_ended)),
+        ],
+    )
+}
+
+/// Records that the parked event at this position has been replayed: it is no longer parked.
+pub fn replayed(projection: Text<'_>, position: i64) -> Result<(), Error> {
+    call(
+        "eventcore.projection_replayed(pg_catalog.text,pg_catalog.int8)",
+        [Argument::text(projection), Argument::bigint(Some(position))],
+    )
+}
+
+/// Records that the replay of the parked event at this position has failed.
+pub fn replay_failed(
+    projection: Text<'_>,
+    position: i64,
+    failure: &Failure,
+    error: &Caught,
+) -> Result<(), Error> {
+    call(
+        "eventcore.projection_replay_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.text,\
+         pg_catalog.text,pg_catalog.bool,pg_catalog.bool)",
+        [
+            Argument::text(projection),
+            Argument::bigint(Some(position)),
+            text(&error.sqlstate),
+            text(&error.message),
+            Argument::boolean(failure.blameless),
+            Argument::boolean(Some(failure.process_ended)),
+        ],
+    )
+}
+
+/// Raises 42501 unless the caller has the rights of this owner.
+pub fn check_owner(projection: Text<'_>, owner: Oid) -> Result<(), Error> {
+    call(
+        "eventcore.check_projection_owner(pg_catalog.text,pg_catalog.regrole)",
+        [Argument::text(projection), Argument::role(owner)],
+    )
+}
+
+/// Empties the tables of a projection.
+pub fn reset(projection: Text<'_>) -> Result<(), Error> {
+    call(
+        "eventcore.reset_projection(pg_catalog.text)",
+        [Argument::text(projection)],
+    )
+}
+
+/// Makes the shadow tables of a rebuild.
+pub fn make_shadow(projection: Text<'_>) -> Result<(), Error> {
+    call(
+        "eventcore.make_shadow(pg_catalog.text)",
+        [Argument::text(projection)],
+    )
+}
+
+/// Raises an error unless the shadow tables of a rebuild exist.
+pub fn check_shadow(projection: Text<'_>) -> Result<(), Error> {
+    call(
+        "eventcore.check_shadow(pg_catalog.text)",
+        [Argument::text(projection)],
+    )
+}
+
+/// Raises SE009 if this transaction has used a table of the original of a rebuild.
+pub fn check_original_unused(projection: Text<'_>) -> Result<(), Error> {
+    call(
+        "eventcore.check_original_unused(pg_catalog.text)",
+        [Argument::text(projection)],
+    )
+}
+
+/// Replaces the rows of the original by those of its rebuild, and ends the rebuild.
+pub fn take_place(projection: Text<'_>) -> Result<(), Error> {
+    call(
+        "eventcore.take_place(pg_catalog.text)",
+        [Argument::text(projection)],
+    )
+}
+
+fn text(text: &str) -> Argument {
+    Argument::text(Text::copy(text.as_bytes()).keep())
+}
+
+/// Calls a function of the extension. SE009 if it does not exist.
+fn call<const N: usize>(function: &str, arguments: [Argument; N]) -> Result<(), Error> {
+    Ok(Function::perform_by_name(function, arguments).ok_or(Unavailable::NotInstalled)?)
+}
