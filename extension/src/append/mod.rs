@@ -8,6 +8,7 @@
 //!
 //! Two appends wait for each other only where they share a stream.
 
+mod appended;
 mod arrays;
 mod json;
 mod repeat;
@@ -15,6 +16,7 @@ mod request;
 mod streams;
 mod write;
 
+pub use appended::Appended;
 pub use arrays::read as read_arrays;
 pub use json::{push_all as push_json, read as read_json};
 pub use request::Request;
@@ -28,18 +30,6 @@ use crate::registry::Registry;
 use crate::settings;
 use crate::tables::Events;
 use std::sync::atomic::Ordering::SeqCst;
-
-/// What became of an append.
-pub struct Appended {
-    /// The first and the last position; `None` when there were no events.
-    pub positions: Option<(i64, i64)>,
-    /// The version of every declared stream, after the append.
-    pub versions: Vec<i64>,
-    /// When the events were written, as a timestamptz.
-    pub recorded_at: i64,
-    /// The events were there already, written by an earlier append.
-    pub repeated: bool,
-}
 
 /// Appends for a caller, who is not a function of a command.
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {

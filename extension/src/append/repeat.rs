@@ -4,7 +4,7 @@
 //! have been written, or are likely to be. The positions of an append follow each other, so that one
 //! event that is found tells where all others are.
 
-use super::Appended;
+use super::appended::Appended;
 use super::request::{Declared, NewEvent, Request};
 use crate::error::Error;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};

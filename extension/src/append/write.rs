@@ -1,6 +1,6 @@
 //! Writing the events of an append that nothing speaks against any more.
 
-use super::Appended;
+use super::appended::Appended;
 use super::request::Request;
 use crate::error::Error;
 use crate::pg::indexes::Indexes;

@@ -1,6 +1,6 @@
 //! Executions with an idempotency key: done once, and told again.
 
-use super::Executed;
+use super::executed::Executed;
 use crate::append::Appended;
 use crate::error::{Error, Malformed, Unavailable};
 use crate::locks::lock_execution;

@@ -10,13 +10,16 @@
 
 mod decide;
 mod definition;
+mod executed;
 mod fold;
 mod idempotency;
 mod input;
 mod locking;
 mod states;
 
-use crate::append::{self, Appended};
+pub use executed::Executed;
+
+use crate::append;
 use crate::error::{Error, Malformed};
 use crate::guards::reentry::{Inside, Running, require_outside};
 use crate::pg::environment::Environment;
@@ -28,14 +31,6 @@ use definition::Definition;
 use idempotency::Note;
 use locking::Visit;
 use states::States;
-
-/// What an execution did.
-pub struct Executed {
-    pub appended: Appended,
-    /// The streams that were read, as a `text[]`.
-    pub streams: pgrx::pg_sys::Datum,
-    pub attempts: i32,
-}
 
 /// `eventcore_execute(command, input, correlation_id, causation_id, idempotency_key, metadata)`.
 pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {

@@ -6,8 +6,6 @@
 //! append wakes it that finds no notifier.
 
 use crate::pg::databases;
-use crate::pg::process;
-use crate::pg::shared_memory::my_process_number;
 use crate::pg::worker::{self, Kind, Started, Worker};
 use crate::processes::trouble::{Trouble, no_free_worker};
 use crate::processes::{self, launcher_latch};
@@ -45,8 +43,7 @@ pub fn run() -> ! {
     processes::begin(processes::Kind::Launcher, 0, 0);
     let worker = Worker::connect_to_no_database();
     processes::is_at_work();
-    process::at_exit(|| launcher_latch::set_process(0));
-    launcher_latch::set_process(u32::try_from(my_process_number()).map_or(0, |number| number + 1));
+    launcher_latch::become_launcher();
     launcher_latch::publish_settings();
     let mut launcher = Launcher {
         worker,

@@ -5,7 +5,7 @@ use super::unwinding::give_back;
 use pgrx::pg_sys;
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_long};
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Something that may live in shared memory: it is made of atomics and [`WaitQueue`]s only, for a
@@ -219,13 +219,62 @@ pub fn my_process_number() -> usize {
 
 /// Wakes the process with this number from the wait for its latch. Cannot fail: it is called when a
 /// transaction has committed already.
-pub fn wake_process(number: usize) {
+fn wake_process(number: usize) {
     if number >= max_processes() {
         return;
     }
     // SAFETY: the array has a place for every process; waking one that is another by now is
     // harmless.
     unsafe { pg_sys::SetLatch(&raw mut (*(*pg_sys::ProcGlobal).allProcs.add(number)).procLatch) };
+}
+
+/// Which process does a task, in shared memory: its number plus one, or 0 for none.
+pub struct ProcessCell(AtomicU32);
+
+impl ProcessCell {
+    pub fn empty() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// The number of the process, if there is one.
+    pub fn get(&self) -> Option<usize> {
+        let number = self.0.load(Ordering::SeqCst).checked_sub(1)?;
+        Some(number as usize)
+    }
+
+    /// Enters this process, unless another one is there; returns whether it did.
+    pub fn claim(&self) -> bool {
+        let (none, me) = (0, Self::me());
+        self.0
+            .compare_exchange(none, me, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+    }
+
+    /// Enters this process in place of any other.
+    pub fn take(&self) {
+        self.0.store(Self::me(), Ordering::SeqCst);
+    }
+
+    /// Removes this process, if it is there; returns whether it was.
+    pub fn release(&self) -> bool {
+        let (me, none) = (Self::me(), 0);
+        self.0
+            .compare_exchange(me, none, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+    }
+
+    /// Wakes the process from the wait for its latch; returns whether there is one. Cannot fail.
+    pub fn wake(&self) -> bool {
+        let Some(process) = self.get() else {
+            return false;
+        };
+        wake_process(process);
+        true
+    }
+
+    fn me() -> u32 {
+        u32::try_from(my_process_number()).map_or(0, |number| number + 1)
+    }
 }
 
 /// The pid of the process with this number, if there is one.

@@ -46,5 +46,5 @@ pub fn is_frozen(role: Oid) -> bool {
             }
         }
     }
-    launcher_latch::is_server_frozen()
+    launcher_latch::is_server_read_only()
 }

@@ -1,64 +1,68 @@
-//! How other processes reach the launcher, and what it tells them of the configuration.
+//! How other processes reach the launcher, and what it tells them of the server's configuration.
 
+use crate::pg::process;
 use crate::pg::session::is_read_only_by_default;
-use crate::pg::shared_memory::{Shared, SharedArray, wake_process};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use crate::pg::shared_memory::{ProcessCell, Shared, SharedArray};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-static PROCESS: SharedArray<Process> = SharedArray::new(c"eventcore launcher");
+static LATCH: SharedArray<LauncherLatch> = SharedArray::new(c"eventcore launcher");
 
-struct Process {
-    /// Where to find the launcher: its process number plus one, 0 while there is none.
-    number: AtomicU32,
-    /// What the configuration of the server says of `default_transaction_read_only`. The launcher knows, for no
-    /// settings of a database or a role hold for it.
-    frozen: AtomicBool,
+struct LauncherLatch {
+    launcher: ProcessCell,
+    /// `default_transaction_read_only` in the configuration of the server. The launcher knows it, because no settings of
+    /// a database or a role apply to its process.
+    read_only: AtomicBool,
 }
 
-impl Shared for Process {
+impl Shared for LauncherLatch {
     fn fresh() -> Self {
         Self {
-            number: AtomicU32::new(0),
-            frozen: AtomicBool::new(false),
+            launcher: ProcessCell::empty(),
+            read_only: AtomicBool::new(false),
         }
     }
 }
 
 pub fn request_shared_memory() {
-    PROCESS.request(1);
+    LATCH.request(1);
 }
 
 pub fn attach_shared_memory() {
-    PROCESS.attach(1);
+    LATCH.attach(1);
 }
 
-/// Whether transactions are read-only by default in this server, as far as its configuration says.
-pub fn is_server_frozen() -> bool {
-    PROCESS
-        .get()
-        .first()
-        .is_some_and(|process| process.frozen.load(SeqCst))
-}
-
-/// Tells the launcher that a database lacks a notifier. Cannot fail.
+/// Wakes the launcher, because a database lacks a notifier. Cannot fail.
 pub fn wake() {
-    let process = PROCESS
-        .get()
-        .first()
-        .and_then(|found| found.number.load(SeqCst).checked_sub(1));
-    if let Some(process) = process {
-        wake_process(process as usize);
+    if let Some(latch) = latch() {
+        latch.launcher.wake();
     }
 }
 
-/// To be called whenever the configuration may have been read again.
+/// Makes this process the launcher, until it ends.
+pub fn become_launcher() {
+    process::at_exit(|| {
+        if let Some(latch) = latch() {
+            latch.launcher.release();
+        }
+    });
+    if let Some(latch) = latch() {
+        latch.launcher.take();
+    }
+}
+
+/// Tells the other processes the settings of the launcher. The launcher calls it after each wait, which may have reloaded
+/// the configuration.
 pub fn publish_settings() {
-    if let Some(process) = PROCESS.get().first() {
-        process.frozen.store(is_read_only_by_default(), SeqCst);
+    if let Some(latch) = latch() {
+        latch.read_only.store(is_read_only_by_default(), SeqCst);
     }
 }
 
-pub fn set_process(number: u32) {
-    if let Some(process) = PROCESS.get().first() {
-        process.number.store(number, SeqCst);
-    }
+/// Whether the configuration of the server makes transactions read-only by default.
+pub fn is_server_read_only() -> bool {
+    latch().is_some_and(|latch| latch.read_only.load(SeqCst))
+}
+
+fn latch() -> Option<&'static LauncherLatch> {
+    LATCH.get().first()
 }

@@ -5,9 +5,9 @@
 //! and both are on disk before a position is given out. A crash in between leads to one more history, which is
 //! harmless.
 
+use super::blocks::{BLOCK, end_of_block};
 use super::known::Known;
 use super::places::Database;
-use super::positions::{BLOCK, end_of_block};
 use crate::error::{Error, Unavailable};
 use crate::pg::relation::Use;
 use crate::pg::shared_memory::exclusively;

@@ -5,7 +5,6 @@
 //! holds readers back where a commit did not wait: the wait was cancelled, the server restarted in the middle,
 //! `synchronous_commit` is `local` or `off`.
 
-use super::places::Database;
 use crate::pg::{standbys, transaction, wal};
 use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU64,
@@ -73,8 +72,12 @@ impl Confirmed {
 
 /// The safe position that readers may be told: `safe`, which has been taken just before, if all of it is confirmed, or
 /// what was before. `last_told` is asked for what an earlier run of the server has told.
-pub fn confirm(database: &Database, safe: i64, last_told: impl FnOnce() -> i64) -> i64 {
-    let (place, settled) = (&database.confirmed, &database.settled);
+pub fn confirm(
+    place: &Confirmed,
+    settled: &AtomicI64,
+    safe: i64,
+    last_told: impl FnOnce() -> i64,
+) -> i64 {
     // After the safe position was taken: whatever is below it has raised its end before.
     let behind = standbys::confirmed().and_then(|confirmed| {
         let end = place.end();

@@ -18,6 +18,7 @@
 
 mod announced;
 mod begin;
+mod blocks;
 mod confirmed;
 mod counts;
 mod known;
@@ -84,7 +85,7 @@ impl Registry {
         let first = histories.iter().map(|history| history.first).max();
         let in_log = || {
             let blocks = sequence::last_value(events.catalog.position_blocks);
-            positions::end_of_block(blocks).max(heads::last_position(events))
+            blocks::end_of_block(blocks).max(heads::last_position(events))
         };
         let started = self.place.database().next.load(SeqCst) != 0;
         let reserved = if started { in_memory } else { in_log() };
@@ -121,10 +122,16 @@ impl Registry {
                 self.safe_in_memory().unwrap_or(highest)
             }
         };
+        let database = self.place.database();
         // What the notifier has written down was confirmed.
         let last_told = || sequence::last_value(Catalog::load().ok()?.settled_position);
         let last_told = || last_told().unwrap_or(0);
-        Ok(confirmed::confirm(self.place.database(), safe, last_told))
+        Ok(confirmed::confirm(
+            &database.confirmed,
+            &database.settled,
+            safe,
+            last_told,
+        ))
     }
 
     /// The safe position that readers have been told last and since when they are held there, where they wait for a

@@ -5,6 +5,7 @@
 //! loses the tail of its log in a crash: a reader may keep any safe position as its checkpoint.
 
 use super::begin::{self, Purpose};
+use super::blocks::{BLOCK, end_of_block};
 use super::places::{Database, Place};
 use super::{counts, slots};
 use crate::error::{Error, Malformed, Unavailable};
@@ -14,9 +15,6 @@ use crate::tables::Events;
 use crate::tables::heads;
 use pgrx::pg_sys::Oid;
 use std::sync::atomic::Ordering::SeqCst;
-
-/// How many positions a value of `eventcore.position_blocks` stands for: its INCREMENT.
-pub const BLOCK: i64 = 1024;
 
 /// When fewer reserved positions than this are left, the writer that notices reserves more, so that
 /// the others need not wait for the disk.
@@ -115,11 +113,6 @@ fn reserve(database: &Database, blocks: Oid, position: i64) {
                 .fetch_max(block.saturating_add(BLOCK - 1), SeqCst);
         }
     });
-}
-
-/// The last position of the block that was reserved last; 0 if there is none.
-pub fn end_of_block(block: Option<i64>) -> i64 {
-    block.map_or(0, |block| block.saturating_add(BLOCK - 1))
 }
 
 /// The first position that was never reserved, and is behind all rows.

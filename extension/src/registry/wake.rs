@@ -1,7 +1,7 @@
 //! Waking up: how the end of an append reaches the notifier, and the notifier those who wait.
 
 use crate::pg::clock::monotonic;
-use crate::pg::shared_memory::{WaitQueue, my_process_number, process_id, wake_process};
+use crate::pg::shared_memory::{ProcessCell, WaitQueue, process_id};
 use crate::processes::launcher_latch;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
@@ -15,8 +15,8 @@ const AWAY: i64 = 6_000_000;
 
 /// The wake-ups of one database, in shared memory.
 pub struct Wake {
-    /// The number of the notifier's process plus one; 0 while there is none.
-    notifier: AtomicU32,
+    /// The notifier's process.
+    notifier: ProcessCell,
     /// The notifier has been told and has not looked yet.
     pending: AtomicBool,
     /// There shall be a notifier.
@@ -42,7 +42,7 @@ pub struct Wake {
 impl Wake {
     pub fn fresh() -> Self {
         Self {
-            notifier: AtomicU32::new(0),
+            notifier: ProcessCell::empty(),
             pending: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
             away_until: AtomicI64::new(0),
@@ -123,12 +123,12 @@ impl Wake {
 
     /// Whether there is a notifier.
     pub fn has_notifier(&self) -> bool {
-        self.notifier_process().is_some()
+        self.notifier.get().is_some()
     }
 
     /// The pid of the notifier, if there is one.
     pub fn notifier_pid(&self) -> Option<i32> {
-        self.notifier_process().and_then(process_id)
+        self.notifier.get().and_then(process_id)
     }
 
     /// What is to be said of the notifier in a word.
@@ -172,9 +172,7 @@ impl Wake {
     pub fn send_notifier_away(&self) {
         self.away_until.store(monotonic() + AWAY, SeqCst);
         self.waiting.wake_all();
-        if let Some(process) = self.notifier_process() {
-            wake_process(process);
-        }
+        self.notifier.wake();
     }
 
     /// Whether the notifier has to stay away.
@@ -185,18 +183,13 @@ impl Wake {
     /// Makes this process the notifier; `false` if there is one already.
     pub fn become_notifier(&self) -> bool {
         self.wanted.store(true, SeqCst);
-        self.notifier
-            .compare_exchange(0, my_number(), SeqCst, SeqCst)
-            .is_ok()
+        self.notifier.claim()
     }
 
     /// Makes room for another notifier, if this process is the one. The workers that it has started
     /// leave: the next one starts its own.
     pub fn resign(&self) {
-        let resigned = self
-            .notifier
-            .compare_exchange(my_number(), 0, SeqCst, SeqCst);
-        if resigned.is_ok() {
+        if self.notifier.release() {
             self.waiting.wake_all();
         }
     }
@@ -222,23 +215,9 @@ impl Wake {
     }
 
     fn rouse(&self) {
-        match self.notifier_process() {
-            Some(process) => wake_process(process),
-            None => {
-                self.wanted.store(true, SeqCst);
-                launcher_latch::wake();
-            }
+        if !self.notifier.wake() {
+            self.wanted.store(true, SeqCst);
+            launcher_latch::wake();
         }
     }
-
-    fn notifier_process(&self) -> Option<usize> {
-        self.notifier
-            .load(SeqCst)
-            .checked_sub(1)
-            .map(|process| process as usize)
-    }
-}
-
-fn my_number() -> u32 {
-    u32::try_from(my_process_number()).map_or(0, |number| number + 1)
 }

@@ -5,13 +5,12 @@
 //! promoted: from then on the notifiers do this.
 
 use crate::pg::process;
-use crate::pg::shared_memory::{Shared, SharedArray, my_process_number, wake_process};
+use crate::pg::shared_memory::{ProcessCell, Shared, SharedArray};
 use crate::pg::worker::{self, Kind, Worker};
 use crate::pg::{transaction, wal};
 use crate::registry;
 use crate::registry::wake::LOOK_AGAIN;
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 const KIND: Kind = Kind {
@@ -30,12 +29,12 @@ const WITHOUT_WORKER: Duration = Duration::from_millis(50);
 
 static PROCESS: SharedArray<Process> = SharedArray::new(c"eventcore standby");
 
-/// Where to find the worker: its process number plus one, 0 while there is none.
-struct Process(AtomicU32);
+/// The process of the worker, if it is there.
+struct Process(ProcessCell);
 
 impl Shared for Process {
     fn fresh() -> Self {
-        Self(AtomicU32::new(0))
+        Self(ProcessCell::empty())
     }
 }
 
@@ -58,8 +57,7 @@ pub fn watch() -> Duration {
     if !transaction::is_standby() {
         return LOOK_AGAIN;
     }
-    if let Some(number) = process() {
-        wake_process(number);
+    if PROCESS.get().first().is_some_and(|worker| worker.0.wake()) {
         return LOOK_AGAIN;
     }
     let started = match STARTED.get() {
@@ -79,16 +77,13 @@ pub fn watch() -> Duration {
 /// The worker's process, from its start to its end.
 pub fn run() -> ! {
     let worker = Worker::connect_to_no_database();
-    let number = u32::try_from(my_process_number()).map_or(0, |number| number + 1);
-    let mine = PROCESS.get().first().map(|process| &process.0);
-    let is_first =
-        mine.is_some_and(|mine| mine.compare_exchange(0, number, SeqCst, SeqCst).is_ok());
+    let is_first = PROCESS.get().first().is_some_and(|worker| worker.0.claim());
     if !is_first {
         worker.end();
     }
     process::at_exit(|| {
         if let Some(process) = PROCESS.get().first() {
-            process.0.store(0, SeqCst);
+            process.0.release();
         }
     });
     let mut seen = 0;
@@ -110,9 +105,4 @@ pub fn run() -> ! {
     // Whoever still waits goes on as on any primary.
     registry::wake_all_who_wait();
     worker.end()
-}
-
-fn process() -> Option<usize> {
-    let number = PROCESS.get().first()?.0.load(SeqCst);
-    number.checked_sub(1).map(|number| number as usize)
 }
