@@ -51,7 +51,7 @@ pub struct Record {
 
 /// Reads the file that an earlier run has left, and makes it anew for this many places, with nothing in it. Whether the
 /// postmaster saw its processes end, and what was under way where.
-pub fn begin_anew(places: usize) -> (bool, Vec<(usize, Record)>) {
+pub fn start(places: usize) -> (bool, Vec<(usize, Record)>) {
     let old = std::fs::read(PATH).unwrap_or_default();
     let witnessed = old.get(..4) == Some(&WITNESSED.to_le_bytes());
     let records = old.chunks_exact(RECORD).enumerate().skip(1);

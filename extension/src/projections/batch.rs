@@ -13,8 +13,8 @@ use crate::pg::session::{as_statement, current_role};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::{Text, size};
+use crate::processes::batches;
 use crate::processes::freeze::is_frozen;
-use crate::processes::under_way;
 use crate::read::divergence;
 use crate::registry::Registry;
 use crate::tables::{BY_POSITION, Events, column};
@@ -82,7 +82,7 @@ pub fn take(name: Text<'_>, trail: &Trail) -> Result<Taken, Error> {
     {
         return Ok(Taken::Not(Outcome::Nothing));
     }
-    if under_way::is_left(&definition.name) {
+    if batches::is_abandoned(&definition.name) {
         return Ok(Taken::Not(Outcome::Left));
     }
     trail.checkpoint.set(progress.checkpoint);
@@ -117,7 +117,7 @@ pub fn handle(
     let mut handler = definition.open_handler(read.row_type)?;
     shadow::enter(definition, name)?;
     trail.events.set(read.span);
-    under_way::begin(
+    batches::begin(
         &definition.name,
         trail.checkpoint.get(),
         read.span,

@@ -8,7 +8,7 @@ use crate::pg::session::as_statement;
 use crate::pg::snapshot::Fresh;
 use crate::pg::transaction;
 use crate::pg::value::Text;
-use crate::processes::under_way;
+use crate::processes::batches;
 
 /// Takes a projection one batch further, in the transaction that is open.
 pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
@@ -45,7 +45,7 @@ pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
 /// Empties what the handler writes.
 fn reset(definition: &Definition, name: Text<'_>, trail: &Trail) -> Result<(), Error> {
     trail.resets.set(true);
-    under_way::begin(&definition.name, trail.checkpoint.get(), None, None);
+    batches::begin(&definition.name, trail.checkpoint.get(), None, None);
     as_statement(|| record::reset(name))?;
     if let Some(function) = &definition.reset {
         let mut function = definition.open(function, &[])?;

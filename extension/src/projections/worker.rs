@@ -13,7 +13,7 @@ use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::pg::worker;
 use crate::processes::freeze::is_frozen;
-use crate::processes::{self, under_way};
+use crate::processes::{self, batches};
 use crate::registry::Registry;
 use crate::settings;
 use crate::tables::Catalog;
@@ -43,13 +43,13 @@ pub fn run(database: u32) -> ! {
     processes::begin(processes::Kind::Projections, database, role);
     let session = Session::log_in(database, role);
     processes::is_at_work();
-    under_way::watch();
+    batches::watch();
     let begun = Instant::now();
     let Ok(Some(place)) = session.attempt(Place::find) else {
         process::end()
     };
     if let Ok(all) = session.attempt(definition::all) {
-        under_way::forget_all_but(|name| all.iter().any(|one| one.name == name));
+        batches::forget_all_but(|name| all.iter().any(|one| one.name == name));
     }
     loop {
         session.reload_settings();
@@ -111,7 +111,7 @@ fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
         }
         done => done,
     };
-    under_way::done();
+    batches::done();
     if trail.events.get().is_some() || trail.resets.get() {
         session.discard();
     }
@@ -121,7 +121,7 @@ fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
         Ok(Outcome::Nothing) => Some(INTERVAL),
         // The notifier starts another one when it is thawed.
         Ok(Outcome::Frozen) => process::end(),
-        Ok(Outcome::Left) => match under_way::claim(name) {
+        Ok(Outcome::Left) => match batches::claim(name) {
             Some(left) => {
                 let failure = Failure {
                     checkpoint: left.checkpoint,
