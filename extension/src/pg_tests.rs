@@ -9,8 +9,9 @@ mod tests {
     use crate::pg::scan::{Condition, Direction, IndexScan};
     use crate::pg::snapshot::Snapshot;
     use crate::pg::value::{Jsonb, Text};
+    use crate::tables::columns::{events as column, events_by_stream as by_stream};
     use crate::tables::heads;
-    use crate::tables::{Catalog, Events, by_stream, column};
+    use crate::tables::{Catalog, Events};
 
     use pgrx::prelude::*;
     use pgrx::{JsonB, Spi};
@@ -116,7 +117,7 @@ mod tests {
         Spi::run("DROP EXTENSION eventcore; CREATE EXTENSION eventcore").expect("installs again");
         let after = Catalog::load().expect("installed");
         assert!(!before.is_same(&after));
-        assert!(after.events != before.events);
+        assert!(after.objects.events != before.objects.events);
         append("a", 1);
         assert_eq!(
             heads::last_position(&Events::open(Use::Read).expect("installed")),

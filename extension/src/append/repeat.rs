@@ -9,7 +9,8 @@ use super::request::{Declared, NewEvent, Request};
 use crate::error::Error;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
-use crate::tables::{BY_POSITION, Events, by_stream, column};
+use crate::tables::Events;
+use crate::tables::columns::{events as column, events_by_position, events_by_stream as by_stream};
 use eventcore_rules::{ExpectedVersion, UNCHECKED_REPEAT_WINDOW, VersionConflict};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -105,7 +106,10 @@ fn compare(
     let by_position = events.by_position();
     let mut scan = IndexScan::new(&events.table, &by_position, snapshot);
     scan.seek(
-        &[Condition::BigintAbove(BY_POSITION, first - 1)],
+        &[Condition::BigintAbove(
+            events_by_position::POSITION,
+            first - 1,
+        )],
         Direction::Forward,
     );
     let mut versions = heads.to_vec();

@@ -7,12 +7,10 @@ use crate::pg::indexes::Indexes;
 use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
+use crate::tables::columns::{streams as stream_column, streams_by_id};
 use crate::tables::heads;
-use crate::tables::{Catalog, Events, stream_column};
+use crate::tables::{Catalog, Events};
 use eventcore_rules::{ExpectedVersion, VersionConflict};
-
-/// The column of the index by stream id.
-const BY_ID: i16 = 1;
 
 /// Locks every stream that is written or checked, until the transaction ends: shared where it is
 /// only checked. All appends lock in the order of the keys, so none waits for another in a circle.
@@ -74,7 +72,7 @@ fn lock_mode(declared: &Declared<'_>) -> Option<LockMode> {
 /// `indexes` are those of the events: they are open already, for what is written next.
 pub fn heads(events: &Events, indexes: &Indexes, request: &Request<'_>) -> Result<Vec<i64>, Error> {
     let snapshot = Snapshot::settled();
-    let by_stream = indexes.find(events.catalog.events_by_stream);
+    let by_stream = indexes.find(events.catalog.objects.events_by_stream);
     let by_stream = by_stream.ok_or(Unavailable::NotInstalled)?;
     let mut scan = IndexScan::new(&events.table, by_stream, &snapshot);
     let streams = request.streams.iter();
@@ -101,16 +99,19 @@ pub fn conflicts(request: &Request<'_>, heads: &[i64]) -> Vec<VersionConflict<St
 /// SE005 when a stream that is to be written takes no more events.
 pub fn require_open(request: &Request<'_>) -> Result<(), Error> {
     let catalog = Catalog::load()?;
-    if relation::has_no_pages(catalog.streams) {
+    if relation::has_no_pages(catalog.objects.streams) {
         return Ok(());
     }
-    let streams = Relation::table(catalog.streams, Use::Read);
+    let streams = Relation::table(catalog.objects.streams, Use::Read);
     let snapshot = Snapshot::latest();
-    let by_id = Relation::index(catalog.streams_by_id, Use::Read);
+    let by_id = Relation::index(catalog.objects.streams_by_id, Use::Read);
     let mut scan = IndexScan::new(&streams, &by_id, &snapshot);
     for declared in request.streams.iter().filter(|declared| declared.adds > 0) {
         scan.seek(
-            &[Condition::TextEquals(BY_ID, declared.stream)],
+            &[Condition::TextEquals(
+                streams_by_id::STREAM_ID,
+                declared.stream,
+            )],
             Direction::Forward,
         );
         if let Some(row) = scan.next() {

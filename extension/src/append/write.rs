@@ -8,7 +8,8 @@ use crate::pg::insert::{Columns, insert_rows};
 use crate::pg::transaction;
 use crate::pg::value::uuid_datum;
 use crate::registry::Registry;
-use crate::tables::{Events, column};
+use crate::tables::Events;
+use crate::tables::columns::events as column;
 use pgrx::pg_sys::Datum;
 use uuid::Uuid;
 

@@ -5,7 +5,7 @@ use crate::pg::array::TextArray;
 use crate::pg::function::Call;
 use crate::pg::scan::Row;
 use crate::pg::value::Text;
-use crate::tables::column;
+use crate::tables::columns::events as column;
 use eventcore_rules::MAX_FILTER_ELEMENTS;
 
 /// Which events a caller wants; `None` for all.

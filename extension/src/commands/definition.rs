@@ -9,29 +9,10 @@ use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
-use crate::tables::{self, Events, column as events};
+use crate::tables::columns::{commands as column, commands_by_name, events};
+use crate::tables::{self, Events};
 use pgrx::pg_sys::{JSONBOID as JSONB, Oid, TEXTARRAYOID as TEXTS};
 use std::rc::Rc;
-
-/// The columns of `eventcore.commands`.
-mod column {
-    pub const MAX_ATTEMPTS: i16 = 1;
-    pub const SNAPSHOT_EVERY: i16 = 2;
-    pub const CHANGED_AT: i16 = 3;
-    pub const APPLY: i16 = 5;
-    pub const HANDLE: i16 = 6;
-    pub const RELATED_STREAMS: i16 = 7;
-    pub const STREAMS_FUNCTION: i16 = 8;
-    pub const COMBINE: i16 = 9;
-    pub const STREAMS: i16 = 10;
-    pub const CHECKED_STREAMS: i16 = 11;
-    pub const REQUIRED_FIELDS: i16 = 12;
-    pub const INITIAL_STATE: i16 = 13;
-    pub const SETTINGS: i16 = 14;
-}
-
-/// The column of the index by name.
-const BY_NAME: i16 = 1;
 
 /// A registered command, its functions ready to be called.
 pub struct Definition<'a> {
@@ -66,14 +47,21 @@ impl<'a> Definition<'a> {
         let (commands, by_name) = tables::commands()?;
         let snapshot = Snapshot::latest();
         let mut scan = IndexScan::new(&commands, &by_name, &snapshot);
-        scan.seek(&[Condition::TextEquals(BY_NAME, name)], Direction::Forward);
+        scan.seek(
+            &[Condition::TextEquals(commands_by_name::NAME, name)],
+            Direction::Forward,
+        );
         let row = scan
             .next()
             .ok_or_else(|| Error::UnknownCommand(name.to_string()))?;
         // The row is the latest; in a transaction that has all its locks already, what is known of functions is
         // not.
         transaction::accept_changes();
-        Self::of_row(name, &row, relation::row_type(events.catalog.events))
+        Self::of_row(
+            name,
+            &row,
+            relation::row_type(events.catalog.objects.events),
+        )
     }
 
     fn of_row(name: Text<'a>, row: &Row<'_>, event: Oid) -> Result<Self, Error> {

@@ -13,8 +13,9 @@ use crate::pg::memory::StateMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{Fresh, Snapshot, transaction_keeps_one};
 use crate::pg::value::{Jsonb, Text};
+use crate::tables::Events;
+use crate::tables::columns::{events as column, events_by_stream as by_stream};
 use crate::tables::heads;
-use crate::tables::{Events, by_stream, column};
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 use pgrx::pg_sys::Datum;
 

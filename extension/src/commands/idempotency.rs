@@ -12,24 +12,9 @@ use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::tables;
+use crate::tables::columns::{executions as column, executions_by_key as by_key};
 use eventcore_rules::check_name;
 use pgrx::pg_sys::{Datum, Oid};
-
-/// The columns of `eventcore.executions`.
-mod column {
-    pub const RECORDED_AT: i16 = 1;
-    pub const FIRST_POSITION: i16 = 2;
-    pub const LAST_POSITION: i16 = 3;
-    pub const STREAMS: i16 = 6;
-    pub const VERSIONS: i16 = 7;
-    pub const COUNT: usize = 7;
-}
-
-/// The columns of the index.
-mod by_key {
-    pub const COMMAND: i16 = 1;
-    pub const KEY: i16 = 2;
-}
 
 /// The place where an execution with a key is noted. Nobody else executes it until the transaction ends.
 pub struct Note<'a> {

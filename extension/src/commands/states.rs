@@ -21,22 +21,16 @@ use crate::pg::session::current_role;
 use crate::pg::snapshot::{Snapshot, is_serializable};
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text, uuid_datum};
-use crate::tables::{self, by_stream, column as event};
+use crate::tables::columns::{
+    command_states as column, command_states_by_key as by_key, events as event,
+    events_by_stream as by_stream,
+};
+use crate::tables::{self};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::OnceCell;
 use uuid::Uuid;
 
-/// The columns of `eventcore.command_states`.
-mod column {
-    pub const FIRST_VERSION: i16 = 1;
-    pub const LAST_VERSION: i16 = 2;
-    pub const MADE_BY: i16 = 4;
-    pub const LAST_EVENT: i16 = 5;
-    pub const STATE: i16 = 9;
-    pub const COUNT: usize = 9;
-}
-
-/// Their types; none may be NULL.
+/// The types of the columns of `eventcore.command_states`; none may be NULL.
 const TYPES: [Oid; column::COUNT] = [
     pg_sys::INT8OID,
     pg_sys::INT8OID,
@@ -49,14 +43,8 @@ const TYPES: [Oid; column::COUNT] = [
     pg_sys::JSONBOID,
 ];
 
-/// The columns of the index.
-mod by_key {
-    pub const COMMAND: i16 = 1;
-    pub const STREAM_ID: i16 = 2;
-    pub const ROLE: i16 = 3;
-    /// Where the table has them.
-    pub const COLUMNS: [i16; 3] = [7, 8, 6];
-}
+/// The columns of its primary key.
+const KEY: [i16; 3] = [column::COMMAND, column::STREAM_ID, column::ROLE];
 
 /// The kept states of a command, for the role that executes it.
 pub struct States<'a> {
@@ -257,6 +245,5 @@ fn is_intact(Opened { table, by_key }: &Opened) -> bool {
         },
     };
     let columns = table.columns();
-    columns.iter().copied().eq(TYPES.map(not_null))
-        && by_key.is_unique_index_on(table.oid(), &by_key::COLUMNS)
+    columns.iter().copied().eq(TYPES.map(not_null)) && by_key.is_unique_index_on(table.oid(), &KEY)
 }

@@ -13,7 +13,6 @@ mod errors;
 use crate::guards::foreign_rows;
 use crate::notify::{launcher, notifier};
 use crate::read::divergence;
-use crate::tables::home;
 use crate::wait::standby;
 use crate::{projections, read, stat, subscriptions, wait};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
@@ -161,7 +160,7 @@ export!(eventcore_fail_unknown_projection, |call| Err(
     errors::unknown_projection(call)
 ));
 export!(eventcore_home_id, |_call| {
-    Ok(Some(Datum::from(home::home_id(&Catalog::load()?))))
+    Ok(Some(Datum::from(Catalog::load()?.home_id())))
 });
 export!(eventcore_library_version, |_call| {
     Ok(Some(

@@ -11,8 +11,9 @@ use crate::pg::raise::raise;
 use crate::pg::relation::Use;
 use crate::pg::transaction;
 use crate::registry::{MAX_POSITION, Registry};
+use crate::tables::Events;
+use crate::tables::columns::events as column;
 use crate::tables::heads;
-use crate::tables::{Events, column};
 use eventcore_rules::check_name;
 use pgrx::pg_sys::Oid;
 
@@ -51,7 +52,7 @@ pub fn after_enabling_triggers(table: Oid) {
 fn pass_last(table: Oid) -> Result<(), Error> {
     // Where an index is missing, nothing is appended before it is made again.
     if let Ok(events) = Events::open(Use::Write)
-        && events.catalog.events == table
+        && events.catalog.objects.events == table
     {
         let registry = Registry::open(&events.catalog)?;
         registry.pass(&events, heads::last_position(&events))?;

@@ -257,10 +257,10 @@ fn look(catalog: &Catalog, woken: i64) -> Result<Option<Look>, Error> {
 /// where the log ends with what standbys are to hear, if there are any: nobody flushes it for an idle server.
 fn send(catalog: &Catalog, safe: i64) -> Option<u64> {
     let mut written = None;
-    if sequence::last_value(catalog.settled_position).unwrap_or(0) < safe
+    if sequence::last_value(catalog.objects.settled_position).unwrap_or(0) < safe
         && !is_frozen(current_role())
     {
-        sequence::set_last_value(catalog.settled_position, safe);
+        sequence::set_last_value(catalog.objects.settled_position, safe);
         written = standbys::are_connected().then(wal::end_of_log);
     }
     worker::notify(CHANNEL, safe);

@@ -1,12 +1,13 @@
 //! Functions of applications, in any language: found by name, called with values of the server's.
 
 use super::array::{Array, Element, TextArray};
+use super::cache::Changes;
 use super::ffi::{guarded, hash};
 use super::raise::entry_without_error;
 use super::snapshot::Fresh;
 use super::value::{Jsonb, Text};
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -56,9 +57,8 @@ struct Signature {
 thread_local! {
     /// What has been looked up since any function of the database has changed, by name.
     static FOUND: RefCell<HashMap<Vec<u8>, Rc<Signature>>> = RefCell::new(HashMap::new());
-    static WATCHING: Cell<bool> = const { Cell::new(false) };
-    /// How often any function has changed since this backend began to watch.
-    static CHANGES: Cell<u64> = const { Cell::new(0) };
+    /// The changes of functions and schemas.
+    static CHANGES: Changes = const { Changes::none() };
 }
 
 impl Function {
@@ -200,7 +200,7 @@ impl Function {
 
 /// A number that is another one whenever this backend has heard of a change of any function.
 pub fn changes() -> u64 {
-    CHANGES.get()
+    CHANGES.with(Changes::count)
 }
 
 /// # Safety
@@ -213,19 +213,7 @@ unsafe fn texts<'r>(array: Datum) -> Result<TextArray<'r>, &'static str> {
 }
 
 fn find(name: Text<'_>) -> Option<Rc<Signature>> {
-    if !WATCHING.get() {
-        // SAFETY: the callback is a function of ours.
-        unsafe {
-            // A name begins with that of a schema, which can be renamed.
-            for cache in [
-                pg_sys::SysCacheIdentifier::PROCOID,
-                pg_sys::SysCacheIdentifier::NAMESPACEOID,
-            ] {
-                pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(forget), Datum::null());
-            }
-        }
-        WATCHING.set(true);
-    }
+    CHANGES.with(|changes| changes.register_once(report_changes));
     if let Some(found) = FOUND.with_borrow(|found| found.get(name.bytes()).cloned()) {
         return Some(found);
     }
@@ -239,9 +227,22 @@ fn find(name: Text<'_>) -> Option<Rc<Signature>> {
     Some(found)
 }
 
+/// Has the server report changes of functions, and of schemas: a name begins with that of a schema.
+fn report_changes() {
+    for cache in [
+        pg_sys::SysCacheIdentifier::PROCOID,
+        pg_sys::SysCacheIdentifier::NAMESPACEOID,
+    ] {
+        // SAFETY: the callback is a function of ours.
+        unsafe {
+            pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(forget), Datum::null());
+        }
+    }
+}
+
 unsafe extern "C-unwind" fn forget(_argument: Datum, _cache: i32, _hash: u32) {
     entry_without_error(|| {
-        CHANGES.set(CHANGES.get().wrapping_add(1));
+        CHANGES.with(Changes::add);
         FOUND.with_borrow_mut(HashMap::clear);
     });
 }

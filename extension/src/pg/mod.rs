@@ -7,6 +7,7 @@
 
 pub mod altered;
 pub mod array;
+pub mod cache;
 pub mod callable;
 pub mod catch;
 pub mod clock;

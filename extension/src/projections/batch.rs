@@ -8,16 +8,16 @@ use crate::pg::array::row_array;
 use crate::pg::callable::Function;
 use crate::pg::memory::ScratchMemory;
 use crate::pg::relation;
-use crate::pg::scan::{Condition, Direction, IndexScan};
+use crate::pg::scan::Direction;
 use crate::pg::session::{as_statement, current_role};
-use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::{Text, size};
 use crate::processes::batches;
 use crate::processes::freeze::is_frozen;
 use crate::read::divergence;
 use crate::registry::Registry;
-use crate::tables::{BY_POSITION, Events, column};
+use crate::tables::Events;
+use crate::tables::columns::events as column;
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::Cell;
@@ -142,7 +142,7 @@ pub struct Read {
 /// `None` when there is nothing.
 pub fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>, Error> {
     let events = Events::to_read()?;
-    relation::require_readable(events.catalog.events);
+    relation::require_readable(events.catalog.objects.events);
     let registry = Registry::open(&events.catalog)?;
     let after = progress.checkpoint;
     divergence::require_told(&registry, &events, after)?;
@@ -151,14 +151,6 @@ pub fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>
     if safe <= after && !progress.reset_pending {
         return Ok(None);
     }
-    let snapshot = Snapshot::latest();
-    let by_position = events.by_position();
-    let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
-    let range = [
-        Condition::BigintAbove(BY_POSITION, after),
-        Condition::BigintAtMost(BY_POSITION, safe),
-    ];
-    scan.seek(&range, Direction::Forward);
     let filter = definition.filter();
     let limit = if after < progress.singly_until {
         1
@@ -170,26 +162,28 @@ pub fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>
         span: None,
         up_to: after,
         to_end: false,
-        row_type: relation::row_type(events.catalog.events),
+        row_type: relation::row_type(events.catalog.objects.events),
     };
     let (mut bytes, mut passed) = (0, 0);
-    while found.events.len() < limit && passed < MAX_EVENTS_PASSED_OVER && bytes < MAX_BYTES {
-        let Some(row) = scan.next() else {
-            found.up_to = safe.max(after);
-            found.to_end = true;
-            break;
-        };
-        found.up_to = row.bigint(column::POSITION);
-        if filter.admits(&row) {
-            let event = row.composite();
-            bytes += size(event);
-            found.events.push(event);
-            let first = found.span.map_or(found.up_to, |(first, _)| first);
-            found.span = Some((first, found.up_to));
-        } else {
-            passed += 1;
+    events.between((after, safe), Direction::Forward, |scan| {
+        while found.events.len() < limit && passed < MAX_EVENTS_PASSED_OVER && bytes < MAX_BYTES {
+            let Some(row) = scan.next() else {
+                found.up_to = safe.max(after);
+                found.to_end = true;
+                break;
+            };
+            found.up_to = row.bigint(column::POSITION);
+            if filter.admits(&row) {
+                let event = row.composite();
+                bytes += size(event);
+                found.events.push(event);
+                let first = found.span.map_or(found.up_to, |(first, _)| first);
+                found.span = Some((first, found.up_to));
+            } else {
+                passed += 1;
+            }
         }
-    }
+    });
     Ok(Some(found))
 }
 

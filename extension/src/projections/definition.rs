@@ -1,9 +1,10 @@
 //! A projection as it is registered in `eventcore.projections`.
 
-use super::{record, table};
+use super::record;
 use crate::arguments::filter::Filter;
-use crate::error::{Error, Unavailable};
+use crate::error::Error;
 use crate::pg::array::BigintArray;
+use crate::pg::cache::Cached;
 use crate::pg::callable::Function;
 use crate::pg::delete::delete_in_turn;
 use crate::pg::environment::{Setting, settings_of};
@@ -12,40 +13,13 @@ use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::Text;
-use crate::tables::Catalog;
-use crate::tables::home;
+use crate::tables::columns::{
+    projection_parked, projection_parked_by_projection, projections as column, projections_by_name,
+};
+use crate::tables::{self, Catalog};
 use pgrx::pg_sys::{Oid, VOIDOID};
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
-
-/// The columns of `eventcore.projections`.
-mod column {
-    pub const CHECKPOINT: i16 = 1;
-    pub const SINGLY_UNTIL: i16 = 2;
-    pub const RETRY_AT: i16 = 3;
-    pub const ATTEMPTS: i16 = 8;
-    pub const OWNER: i16 = 5;
-    pub const BATCH_SIZE: i16 = 6;
-    pub const TAKES_ARRAY: i16 = 9;
-    pub const RESET_PENDING: i16 = 10;
-    pub const NAME: i16 = 11;
-    pub const MODE: i16 = 12;
-    pub const STATUS: i16 = 13;
-    pub const HANDLER: i16 = 15;
-    pub const RESET: i16 = 16;
-    pub const STREAM_PREFIXES: i16 = 17;
-    pub const EVENT_TYPES: i16 = 18;
-    pub const LAST_ERROR: i16 = 21;
-    pub const REBUILDS: i16 = 25;
-    pub const SHADOW_SCHEMA: i16 = 26;
-    pub const SETTINGS: i16 = 30;
-    pub const INTERRUPTIONS: i16 = 27;
-    pub const HOME_ID: i16 = 28;
-}
-
-/// The column of the index by name.
-const BY_NAME: i16 = 1;
 
 /// What of a projection does not change with its events.
 #[derive(Clone)]
@@ -182,23 +156,22 @@ impl Progress {
     }
 }
 
-/// The columns of `eventcore.projection_parked`, and of its index of what is to be replayed.
-const PARKED_POSITION: i16 = 1;
-const BY_PROJECTION: i16 = 1;
-
 /// The first of its parked events that is to be handed to the handler again.
 pub fn next_replay(name: Text<'_>) -> Result<Option<i64>, Error> {
-    let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
-    let find = |name| relation::find(schema, name).ok_or(Unavailable::NotInstalled);
-    let parked = Relation::table(find(c"projection_parked")?, Use::Read);
-    let to_replay = Relation::index(find(c"projection_parked_replay_idx")?, Use::Read);
+    let (parked, objects) = tables::projection_parked(Use::Read)?;
+    let to_replay = Relation::index(objects.projection_parked_to_replay, Use::Read);
     let snapshot = Snapshot::latest();
     let mut scan = IndexScan::new(&parked, &to_replay, &snapshot);
     scan.seek(
-        &[Condition::TextEquals(BY_PROJECTION, name)],
+        &[Condition::TextEquals(
+            projection_parked_by_projection::PROJECTION,
+            name,
+        )],
         Direction::Forward,
     );
-    Ok(scan.next().map(|row| row.bigint(PARKED_POSITION)))
+    Ok(scan
+        .next()
+        .map(|row| row.bigint(projection_parked::POSITION)))
 }
 
 /// A projection as it is now, if there is one of this name.
@@ -206,7 +179,10 @@ pub fn load(name: Text<'_>) -> Result<Option<(Definition, Progress)>, Error> {
     let opened = Opened::open()?;
     let snapshot = Snapshot::latest();
     let mut scan = IndexScan::new(&opened.table, &opened.by_name, &snapshot);
-    scan.seek(&[Condition::TextEquals(BY_NAME, name)], Direction::Forward);
+    scan.seek(
+        &[Condition::TextEquals(projections_by_name::NAME, name)],
+        Direction::Forward,
+    );
     let row = scan.next();
     Ok(row.map(|row| {
         (
@@ -232,7 +208,10 @@ pub fn delete(name: Text<'_>) -> Result<(), Error> {
     let opened = Opened::open_to(Use::Write)?;
     let snapshot = Snapshot::latest();
     let mut scan = IndexScan::new(&opened.table, &opened.by_name, &snapshot);
-    scan.seek(&[Condition::TextEquals(BY_NAME, name)], Direction::Forward);
+    scan.seek(
+        &[Condition::TextEquals(projections_by_name::NAME, name)],
+        Direction::Forward,
+    );
     let Some(row) = scan.next() else {
         return Ok(());
     };
@@ -254,19 +233,20 @@ pub fn delete_parked(name: Text<'_>, positions: Option<&BigintArray<'_>>) -> Res
     transaction::end_command();
     let owner = load(name)?.map_or(0, |(definition, _)| definition.owner);
     record::check_owner(name, Oid::from(owner))?;
-    let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
-    let find = |name| relation::find(schema, name).ok_or(Unavailable::NotInstalled);
-    let parked = Relation::table(find(c"projection_parked")?, Use::Write);
-    let by_key = Relation::index(find(c"projection_parked_pkey")?, Use::Write);
+    let (parked, objects) = tables::projection_parked(Use::Write)?;
+    let by_key = Relation::index(objects.projection_parked_by_key, Use::Write);
     let snapshot = Snapshot::latest();
     let mut scan = IndexScan::new(&parked, &by_key, &snapshot);
     scan.seek(
-        &[Condition::TextEquals(BY_PROJECTION, name)],
+        &[Condition::TextEquals(
+            projection_parked_by_projection::PROJECTION,
+            name,
+        )],
         Direction::Forward,
     );
     let mut deleted = 0;
     while let Some(row) = scan.next() {
-        let position = row.bigint(PARKED_POSITION);
+        let position = row.bigint(projection_parked::POSITION);
         let wanted = positions
             .is_none_or(|all| (0..all.0.len()).any(|index| all.get(index) == Some(position)));
         if wanted && delete_in_turn(&parked, &row) {
@@ -278,10 +258,8 @@ pub fn delete_parked(name: Text<'_>, positions: Option<&BigintArray<'_>>) -> Res
 }
 
 thread_local! {
-    static LIST: RefCell<Option<(Oid, Rc<[Definition]>)>> = const { RefCell::new(None) };
-    static WATCHING: Cell<bool> = const { Cell::new(false) };
-    /// How often the list, or any relation at all, has changed since this process began to watch.
-    static CHANGES: Cell<u64> = const { Cell::new(0) };
+    /// The running inline projections, with the OID of their table.
+    static INLINE: Cached<(Oid, Rc<[Definition]>)> = const { Cached::empty() };
 }
 
 static FORGET: fn(Option<Oid>) = forget;
@@ -295,21 +273,14 @@ pub fn all() -> Result<Rc<[Definition]>, Error> {
 /// in a message that each process gets before it takes its next lock on a table. It is sent after the wake-up at
 /// the end of the transaction, so that those who are woken must not go by this.
 pub fn inline() -> Result<Rc<[Definition]>, Error> {
-    if let Some(list) = LIST.with_borrow(|list| list.as_ref().map(|(_, list)| list.clone())) {
-        return Ok(list);
-    }
-    if !WATCHING.replace(true) {
-        transaction::on_relation_change(&FORGET);
-    }
-    loop {
+    let find = || {
         let opened = Opened::open()?;
-        let changes = CHANGES.get();
         let list = opened.read(|one| one.inline && one.running);
-        if changes == CHANGES.get() {
-            LIST.set(Some((opened.table.oid(), list.clone())));
-            return Ok(list);
-        }
-    }
+        Ok::<_, Error>((opened.table.oid(), list))
+    };
+    let watch = || transaction::on_relation_change(&FORGET);
+    let (_, list) = INLINE.with(|cache| cache.get(watch, find, |found, _| Ok(found)))?;
+    Ok(list)
 }
 
 /// The table and its index, open.
@@ -326,12 +297,8 @@ impl Opened {
     }
 
     fn open_to(purpose: Use) -> Result<Self, Error> {
-        let table = Relation::existing_table(table()?, purpose);
-        let table = table.ok_or(Unavailable::NotInstalled)?;
-        let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
-        let by_name = relation::find(schema, c"projections_pkey");
-        let by_name = Relation::index(by_name.ok_or(Unavailable::NotInstalled)?, purpose);
-        let home_id = home::home_id(&Catalog::load()?);
+        let (table, by_name) = tables::projections(purpose)?;
+        let home_id = Catalog::load()?.home_id();
         Ok(Self {
             table,
             by_name,
@@ -354,15 +321,7 @@ impl Opened {
     }
 }
 
-/// Called by the server when a relation may have changed; `None` speaks of all of them.
+/// Called by the server when a relation may have changed; `None` means all of them.
 fn forget(relation: Option<Oid>) {
-    CHANGES.set(CHANGES.get().wrapping_add(1));
-    LIST.with_borrow_mut(|list| {
-        if list
-            .as_ref()
-            .is_some_and(|(table, _)| relation.is_none_or(|oid| oid == *table))
-        {
-            *list = None;
-        }
-    });
+    INLINE.with(|cache| cache.change(|(table, _)| relation.is_none_or(|oid| oid == *table)));
 }

@@ -6,10 +6,10 @@ use crate::guards::reentry::{Inside, Running};
 use crate::pg::array::row_array;
 use crate::pg::environment::Environment;
 use crate::pg::memory::ScratchMemory;
-use crate::pg::scan::{Condition, Direction, IndexScan};
-use crate::pg::snapshot::{Fresh, Snapshot};
+use crate::pg::scan::Direction;
+use crate::pg::snapshot::Fresh;
 use crate::pg::{relation, transaction};
-use crate::tables::{BY_POSITION, Events};
+use crate::tables::Events;
 
 /// Calls the handlers for the events that have just been written. What they raise is the caller's to see.
 pub fn project(events: &Events, first: i64, last: i64) -> Result<(), Error> {
@@ -30,25 +30,17 @@ pub fn project(events: &Events, first: i64, last: i64) -> Result<(), Error> {
 fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Result<(), Error> {
     let filter = definition.filter();
     let mut rows = Vec::new();
-    {
-        let snapshot = Snapshot::latest();
-        let by_position = events.by_position();
-        let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
-        let range = [
-            Condition::BigintAbove(BY_POSITION, first - 1),
-            Condition::BigintAtMost(BY_POSITION, last),
-        ];
-        scan.seek(&range, Direction::Forward);
+    events.between((first - 1, last), Direction::Forward, |scan| {
         while let Some(row) = scan.next() {
             if filter.admits(&row) {
                 rows.push(row.composite());
             }
         }
-    }
+    });
     if rows.is_empty() {
         return Ok(());
     }
-    let row_type = relation::row_type(events.catalog.events);
+    let row_type = relation::row_type(events.catalog.objects.events);
     let mut handler = definition.open_handler(row_type)?;
     let fresh = Fresh::push_unless_kept();
     let environment = Environment::enter(&definition.settings);

@@ -31,19 +31,19 @@ mod worker;
 pub use waiting::wait;
 pub use worker::run;
 
-use crate::error::{Error, Unavailable};
+use crate::error::Error;
 use crate::locks;
 use crate::pg::function::Call;
 use crate::pg::relation::{self, Use};
 use crate::pg::value::Text;
 use crate::pg::{lock, transaction};
 use crate::subscriptions;
-use crate::tables::Events;
+use crate::tables::{Catalog, Events};
 use pgrx::pg_sys::Oid;
 
 /// `eventcore.lock_events()`.
 pub fn lock_events() -> Result<(), Error> {
-    relation::lock_as_for_trigger(Events::open(Use::Read)?.catalog.events);
+    relation::lock_as_for_trigger(Events::open(Use::Read)?.catalog.objects.events);
     Ok(())
 }
 
@@ -80,7 +80,7 @@ pub fn has_used(call: &Call<'_>) -> bool {
 
 /// `eventcore.projections_changed()`.
 pub fn changed() -> Result<(), Error> {
-    relation::announce_change(table()?);
+    relation::announce_change(Catalog::load()?.objects.projections);
     subscriptions::announce_at_end(true)
 }
 
@@ -105,15 +105,4 @@ pub fn delete_parked(call: &Call<'_>) -> Result<i64, Error> {
         Some(name) => definition::delete_parked(name, positions.as_ref()),
         None => Ok(0),
     }
-}
-
-/// The oid of `eventcore.projections`.
-fn table() -> Result<Oid, Error> {
-    let schema = relation::schema(c"eventcore").ok_or(Unavailable::NotInstalled)?;
-    let table = relation::find(schema, c"projections").ok_or(Unavailable::NotInstalled)?;
-    // Anybody who may make a schema could have made a table of this name.
-    if !relation::belongs_to_extension(table, c"eventcore") {
-        return Err(Unavailable::NotInstalled.into());
-    }
-    Ok(table)
 }

@@ -5,10 +5,10 @@ use super::definition::Definition;
 use super::record;
 use crate::error::Error;
 use crate::pg::relation;
-use crate::pg::scan::{Condition, Direction, IndexScan};
-use crate::pg::snapshot::{Fresh, Snapshot};
+use crate::pg::scan::Direction;
+use crate::pg::snapshot::Fresh;
 use crate::pg::value::Text;
-use crate::tables::{BY_POSITION, Events};
+use crate::tables::Events;
 
 /// Replays the event at this position. One that is not there any more is not parked any more either.
 pub fn run(
@@ -28,20 +28,16 @@ pub fn run(
 
 fn read(position: i64) -> Result<Read, Error> {
     let events = Events::to_read()?;
-    relation::require_readable(events.catalog.events);
-    let snapshot = Snapshot::latest();
-    let by_position = events.by_position();
-    let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
-    let range = [
-        Condition::BigintAbove(BY_POSITION, position - 1),
-        Condition::BigintAtMost(BY_POSITION, position),
-    ];
-    scan.seek(&range, Direction::Forward);
+    relation::require_readable(events.catalog.objects.events);
+    let range = (position - 1, position);
+    let event = events.between(range, Direction::Forward, |scan| {
+        scan.next().map(|row| row.composite())
+    });
     Ok(Read {
-        events: scan.next().map(|row| row.composite()).into_iter().collect(),
+        events: event.into_iter().collect(),
         span: Some((position, position)),
         up_to: position,
         to_end: false,
-        row_type: relation::row_type(events.catalog.events),
+        row_type: relation::row_type(events.catalog.objects.events),
     })
 }

@@ -9,12 +9,12 @@ use crate::arguments::filter::Filter;
 use crate::error::Error;
 use crate::pg::function::Call;
 use crate::pg::relation::Use;
-use crate::pg::scan::{Condition, Direction, IndexScan};
-use crate::pg::snapshot::Snapshot;
+use crate::pg::scan::Direction;
 use crate::pg::transaction;
 use crate::registry::Registry;
+use crate::tables::Events;
+use crate::tables::columns::events as column;
 use crate::tables::history::{self, History};
-use crate::tables::{BY_POSITION, Events, column};
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
 use eventcore_rules::history::is_between;
 use uuid::Uuid;
@@ -89,19 +89,14 @@ fn diverged(after: i64, agreed: i64, first: i64) -> Error {
 /// The id of the last event at or before a position that the filter lets through: nil where there is none, `None` where
 /// it takes too long to find out.
 fn last_at(events: &Events, position: i64, filter: &Filter<'_>) -> Option<Uuid> {
-    let snapshot = Snapshot::latest();
-    let by_position = events.by_position();
-    let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
-    scan.seek(
-        &[Condition::BigintAtMost(BY_POSITION, position)],
-        Direction::Backward,
-    );
-    for _ in 0..MAX_EVENTS_PASSED_OVER {
-        match scan.next() {
-            Some(row) if filter.admits(&row) => return Some(row.uuid(column::EVENT_ID)),
-            Some(_) => {}
-            None => return Some(Uuid::nil()),
+    events.between((0, position), Direction::Backward, |scan| {
+        for _ in 0..MAX_EVENTS_PASSED_OVER {
+            match scan.next() {
+                Some(row) if filter.admits(&row) => return Some(row.uuid(column::EVENT_ID)),
+                Some(_) => {}
+                None => return Some(Uuid::nil()),
+            }
         }
-    }
-    None
+        None
+    })
 }

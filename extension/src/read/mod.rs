@@ -12,8 +12,9 @@ use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::value::Text;
 use crate::registry::Registry;
+use crate::tables::Events;
+use crate::tables::columns::{events as column, events_by_stream as by_stream};
 use crate::tables::heads;
-use crate::tables::{BY_POSITION, Events, by_stream, column};
 use eventcore_rules::{MAX_EVENTS_PASSED_OVER, check_name};
 use pgrx::pg_sys::Datum;
 
@@ -62,31 +63,26 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
     let mut rows = call.rows();
     // In this order, and never with the statement's own snapshot: see Registry::safe_position.
     let safe = registry.safe_position()?;
-    let snapshot = Snapshot::latest();
-    let by_position = events.by_position();
-    let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
-    let range = match direction {
-        Direction::Forward => vec![
-            Condition::BigintAbove(BY_POSITION, after),
-            Condition::BigintAtMost(BY_POSITION, safe),
-        ],
-        Direction::Backward if after == 0 => vec![Condition::BigintAtMost(BY_POSITION, safe)],
-        Direction::Backward => vec![
-            Condition::BigintBelow(BY_POSITION, after),
-            Condition::BigintAtMost(BY_POSITION, safe),
-        ],
+    let up_to = match direction {
+        Direction::Backward if after > 0 => safe.min(after - 1),
+        _ => safe,
     };
-    scan.seek(&range, direction);
-    if with_checkpoint {
-        let end = copy_some(&mut scan, &mut rows, limit, &filter, MAX_EVENTS_PASSED_OVER);
-        let checkpoint = match end {
-            End::Last => safe.max(after),
-            End::At(position) => position.unwrap_or(after),
-        };
-        rows.push(checkpoint_row(checkpoint), CHECKPOINT_NULLS);
-    } else {
-        copy(&mut scan, &mut rows, limit, &filter);
-    }
+    let from = match direction {
+        Direction::Forward => after,
+        Direction::Backward => 0,
+    };
+    events.between((from, up_to), direction, |scan| {
+        if with_checkpoint {
+            let end = copy_some(scan, &mut rows, limit, &filter, MAX_EVENTS_PASSED_OVER);
+            let checkpoint = match end {
+                End::Last => safe.max(after),
+                End::At(position) => position.unwrap_or(after),
+            };
+            rows.push(checkpoint_row(checkpoint), CHECKPOINT_NULLS);
+        } else {
+            copy(scan, &mut rows, limit, &filter);
+        }
+    });
     Ok(())
 }
 
@@ -130,23 +126,18 @@ pub fn look_ahead(
         return Ok((safe > after, after));
     }
     let events = Events::to_read()?;
-    let snapshot = Snapshot::latest();
-    let by_position = events.by_position();
-    let mut scan = IndexScan::new(&events.table, &by_position, &snapshot);
-    let range = [
-        Condition::BigintAbove(BY_POSITION, after),
-        Condition::BigintAtMost(BY_POSITION, safe),
-    ];
-    scan.seek(&range, Direction::Forward);
-    while let Some(row) = scan.next() {
-        if filter.admits(&row) {
-            let position = row
-                .datum(column::POSITION)
-                .map(|datum| datum.value() as i64);
-            return Ok((true, position.map_or(after, |position| position - 1)));
+    let next = events.between((after, safe), Direction::Forward, |scan| {
+        while let Some(row) = scan.next() {
+            if filter.admits(&row) {
+                return Some(row.bigint(column::POSITION));
+            }
         }
-    }
-    Ok((false, safe))
+        None
+    });
+    Ok(match next {
+        Some(position) => (true, position - 1),
+        None => (false, safe),
+    })
 }
 
 fn not_negative(name: &'static str, value: Option<i64>) -> Result<i64, Error> {

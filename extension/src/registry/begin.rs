@@ -50,7 +50,7 @@ pub fn before_drawing(database: &Database, events: &Events) -> Result<(), Error>
 /// Whether the table has events that did not come to our notice, as with its triggers disabled. Looked at when the
 /// table has changed.
 fn is_behind(database: &Database, events: &Events) -> bool {
-    let look_ups = events.catalog.look_ups();
+    let look_ups = events.catalog.generation();
     if COMPARED.replace(look_ups) == look_ups {
         return false;
     }
@@ -61,7 +61,7 @@ fn is_behind(database: &Database, events: &Events) -> bool {
 /// Decides whether the history goes on, and begins another one if not.
 pub fn settle(database: &Database, events: &Events, purpose: Purpose) -> Result<(), Error> {
     let doubts = database.doubts.load(SeqCst);
-    let blocks = events.catalog.position_blocks;
+    let blocks = events.catalog.objects.position_blocks;
     let table = history::open(&events.catalog, Use::Write)?;
     sequence::lock(blocks);
     let known = Known::look(events);

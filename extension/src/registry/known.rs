@@ -68,7 +68,7 @@ impl Known {
 
     /// Looks through the tables: to be done when a history may begin, and not for each append.
     pub fn look(events: &Events) -> Self {
-        let settled = sequence::last_value(events.catalog.settled_position).unwrap_or(0);
+        let settled = sequence::last_value(events.catalog.objects.settled_position).unwrap_or(0);
         let last_event = heads::last_position(events);
         let mut known = Self {
             highest: settled.max(last_event),

@@ -84,7 +84,7 @@ impl Registry {
         let in_memory = self.place.database().reserved.load(SeqCst);
         let first = histories.iter().map(|history| history.first).max();
         let in_log = || {
-            let blocks = sequence::last_value(events.catalog.position_blocks);
+            let blocks = sequence::last_value(events.catalog.objects.position_blocks);
             blocks::end_of_block(blocks).max(heads::last_position(events))
         };
         let started = self.place.database().next.load(SeqCst) != 0;
@@ -95,7 +95,7 @@ impl Registry {
     /// Up to where a history that has gone on from this one agrees with it, as far as is known.
     pub fn agreed(&self, events: &Events, histories: &[History]) -> i64 {
         if self.place.database().next.load(SeqCst) == 0 {
-            return sequence::last_value(events.catalog.settled_position).unwrap_or(0);
+            return sequence::last_value(events.catalog.objects.settled_position).unwrap_or(0);
         }
         let latest = histories.iter().max_by_key(|history| history.first);
         latest.map_or(0, |latest| latest.agreed)
@@ -110,7 +110,7 @@ impl Registry {
     /// may lack events below it.
     pub fn safe_position(&self) -> Result<i64, Error> {
         if transaction::is_standby() {
-            let settled = Catalog::load()?.settled_position;
+            let settled = Catalog::load()?.objects.settled_position;
             return Ok(sequence::last_value(settled).unwrap_or(0));
         }
         let safe = match self.safe_in_memory() {
@@ -124,7 +124,7 @@ impl Registry {
         };
         let database = self.place.database();
         // What the notifier has written down was confirmed.
-        let last_told = || sequence::last_value(Catalog::load().ok()?.settled_position);
+        let last_told = || sequence::last_value(Catalog::load().ok()?.objects.settled_position);
         let last_told = || last_told().unwrap_or(0);
         Ok(confirmed::confirm(
             &database.confirmed,

@@ -58,7 +58,7 @@ pub struct Place(u32);
 impl Place {
     /// The place of the database that this process is connected to.
     pub fn open(catalog: &Catalog) -> Result<Self, Error> {
-        let (oid, sequence) = (my_database(), catalog.position_blocks.to_u32());
+        let (oid, sequence) = (my_database(), catalog.objects.position_blocks.to_u32());
         let known = MINE
             .get()
             .filter(|place| place.database().is(oid, sequence));

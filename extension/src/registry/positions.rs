@@ -57,7 +57,7 @@ pub fn draw(place: Place, events: &Events, count: usize) -> Result<i64, Error> {
             .min(MOST_AHEAD);
         reserve(
             database,
-            events.catalog.position_blocks,
+            events.catalog.objects.position_blocks,
             last.max(reserved) + room,
         );
     }
@@ -92,7 +92,7 @@ pub fn pass(place: Place, events: &Events, position: i64) -> Result<(), Error> {
         database.doubts.fetch_add(1, SeqCst);
     }
     if position > database.reserved.load(SeqCst) {
-        reserve(database, events.catalog.position_blocks, position);
+        reserve(database, events.catalog.objects.position_blocks, position);
     }
     database.next.fetch_max(position.saturating_add(1), SeqCst);
     Ok(())
@@ -117,6 +117,6 @@ fn reserve(database: &Database, blocks: Oid, position: i64) {
 
 /// The first position that was never reserved, and is behind all rows.
 fn first_not_in_use(events: &Events) -> i64 {
-    let reserved = end_of_block(sequence::last_value(events.catalog.position_blocks));
+    let reserved = end_of_block(sequence::last_value(events.catalog.objects.position_blocks));
     reserved.max(heads::last_position(events)).saturating_add(1)
 }

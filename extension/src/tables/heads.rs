@@ -1,9 +1,10 @@
 //! The heads: the version that a stream is at, and the last position of all.
 
+use super::columns::{events as column, events_by_stream as by_stream};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::value::Text;
-use crate::tables::{Events, by_stream, column};
+use crate::tables::Events;
 
 /// The version of a stream, by a scan of the index by stream; 0 if it has no event.
 pub fn version<'r>(scan: &mut IndexScan<'r>, stream: Text<'r>) -> i64 {

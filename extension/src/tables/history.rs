@@ -1,6 +1,7 @@
 //! `eventcore.history`: a row for each history of this store. The registry adds one when a history begins.
 
 use super::Catalog;
+use super::columns::history as column;
 use crate::error::{Error, Unavailable};
 use crate::pg::insert::insert_for_good;
 use crate::pg::relation::{Relation, Use};
@@ -10,17 +11,6 @@ use crate::pg::transaction;
 use crate::pg::value::Text;
 use eventcore_rules::history::{Cause, Origin};
 use pgrx::pg_sys::{Datum, Oid};
-
-/// The columns of `eventcore.history`, in the order of the table.
-mod place {
-    pub const FIRST: i16 = 1;
-    pub const RESERVED: i16 = 2;
-    pub const AGREED: i16 = 3;
-    pub const SYSTEM: i16 = 5;
-    pub const TIMELINE: i16 = 6;
-    pub const DATABASE: i16 = 7;
-    pub const COUNT: usize = 8;
-}
 
 /// A history, as `eventcore.history` has it.
 #[derive(Clone, Copy)]
@@ -37,7 +27,8 @@ pub struct History {
 
 /// `eventcore.history`, to read it or to add to it.
 pub fn open(catalog: &Catalog, purpose: Use) -> Result<Relation, Error> {
-    Ok(Relation::existing_table(catalog.history, purpose).ok_or(Unavailable::NotInstalled)?)
+    Ok(Relation::existing_table(catalog.objects.history, purpose)
+        .ok_or(Unavailable::NotInstalled)?)
 }
 
 /// All histories that there are, in no order.
@@ -45,13 +36,13 @@ pub fn all(table: &Relation) -> Vec<History> {
     let mut found = Vec::new();
     for_each_row(table, &Snapshot::latest(), |row| {
         found.push(History {
-            first: row.bigint(place::FIRST),
-            reserved: row.bigint(place::RESERVED),
-            agreed: row.bigint(place::AGREED),
+            first: row.bigint(column::FIRST_POSITION),
+            reserved: row.bigint(column::RESERVED_POSITION),
+            agreed: row.bigint(column::AGREED_POSITION),
             origin: Origin {
-                system: row.bigint(place::SYSTEM),
-                timeline: row.bigint(place::TIMELINE),
-                database: row.oid(place::DATABASE),
+                system: row.bigint(column::SYSTEM),
+                timeline: row.bigint(column::TIMELINE),
+                database: row.oid(column::DATABASE),
             },
         });
     });
@@ -70,5 +61,5 @@ pub fn add(table: &Relation, history: &History, cause: Cause) {
         Datum::from(Oid::from(history.origin.database)),
         Text::copy(cause.word().as_bytes()).datum(),
     ];
-    insert_for_good::<{ place::COUNT }>(table, values.map(Some));
+    insert_for_good::<{ column::COUNT }>(table, values.map(Some));
 }

@@ -1,8 +1,19 @@
 //! The tables of the extension: their OIDs, their columns, and how to open them.
+//!
+//! - [`objects`]: every table, index and sequence, by its name.
+//! - [`columns`]: the numbers of the columns of each table.
+//! - [`catalog`]: the objects in this database, looked up once and verified.
+//! - [`events`], [`open`]: opening a table, with the OIDs that are valid while it is open.
+//! - [`heads`], [`history`]: the version of a stream and the last position; the histories of the store.
 
 mod catalog;
+pub mod columns;
+mod events;
 pub mod heads;
 pub mod history;
-pub mod home;
+mod objects;
+mod open;
 
-pub use catalog::*;
+pub use catalog::Catalog;
+pub use events::Events;
+pub use open::{command_states, commands, executions, projection_parked, projections};

@@ -1,0 +1,67 @@
+//! Opening the other tables.
+
+use super::Catalog;
+use super::objects::Objects;
+use crate::error::{Error, Unavailable};
+use crate::pg::relation::{Relation, Use};
+use pgrx::pg_sys::Oid;
+
+/// `eventcore.commands`, and its index by name.
+pub fn commands() -> Result<(Relation, Relation), Error> {
+    let (table, catalog) = open_existing(Catalog::load, |objects| objects.commands, Use::Read)?;
+    let by_name = Relation::index(catalog.objects.commands_by_name, Use::Read);
+    Ok((table, by_name))
+}
+
+/// `eventcore.executions` to write a row, and the oid of its index by command and key.
+pub fn executions() -> Result<(Relation, Oid), Error> {
+    let (table, catalog) = open_existing(Catalog::load, |objects| objects.executions, Use::Write)?;
+    Ok((table, catalog.objects.executions_by_key))
+}
+
+/// `eventcore.command_states` to write rows, and its index by command, stream and role; `None` where somebody has
+/// locked the table.
+pub fn command_states() -> Result<Option<(Relation, Relation)>, Error> {
+    let seen = Catalog::load()?.objects.command_states;
+    let Some(table) = Relation::table_at_once(seen, Use::Write) else {
+        return Ok(None);
+    };
+    let catalog = Catalog::load()?;
+    Ok((catalog.objects.command_states == seen).then(|| {
+        let by_key = Relation::index(catalog.objects.command_states_by_key, Use::Read);
+        (table, by_key)
+    }))
+}
+
+/// `eventcore.projections`, and its index by name.
+pub fn projections(purpose: Use) -> Result<(Relation, Relation), Error> {
+    let (table, catalog) = open_existing(Catalog::load, |objects| objects.projections, purpose)?;
+    let by_name = Relation::index(catalog.objects.projections_by_name, purpose);
+    Ok((table, by_name))
+}
+
+/// `eventcore.projection_parked`, and the objects that are valid while it is open.
+pub fn projection_parked(purpose: Use) -> Result<(Relation, Objects), Error> {
+    let table = |objects: &Objects| objects.projection_parked;
+    let (table, catalog) = open_existing(Catalog::load, table, purpose)?;
+    Ok((table, catalog.objects))
+}
+
+/// Opens a table of the catalog, with the oids that hold while it is open.
+pub(super) fn open_existing(
+    load: impl Fn() -> Result<Catalog, Error>,
+    table: impl Fn(&Objects) -> Oid,
+    purpose: Use,
+) -> Result<(Relation, Catalog), Error> {
+    loop {
+        let seen = table(&load()?.objects);
+        let opened = Relation::existing_table(seen, purpose);
+        let catalog = load()?;
+        match opened {
+            Some(opened) if table(&catalog.objects) == seen => return Ok((opened, catalog)),
+            // The extension was created anew while we waited for the lock.
+            _ if table(&catalog.objects) != seen => {}
+            _ => return Err(Unavailable::NotInstalled.into()),
+        }
+    }
+}
