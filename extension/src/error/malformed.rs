@@ -1,6 +1,5 @@
 //! What is wrong with an argument: SE003.
 
-use eventcore_rules::MAX_STREAMS_PER_APPEND;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -36,6 +35,10 @@ impl Malformed {
         self
     }
 
+    pub(super) fn argument_name(&self) -> &str {
+        &self.argument
+    }
+
     pub(super) fn message(&self) -> String {
         let mut place = self.argument.to_string();
         if let Some(index) = self.index {
@@ -56,15 +59,5 @@ impl Malformed {
             detail["field"] = field.as_str().into();
         }
         detail
-    }
-
-    pub(super) fn hint(&self) -> String {
-        match &*self.argument {
-            "streams" => format!(
-                "Name each stream once, {MAX_STREAMS_PER_APPEND} at the most, by 1 to 255 bytes \
-                 without ASCII control characters."
-            ),
-            _ => "See \\df+ eventcore_* for what each argument takes.".into(),
-        }
     }
 }

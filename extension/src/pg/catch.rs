@@ -77,9 +77,10 @@ impl Caught {
 
 impl From<Error> for Caught {
     fn from(error: Error) -> Self {
+        let report = error.report();
         Self {
-            sqlstate: error.code().sqlstate().to_owned(),
-            message: error.message(),
+            sqlstate: report.code.sqlstate().to_owned(),
+            message: report.message,
         }
     }
 }

@@ -83,9 +83,9 @@ pub fn watch_panics() {
 impl Raised {
     /// An error of ours.
     fn of(error: &Error) -> Self {
-        let (detail, hint) = (error.detail().to_string(), error.hint());
-        let code = encode(error.code().sqlstate());
-        Self::new(code, &error.message(), Some(&detail), Some(&hint))
+        let report = error.report();
+        let (code, detail) = (encode(report.code.sqlstate()), report.detail.to_string());
+        Self::new(code, &report.message, Some(&detail), Some(&report.hint))
     }
 
     fn new(code: c_int, message: &str, detail: Option<&str>, hint: Option<&str>) -> Self {
