@@ -3,7 +3,7 @@
 
 use crate::pg::ffi::hash;
 pub use crate::pg::lock::LockMode;
-use crate::pg::lock::{Limit, LockTag};
+use crate::pg::lock::{LockTag, LockTimeout};
 use pgrx::pg_sys::Oid;
 
 /// The key by which a stream is locked: a hash of its name. Two streams with the same hash share a lock, which is
@@ -96,7 +96,7 @@ pub fn try_lock_projection(name: &[u8]) -> bool {
 
 /// Waits at most this long for the lock of a projection, and raises 55P03 after that.
 pub fn lock_projection_within(name: &[u8], milliseconds: i32) {
-    let _limit = Limit::set(milliseconds);
+    let _timeout = LockTimeout::set(milliseconds);
     lock_projection(name);
 }
 

@@ -65,7 +65,7 @@ pub fn inflight(call: &Call<'_>) -> Result<(), Error> {
 pub fn notifier(call: &Call<'_>) -> Returned {
     let registry = registry()?;
     let wake = registry.wake();
-    let announced = registry.announced().get();
+    let announced = registry.announcements().get();
     let pid = wake.notifier_pid();
     let state = Text::copy(wake.state().as_bytes());
     Ok(Some(call.row([
@@ -75,7 +75,7 @@ pub fn notifier(call: &Call<'_>) -> Returned {
         Some(Datum::from(announced.count)),
         announced.last.map(|(position, _)| Datum::from(position)),
         announced.last.map(|(_, at)| Datum::from(at)),
-        Some(Datum::from(wake.is_told())),
+        Some(Datum::from(wake.is_pending())),
     ])))
 }
 

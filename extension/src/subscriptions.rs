@@ -8,7 +8,7 @@ use crate::pg::function::Call;
 use crate::pg::transaction::{self, Hooks};
 use crate::read;
 use crate::registry::Registry;
-use crate::registry::wake::{LOOK_AGAIN, Wake};
+use crate::registry::wake::{RECHECK_INTERVAL, Wake};
 use crate::tables::Catalog;
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -103,9 +103,9 @@ pub fn wait_for_work(call: &Call<'_>) -> Result<Option<i64>, Error> {
     };
     let mut read_to = after;
     let mut failed = None;
-    queue.wait_until(Duration::from_micros(patience), LOOK_AGAIN, || {
+    queue.wait_until(Duration::from_micros(patience), RECHECK_INTERVAL, || {
         transaction::require_client();
-        wake.count_look();
+        wake.count_check();
         if wake.announced_work() != announced {
             return true;
         }

@@ -1,6 +1,6 @@
 //! The array form of an append: one array per column.
 
-use super::request::{Form, Part, Request};
+use super::request::{EventPart, Form, Request};
 use crate::error::{Error, Malformed};
 use crate::pg::function::Call;
 
@@ -41,9 +41,12 @@ pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     for index in 0..count {
         let null = |part| move || Form::Arrays.malformed(part, index, "is NULL");
         request.push(
-            streams.get(index).ok_or_else(null(Part::Stream))?.bytes(),
-            types.get(index).ok_or_else(null(Part::Type))?,
-            payloads.get(index).ok_or_else(null(Part::Payload))?,
+            streams
+                .get(index)
+                .ok_or_else(null(EventPart::Stream))?
+                .bytes(),
+            types.get(index).ok_or_else(null(EventPart::Type))?,
+            payloads.get(index).ok_or_else(null(EventPart::Payload))?,
             metadata.as_ref().and_then(|array| array.get(index)),
             ids.as_ref().and_then(|array| array.get(index)),
         )?;

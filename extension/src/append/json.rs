@@ -1,6 +1,6 @@
 //! Events as JSON: one jsonb, with an object per event, from a caller or from a command.
 
-use super::request::{Form, Part, Request};
+use super::request::{EventPart, Form, Request};
 use crate::error::{Error, Malformed};
 use crate::pg::function::Call;
 use crate::pg::jsonb::{Item, Kind, Object};
@@ -56,15 +56,15 @@ fn push<'a>(
     let wrong = |part, reason: &str| form.malformed(part, index, reason);
     let required = |part, key| event.get(key).ok_or_else(|| wrong(part, "is missing"));
 
-    let stream = required(Part::Stream, "stream")?;
+    let stream = required(EventPart::Stream, "stream")?;
     let stream = stream
         .bytes()
-        .ok_or_else(|| wrong(Part::Stream, "is not a string"))?;
-    let event_type = required(Part::Type, "type")?;
+        .ok_or_else(|| wrong(EventPart::Stream, "is not a string"))?;
+    let event_type = required(EventPart::Type, "type")?;
     let event_type = event_type
         .text()
-        .ok_or_else(|| wrong(Part::Type, "is not a string"))?;
-    let payload = required(Part::Payload, "payload")?;
+        .ok_or_else(|| wrong(EventPart::Type, "is not a string"))?;
+    let payload = required(EventPart::Payload, "payload")?;
     let metadata = event.get("metadata");
     let id = event.get("id");
 
@@ -82,7 +82,7 @@ fn push<'a>(
         );
     }
     let id = given(id).map(|id| read_id(&id)).transpose();
-    let id = id.map_err(|reason| wrong(Part::Id, reason))?;
+    let id = id.map_err(|reason| wrong(EventPart::Id, reason))?;
     let metadata = given(metadata).map(|metadata| metadata.to_jsonb());
     let metadata = match (beneath, metadata) {
         (Some(beneath), Some(metadata)) if metadata.kind() == Kind::Object => {

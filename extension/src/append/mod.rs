@@ -22,7 +22,7 @@ pub use json::{push_all as push_json, read as read_json};
 pub use request::Request;
 
 use crate::error::Error;
-use crate::guards::reentry::require_outside;
+use crate::guards::reentry::refuse_reentry;
 use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
 use crate::projections::inline;
@@ -33,7 +33,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 /// Appends for a caller, who is not a function of a command.
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
-    require_outside("eventcore_append")?;
+    refuse_reentry("eventcore_append")?;
     append_for_command(request)
 }
 

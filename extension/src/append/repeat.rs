@@ -1,11 +1,11 @@
 //! Recognising an append that was made before, by the ids of its events.
 //!
 //! There is no index of ids: they are looked for where the events of the request must be if they
-//! have been written, or are likely to be. The positions of an append follow each other, so that one
+//! have been written_streams, or are likely to be. The positions of an append follow each other, so that one
 //! event that is found tells where all others are.
 
 use super::appended::Appended;
-use super::request::{Declared, NewEvent, Request};
+use super::request::{DeclaredStream, NewEvent, Request};
 use crate::error::Error;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
@@ -25,7 +25,7 @@ pub fn find(
     heads: &[i64],
     conflicts: &[VersionConflict<String>],
 ) -> Result<Option<Appended>, Error> {
-    let exact = written(request).all(|declared| base(declared).is_some());
+    let exact = written_streams(request).all(|declared| exact_version(declared).is_some());
     // With exact versions that all hold, the events cannot be there yet.
     if exact && conflicts.is_empty() {
         return Ok(None);
@@ -59,9 +59,9 @@ fn first_position(
 ) -> Option<i64> {
     let by_stream = events.by_stream();
     let mut scan = IndexScan::new(&events.table, &by_stream, snapshot);
-    written(request).find_map(|declared| {
+    written_streams(request).find_map(|declared| {
         let stream = Condition::TextEquals(by_stream::STREAM_ID, declared.stream);
-        let rows = match base(declared) {
+        let rows = match exact_version(declared) {
             // Nowhere else.
             Some(base) => {
                 let after = Condition::BigintAbove(by_stream::VERSION, base);
@@ -74,8 +74,8 @@ fn first_position(
             }
         };
         (0..rows)
-            .map_while(|_| scan.next().map(place))
-            .find_map(|Place { position, event_id }| {
+            .map_while(|_| scan.next().map(stored_event))
+            .find_map(|StoredEvent { position, event_id }| {
                 let number = i64::try_from(*ids.get(&event_id)?).ok()?;
                 Some(position - number)
             })
@@ -83,13 +83,13 @@ fn first_position(
 }
 
 /// Where an event is.
-struct Place {
+struct StoredEvent {
     position: i64,
     event_id: Uuid,
 }
 
-fn place(row: Row<'_>) -> Place {
-    Place {
+fn stored_event(row: Row<'_>) -> StoredEvent {
+    StoredEvent {
         position: row.bigint(column::POSITION),
         event_id: row.uuid(column::EVENT_ID),
     }
@@ -136,7 +136,7 @@ fn compare(
     match recorded_at {
         Some(recorded_at) if found.len() == request.events.len() => Ok(Appended {
             positions: Some((first, first + found.len() as i64 - 1)),
-            versions: as_they_were(request, versions),
+            versions: versions_after_repeat(request, versions),
             recorded_at,
             repeated: true,
         }),
@@ -151,8 +151,9 @@ fn compare(
 }
 
 /// Whether an event with the right id is the one that was sent, the `nth` for its stream.
-fn is_same(row: &Row<'_>, event: &NewEvent<'_>, declared: &Declared<'_>, nth: i64) -> bool {
-    base(declared).is_none_or(|base| row.bigint(column::VERSION) == base.saturating_add(nth))
+fn is_same(row: &Row<'_>, event: &NewEvent<'_>, declared: &DeclaredStream<'_>, nth: i64) -> bool {
+    exact_version(declared)
+        .is_none_or(|base| row.bigint(column::VERSION) == base.saturating_add(nth))
         && row
             .text(column::STREAM_ID)
             .is_some_and(|text| text.bytes() == declared.stream.bytes())
@@ -166,23 +167,25 @@ fn is_same(row: &Row<'_>, event: &NewEvent<'_>, declared: &Declared<'_>, nth: i6
 }
 
 /// A stream that was only checked, and not exactly, is reported where it is now.
-fn as_they_were(request: &Request<'_>, versions: Vec<i64>) -> Vec<i64> {
+fn versions_after_repeat(request: &Request<'_>, versions: Vec<i64>) -> Vec<i64> {
     let declared = request.streams.iter().zip(versions);
     declared
-        .map(|(declared, version)| match base(declared) {
+        .map(|(declared, version)| match exact_version(declared) {
             Some(base) if declared.adds == 0 => base,
             _ => version,
         })
         .collect()
 }
 
-/// The streams that are written.
-fn written<'r, 'a>(request: &'r Request<'a>) -> impl Iterator<Item = &'r Declared<'a>> {
+/// The streams that are written_streams.
+fn written_streams<'r, 'a>(
+    request: &'r Request<'a>,
+) -> impl Iterator<Item = &'r DeclaredStream<'a>> {
     request.streams.iter().filter(|declared| declared.adds > 0)
 }
 
 /// The version that the caller expects exactly.
-fn base(declared: &Declared<'_>) -> Option<i64> {
+fn exact_version(declared: &DeclaredStream<'_>) -> Option<i64> {
     match declared.expected {
         ExpectedVersion::Exactly(_) => declared.expected.to_sql(),
         _ => None,

@@ -17,7 +17,7 @@ const BYTES_PER_EVENT: usize = 256;
 /// An append whose every part is as it has to be.
 pub struct Request<'a> {
     /// The declared streams, in the caller's order.
-    pub streams: Vec<Declared<'a>>,
+    pub streams: Vec<DeclaredStream<'a>>,
     /// The events, in the caller's order.
     pub events: Vec<NewEvent<'a>>,
     pub correlation_id: Option<Uuid>,
@@ -28,7 +28,7 @@ pub struct Request<'a> {
 }
 
 /// A stream that the events depend on.
-pub struct Declared<'a> {
+pub struct DeclaredStream<'a> {
     pub stream: Text<'a>,
     pub expected: ExpectedVersion,
     /// How many events are for it; 0 for one that is only checked.
@@ -59,7 +59,7 @@ pub enum Form {
 
 /// A part of an event.
 #[derive(Clone, Copy)]
-pub enum Part {
+pub enum EventPart {
     Stream,
     Type,
     Payload,
@@ -69,13 +69,13 @@ pub enum Part {
 
 impl Form {
     /// An error about a part of the event with this index.
-    pub fn malformed(self, part: Part, event: usize, reason: impl Into<String>) -> Error {
+    pub fn malformed(self, part: EventPart, event: usize, reason: impl Into<String>) -> Error {
         let (field, array) = match part {
-            Part::Stream => ("stream", "event_streams"),
-            Part::Type => ("type", "event_types"),
-            Part::Payload => ("payload", "payloads"),
-            Part::Metadata => ("metadata", "metadata"),
-            Part::Id => ("id", "event_ids"),
+            EventPart::Stream => ("stream", "event_streams"),
+            EventPart::Type => ("type", "event_types"),
+            EventPart::Payload => ("payload", "payloads"),
+            EventPart::Metadata => ("metadata", "metadata"),
+            EventPart::Id => ("id", "event_ids"),
         };
         match self {
             Self::Json | Self::Handle => Malformed::argument(self.argument(), reason)
@@ -123,7 +123,7 @@ impl<'a> Request<'a> {
                 let reason = format!("is {}, which is below -1", value.unwrap_or_default());
                 Malformed::argument("expected_versions", reason).at(index)
             })?;
-            streams.push(Declared {
+            streams.push(DeclaredStream {
                 stream,
                 expected,
                 adds: 0,
@@ -146,7 +146,7 @@ impl<'a> Request<'a> {
         causation_id: Option<Uuid>,
     ) -> Result<Self, Error> {
         let streams: Vec<_> = streams
-            .map(|(stream, version)| Declared {
+            .map(|(stream, version)| DeclaredStream {
                 stream,
                 expected: ExpectedVersion::Exactly(version.unsigned_abs()),
                 adds: 0,
@@ -193,15 +193,19 @@ impl<'a> Request<'a> {
             Some(number) => number,
             None => return Err(self.undeclared(stream, event)),
         };
-        check_name(event_type.bytes())
-            .map_err(|error| self.form.malformed(Part::Type, event, error.to_string()))?;
+        check_name(event_type.bytes()).map_err(|error| {
+            self.form
+                .malformed(EventPart::Type, event, error.to_string())
+        })?;
         if payload.kind() == Kind::Null {
-            return Err(self.form.malformed(Part::Payload, event, "is JSON null"));
+            return Err(self
+                .form
+                .malformed(EventPart::Payload, event, "is JSON null"));
         }
         if metadata.is_some_and(|metadata| metadata.kind() != Kind::Object) {
             return Err(self
                 .form
-                .malformed(Part::Metadata, event, "is not a JSON object"));
+                .malformed(EventPart::Metadata, event, "is not a JSON object"));
         }
         self.streams[stream].adds += 1;
         self.events.push(NewEvent {
@@ -227,9 +231,11 @@ impl<'a> Request<'a> {
             .filter_map(|(i, e)| Some((i, e.id?)))
         {
             if !seen.insert(id) {
-                return Err(self
-                    .form
-                    .malformed(Part::Id, event, format!("{id} stands twice")));
+                return Err(self.form.malformed(
+                    EventPart::Id,
+                    event,
+                    format!("{id} stands twice"),
+                ));
             }
         }
         Ok(self)
@@ -242,7 +248,9 @@ impl<'a> Request<'a> {
                 let stream = String::from_utf8_lossy(stream).into_owned();
                 Error::UndeclaredStream { stream, event }
             }
-            Err(error) => self.form.malformed(Part::Stream, event, error.to_string()),
+            Err(error) => self
+                .form
+                .malformed(EventPart::Stream, event, error.to_string()),
         }
     }
 

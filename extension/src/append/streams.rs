@@ -1,6 +1,6 @@
 //! The declared streams of an append: locked in one order, then looked at.
 
-use super::request::{Declared, Request};
+use super::request::{DeclaredStream, Request};
 use crate::error::{Error, Unavailable};
 use crate::locks::{LockMode, lock_stream, try_lock_stream, wait_for_writers};
 use crate::pg::indexes::Indexes;
@@ -44,7 +44,7 @@ pub fn lock(events: &Events, request: &Request<'_>) -> bool {
 /// Whether one of these streams is past the version that is expected of it.
 fn have_moved<'r, 'a: 'r>(
     events: &Events,
-    mut streams: impl Iterator<Item = &'r Declared<'a>>,
+    mut streams: impl Iterator<Item = &'r DeclaredStream<'a>>,
 ) -> bool {
     let snapshot = Snapshot::latest();
     let by_stream = events.by_stream();
@@ -58,7 +58,7 @@ fn have_moved<'r, 'a: 'r>(
     })
 }
 
-fn lock_mode(declared: &Declared<'_>) -> Option<LockMode> {
+fn lock_mode(declared: &DeclaredStream<'_>) -> Option<LockMode> {
     match (declared.adds, declared.expected) {
         (0, ExpectedVersion::Unchecked) => None,
         (0, _) => Some(LockMode::Shared),

@@ -1,7 +1,7 @@
 //! What a command decides: the events that `handle` returns, as an append; or a rejection.
 
 use super::definition::Definition;
-use super::fold::Known;
+use super::fold::CommandState;
 use crate::append::{self, Request};
 use crate::error::{Error, Malformed, Rejected};
 use crate::pg::catch::{ErrorFields, translating};
@@ -15,7 +15,7 @@ use crate::pg::value::{Jsonb, Text};
 pub fn decide<'a>(
     definition: &mut Definition<'a>,
     input: Jsonb<'a>,
-    known: &Known<'a>,
+    current: &CommandState<'a>,
     call: &Call<'a>,
 ) -> Result<Request<'a>, Error> {
     let metadata = call.jsonb(5);
@@ -25,12 +25,12 @@ pub fn decide<'a>(
     let command = definition.name;
     let handle = &mut definition.handle;
     let events = translating(
-        || handle.jsonb_of_two(known.state.state(), input),
+        || handle.jsonb_of_two(current.folded.state(), input),
         |raised| rejection(command, raised),
     );
-    let streams = known.streams.iter().map(|named| named.stream);
+    let streams = current.streams.iter().map(|named| named.stream);
     let mut request = Request::of_command(
-        streams.zip(known.versions.iter().copied()),
+        streams.zip(current.versions.iter().copied()),
         call.uuid(2),
         call.uuid(3),
     )?;
@@ -39,9 +39,9 @@ pub fn decide<'a>(
     }
     let request = request.finish()?;
     for (index, event) in request.events.iter().enumerate() {
-        if known.streams[event.stream].only_checked {
+        if current.streams[event.stream].only_checked {
             return Err(Error::OnlyChecked {
-                stream: known.streams[event.stream].stream.to_string(),
+                stream: current.streams[event.stream].stream.to_string(),
                 event: index,
             });
         }

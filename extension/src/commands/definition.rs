@@ -54,7 +54,7 @@ impl<'a> Definition<'a> {
         let row = scan
             .next()
             .ok_or_else(|| Error::UnknownCommand(name.to_string()))?;
-        // The row is the latest; in a transaction that has all its locks already, what is known of functions is
+        // The row is the latest; in a transaction that has all its locks already, what is current of functions is
         // not.
         transaction::accept_changes();
         Self::of_row(

@@ -1,17 +1,17 @@
-//! Folding the events of streams into a state.
+//! StreamFolder the events of streams into a state.
 //!
-//! Streams are folded one after the other into one state, in the order in which they are known. A command with
-//! `combine` folds each on its own and combines the states: only then can a kept state stand for any stream. Without, it
+//! Streams are folded one after the other into one state, in the order in which they are current. A command with
+//! `combine` folds each on its own and combines the states: only then can a saved state stand for any stream. Without, it
 //! can stand for the first one, which is folded before all others.
 
 use super::definition::Definition;
-use super::input::Named;
-use super::states::{Kept, Part, States};
+use super::input::NamedStream;
+use super::states::{SavedState, SavedStates, StreamSpan};
 use crate::error::{Error, Malformed};
 use crate::pg::array::text_array;
 use crate::pg::memory::StateMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
-use crate::pg::snapshot::{Fresh, Snapshot, transaction_keeps_one};
+use crate::pg::snapshot::{ActiveSnapshot, Snapshot, transaction_keeps_one};
 use crate::pg::value::{Jsonb, Text};
 use crate::tables::Events;
 use crate::tables::columns::{events as column, events_by_stream as by_stream};
@@ -19,27 +19,27 @@ use crate::tables::heads;
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 use pgrx::pg_sys::Datum;
 
-/// What is known of the streams of a command, which stay locked.
-pub struct Known<'a> {
-    pub streams: Vec<Named<'a>>,
+/// What is current of the streams of a command, which stay locked.
+pub struct CommandState<'a> {
+    pub streams: Vec<NamedStream<'a>>,
     /// The version that each is at.
     pub versions: Vec<i64>,
-    pub state: StateMemory,
-    /// States of single streams that were long to fold.
-    pub to_keep: Vec<Kept<'a>>,
+    pub folded: StateMemory,
+    /// SavedStates of single streams that were long to fold.
+    pub to_save: Vec<SavedState<'a>>,
     /// For what is called on this state.
-    _fresh: Option<Fresh>,
+    _fresh: Option<ActiveSnapshot>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> CommandState<'a> {
     /// Nothing yet; what is called from here on sees what is committed now.
-    pub fn of(streams: Vec<Named<'a>>, definition: &Definition<'_>) -> Self {
+    pub fn of(streams: Vec<NamedStream<'a>>, definition: &Definition<'_>) -> Self {
         Self {
             streams,
             versions: Vec::new(),
-            state: StateMemory::new(definition.initial_state),
-            to_keep: Vec::new(),
-            _fresh: Fresh::push_unless_kept(),
+            folded: StateMemory::new(definition.initial_state),
+            to_save: Vec::new(),
+            _fresh: ActiveSnapshot::push_unless_kept(),
         }
     }
 
@@ -49,36 +49,36 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Applies the events of the streams that are not part of the state yet.
+/// Applies the events of the streams that are not span of the state yet.
 pub fn fold<'a>(
     events: &Events,
     definition: &mut Definition<'a>,
-    states: Option<&States<'a>>,
-    known: &mut Known<'a>,
+    states: Option<&SavedStates<'a>>,
+    current: &mut CommandState<'a>,
 ) -> Result<(), Error> {
     let snapshot = Snapshot::latest();
     let index = events.by_stream();
     let combines = definition.combine.is_some();
-    let mut folding = Folding {
+    let mut folder = StreamFolder {
         definition,
         states,
         snapshot: &snapshot,
         scan: IndexScan::new(&events.table, &index, &snapshot),
-        to_keep: &mut known.to_keep,
+        to_save: &mut current.to_save,
     };
     let mut moved = Vec::new();
-    for number in known.versions.len()..known.streams.len() {
-        let stream = known.streams[number].stream;
-        let state = &mut known.state;
+    for number in current.versions.len()..current.streams.len() {
+        let stream = current.streams[number].stream;
+        let state = &mut current.folded;
         let version = if number == 0 {
-            folding.alone(stream, state)?
+            folder.fold_alone(stream, state)?
         } else if combines {
-            folding.beside(stream, state)?
+            folder.fold_and_combine(stream, state)?
         } else {
-            folding.onto(stream, state)?
+            folder.fold_onto(stream, state)?
         };
         if transaction_keeps_one() {
-            let seen = seen_by_transaction(events, stream);
+            let seen = version_in_snapshot(events, stream);
             if seen != version {
                 moved.push(VersionConflict {
                     stream: stream.to_string(),
@@ -87,7 +87,7 @@ pub fn fold<'a>(
                 });
             }
         }
-        known.versions.push(version);
+        current.versions.push(version);
     }
     if moved.is_empty() {
         Ok(())
@@ -96,48 +96,55 @@ pub fn fold<'a>(
     }
 }
 
-/// The ways of folding a stream. Each returns the version that the stream is at.
-struct Folding<'f, 'r, 'a> {
+/// The ways of folder a stream. Each returns the version that the stream is at.
+struct StreamFolder<'f, 'r, 'a> {
     definition: &'f mut Definition<'a>,
-    states: Option<&'f States<'a>>,
+    states: Option<&'f SavedStates<'a>>,
     snapshot: &'r Snapshot,
     scan: IndexScan<'r>,
-    to_keep: &'f mut Vec<Kept<'a>>,
+    to_save: &'f mut Vec<SavedState<'a>>,
 }
 
-impl<'r, 'a: 'r> Folding<'_, 'r, 'a> {
-    /// Into a state that is the initial one. A kept state may take its place.
-    fn alone(&mut self, stream: Text<'a>, state: &mut StateMemory) -> Result<i64, Error> {
-        let mut part = match self.kept(stream)? {
-            Some((part, kept)) => {
-                *state = StateMemory::new(kept);
-                part
+impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
+    /// Into a state that is the initial one. A saved state may take its place.
+    fn fold_alone(&mut self, stream: Text<'a>, state: &mut StateMemory) -> Result<i64, Error> {
+        let mut span = match self.saved_state(stream)? {
+            Some((span, saved)) => {
+                *state = StateMemory::new(saved);
+                span
             }
             None => {
                 self.seek_start(stream);
-                Part::default()
+                StreamSpan::default()
             }
         };
         let mut events_read = 0;
         while let Some(next) = self.apply_next(stream, state)? {
             events_read += 1;
-            part = part.and(next);
+            span = span.and(next);
         }
-        if self.states.is_some_and(|states| states.wants(events_read)) {
+        if self
+            .states
+            .is_some_and(|states| states.is_worth_saving(events_read))
+        {
             let state = state.state().keep();
-            self.to_keep.push(Kept {
+            self.to_save.push(SavedState {
                 stream,
-                part,
+                span,
                 state,
             });
         }
-        Ok(part.last_version)
+        Ok(span.last_version)
     }
 
     /// Into a state of its own, and that into the state of other streams by `combine`.
-    fn beside(&mut self, stream: Text<'a>, state: &mut StateMemory) -> Result<i64, Error> {
+    fn fold_and_combine(
+        &mut self,
+        stream: Text<'a>,
+        state: &mut StateMemory,
+    ) -> Result<i64, Error> {
         let mut own = StateMemory::new(self.definition.initial_state);
-        let version = self.alone(stream, &mut own)?;
+        let version = self.fold_alone(stream, &mut own)?;
         if let Some(combine) = &mut self.definition.combine {
             state.replace(|state| {
                 combine.jsonb_of_two(state, own.state()).ok_or_else(|| {
@@ -150,7 +157,7 @@ impl<'r, 'a: 'r> Folding<'_, 'r, 'a> {
     }
 
     /// Into the state of other streams.
-    fn onto(&mut self, stream: Text<'a>, state: &mut StateMemory) -> Result<i64, Error> {
+    fn fold_onto(&mut self, stream: Text<'a>, state: &mut StateMemory) -> Result<i64, Error> {
         self.seek_start(stream);
         let mut version = 0;
         while let Some(next) = self.apply_next(stream, state)? {
@@ -159,14 +166,14 @@ impl<'r, 'a: 'r> Folding<'_, 'r, 'a> {
         Ok(version)
     }
 
-    /// A kept state that the stream goes on from; the scan is then behind the events that are in it.
-    fn kept(&mut self, stream: Text<'a>) -> Result<Option<(Part, Jsonb<'a>)>, Error> {
+    /// A saved state that the stream goes on from; the scan is then behind the events that are in it.
+    fn saved_state(&mut self, stream: Text<'a>) -> Result<Option<(StreamSpan, Jsonb<'a>)>, Error> {
         let Some(states) = self.states else {
             return Ok(None);
         };
         let version = heads::version(&mut self.scan, stream);
-        let kept = states.find(self.definition, (stream, version), self.snapshot)?;
-        Ok(kept.filter(|(part, _)| part.fits(&mut self.scan, stream)))
+        let saved = states.find(self.definition, (stream, version), self.snapshot)?;
+        Ok(saved.filter(|(span, _)| span.fits(&mut self.scan, stream)))
     }
 
     fn seek_start(&mut self, stream: Text<'a>) {
@@ -179,7 +186,7 @@ impl<'r, 'a: 'r> Folding<'_, 'r, 'a> {
         &mut self,
         stream: Text<'_>,
         state: &mut StateMemory,
-    ) -> Result<Option<Part>, Error> {
+    ) -> Result<Option<StreamSpan>, Error> {
         let Some(row) = self.scan.next() else {
             return Ok(None);
         };
@@ -191,7 +198,7 @@ impl<'r, 'a: 'r> Folding<'_, 'r, 'a> {
                 Error::from(Malformed::argument("result of apply", reason))
             })
         })?;
-        Ok(Some(Part {
+        Ok(Some(StreamSpan {
             first_version: version,
             last_version: version,
             last_event: row.uuid(column::EVENT_ID),
@@ -200,7 +207,7 @@ impl<'r, 'a: 'r> Folding<'_, 'r, 'a> {
 }
 
 /// The version that a stream has in the snapshot that the transaction keeps.
-fn seen_by_transaction(events: &Events, stream: Text<'_>) -> i64 {
+fn version_in_snapshot(events: &Events, stream: Text<'_>) -> i64 {
     let snapshot = Snapshot::of_transaction();
     let index = events.by_stream();
     let mut scan = IndexScan::new(&events.table, &index, &snapshot);

@@ -17,16 +17,16 @@ use eventcore_rules::check_name;
 use pgrx::pg_sys::{Datum, Oid};
 
 /// The place where an execution with a key is noted. Nobody else executes it until the transaction ends.
-pub struct Note<'a> {
+pub struct IdempotencyRecord<'a> {
     command: Text<'a>,
     key: Text<'a>,
     executions: Relation,
     by_key: Oid,
 }
 
-impl<'a> Note<'a> {
+impl<'a> IdempotencyRecord<'a> {
     /// Waits for those who execute the command with this key.
-    pub fn of(command: Text<'a>, key: Text<'a>) -> Result<Self, Error> {
+    pub fn lock(command: Text<'a>, key: Text<'a>) -> Result<Self, Error> {
         check_name(key.bytes())
             .map_err(|error| Malformed::argument("idempotency_key", error.to_string()))?;
         let (executions, by_key) = tables::executions()?;
@@ -74,7 +74,7 @@ impl<'a> Note<'a> {
     }
 
     /// Notes what was done, in the transaction that did it.
-    pub fn keep(&self, executed: &Executed) {
+    pub fn save(&self, executed: &Executed) {
         let Executed {
             appended, streams, ..
         } = executed;

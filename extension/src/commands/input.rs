@@ -8,7 +8,7 @@ use crate::pg::value::{Jsonb, Text};
 
 /// A stream that the input names.
 #[derive(Clone, Copy)]
-pub struct Named<'a> {
+pub struct NamedStream<'a> {
     pub stream: Text<'a>,
     /// Whether events for it are refused.
     pub only_checked: bool,
@@ -45,7 +45,7 @@ pub fn require_fields(definition: &Definition<'_>, input: Jsonb<'_>) -> Result<(
 pub fn streams<'a>(
     definition: &mut Definition<'a>,
     input: Jsonb<'a>,
-) -> Result<Vec<Named<'a>>, Error> {
+) -> Result<Vec<NamedStream<'a>>, Error> {
     let mut named = Vec::new();
     if let Some(function) = &mut definition.streams_function {
         let streams = function.texts_of(input);
@@ -85,7 +85,7 @@ pub fn texts<'a>(
 }
 
 fn read_pointer<'a>(
-    named: &mut Vec<Named<'a>>,
+    named: &mut Vec<NamedStream<'a>>,
     input: Jsonb<'a>,
     pointer: Text<'a>,
     only_checked: bool,
@@ -110,13 +110,13 @@ fn read_pointer<'a>(
 }
 
 /// A stream that is named twice is written if one of its names may be.
-fn add<'a>(named: &mut Vec<Named<'a>>, stream: Text<'a>, only_checked: bool) {
+fn add<'a>(named: &mut Vec<NamedStream<'a>>, stream: Text<'a>, only_checked: bool) {
     let known = named
         .iter_mut()
         .find(|known| known.stream.bytes() == stream.bytes());
     match known {
         Some(known) => known.only_checked &= only_checked,
-        None => named.push(Named {
+        None => named.push(NamedStream {
             stream,
             only_checked,
         }),

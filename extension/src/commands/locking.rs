@@ -1,14 +1,14 @@
 //! Visiting the streams of a command: locked first, then read and folded, in one snapshot. Streams that are
 //! found in the state are locked as they are found.
 //!
-//! Nobody waits in a circle. The streams that are known from the start are locked in the order of their keys, as
+//! Nobody waits in a circle. The streams that are current from the start are locked in the order of their keys, as
 //! appends lock theirs. One that is found later is locked only if that takes no waiting: otherwise all locks are
 //! given back, and the next attempt begins with that stream among those to lock.
 
 use super::definition::Definition;
-use super::fold::{Known, fold};
-use super::input::{self, Named};
-use super::states::States;
+use super::fold::{CommandState, fold};
+use super::input::{self, NamedStream};
+use super::states::SavedStates;
 use crate::error::{Error, Malformed};
 use crate::locks::{LockMode, StreamKey, lock_stream, try_lock_stream, unlock_stream};
 use crate::pg::value::{Jsonb, Text};
@@ -16,45 +16,45 @@ use crate::tables::Events;
 use eventcore_rules::{MAX_STREAMS_PER_APPEND, check_name};
 
 /// The streams to visit, and those to lock beforehand.
-pub struct Visit<'a> {
-    named: Vec<Named<'a>>,
+pub struct StreamLocking<'a> {
+    named: Vec<NamedStream<'a>>,
     /// In the order of their keys, each once.
     locks: Vec<(StreamKey, LockMode)>,
 }
 
-impl<'a> Visit<'a> {
-    pub fn new(named: &[Named<'a>]) -> Result<Self, Error> {
-        let mut visit = Self {
+impl<'a> StreamLocking<'a> {
+    pub fn new(named: &[NamedStream<'a>]) -> Result<Self, Error> {
+        let mut locking = Self {
             named: Vec::new(),
             locks: Vec::new(),
         };
         for (index, named) in named.iter().enumerate() {
             check(named.stream, "input", index)?;
-            visit.named.push(*named);
-            visit.lock_beforehand(StreamKey::of(named.stream.bytes()), mode(named));
+            locking.named.push(*named);
+            locking.lock_beforehand(StreamKey::of(named.stream.bytes()), mode(named));
         }
-        Ok(visit)
+        Ok(locking)
     }
 
     /// Locks, reads and folds. `None` when a stream that was found is locked by somebody else: nothing is
     /// locked then.
-    pub fn attempt(
+    pub fn lock_and_fold(
         &mut self,
         events: &Events,
         definition: &mut Definition<'a>,
-        states: Option<&States<'a>>,
+        states: Option<&SavedStates<'a>>,
         input: Jsonb<'a>,
-    ) -> Result<Option<Known<'a>>, Error> {
+    ) -> Result<Option<CommandState<'a>>, Error> {
         for (key, mode) in &self.locks {
             lock_stream(*key, *mode);
         }
         let mut locked = self.locks.clone();
-        let mut known = Known::of(self.named.clone(), definition);
-        fold(events, definition, states, &mut known)?;
+        let mut current = CommandState::of(self.named.clone(), definition);
+        fold(events, definition, states, &mut current)?;
         loop {
-            let found = found(definition, input, &known)?;
+            let found = related_streams(definition, input, &current)?;
             if found.is_empty() {
-                return Ok(Some(known));
+                return Ok(Some(current));
             }
             for stream in found {
                 let key = StreamKey::of(stream.bytes());
@@ -71,12 +71,12 @@ impl<'a> Visit<'a> {
                     }
                     locked.push((key, LockMode::Exclusive));
                 }
-                known.streams.push(Named {
+                current.streams.push(NamedStream {
                     stream,
                     only_checked: false,
                 });
             }
-            fold(events, definition, states, &mut known)?;
+            fold(events, definition, states, &mut current)?;
         }
     }
 
@@ -89,7 +89,7 @@ impl<'a> Visit<'a> {
     }
 }
 
-fn mode(named: &Named<'_>) -> LockMode {
+fn mode(named: &NamedStream<'_>) -> LockMode {
     match named.only_checked {
         true => LockMode::Shared,
         false => LockMode::Exclusive,
@@ -103,21 +103,21 @@ fn check(stream: Text<'_>, argument: &'static str, index: usize) -> Result<(), E
     })
 }
 
-/// The streams that `related_streams` names and that are not known yet.
-fn found<'a>(
+/// The streams that `related_streams` names and that are not current yet.
+fn related_streams<'a>(
     definition: &mut Definition<'a>,
     input: Jsonb<'a>,
-    known: &Known<'a>,
+    current: &CommandState<'a>,
 ) -> Result<Vec<Text<'a>>, Error> {
     const WHAT: &str = "result of related_streams";
     let Some(function) = &mut definition.related_streams else {
         return Ok(Vec::new());
     };
     let mut new: Vec<Text<'a>> = Vec::new();
-    let streams = input::texts(function.texts_of_two(known.state.state(), input), WHAT)?;
+    let streams = input::texts(function.texts_of_two(current.folded.state(), input), WHAT)?;
     for (index, stream) in streams.into_iter().enumerate() {
         check(stream, WHAT, index)?;
-        let is_known = known
+        let is_known = current
             .streams
             .iter()
             .any(|named| named.stream.bytes() == stream.bytes())
@@ -126,7 +126,7 @@ fn found<'a>(
             new.push(stream);
         }
     }
-    if known.streams.len() + new.len() > MAX_STREAMS_PER_APPEND {
+    if current.streams.len() + new.len() > MAX_STREAMS_PER_APPEND {
         let reason = format!("leads to more than {MAX_STREAMS_PER_APPEND} streams");
         return Err(Malformed::argument(WHAT, reason).into());
     }

@@ -21,16 +21,16 @@ pub use executed::Executed;
 
 use crate::append;
 use crate::error::{Error, Malformed};
-use crate::guards::reentry::{Inside, Running, require_outside};
+use crate::guards::reentry::{Context, ContextGuard, refuse_reentry};
 use crate::pg::environment::Environment;
 use crate::pg::function::Call;
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
 use crate::tables::Events;
 use definition::Definition;
-use idempotency::Note;
-use locking::Visit;
-use states::States;
+use idempotency::IdempotencyRecord;
+use locking::StreamLocking;
+use states::SavedStates;
 
 /// `eventcore_execute(command, input, correlation_id, causation_id, idempotency_key, metadata)`.
 pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
@@ -41,22 +41,22 @@ pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
     let input = call
         .jsonb(1)
         .ok_or_else(|| Malformed::argument("input", "is NULL"))?;
-    require_outside("eventcore_execute")?;
-    let _inside = Inside::enter(Running::Command);
+    refuse_reentry("eventcore_execute")?;
+    let _context = ContextGuard::enter(Context::Command);
     // Before any other lock, and not for reading first: a REINDEX that gets in between would wait for us, and we
     // for it.
     let events = Events::to_write()?;
     let Some(key) = call.text(4) else {
         return execute_now(call, &events, name, input);
     };
-    let note = Note::of(name, key)?;
-    if let Some(done) = note.find()? {
+    let record = IdempotencyRecord::lock(name, key)?;
+    if let Some(done) = record.find()? {
         // Whoever did it may be waiting for its flush still.
         transaction::flush_what_is_committed();
         return Ok(done);
     }
     let executed = execute_now(call, &events, name, input)?;
-    note.keep(&executed);
+    record.save(&executed);
     Ok(executed)
 }
 
@@ -71,19 +71,21 @@ fn execute_now<'a>(
     // Where one of its functions fails, the transaction ends, and this with it.
     let environment = Environment::enter(&definition.settings);
     let named = input::streams(&mut definition, input)?;
-    let mut visit = Visit::new(&named)?;
-    let states = States::of(&definition);
+    let mut locking = StreamLocking::new(&named)?;
+    let states = SavedStates::of(&definition);
     for attempt in 1..=definition.max_attempts {
-        if let Some(known) = visit.attempt(events, &mut definition, states.as_ref(), input)? {
-            let request = decide::decide(&mut definition, input, &known, call)?;
+        if let Some(current) =
+            locking.lock_and_fold(events, &mut definition, states.as_ref(), input)?
+        {
+            let request = decide::decide(&mut definition, input, &current, call)?;
             environment.leave();
             let appended = append::append_for_command(&request)?;
             if let Some(states) = states {
-                states.keep(&definition, &known.to_keep)?;
+                states.save(&definition, &current.to_save)?;
             }
             return Ok(Executed {
                 appended,
-                streams: known.names(),
+                streams: current.names(),
                 attempts: attempt,
             });
         }

@@ -1,10 +1,10 @@
-//! States that are kept of long streams in `eventcore.command_states`, so that these are not read from their start
+//! SavedStates that are saved of long streams in `eventcore.command_states`, so that these are not read from their start
 //! each time.
 //!
 //! A state is that of one stream alone, folded from the initial state: nobody's events but those of the stream are in
 //! it, in their order. So going on from it gives what folding the whole stream gives, whatever `apply` does.
 //!
-//! A kept state is never in the way. It is used only where it fits the stream as it is and was made by the command as
+//! A saved state is never in the way. It is used only where it fits the stream as it is and was made by the command as
 //! it is, in executions of the same role; it is replaced only where that takes no waiting and cannot fail. Streams that
 //! are too short for one are not looked for.
 
@@ -12,7 +12,7 @@ use super::definition::Definition;
 use crate::error::Error;
 use crate::locks::try_lock_state;
 use crate::pg::callable;
-use crate::pg::delete::delete_at_once;
+use crate::pg::delete::try_delete;
 use crate::pg::indexes::Indexes;
 use crate::pg::insert::{Columns, insert_rows};
 use crate::pg::relation::{Column, Relation};
@@ -46,39 +46,39 @@ const TYPES: [Oid; column::COUNT] = [
 /// The columns of its primary key.
 const KEY: [i16; 3] = [column::COMMAND, column::STREAM_ID, column::ROLE];
 
-/// The kept states of a command, for the role that executes it.
-pub struct States<'a> {
-    /// Opened for the first stream that is long.
-    opened: OnceCell<Option<Opened>>,
+/// The saved states of a command, for the role that executes it.
+pub struct SavedStates<'a> {
+    /// OpenTable for the first stream that is long.
+    opened: OnceCell<Option<OpenTable>>,
     command: Text<'a>,
     role: Oid,
-    /// How many events are read of a stream before its state is kept.
+    /// How many events are read of a stream before its state is saved.
     every: u64,
     /// What it was when the functions were looked up.
     functions: u64,
 }
 
-struct Opened {
+struct OpenTable {
     table: Relation,
     by_key: Relation,
 }
 
-/// The part of a stream that is in a state.
+/// The span of a stream that is in a state.
 #[derive(Clone, Copy, Default, PartialEq)]
-pub struct Part {
+pub struct StreamSpan {
     pub first_version: i64,
     pub last_version: i64,
     pub last_event: Uuid,
 }
 
 /// A state, and of what.
-pub struct Kept<'a> {
+pub struct SavedState<'a> {
     pub stream: Text<'a>,
-    pub part: Part,
+    pub span: StreamSpan,
     pub state: Jsonb<'a>,
 }
 
-impl<'a> States<'a> {
+impl<'a> SavedStates<'a> {
     /// `None` where the command wants none.
     pub fn of(definition: &Definition<'a>) -> Option<Self> {
         let every = u64::try_from(definition.snapshot_every).unwrap_or(0);
@@ -97,11 +97,11 @@ impl<'a> States<'a> {
         definition: &Definition<'_>,
         (stream, version): (Text<'_>, i64),
         snapshot: &Snapshot,
-    ) -> Result<Option<(Part, Jsonb<'b>)>, Error> {
-        if !self.wants(version.unsigned_abs()) {
+    ) -> Result<Option<(StreamSpan, Jsonb<'b>)>, Error> {
+        if !self.is_worth_saving(version.unsigned_abs()) {
             return Ok(None);
         }
-        let Some(Opened { table, by_key }) = self.opened()? else {
+        let Some(OpenTable { table, by_key }) = self.table()? else {
             return Ok(None);
         };
         let mut scan = IndexScan::new(table, by_key, snapshot);
@@ -112,31 +112,35 @@ impl<'a> States<'a> {
             return Ok(None);
         }
         let state = row.jsonb(column::STATE).map(Jsonb::keep);
-        Ok(state.map(|state| (part(&row), state)))
+        Ok(state.map(|state| (span(&row), state)))
     }
 
-    /// Whether the state of a stream is worth to be kept, of which so many events were just read.
-    pub fn wants(&self, events_read: u64) -> bool {
+    /// Whether the state of a stream is worth to be saved, of which so many events were just read.
+    pub fn is_worth_saving(&self, events_read: u64) -> bool {
         events_read >= self.every
     }
 
     /// Keeps states in place of older ones. Their streams are locked.
-    pub fn keep(&self, definition: &Definition<'_>, states: &[Kept<'_>]) -> Result<(), Error> {
-        // What was folded in part by a function that has been replaced since belongs to neither. And a serializable
+    pub fn save(
+        &self,
+        definition: &Definition<'_>,
+        states: &[SavedState<'_>],
+    ) -> Result<(), Error> {
+        // What was folded in span by a function that has been replaced since belongs to neither. And a serializable
         // transaction could fail by what it writes here.
         if states.is_empty() || callable::changes() != self.functions || is_serializable() {
             return Ok(());
         }
-        let Some(opened) = self.opened()? else {
+        let Some(opened) = self.table()? else {
             return Ok(());
         };
         let made_by = definition.state_maker();
-        for kept in states {
+        for saved in states {
             // Who has the lock keeps a state of the same stream: there are several only where it is not written.
-            if try_lock_state(self.command.bytes(), kept.stream.bytes(), self.role)
-                && self.make_place(opened, kept, made_by)
+            if try_lock_state(self.command.bytes(), saved.stream.bytes(), self.role)
+                && self.remove_older(opened, saved, made_by)
             {
-                self.insert(&opened.table, kept, made_by);
+                self.insert(&opened.table, saved, made_by);
             }
         }
         transaction::end_command();
@@ -144,28 +148,28 @@ impl<'a> States<'a> {
     }
 
     /// Whether a state can be put where that of its stream belongs: what was there is gone.
-    fn make_place(&self, opened: &Opened, kept: &Kept<'_>, made_by: i64) -> bool {
+    fn remove_older(&self, opened: &OpenTable, saved: &SavedState<'_>, made_by: i64) -> bool {
         let snapshot = Snapshot::latest();
         let mut scan = IndexScan::new(&opened.table, &opened.by_key, &snapshot);
-        let Some(row) = self.row(&mut scan, kept.stream) else {
+        let Some(row) = self.row(&mut scan, saved.stream) else {
             return true;
         };
-        let is_same = part(&row) == kept.part && row.bigint(column::MADE_BY) == made_by;
-        !is_same && delete_at_once(&opened.table, &row)
+        let is_same = span(&row) == saved.span && row.bigint(column::MADE_BY) == made_by;
+        !is_same && try_delete(&opened.table, &row)
     }
 
-    fn insert(&self, table: &Relation, kept: &Kept<'_>, made_by: i64) {
+    fn insert(&self, table: &Relation, saved: &SavedState<'_>, made_by: i64) {
         let row = |_| -> Columns<{ column::COUNT }> {
             [
-                Some(Datum::from(kept.part.first_version)),
-                Some(Datum::from(kept.part.last_version)),
+                Some(Datum::from(saved.span.first_version)),
+                Some(Datum::from(saved.span.last_version)),
                 Some(Datum::from(transaction::statement_start())),
                 Some(Datum::from(made_by)),
-                Some(uuid_datum(&kept.part.last_event)),
+                Some(uuid_datum(&saved.span.last_event)),
                 Some(Datum::from(self.role)),
                 Some(self.command.datum()),
-                Some(kept.stream.datum()),
-                Some(kept.state.datum()),
+                Some(saved.stream.datum()),
+                Some(saved.state.datum()),
             ]
         };
         insert_rows(table, &Indexes::open(table), 1, row);
@@ -173,11 +177,11 @@ impl<'a> States<'a> {
 
     /// `None` where the table is locked by somebody or is not as it was made. To write from the start: a REINDEX that
     /// gets in between would wait for us, and we for it.
-    fn opened(&self) -> Result<Option<&Opened>, Error> {
+    fn table(&self) -> Result<Option<&OpenTable>, Error> {
         if self.opened.get().is_none() {
             let found = tables::command_states()?;
-            let opened = found.map(|(table, by_key)| Opened { table, by_key });
-            _ = self.opened.set(opened.filter(is_intact));
+            let opened = found.map(|(table, by_key)| OpenTable { table, by_key });
+            _ = self.opened.set(opened.filter(is_as_created));
         }
         Ok(self.opened.get().and_then(Option::as_ref))
     }
@@ -196,8 +200,8 @@ impl<'a> States<'a> {
     }
 }
 
-impl Part {
-    /// With what follows it. A part of nothing has no first version.
+impl StreamSpan {
+    /// With what follows it. A span of nothing has no first version.
     pub fn and(self, next: Self) -> Self {
         match self.first_version {
             0 => next,
@@ -208,7 +212,7 @@ impl Part {
         }
     }
 
-    /// Whether the stream still begins and goes on as it did. The scan is then at the last event of the part.
+    /// Whether the stream still begins and goes on as it did. The scan is then at the last event of the span.
     pub fn fits<'r>(&self, scan: &mut IndexScan<'r>, stream: Text<'r>) -> bool {
         let of_stream = Condition::TextEquals(by_stream::STREAM_ID, stream);
         scan.seek(&[of_stream], Direction::Forward);
@@ -226,8 +230,8 @@ impl Part {
     }
 }
 
-fn part(row: &Row<'_>) -> Part {
-    Part {
+fn span(row: &Row<'_>) -> StreamSpan {
+    StreamSpan {
         first_version: row.bigint(column::FIRST_VERSION),
         last_version: row.bigint(column::LAST_VERSION),
         last_event: row.uuid(column::LAST_EVENT),
@@ -235,7 +239,7 @@ fn part(row: &Row<'_>) -> Part {
 }
 
 /// Whether the table has the columns and the index that CREATE EXTENSION gave it.
-fn is_intact(Opened { table, by_key }: &Opened) -> bool {
+fn is_as_created(OpenTable { table, by_key }: &OpenTable) -> bool {
     let not_null = |data_type| Column {
         data_type,
         not_null: true,

@@ -27,7 +27,7 @@ pub fn before_insert(call: &Call<'_>) -> Returned {
     let registry = Registry::open(&events.catalog)?;
     let position = row.bigint(column::POSITION);
     registry.check_ahead(&events, position)?;
-    registry.pass(&events, position)?;
+    registry.register_foreign(&events, position)?;
     Ok(Some(row.datum()))
 }
 
@@ -39,23 +39,23 @@ pub fn pass_position(call: &Call<'_>) -> Result<(), Error> {
     transaction::require_writable(c"a change of positions");
     let events = Events::open(Use::Write)?;
     let registry = Registry::open(&events.catalog)?;
-    registry.pass(&events, position)
+    registry.register_foreign(&events, position)
 }
 
 /// After ALTER TABLE … ENABLE TRIGGER: rows may have come that no trigger has seen.
 pub fn after_enabling_triggers(table: Oid) {
-    if let Err(error) = pass_last(table) {
+    if let Err(error) = register_last(table) {
         raise(&error);
     }
 }
 
-fn pass_last(table: Oid) -> Result<(), Error> {
+fn register_last(table: Oid) -> Result<(), Error> {
     // Where an index is missing, nothing is appended before it is made again.
     if let Ok(events) = Events::open(Use::Write)
         && events.catalog.objects.events == table
     {
         let registry = Registry::open(&events.catalog)?;
-        registry.pass(&events, heads::last_position(&events))?;
+        registry.register_foreign(&events, heads::last_position(&events))?;
     }
     Ok(())
 }

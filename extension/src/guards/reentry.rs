@@ -1,4 +1,4 @@
-//! What this backend is running for somebody: functions of a command decide, and handlers of inline projections take
+//! What this backend is context for somebody: functions of a command decide, and handlers of inline projections take
 //! part in an append. Neither appends by itself.
 
 use crate::error::{Error, Unavailable};
@@ -6,40 +6,40 @@ use std::cell::Cell;
 
 /// What runs functions of applications.
 #[derive(Clone, Copy)]
-pub enum Running {
+pub enum Context {
     Command,
     Projection,
 }
 
 thread_local! {
-    static RUNNING: Cell<Option<Running>> = const { Cell::new(None) };
+    static CONTEXT: Cell<Option<Context>> = const { Cell::new(None) };
 }
 
 /// SE009 in a function that is being run.
-pub fn require_outside(what: &'static str) -> Result<(), Error> {
-    match RUNNING.get() {
+pub fn refuse_reentry(what: &'static str) -> Result<(), Error> {
+    match CONTEXT.get() {
         None => Ok(()),
-        Some(Running::Command) => Err(Unavailable::InCommand { what }.into()),
-        Some(Running::Projection) => Err(Unavailable::InProjection { what }.into()),
+        Some(Context::Command) => Err(Unavailable::InCommand { what }.into()),
+        Some(Context::Projection) => Err(Unavailable::InProjection { what }.into()),
     }
 }
 
 /// As long as something runs; also an error ends it.
-pub struct Inside {
-    around: Option<Running>,
+pub struct ContextGuard {
+    outer: Option<Context>,
 }
 
-impl Inside {
+impl ContextGuard {
     /// Inline projections run inside the append of a command too.
-    pub fn enter(running: Running) -> Self {
+    pub fn enter(context: Context) -> Self {
         Self {
-            around: RUNNING.replace(Some(running)),
+            outer: CONTEXT.replace(Some(context)),
         }
     }
 }
 
-impl Drop for Inside {
+impl Drop for ContextGuard {
     fn drop(&mut self) {
-        RUNNING.set(self.around);
+        CONTEXT.set(self.outer);
     }
 }

@@ -6,8 +6,8 @@
 //! append wakes it that finds no notifier.
 
 use crate::pg::databases;
-use crate::pg::worker::{self, Kind, Started, Worker};
-use crate::processes::trouble::{Trouble, no_free_worker};
+use crate::pg::worker::{self, Kind, Worker, WorkerHandle};
+use crate::processes::retry::{Retry, no_free_worker};
 use crate::processes::{self, launcher_latch};
 use crate::registry;
 use std::collections::HashMap;
@@ -47,15 +47,15 @@ pub fn run() -> ! {
     launcher_latch::publish_settings();
     let mut launcher = Launcher {
         worker,
-        unseen: None,
+        uninspected: None,
         notifiers: HashMap::new(),
-        listing: Trouble::new("the launcher cannot list the databases"),
-        starting: Trouble::new(
+        databases_retry: Retry::new("the launcher cannot list the databases"),
+        notifiers_retry: Retry::new(
             "a database has no notifier, and subscribers there find new events only when they poll",
         ),
     };
     loop {
-        launcher.look();
+        launcher.check();
         launcher.wait(INTERVAL);
     }
 }
@@ -63,16 +63,16 @@ pub fn run() -> ! {
 struct Launcher {
     worker: Worker,
     /// The databases into which no notifier has looked since the server started; `None` until they are listed.
-    unseen: Option<Vec<u32>>,
+    uninspected: Option<Vec<u32>>,
     /// The notifiers that this launcher has started, by their databases.
-    notifiers: HashMap<u32, Past>,
-    listing: Trouble,
-    starting: Trouble,
+    notifiers: HashMap<u32, LastStart>,
+    databases_retry: Retry,
+    notifiers_retry: Retry,
 }
 
 /// What is remembered of a database's notifiers.
-struct Past {
-    process: Started,
+struct LastStart {
+    process: WorkerHandle,
     started: Instant,
     /// How long after that the next one is started at the earliest.
     pause: Duration,
@@ -80,46 +80,50 @@ struct Past {
 
 impl Launcher {
     /// Starts the notifiers that are lacking.
-    fn look(&mut self) {
+    fn check(&mut self) {
         let lacking = registry::databases_without_notifier();
-        let nothing_to_do = lacking.is_empty() && self.unseen.as_ref().is_some_and(Vec::is_empty);
-        if nothing_to_do || self.listing.remaining().is_some() {
+        let nothing_to_do =
+            lacking.is_empty() && self.uninspected.as_ref().is_some_and(Vec::is_empty);
+        if nothing_to_do || self.databases_retry.remaining().is_some() {
             return;
         }
         // One that takes no connections would only end its notifiers, with a line in the log for each.
         let connectable = match self.worker.attempt(|| Ok(databases::connectable())) {
             Ok(found) => found,
             Err(error) => {
-                self.listing.note(&error);
+                self.databases_retry.failed(&error);
                 return;
             }
         };
-        self.listing.over();
+        self.databases_retry.succeeded();
         for database in lacking {
             // While workers are short it does not ask at once when one becomes free, as the server tells it: projections
             // of databases that have a notifier ask once a second.
-            if connectable.contains(&database) && self.starting.remaining().is_none() {
+            if connectable.contains(&database) && self.notifiers_retry.remaining().is_none() {
                 self.start(database);
             }
         }
-        let unseen = self.unseen.take().unwrap_or_else(|| connectable.clone());
+        let uninspected = self
+            .uninspected
+            .take()
+            .unwrap_or_else(|| connectable.clone());
         let mut left = Vec::new();
-        for database in unseen {
+        for database in uninspected {
             // One at a time, for the others need places as well.
-            if connectable.contains(&database) && !self.show(database) {
+            if connectable.contains(&database) && !self.inspect(database) {
                 left.push(database);
             }
         }
-        self.unseen = Some(left);
+        self.uninspected = Some(left);
     }
 
     /// Has a notifier look into a database; `false` if there is no place for one, or it does not come to its end.
-    fn show(&mut self, database: u32) -> bool {
-        if self.starting.remaining().is_some() || !self.start(database) {
+    fn inspect(&mut self, database: u32) -> bool {
+        if self.notifiers_retry.remaining().is_some() || !self.start(database) {
             return false;
         }
         let begun = Instant::now();
-        while self.is_looking(database) {
+        while self.is_inspecting(database) {
             if begun.elapsed() > PATIENCE {
                 return false;
             }
@@ -142,9 +146,9 @@ impl Launcher {
         };
         match worker::start(&NOTIFIER, database) {
             Some(process) => {
-                self.starting.over();
+                self.notifiers_retry.succeeded();
                 let started = Instant::now();
-                let past = Past {
+                let past = LastStart {
                     process,
                     started,
                     pause,
@@ -153,14 +157,14 @@ impl Launcher {
                 true
             }
             None => {
-                self.starting.note(&no_free_worker());
+                self.notifiers_retry.failed(&no_free_worker());
                 false
             }
         }
     }
 
     /// Whether a notifier has been started there, and has neither found its place nor left.
-    fn is_looking(&self, database: u32) -> bool {
+    fn is_inspecting(&self, database: u32) -> bool {
         let past = self.notifiers.get(&database);
         past.is_some_and(|past| past.process.is_alive()) && !registry::has_notifier(database)
     }

@@ -19,7 +19,7 @@ use crate::pg::worker::{self, Worker};
 use crate::pg::{sequence, standbys, wal};
 use crate::processes;
 use crate::processes::freeze::is_frozen;
-use crate::processes::trouble::Trouble;
+use crate::processes::retry::Retry;
 use crate::projections::pool::{Owners, Pool};
 use crate::registry::wake::Wake;
 use crate::registry::{self, Registry};
@@ -45,14 +45,14 @@ const SHORTEST_WATCH: Duration = Duration::from_millis(2);
 const LONGEST_WATCH: Duration = Duration::from_millis(50);
 
 /// How often it looks at the projections while there are new events all the time.
-const TEND_EVERY: Duration = Duration::from_millis(20);
+const ADJUST_WORKERS_EVERY: Duration = Duration::from_millis(20);
 
-/// So many processes that wake up and look cost the writers as much again as the notification does.
-const WAITING_THAT_COUNT: u32 = 4;
+/// So many processes that wake up and clear_pending cost the writers as much again as the notification does.
+const WAITERS_PER_EXTRA_LOAD: u32 = 4;
 
 thread_local! {
     /// What this process announces for, once it is a notifier.
-    static MINE: Cell<Option<&'static Wake>> = const { Cell::new(None) };
+    static MY_WAKE: Cell<Option<&'static Wake>> = const { Cell::new(None) };
 }
 
 /// The notifier's process, from its start to its end.
@@ -60,36 +60,36 @@ pub fn run(database: u32) -> ! {
     processes::begin(processes::Kind::Notifier, database, 0);
     let worker = Worker::connect(database);
     processes::is_at_work();
-    process::at_exit(|| MINE.take().map_or((), Wake::resign));
+    process::at_exit(|| MY_WAKE.take().map_or((), Wake::resign));
     let mut notifier = Notifier {
         worker,
         database,
         pool: Pool::default(),
-        beginning: Trouble::new("the notifier cannot begin another history"),
-        finding: Trouble::new("the notifier cannot look for the extension"),
-        looking: Trouble::new("the notifier cannot look for new events"),
-        sending: Trouble::new("the notifier cannot send a notification"),
-        tending: Trouble::new("the notifier cannot look for projections"),
+        history_retry: Retry::new("the notifier cannot begin another history"),
+        extension_retry: Retry::new("the notifier cannot clear_pending for the extension"),
+        events_retry: Retry::new("the notifier cannot clear_pending for new events"),
+        notification_retry: Retry::new("the notifier cannot send a notification"),
+        workers_retry: Retry::new("the notifier cannot clear_pending for projections"),
     };
     loop {
         let (catalog, registry) = match notifier.worker.attempt(|| find(database)) {
             Ok(Some(found)) => found,
             Ok(None) => break,
             Err(error) => {
-                let pause = notifier.finding.note(&error);
+                let pause = notifier.extension_retry.failed(&error);
                 notifier.wait(pause);
                 continue;
             }
         };
-        notifier.finding.over();
+        notifier.extension_retry.succeeded();
         let wake = registry.wake();
-        if MINE.get().is_none() {
+        if MY_WAKE.get().is_none() {
             if !wake.become_notifier() {
                 // Another one was faster.
                 notifier.worker.end();
             }
-            MINE.set(Some(wake));
-            registry.announced().start();
+            MY_WAKE.set(Some(wake));
+            registry.announcements().start();
         }
         notifier.announce(&catalog, &registry);
     }
@@ -102,11 +102,11 @@ struct Notifier {
     worker: Worker,
     database: u32,
     pool: Pool,
-    beginning: Trouble,
-    finding: Trouble,
-    looking: Trouble,
-    sending: Trouble,
-    tending: Trouble,
+    history_retry: Retry,
+    extension_retry: Retry,
+    events_retry: Retry,
+    notification_retry: Retry,
+    workers_retry: Retry,
 }
 
 impl Notifier {
@@ -115,49 +115,49 @@ impl Notifier {
         let wake = registry.wake();
         let (mut woken, mut announced) = (0, 0);
         let mut pause = SHORTEST_PAUSE;
-        let mut tended = None::<Instant>;
+        let mut adjusted = None::<Instant>;
         let mut watch = SHORTEST_WATCH;
         // What this cannot do the first append does.
         match self.worker.attempt(|| begin_history(registry)) {
-            Ok(()) => self.beginning.over(),
-            Err(error) => drop(self.beginning.note(&error)),
+            Ok(()) => self.history_retry.succeeded(),
+            Err(error) => drop(self.history_retry.failed(&error)),
         }
         loop {
-            wake.look();
+            wake.clear_pending();
             if wake.is_away() {
                 self.pool.end();
                 self.worker.end();
             }
-            let Look {
+            let Findings {
                 safe,
                 load,
                 dormant,
                 unconfirmed,
-            } = match self.worker.attempt(|| look(catalog, woken)) {
+            } = match self.worker.attempt(|| check(catalog, woken)) {
                 Ok(Some(found)) => found,
                 Ok(None) => return,
                 Err(error) => {
-                    let pause = self.looking.note(&error);
+                    let pause = self.events_retry.failed(&error);
                     self.wait(pause);
                     continue;
                 }
             };
-            self.looking.over();
+            self.events_retry.succeeded();
             let moved = safe > woken;
             woken = safe;
             let mut written = None;
-            if safe > announced && self.sending.remaining().is_none() {
+            if safe > announced && self.notification_retry.remaining().is_none() {
                 match self.worker.attempt(|| Ok(send(catalog, safe))) {
                     Ok(end) => {
-                        self.sending.over();
-                        registry.announced().sent(safe);
+                        self.notification_retry.succeeded();
+                        registry.announcements().sent(safe);
                         written = end;
                         announced = safe;
-                        // One look may meet a lull: halfway to what it says.
+                        // One clear_pending may meet a lull: halfway to what it says.
                         pause = u32::midpoint(pause, load.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
                     }
                     Err(error) => {
-                        self.sending.note(&error);
+                        self.notification_retry.failed(&error);
                     }
                 }
             }
@@ -169,12 +169,13 @@ impl Notifier {
                 // By now the next appends have done it, if there are any.
                 wal::flush_up_to(end);
             }
-            let mut wait = self.sending.remaining().unwrap_or(INTERVAL);
+            let mut wait = self.notification_retry.remaining().unwrap_or(INTERVAL);
             // Under load not as often as new events.
-            let due = TEND_EVERY.saturating_sub(tended.map_or(TEND_EVERY, |at| at.elapsed()));
-            if due.is_zero() || !wake.is_told() {
-                tended = Some(Instant::now());
-                let (again, nothing) = self.tend(wake);
+            let due = ADJUST_WORKERS_EVERY
+                .saturating_sub(adjusted.map_or(ADJUST_WORKERS_EVERY, |at| at.elapsed()));
+            if due.is_zero() || !wake.is_pending() {
+                adjusted = Some(Instant::now());
+                let (again, nothing) = self.adjust_workers(wake);
                 wait = wait.min(again);
                 if dormant && nothing && !unconfirmed {
                     wake.dismiss();
@@ -188,25 +189,25 @@ impl Notifier {
                 wait = wait.min(watch);
             }
             // Also when there is more to do at once: whoever wants this process to end is heard here.
-            if wake.is_told() {
+            if wake.is_pending() {
                 wait = Duration::ZERO;
             }
             self.wait(wait);
         }
     }
 
-    /// Sees to the workers of projections; returns how soon to look again, and whether there is nothing to be run.
-    fn tend(&mut self, wake: &Wake) -> (Duration, bool) {
-        if let Some(remaining) = self.tending.remaining() {
+    /// Sees to the workers of projections; returns how soon to clear_pending again, and whether there is nothing to be run.
+    fn adjust_workers(&mut self, wake: &Wake) -> (Duration, bool) {
+        if let Some(remaining) = self.workers_retry.remaining() {
             return (remaining, false);
         }
         match self.worker.attempt(Owners::find) {
             Ok(owners) => {
-                self.tending.over();
-                let again = self.pool.tend(self.database, wake, &owners);
+                self.workers_retry.succeeded();
+                let again = self.pool.adjust(self.database, wake, &owners);
                 (again.unwrap_or(INTERVAL), owners.is_empty())
             }
-            Err(error) => (self.tending.note(&error), false),
+            Err(error) => (self.workers_retry.failed(&error), false),
         }
     }
 
@@ -219,7 +220,7 @@ impl Notifier {
 }
 
 /// What the notifier found.
-struct Look {
+struct Findings {
     safe: i64,
     /// How many transactions hold positions, times more the more wait.
     load: u32,
@@ -231,7 +232,7 @@ struct Look {
 
 /// Finds out the safe position and wakes those who wait if it has moved; `None` when the extension is another one by
 /// now.
-fn look(catalog: &Catalog, woken: i64) -> Result<Option<Look>, Error> {
+fn check(catalog: &Catalog, woken: i64) -> Result<Option<Findings>, Error> {
     let Some((now, registry)) = open()? else {
         return Ok(None);
     };
@@ -242,9 +243,9 @@ fn look(catalog: &Catalog, woken: i64) -> Result<Option<Look>, Error> {
     let mut load = registry.in_flight();
     if safe > woken {
         let waiting = registry.wake().wake_waiting();
-        load = load.saturating_mul(1 + waiting / WAITING_THAT_COUNT);
+        load = load.saturating_mul(1 + waiting / WAITERS_PER_EXTRA_LOAD);
     }
-    Ok(Some(Look {
+    Ok(Some(Findings {
         safe,
         load,
         dormant: registry.safe_in_memory().is_none(),
@@ -277,7 +278,7 @@ fn begin_history(registry: &Registry) -> Result<(), Error> {
 
 /// The extension in this database, if it is there.
 fn find(database: u32) -> Result<Option<(Catalog, Registry)>, Error> {
-    registry::look(database);
+    registry::clear_pending(database);
     open()
 }
 

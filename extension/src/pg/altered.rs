@@ -9,7 +9,7 @@ use std::ffi::CStr;
 
 /// What of a row of `pg_class`, `pg_proc`, `pg_namespace` or `pg_attribute` is looked at.
 #[derive(Clone, Copy)]
-pub struct Named {
+pub struct CatalogRow {
     name: NameData,
     /// Its schema; 0 for what has none.
     pub schema: Oid,
@@ -17,7 +17,7 @@ pub struct Named {
     pub permanent: bool,
 }
 
-impl Named {
+impl CatalogRow {
     pub fn name(&self) -> String {
         // SAFETY: the server ends names with a zero.
         let name = unsafe { CStr::from_ptr(self.name.data.as_ptr()) };
@@ -31,8 +31,8 @@ impl Named {
 
 /// A row before and after the change.
 pub struct Change {
-    pub before: Named,
-    pub after: Named,
+    pub before: CatalogRow,
+    pub after: CatalogRow,
 }
 
 /// The table, index, view or sequence with this oid.
@@ -44,7 +44,7 @@ pub fn relation(oid: Oid) -> Option<Change> {
         take: |row| {
             // SAFETY: a row of this catalog.
             let row = unsafe { &*pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_class>() };
-            Named {
+            CatalogRow {
                 name: row.relname,
                 schema: row.relnamespace,
                 permanent: row.relpersistence as u8 == pg_sys::RELPERSISTENCE_PERMANENT,
@@ -108,8 +108,8 @@ pub fn table_of_new_trigger(trigger: Oid) -> Option<Oid> {
     })
 }
 
-fn plain(name: NameData, schema: Oid) -> Named {
-    Named {
+fn plain(name: NameData, schema: Oid) -> CatalogRow {
+    CatalogRow {
         name,
         schema,
         permanent: true,
@@ -121,7 +121,7 @@ struct Catalog {
     table: Oid,
     index: u32,
     cache: i32,
-    take: fn(pg_sys::HeapTuple) -> Named,
+    take: fn(pg_sys::HeapTuple) -> CatalogRow,
 }
 
 impl Catalog {
@@ -133,7 +133,7 @@ impl Catalog {
         })
     }
 
-    fn cached(&self, oid: Oid, part: Option<i16>) -> Option<Named> {
+    fn cached(&self, oid: Oid, part: Option<i16>) -> Option<CatalogRow> {
         let oid = Datum::from(oid);
         // SAFETY: the keys are those of the cache; the row is the server's until it is released.
         unsafe {

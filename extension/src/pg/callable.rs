@@ -4,7 +4,7 @@ use super::array::{Array, Element, TextArray};
 use super::cache::Changes;
 use super::ffi::{guarded, hash};
 use super::raise::entry_without_error;
-use super::snapshot::Fresh;
+use super::snapshot::ActiveSnapshot;
 use super::value::{Jsonb, Text};
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
 use std::cell::RefCell;
@@ -150,7 +150,7 @@ impl Function {
         let name = Text::copy(name.as_bytes()).keep();
         let types = arguments.map(|argument| argument.data_type);
         let mut function = Self::open(name, &types, pg_sys::VOIDOID)?;
-        let fresh = Fresh::push();
+        let fresh = ActiveSnapshot::push();
         // SAFETY: the types that it was opened with.
         unsafe { function.call(arguments.map(|argument| argument.value)) };
         drop(fresh);

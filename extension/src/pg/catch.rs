@@ -6,28 +6,28 @@ use crate::error::Error;
 
 /// An error of the server's or of ours that went no further.
 #[derive(Debug)]
-pub struct Caught {
+pub struct ErrorSummary {
     pub sqlstate: String,
     pub message: String,
 }
 
 /// Runs a transaction of a background worker, and catches what it raises: the caller rolls it back.
-pub fn catching<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
+pub fn catching<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSummary> {
     // An error that we return says all in its message.
     let mut returned = None;
     let done = attempt(|| match work() {
         Ok(done) => Ok(Some(done)),
         Err(error) => {
-            returned = Some(Caught::from(error));
+            returned = Some(ErrorSummary::from(error));
             Ok(None)
         }
     });
     match done {
         Ok(Some(done)) => Ok(done),
-        Ok(None) => Err(returned.unwrap_or_else(Caught::unknown)),
+        Ok(None) => Err(returned.unwrap_or_else(ErrorSummary::unknown)),
         Err(raised) => {
             let detail = raised.detail().map(|detail| format!(" ({detail})"));
-            Err(Caught {
+            Err(ErrorSummary {
                 sqlstate: raised.sqlstate(),
                 message: format!("{}{}", raised.message(), detail.unwrap_or_default()),
             })
@@ -66,7 +66,7 @@ pub fn translating<R>(
     }
 }
 
-impl Caught {
+impl ErrorSummary {
     fn unknown() -> Self {
         Self {
             sqlstate: "XX000".to_owned(),
@@ -75,7 +75,7 @@ impl Caught {
     }
 }
 
-impl From<Error> for Caught {
+impl From<Error> for ErrorSummary {
     fn from(error: Error) -> Self {
         let report = error.report();
         Self {

@@ -7,12 +7,12 @@ use super::scan::Row;
 use pgrx::pg_sys;
 
 /// Deletes a row that a scan has found, if nobody has changed or locked it since; whether it did.
-pub fn delete_at_once(table: &Relation, row: &Row<'_>) -> bool {
+pub fn try_delete(table: &Relation, row: &Row<'_>) -> bool {
     delete(table, row, false)
 }
 
 /// The same, waiting for others who are changing it, or have locked it, until they have ended.
-pub fn delete_in_turn(table: &Relation, row: &Row<'_>) -> bool {
+pub fn delete_or_wait(table: &Relation, row: &Row<'_>) -> bool {
     delete(table, row, true)
 }
 

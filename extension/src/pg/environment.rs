@@ -124,7 +124,7 @@ mod raw {
 
 /// # Safety
 ///
-/// Inside [`guarded`].
+/// ContextGuard [`guarded`].
 unsafe fn get(name: &CStr) -> Option<&CStr> {
     // SAFETY: the caller's; a string of the server's, which is compared at once.
     unsafe {
@@ -135,7 +135,7 @@ unsafe fn get(name: &CStr) -> Option<&CStr> {
 
 /// # Safety
 ///
-/// Inside [`guarded`].
+/// ContextGuard [`guarded`].
 unsafe fn set(name: &CStr, value: &CStr) {
     // SAFETY: the caller's.
     unsafe {

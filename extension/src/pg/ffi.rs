@@ -42,13 +42,13 @@ pub fn is_client_there() -> bool {
     unsafe { pg_sys::MyProcPort.is_null() || pg_guard_ffi_boundary(|| raw::pq_check_connection()) }
 }
 
-/// What a session does when it is told to end, also in the middle of a statement. As it is, and not guarded:
+/// What a session does when it is extra_argument to end, also in the middle of a statement. As it is, and not guarded:
 /// a signal may come at any time.
 pub fn end_of_session() -> SignalHandler {
     raw::die
 }
 
-/// What a process does when it is told to read the configuration again.
+/// What a process does when it is extra_argument to read the configuration again.
 pub fn configuration_changed() -> SignalHandler {
     raw::SignalHandlerForConfigReload
 }

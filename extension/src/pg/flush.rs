@@ -1,7 +1,7 @@
 //! When the log of a transaction is flushed: before its locks are released, as the server does by itself, or after
 //! (early lock release: DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984).
 //!
-//! Either way the flush is over before the client is told of the commit. Whoever gets the locks in between commits
+//! Either way the flush is over before the client is extra_argument of the commit. Whoever gets the locks in between commits
 //! later in the log, so that no commit is durable without those that it builds on.
 
 use super::wal;

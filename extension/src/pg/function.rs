@@ -2,7 +2,7 @@
 
 use super::array::{Array, BigintArray, Element, JsonbArray, TextArray, UuidArray};
 use super::ffi::guarded;
-use super::memory::Entered;
+use super::memory::ContextSwitch;
 use super::raw;
 use super::rows::RowSet;
 use super::value::{Jsonb, Text, uuid};
@@ -225,7 +225,7 @@ impl<'a> Call<'a> {
             if result.is_null() || (*result).type_ != pg_sys::NodeTag::T_ReturnSetInfo {
                 fail_no_set();
             }
-            let query = Entered::switch_to((*(*result).econtext).ecxt_per_query_memory);
+            let query = ContextSwitch::switch_to((*(*result).econtext).ecxt_per_query_memory);
             let mut columns: TupleDesc = std::ptr::null_mut();
             let class = pg_sys::get_call_result_type(self.info, std::ptr::null_mut(), &mut columns);
             assert_eq!(class, pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE);

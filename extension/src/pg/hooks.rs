@@ -184,10 +184,10 @@ unsafe extern "C-unwind" fn on_utility(
 ) {
     // SAFETY: the server's own arguments, passed on to who would have got them without us.
     unsafe {
-        let wanted = entry(|| Ok(before_utility(statement)));
+        let plan = entry(|| Ok(before_utility(statement)));
         let next = NEXT_UTILITY.unwrap_or(ffi::standard_process_utility());
         next(
-            wanted.statement,
+            plan.statement,
             query,
             read_only_tree,
             context,
@@ -196,22 +196,22 @@ unsafe extern "C-unwind" fn on_utility(
             receiver,
             completion,
         );
-        if wanted.drops
+        if plan.drops
             && let Some(hooks) = HOOKS.get()
         {
-            ours(|| (hooks.after_drop_database)(wanted.database));
+            ours(|| (hooks.after_drop_database)(plan.database));
         }
-        if wanted.enables != 0
+        if plan.enables != 0
             && let Some(hooks) = HOOKS.get()
         {
-            ours(|| (hooks.after_enabling_triggers)(Oid::from(wanted.enables)));
+            ours(|| (hooks.after_enabling_triggers)(Oid::from(plan.enables)));
         }
     }
 }
 
 /// What to do about a statement. No database and no table has oid 0.
 #[derive(Clone, Copy)]
-struct Wanted {
+struct UtilityPlan {
     /// What to run.
     statement: *mut pg_sys::PlannedStmt,
     /// The database that it needs for itself.
@@ -224,8 +224,8 @@ struct Wanted {
 /// # Safety
 ///
 /// `statement` is one of the server's.
-unsafe fn before_utility(statement: *mut pg_sys::PlannedStmt) -> Wanted {
-    let mut wanted = Wanted {
+unsafe fn before_utility(statement: *mut pg_sys::PlannedStmt) -> UtilityPlan {
+    let mut plan = UtilityPlan {
         statement,
         database: 0,
         drops: false,
@@ -234,17 +234,17 @@ unsafe fn before_utility(statement: *mut pg_sys::PlannedStmt) -> Wanted {
     // SAFETY: the caller's.
     unsafe {
         if let Some((database, drops)) = exclusive_use((*statement).utilityStmt) {
-            (wanted.database, wanted.drops) = (database, drops);
+            (plan.database, plan.drops) = (database, drops);
             if let Some(hooks) = HOOKS.get() {
                 (hooks.before_exclusive_use)(database);
             }
         }
         if let Some(enabling) = triggers::enabling(statement) {
-            wanted.statement = enabling.statement;
-            wanted.enables = enabling.table.to_u32();
+            plan.statement = enabling.statement;
+            plan.enables = enabling.table.to_u32();
         }
     }
-    wanted
+    plan
 }
 
 /// The database that a statement needs for itself, if any, and whether it drops it.

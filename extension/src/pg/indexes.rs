@@ -17,7 +17,7 @@ struct Index {
 
 /// A row that is in the table: an element per column of it.
 #[derive(Clone, Copy)]
-pub struct PlacedRow {
+pub struct StoredRow {
     pub values: *const Datum,
     pub nulls: *const bool,
     pub place: pg_sys::ItemPointer,
@@ -75,7 +75,7 @@ impl Indexes {
     pub unsafe fn insert(
         &self,
         table: pg_sys::Relation,
-        rows: impl Iterator<Item = PlacedRow> + Clone,
+        rows: impl Iterator<Item = StoredRow> + Clone,
     ) {
         // SAFETY: the indexes are open.
         let ready = |index: &&Index| unsafe { (*index.info).ii_ReadyForInserts };
@@ -91,7 +91,7 @@ impl Index {
     /// # Safety
     ///
     /// As for [`Indexes::insert`].
-    unsafe fn insert(&self, table: pg_sys::Relation, row: PlacedRow) {
+    unsafe fn insert(&self, table: pg_sys::Relation, row: StoredRow) {
         let mut values = [Datum::null(); MAX_KEYS];
         let mut nulls = [true; MAX_KEYS];
         // SAFETY: the index is open and plain: its keys are columns of the table.

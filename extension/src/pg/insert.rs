@@ -5,7 +5,7 @@
 
 use super::ffi::guarded;
 use super::index_executor::IndexExecutor;
-use super::indexes::{Indexes, PlacedRow};
+use super::indexes::{Indexes, StoredRow};
 use super::memory::ScratchMemory;
 use super::raw;
 use super::relation::Relation;
@@ -48,7 +48,7 @@ pub fn insert_rows<const N: usize>(
 
 /// Writes a row into a table that has no index. Everybody sees it at once, and it stays when the transaction is rolled
 /// back, as the value of a sequence does: the server takes a frozen row for one of a transaction that ended long ago.
-pub fn insert_for_good<const N: usize>(table: &Relation, columns: Columns<N>) {
+pub fn insert_frozen<const N: usize>(table: &Relation, columns: Columns<N>) {
     let table = table.raw();
     let mut rows = Rows::new(table, 1);
     rows.push(columns);
@@ -76,7 +76,7 @@ fn insert_one(table: pg_sys::Relation, indexes: &Indexes, rows: &Rows) {
             let command = raw::GetCurrentCommandId(true);
             raw::heap_insert(table, tuple, command, 0, std::ptr::null_mut());
             let place = &raw mut (*tuple).t_self;
-            let row = PlacedRow {
+            let row = StoredRow {
                 values,
                 nulls,
                 place,
@@ -167,7 +167,7 @@ impl Slots {
                 raw::heap_multi_insert(table, slots, count as i32, command, 0, no_state);
                 if indexes.are_plain() {
                     let place = |slot: &*mut TupleTableSlot| &raw mut (**slot).tts_tid;
-                    let placed = filled().map(|(slot, (values, nulls))| PlacedRow {
+                    let placed = filled().map(|(slot, (values, nulls))| StoredRow {
                         values,
                         nulls,
                         place: place(slot),

@@ -61,9 +61,9 @@ impl LockMode {
 }
 
 /// How long this process waits for a lock, changed until this is dropped.
-pub struct Limit(i32);
+pub struct LockTimeout(i32);
 
-impl Limit {
+impl LockTimeout {
     pub fn set(milliseconds: i32) -> Self {
         // SAFETY: a variable of the server, `lock_timeout`, read when a wait begins.
         unsafe {
@@ -74,7 +74,7 @@ impl Limit {
     }
 }
 
-impl Drop for Limit {
+impl Drop for LockTimeout {
     fn drop(&mut self) {
         // SAFETY: as above.
         unsafe { pg_sys::LockTimeout = self.0 };

@@ -47,7 +47,7 @@ impl ScratchMemory {
     /// Runs a step whose server memory is not needed after it.
     pub fn during<R>(&self, step: impl FnOnce() -> R) -> R {
         // Goes back on an error as well: pgrx does not.
-        let entered = Entered::switch_to(self.0);
+        let entered = ContextSwitch::switch_to(self.0);
         let result = step();
         drop(entered);
         // SAFETY: ours, and not the current one any more.
@@ -90,7 +90,7 @@ impl StateMemory {
         step: impl FnOnce(Jsonb<'_>) -> Result<Jsonb<'_>, E>,
     ) -> Result<(), E> {
         let next = 1 - self.current;
-        let entered = Entered::switch_to(self.contexts[next].0);
+        let entered = ContextSwitch::switch_to(self.contexts[next].0);
         // A function may return what it was given.
         let result = step(self.state()).map(|state| state.keep().datum());
         drop(entered);
@@ -103,9 +103,9 @@ impl StateMemory {
 }
 
 /// Goes back to the context that was the current one.
-pub(super) struct Entered(MemoryContext);
+pub(super) struct ContextSwitch(MemoryContext);
 
-impl Entered {
+impl ContextSwitch {
     pub(super) fn switch_to(context: MemoryContext) -> Self {
         // SAFETY: what `MemoryContextSwitchTo` does; the context lives longer than this.
         unsafe {
@@ -116,7 +116,7 @@ impl Entered {
     }
 }
 
-impl Drop for Entered {
+impl Drop for ContextSwitch {
     fn drop(&mut self) {
         // SAFETY: it was the current one, and nobody has deleted it since.
         unsafe { pg_sys::CurrentMemoryContext = self.0 };

@@ -1,6 +1,6 @@
 //! The background worker that this process is: its transactions, its settings, its end.
 
-use super::catch::{Caught, catching};
+use super::catch::{ErrorSummary, catching};
 use super::ffi;
 use super::raise::entry_without_error;
 use crate::error::Error;
@@ -8,7 +8,7 @@ use pgrx::pg_sys::{self, Datum};
 use std::ffi::CStr;
 
 /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
-pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
+pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSummary> {
     // SAFETY: no transaction is open. A request to cancel that came before it is not for it.
     let done = unsafe {
         pg_sys::QueryCancelPending = 0;
@@ -28,7 +28,7 @@ pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, C
     done
 }
 
-/// Reads the configuration again if the server was told to.
+/// Reads the configuration again if the server was extra_argument to.
 pub(super) fn reload_settings() {
     // SAFETY: variables of the server, outside of any transaction.
     unsafe {

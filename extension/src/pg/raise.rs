@@ -2,9 +2,9 @@
 //!
 //! An error of ours is a value up to the entry point that the server called, which raises it. An error of the server's
 //! passes through our code as a panic of pgrx's, which carries only a part of it, and no SQLSTATE that pgrx does not
-//! know. [`seen`](super::seen) keeps the whole of it, and the entry point raises that.
+//! know. [`last_error`](super::last_error) keeps the whole of it, and the entry point raises that.
 
-use super::seen::{Seen, Watch};
+use super::last_error::{ErrorWatch, LastError};
 use crate::error::Error;
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
@@ -46,8 +46,8 @@ pub fn entry_without_error(work: impl FnOnce()) {
 
 /// Runs `work`; what it returns or raises as an error goes no further, and can be looked at.
 pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Raised> {
-    let mut seen = Seen::nothing();
-    let mut watch = Watch::of(&mut seen);
+    let mut seen = LastError::nothing();
+    let mut watch = ErrorWatch::of(&mut seen);
     watch.begin();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         work().map_err(|error| Raised::of(&error))
@@ -108,7 +108,7 @@ impl Raised {
     }
 
     /// What a panic carried.
-    fn caught(payload: Box<dyn Any + Send>, seen: &mut Seen) -> Self {
+    fn caught(payload: Box<dyn Any + Send>, seen: &mut LastError) -> Self {
         let payload = match payload.downcast::<Self>() {
             Ok(raised) => return *raised,
             Err(payload) => payload,

@@ -79,7 +79,7 @@ impl Relation {
     }
 
     /// The same, also `None` if it takes waiting for somebody who has locked it.
-    pub fn table_at_once(oid: Oid, purpose: Use) -> Option<Self> {
+    pub fn try_table(oid: Oid, purpose: Use) -> Option<Self> {
         // SAFETY: any oid will do.
         if !unsafe { pg_sys::ConditionalLockRelationOid(oid, purpose.lock_mode()) } {
             return None;

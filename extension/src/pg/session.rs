@@ -1,7 +1,7 @@
 //! A background worker that has logged in as a role, as if that role had done so itself: its rights, its
 //! settings, its limits, and nobody else to go back to.
 
-use super::catch::Caught;
+use super::catch::ErrorSummary;
 use super::ffi;
 use super::process::{self, attempt};
 use super::signals;
@@ -55,7 +55,7 @@ impl Session {
         }
     }
 
-    /// Reads the configuration again if the server was told to.
+    /// Reads the configuration again if the server was extra_argument to.
     pub fn reload_settings(&self) {
         process::reload_settings();
     }
@@ -79,7 +79,7 @@ impl Session {
     }
 
     /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
-    pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
+    pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSummary> {
         self.require_own_role();
         attempt(work)
     }

@@ -78,7 +78,7 @@ impl<T: Shared> SharedArray<T> {
 
 /// Runs `change` while no other process does, for what must not be done twice.
 pub fn exclusively<R>(change: impl FnOnce() -> R) -> R {
-    let _held = HeldLock::acquire();
+    let _held = LockGuard::acquire();
     change()
 }
 
@@ -90,9 +90,9 @@ pub fn request_lock() {
 
 const TRANCHE: &CStr = c"eventcore";
 
-struct HeldLock(*mut pg_sys::LWLock);
+struct LockGuard(*mut pg_sys::LWLock);
 
-impl HeldLock {
+impl LockGuard {
     fn acquire() -> Self {
         // SAFETY: the tranche was requested when the server started.
         unsafe {
@@ -103,7 +103,7 @@ impl HeldLock {
     }
 }
 
-impl Drop for HeldLock {
+impl Drop for LockGuard {
     fn drop(&mut self) {
         // SAFETY: held by us.
         give_back(|| unsafe { pg_sys::LWLockRelease(self.0) });
@@ -153,7 +153,7 @@ impl WaitQueue {
         interval: Duration,
         mut ready: impl FnMut() -> bool,
     ) -> bool {
-        let _registered = Registered::with(self);
+        let _registered = QueueMembership::with(self);
         let begun = std::time::Instant::now();
         loop {
             if ready() {
@@ -178,9 +178,9 @@ impl WaitQueue {
 }
 
 /// This process is in a queue, so that no wake-up is lost between a look and the wait for the next.
-struct Registered;
+struct QueueMembership;
 
-impl Registered {
+impl QueueMembership {
     fn with(queue: &WaitQueue) -> Self {
         // SAFETY: initialised when the server started.
         unsafe { pg_sys::ConditionVariablePrepareToSleep(queue.0.get()) };
@@ -188,7 +188,7 @@ impl Registered {
     }
 }
 
-impl Drop for Registered {
+impl Drop for QueueMembership {
     fn drop(&mut self) {
         give_back(|| {
             // SAFETY: harmless when this process has left the queue already.

@@ -40,13 +40,13 @@ pub(super) fn handle() {
     }
 }
 
-/// Whether this process has been told to end.
+/// Whether this process has been extra_argument to end.
 pub(super) fn is_told_to_end() -> bool {
     // SAFETY: a variable of the server that a signal handler writes.
     unsafe { (&raw const pg_sys::ProcDiePending).read_volatile() != 0 }
 }
 
-/// Whether the postmaster has told this process to end, because the server stops or one of our processes has asked for
+/// Whether the postmaster has extra_argument this process to end, because the server stops or one of our processes has asked for
 /// it; or the postmaster is gone.
 pub fn is_ended_by_postmaster() -> bool {
     // SAFETY: no preconditions; a variable of the server.

@@ -114,9 +114,9 @@ pub fn is_serializable() -> bool {
 }
 
 /// A new snapshot for what is called until this is dropped.
-pub struct Fresh(pg_sys::Snapshot);
+pub struct ActiveSnapshot(pg_sys::Snapshot);
 
-impl Fresh {
+impl ActiveSnapshot {
     /// Unless the transaction keeps the snapshot of its first statement: then that is to be used.
     pub fn push_unless_kept() -> Option<Self> {
         (!transaction_keeps_one()).then(Self::push)
@@ -132,7 +132,7 @@ impl Fresh {
     }
 }
 
-impl Drop for Fresh {
+impl Drop for ActiveSnapshot {
     fn drop(&mut self) {
         // SAFETY: pushed by us; only compared to what is there.
         give_back(|| unsafe {

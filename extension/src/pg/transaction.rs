@@ -14,15 +14,15 @@ pub struct Hooks {
     pub before_prepare: fn(),
     /// After a commit that everybody sees and that is as durable as `synchronous_commit` asks for, or a rollback;
     /// must not fail.
-    pub after_end: fn(Ended),
+    pub after_end: fn(TransactionEnd),
     /// After a savepoint or an exception block has ended, with the numbers of the subtransaction and
     /// of the one around it; must not fail.
-    pub after_subtransaction: fn(u32, u32, Ended),
+    pub after_subtransaction: fn(u32, u32, TransactionEnd),
 }
 
 /// How a transaction or a part of it ended.
 #[derive(Clone, Copy)]
-pub enum Ended {
+pub enum TransactionEnd {
     Committed,
     RolledBack,
 }
@@ -101,12 +101,14 @@ unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, _argument: *mut c_v
 fn end(event: XactEvent::Type) {
     match event {
         XactEvent::XACT_EVENT_COMMIT if flush::after_commit() => {}
-        XactEvent::XACT_EVENT_COMMIT => for_each(|hooks| (hooks.after_end)(Ended::Committed)),
+        XactEvent::XACT_EVENT_COMMIT => {
+            for_each(|hooks| (hooks.after_end)(TransactionEnd::Committed))
+        }
         XactEvent::XACT_EVENT_PREPARE => flush::forget(),
         XactEvent::XACT_EVENT_ABORT => {
             snapshot::forget_level();
             flush::forget();
-            for_each(|hooks| (hooks.after_end)(Ended::RolledBack));
+            for_each(|hooks| (hooks.after_end)(TransactionEnd::RolledBack));
         }
         _ => {}
     }
@@ -122,7 +124,7 @@ unsafe extern "C-unwind" fn on_release(
     if locks_are_released && is_commit && flush::is_due() {
         entry_without_error(|| {
             flush::carry_out();
-            for_each(|hooks| (hooks.after_end)(Ended::Committed));
+            for_each(|hooks| (hooks.after_end)(TransactionEnd::Committed));
         });
     }
 }
@@ -134,8 +136,8 @@ unsafe extern "C-unwind" fn on_subtransaction(
     _argument: *mut c_void,
 ) {
     let ended = match event {
-        SubXactEvent::SUBXACT_EVENT_COMMIT_SUB => Ended::Committed,
-        SubXactEvent::SUBXACT_EVENT_ABORT_SUB => Ended::RolledBack,
+        SubXactEvent::SUBXACT_EVENT_COMMIT_SUB => TransactionEnd::Committed,
+        SubXactEvent::SUBXACT_EVENT_ABORT_SUB => TransactionEnd::RolledBack,
         _ => return,
     };
     entry_without_error(|| {
@@ -175,7 +177,7 @@ pub fn end_command() {
 }
 
 /// Raises the server's own error for what somebody else has changed since it was looked at.
-pub fn fail_changed_meanwhile(message: &str) {
+pub fn fail_serialization(message: &str) {
     ereport!(
         ERROR,
         PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,

@@ -11,7 +11,7 @@ const PLAIN: &str = "settle";
 
 /// A statement that enables triggers of a table of ours.
 #[repr(C)]
-pub struct Enabling {
+pub struct EnableTrigger {
     /// The statement to run in place of it.
     pub statement: *mut pg_sys::PlannedStmt,
     /// The table.
@@ -23,7 +23,7 @@ pub struct Enabling {
 /// # Safety
 ///
 /// `statement` is a statement of the server's.
-pub unsafe fn enabling(statement: *mut pg_sys::PlannedStmt) -> Option<Enabling> {
+pub unsafe fn enabling(statement: *mut pg_sys::PlannedStmt) -> Option<EnableTrigger> {
     // SAFETY: each node is read as what its tag says. What is changed is a copy: the plan may be in a cache.
     unsafe {
         let utility = (*statement).utilityStmt;
@@ -46,7 +46,7 @@ pub unsafe fn enabling(statement: *mut pg_sys::PlannedStmt) -> Option<Enabling> 
         }
         let copy = pg_sys::copyObjectImpl(statement.cast()).cast::<pg_sys::PlannedStmt>();
         enable_always((*copy).utilityStmt.cast(), table);
-        Some(Enabling {
+        Some(EnableTrigger {
             statement: copy,
             table,
         })

@@ -1,6 +1,6 @@
 //! Background workers.
 
-use super::catch::Caught;
+use super::catch::ErrorSummary;
 use super::process::{self, exit, override_settings};
 use super::{ffi, signals};
 use crate::error::Error;
@@ -45,42 +45,42 @@ pub fn register(kind: &Kind, after: Duration) {
 
 /// Starts a worker for a database, once; `None` when the server has no place for it. This process
 /// is woken when the worker has started and when it has ended.
-pub fn start(kind: &Kind, database: u32) -> Option<Started> {
+pub fn start(kind: &Kind, database: u32) -> Option<WorkerHandle> {
     start_with(kind, database, "")
 }
 
-/// The same for a worker that is told something.
-pub fn start_with(kind: &Kind, database: u32, told: &str) -> Option<Started> {
+/// The same for a worker that is extra_argument something.
+pub fn start_with(kind: &Kind, database: u32, extra_argument: &str) -> Option<WorkerHandle> {
     // SAFETY: a variable of the server.
     let me = unsafe { pg_sys::MyProcPid };
     let worker = kind
         .builder()
         .set_argument(Some(Datum::from(database)))
-        .set_extra(told)
+        .set_extra(extra_argument)
         .set_restart_time(None)
         .set_notify_pid(me);
-    worker.load_dynamic().ok().map(Started)
+    worker.load_dynamic().ok().map(WorkerHandle)
 }
 
 /// Starts a worker on a hot standby, once, as soon as reads are possible there; `None` when the server has no place for
 /// it.
-pub fn start_on_standby(kind: &Kind) -> Option<Started> {
+pub fn start_on_standby(kind: &Kind) -> Option<WorkerHandle> {
     let worker = kind
         .builder()
         .set_start_time(BgWorkerStartTime::ConsistentState)
         .set_restart_time(None);
-    worker.load_dynamic().ok().map(Started)
+    worker.load_dynamic().ok().map(WorkerHandle)
 }
 
-/// What this worker was told by whoever started it.
-pub fn told() -> &'static str {
+/// What this worker was extra_argument by whoever started it.
+pub fn extra_argument() -> &'static str {
     BackgroundWorker::get_extra()
 }
 
 /// A worker that was started by this process.
-pub struct Started(DynamicBackgroundWorker);
+pub struct WorkerHandle(DynamicBackgroundWorker);
 
-impl Started {
+impl WorkerHandle {
     /// Whether it has not ended yet.
     pub fn is_alive(&self) -> bool {
         matches!(
@@ -128,7 +128,7 @@ impl Worker {
         Self(())
     }
 
-    /// Waits until this process is woken, or for `at_most`; `false` when it has been told to end.
+    /// Waits until this process is woken, or for `at_most`; `false` when it has been extra_argument to end.
     pub fn wait(&self, at_most: Duration) -> bool {
         let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
         // SAFETY: the latch of this process; no transaction is open.
@@ -162,7 +162,7 @@ impl Worker {
     }
 
     /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
-    pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Caught> {
+    pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSummary> {
         process::attempt(work)
     }
 

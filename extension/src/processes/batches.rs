@@ -12,7 +12,7 @@
 use super::batch_slot::{AT_FAULT, BLAMELESS, CLAIMED, EMPTY, KILLED_WITH_OTHERS, RUNNING};
 use super::crash_file::{self, Record};
 use super::slots::{Kind, MY_SLOT, ProcessSlot, SLOTS, my_slot};
-use crate::pg::catch::Caught;
+use crate::pg::catch::ErrorSummary;
 use crate::pg::shared_memory::my_database;
 use crate::pg::{process, signals};
 use std::cell::{Cell, RefCell};
@@ -38,7 +38,7 @@ pub struct AbandonedBatch {
     pub checkpoint: i64,
     pub events: Option<(i64, i64)>,
     pub replay: Option<i64>,
-    pub error: Caught,
+    pub error: ErrorSummary,
     /// Whether no event is to blame.
     pub blameless: bool,
 }
@@ -144,7 +144,7 @@ pub fn claim(projection: &str) -> Option<AbandonedBatch> {
             checkpoint: left.checkpoint.load(SeqCst),
             events: (first != 0).then(|| (first, left.last.load(SeqCst))),
             replay: (replay != 0).then_some(replay),
-            error: Caught {
+            error: ErrorSummary {
                 sqlstate: sqlstate.to_owned(),
                 message: message.to_owned(),
             },

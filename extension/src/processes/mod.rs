@@ -9,11 +9,11 @@ pub mod batches;
 mod crash_file;
 pub mod freeze;
 pub mod launcher_latch;
+pub mod retry;
 mod slots;
 mod text;
-pub mod trouble;
 
-use crate::pg::catch::Caught;
+use crate::pg::catch::ErrorSummary;
 use crate::pg::shared_memory::exclusively;
 use crate::pg::{process, signals, transaction, worker};
 pub use slots::{Kind, ProcessState};
@@ -89,7 +89,7 @@ pub fn never_began(kind: Kind, database: u32, role: u32) -> bool {
 }
 
 /// Notes that this process could not do what it is there for.
-pub fn failed(error: &Caught) {
+pub fn failed(error: &ErrorSummary) {
     fail(&error.sqlstate, &error.message);
 }
 

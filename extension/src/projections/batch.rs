@@ -33,7 +33,7 @@ pub enum Outcome {
     /// Its owner's sessions are read-only.
     Frozen,
     /// A process has ended on it, which has to be dealt with first.
-    Left,
+    Abandoned,
     /// Not before so long.
     NotBefore(Duration),
     /// It came further.
@@ -45,7 +45,7 @@ pub enum Outcome {
 /// What is to be said of a transaction that fails: where it began, and the events that it had when it called
 /// the handler.
 #[derive(Default)]
-pub struct Trail {
+pub struct FailureContext {
     pub checkpoint: Cell<i64>,
     pub events: Cell<Option<(i64, i64)>>,
     /// The parked event that was to be replayed.
@@ -59,48 +59,48 @@ pub struct Trail {
 }
 
 /// A projection that this transaction has to itself.
-pub enum Taken {
-    It(Box<Definition>, Progress),
-    Not(Outcome),
+pub enum Claim {
+    Claimed(Box<Definition>, Progress),
+    NotNow(Outcome),
 }
 
 /// Takes a projection, if it is this worker's to run now and no other has it.
-pub fn take(name: Text<'_>, trail: &Trail) -> Result<Taken, Error> {
+pub fn claim(name: Text<'_>, context: &FailureContext) -> Result<Claim, Error> {
     if is_frozen(current_role()) {
-        return Ok(Taken::Not(Outcome::Frozen));
+        return Ok(Claim::NotNow(Outcome::Frozen));
     }
     if !try_lock_projection(name.bytes()) {
-        return Ok(Taken::Not(Outcome::Nothing));
+        return Ok(Claim::NotNow(Outcome::Nothing));
     }
     let Some((definition, progress)) = definition::load(name)? else {
-        return Ok(Taken::Not(Outcome::Nothing));
+        return Ok(Claim::NotNow(Outcome::Nothing));
     };
     if definition.inline
         || !definition.running
         || definition.copied
         || definition.owner != current_role().to_u32()
     {
-        return Ok(Taken::Not(Outcome::Nothing));
+        return Ok(Claim::NotNow(Outcome::Nothing));
     }
     if batches::is_abandoned(&definition.name) {
-        return Ok(Taken::Not(Outcome::Left));
+        return Ok(Claim::NotNow(Outcome::Abandoned));
     }
-    trail.checkpoint.set(progress.checkpoint);
+    context.checkpoint.set(progress.checkpoint);
     if let Some(delay) = progress.delay() {
-        return Ok(Taken::Not(Outcome::NotBefore(delay)));
+        return Ok(Claim::NotNow(Outcome::NotBefore(delay)));
     }
-    Ok(Taken::It(Box::new(definition), progress))
+    Ok(Claim::Claimed(Box::new(definition), progress))
 }
 
 /// Hands the events to the handler and writes the checkpoint.
 pub fn project(
     definition: &Definition,
     name: Text<'_>,
-    read: Read,
-    trail: &Trail,
+    read: EventBatch,
+    context: &FailureContext,
 ) -> Result<(), Error> {
     let up_to = read.up_to;
-    handle(definition, name, read, trail)?;
+    handle(definition, name, read, context)?;
     record::advanced(name, up_to)
 }
 
@@ -108,27 +108,27 @@ pub fn project(
 pub fn handle(
     definition: &Definition,
     name: Text<'_>,
-    read: Read,
-    trail: &Trail,
+    read: EventBatch,
+    context: &FailureContext,
 ) -> Result<(), Error> {
     if read.events.is_empty() {
         return Ok(());
     }
     let mut handler = definition.open_handler(read.row_type)?;
     shadow::enter(definition, name)?;
-    trail.events.set(read.span);
+    context.events.set(read.span);
     batches::begin(
         &definition.name,
-        trail.checkpoint.get(),
+        context.checkpoint.get(),
         read.span,
-        trail.replay.get(),
+        context.replay.get(),
     );
     call(definition, &mut handler, read);
     shadow::leave(definition, name)
 }
 
 /// What there is to do.
-pub struct Read {
+pub struct EventBatch {
     /// In the order of their positions, as rows of `eventcore.events`.
     pub events: Vec<Datum>,
     /// The positions of the first and the last.
@@ -140,7 +140,10 @@ pub struct Read {
 }
 
 /// `None` when there is nothing.
-pub fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>, Error> {
+pub fn read_batch(
+    definition: &Definition,
+    progress: &Progress,
+) -> Result<Option<EventBatch>, Error> {
     let events = Events::to_read()?;
     relation::require_readable(events.catalog.objects.events);
     let registry = Registry::open(&events.catalog)?;
@@ -157,7 +160,7 @@ pub fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>
     } else {
         definition.batch_size
     };
-    let mut found = Read {
+    let mut found = EventBatch {
         events: Vec::new(),
         span: None,
         up_to: after,
@@ -188,7 +191,7 @@ pub fn read(definition: &Definition, progress: &Progress) -> Result<Option<Read>
 }
 
 /// Hands the events to the handler; each call is a statement.
-fn call(definition: &Definition, handler: &mut Function, read: Read) {
+fn call(definition: &Definition, handler: &mut Function, read: EventBatch) {
     if definition.takes_array {
         let array = row_array(read.row_type, read.events);
         as_statement(|| handler.perform_on(array));

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::pg::array::BigintArray;
 use crate::pg::cache::Cached;
 use crate::pg::callable::Function;
-use crate::pg::delete::delete_in_turn;
+use crate::pg::delete::delete_or_wait;
 use crate::pg::environment::{Setting, settings_of};
 use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
@@ -176,7 +176,7 @@ pub fn next_replay(name: Text<'_>) -> Result<Option<i64>, Error> {
 
 /// A projection as it is now, if there is one of this name.
 pub fn load(name: Text<'_>) -> Result<Option<(Definition, Progress)>, Error> {
-    let opened = Opened::open()?;
+    let opened = ProjectionsTable::open()?;
     let snapshot = Snapshot::latest();
     let mut scan = IndexScan::new(&opened.table, &opened.by_name, &snapshot);
     scan.seek(
@@ -205,7 +205,7 @@ pub fn require_owner(name: Text<'_>) -> Result<(), Error> {
 pub fn delete(name: Text<'_>) -> Result<(), Error> {
     // The calling statement may have changed it.
     transaction::end_command();
-    let opened = Opened::open_to(Use::Write)?;
+    let opened = ProjectionsTable::open_to(Use::Write)?;
     let snapshot = Snapshot::latest();
     let mut scan = IndexScan::new(&opened.table, &opened.by_name, &snapshot);
     scan.seek(
@@ -217,10 +217,8 @@ pub fn delete(name: Text<'_>) -> Result<(), Error> {
     };
     let owner = Oid::from(row.integer(column::OWNER).cast_unsigned());
     record::check_owner(name, owner)?;
-    if !delete_in_turn(&opened.table, &row) {
-        transaction::fail_changed_meanwhile(&format!(
-            "projection \"{name}\" was changed meanwhile"
-        ));
+    if !delete_or_wait(&opened.table, &row) {
+        transaction::fail_serialization(&format!("projection \"{name}\" was changed meanwhile"));
     }
     transaction::end_command();
     Ok(())
@@ -249,7 +247,7 @@ pub fn delete_parked(name: Text<'_>, positions: Option<&BigintArray<'_>>) -> Res
         let position = row.bigint(projection_parked::POSITION);
         let wanted = positions
             .is_none_or(|all| (0..all.0.len()).any(|index| all.get(index) == Some(position)));
-        if wanted && delete_in_turn(&parked, &row) {
+        if wanted && delete_or_wait(&parked, &row) {
             deleted += 1;
         }
     }
@@ -266,7 +264,7 @@ static FORGET: fn(Option<Oid>) = forget;
 
 /// All projections that are of this database, in the order of their names.
 pub fn all() -> Result<Rc<[Definition]>, Error> {
-    Ok(Opened::open()?.read(|one| !one.copied))
+    Ok(ProjectionsTable::open()?.read(|one| !one.copied))
 }
 
 /// The inline ones that run, for every append: read once, and again after any of them has changed. Whatever changes one says so
@@ -274,7 +272,7 @@ pub fn all() -> Result<Rc<[Definition]>, Error> {
 /// the end of the transaction, so that those who are woken must not go by this.
 pub fn inline() -> Result<Rc<[Definition]>, Error> {
     let find = || {
-        let opened = Opened::open()?;
+        let opened = ProjectionsTable::open()?;
         let list = opened.read(|one| one.inline && one.running);
         Ok::<_, Error>((opened.table.oid(), list))
     };
@@ -284,14 +282,14 @@ pub fn inline() -> Result<Rc<[Definition]>, Error> {
 }
 
 /// The table and its index, open.
-struct Opened {
+struct ProjectionsTable {
     table: Relation,
     by_name: Relation,
     /// That of the rows that are of this database.
     home_id: i64,
 }
 
-impl Opened {
+impl ProjectionsTable {
     fn open() -> Result<Self, Error> {
         Self::open_to(Use::Read)
     }

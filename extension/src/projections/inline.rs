@@ -2,12 +2,12 @@
 
 use super::definition::{self, Definition};
 use crate::error::{Error, Unavailable};
-use crate::guards::reentry::{Inside, Running};
+use crate::guards::reentry::{Context, ContextGuard};
 use crate::pg::array::row_array;
 use crate::pg::environment::Environment;
 use crate::pg::memory::ScratchMemory;
 use crate::pg::scan::Direction;
-use crate::pg::snapshot::Fresh;
+use crate::pg::snapshot::ActiveSnapshot;
 use crate::pg::{relation, transaction};
 use crate::tables::Events;
 
@@ -20,7 +20,7 @@ pub fn project(events: &Events, first: i64, last: i64) -> Result<(), Error> {
     if let Some(copied) = all.iter().find(|one| one.copied) {
         return Err(Unavailable::copied("projection", &copied.name).into());
     }
-    let _inside = Inside::enter(Running::Projection);
+    let _context = ContextGuard::enter(Context::Projection);
     for one in all.iter() {
         call(one, events, first, last)?;
     }
@@ -42,7 +42,7 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
     }
     let row_type = relation::row_type(events.catalog.objects.events);
     let mut handler = definition.open_handler(row_type)?;
-    let fresh = Fresh::push_unless_kept();
+    let fresh = ActiveSnapshot::push_unless_kept();
     let environment = Environment::enter(&definition.settings);
     if definition.takes_array {
         handler.perform_on(row_array(row_type, rows));

@@ -2,9 +2,9 @@
 //!
 //! - [`definition`]: what is registered, and a list of it that a process keeps until it changes.
 //! - [`pool`]: the notifier of a database starts workers, each for an owner of projections.
-//! - [`hindrance`]: what keeps it from doing so.
+//! - [`obstacle`]: what keeps it from doing so.
 //! - [`worker`]: a worker runs the projections of its owner, one transaction after the other.
-//! - [`turn`]: which one comes next.
+//! - [`next_step`]: which one comes next.
 //! - [`batch`]: such a transaction: events in, handler, checkpoint.
 //! - [`replay`]: another one: a parked event, and the handler once more.
 //! - [`rebuild`]: a projection that rebuilds another one in tables of its own, and takes its place;
@@ -17,14 +17,14 @@
 
 mod batch;
 mod definition;
-mod hindrance;
 pub mod inline;
+mod next_step;
+mod obstacle;
 pub mod pool;
 mod rebuild;
 mod record;
 mod replay;
 mod shadow;
-mod turn;
 mod waiting;
 mod worker;
 
@@ -62,7 +62,7 @@ pub fn owner_waits_for(call: &Call<'_>) -> Result<Option<Text<'static>>, Error> 
     let Some(owner) = call.integer(0) else {
         return Ok(None);
     };
-    let found = hindrance::find(Oid::from(owner.cast_unsigned()))?;
+    let found = obstacle::find(Oid::from(owner.cast_unsigned()))?;
     Ok(found.map(|reason| Text::copy(reason.as_bytes()).keep()))
 }
 

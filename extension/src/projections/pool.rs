@@ -1,12 +1,12 @@
 //! The workers of a database, started by its notifier: as many as there are projections to run, but not more
 //! than `eventcore.projection_workers`. A worker serves one owner. With more owners than workers they take turns.
 
-use super::{definition, hindrance};
+use super::{definition, obstacle};
 use crate::error::Error;
 use crate::pg::shared_memory::my_database;
-use crate::pg::worker::{self, Kind, Started};
+use crate::pg::worker::{self, Kind, WorkerHandle};
 use crate::processes;
-use crate::processes::trouble::{Trouble, no_free_worker};
+use crate::processes::retry::{Retry, no_free_worker};
 use crate::registry::wake::Wake;
 use crate::settings;
 use pgrx::pg_sys::Oid;
@@ -30,30 +30,30 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The workers that this process, a notifier, has started.
 #[derive(Default)]
 pub struct Pool {
-    workers: Vec<Running>,
+    workers: Vec<RunningWorker>,
     /// What is remembered of each owner's workers.
-    owners: HashMap<u32, Past>,
+    owners: HashMap<u32, LastStart>,
     /// Since when an owner has no worker because others have all.
     crowded_since: Option<Instant>,
     shortage: Shortage,
 }
 
 /// No background worker is free.
-struct Shortage(Trouble);
+struct Shortage(Retry);
 
 impl Default for Shortage {
     fn default() -> Self {
-        Self(Trouble::new("projections have no worker"))
+        Self(Retry::new("projections have no worker"))
     }
 }
 
-struct Running {
+struct RunningWorker {
     owner: u32,
     began: Instant,
-    process: Started,
+    process: WorkerHandle,
 }
 
-struct Past {
+struct LastStart {
     /// When a worker was started last.
     started: Instant,
     pause: Duration,
@@ -63,35 +63,38 @@ struct Past {
 #[derive(Default)]
 pub struct Owners {
     /// How many projections each has for which workers are to be started.
-    pub wanted: HashMap<u32, usize>,
+    pub workers_wanted: HashMap<u32, usize>,
     /// Some have projections that cannot be run for now.
-    pub hindered: bool,
+    pub some_blocked: bool,
 }
 
 impl Owners {
     /// To be called in a transaction.
     pub fn find() -> Result<Self, Error> {
-        let mut wanted = HashMap::new();
+        let mut workers_wanted = HashMap::new();
         for one in definition::all()?.iter() {
             if one.running && !one.inline {
-                *wanted.entry(one.owner).or_default() += 1;
+                *workers_wanted.entry(one.owner).or_default() += 1;
             }
         }
-        let all = wanted.len();
-        wanted.retain(|owner, _| hindrance::of_role(Oid::from(*owner)).is_none());
-        let hindered = wanted.len() < all;
-        Ok(Self { wanted, hindered })
+        let all = workers_wanted.len();
+        workers_wanted.retain(|owner, _| obstacle::of_role(Oid::from(*owner)).is_none());
+        let some_blocked = workers_wanted.len() < all;
+        Ok(Self {
+            workers_wanted,
+            some_blocked,
+        })
     }
 
     /// Whether there is nothing to be run, now or later.
     pub fn is_empty(&self) -> bool {
-        self.wanted.is_empty() && !self.hindered
+        self.workers_wanted.is_empty() && !self.some_blocked
     }
 }
 
 impl Pool {
     /// Starts and ends workers; returns how soon to look again, if there is something left to do.
-    pub fn tend(&mut self, database: u32, wake: &Wake, owners: &Owners) -> Option<Duration> {
+    pub fn adjust(&mut self, database: u32, wake: &Wake, owners: &Owners) -> Option<Duration> {
         self.forget_ended();
         let limit = settings::projection_workers();
         while self.workers.len() > limit {
@@ -99,9 +102,9 @@ impl Pool {
                 worker.process.terminate();
             }
         }
-        let mut left = owners.hindered;
+        let mut left = owners.some_blocked;
         let mut short = false;
-        let owners = &owners.wanted;
+        let owners = &owners.workers_wanted;
         for owner in self.lacking(owners) {
             if self.workers.len() >= limit {
                 break;
@@ -117,12 +120,12 @@ impl Pool {
             match worker::start_with(&KIND, database, &owner.to_string()) {
                 Some(process) => {
                     let began = Instant::now();
-                    self.workers.push(Running {
+                    self.workers.push(RunningWorker {
                         owner,
                         began,
                         process,
                     });
-                    let past = self.owners.entry(owner).or_insert(Past {
+                    let past = self.owners.entry(owner).or_insert(LastStart {
                         started: began,
                         pause: PAUSE,
                     });
@@ -131,7 +134,7 @@ impl Pool {
                 None => {
                     left = true;
                     short = true;
-                    self.shortage.0.note(&no_free_worker());
+                    self.shortage.0.failed(&no_free_worker());
                     break;
                 }
             }
@@ -209,7 +212,9 @@ impl Pool {
         };
         let mut lacking: Vec<_> = owners
             .iter()
-            .flat_map(|(owner, wanted)| (workers(*owner)..*wanted).map(|nth| (nth, *owner)))
+            .flat_map(|(owner, workers_wanted)| {
+                (workers(*owner)..*workers_wanted).map(|nth| (nth, *owner))
+            })
             .collect();
         lacking.sort_by_key(|(nth, owner)| (*nth, self.owners.get(owner).map(|past| past.started)));
         lacking.into_iter().map(|(_, owner)| owner).collect()

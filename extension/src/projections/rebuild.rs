@@ -18,12 +18,12 @@
 //!   rows are deleted and inserted, neither truncated nor put into another file, which snapshots do not go by.
 //! - *Others who write* the original's tables wait for that transaction, or it for them.
 
-use super::batch::{self, Outcome, Taken, Trail};
+use super::batch::{self, Claim, FailureContext, Outcome};
 use super::definition;
 use super::record;
 use crate::error::Error;
 use crate::locks;
-use crate::pg::snapshot::Fresh;
+use crate::pg::snapshot::ActiveSnapshot;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 
@@ -31,34 +31,34 @@ use crate::pg::value::Text;
 const PATIENCE: i32 = 200;
 
 /// The last transaction: projects what is left and takes the original's place.
-pub fn finish(name: &str, original: &str, trail: &Trail) -> Result<Outcome, Error> {
-    trail.waits.set(true);
+pub fn finish(name: &str, original: &str, context: &FailureContext) -> Result<Outcome, Error> {
+    context.waits.set(true);
     locks::lock_projection_within(original.as_bytes(), PATIENCE);
-    trail.waits.set(false);
+    context.waits.set(false);
     let name = Text::copy(name.as_bytes()).keep();
-    let (definition, progress) = match batch::take(name, trail)? {
-        Taken::It(definition, progress) => (definition, progress),
-        Taken::Not(outcome) => return Ok(outcome),
+    let (definition, progress) = match batch::claim(name, context)? {
+        Claim::Claimed(definition, progress) => (definition, progress),
+        Claim::NotNow(outcome) => return Ok(outcome),
     };
     let found = definition::load(Text::copy(original.as_bytes()).keep())?;
     let live = found.filter(|(live, _)| live.owner == definition.owner && !live.inline);
     let Some((_, live)) = live else {
         return Err(Error::UnknownProjection(original.to_owned()));
     };
-    let read = batch::read(&definition, &progress)?;
+    let read = batch::read_batch(&definition, &progress)?;
     let to_end = read.as_ref().is_none_or(|read| read.to_end);
     let up_to = read.as_ref().map_or(progress.checkpoint, |read| read.up_to);
     let takes_place = to_end && up_to >= live.checkpoint;
     if read.is_none() && !takes_place {
         return Ok(Outcome::Nothing);
     }
-    let fresh = Fresh::push();
+    let fresh = ActiveSnapshot::push();
     if let Some(read) = read {
-        batch::project(&definition, name, read, trail)?;
+        batch::project(&definition, name, read, context)?;
     }
     if takes_place {
         // No event is to blame for what fails from here on.
-        trail.events.set(None);
+        context.events.set(None);
         record::take_place(name)?;
         transaction::end_command();
     }

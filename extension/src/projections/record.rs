@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Unavailable};
 use crate::pg::callable::{Argument, Function};
-use crate::pg::catch::Caught;
+use crate::pg::catch::ErrorSummary;
 use crate::pg::value::Text;
 use pgrx::pg_sys::Oid;
 
@@ -30,7 +30,7 @@ pub fn advanced(projection: Text<'_>, to: i64) -> Result<(), Error> {
 }
 
 /// Records that a batch of a projection has failed.
-pub fn failed(projection: Text<'_>, failure: &Failure, error: &Caught) -> Result<(), Error> {
+pub fn failed(projection: Text<'_>, failure: &Failure, error: &ErrorSummary) -> Result<(), Error> {
     call(
         "eventcore.projection_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.int8,\
          pg_catalog.int8,pg_catalog.text,pg_catalog.text,pg_catalog.bool,pg_catalog.bool)",
@@ -60,7 +60,7 @@ pub fn replay_failed(
     projection: Text<'_>,
     position: i64,
     failure: &Failure,
-    error: &Caught,
+    error: &ErrorSummary,
 ) -> Result<(), Error> {
     call(
         "eventcore.projection_replay_failed(pg_catalog.text,pg_catalog.int8,pg_catalog.text,\

@@ -37,7 +37,7 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
     let mut found = Ok(0);
     wake.projected.wait_until(patience, standby::watch(), || {
         standby::watch();
-        found = look(&name, position);
+        found = checkpoint_of(&name, position);
         // While it waits it holds no snapshot and no lock.
         transaction::commit_and_begin();
         found
@@ -50,7 +50,7 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
 /// How far it is.
 ///
 /// SE007 if there is none; SE009 if it has failed and is not there yet.
-fn look(name: &str, position: i64) -> Result<i64, Error> {
+fn checkpoint_of(name: &str, position: i64) -> Result<i64, Error> {
     let found = definition::load(Text::copy(name.as_bytes()).keep())?;
     let (definition, progress) = found.ok_or_else(|| Error::UnknownProjection(name.to_owned()))?;
     if definition.inline {

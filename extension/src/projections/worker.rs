@@ -1,12 +1,12 @@
 //! A worker: logged in as a role, it runs that role's projections until there are none, until others need
-//! its place, or until the notifier that started it is gone.
+//! its worker_context, or until the notifier that started it is gone.
 
-use super::batch::{Outcome, Trail};
+use super::batch::{FailureContext, Outcome};
 use super::definition;
 use super::record::{self, Failure};
-use super::{rebuild, turn};
+use super::{next_step, rebuild};
 use crate::error::Error;
-use crate::pg::catch::Caught;
+use crate::pg::catch::ErrorSummary;
 use crate::pg::process;
 use crate::pg::session::Session;
 use crate::pg::transaction;
@@ -25,11 +25,11 @@ use std::time::{Duration, Instant};
 /// How often a worker that has nothing to do looks for itself.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long a worker goes on at least when others wait for its place.
+/// How long a worker goes on at least when others wait for its worker_context.
 const SLICE: Duration = Duration::from_secs(1);
 
 /// How often the log says the same thing.
-const SAY_EVERY: Duration = Duration::from_secs(60);
+const LOG_EVERY: Duration = Duration::from_secs(60);
 
 /// SQLSTATE program_limit_exceeded.
 const LIMIT_EXCEEDED: &str = "54000";
@@ -39,13 +39,13 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The worker's process, from its start to its end.
 pub fn run(database: u32) -> ! {
-    let role = worker::told().parse().unwrap_or(0);
+    let role = worker::extra_argument().parse().unwrap_or(0);
     processes::begin(processes::Kind::Projections, database, role);
     let session = Session::log_in(database, role);
     processes::is_at_work();
     batches::watch();
     let begun = Instant::now();
-    let Ok(Some(place)) = session.attempt(Place::find) else {
+    let Ok(Some(worker_context)) = session.attempt(WorkerContext::find) else {
         process::end()
     };
     if let Ok(all) = session.attempt(definition::all) {
@@ -54,10 +54,10 @@ pub fn run(database: u32) -> ! {
     loop {
         session.reload_settings();
         let (seen, announced) = (
-            place.registry.safe_in_memory(),
-            place.registry.wake().announced_work(),
+            worker_context.registry.safe_in_memory(),
+            worker_context.registry.wake().announced_work(),
         );
-        let Ok(names) = session.attempt(|| mine(session.role(), &place.catalog)) else {
+        let Ok(names) = session.attempt(|| mine(session.role(), &worker_context.catalog)) else {
             process::end()
         };
         if names.is_empty() {
@@ -65,19 +65,21 @@ pub fn run(database: u32) -> ! {
         }
         let mut rest = Some(INTERVAL);
         for name in names {
-            rest = rest.min(step(&session, &place, &name));
-            if place.is_to_leave() || (begun.elapsed() > SLICE && place.is_crowded()) {
+            rest = rest.min(step(&session, &worker_context, &name));
+            if worker_context.is_to_leave()
+                || (begun.elapsed() > SLICE && worker_context.is_crowded())
+            {
                 process::end();
             }
         }
         if let Some(rest) = rest {
             session.report_idle();
-            if place.is_crowded() {
+            if worker_context.is_crowded() {
                 process::end();
             }
-            place.wait(rest, seen, announced);
+            worker_context.wait(rest, seen, announced);
         }
-        if place.is_to_leave() {
+        if worker_context.is_to_leave() {
             process::end();
         }
     }
@@ -97,31 +99,31 @@ fn mine(role: Oid, catalog: &Catalog) -> Result<Vec<String>, Error> {
 
 /// Takes a projection a batch further; returns how long to wait then, `None` when there may be more to do at
 /// once.
-fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
+fn step(session: &Session, worker_context: &WorkerContext, name: &str) -> Option<Duration> {
     session.report(&format!("projection {name}"));
-    let trail = Trail::default();
+    let context = FailureContext::default();
     let ready = |done| {
-        trail.commits.set(true);
+        context.commits.set(true);
         done
     };
-    let done = match session.attempt(|| turn::run(name, &trail).map(ready)) {
+    let done = match session.attempt(|| next_step::run(name, &context).map(ready)) {
         Ok(Outcome::CaughtUp(original)) => {
-            trail.commits.set(false);
-            session.attempt(|| rebuild::finish(name, &original, &trail).map(ready))
+            context.commits.set(false);
+            session.attempt(|| rebuild::finish(name, &original, &context).map(ready))
         }
         done => done,
     };
     batches::done();
-    if trail.events.get().is_some() || trail.resets.get() {
+    if context.events.get().is_some() || context.resets.get() {
         session.discard();
     }
     match done {
         Ok(Outcome::CaughtUp(_)) => None,
-        Err(_) if trail.waits.get() => Some(ASK_AGAIN),
+        Err(_) if context.waits.get() => Some(ASK_AGAIN),
         Ok(Outcome::Nothing) => Some(INTERVAL),
         // The notifier starts another one when it is thawed.
         Ok(Outcome::Frozen) => process::end(),
-        Ok(Outcome::Left) => match batches::claim(name) {
+        Ok(Outcome::Abandoned) => match batches::claim(name) {
             Some(left) => {
                 let failure = Failure {
                     checkpoint: left.checkpoint,
@@ -130,43 +132,43 @@ fn step(session: &Session, place: &Place, name: &str) -> Option<Duration> {
                     blameless: Some(left.blameless),
                     process_ended: true,
                 };
-                write_down(session, name, &failure, &left.error);
+                record_failure(session, name, &failure, &left.error);
                 left.settled();
-                place.registry.wake().projected.wake_all();
+                worker_context.registry.wake().projected.wake_all();
                 None
             }
             None => Some(ASK_AGAIN),
         },
         Ok(Outcome::NotBefore(delay)) => Some(delay.max(Duration::from_millis(1))),
         Ok(Outcome::Advanced) => {
-            place.registry.wake().projected.wake_all();
+            worker_context.registry.wake().projected.wake_all();
             None
         }
         Err(error) => {
             let failure = Failure {
-                checkpoint: trail.checkpoint.get(),
-                events: trail.events.get(),
-                replay: trail.replay.get(),
+                checkpoint: context.checkpoint.get(),
+                events: context.events.get(),
+                replay: context.replay.get(),
                 // At the commit that is the queue of notifications, which another session keeps full.
-                blameless: (trail.commits.get() && error.sqlstate == LIMIT_EXCEEDED)
+                blameless: (context.commits.get() && error.sqlstate == LIMIT_EXCEEDED)
                     .then_some(true),
                 process_ended: false,
             };
-            write_down(session, name, &failure, &error);
-            place.registry.wake().projected.wake_all();
+            record_failure(session, name, &failure, &error);
+            worker_context.registry.wake().projected.wake_all();
             None
         }
     }
 }
 
 /// Writes down what went wrong, and what is to be done about it.
-fn write_down(session: &Session, name: &str, failure: &Failure, error: &Caught) {
+fn record_failure(session: &Session, name: &str, failure: &Failure, error: &ErrorSummary) {
     let what = match (failure.events, failure.replay) {
         (_, Some(position)) => format!("on the parked event at position {position}"),
         (Some((first, last)), None) => format!("at positions {first} to {last}"),
         (None, None) => "before its first event".to_owned(),
     };
-    say(&format!(
+    log_once_a_minute(&format!(
         "eventcore: projection \"{name}\" failed {what}: {}: {}",
         error.sqlstate, error.message
     ));
@@ -194,12 +196,12 @@ fn write_down(session: &Session, name: &str, failure: &Failure, error: &Caught) 
 }
 
 /// Writes a line to the server's log, but the same one only once a minute.
-fn say(line: &str) {
+fn log_once_a_minute(line: &str) {
     thread_local! {
         static SAID: RefCell<HashMap<String, Instant>> = RefCell::new(HashMap::new());
     }
     SAID.with_borrow_mut(|said| {
-        said.retain(|_, at| at.elapsed() < SAY_EVERY);
+        said.retain(|_, at| at.elapsed() < LOG_EVERY);
         if !said.contains_key(line) {
             transaction::log(line);
             said.insert(line.to_owned(), Instant::now());
@@ -208,13 +210,13 @@ fn say(line: &str) {
 }
 
 /// The database that the worker serves, and who started it.
-struct Place {
+struct WorkerContext {
     catalog: Catalog,
     registry: Registry,
     notifier: i32,
 }
 
-impl Place {
+impl WorkerContext {
     /// `None` where there is no notifier any more.
     fn find() -> Result<Option<Self>, Error> {
         let catalog = Catalog::load()?;

@@ -4,7 +4,7 @@
 //! once: counting costs an append nothing that it shares with others. What a savepoint took back is
 //! told from what was committed.
 
-use crate::pg::transaction::{self, Ended};
+use crate::pg::transaction::{self, TransactionEnd};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
@@ -21,7 +21,7 @@ pub struct Counts {
 }
 
 /// What they are at one moment.
-pub struct Counted {
+pub struct CountValues {
     pub appends: i64,
     pub events: i64,
     pub conflicts: i64,
@@ -79,8 +79,8 @@ impl Counts {
         self.repeats.fetch_add(1, Relaxed);
     }
 
-    pub fn get(&self) -> Counted {
-        Counted {
+    pub fn get(&self) -> CountValues {
+        CountValues {
             appends: self.appends.load(Relaxed),
             events: self.events.load(Relaxed),
             conflicts: self.conflicts.load(Relaxed),
@@ -91,7 +91,7 @@ impl Counts {
     }
 
     /// The transaction has ended. Cannot fail.
-    pub fn end(&self, ended: Ended) {
+    pub fn end(&self, ended: TransactionEnd) {
         let mut levels = LEVELS.take();
         for level in levels.drain(..) {
             self.add(&level, ended);
@@ -100,12 +100,12 @@ impl Counts {
     }
 
     /// A subtransaction has ended: what it appended is now its parent's, or gone. Cannot fail.
-    pub fn end_subtransaction(&self, subtransaction: u32, parent: u32, ended: Ended) {
+    pub fn end_subtransaction(&self, subtransaction: u32, parent: u32, ended: TransactionEnd) {
         let mut levels = LEVELS.take();
         if let Some(mut level) = levels.pop_if(|level| level.subtransaction == subtransaction) {
             match ended {
-                Ended::RolledBack => self.add(&level, ended),
-                Ended::Committed => {
+                TransactionEnd::RolledBack => self.add(&level, ended),
+                TransactionEnd::Committed => {
                     level.subtransaction = parent;
                     // There is room: the level was in the list.
                     add_level(&mut levels, level);
@@ -115,13 +115,13 @@ impl Counts {
         LEVELS.set(levels);
     }
 
-    fn add(&self, level: &Level, ended: Ended) {
+    fn add(&self, level: &Level, ended: TransactionEnd) {
         match ended {
-            Ended::Committed => {
+            TransactionEnd::Committed => {
                 self.appends.fetch_add(level.appends, Relaxed);
                 self.events.fetch_add(level.events, Relaxed);
             }
-            Ended::RolledBack => {
+            TransactionEnd::RolledBack => {
                 self.rolled_back.fetch_add(level.appends, Relaxed);
             }
         }

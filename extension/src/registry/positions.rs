@@ -4,9 +4,9 @@
 //! `eventcore.position_blocks` is on disk. So the server never gives a position twice, even if it
 //! loses the tail of its log in a crash: a reader may keep any safe position as its checkpoint.
 
-use super::begin::{self, Purpose};
 use super::blocks::{BLOCK, end_of_block};
-use super::places::{Database, Place};
+use super::databases::{Database, DatabaseSlot};
+use super::history::{self, Purpose};
 use super::{counts, slots};
 use crate::error::{Error, Malformed, Unavailable};
 use crate::pg::shared_memory::exclusively;
@@ -34,12 +34,12 @@ const MAX_AHEAD: i64 = 1 << 48;
 
 /// Draws `count` positions in a row for this transaction, on disk as reserved, and returns the
 /// first.
-pub fn draw(place: Place, events: &Events, count: usize) -> Result<i64, Error> {
+pub fn draw(database_slot: DatabaseSlot, events: &Events, count: usize) -> Result<i64, Error> {
     let count = i64::try_from(count).unwrap_or(i64::MAX / 2);
-    let database = place.database();
-    begin::before_drawing(database, events)?;
+    let database = database_slot.database();
+    history::before_drawing(database, events)?;
     let first = slots::publish_and_draw(
-        place,
+        database_slot,
         || database.next.load(SeqCst),
         || database.next.fetch_add(count, SeqCst),
     );
@@ -65,8 +65,12 @@ pub fn draw(place: Place, events: &Events, count: usize) -> Result<i64, Error> {
 }
 
 /// SE003 for a position so far ahead that it is a mistake: it would be passed for good, also if it is rolled back.
-pub fn check_ahead(place: Place, events: &Events, position: i64) -> Result<(), Error> {
-    let next = match place.database().next.load(SeqCst) {
+pub fn check_ahead(
+    database_slot: DatabaseSlot,
+    events: &Events,
+    position: i64,
+) -> Result<(), Error> {
+    let next = match database_slot.database().next.load(SeqCst) {
         0 => first_not_in_use(events),
         next => next,
     };
@@ -79,12 +83,16 @@ pub fn check_ahead(place: Place, events: &Events, position: i64) -> Result<(), E
 
 /// Gives out nothing up to a position that is in use: its row has come by SQL. Readers wait for the
 /// transaction that brings it.
-pub fn pass(place: Place, events: &Events, position: i64) -> Result<(), Error> {
+pub fn register_foreign(
+    database_slot: DatabaseSlot,
+    events: &Events,
+    position: i64,
+) -> Result<(), Error> {
     let position = position.min(MAX_POSITION);
-    slots::publish_all(place);
-    let database = place.database();
+    slots::publish_all(database_slot);
+    let database = database_slot.database();
     if database.next.load(SeqCst) == 0 {
-        begin::settle(database, events, Purpose::Pass)?;
+        history::continue_or_begin(database, events, Purpose::RegisterForeign)?;
     }
     if position >= database.next.load(SeqCst) {
         // Another server gave it out, and its readers may have passed more than comes here.

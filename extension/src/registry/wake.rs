@@ -6,8 +6,8 @@ use crate::processes::launcher_latch;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-/// How often those who wait look for themselves: on a standby, or when a wake-up got lost.
-pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often those who wait clear_pending for themselves: on a standby, or when a wake-up got lost.
+pub const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a notifier stays away from a database that somebody needs for themselves, in
 /// microseconds: PostgreSQL waits for 5 s for others to leave.
@@ -36,7 +36,7 @@ pub struct Wake {
     /// How often work has been announced that is no new event.
     announced: AtomicI64,
     /// How often those who wait have looked since the last announcement of new events.
-    looks: AtomicU32,
+    checks: AtomicU32,
 }
 
 impl Wake {
@@ -52,7 +52,7 @@ impl Wake {
             crowded: AtomicBool::new(false),
             short: AtomicBool::new(false),
             announced: AtomicI64::new(0),
-            looks: AtomicU32::new(0),
+            checks: AtomicU32::new(0),
         }
     }
 
@@ -75,35 +75,35 @@ impl Wake {
     pub fn tell_notifier(&self) {
         // Most find it set: they leave its memory to others.
         if !self.pending.load(SeqCst) && !self.pending.swap(true, SeqCst) {
-            self.rouse();
+            self.wake_notifier();
         }
     }
 
     /// Wakes all who wait for new events; returns how many looked after the last time.
     pub fn wake_waiting(&self) -> u32 {
-        let looks = self.looks.swap(0, SeqCst);
+        let checks = self.checks.swap(0, SeqCst);
         self.waiting.wake_all();
         self.blocked.wake_all();
-        looks
+        checks
     }
 
     /// Whether somebody waits for something that the log of another server may bring.
-    pub fn is_awaited(&self) -> bool {
+    pub fn has_waiters(&self) -> bool {
         [&self.waiting, &self.blocked, &self.projected]
             .into_iter()
             .any(WaitQueue::has_waiters)
     }
 
     /// Wakes all of them.
-    pub fn wake_all_who_wait(&self) {
+    pub fn wake_all_waiters(&self) {
         self.waiting.wake_all();
         self.blocked.wake_all();
         self.projected.wake_all();
     }
 
-    /// Somebody who waits looks for new events.
-    pub fn count_look(&self) {
-        self.looks.fetch_add(1, SeqCst);
+    /// Somebody who waits checks for new events.
+    pub fn count_check(&self) {
+        self.checks.fetch_add(1, SeqCst);
     }
 
     /// There is work that is no new event: a stream was released, or, for all, a subscription
@@ -198,23 +198,23 @@ impl Wake {
     pub fn dismiss(&self) {
         self.wanted.store(false, SeqCst);
         self.resign();
-        if self.is_told() {
+        if self.is_pending() {
             // By somebody who still found us here.
-            self.rouse();
+            self.wake_notifier();
         }
     }
 
-    /// Whether the notifier has been told something since [`Self::look`].
-    pub fn is_told(&self) -> bool {
+    /// Whether the notifier has been told something since [`Self::clear_pending`].
+    pub fn is_pending(&self) -> bool {
         self.pending.load(SeqCst)
     }
 
-    /// The notifier is about to look: whatever ends after this tells it anew.
-    pub fn look(&self) {
+    /// The notifier is about to clear_pending: whatever ends after this tells it anew.
+    pub fn clear_pending(&self) {
         self.pending.store(false, SeqCst);
     }
 
-    fn rouse(&self) {
+    fn wake_notifier(&self) {
         if !self.notifier.wake() {
             self.wanted.store(true, SeqCst);
             launcher_latch::wake();

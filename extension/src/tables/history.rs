@@ -3,7 +3,7 @@
 use super::Catalog;
 use super::columns::history as column;
 use crate::error::{Error, Unavailable};
-use crate::pg::insert::insert_for_good;
+use crate::pg::insert::insert_frozen;
 use crate::pg::relation::{Relation, Use};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::table_scan::for_each_row;
@@ -61,5 +61,5 @@ pub fn add(table: &Relation, history: &History, cause: Cause) {
         Datum::from(Oid::from(history.origin.database)),
         Text::copy(cause.word().as_bytes()).datum(),
     ];
-    insert_for_good::<{ column::COUNT }>(table, values.map(Some));
+    insert_frozen::<{ column::COUNT }>(table, values.map(Some));
 }

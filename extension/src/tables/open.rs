@@ -23,7 +23,7 @@ pub fn executions() -> Result<(Relation, Oid), Error> {
 /// locked the table.
 pub fn command_states() -> Result<Option<(Relation, Relation)>, Error> {
     let seen = Catalog::load()?.objects.command_states;
-    let Some(table) = Relation::table_at_once(seen, Use::Write) else {
+    let Some(table) = Relation::try_table(seen, Use::Write) else {
         return Ok(None);
     };
     let catalog = Catalog::load()?;

@@ -37,7 +37,7 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
         .waiting
         .wait_until(patience, standby::watch(), || {
             standby::watch();
-            registry.wake().count_look();
+            registry.wake().count_check();
             found = registry.safe_position();
             // While it waits it holds no snapshot and no lock: VACUUM is free to remove what
             // nobody else sees.

@@ -9,7 +9,7 @@ use crate::pg::shared_memory::{ProcessCell, Shared, SharedArray};
 use crate::pg::worker::{self, Kind, Worker};
 use crate::pg::{transaction, wal};
 use crate::registry;
-use crate::registry::wake::LOOK_AGAIN;
+use crate::registry::wake::RECHECK_INTERVAL;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
@@ -55,23 +55,27 @@ thread_local! {
 /// Returns how often it has to look for itself.
 pub fn watch() -> Duration {
     if !transaction::is_standby() {
-        return LOOK_AGAIN;
+        return RECHECK_INTERVAL;
     }
     if PROCESS.get().first().is_some_and(|worker| worker.0.wake()) {
-        return LOOK_AGAIN;
+        return RECHECK_INTERVAL;
     }
     let started = match STARTED.get() {
         // It may be on its way.
-        Some((at, started)) if at.elapsed() < LOOK_AGAIN => started,
+        Some((at, started)) if at.elapsed() < RECHECK_INTERVAL => started,
         _ => worker::start_on_standby(&KIND).is_some(),
     };
     if STARTED
         .get()
-        .is_none_or(|(at, _)| at.elapsed() >= LOOK_AGAIN)
+        .is_none_or(|(at, _)| at.elapsed() >= RECHECK_INTERVAL)
     {
         STARTED.set(Some((Instant::now(), started)));
     }
-    if started { LOOK_AGAIN } else { WITHOUT_WORKER }
+    if started {
+        RECHECK_INTERVAL
+    } else {
+        WITHOUT_WORKER
+    }
 }
 
 /// The worker's process, from its start to its end.
@@ -88,11 +92,11 @@ pub fn run() -> ! {
     });
     let mut seen = 0;
     while transaction::is_standby() {
-        let wait = if registry::is_awaited() {
+        let wait = if registry::has_waiters() {
             let replayed = wal::replayed();
             if replayed != seen {
                 seen = replayed;
-                registry::wake_all_who_wait();
+                registry::wake_all_waiters();
             }
             COMPARE_EVERY
         } else {
@@ -103,6 +107,6 @@ pub fn run() -> ! {
         }
     }
     // Whoever still waits goes on as on any primary.
-    registry::wake_all_who_wait();
+    registry::wake_all_waiters();
     worker.end()
 }

@@ -4,7 +4,7 @@ use crate::pg::transaction;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 /// Written by the notifier only.
-pub struct Announced {
+pub struct Announcements {
     notifications: AtomicI64,
     position: AtomicI64,
     /// When the notifier began, and when it announced last, as timestamptz.
@@ -13,7 +13,7 @@ pub struct Announced {
 }
 
 /// What it is at one moment.
-pub struct Announcements {
+pub struct AnnouncementState {
     /// When the notifier began, if there is one.
     pub started_at: i64,
     /// How many were sent since counting began.
@@ -22,7 +22,7 @@ pub struct Announcements {
     pub last: Option<(i64, i64)>,
 }
 
-impl Announced {
+impl Announcements {
     pub fn fresh() -> Self {
         Self {
             notifications: AtomicI64::new(0),
@@ -51,10 +51,10 @@ impl Announced {
         self.at.store(transaction::now(), Relaxed);
     }
 
-    pub fn get(&self) -> Announcements {
+    pub fn get(&self) -> AnnouncementState {
         let count = self.notifications.load(Relaxed);
         let last = (self.position.load(Relaxed), self.at.load(Relaxed));
-        Announcements {
+        AnnouncementState {
             started_at: self.started_at.load(Relaxed),
             count,
             last: (count > 0).then_some(last),

@@ -1,7 +1,7 @@
 //! What a process of ours does about what goes wrong: it notes it where a view shows it, says so in the log once a
 //! minute, and tries again after a pause that grows.
 
-use crate::pg::catch::Caught;
+use crate::pg::catch::ErrorSummary;
 use crate::pg::transaction;
 use crate::processes;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// One thing that goes wrong, or not.
-pub struct Trouble {
+pub struct Retry {
     /// What the process cannot do, for the log.
     what: &'static str,
     pause: Duration,
@@ -22,7 +22,7 @@ pub struct Trouble {
     said: Option<(String, Instant)>,
 }
 
-impl Trouble {
+impl Retry {
     pub const fn new(what: &'static str) -> Self {
         Self {
             what,
@@ -33,7 +33,7 @@ impl Trouble {
     }
 
     /// It has gone wrong; returns for how long to leave it.
-    pub fn note(&mut self, error: &Caught) -> Duration {
+    pub fn failed(&mut self, error: &ErrorSummary) -> Duration {
         processes::failed(error);
         self.say(&format!("{}: {}", error.sqlstate, error.message));
         let pause = self.pause;
@@ -43,7 +43,7 @@ impl Trouble {
     }
 
     /// It has gone well.
-    pub fn over(&mut self) {
+    pub fn succeeded(&mut self) {
         self.pause = PAUSE;
         self.until = None;
     }
@@ -65,8 +65,8 @@ impl Trouble {
 }
 
 /// Too few background workers: SQLSTATE 53400, configuration_limit_exceeded.
-pub fn no_free_worker() -> Caught {
-    Caught {
+pub fn no_free_worker() -> ErrorSummary {
+    ErrorSummary {
         sqlstate: "53400".to_owned(),
         message: "no background worker is free; raise max_worker_processes".to_owned(),
     }

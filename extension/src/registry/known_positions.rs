@@ -44,7 +44,7 @@ const SOURCES: [Source; 7] = [
 ];
 
 /// What the tables speak of.
-pub struct Known {
+pub struct KnownPositions {
     /// The highest position of all; 0 for none.
     pub highest: i64,
     /// The position of the last event.
@@ -56,7 +56,7 @@ pub struct Known {
     pub checkpoint: i64,
 }
 
-impl Known {
+impl KnownPositions {
     /// Up to where this store agrees with the one that it came from.
     pub fn agreed(&self, cause: Cause) -> i64 {
         if cause.is_physical() {
@@ -67,7 +67,7 @@ impl Known {
     }
 
     /// Looks through the tables: to be done when a history may begin, and not for each append.
-    pub fn look(events: &Events) -> Self {
+    pub fn read(events: &Events) -> Self {
         let settled = sequence::last_value(events.catalog.objects.settled_position).unwrap_or(0);
         let last_event = heads::last_position(events);
         let mut known = Self {

@@ -1,41 +1,41 @@
 //! What a worker does next for a projection: replay what is parked, begin anew, or take a batch.
 
-use super::batch::{self, Outcome, Taken, Trail};
+use super::batch::{self, Claim, FailureContext, Outcome};
 use super::definition::{self, Definition};
 use super::{record, replay, shadow};
 use crate::error::Error;
 use crate::pg::session::as_statement;
-use crate::pg::snapshot::Fresh;
+use crate::pg::snapshot::ActiveSnapshot;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::processes::batches;
 
 /// Takes a projection one batch further, in the transaction that is open.
-pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
+pub fn run(name: &str, context: &FailureContext) -> Result<Outcome, Error> {
     let name = Text::copy(name.as_bytes()).keep();
-    let (definition, progress) = match batch::take(name, trail)? {
-        Taken::It(definition, progress) => (definition, progress),
-        Taken::Not(outcome) => return Ok(outcome),
+    let (definition, progress) = match batch::claim(name, context)? {
+        Claim::Claimed(definition, progress) => (definition, progress),
+        Claim::NotNow(outcome) => return Ok(outcome),
     };
     if progress.reset_pending && definition.rebuild.is_some() {
         shadow::begin(name)?;
         return Ok(Outcome::Advanced);
     }
     if let Some(position) = definition::next_replay(name)? {
-        replay::run(&definition, name, position, trail)?;
+        replay::run(&definition, name, position, context)?;
         return Ok(Outcome::Advanced);
     }
-    let read = batch::read(&definition, &progress)?;
+    let read = batch::read_batch(&definition, &progress)?;
     let to_end = read.as_ref().is_none_or(|read| read.to_end);
     match (read, &definition.rebuild) {
         (_, Some(rebuild)) if to_end => Ok(Outcome::CaughtUp(rebuild.original.clone())),
         (None, _) => Ok(Outcome::Nothing),
         (Some(read), _) => {
-            let fresh = Fresh::push();
+            let fresh = ActiveSnapshot::push();
             if progress.reset_pending {
-                reset(&definition, name, trail)?;
+                reset(&definition, name, context)?;
             }
-            batch::project(&definition, name, read, trail)?;
+            batch::project(&definition, name, read, context)?;
             drop(fresh);
             Ok(Outcome::Advanced)
         }
@@ -43,9 +43,9 @@ pub fn run(name: &str, trail: &Trail) -> Result<Outcome, Error> {
 }
 
 /// Empties what the handler writes.
-fn reset(definition: &Definition, name: Text<'_>, trail: &Trail) -> Result<(), Error> {
-    trail.resets.set(true);
-    batches::begin(&definition.name, trail.checkpoint.get(), None, None);
+fn reset(definition: &Definition, name: Text<'_>, context: &FailureContext) -> Result<(), Error> {
+    context.resets.set(true);
+    batches::begin(&definition.name, context.checkpoint.get(), None, None);
     as_statement(|| record::reset(name))?;
     if let Some(function) = &definition.reset {
         let mut function = definition.open(function, &[])?;

@@ -6,15 +6,15 @@
 //! harmless.
 
 use super::blocks::{BLOCK, end_of_block};
-use super::known::Known;
-use super::places::Database;
+use super::databases::Database;
+use super::known_positions::KnownPositions;
 use crate::error::{Error, Unavailable};
 use crate::pg::relation::Use;
 use crate::pg::shared_memory::exclusively;
 use crate::pg::{sequence, wal};
 use crate::tables::Events;
 use crate::tables::heads;
-use crate::tables::history::{self, History};
+use crate::tables::history::{self as table, History};
 use eventcore_rules::history::{Cause, Decision, Found};
 use std::cell::Cell;
 use std::sync::atomic::Ordering::SeqCst;
@@ -30,9 +30,9 @@ pub enum Purpose {
     /// Give out a position.
     Draw,
     /// Take note of a row that comes by SQL. An empty store has no history yet.
-    Pass,
+    RegisterForeign,
     /// Tell readers how far they may go. Nobody has asked for a position.
-    Tell,
+    Announce,
 }
 
 /// Makes sure that the next position belongs to the history that this server writes. Costs a look at shared memory
@@ -42,7 +42,7 @@ pub fn before_drawing(database: &Database, events: &Events) -> Result<(), Error>
         || database.doubts.load(SeqCst) != database.cleared.load(SeqCst)
         || is_behind(database, events)
     {
-        settle(database, events, Purpose::Draw)?;
+        continue_or_begin(database, events, Purpose::Draw)?;
     }
     Ok(())
 }
@@ -59,15 +59,21 @@ fn is_behind(database: &Database, events: &Events) -> bool {
 }
 
 /// Decides whether the history goes on, and begins another one if not.
-pub fn settle(database: &Database, events: &Events, purpose: Purpose) -> Result<(), Error> {
+pub fn continue_or_begin(
+    database: &Database,
+    events: &Events,
+    purpose: Purpose,
+) -> Result<(), Error> {
     let doubts = database.doubts.load(SeqCst);
     let blocks = events.catalog.objects.position_blocks;
-    let table = history::open(&events.catalog, Use::Write)?;
+    let histories = table::open(&events.catalog, Use::Write)?;
     sequence::lock(blocks);
-    let known = Known::look(events);
+    let known = KnownPositions::read(events);
     let here = wal::origin();
     exclusively(|| {
-        let latest = history::all(&table).into_iter().max_by_key(|one| one.first);
+        let latest = table::all(&histories)
+            .into_iter()
+            .max_by_key(|one| one.first);
         let next = database.next.load(SeqCst);
         let found = Found {
             latest: latest.map(|latest| (latest.origin, latest.first)),
@@ -79,19 +85,19 @@ pub fn settle(database: &Database, events: &Events, purpose: Purpose) -> Result<
         };
         match found.decide() {
             Decision::GoOn { next } => {
-                if purpose != Purpose::Tell {
+                if purpose != Purpose::Announce {
                     start(database, next);
                 }
             }
             // A restore has only begun: what else it brings is looked at before the first position is given out.
-            Decision::Begin { .. } if purpose == Purpose::Pass && latest.is_none() => {
+            Decision::Begin { .. } if purpose == Purpose::RegisterForeign && latest.is_none() => {
                 start(database, found.reserved.max(known.last_event) + 1);
                 database.doubts.fetch_add(1, SeqCst);
                 return Ok(());
             }
             Decision::Begin {
                 cause: Cause::New, ..
-            } if purpose == Purpose::Tell => {}
+            } if purpose == Purpose::Announce => {}
             Decision::Begin {
                 cause,
                 reserved,
@@ -103,7 +109,7 @@ pub fn settle(database: &Database, events: &Events, purpose: Purpose) -> Result<
                     agreed: known.agreed(cause).min(reserved),
                     origin: here,
                 };
-                history::add(&table, &begun, cause);
+                table::add(&histories, &begun, cause);
                 if cause == Cause::New {
                     start(database, first);
                 } else {
@@ -111,7 +117,7 @@ pub fn settle(database: &Database, events: &Events, purpose: Purpose) -> Result<
                     sequence::set_last_value(blocks, first + 1 - BLOCK);
                     wal::flush();
                     database.reserved.fetch_max(first, SeqCst);
-                    if purpose != Purpose::Tell || next != 0 {
+                    if purpose != Purpose::Announce || next != 0 {
                         database.next.fetch_max(first + 1, SeqCst);
                     }
                 }

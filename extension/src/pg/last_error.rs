@@ -11,19 +11,19 @@ use std::marker::PhantomData;
 
 /// The last error that was raised. It may have been caught since, by an exception block of an application for
 /// example: it is the one that is on its way only if a panic of pgrx's says so.
-pub(super) struct Seen {
+pub(super) struct LastError {
     error: *mut ErrorData,
     /// Where the copy is: memory of whoever called us.
     memory: MemoryContext,
 }
 
 /// Between its beginning and its end, errors are seen.
-pub(super) struct Watch<'a> {
+pub(super) struct ErrorWatch<'a> {
     callback: ErrorContextCallback,
-    seen: PhantomData<&'a mut Seen>,
+    seen: PhantomData<&'a mut LastError>,
 }
 
-impl Seen {
+impl LastError {
     pub(super) fn nothing() -> Self {
         Self {
             error: std::ptr::null_mut(),
@@ -47,8 +47,8 @@ impl Seen {
     }
 }
 
-impl<'a> Watch<'a> {
-    pub(super) fn of(seen: &'a mut Seen) -> Self {
+impl<'a> ErrorWatch<'a> {
+    pub(super) fn of(seen: &'a mut LastError) -> Self {
         Self {
             callback: ErrorContextCallback {
                 // SAFETY: a variable of the server, read on its only thread.
@@ -82,7 +82,7 @@ unsafe extern "C-unwind" fn see(seen: *mut c_void) {
         if raw::geterrcode() == 0 {
             return;
         }
-        let seen: *mut Seen = seen.cast();
+        let seen: *mut LastError = seen.cast();
         let before = pg_sys::CurrentMemoryContext;
         pg_sys::CurrentMemoryContext = (*seen).memory;
         (*seen).forget();

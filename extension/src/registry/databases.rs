@@ -1,7 +1,7 @@
-//! What the positions of each database have come to: a place in shared memory for every database
+//! What the positions of each database have come to: a database_slot in shared memory for every database
 //! that uses the extension.
 
-use super::announced::Announced;
+use super::announcements::Announcements;
 use super::confirmed::Confirmed;
 use super::counts::Counts;
 use crate::error::{Error, Unavailable};
@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
 static DATABASES: SharedArray<Database> = SharedArray::new(c"eventcore databases");
 
 thread_local! {
-    /// The place of the database that this process is connected to, once it is known.
-    static MINE: Cell<Option<Place>> = const { Cell::new(None) };
+    /// The database_slot of the database that this process is connected to, once it is known.
+    static MINE: Cell<Option<DatabaseSlot>> = const { Cell::new(None) };
 }
 
 /// One database, on cache lines of its own.
@@ -39,12 +39,12 @@ pub struct Database {
     pub confirmed: Confirmed,
     /// How the ends of appends reach those who wait for events.
     pub wake: Wake,
-    /// The oid of the database, 0 for a free place.
+    /// The oid of the database, 0 for a free database_slot.
     oid: AtomicU32,
     /// The oid of `eventcore.position_blocks`: another one after DROP and CREATE EXTENSION.
     sequence: AtomicU32,
     /// What its notifiers have announced.
-    pub announced: Announced,
+    pub announced: Announcements,
     /// How many appends came to which end.
     pub counts: Counts,
     /// How many transactions have released their locks, or are about to, and have not flushed the log since.
@@ -53,20 +53,20 @@ pub struct Database {
 
 /// Where a database is in shared memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Place(u32);
+pub struct DatabaseSlot(u32);
 
-impl Place {
-    /// The place of the database that this process is connected to.
+impl DatabaseSlot {
+    /// The database_slot of the database that this process is connected to.
     pub fn open(catalog: &Catalog) -> Result<Self, Error> {
         let (oid, sequence) = (my_database(), catalog.objects.position_blocks.to_u32());
         let known = MINE
             .get()
-            .filter(|place| place.database().is(oid, sequence));
-        let place = match known {
-            Some(place) => place,
+            .filter(|database_slot| database_slot.database().is(oid, sequence));
+        let database_slot = match known {
+            Some(database_slot) => database_slot,
             None => {
                 // A statement that is older than a DROP EXTENSION may still know the old sequence,
-                // and must not take the place from the new one.
+                // and must not take the database_slot from the new one.
                 let current = Events::open(Use::Read)?.catalog;
                 if !current.is_same(catalog) {
                     return Err(Unavailable::NotInstalled.into());
@@ -74,8 +74,8 @@ impl Place {
                 claim(oid, sequence)?
             }
         };
-        MINE.set(Some(place));
-        Ok(place)
+        MINE.set(Some(database_slot));
+        Ok(database_slot)
     }
 
     /// A number that stands for no database where it is 0.
@@ -107,7 +107,7 @@ impl Shared for Database {
             wake: Wake::fresh(),
             oid: AtomicU32::new(0),
             sequence: AtomicU32::new(0),
-            announced: Announced::fresh(),
+            announced: Announcements::fresh(),
             counts: Counts::fresh(),
             unflushed: AtomicI64::new(0),
         }
@@ -133,10 +133,10 @@ pub fn send_notifier_away(oid: u32) {
     }
 }
 
-/// The notifier of a database is about to look for the extension.
-pub fn look(oid: u32) {
+/// The notifier of a database is about to clear_pending for the extension.
+pub fn clear_pending(oid: u32) {
     for database in of(oid) {
-        database.wake.look();
+        database.wake.clear_pending();
     }
 }
 
@@ -153,18 +153,18 @@ pub fn has_notifier(oid: u32) -> bool {
 }
 
 /// Whether somebody waits in any database.
-pub fn is_awaited() -> bool {
+pub fn has_waiters() -> bool {
     DATABASES
         .get()
         .iter()
-        .any(|database| database.wake.is_awaited())
+        .any(|database| database.wake.has_waiters())
 }
 
 /// Wakes all who wait in any database.
-pub fn wake_all_who_wait() {
+pub fn wake_all_waiters() {
     for database in DATABASES.get() {
-        if database.wake.is_awaited() {
-            database.wake.wake_all_who_wait();
+        if database.wake.has_waiters() {
+            database.wake.wake_all_waiters();
         }
     }
 }
@@ -181,7 +181,7 @@ pub fn databases_without_notifier() -> Vec<u32> {
         .collect()
 }
 
-/// Gives a place back when its database is gone. Not when its extension seems to be: that may be in
+/// Gives a database_slot back when its database is gone. Not when its extension seems to be: that may be in
 /// a transaction that has not committed yet, and has positions in flight.
 pub fn release(oid: u32) {
     exclusively(|| {
@@ -199,8 +199,8 @@ fn of(oid: u32) -> impl Iterator<Item = &'static Database> {
         .filter(move |database| database.oid.load(SeqCst) == oid)
 }
 
-/// The place of a database, an old one or a free one.
-fn claim(oid: u32, sequence: u32) -> Result<Place, Error> {
+/// The database_slot of a database, an old one or a free one.
+fn claim(oid: u32, sequence: u32) -> Result<DatabaseSlot, Error> {
     let databases = DATABASES.get();
     if databases.is_empty() {
         return Err(Unavailable::NotPreloaded.into());
@@ -208,8 +208,8 @@ fn claim(oid: u32, sequence: u32) -> Result<Place, Error> {
     let with = |wanted| move |database: &Database| database.oid.load(SeqCst) == wanted;
     let claimed = exclusively(|| {
         let known = databases.iter().position(with(oid));
-        let place = known.or_else(|| databases.iter().position(with(0)))?;
-        let database = &databases[place];
+        let database_slot = known.or_else(|| databases.iter().position(with(0)))?;
+        let database = &databases[database_slot];
         if !database.is(oid, sequence) {
             // New here, or the extension was dropped and created again.
             database.next.store(0, SeqCst);
@@ -226,8 +226,10 @@ fn claim(oid: u32, sequence: u32) -> Result<Place, Error> {
                 database.wake.reset();
             }
         }
-        u32::try_from(place).ok()
+        u32::try_from(database_slot).ok()
     });
     let max = databases.len();
-    Ok(Place(claimed.ok_or(Unavailable::TooManyDatabases { max })?))
+    Ok(DatabaseSlot(
+        claimed.ok_or(Unavailable::TooManyDatabases { max })?,
+    ))
 }

@@ -42,8 +42,8 @@ pub fn find(role: Oid) -> Result<Option<&'static str>, Error> {
     if settings::projection_workers() == 0 {
         return Ok(Some(SWITCHED_OFF));
     }
-    if let Some(hindrance) = of_role(role) {
-        return Ok(Some(hindrance));
+    if let Some(obstacle) = of_role(role) {
+        return Ok(Some(obstacle));
     }
     let registry = Registry::open(&Catalog::load()?)?;
     let wake = registry.wake();
