@@ -1,10 +1,11 @@
-//! The PostgreSQL extension eventcore, in the order of an event's life.
+//! The PostgreSQL extension eventcore.
 //!
-//! `sql/` holds what CREATE EXTENSION installs; [`functions`] connects its functions to the modules
-//! below. All unsafe code is in [`pg`], which wraps what the server offers, and in [`functions`].
+//! `sql/` contains what CREATE EXTENSION installs, and [`functions`] connects its functions to the
+//! modules below. All unsafe code is in [`pg`], which wraps the server's C interface, and in
+//! [`functions`] and [`load`], which the server calls.
 
 #![deny(unsafe_code)]
-// Nothing here is called from Rust: the SQL is the interface, and it is documented there.
+// Nothing here is called from Rust. The interface is SQL and is documented there.
 #![allow(unreachable_pub)]
 
 ::pgrx::pg_module_magic!(name, version);
@@ -32,7 +33,8 @@ mod read;
 /// Waiting for events, on a primary and on a hot standby.
 mod wait;
 
-/// What the SQL of durable subscriptions needs from Rust: a lock, a wait, and a wake-up at the end of a transaction.
+/// What the SQL of durable subscriptions needs from Rust: a lock, a wait, and a wake-up at the end
+/// of a transaction.
 mod subscriptions;
 
 /// Projections that run inside the server: in a worker, or in the transaction of the append.
@@ -44,13 +46,16 @@ mod notify;
 /// The functions behind the monitoring views.
 mod stat;
 
-/// What protects the tables against statements of others, and applications against appending where they must not.
+/// What protects the tables against statements of others, and applications against appending where
+/// they must not.
 mod guards;
 
-/// The positions in flight, in shared memory: who may hold which, and which position is safe to read up to.
+/// The positions in flight, in shared memory: who may hold which, and which position is safe to
+/// read up to.
 mod registry;
 
-/// What all background processes share: a slot that shows their state, retries, and a trace after a crash.
+/// What all background processes share: a slot that shows their state, retries, and a trace after a
+/// crash.
 mod processes;
 
 /// Arguments that several functions take.
@@ -75,12 +80,12 @@ mod pg_tests;
 
 #[cfg(test)]
 pub mod pg_test {
-    //! What `cargo pgrx test` asks of an extension.
+    //! What `cargo pgrx test` requires of an extension.
 
     /// Called once before the tests.
     pub fn setup(_options: Vec<&str>) {}
 
-    /// The settings of the server that the tests run in.
+    /// The settings of the server that runs the tests.
     pub fn postgresql_conf_options() -> Vec<&'static str> {
         vec!["shared_preload_libraries = 'eventcore'"]
     }

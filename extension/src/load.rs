@@ -9,7 +9,7 @@ use crate::wait::standby;
 use crate::{registry, settings};
 use pgrx::pg_guard;
 
-/// What the server calls once it has loaded the library.
+/// Called by the server once it has loaded the library.
 #[allow(unsafe_code)]
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
@@ -18,7 +18,7 @@ pub extern "C-unwind" fn _PG_init() {
         if hooks::server_is_starting() {
             return Ok(());
         }
-        // CREATE EXTENSION, or a call from a server that was started without us.
+        // CREATE EXTENSION, or a call on a server that was started without the library.
         Err(Unavailable::NotPreloaded.into())
     });
     settings::define();

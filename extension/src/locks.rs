@@ -1,17 +1,19 @@
-//! Locks on streams, subscriptions, executions, projections and saved states, in the server's lock table. `pg_locks`
-//! shows them, the server detects their deadlocks, and the end of the transaction releases them.
+//! Locks on streams, subscriptions, executions, projections and saved states, in the server's lock
+//! table. `pg_locks` shows them, the server detects their deadlocks, and the end of the transaction
+//! releases them.
 
 use crate::pg::ffi::hash;
 pub use crate::pg::lock::LockMode;
 use crate::pg::lock::{LockTag, LockTimeout};
 use pgrx::pg_sys::Oid;
 
-/// The key by which a stream is locked: a hash of its name. Two streams with the same hash share a lock, which is
-/// harmless.
+/// The key by which a stream is locked: a hash of its name. Two streams with the same hash share a
+/// lock, which is harmless.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct StreamKey(u64);
 
-/// What is locked; `pg_locks` shows it as `objsubid`. Advisory locks of applications have 1 or 2 there.
+/// What is locked; `pg_locks` shows it as `objsubid`. Advisory locks of applications have 1 or 2
+/// there.
 #[derive(Clone, Copy)]
 #[repr(u16)]
 enum Space {
@@ -53,7 +55,8 @@ pub fn unlock_stream(key: StreamKey, mode: LockMode) {
     key.tag().release(mode);
 }
 
-/// Waits until the transactions that write the stream now have ended. All waiters continue at the same time.
+/// Waits until the transactions that write the stream now have ended. All waiters continue at the
+/// same time.
 pub fn wait_for_writers(key: StreamKey) {
     key.tag().acquire(LockMode::Shared);
     key.tag().release(LockMode::Shared);
@@ -73,7 +76,8 @@ fn subscription(name: &[u8]) -> LockTag {
     Space::Subscription.tag(hash(name, 0))
 }
 
-/// Waits for the lock of an execution, a command with an idempotency key, and holds it until the transaction ends.
+/// Waits for the lock of an execution, a command with an idempotency key, and holds it until the
+/// transaction ends.
 pub fn lock_execution(command: &[u8], key: &[u8]) {
     let tag = Space::Execution.tag(hash(key, hash(command, 0)));
     tag.acquire(LockMode::Exclusive);
@@ -84,7 +88,8 @@ pub fn projection_key(name: &[u8]) -> u64 {
     hash(name, 0)
 }
 
-/// Waits for the lock of a projection, which a worker holds during a batch, and holds it until the transaction ends.
+/// Waits for the lock of a projection, which a worker holds during a batch, and holds it until the
+/// transaction ends.
 pub fn lock_projection(name: &[u8]) {
     projection(name).acquire(LockMode::Exclusive);
 }
@@ -104,8 +109,8 @@ fn projection(name: &[u8]) -> LockTag {
     Space::Projection.tag(projection_key(name))
 }
 
-/// Takes the lock under which the state of a stream is saved for a command and a role, if it is free; returns whether
-/// it did.
+/// Takes the lock under which the state of a stream is saved for a command and a role, if it is
+/// free; returns whether it did.
 pub fn try_lock_state(command: &[u8], stream: &[u8], role: Oid) -> bool {
     let command = hash(command, role.to_u32().into());
     let tag = Space::State.tag(hash(stream, command));

@@ -1,5 +1,6 @@
-//! Tests of the wrappers in [`crate::pg`], which only code inside the server can reach. Each runs
-//! in a transaction that is rolled back; what SQL can see is tested over the wire instead.
+//! Tests of the wrappers in [`crate::pg`], which only code inside the server can reach. Each test
+//! runs in a transaction that is rolled back. Everything that SQL can see is tested over the wire
+//! instead.
 
 #[pgrx::pg_schema]
 mod tests {
@@ -53,7 +54,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn the_elements_and_keys_of_a_jsonb_are_walked_in_place() {
+    fn the_elements_and_keys_of_a_jsonb_are_read_in_place() {
         let events = jsonb(r#"[{"stream": "a", "n": 1}, "x", null]"#);
         let elements = events.elements().expect("an array");
         assert_eq!(elements.len(), 3);
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn a_scan_can_be_sought_anew_with_fewer_and_with_more_conditions() {
+    fn a_scan_can_be_repositioned_with_fewer_and_with_more_conditions() {
         append("a", 3);
         append("b", 2);
         let events = Events::open(Use::Read).expect("installed");
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn the_catalog_is_looked_up_anew_after_the_extension_was_created_again() {
+    fn the_catalog_is_looked_up_again_after_the_extension_was_recreated() {
         let before = Catalog::load().expect("installed");
         Spi::run("DROP EXTENSION eventcore; CREATE EXTENSION eventcore").expect("installs again");
         let after = Catalog::load().expect("installed");

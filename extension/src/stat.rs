@@ -1,5 +1,5 @@
-//! What an operator looks at: the functions behind the views `eventcore.stat_…`. They read shared
-//! memory only, and cost the same however many events there are.
+//! The functions behind the monitoring views `eventcore.stat_…`. They read only shared memory, so
+//! their cost does not depend on the number of events.
 
 use crate::error::Error;
 use crate::pg::function::{Call, Returned};
@@ -23,15 +23,15 @@ pub fn appends(call: &Call<'_>) -> Returned {
     ])))
 }
 
-/// `eventcore.stat_get_inflight()`: a row for every transaction that holds positions, and one for the synchronous
-/// standbys where readers wait for them.
+/// `eventcore.stat_get_inflight()`: a row for every transaction that holds positions, and one for
+/// the synchronous standbys if readers wait for them.
 pub fn inflight(call: &Call<'_>) -> Result<(), Error> {
     let registry = registry()?;
-    // Or nobody may have looked since a standby went away or came back.
+    // Otherwise a standby that went away or came back might not have been noticed yet.
     registry.safe_position()?;
     let held: Vec<_> = registry.held().collect();
     let standbys = registry.held_for_standbys();
-    // Readers wait for the lowest of them.
+    // Readers wait for the lowest of these positions.
     let lowest = held.iter().map(|held| held.lowest).min();
     let mut rows = call.rows();
     for held in held {
@@ -79,7 +79,8 @@ pub fn notifier(call: &Call<'_>) -> Returned {
     ])))
 }
 
-/// `eventcore.stat_get_workers()`: a row for each process of ours that serves this database, or failed there.
+/// `eventcore.stat_get_workers()`: a row for each background process that serves this database or
+/// has failed there.
 pub fn workers(call: &Call<'_>) -> Result<(), Error> {
     let mut rows = call.rows();
     for shown in processes::list(my_database()) {

@@ -1,5 +1,5 @@
-//! What durable subscriptions need beneath their SQL: the lock that a poll can take back, the wait for
-//! something to do, and the word to those who wait, given when the transaction has ended.
+//! What the SQL of durable subscriptions needs from Rust: a lock that a poll can release early, a
+//! wait for work, and a wake-up of waiters when the transaction has ended.
 
 use crate::arguments::filter::Filter;
 use crate::error::{Error, Unavailable};
@@ -21,9 +21,9 @@ static HOOKS: Hooks = Hooks {
 };
 
 thread_local! {
-    /// What this transaction announces at its end, and whether to all.
+    /// What this transaction announces at its end, and whether to all waiters.
     static ANNOUNCES: Cell<Option<(&'static Wake, bool)>> = const { Cell::new(None) };
-    /// The transaction hooks of this process are registered.
+    /// Whether the transaction hooks of this process are registered.
     static HOOKED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -42,7 +42,7 @@ pub fn lock(call: &Call<'_>) -> Result<(), Error> {
     transaction::require_writable(c"a change of a subscription");
     if let Some(name) = call.text(0) {
         locks::lock_subscription(name.bytes());
-        // Others may have had it for long.
+        // This may have waited a long time for the lock.
         transaction::require_client();
     }
     Ok(())
@@ -60,7 +60,7 @@ pub fn announce_work(call: &Call<'_>) -> Result<(), Error> {
     announce_at_end(call.boolean(0) == Some(true))
 }
 
-/// Wakes those who wait for a stream, or all, when the transaction ends.
+/// Wakes the waiters for a stream, or all waiters, when the transaction ends.
 pub fn announce_at_end(to_all: bool) -> Result<(), Error> {
     if !HOOKED.replace(true) {
         transaction::register(&HOOKS);
@@ -75,14 +75,15 @@ pub fn announced_work() -> Result<i64, Error> {
     Ok(wake()?.announced_work())
 }
 
-/// `eventcore.monotonic()`: microseconds, from a clock that nobody sets.
+/// `eventcore.monotonic()`: microseconds of a clock that is never set.
 pub fn monotonic() -> i64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let elapsed = START.get_or_init(Instant::now).elapsed();
     i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// `eventcore.wait_for_work(after_position, announced, microseconds, blocked, stream_prefixes, event_types)`.
+/// `eventcore.wait_for_work(after_position, announced, microseconds, blocked, stream_prefixes,
+/// event_types)`.
 pub fn wait_for_work(call: &Call<'_>) -> Result<Option<i64>, Error> {
     let (Some(after), Some(announced), Some(microseconds), Some(blocked)) = (
         call.bigint(0),
@@ -127,12 +128,12 @@ fn wake() -> Result<&'static Wake, Error> {
     Ok(Registry::open(&Catalog::load()?)?.wake())
 }
 
-/// Everybody sees by now what the transaction did.
+/// Every process now sees what the transaction did.
 fn announce() {
     if let Some((wake, to_all)) = ANNOUNCES.take() {
         wake.announce_work(to_all);
         if to_all {
-            // It may have to start workers, or to end them.
+            // The notifier may have to start or end workers.
             wake.tell_notifier();
         }
     }

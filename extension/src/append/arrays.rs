@@ -4,8 +4,8 @@ use super::request::{EventPart, Form, Request};
 use crate::error::{Error, Malformed};
 use crate::pg::function::Call;
 
-/// Reads the arguments `(streams, expected_versions, event_streams, event_types, payloads, metadata,
-/// event_ids, correlation_id, causation_id)`.
+/// Reads the arguments `(streams, expected_versions, event_streams, event_types, payloads,
+/// metadata, event_ids, correlation_id, causation_id)`.
 pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     let mut request = Request::new(
         Form::Arrays,
@@ -54,7 +54,7 @@ pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     request.finish()
 }
 
-/// An array that is NULL as a whole has any length.
+/// An array that is NULL as a whole matches any length.
 fn require_length(count: usize, name: &'static str, length: Option<usize>) -> Result<(), Error> {
     match length {
         Some(length) if length != count => {

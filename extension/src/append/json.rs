@@ -25,7 +25,8 @@ pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     request.finish()
 }
 
-/// Adds the events of a JSON array. `metadata` is kept with each, beneath its own.
+/// Adds the events of a JSON array. `metadata` is added to the metadata of each event, whose own
+/// keys win.
 pub fn push_all<'a>(
     request: &mut Request<'a>,
     events: Jsonb<'a>,
@@ -93,7 +94,7 @@ fn push<'a>(
     request.push(stream, event_type, payload.to_jsonb(), metadata, id)
 }
 
-/// A key whose value is null is a key that is not there.
+/// A key with the value null counts as a missing key.
 fn given(item: Option<Item<'_>>) -> Option<Item<'_>> {
     item.filter(|item| !item.is_null())
 }

@@ -6,7 +6,7 @@
 //! 3. All failed checks are reported together, unless the append is a repeat ([`repeat`]).
 //! 4. Positions are drawn and the rows are written ([`write`]).
 //!
-//! Two appends wait for each other only where they share a stream.
+//! Two appends wait for each other only if they share a stream.
 
 mod appended;
 mod arrays;
@@ -31,13 +31,13 @@ use crate::settings;
 use crate::tables::Events;
 use std::sync::atomic::Ordering::SeqCst;
 
-/// Appends for a caller, who is not a function of a command.
+/// Appends for a caller that is not a function of a command.
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
     refuse_reentry("eventcore_append")?;
     append_for_command(request)
 }
 
-/// Appends, or reports why not. Until positions are drawn nothing has been consumed.
+/// Appends, or reports why it cannot. Nothing is consumed until positions are drawn.
 pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
     transaction::require_writable(c"eventcore_append");
     let events = Events::to_write()?;
@@ -48,7 +48,7 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
         let locked = streams::lock(&events, request);
         let heads = streams::heads(&events, &indexes, request)?;
         let conflicts = streams::conflicts(request, &heads);
-        // Without the locks nothing may be written.
+        // Nothing may be written without the locks.
         if locked || !conflicts.is_empty() {
             break (heads, conflicts);
         }
@@ -56,7 +56,7 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
 
     if let Some(repeated) = repeat::find(&events, request, &heads, &conflicts)? {
         registry.counts().repeat();
-        // Whoever wrote it may be waiting for its flush still.
+        // The first append may still be waiting for its flush.
         transaction::flush_what_is_committed();
         return Ok(repeated);
     }
@@ -66,7 +66,7 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
         return Err(Error::VersionConflict(conflicts));
     }
     if request.events.is_empty() {
-        // Others may wait for the flush of what this tells of.
+        // The appends that this result reveals may still be waiting for their flush.
         if registry.unflushed().load(SeqCst) > 0 {
             transaction::flush_what_is_committed();
         }

@@ -1,8 +1,8 @@
 //! Recognising an append that was made before, by the ids of its events.
 //!
-//! There is no index of ids: they are looked for where the events of the request must be if they
-//! have been written_streams, or are likely to be. The positions of an append follow each other, so that one
-//! event that is found tells where all others are.
+//! There is no index of ids. They are looked for where the events of the request must be, or are
+//! likely to be, if they were written. The positions of an append are consecutive, so one event
+//! that is found tells the positions of all others.
 
 use super::appended::Appended;
 use super::request::{DeclaredStream, NewEvent, Request};
@@ -15,10 +15,10 @@ use eventcore_rules::{ExpectedVersion, UNCHECKED_REPEAT_WINDOW, VersionConflict}
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// What the first of these appends returned, if this is a repeat of it.
+/// Returns what the first of these appends returned, if this is a repeat of it.
 ///
-/// `None` when it is not; SE004 when some of the ids are found, but not all events as they were
-/// sent.
+/// `None` if it is not a repeat. SE004 if some of the ids are found, but not all events are as they
+/// were sent.
 pub fn find(
     events: &Events,
     request: &Request<'_>,
@@ -26,7 +26,8 @@ pub fn find(
     conflicts: &[VersionConflict<String>],
 ) -> Result<Option<Appended>, Error> {
     let exact = written_streams(request).all(|declared| exact_version(declared).is_some());
-    // With exact versions that all hold, the events cannot be there yet.
+    // If all versions are expected exactly and all checks hold, the events cannot have been written
+    // before.
     if exact && conflicts.is_empty() {
         return Ok(None);
     }
@@ -40,8 +41,8 @@ pub fn find(
     }
 }
 
-/// The ids of the events with their numbers, if the caller gave all of them; the client that repeats
-/// an append does.
+/// The ids of the events with their indexes, if the caller gave an id for every event. A client
+/// that repeats an append does.
 fn all_ids(request: &Request<'_>) -> Option<HashMap<Uuid, usize>> {
     let numbered = request.events.iter().enumerate();
     let ids: HashMap<_, _> = numbered
@@ -50,7 +51,7 @@ fn all_ids(request: &Request<'_>) -> Option<HashMap<Uuid, usize>> {
     (!ids.is_empty() && ids.len() == request.events.len()).then_some(ids)
 }
 
-/// The position of the first event, according to the first of the ids that is found.
+/// The position of the first event, derived from the first id that is found.
 fn first_position(
     events: &Events,
     request: &Request<'_>,
@@ -62,7 +63,7 @@ fn first_position(
     written_streams(request).find_map(|declared| {
         let stream = Condition::TextEquals(by_stream::STREAM_ID, declared.stream);
         let rows = match exact_version(declared) {
-            // Nowhere else.
+            // With an exact version, the events can only be directly above it.
             Some(base) => {
                 let after = Condition::BigintAbove(by_stream::VERSION, base);
                 scan.seek(&[stream, after], Direction::Forward);
@@ -82,7 +83,7 @@ fn first_position(
     })
 }
 
-/// Where an event is.
+/// The position and the id of an event in the table.
 struct StoredEvent {
     position: i64,
     event_id: Uuid,
@@ -95,7 +96,7 @@ fn stored_event(row: Row<'_>) -> StoredEvent {
     }
 }
 
-/// What the first append returned, if its events are the ones of the request.
+/// Returns what the first append returned, if its events are those of the request.
 fn compare(
     events: &Events,
     request: &Request<'_>,
@@ -150,7 +151,7 @@ fn compare(
     }
 }
 
-/// Whether an event with the right id is the one that was sent, the `nth` for its stream.
+/// Whether an event with the right id is the one that was sent as the `nth` event of its stream.
 fn is_same(row: &Row<'_>, event: &NewEvent<'_>, declared: &DeclaredStream<'_>, nth: i64) -> bool {
     exact_version(declared)
         .is_none_or(|base| row.bigint(column::VERSION) == base.saturating_add(nth))
@@ -166,7 +167,8 @@ fn is_same(row: &Row<'_>, event: &NewEvent<'_>, declared: &DeclaredStream<'_>, n
         && row.jsonb(column::METADATA) == event.metadata
 }
 
-/// A stream that was only checked, and not exactly, is reported where it is now.
+/// A stream that was only checked, and not for an exact version, is reported at its current
+/// version.
 fn versions_after_repeat(request: &Request<'_>, versions: Vec<i64>) -> Vec<i64> {
     let declared = request.streams.iter().zip(versions);
     declared
@@ -177,14 +179,14 @@ fn versions_after_repeat(request: &Request<'_>, versions: Vec<i64>) -> Vec<i64> 
         .collect()
 }
 
-/// The streams that are written_streams.
+/// The streams to which the request adds events.
 fn written_streams<'r, 'a>(
     request: &'r Request<'a>,
 ) -> impl Iterator<Item = &'r DeclaredStream<'a>> {
     request.streams.iter().filter(|declared| declared.adds > 0)
 }
 
-/// The version that the caller expects exactly.
+/// The version that the caller expects, if it is exact.
 fn exact_version(declared: &DeclaredStream<'_>) -> Option<i64> {
     match declared.expected {
         ExpectedVersion::Exactly(_) => declared.expected.to_sql(),

@@ -1,4 +1,4 @@
-//! A validated append: whatever its form was, this is what is left of it.
+//! A validated append, independent of the form in which it was passed.
 
 use crate::arguments::streams::{StreamList, sort_by_key};
 use crate::error::{Error, Malformed};
@@ -11,10 +11,10 @@ use eventcore_rules::{ExpectedVersion, MAX_EVENTS_PER_APPEND, check_name};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// What Rust allocates for an event, at most, until it is written.
+/// The most memory that Rust allocates for one event until it is written.
 const BYTES_PER_EVENT: usize = 256;
 
-/// An append whose every part is as it has to be.
+/// A validated append.
 pub struct Request<'a> {
     /// The declared streams, in the caller's order.
     pub streams: Vec<DeclaredStream<'a>>,
@@ -22,7 +22,7 @@ pub struct Request<'a> {
     pub events: Vec<NewEvent<'a>>,
     pub correlation_id: Option<Uuid>,
     pub causation_id: Option<Uuid>,
-    /// The numbers of the declared streams, by key: the order in which they are locked.
+    /// The indexes of the declared streams, ordered by key: the order in which they are locked.
     pub by_key: Vec<(StreamKey, usize)>,
     form: Form,
 }
@@ -31,13 +31,13 @@ pub struct Request<'a> {
 pub struct DeclaredStream<'a> {
     pub stream: Text<'a>,
     pub expected: ExpectedVersion,
-    /// How many events are for it; 0 for one that is only checked.
+    /// How many events the append adds to it; 0 for a stream that is only checked.
     pub adds: i64,
 }
 
-/// An event that is not written yet.
+/// An event that has not been written yet.
 pub struct NewEvent<'a> {
-    /// The number of its stream among the declared ones.
+    /// The index of its stream among the declared streams.
     pub stream: usize,
     pub event_type: Text<'a>,
     pub payload: Jsonb<'a>,
@@ -46,14 +46,14 @@ pub struct NewEvent<'a> {
     pub id: Option<Uuid>,
 }
 
-/// How the caller passed the events: decides what errors call their parts.
+/// How the caller passed the events. It decides what errors call their parts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// One jsonb, with an object per event.
     Json,
     /// One array per column.
     Arrays,
-    /// As by [`Json`](Self::Json), from the function `handle` of a command.
+    /// As [`Json`](Self::Json), but returned by the function `handle` of a command.
     Handle,
 }
 
@@ -97,7 +97,7 @@ impl Form {
 }
 
 impl<'a> Request<'a> {
-    /// A request with no events yet.
+    /// A request without events.
     pub fn new(
         form: Form,
         streams: Option<TextArray<'a>>,
@@ -139,7 +139,8 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// A request for a command, with no events yet: its streams, each at the version that was read.
+    /// A request of a command, without events: its streams, each expected at the version that was
+    /// read.
     pub fn of_command(
         streams: impl Iterator<Item = (Text<'a>, i64)>,
         correlation_id: Option<Uuid>,
@@ -163,7 +164,7 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// How the events are passed.
+    /// How the events were passed.
     pub fn form(&self) -> Form {
         self.form
     }
@@ -218,7 +219,7 @@ impl<'a> Request<'a> {
         Ok(())
     }
 
-    /// The request with all its events.
+    /// Returns the request after a check of all its events.
     pub fn finish(self) -> Result<Self, Error> {
         if self.events.len() < 2 {
             return Ok(self);
@@ -234,14 +235,14 @@ impl<'a> Request<'a> {
                 return Err(self.form.malformed(
                     EventPart::Id,
                     event,
-                    format!("{id} stands twice"),
+                    format!("{id} appears twice"),
                 ));
             }
         }
         Ok(self)
     }
 
-    /// What is wrong with an event whose stream is none of the declared ones.
+    /// The error for an event whose stream was not declared.
     fn undeclared(&self, stream: &[u8], event: usize) -> Error {
         match check_name(stream) {
             Ok(()) => {
@@ -254,9 +255,9 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The number of a declared stream.
+    /// The index of a declared stream.
     fn find(&self, name: &[u8]) -> Option<usize> {
-        // Events for the same stream often follow each other.
+        // Consecutive events are often for the same stream.
         if let Some(last) = self.events.last()
             && self.streams[last.stream].stream.bytes() == name
         {

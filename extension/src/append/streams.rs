@@ -1,4 +1,4 @@
-//! The declared streams of an append: locked in one order, then looked at.
+//! The declared streams of an append: locked in one order, then checked.
 
 use super::request::{DeclaredStream, Request};
 use crate::error::{Error, Unavailable};
@@ -12,16 +12,17 @@ use crate::tables::heads;
 use crate::tables::{Catalog, Events};
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 
-/// Locks every stream that is written or checked, until the transaction ends: shared where it is
-/// only checked. All appends lock in the order of the keys, so none waits for another in a circle.
+/// Locks every stream that is written or checked, until the transaction ends. A stream that is only
+/// checked is locked in shared mode. All appends lock in the order of the keys, so they cannot
+/// deadlock.
 ///
-/// `false` when that would be of no use: a stream has moved past the version that is expected, which
-/// nothing undoes. Of many who wait for one stream, all but one find this out, and they do so side by
-/// side rather than each in its turn with the lock.
+/// Returns `false` if the locks would be useless, because a stream has moved past its expected
+/// version. Of many appends that wait for one stream, all but one find this out, and they do so in
+/// parallel instead of one after the other with the lock.
 pub fn lock(events: &Events, request: &Request<'_>) -> bool {
     let mut at = 0;
     while let Some((key, _)) = request.by_key.get(at) {
-        // Streams that share a key share the lock, in the stronger of their modes.
+        // Streams with the same key share a lock, in the stronger of their modes.
         let same = request.by_key[at..].partition_point(|(other, _)| other == key);
         let group = || {
             let numbers = request.by_key[at..at + same].iter();
@@ -41,7 +42,7 @@ pub fn lock(events: &Events, request: &Request<'_>) -> bool {
     true
 }
 
-/// Whether one of these streams is past the version that is expected of it.
+/// Whether one of these streams has moved past its expected version.
 fn have_moved<'r, 'a: 'r>(
     events: &Events,
     mut streams: impl Iterator<Item = &'r DeclaredStream<'a>>,
@@ -66,10 +67,10 @@ fn lock_mode(declared: &DeclaredStream<'_>) -> Option<LockMode> {
     }
 }
 
-/// The version of every declared stream, in the order of declaration. Where they are locked, what is
-/// committed stays so.
+/// The version of every declared stream, in the order of declaration. For streams that are locked,
+/// it does not change until the transaction ends.
 ///
-/// `indexes` are those of the events: they are open already, for what is written next.
+/// `indexes` are those of the events. They are open already, because the rows are written next.
 pub fn heads(events: &Events, indexes: &Indexes, request: &Request<'_>) -> Result<Vec<i64>, Error> {
     let snapshot = Snapshot::settled();
     let by_stream = indexes.find(events.catalog.objects.events_by_stream);
@@ -96,7 +97,7 @@ pub fn conflicts(request: &Request<'_>, heads: &[i64]) -> Vec<VersionConflict<St
         .collect()
 }
 
-/// SE005 when a stream that is to be written takes no more events.
+/// SE005 if a stream that the append writes accepts no more events.
 pub fn require_open(request: &Request<'_>) -> Result<(), Error> {
     let catalog = Catalog::load()?;
     if relation::has_no_pages(catalog.objects.streams) {

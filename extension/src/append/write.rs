@@ -1,4 +1,4 @@
-//! Writing the events of an append that nothing speaks against any more.
+//! Writing the events of an append after all checks.
 
 use super::appended::Appended;
 use super::request::Request;
@@ -68,7 +68,7 @@ pub fn write(
         columns
     };
     insert_rows(&events.table, indexes, count, make);
-    // Or a second append in the same statement would not see these rows.
+    // Otherwise a second append in the same statement would not see these rows.
     transaction::end_command();
 
     Ok(Appended {

@@ -1,4 +1,5 @@
-//! Which events a reader wants: by the beginnings of their streams, letter by letter, and by their types.
+//! The events that a reader wants: by prefixes of their stream ids, compared byte by byte, and by
+//! their types.
 
 use crate::error::{Error, Malformed};
 use crate::pg::array::TextArray;
@@ -8,14 +9,14 @@ use crate::pg::value::Text;
 use crate::tables::columns::events as column;
 use eventcore_rules::MAX_FILTER_ELEMENTS;
 
-/// Which events a caller wants; `None` for all.
+/// The events that a caller wants; `None` means all.
 pub struct Filter<'a> {
     prefixes: Option<Vec<Text<'a>>>,
     types: Option<Vec<Text<'a>>>,
 }
 
 impl<'a> Filter<'a> {
-    /// From the arguments of these numbers, `stream_prefixes` and `event_types`.
+    /// Reads the arguments `stream_prefixes` and `event_types`, which have these numbers.
     pub fn read(call: &Call<'a>, prefixes: usize, types_: usize) -> Result<Self, Error> {
         let prefixes = call.text_array(prefixes, "stream_prefixes")?;
         Ok(Self {
@@ -26,12 +27,12 @@ impl<'a> Filter<'a> {
         })
     }
 
-    /// Of these elements.
+    /// A filter of these prefixes and types.
     pub fn of(prefixes: Option<Vec<Text<'a>>>, types: Option<Vec<Text<'a>>>) -> Self {
         Self { prefixes, types }
     }
 
-    /// By the argument of this number alone, `event_types`.
+    /// Reads the argument `event_types`, which has this number.
     pub fn by_types(call: &Call<'a>, number: usize) -> Result<Self, Error> {
         Ok(Self {
             prefixes: None,
@@ -39,12 +40,12 @@ impl<'a> Filter<'a> {
         })
     }
 
-    /// Whether it lets everything through.
+    /// Whether every event passes.
     pub fn is_empty(&self) -> bool {
         self.prefixes.is_none() && self.types.is_none()
     }
 
-    /// Whether it lets this event through.
+    /// Whether this event passes.
     pub fn admits(&self, row: &Row<'_>) -> bool {
         let any = |wanted: &Option<Vec<Text<'_>>>, column, test: fn(&[u8], &[u8]) -> bool| {
             wanted.as_ref().is_none_or(|wanted| {

@@ -1,4 +1,4 @@
-//! The argument `streams` of several functions: stream ids, each valid, each once.
+//! The argument `streams` of several functions: valid stream ids without duplicates.
 
 use crate::error::{Error, Malformed};
 use crate::locks::StreamKey;
@@ -6,11 +6,11 @@ use crate::pg::array::TextArray;
 use crate::pg::value::Text;
 use eventcore_rules::{MAX_STREAMS_PER_APPEND, check_name};
 
-/// The stream ids of such an argument.
+/// The stream ids of the argument.
 pub struct StreamList<'a> {
     /// In the caller's order.
     pub names: Vec<Text<'a>>,
-    /// Their numbers in the order of their keys, which is the order to lock them in.
+    /// Their indexes in the order of their keys, which is the order in which they are locked.
     pub by_key: Vec<(StreamKey, usize)>,
 }
 
@@ -39,19 +39,19 @@ impl<'a> StreamList<'a> {
     }
 }
 
-/// The numbers of streams in the order of their keys. SE003 when a name stands twice.
+/// The indexes of streams in the order of their keys. SE003 if a name appears twice.
 pub fn sort_by_key(names: &[Text<'_>]) -> Result<Vec<(StreamKey, usize)>, Error> {
     let mut by_key: Vec<(StreamKey, usize)> = names
         .iter()
         .enumerate()
         .map(|(i, name)| (StreamKey::of(name.bytes()), i))
         .collect();
-    // By name within a key, so that equal names are neighbours even if two names share a key.
+    // Names with the same key are sorted by name, so that equal names are neighbours.
     by_key.sort_unstable_by_key(|(key, number)| (*key, names[*number].bytes(), *number));
     for pair in by_key.windows(2) {
         let (first, second) = (pair[0].1, pair[1].1);
         if names[first].bytes() == names[second].bytes() {
-            let reason = format!("names \"{}\" again", names[second]);
+            let reason = format!("names \"{}\" twice", names[second]);
             return Err(Malformed::argument("streams", reason).at(second).into());
         }
     }

@@ -1,4 +1,4 @@
-//! What a command decides: the events that `handle` returns, as an append; or a rejection.
+//! What a command decides: the events that `handle` returns, as an append, or a rejection.
 
 use super::definition::Definition;
 use super::fold::CommandState;
@@ -11,7 +11,7 @@ use crate::pg::value::{Jsonb, Text};
 
 /// Calls `handle`.
 ///
-/// SE006 when it raises an error; SE002 or SE003 when what it returns are no events for these streams.
+/// SE006 if it raises an error. SE002 or SE003 if it does not return events for these streams.
 pub fn decide<'a>(
     definition: &mut Definition<'a>,
     input: Jsonb<'a>,
@@ -49,7 +49,8 @@ pub fn decide<'a>(
     Ok(request)
 }
 
-/// SE006 for an error by which `handle` rejects the command; `None` for any other error, such as a cancelled statement.
+/// SE006 for an error by which `handle` rejects the command; `None` for any other error, such as a
+/// cancelled statement.
 fn rejection(command: Text<'_>, raised: ErrorFields) -> Option<Error> {
     let ErrorFields {
         sqlstate,
@@ -68,8 +69,9 @@ fn rejection(command: Text<'_>, raised: ErrorFields) -> Option<Error> {
     })
 }
 
-/// Whether an error is the decision of `handle`. These are not: a lost connection, a deadlock, a lock timeout, too few
-/// resources, an action of the operator, a broken server, and an error of eventcore.
+/// Whether an error is a decision of `handle`. These are not: a lost connection, a deadlock, a lock
+/// timeout, too few resources, an action of the operator, a broken server, and an error of
+/// eventcore.
 fn is_decision(sqlstate: &str) -> bool {
     !["08", "40", "53", "54", "57", "58", "XX", "SE", "00"].contains(&&sqlstate[..2])
         && sqlstate != "55P03"

@@ -1,4 +1,4 @@
-//! A command as it is registered in `eventcore.commands`.
+//! A command as registered in `eventcore.commands`.
 
 use crate::error::{Error, Malformed};
 use crate::pg::callable::{self, Function};
@@ -14,35 +14,35 @@ use crate::tables::{self, Events};
 use pgrx::pg_sys::{JSONBOID as JSONB, Oid, TEXTARRAYOID as TEXTS};
 use std::rc::Rc;
 
-/// A registered command, its functions ready to be called.
+/// A registered command, with its functions ready to be called.
 pub struct Definition<'a> {
     pub name: Text<'a>,
     pub apply: Function,
     pub handle: Function,
     pub related_streams: Option<Function>,
     pub streams_function: Option<Function>,
-    /// Makes one state of two, each of streams of its own.
+    /// Combines the states of two sets of streams into one.
     pub combine: Option<Function>,
     /// JSON pointers to the streams in the input.
     pub streams: Vec<Text<'a>>,
-    /// The same for streams that are not written.
+    /// JSON pointers to the streams that are only checked.
     pub checked_streams: Vec<Text<'a>>,
-    /// JSON pointers, each with the type of what has to be there.
+    /// JSON pointers, each with the type that the value must have.
     pub required_fields: Option<Jsonb<'a>>,
     pub initial_state: Jsonb<'a>,
     pub max_attempts: i32,
-    /// How many events of a stream are read before its state is kept; 0: it never is.
+    /// How many events of a stream are read before its state is saved; 0 means never.
     pub snapshot_every: i32,
-    /// What its functions run with.
+    /// The settings that its functions run with.
     pub settings: Rc<[Setting]>,
     /// When it was registered, as a timestamptz.
     changed_at: i64,
-    /// What changes when this backend hears of a change of any function.
+    /// A number that changes when this backend hears of a change of any function.
     pub functions: u64,
 }
 
 impl<'a> Definition<'a> {
-    /// SE007 if there is no such command, or a function of it is gone.
+    /// SE007 if there is no such command, or if a function of it no longer exists.
     pub fn load(name: Text<'a>, events: &Events) -> Result<Self, Error> {
         let (commands, by_name) = tables::commands()?;
         let snapshot = Snapshot::latest();
@@ -54,8 +54,8 @@ impl<'a> Definition<'a> {
         let row = scan
             .next()
             .ok_or_else(|| Error::UnknownCommand(name.to_string()))?;
-        // The row is the latest; in a transaction that has all its locks already, what is current of functions is
-        // not.
+        // The row is the latest. The cached functions may be old if the transaction already held
+        // all its locks, so accept changes now.
         transaction::accept_changes();
         Self::of_row(
             name,
@@ -101,8 +101,9 @@ impl<'a> Definition<'a> {
         })
     }
 
-    /// Tells what makes the state of a stream: this registration, `apply` as it is defined now, the initial state, and
-    /// the columns of an event. A state that was made by anything else is not to be gone on from.
+    /// A hash of everything that determines the state of a stream: this registration, `apply` as it
+    /// is defined now, the initial state, and the columns of an event. A saved state with another
+    /// hash must not be used.
     pub fn state_maker(&self) -> i64 {
         let hash = ffi::hash(&[events::COUNT as u8], 0);
         let hash = ffi::hash(&self.changed_at.to_le_bytes(), hash);
@@ -112,7 +113,7 @@ impl<'a> Definition<'a> {
     }
 }
 
-/// The elements of a `text[]`, none if it is NULL.
+/// The elements of a `text[]`; none if it is NULL.
 fn texts<'a>(row: &Row<'_>, column: i16) -> Vec<Text<'a>> {
     row.text_array(column).map_or_else(Vec::new, |texts| {
         let elements = (0..texts.0.len()).map(|index| texts.get(index).map(Text::keep));

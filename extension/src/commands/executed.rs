@@ -2,7 +2,7 @@
 
 use crate::append::Appended;
 
-/// What an execution did.
+/// What an execution has done.
 pub struct Executed {
     pub appended: Appended,
     /// The streams that were read, as a `text[]`.

@@ -1,8 +1,9 @@
-//! StreamFolder the events of streams into a state.
+//! Folding the events of streams into a state.
 //!
-//! Streams are folded one after the other into one state, in the order in which they are current. A command with
-//! `combine` folds each on its own and combines the states: only then can a saved state stand for any stream. Without, it
-//! can stand for the first one, which is folded before all others.
+//! Streams are folded one after the other into one state, in the order in which they were found. A
+//! command with `combine` folds each stream on its own and combines the states. Only then can a
+//! saved state replace the events of any stream. Without `combine` it can replace only those of the
+//! first stream, which is folded before all others.
 
 use super::definition::Definition;
 use super::input::NamedStream;
@@ -19,20 +20,20 @@ use crate::tables::heads;
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 use pgrx::pg_sys::Datum;
 
-/// What is current of the streams of a command, which stay locked.
+/// The streams of a command, which stay locked, and the state folded from them.
 pub struct CommandState<'a> {
     pub streams: Vec<NamedStream<'a>>,
-    /// The version that each is at.
+    /// The version of each stream.
     pub versions: Vec<i64>,
     pub folded: StateMemory,
-    /// SavedStates of single streams that were long to fold.
+    /// States of single streams that took long to fold.
     pub to_save: Vec<SavedState<'a>>,
-    /// For what is called on this state.
+    /// The snapshot for functions that are called with this state.
     _fresh: Option<ActiveSnapshot>,
 }
 
 impl<'a> CommandState<'a> {
-    /// Nothing yet; what is called from here on sees what is committed now.
+    /// An initial state. Functions that are called from here on see what is committed now.
     pub fn of(streams: Vec<NamedStream<'a>>, definition: &Definition<'_>) -> Self {
         Self {
             streams,
@@ -49,7 +50,7 @@ impl<'a> CommandState<'a> {
     }
 }
 
-/// Applies the events of the streams that are not span of the state yet.
+/// Applies the events of the streams that are not part of the state yet.
 pub fn fold<'a>(
     events: &Events,
     definition: &mut Definition<'a>,
@@ -96,7 +97,7 @@ pub fn fold<'a>(
     }
 }
 
-/// The ways of folder a stream. Each returns the version that the stream is at.
+/// The ways to fold a stream. Each returns the version of the stream.
 struct StreamFolder<'f, 'r, 'a> {
     definition: &'f mut Definition<'a>,
     states: Option<&'f SavedStates<'a>>,
@@ -106,7 +107,7 @@ struct StreamFolder<'f, 'r, 'a> {
 }
 
 impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
-    /// Into a state that is the initial one. A saved state may take its place.
+    /// Folds into a state that is the initial one. A saved state may replace the first events.
     fn fold_alone(&mut self, stream: Text<'a>, state: &mut StateMemory) -> Result<i64, Error> {
         let mut span = match self.saved_state(stream)? {
             Some((span, saved)) => {
@@ -137,7 +138,7 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
         Ok(span.last_version)
     }
 
-    /// Into a state of its own, and that into the state of other streams by `combine`.
+    /// Folds into a state of its own, and combines that with the state of other streams.
     fn fold_and_combine(
         &mut self,
         stream: Text<'a>,
@@ -156,7 +157,7 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
         Ok(version)
     }
 
-    /// Into the state of other streams.
+    /// Folds into the state of other streams.
     fn fold_onto(&mut self, stream: Text<'a>, state: &mut StateMemory) -> Result<i64, Error> {
         self.seek_start(stream);
         let mut version = 0;
@@ -166,7 +167,8 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
         Ok(version)
     }
 
-    /// A saved state that the stream goes on from; the scan is then behind the events that are in it.
+    /// A saved state from which the stream can be continued. The scan is then behind the events
+    /// that it contains.
     fn saved_state(&mut self, stream: Text<'a>) -> Result<Option<(StreamSpan, Jsonb<'a>)>, Error> {
         let Some(states) = self.states else {
             return Ok(None);
@@ -181,7 +183,7 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
         self.scan.seek(&[of_stream], Direction::Forward);
     }
 
-    /// Applies the next event of the scan, if there is one, and returns what has come into the state.
+    /// Applies the next event of the scan, if there is one, and returns its version and id.
     fn apply_next(
         &mut self,
         stream: Text<'_>,
@@ -206,7 +208,7 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
     }
 }
 
-/// The version that a stream has in the snapshot that the transaction keeps.
+/// The version of a stream in the snapshot that the transaction keeps.
 fn version_in_snapshot(events: &Events, stream: Text<'_>) -> i64 {
     let snapshot = Snapshot::of_transaction();
     let index = events.by_stream();

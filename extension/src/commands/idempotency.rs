@@ -1,4 +1,4 @@
-//! Executions with an idempotency key: done once, and told again.
+//! Executions with an idempotency key: executed once, then answered from the record.
 
 use super::executed::Executed;
 use crate::append::Appended;
@@ -16,7 +16,7 @@ use crate::tables::columns::{executions as column, executions_by_key as by_key};
 use eventcore_rules::check_name;
 use pgrx::pg_sys::{Datum, Oid};
 
-/// The place where an execution with a key is noted. Nobody else executes it until the transaction ends.
+/// The record of an execution with a key. No other transaction executes it until this one ends.
 pub struct IdempotencyRecord<'a> {
     command: Text<'a>,
     key: Text<'a>,
@@ -25,7 +25,7 @@ pub struct IdempotencyRecord<'a> {
 }
 
 impl<'a> IdempotencyRecord<'a> {
-    /// Waits for those who execute the command with this key.
+    /// Waits for other transactions that execute the command with this key.
     pub fn lock(command: Text<'a>, key: Text<'a>) -> Result<Self, Error> {
         check_name(key.bytes())
             .map_err(|error| Malformed::argument("idempotency_key", error.to_string()))?;
@@ -39,7 +39,7 @@ impl<'a> IdempotencyRecord<'a> {
         })
     }
 
-    /// What was done, if it was.
+    /// The recorded result, if there is one.
     pub fn find(&self) -> Result<Option<Executed>, Error> {
         let indexes = Indexes::open(&self.executions);
         let by_key = indexes.find(self.by_key).ok_or(Unavailable::NotInstalled)?;
@@ -73,7 +73,7 @@ impl<'a> IdempotencyRecord<'a> {
         }))
     }
 
-    /// Notes what was done, in the transaction that did it.
+    /// Records the result, in the transaction that executed the command.
     pub fn save(&self, executed: &Executed) {
         let Executed {
             appended, streams, ..

@@ -1,4 +1,4 @@
-//! What the input of a command says: its streams, and whether it has what it has to have.
+//! The input of a command: its streams, and its required fields.
 
 use super::definition::Definition;
 use crate::error::{Error, Malformed};
@@ -14,7 +14,7 @@ pub struct NamedStream<'a> {
     pub only_checked: bool,
 }
 
-/// SE003 unless the input has the fields that the command requires, each of its type.
+/// SE003 unless the input has the fields that the command requires, each with its type.
 pub fn require_fields(definition: &Definition<'_>, input: Jsonb<'_>) -> Result<(), Error> {
     let Some(required) = definition.required_fields.and_then(Jsonb::object) else {
         return Ok(());
@@ -41,7 +41,7 @@ pub fn require_fields(definition: &Definition<'_>, input: Jsonb<'_>) -> Result<(
     Ok(())
 }
 
-/// The streams that the input names, in the order of the command's pointers, each once.
+/// The streams that the input names, in the order of the command's pointers, without duplicates.
 pub fn streams<'a>(
     definition: &mut Definition<'a>,
     input: Jsonb<'a>,
@@ -92,8 +92,8 @@ fn read_pointer<'a>(
 ) -> Result<(), Error> {
     let wrong =
         |reason: &str| Error::from(Malformed::argument("input", reason).field(pointer.to_string()));
-    let found =
-        find(input, pointer.bytes()).ok_or_else(|| wrong("is missing: it names a stream"))?;
+    let found = find(input, pointer.bytes())
+        .ok_or_else(|| wrong("is missing, and the command needs the stream that it names"))?;
     if let Some(stream) = found.text() {
         add(named, stream, only_checked);
         return Ok(());
@@ -109,7 +109,8 @@ fn read_pointer<'a>(
     Ok(())
 }
 
-/// A stream that is named twice is written if one of its names may be.
+/// Adds a stream. If it is named twice, events for it are refused only if both names are of checked
+/// streams.
 fn add<'a>(named: &mut Vec<NamedStream<'a>>, stream: Text<'a>, only_checked: bool) {
     let known = named
         .iter_mut()
@@ -123,7 +124,7 @@ fn add<'a>(named: &mut Vec<NamedStream<'a>>, stream: Text<'a>, only_checked: boo
     }
 }
 
-/// What a JSON pointer (RFC 6901) leads to.
+/// The value to which a JSON pointer (RFC 6901) leads.
 fn find<'a>(input: Jsonb<'a>, pointer: &[u8]) -> Option<Item<'a>> {
     let mut item = input.item();
     for step in pointer.split(|byte| *byte == b'/').skip(1) {

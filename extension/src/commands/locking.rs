@@ -1,9 +1,10 @@
-//! Visiting the streams of a command: locked first, then read and folded, in one snapshot. Streams that are
-//! found in the state are locked as they are found.
+//! Locking the streams of a command: locked first, then read and folded, in one snapshot. Streams
+//! that are found in the state are locked as they are found.
 //!
-//! Nobody waits in a circle. The streams that are current from the start are locked in the order of their keys, as
-//! appends lock theirs. One that is found later is locked only if that takes no waiting: otherwise all locks are
-//! given back, and the next attempt begins with that stream among those to lock.
+//! There are no deadlocks. The streams that are known from the start are locked in the order of
+//! their keys, as by appends. A stream that is found later is locked only if its lock is free.
+//! Otherwise all locks are released, and the next attempt locks that stream together with the first
+//! ones.
 
 use super::definition::Definition;
 use super::fold::{CommandState, fold};
@@ -15,10 +16,10 @@ use crate::pg::value::{Jsonb, Text};
 use crate::tables::Events;
 use eventcore_rules::{MAX_STREAMS_PER_APPEND, check_name};
 
-/// The streams to visit, and those to lock beforehand.
+/// The streams of the command, and the locks to take first.
 pub struct StreamLocking<'a> {
     named: Vec<NamedStream<'a>>,
-    /// In the order of their keys, each once.
+    /// In the order of their keys, without duplicates.
     locks: Vec<(StreamKey, LockMode)>,
 }
 
@@ -36,8 +37,8 @@ impl<'a> StreamLocking<'a> {
         Ok(locking)
     }
 
-    /// Locks, reads and folds. `None` when a stream that was found is locked by somebody else: nothing is
-    /// locked then.
+    /// Locks, reads and folds. `None` if another transaction has locked a stream that was found.
+    /// Then nothing is locked.
     pub fn lock_and_fold(
         &mut self,
         events: &Events,
@@ -80,7 +81,7 @@ impl<'a> StreamLocking<'a> {
         }
     }
 
-    /// Streams that share a key share the lock, in the stronger of their modes.
+    /// Streams with the same key share a lock, in the stronger of their modes.
     fn lock_beforehand(&mut self, key: StreamKey, mode: LockMode) {
         match self.locks.binary_search_by_key(&key, |(key, _)| *key) {
             Ok(place) => self.locks[place].1 = self.locks[place].1.max(mode),
@@ -103,7 +104,7 @@ fn check(stream: Text<'_>, argument: &'static str, index: usize) -> Result<(), E
     })
 }
 
-/// The streams that `related_streams` names and that are not current yet.
+/// The streams that `related_streams` returns and that are not known yet.
 fn related_streams<'a>(
     definition: &mut Definition<'a>,
     input: Jsonb<'a>,

@@ -1,10 +1,11 @@
 //! Commands inside the database: `eventcore_execute` runs one from its input to its events.
 //!
 //! 1. The definition is loaded ([`definition`]) and the input is checked ([`input`]).
-//! 2. The streams that it names are locked, and only then read and folded ([`fold`]), the long ones from a state
-//!    that was kept of them ([`states`]); streams that are found in the state join them ([`locking`]). With the locks
-//!    in hand nothing can move any more, so that what `handle` decides is never decided in vain.
-//! 3. `handle` decides ([`decide`]), and its events are appended with every stream checked.
+//! 2. The streams that the input names are locked ([`locking`]), and only then read and folded
+//!    ([`fold`]). Long streams are continued from a saved state ([`states`]). Streams that are
+//!    found in the state are added. While the locks are held, no stream can move, so `handle` never
+//!    decides in vain.
+//! 3. `handle` decides ([`decide`]), and its events are appended with a check of every stream.
 //!
 //! With an idempotency key all of this happens once ([`idempotency`]).
 
@@ -43,15 +44,15 @@ pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
         .ok_or_else(|| Malformed::argument("input", "is NULL"))?;
     refuse_reentry("eventcore_execute")?;
     let _context = ContextGuard::enter(Context::Command);
-    // Before any other lock, and not for reading first: a REINDEX that gets in between would wait for us, and we
-    // for it.
+    // Take the write lock before any other lock. Upgrading from a read lock could deadlock with a
+    // concurrent REINDEX.
     let events = Events::to_write()?;
     let Some(key) = call.text(4) else {
         return execute_now(call, &events, name, input);
     };
     let record = IdempotencyRecord::lock(name, key)?;
     if let Some(done) = record.find()? {
-        // Whoever did it may be waiting for its flush still.
+        // The first execution may still be waiting for its flush.
         transaction::flush_what_is_committed();
         return Ok(done);
     }
@@ -68,7 +69,7 @@ fn execute_now<'a>(
 ) -> Result<Executed, Error> {
     let mut definition = Definition::load(name, events)?;
     input::require_fields(&definition, input)?;
-    // Where one of its functions fails, the transaction ends, and this with it.
+    // If one of its functions fails, the end of the transaction restores the settings.
     let environment = Environment::enter(&definition.settings);
     let named = input::streams(&mut definition, input)?;
     let mut locking = StreamLocking::new(&named)?;

@@ -1,12 +1,12 @@
-//! SavedStates that are saved of long streams in `eventcore.command_states`, so that these are not read from their start
-//! each time.
+//! Saved states of long streams in `eventcore.command_states`, so that these streams are not read
+//! from their start each time.
 //!
-//! A state is that of one stream alone, folded from the initial state: nobody's events but those of the stream are in
-//! it, in their order. So going on from it gives what folding the whole stream gives, whatever `apply` does.
+//! A state is folded from the initial state and the events of one stream only, in their order. So
+//! continuing from it gives the same result as folding the whole stream, whatever `apply` does.
 //!
-//! A saved state is never in the way. It is used only where it fits the stream as it is and was made by the command as
-//! it is, in executions of the same role; it is replaced only where that takes no waiting and cannot fail. Streams that
-//! are too short for one are not looked for.
+//! A saved state never gets in the way. It is used only if it fits the stream and the command as
+//! they are now, and only for the same role. It is replaced only if that needs no waiting and
+//! cannot fail. For short streams no state is looked for.
 
 use super::definition::Definition;
 use crate::error::Error;
@@ -48,13 +48,13 @@ const KEY: [i16; 3] = [column::COMMAND, column::STREAM_ID, column::ROLE];
 
 /// The saved states of a command, for the role that executes it.
 pub struct SavedStates<'a> {
-    /// OpenTable for the first stream that is long.
+    /// Opened for the first long stream.
     opened: OnceCell<Option<OpenTable>>,
     command: Text<'a>,
     role: Oid,
-    /// How many events are read of a stream before its state is saved.
+    /// How many events of a stream are read before its state is saved.
     every: u64,
-    /// What it was when the functions were looked up.
+    /// The change counter of functions when the functions were looked up.
     functions: u64,
 }
 
@@ -63,7 +63,7 @@ struct OpenTable {
     by_key: Relation,
 }
 
-/// The span of a stream that is in a state.
+/// The part of a stream that a state contains.
 #[derive(Clone, Copy, Default, PartialEq)]
 pub struct StreamSpan {
     pub first_version: i64,
@@ -71,7 +71,7 @@ pub struct StreamSpan {
     pub last_event: Uuid,
 }
 
-/// A state, and of what.
+/// A state of a stream.
 pub struct SavedState<'a> {
     pub stream: Text<'a>,
     pub span: StreamSpan,
@@ -79,7 +79,7 @@ pub struct SavedState<'a> {
 }
 
 impl<'a> SavedStates<'a> {
-    /// `None` where the command wants none.
+    /// `None` if the command saves no states.
     pub fn of(definition: &Definition<'a>) -> Option<Self> {
         let every = u64::try_from(definition.snapshot_every).unwrap_or(0);
         (every > 0).then(|| Self {
@@ -91,7 +91,7 @@ impl<'a> SavedStates<'a> {
         })
     }
 
-    /// The state of a stream at this version that the command, as it is defined now, has made.
+    /// The state of a stream at this version, if the command as it is defined now has made it.
     pub fn find<'b>(
         &self,
         definition: &Definition<'_>,
@@ -115,19 +115,19 @@ impl<'a> SavedStates<'a> {
         Ok(state.map(|state| (span(&row), state)))
     }
 
-    /// Whether the state of a stream is worth to be saved, of which so many events were just read.
+    /// Whether the state of a stream is worth saving after this many of its events were read.
     pub fn is_worth_saving(&self, events_read: u64) -> bool {
         events_read >= self.every
     }
 
-    /// Keeps states in place of older ones. Their streams are locked.
+    /// Saves states in place of older ones. Their streams are locked.
     pub fn save(
         &self,
         definition: &Definition<'_>,
         states: &[SavedState<'_>],
     ) -> Result<(), Error> {
-        // What was folded in span by a function that has been replaced since belongs to neither. And a serializable
-        // transaction could fail by what it writes here.
+        // If a function was replaced while its states were folded, they belong to neither version.
+        // And a serializable transaction could fail because of this write.
         if states.is_empty() || callable::changes() != self.functions || is_serializable() {
             return Ok(());
         }
@@ -136,7 +136,8 @@ impl<'a> SavedStates<'a> {
         };
         let made_by = definition.state_maker();
         for saved in states {
-            // Who has the lock keeps a state of the same stream: there are several only where it is not written.
+            // If the lock is taken, its holder is saving the same stream's state. This happens only
+            // for streams that are merely checked.
             if try_lock_state(self.command.bytes(), saved.stream.bytes(), self.role)
                 && self.remove_older(opened, saved, made_by)
             {
@@ -147,7 +148,7 @@ impl<'a> SavedStates<'a> {
         Ok(())
     }
 
-    /// Whether a state can be put where that of its stream belongs: what was there is gone.
+    /// Removes the older state of the stream; returns whether a state can be written in its place.
     fn remove_older(&self, opened: &OpenTable, saved: &SavedState<'_>, made_by: i64) -> bool {
         let snapshot = Snapshot::latest();
         let mut scan = IndexScan::new(&opened.table, &opened.by_key, &snapshot);
@@ -175,8 +176,9 @@ impl<'a> SavedStates<'a> {
         insert_rows(table, &Indexes::open(table), 1, row);
     }
 
-    /// `None` where the table is locked by somebody or is not as it was made. To write from the start: a REINDEX that
-    /// gets in between would wait for us, and we for it.
+    /// `None` if another transaction has locked the table, or if it is not as CREATE EXTENSION made
+    /// it. It takes the write lock at once, because upgrading from a read lock could deadlock with
+    /// a concurrent REINDEX.
     fn table(&self) -> Result<Option<&OpenTable>, Error> {
         if self.opened.get().is_none() {
             let found = tables::command_states()?;
@@ -201,7 +203,7 @@ impl<'a> SavedStates<'a> {
 }
 
 impl StreamSpan {
-    /// With what follows it. A span of nothing has no first version.
+    /// This span with the events that follow it. An empty span has no first version.
     pub fn and(self, next: Self) -> Self {
         match self.first_version {
             0 => next,
@@ -212,7 +214,8 @@ impl StreamSpan {
         }
     }
 
-    /// Whether the stream still begins and goes on as it did. The scan is then at the last event of the span.
+    /// Whether the stream still begins and continues as it did. The scan is then at the last event
+    /// of the span.
     pub fn fits<'r>(&self, scan: &mut IndexScan<'r>, stream: Text<'r>) -> bool {
         let of_stream = Condition::TextEquals(by_stream::STREAM_ID, stream);
         scan.seek(&[of_stream], Direction::Forward);

@@ -1,4 +1,4 @@
-//! What is wrong with an argument: SE003.
+//! Malformed arguments: SE003.
 
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -23,13 +23,13 @@ impl Malformed {
         }
     }
 
-    /// The element of the argument, from 0.
+    /// Names the element of the argument, from 0.
     pub fn at(mut self, index: usize) -> Self {
         self.index = Some(index);
         self
     }
 
-    /// The key within the element.
+    /// Names the key within the element.
     pub fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self

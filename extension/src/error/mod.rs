@@ -1,4 +1,5 @@
-//! Every error that this library raises. Each variant is mapped once to SQLSTATE, message, DETAIL and HINT.
+//! Every error that this library raises. Each variant is mapped once to SQLSTATE, message, DETAIL
+//! and HINT.
 
 mod malformed;
 mod unavailable;
@@ -17,7 +18,8 @@ pub enum Error {
     VersionConflict(Vec<VersionConflict<String>>),
     /// Streams have moved since the snapshot of this transaction.
     SnapshotTooOld(Vec<VersionConflict<String>>),
-    /// In each attempt, another transaction held the lock of a stream that the command found on the way.
+    /// In each attempt, another transaction held the lock of a stream that the command found on the
+    /// way.
     TooManyAttempts { command: String, attempts: i32 },
     /// The event with this index, from 0, is for a stream that is not in `streams`.
     UndeclaredStream { stream: String, event: usize },
@@ -62,7 +64,8 @@ pub enum Error {
         after: i64,
         /// Both histories are the same up to here.
         agreed: i64,
-        /// The first position of this history or, if it has not begun yet, the first one that is not reserved.
+        /// The first position of this history or, if it has not begun yet, the first one that is
+        /// not reserved.
         first: i64,
     },
     /// The operation is not available here.

@@ -4,7 +4,8 @@ use super::Report;
 use eventcore_rules::ErrorCode;
 use serde_json::json;
 
-/// Completes the sentence "eventcore.events …" if one of the extension's triggers is disabled, plain or dropped.
+/// Completes the sentence "eventcore.events …" if one of the extension's triggers is disabled,
+/// plain or dropped.
 pub const LACKS_TRIGGERS: &str = "lacks one of its triggers, or it is not ENABLE ALWAYS";
 
 /// Why an operation is not available here.
@@ -16,7 +17,8 @@ pub enum Unavailable {
     NotInstalled,
     /// More databases use the extension than `eventcore.max_databases`.
     TooManyDatabases { max: usize },
-    /// `eventcore.events` is not as CREATE EXTENSION made it. `what` completes the sentence "eventcore.events …".
+    /// `eventcore.events` is not as CREATE EXTENSION made it. `what` completes the sentence
+    /// "eventcore.events …".
     TableAltered { what: &'static str },
     /// No position is left.
     PositionsExhausted { last: i64 },
@@ -28,7 +30,8 @@ pub enum Unavailable {
     ProjectionFailed { projection: String, error: String },
     /// The handler of an inline projection called this function.
     InProjection { what: &'static str },
-    /// A poll, or a change of a subscription or a projection (`what`), would use the snapshot of its transaction.
+    /// A poll, or a change of a subscription or a projection (`what`), would use the snapshot of
+    /// its transaction.
     IsolationLevel { what: String, level: &'static str },
     /// A function of a command called this function.
     InCommand { what: &'static str },

@@ -1,5 +1,4 @@
-//! What the functions that are written in SQL raise, and the rule for names that they check: each by a
-//! function of its own in `sql/subscription_support.sql`.
+//! The errors that functions written in SQL raise, and the rule for names that they check.
 
 use crate::error::{Error, Malformed, Unavailable};
 use crate::pg::function::Call;

@@ -1,5 +1,5 @@
-//! What the server calls: one entry point for every function of `sql/` that is written in Rust, and for every background
-//! process.
+//! What the server calls: one entry point for every function of `sql/` that is written in Rust, and
+//! for every background process.
 //!
 //! The arguments of a [`Call`] are numbered as in the declaration in `sql/`.
 

@@ -1,5 +1,5 @@
-//! Refusing to drop events or subscriptions by accident: DROP EXTENSION, and every other way to drop the tables,
-//! fails as long as there are rows in them.
+//! Refuses to drop events or subscriptions by accident: DROP EXTENSION, and any other way to drop
+//! the tables, fails while they contain rows.
 
 use crate::error::Unavailable;
 use crate::pg::raise::raise;
@@ -13,10 +13,11 @@ pub fn before_drop(dropped: Oid) {
     if settings::allows_drop() {
         return;
     }
-    // By who owns it, not by its name, which may have been changed.
+    // By its extension, not by its name, which may have been changed.
     if relation::kind(dropped) == Some(Kind::Table)
         && relation::belongs_to_extension(dropped, c"eventcore")
-        // The table of histories speaks of positions only, and has a row also where no event was ever committed.
+        // The table of histories contains only positions, and has a row even if no event was ever
+        // committed.
         && relation::column_number(dropped, c"reserved_position").is_none()
         && Relation::table(dropped, Use::Read).has_row(&Snapshot::latest())
     {

@@ -1,8 +1,8 @@
-//! Rows that come into `eventcore.events` by SQL, with positions of their own: from a restore, or from
-//! logical replication. A trigger tells the registry of them, so that readers see them in order too. Where a restore has
-//! disabled the triggers, the statement that enables them does.
+//! Rows that SQL inserts into `eventcore.events` with positions of their own: from a restore, or
+//! from logical replication. A trigger registers them, so that readers see them in order too. If a
+//! restore has disabled the triggers, the statement that enables them registers the rows.
 //!
-//! They have to be what an append could have written: whoever reads relies on it.
+//! The rows must be rows that an append could have written, because readers rely on that.
 
 use crate::error::{Error, Malformed};
 use crate::pg::function::{Call, Returned, TriggerRow};
@@ -17,10 +17,13 @@ use crate::tables::heads;
 use eventcore_rules::check_name;
 use pgrx::pg_sys::Oid;
 
-/// The trigger function of `events_before_insert`, for each row; gives the row back.
+/// The trigger function of `events_before_insert`, called for each row. Returns the row.
 pub fn before_insert(call: &Call<'_>) -> Returned {
     let row = call.trigger_row().ok_or_else(|| {
-        Malformed::argument("eventcore.before_insert()", "is called by its trigger only")
+        Malformed::argument(
+            "eventcore.before_insert()",
+            "can be called only by its trigger",
+        )
     })?;
     check(&row)?;
     let events = Events::open(Use::Write)?;
@@ -42,7 +45,8 @@ pub fn pass_position(call: &Call<'_>) -> Result<(), Error> {
     registry.register_foreign(&events, position)
 }
 
-/// After ALTER TABLE … ENABLE TRIGGER: rows may have come that no trigger has seen.
+/// Called after ALTER TABLE … ENABLE TRIGGER: SQL may have inserted rows while the triggers were
+/// disabled.
 pub fn after_enabling_triggers(table: Oid) {
     if let Err(error) = register_last(table) {
         raise(&error);
@@ -50,7 +54,7 @@ pub fn after_enabling_triggers(table: Oid) {
 }
 
 fn register_last(table: Oid) -> Result<(), Error> {
-    // Where an index is missing, nothing is appended before it is made again.
+    // If an index is missing, nothing can be appended until it is created again.
     if let Ok(events) = Events::open(Use::Write)
         && events.catalog.objects.events == table
     {
@@ -60,14 +64,14 @@ fn register_last(table: Oid) -> Result<(), Error> {
     Ok(())
 }
 
-/// SE003 for what no append writes. NULLs are left to the constraints of the table.
+/// SE003 for a row that no append writes. NULLs are left to the constraints of the table.
 fn check(row: &TriggerRow) -> Result<(), Error> {
     let position = row.bigint(column::POSITION);
     if !(1..=MAX_POSITION).contains(&position) {
         let reason = format!("is {position}, not between 1 and {MAX_POSITION}");
         return Err(Malformed::argument("position", reason).into());
     }
-    // As many as positions: each event has one of its own.
+    // Versions have the same limit as positions, because each event has a position of its own.
     let version = row.bigint(column::VERSION);
     if !(1..=MAX_POSITION).contains(&version) {
         let reason = format!("is {version}, not between 1 and {MAX_POSITION}");

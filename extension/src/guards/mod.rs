@@ -1,4 +1,5 @@
-//! What protects the tables against statements of others, and applications against appending where they must not.
+//! What protects the tables against statements of others, and applications against appending where
+//! they must not.
 
 pub mod drop;
 pub mod foreign_rows;

@@ -1,10 +1,10 @@
-//! What this backend is context for somebody: functions of a command decide, and handlers of inline projections take
-//! part in an append. Neither appends by itself.
+//! Re-entrancy guard: tracks whether this backend is inside a function of a command or a handler of
+//! an inline projection. Neither may append.
 
 use crate::error::{Error, Unavailable};
 use std::cell::Cell;
 
-/// What runs functions of applications.
+/// What calls functions of applications.
 #[derive(Clone, Copy)]
 pub enum Context {
     Command,
@@ -15,7 +15,7 @@ thread_local! {
     static CONTEXT: Cell<Option<Context>> = const { Cell::new(None) };
 }
 
-/// SE009 in a function that is being run.
+/// SE009 inside a function of a command or a handler of an inline projection.
 pub fn refuse_reentry(what: &'static str) -> Result<(), Error> {
     match CONTEXT.get() {
         None => Ok(()),
@@ -24,13 +24,13 @@ pub fn refuse_reentry(what: &'static str) -> Result<(), Error> {
     }
 }
 
-/// As long as something runs; also an error ends it.
+/// Restores the context before when it is dropped, even after an error.
 pub struct ContextGuard {
     outer: Option<Context>,
 }
 
 impl ContextGuard {
-    /// Inline projections run inside the append of a command too.
+    /// Enters a context. An inline projection may run inside the append of a command.
     pub fn enter(context: Context) -> Self {
         Self {
             outer: CONTEXT.replace(Some(context)),

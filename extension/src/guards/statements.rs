@@ -1,9 +1,11 @@
-//! Statements that would take our tables away from under us, refused as they happen: another name for what our functions find
-//! by its name, a table that a crash empties or that is part of another one, a trigger of a role that is not the owner.
+//! Refuses statements that would break the tables of the extension: renaming an object that
+//! functions find by its name, making a table UNLOGGED or part of another one, and creating a
+//! trigger as a role that is not the owner.
 //!
-//! A superuser who has set `eventcore.allow_drop` may do all of it.
+//! A superuser who has set `eventcore.allow_drop` may run all of them.
 //!
-//! Whatever is left to the owner and makes writing beneath SQL wrong is noticed by [`catalog`](crate::tables).
+//! [`tables`](crate::tables) notices changes that the owner may make and that matter for writing
+//! beneath SQL.
 
 use crate::error::Unavailable;
 use crate::pg::altered::{self, Change};
@@ -11,16 +13,17 @@ use crate::pg::raise::raise;
 use crate::pg::relation;
 use crate::settings;
 use pgrx::pg_sys::Oid;
+use pgrx::{PgSqlErrorCode, ereport};
 
 /// Called when a trigger has been created.
 ///
-/// A role with the privilege TRIGGER would have its code run with the rights of whoever writes the table.
+/// The code of a trigger would run with the rights of every role that writes the table.
 pub fn after_create_trigger(trigger: Oid) {
     if let Some(table) = altered::table_of_new_trigger(trigger)
         && is_ours(table)
         && !relation::is_owner(table)
     {
-        relation::refuse_trigger(table);
+        refuse_trigger(table);
     }
 }
 
@@ -64,7 +67,7 @@ pub fn after_alter_schema(schema: Oid) {
     }
 }
 
-/// Called when a table has got a parent, or a child.
+/// Called when a table has got a parent or a child.
 pub fn after_inherit(child: Oid, parent: Oid) {
     for table in [child, parent] {
         if is_ours(table) {
@@ -94,4 +97,17 @@ fn is_our_schema(schema: Oid) -> bool {
     !settings::allows_drop()
         && relation::schema(c"eventcore") == Some(schema)
         && relation::schema_belongs_to_extension(schema, c"eventcore")
+}
+
+/// Raises an error because a role that does not own the table has created a trigger.
+fn refuse_trigger(table: Oid) {
+    ereport!(
+        ERROR,
+        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        format!(
+            "permission denied to create a trigger on eventcore.{}",
+            relation::name(table)
+        ),
+        "It would run with the rights of every role that writes the table."
+    );
 }

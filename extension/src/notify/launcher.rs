@@ -1,9 +1,9 @@
-//! The launcher: one background worker for the server, which starts a notifier for every database
-//! that needs one and has none.
+//! The launcher: one background worker for the server. It starts a notifier for every database that
+//! needs one and has none.
 //!
-//! When the server has started it lets a notifier look into every database, so that listeners and
-//! standbys hear of what was appended before; into those for which there is no worker it does so later. After that an
-//! append wakes it that finds no notifier.
+//! When the server has started, the launcher has a notifier inspect every database, so that
+//! listeners and standbys hear of events that were appended before. If no background worker is
+//! free, it does so later. After that, an append that finds no notifier wakes the launcher.
 
 use crate::pg::databases;
 use crate::pg::worker::{self, Kind, Worker, WorkerHandle};
@@ -22,23 +22,24 @@ const NOTIFIER: Kind = Kind {
     function: "eventcore_notifier_main",
 };
 
-/// How often the launcher looks for itself, and how soon it starts again what has died.
+/// How often the launcher checks without being woken, and how soon the server restarts it after it
+/// has died.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long it waits at most for a notifier to look into a database.
+/// The longest time that the launcher waits for a notifier to inspect a database.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest time between two notifiers of a database whose notifiers end at once.
+/// The longest pause between two notifiers of a database in which they end at once.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Has the server start the launcher, while the server is starting.
+/// Makes the server start the launcher. To be called while the server is starting.
 pub fn register() {
     if worker::may_work() {
         worker::register(&KIND, INTERVAL);
     }
 }
 
-/// The launcher's process, from its start to its end.
+/// The main function of the launcher's process.
 pub fn run() -> ! {
     processes::begin(processes::Kind::Launcher, 0, 0);
     let worker = Worker::connect_to_no_database();
@@ -62,24 +63,25 @@ pub fn run() -> ! {
 
 struct Launcher {
     worker: Worker,
-    /// The databases into which no notifier has looked since the server started; `None` until they are listed.
+    /// The databases that no notifier has inspected since the server started; `None` until they
+    /// have been listed.
     uninspected: Option<Vec<u32>>,
-    /// The notifiers that this launcher has started, by their databases.
+    /// The notifiers that this launcher has started, by database.
     notifiers: HashMap<u32, LastStart>,
     databases_retry: Retry,
     notifiers_retry: Retry,
 }
 
-/// What is remembered of a database's notifiers.
+/// The last start of a notifier in a database.
 struct LastStart {
     process: WorkerHandle,
     started: Instant,
-    /// How long after that the next one is started at the earliest.
+    /// The shortest time from this start to the next.
     pause: Duration,
 }
 
 impl Launcher {
-    /// Starts the notifiers that are lacking.
+    /// Starts the notifiers that are missing.
     fn check(&mut self) {
         let lacking = registry::databases_without_notifier();
         let nothing_to_do =
@@ -87,7 +89,8 @@ impl Launcher {
         if nothing_to_do || self.databases_retry.remaining().is_some() {
             return;
         }
-        // One that takes no connections would only end its notifiers, with a line in the log for each.
+        // A notifier would only end in a database that allows no connections, and log a line each
+        // time.
         let connectable = match self.worker.attempt(|| Ok(databases::connectable())) {
             Ok(found) => found,
             Err(error) => {
@@ -97,8 +100,9 @@ impl Launcher {
         };
         self.databases_retry.succeeded();
         for database in lacking {
-            // While workers are short it does not ask at once when one becomes free, as the server tells it: projections
-            // of databases that have a notifier ask once a second.
+            // While no worker is free, the launcher does not retry as soon as one ends, although
+            // the server would tell it. Otherwise it would compete with databases whose notifier
+            // asks for projection workers once a second.
             if connectable.contains(&database) && self.notifiers_retry.remaining().is_none() {
                 self.start(database);
             }
@@ -109,7 +113,7 @@ impl Launcher {
             .unwrap_or_else(|| connectable.clone());
         let mut left = Vec::new();
         for database in uninspected {
-            // One at a time, for the others need places as well.
+            // One at a time, because others need background workers too.
             if connectable.contains(&database) && !self.inspect(database) {
                 left.push(database);
             }
@@ -117,7 +121,8 @@ impl Launcher {
         self.uninspected = Some(left);
     }
 
-    /// Has a notifier look into a database; `false` if there is no place for one, or it does not come to its end.
+    /// Has a notifier inspect a database; returns `false` if no worker is free, or if the
+    /// inspection takes too long.
     fn inspect(&mut self, database: u32) -> bool {
         if self.notifiers_retry.remaining().is_some() || !self.start(database) {
             return false;
@@ -132,7 +137,8 @@ impl Launcher {
         true
     }
 
-    /// Starts a notifier, unless one is on its way or has ended just now; `false` if there is no place for it.
+    /// Starts a notifier, unless one is starting or has just ended; returns `false` if no worker is
+    /// free.
     fn start(&mut self, database: u32) -> bool {
         let past = self.notifiers.get(&database);
         if past.is_some_and(|past| past.process.is_alive() || past.started.elapsed() < past.pause) {
@@ -163,13 +169,13 @@ impl Launcher {
         }
     }
 
-    /// Whether a notifier has been started there, and has neither found its place nor left.
+    /// Whether a started notifier has neither become the notifier nor ended yet.
     fn is_inspecting(&self, database: u32) -> bool {
         let past = self.notifiers.get(&database);
         past.is_some_and(|past| past.process.is_alive()) && !registry::has_notifier(database)
     }
 
-    /// Waits until it is told something, or for `at_most`; ends the process if it has been told to.
+    /// Waits until this process is woken, or for `at_most`. Ends the process if it was told to end.
     fn wait(&self, at_most: Duration) {
         if !self.worker.wait(at_most) {
             self.worker.end_for_now();

@@ -1,15 +1,17 @@
-//! The notifier: one background worker per database, which turns "the safe position moved" into
-//! one NOTIFY for many appends, and wakes those in `eventcore_wait`.
+//! The notifier: one background worker per database. It sends one NOTIFY for many appends when the
+//! safe position has moved, and wakes waiters in `eventcore_wait`.
 //!
-//! NOTIFY takes a lock of the whole cluster until the log is flushed, so no append may send it. An
-//! append sets a flag after its end, and a latch if the flag was not set. The notifier announces at
-//! once when it was idle; under load it pauses between announcements, the longer the more appends
-//! are in flight, so that listeners do not take the processors from the writers.
+//! NOTIFY holds a lock of the whole cluster until the log is flushed, so no append may send it. An
+//! append sets a flag after its end, and wakes the notifier if the flag was not set. An idle
+//! notifier announces new events at once. Under load it pauses between announcements, and the pause
+//! grows with the number of appends in flight, so that listeners do not take the processors from
+//! writers.
 //!
-//! It starts the workers that run projections, too: see [`pool`].
+//! The notifier also starts the workers that run projections: see
+//! [`pool`](crate::projections::pool).
 //!
-//! It leaves when somebody needs the database for themselves, and where nobody has appended since
-//! the server started; the [launcher](super::launcher) starts it again.
+//! It ends when a statement needs exclusive use of the database, and if no event was appended since
+//! the server started. The [launcher](super::launcher) starts it again.
 
 use crate::error::{Error, Unavailable};
 use crate::pg::process;
@@ -28,34 +30,35 @@ use std::cell::Cell;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
-/// What to LISTEN to; the payload is the safe position.
+/// The channel for LISTEN. The payload is the safe position.
 const CHANNEL: &CStr = c"eventcore";
 
-/// How long an idle notifier waits before it looks for itself.
+/// How often an idle notifier checks without being woken.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// The pauses between two announcements: so many milliseconds as appends are in flight, times more the
-/// more wait. A single writer leaves room for prompt listeners, and many writers need the processors
-/// themselves.
+/// Bounds, in milliseconds, of the pause between two announcements. The pause is one millisecond
+/// per append in flight, multiplied by `1 + waiters / WAITERS_PER_EXTRA_LOAD`. With a single
+/// writer, listeners are prompt. With many writers, the writers need the processors.
 const SHORTEST_PAUSE: u32 = 2;
 const LONGEST_PAUSE: u32 = 50;
 
-/// How soon it looks again while readers wait for a synchronous standby: later each time, up to the longer of these.
+/// How soon the notifier checks again while readers wait for a synchronous standby. The interval
+/// doubles each time, up to the longer of these.
 const SHORTEST_WATCH: Duration = Duration::from_millis(2);
 const LONGEST_WATCH: Duration = Duration::from_millis(50);
 
-/// How often it looks at the projections while there are new events all the time.
+/// How often the notifier adjusts the workers while new events arrive all the time.
 const ADJUST_WORKERS_EVERY: Duration = Duration::from_millis(20);
 
-/// So many processes that wake up and clear_pending cost the writers as much again as the notification does.
+/// This many waiters that wake up and check cost the writers as much as one notification does.
 const WAITERS_PER_EXTRA_LOAD: u32 = 4;
 
 thread_local! {
-    /// What this process announces for, once it is a notifier.
+    /// The wake-ups of the database for which this process is the notifier.
     static MY_WAKE: Cell<Option<&'static Wake>> = const { Cell::new(None) };
 }
 
-/// The notifier's process, from its start to its end.
+/// The main function of a notifier's process.
 pub fn run(database: u32) -> ! {
     processes::begin(processes::Kind::Notifier, database, 0);
     let worker = Worker::connect(database);
@@ -66,10 +69,10 @@ pub fn run(database: u32) -> ! {
         database,
         pool: Pool::default(),
         history_retry: Retry::new("the notifier cannot begin another history"),
-        extension_retry: Retry::new("the notifier cannot clear_pending for the extension"),
-        events_retry: Retry::new("the notifier cannot clear_pending for new events"),
+        extension_retry: Retry::new("the notifier cannot look for the extension"),
+        events_retry: Retry::new("the notifier cannot look for new events"),
         notification_retry: Retry::new("the notifier cannot send a notification"),
-        workers_retry: Retry::new("the notifier cannot clear_pending for projections"),
+        workers_retry: Retry::new("the notifier cannot look for projections"),
     };
     loop {
         let (catalog, registry) = match notifier.worker.attempt(|| find(database)) {
@@ -85,7 +88,7 @@ pub fn run(database: u32) -> ! {
         let wake = registry.wake();
         if MY_WAKE.get().is_none() {
             if !wake.become_notifier() {
-                // Another one was faster.
+                // Another process became the notifier first.
                 notifier.worker.end();
             }
             MY_WAKE.set(Some(wake));
@@ -93,7 +96,7 @@ pub fn run(database: u32) -> ! {
         }
         notifier.announce(&catalog, &registry);
     }
-    // The extension is not there, or not any more.
+    // The extension is not installed, or no longer installed.
     registry::dismiss_notifier(database);
     notifier.worker.end()
 }
@@ -110,14 +113,15 @@ struct Notifier {
 }
 
 impl Notifier {
-    /// Announces for one installation of the extension, until another one takes its place.
+    /// Announces events for one installation of the extension, until another installation replaces
+    /// it.
     fn announce(&mut self, catalog: &Catalog, registry: &Registry) {
         let wake = registry.wake();
         let (mut woken, mut announced) = (0, 0);
         let mut pause = SHORTEST_PAUSE;
         let mut adjusted = None::<Instant>;
         let mut watch = SHORTEST_WATCH;
-        // What this cannot do the first append does.
+        // If this fails, the first append does it.
         match self.worker.attempt(|| begin_history(registry)) {
             Ok(()) => self.history_retry.succeeded(),
             Err(error) => drop(self.history_retry.failed(&error)),
@@ -153,7 +157,7 @@ impl Notifier {
                         registry.announcements().sent(safe);
                         written = end;
                         announced = safe;
-                        // One clear_pending may meet a lull: halfway to what it says.
+                        // One check may happen in a lull, so the pause moves only halfway.
                         pause = u32::midpoint(pause, load.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
                     }
                     Err(error) => {
@@ -166,11 +170,11 @@ impl Notifier {
                 watch = SHORTEST_WATCH;
             }
             if let Some(end) = written {
-                // By now the next appends have done it, if there are any.
+                // Usually the next appends have flushed the log by now.
                 wal::flush_up_to(end);
             }
             let mut wait = self.notification_retry.remaining().unwrap_or(INTERVAL);
-            // Under load not as often as new events.
+            // Under load, less often than new events arrive.
             let due = ADJUST_WORKERS_EVERY
                 .saturating_sub(adjusted.map_or(ADJUST_WORKERS_EVERY, |at| at.elapsed()));
             if due.is_zero() || !wake.is_pending() {
@@ -188,7 +192,7 @@ impl Notifier {
                 watch = LONGEST_WATCH.min(watch * 2);
                 wait = wait.min(watch);
             }
-            // Also when there is more to do at once: whoever wants this process to end is heard here.
+            // Waits even if there is more to do at once, because the wait notices a request to end.
             if wake.is_pending() {
                 wait = Duration::ZERO;
             }
@@ -196,7 +200,8 @@ impl Notifier {
         }
     }
 
-    /// Sees to the workers of projections; returns how soon to clear_pending again, and whether there is nothing to be run.
+    /// Adjusts the workers of projections; returns how soon to check again, and whether there is
+    /// nothing to run.
     fn adjust_workers(&mut self, wake: &Wake) -> (Duration, bool) {
         if let Some(remaining) = self.workers_retry.remaining() {
             return (remaining, false);
@@ -211,7 +216,7 @@ impl Notifier {
         }
     }
 
-    /// Waits until it is told something, or for `at_most`; ends the process if it has been told to.
+    /// Waits until this process is woken, or for `at_most`. Ends the process if it was told to end.
     fn wait(&self, at_most: Duration) {
         if !self.worker.wait(at_most) {
             self.worker.end();
@@ -222,16 +227,16 @@ impl Notifier {
 /// What the notifier found.
 struct Findings {
     safe: i64,
-    /// How many transactions hold positions, times more the more wait.
+    /// How many transactions hold positions, multiplied as for the pause.
     load: u32,
-    /// Nobody has appended since the server started.
+    /// Whether no event was appended since the server started.
     dormant: bool,
-    /// There is more, and readers wait for a synchronous standby.
+    /// Whether readers wait for a synchronous standby.
     unconfirmed: bool,
 }
 
-/// Finds out the safe position and wakes those who wait if it has moved; `None` when the extension is another one by
-/// now.
+/// Takes the safe position, and wakes the waiters if it has moved; `None` if another installation
+/// has replaced this one.
 fn check(catalog: &Catalog, woken: i64) -> Result<Option<Findings>, Error> {
     let Some((now, registry)) = open()? else {
         return Ok(None);
@@ -253,9 +258,10 @@ fn check(catalog: &Catalog, woken: i64) -> Result<Option<Findings>, Error> {
     }))
 }
 
-/// Sends a notification, and notes the position for standbys. In a transaction of its own, for it may fail: of the
-/// queue of notifications one session that listens and does not read makes the end. Returns
-/// where the log ends with what standbys are to hear, if there are any: nobody flushes it for an idle server.
+/// Sends a notification, and records the position for standbys. It runs in a transaction of its own
+/// because it may fail: one listening session that does not read can fill the queue of
+/// notifications. Returns the end of the log up to which standbys need it, if there are any,
+/// because an idle server does not flush it by itself.
 fn send(catalog: &Catalog, safe: i64) -> Option<u64> {
     let mut written = None;
     if sequence::last_value(catalog.objects.settled_position).unwrap_or(0) < safe
@@ -268,7 +274,8 @@ fn send(catalog: &Catalog, safe: i64) -> Option<u64> {
     written
 }
 
-/// Begins another history if nobody has appended since the server started: it may be one that was promoted.
+/// Begins a new history if no event was appended since the server started: the server may have been
+/// promoted.
 fn begin_history(registry: &Registry) -> Result<(), Error> {
     if registry.safe_in_memory().is_some() || is_frozen(current_role()) {
         return Ok(());
@@ -276,13 +283,14 @@ fn begin_history(registry: &Registry) -> Result<(), Error> {
     registry.begin_history(&Events::open(Use::Write)?)
 }
 
-/// The extension in this database, if it is there.
+/// The extension in this database, if it is installed.
 fn find(database: u32) -> Result<Option<(Catalog, Registry)>, Error> {
     registry::clear_pending(database);
     open()
 }
 
-/// `None` where there is no place for a notifier. What is merely in disorder is an error, to be noted and tried again.
+/// `None` if this database needs no notifier. Anything that is merely out of order is an error, to
+/// be recorded and retried.
 fn open() -> Result<Option<(Catalog, Registry)>, Error> {
     let opened = Catalog::load().and_then(|catalog| {
         let registry = Registry::open(&catalog)?;

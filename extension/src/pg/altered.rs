@@ -1,19 +1,20 @@
-//! What a statement has just changed in the system catalogs: a row as it was, and as it is going to be.
+//! What a statement has just changed in the system catalogs: a row before and after the change.
 //!
-//! Until the statement ends, the server's caches have the old row, and a scan that sees everything the new one.
+//! Until the statement ends, the server's caches have the old row, and a scan with a snapshot that
+//! sees everything finds the new one.
 
 use super::ffi::guarded;
 use super::raw;
 use pgrx::pg_sys::{self, Datum, NameData, Oid};
 use std::ffi::CStr;
 
-/// What of a row of `pg_class`, `pg_proc`, `pg_namespace` or `pg_attribute` is looked at.
+/// The columns of `pg_class`, `pg_proc`, `pg_namespace` or `pg_attribute` that matter here.
 #[derive(Clone, Copy)]
 pub struct CatalogRow {
     name: NameData,
-    /// Its schema; 0 for what has none.
+    /// The schema; 0 if the object has none.
     pub schema: Oid,
-    /// Of a table: whether a crash leaves it alone.
+    /// For a table: whether its rows survive a crash.
     pub permanent: bool,
 }
 
@@ -35,7 +36,7 @@ pub struct Change {
     pub after: CatalogRow,
 }
 
-/// The table, index, view or sequence with this oid.
+/// The table, index, view or sequence with this OID.
 pub fn relation(oid: Oid) -> Option<Change> {
     let class = Catalog {
         table: pg_sys::RelationRelationId,
@@ -69,7 +70,7 @@ pub fn column(table: Oid, number: i16) -> Option<Change> {
     attribute.change(table, Some(number))
 }
 
-/// The function with this oid.
+/// The function with this OID.
 pub fn function(oid: Oid) -> Option<Change> {
     let procedure = Catalog {
         table: pg_sys::ProcedureRelationId,
@@ -84,7 +85,7 @@ pub fn function(oid: Oid) -> Option<Change> {
     procedure.change(oid, None)
 }
 
-/// The schema with this oid.
+/// The schema with this OID.
 pub fn schema(oid: Oid) -> Option<Change> {
     let namespace = Catalog {
         table: pg_sys::NamespaceRelationId,
@@ -116,7 +117,7 @@ fn plain(name: NameData, schema: Oid) -> CatalogRow {
     }
 }
 
-/// A catalog: where its rows are, and what is taken of them.
+/// A system catalog: where its rows are, and which columns to take.
 struct Catalog {
     table: Oid,
     index: u32,
@@ -125,7 +126,7 @@ struct Catalog {
 }
 
 impl Catalog {
-    /// `None` for a row that is new, or gone.
+    /// `None` if the row is new or gone.
     fn change(&self, oid: Oid, part: Option<i16>) -> Option<Change> {
         Some(Change {
             before: self.cached(oid, part)?,
@@ -153,7 +154,8 @@ impl Catalog {
 /// The number of the column `attnum` of `pg_attribute`.
 const ATTNUM: i16 = pg_sys::Anum_pg_attribute_attnum as i16;
 
-/// What is taken of the row with this oid, in a scan that also sees what this command has written.
+/// Takes the columns of the row with this OID, in a scan that also sees what this command has
+/// written.
 fn scan<T>(
     catalog: Oid,
     index: Oid,
@@ -163,8 +165,8 @@ fn scan<T>(
 ) -> Option<T> {
     let mut keys = [pg_sys::ScanKeyData::default(); 2];
     let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-    // SAFETY: the index is one of the catalog, and these are the types of its columns. After an error the server
-    // closes what is open.
+    // SAFETY: the index is one of the catalog, and these are the types of its columns. After an
+    // error the server closes what is open.
     unsafe {
         guarded(|| {
             let equal = pg_sys::BTEqualStrategyNumber as u16;

@@ -1,4 +1,4 @@
-//! Arrays as arguments.
+//! Arrays as arguments and results.
 
 use super::value::{Jsonb, Text, plain, uuid};
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -6,7 +6,7 @@ use std::ffi::c_char;
 use std::marker::PhantomData;
 use uuid::Uuid;
 
-/// An array of one dimension, its elements not read yet.
+/// An array of one dimension, whose elements have not been read yet.
 pub struct Array<'a> {
     elements: *const Datum,
     nulls: *const bool,
@@ -14,7 +14,7 @@ pub struct Array<'a> {
     memory: PhantomData<&'a ()>,
 }
 
-/// The types of elements that our functions take.
+/// The types of elements that functions of the extension take.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Element {
     Text,
@@ -36,7 +36,7 @@ impl Element {
 }
 
 impl<'a> Array<'a> {
-    /// `None` when the array has more than one dimension.
+    /// `None` if the array has more than one dimension.
     ///
     /// # Safety
     ///
@@ -87,7 +87,7 @@ impl<'a> Array<'a> {
     }
 }
 
-/// An array whose elements are known to be of one type.
+/// An array whose elements have this type.
 pub struct TextArray<'a>(pub Array<'a>);
 /// See [`TextArray`].
 pub struct BigintArray<'a>(pub Array<'a>);
@@ -133,7 +133,7 @@ pub fn text_array<'a>(values: impl Iterator<Item = Text<'a>>) -> Datum {
     array(Element::Text, values.map(Text::datum).collect())
 }
 
-/// An array of these rows, of the type of a table's rows.
+/// An array of rows of a table.
 pub fn row_array(row_type: Oid, mut rows: Vec<Datum>) -> Datum {
     let count = i32::try_from(rows.len()).unwrap_or(i32::MAX);
     let (length, by_value, align) = (-1, false, b'd' as c_char);

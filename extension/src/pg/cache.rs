@@ -16,7 +16,7 @@ impl Changes {
         }
     }
 
-    /// Calls `register`, which has the server report changes, the first time.
+    /// Calls `register` the first time. It makes the server report changes.
     pub fn register_once(&self, register: impl FnOnce()) {
         if !self.is_registered.replace(true) {
             register();
@@ -48,10 +48,11 @@ impl<T: Clone> Cached<T> {
         }
     }
 
-    /// The value.
+    /// Returns the value.
     ///
-    /// If it is not loaded, `register` has the server report changes, `find` runs until no change came in between, and
-    /// `finish` makes the value of what was found and of the count of changes.
+    /// If it is not loaded, `register` makes the server report changes, `find` is repeated until no
+    /// change happens during it, and `finish` makes the value from its result and the count of
+    /// changes.
     pub fn get<F, E>(
         &self,
         register: impl FnOnce(),
@@ -73,7 +74,8 @@ impl<T: Clone> Cached<T> {
         }
     }
 
-    /// Counts a change, and forgets the value if the change concerns it. To be called by the server's callback.
+    /// Counts a change, and forgets the value if the change concerns it. To be called by the
+    /// server's callback.
     pub fn change(&self, concerns: impl FnOnce(&T) -> bool) {
         self.changes.add();
         let mut value = self.value.borrow_mut();

@@ -1,4 +1,4 @@
-//! Functions of applications, in any language: found by name, called with values of the server's.
+//! Functions of applications, in any language: found by name and called with values of the server.
 
 use super::array::{Array, Element, TextArray};
 use super::cache::Changes;
@@ -11,9 +11,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// A function that is ready to be called, with the rights of whoever runs the statement.
+/// A function that is ready to be called, with the rights of the role that runs the statement.
 pub struct Function {
-    /// Languages keep what they know of a function here, from call to call.
+    /// Procedural languages cache data about the function here, from call to call.
     info: Box<FmgrInfo>,
 }
 
@@ -46,27 +46,28 @@ impl Argument {
     }
 }
 
-/// What is known of a function by its name.
+/// The types of a function.
 struct Signature {
     function: Oid,
     arguments: Vec<Oid>,
-    /// `None` for what returns several rows, and for aggregates, window functions and procedures.
+    /// `None` for a function that returns several rows, and for aggregates, window functions and
+    /// procedures.
     result: Option<Oid>,
 }
 
 thread_local! {
-    /// What has been looked up since any function of the database has changed, by name.
+    /// The signatures that were found since any function of the database changed, by name.
     static FOUND: RefCell<HashMap<Vec<u8>, Rc<Signature>>> = RefCell::new(HashMap::new());
     /// The changes of functions and schemas.
     static CHANGES: Changes = const { Changes::none() };
 }
 
 impl Function {
-    /// The function of this name; `None` if there is none that takes and returns values of these types. Raises the
-    /// server's own error where the caller may not execute it.
+    /// Opens the function with this name; `None` if there is none that takes and returns values of
+    /// these types. Raises the server's own error if the caller may not execute it.
     ///
-    /// The types are looked at here, not only where a name is registered: who may write the table of names must
-    /// not get a function called with what it does not take.
+    /// The types are checked here, not only when a name is registered: a role that may write the
+    /// table of names must not be able to have a function called with the wrong types.
     pub fn open(name: Text<'_>, arguments: &[Oid], result: Oid) -> Option<Self> {
         let found = find(name)?;
         if found.arguments != arguments || found.result != Some(result) {
@@ -83,8 +84,7 @@ impl Function {
         Some(Self { info })
     }
 
-    /// A hash of its definition as `pg_proc` has it: another one once the function is replaced by a different one or
-    /// altered.
+    /// A hash of its definition in `pg_proc`. It changes when the function is replaced or altered.
     pub fn definition(&self, seed: u64) -> u64 {
         let procedures = pg_sys::SysCacheIdentifier::PROCOID as _;
         // SAFETY: any oid will do. The row is in memory of the server's until it is released.
@@ -102,17 +102,17 @@ impl Function {
         }
     }
 
-    /// What it returns for these arguments; `None` for NULL. A function that is strict is not called with
-    /// NULL.
+    /// The result for these arguments; `None` for NULL. A strict function is not called with NULL.
     ///
     /// # Safety
     ///
-    /// It takes arguments of the types of these values.
+    /// The function takes arguments of the types of these values.
     unsafe fn call<const N: usize>(&mut self, arguments: [Option<Datum>; N]) -> Option<Datum> {
         if self.info.fn_strict && arguments.contains(&None) {
             return None;
         }
-        // SAFETY: the block has room for N arguments behind its head; the function belongs to `info`.
+        // SAFETY: the block has room for N arguments behind its head; the function belongs to
+        // `info`.
         unsafe {
             let size = size_of::<pg_sys::FunctionCallInfoBaseData>()
                 + N * size_of::<pg_sys::NullableDatum>();
@@ -144,8 +144,8 @@ impl Function {
         unsafe { self.call([Some(events)]) };
     }
 
-    /// Calls the function of this name, which takes arguments of these types and returns nothing, in a snapshot of its
-    /// own; `None` if there is none.
+    /// Calls the function with this name, which takes arguments of these types and returns nothing,
+    /// in a snapshot of its own; `None` if there is none.
     pub fn perform_by_name<const N: usize>(name: &str, arguments: [Argument; N]) -> Option<()> {
         let name = Text::copy(name.as_bytes()).keep();
         let types = arguments.map(|argument| argument.data_type);
@@ -157,7 +157,7 @@ impl Function {
         Some(())
     }
 
-    /// Of a function `(jsonb, event eventcore.events)` that returns a `jsonb`.
+    /// Calls a function `(jsonb, event eventcore.events)` that returns a `jsonb`.
     pub fn next_state<'r>(&mut self, state: Jsonb<'_>, event: Datum) -> Option<Jsonb<'r>> {
         // SAFETY: the types that it was opened with.
         unsafe {
@@ -166,7 +166,7 @@ impl Function {
         }
     }
 
-    /// Of a function `(jsonb, jsonb)` that returns a `jsonb`.
+    /// Calls a function `(jsonb, jsonb)` that returns a `jsonb`.
     pub fn jsonb_of_two<'r>(&mut self, one: Jsonb<'_>, other: Jsonb<'_>) -> Option<Jsonb<'r>> {
         // SAFETY: the types that it was opened with.
         unsafe {
@@ -175,7 +175,8 @@ impl Function {
         }
     }
 
-    /// Of a function `(jsonb, jsonb)` that returns a `text[]`; an error says what is wrong with that.
+    /// Calls a function `(jsonb, jsonb)` that returns a `text[]`. The error completes a sentence
+    /// about the result.
     pub fn texts_of_two<'r>(
         &mut self,
         one: Jsonb<'_>,
@@ -188,7 +189,8 @@ impl Function {
         }
     }
 
-    /// Of a function `(jsonb)` that returns a `text[]`; an error says what is wrong with that.
+    /// Calls a function `(jsonb)` that returns a `text[]`. The error completes a sentence about the
+    /// result.
     pub fn texts_of<'r>(&mut self, one: Jsonb<'_>) -> Result<Option<TextArray<'r>>, &'static str> {
         // SAFETY: the types that it was opened with.
         unsafe {
@@ -198,7 +200,7 @@ impl Function {
     }
 }
 
-/// A number that is another one whenever this backend has heard of a change of any function.
+/// A number that differs each time that this backend has heard of a change of any function.
 pub fn changes() -> u64 {
     CHANGES.with(Changes::count)
 }
@@ -227,7 +229,8 @@ fn find(name: Text<'_>) -> Option<Rc<Signature>> {
     Some(found)
 }
 
-/// Has the server report changes of functions, and of schemas: a name begins with that of a schema.
+/// Makes the server report changes of functions, and of schemas, because a function is found by the
+/// name of its schema too.
 fn report_changes() {
     for cache in [
         pg_sys::SysCacheIdentifier::PROCOID,

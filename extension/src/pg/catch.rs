@@ -1,19 +1,20 @@
-//! Errors that go no further. Nothing of the server may be called after one but the end of the transaction: see
+//! Catching errors. After a caught error, only the end of the transaction may call the server: see
 //! [`unwinding`](super::unwinding).
 
 use super::raise::{attempt, raise};
 use crate::error::Error;
 
-/// An error of the server's or of ours that went no further.
+/// An error that was caught, raised by the server or by the extension.
 #[derive(Debug)]
 pub struct ErrorSummary {
     pub sqlstate: String,
     pub message: String,
 }
 
-/// Runs a transaction of a background worker, and catches what it raises: the caller rolls it back.
+/// Runs a transaction of a background worker, and catches the error that it raises. The caller
+/// rolls back.
 pub fn catching<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSummary> {
-    // An error that we return says all in its message.
+    // The message of a returned error is complete without its DETAIL.
     let mut returned = None;
     let done = attempt(|| match work() {
         Ok(done) => Ok(Some(done)),
@@ -43,9 +44,11 @@ pub struct ErrorFields {
     pub hint: Option<String>,
 }
 
-/// Runs `work`. If it raises an error, raises what `translate` makes of it, or the same error where that is `None`.
+/// Runs `work`. If it raises an error, raises the result of `translate` instead, or the same error
+/// if that is `None`.
 ///
-/// The error is raised here and not returned: no destructor may run between the error and the end of the transaction.
+/// The error is raised here and not returned, because no destructor may run between the error and
+/// the end of the transaction.
 pub fn translating<R>(
     work: impl FnOnce() -> R,
     translate: impl FnOnce(ErrorFields) -> Option<Error>,

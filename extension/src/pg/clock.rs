@@ -1,4 +1,4 @@
-//! The clock that is never set: all processes of a machine see the same one.
+//! The monotonic clock, which all processes of a machine share.
 
 /// Microseconds since some moment before the server started.
 pub fn monotonic() -> i64 {

@@ -1,8 +1,8 @@
-//! The databases of the server, from the catalog that they share.
+//! The databases of the server, from the shared catalog.
 
 use pgrx::pg_sys::{self, Oid};
 
-/// The oids of all databases that can be connected to. To be called in a transaction.
+/// The OIDs of all databases that allow connections. To be called in a transaction.
 pub fn connectable() -> Vec<u32> {
     let mut found = Vec::new();
     // SAFETY: a scan of a system catalog with a snapshot of its own; every row is a pg_database,
@@ -18,7 +18,7 @@ pub fn connectable() -> Vec<u32> {
                 break;
             }
             let database = pg_sys::GETSTRUCT(row).cast::<pg_sys::FormData_pg_database>();
-            // Below -1 it is one that DROP DATABASE has begun to drop.
+            // Below -1, DROP DATABASE has begun to drop it.
             if (*database).datallowconn && (*database).datconnlimit >= -1 {
                 found.push((*database).oid.to_u32());
             }
@@ -29,7 +29,7 @@ pub fn connectable() -> Vec<u32> {
     found
 }
 
-/// Whether a role may connect to a database, which takes connections. To be called in a transaction.
+/// Whether a role may connect to a database that allows connections. To be called in a transaction.
 pub fn may_connect(database: Oid, role: Oid) -> bool {
     let mode = pg_sys::ACL_CONNECT;
     // SAFETY: any oids will do.
@@ -42,7 +42,7 @@ pub fn may_connect(database: Oid, role: Oid) -> bool {
     result == pg_sys::AclResult::ACLCHECK_OK
 }
 
-/// Whether the current role may make a database that is a copy of this one.
+/// Whether the current role may create a copy of this database.
 pub fn may_copy(database: Oid) -> bool {
     may_create_databases() && (is_template(database) || is_mine(database))
 }
@@ -80,14 +80,14 @@ fn may_create_databases() -> bool {
     }
 }
 
-/// Whether the current role may do to a database what only its owner may.
+/// Whether the current role has the rights of the database's owner.
 #[cfg(feature = "pg15")]
 pub fn is_mine(database: Oid) -> bool {
     // SAFETY: any oid will do.
     unsafe { pg_sys::pg_database_ownercheck(database, pg_sys::GetUserId()) }
 }
 
-/// Whether the current role may do to a database what only its owner may.
+/// Whether the current role has the rights of the database's owner.
 #[cfg(not(feature = "pg15"))]
 pub fn is_mine(database: Oid) -> bool {
     // SAFETY: any oid will do.

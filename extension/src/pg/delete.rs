@@ -6,12 +6,13 @@ use super::relation::Relation;
 use super::scan::Row;
 use pgrx::pg_sys;
 
-/// Deletes a row that a scan has found, if nobody has changed or locked it since; whether it did.
+/// Deletes a row that a scan has found, unless another transaction has changed or locked it since.
+/// Returns whether it did.
 pub fn try_delete(table: &Relation, row: &Row<'_>) -> bool {
     delete(table, row, false)
 }
 
-/// The same, waiting for others who are changing it, or have locked it, until they have ended.
+/// Does the same, but waits for transactions that are changing the row or have locked it.
 pub fn delete_or_wait(table: &Relation, row: &Row<'_>) -> bool {
     delete(table, row, true)
 }
@@ -22,8 +23,8 @@ fn delete(table: &Relation, row: &Row<'_>, wait: bool) -> bool {
     let mut failure = pg_sys::TM_FailureData::default();
     let crosscheck = std::ptr::null_mut();
     let to_other_partition = false;
-    // SAFETY: the table is open for writing; the snapshot of the scan sees the row and keeps it from being
-    // vacuumed away.
+    // SAFETY: the table is open for writing; the snapshot of the scan sees the row and keeps it
+    // from being vacuumed away.
     let result = unsafe {
         guarded(|| {
             let command = raw::GetCurrentCommandId(true);

@@ -1,5 +1,5 @@
-//! The settings that functions of applications run with: those of the session that registered them, whatever the session
-//! has that calls them now.
+//! The settings that functions of applications run with: those of the session that registered them,
+//! not those of the session that calls them.
 
 use super::ffi::guarded;
 use super::scan::Row;
@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_int};
 use std::rc::Rc;
 
-/// What is put in force, and nothing else. `eventcore.session_settings()` has the same list, with the reasons.
+/// The settings that are applied. `eventcore.session_settings()` has the same list, with reasons.
 const PINNED: [&str; 18] = [
     "search_path",
     "plpgsql.check_asserts",
@@ -38,11 +38,12 @@ pub struct Setting {
 }
 
 thread_local! {
-    /// The last list that was read from a row, and what it says.
+    /// The bytes of the last list that was read from a row, and its settings.
     static READ: RefCell<(Vec<u8>, Rc<[Setting]>)> = RefCell::new((Vec::new(), Rc::new([])));
 }
 
-/// The settings in a column of type text[], each of the form `name=value`, without those that are not to be put in force.
+/// The settings in a column of type text[], each in the form `name=value`. Settings that are not to
+/// be applied are left out.
 pub fn settings_of(row: &Row<'_>, column: i16) -> Rc<[Setting]> {
     let bytes = row.bytes(column).unwrap_or_default();
     let known = READ.with_borrow(|(read, settings)| (read == bytes).then(|| Rc::clone(settings)));
@@ -69,13 +70,13 @@ impl Setting {
     }
 }
 
-/// Settings that are in force until they are taken back. After an error the end of the transaction, or of the
-/// subtransaction, takes them back.
+/// Settings that apply until [`leave`](Self::leave). After an error, the end of the transaction or
+/// subtransaction restores them.
 #[must_use]
 pub struct Environment(c_int);
 
 impl Environment {
-    /// Puts settings in force, with the rights of whoever is the current role.
+    /// Applies settings, with the rights of the current role.
     pub fn enter(settings: &[Setting]) -> Self {
         // SAFETY: C strings, of which the server makes copies. It owns what it returns.
         unsafe {
@@ -92,9 +93,10 @@ impl Environment {
         }
     }
 
-    /// Takes them back.
+    /// Restores the settings before.
     pub fn leave(self) {
-        // SAFETY: the level is that of `enter`, and nothing has opened another one since that it has not closed.
+        // SAFETY: the level is that of `enter`, and nothing has opened another one since that it
+        // has not closed.
         unsafe { pg_sys::AtEOXact_GUC(true, self.0) };
     }
 }

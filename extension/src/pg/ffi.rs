@@ -1,4 +1,4 @@
-//! Server functions that pgrx does not bind, guarded as pgrx guards its own.
+//! Server functions that pgrx does not bind, with the guard that pgrx puts around its own.
 
 use pgrx::pg_sys::{self, ffi::pg_guard_ffi_boundary};
 use std::ffi::{CStr, c_char, c_int};
@@ -36,41 +36,41 @@ pub fn notify(channel: &CStr, payload: &CStr) {
     unsafe { pg_guard_ffi_boundary(|| raw::Async_Notify(channel.as_ptr(), payload.as_ptr())) }
 }
 
-/// Whether the client that this process serves is still connected; true where there is none.
+/// Whether the client of this process is still connected; true if there is no client.
 pub fn is_client_there() -> bool {
     // SAFETY: only where there is a connection to look at.
     unsafe { pg_sys::MyProcPort.is_null() || pg_guard_ffi_boundary(|| raw::pq_check_connection()) }
 }
 
-/// What a session does when it is extra_argument to end, also in the middle of a statement. As it is, and not guarded:
-/// a signal may come at any time.
+/// The signal handler that ends a session, even in the middle of a statement. Without a guard,
+/// because a signal may come at any time.
 pub fn end_of_session() -> SignalHandler {
     raw::die
 }
 
-/// What a process does when it is extra_argument to read the configuration again.
+/// The signal handler that makes a process read the configuration again.
 pub fn configuration_changed() -> SignalHandler {
     raw::SignalHandlerForConfigReload
 }
 
-/// Forgets the last values of sequences, and those that were fetched in advance.
+/// Forgets the last values of sequences, and cached ones.
 pub fn forget_sequences() {
     // SAFETY: no preconditions; it frees memory.
     unsafe { pg_guard_ffi_boundary(|| raw::ResetSequenceCaches()) };
 }
 
-/// What a process does when another one has crashed.
+/// The signal handler that ends a process because another one has crashed.
 pub fn crash_exit() -> SignalHandler {
     raw::SignalHandlerForCrashExit
 }
 
-/// What is called on a signal.
+/// A signal handler.
 pub type SignalHandler = unsafe extern "C-unwind" fn(c_int);
 
 /// The number of `statement_timeout` among the server's timeouts.
 const STATEMENT_TIMEOUT: c_int = 3;
 
-/// Cancels what runs when so many milliseconds are over.
+/// Cancels the running statement after this many milliseconds.
 pub fn begin_statement_timeout(milliseconds: c_int) {
     // SAFETY: every process that is connected to a database has registered this timeout.
     unsafe {
@@ -78,27 +78,27 @@ pub fn begin_statement_timeout(milliseconds: c_int) {
     }
 }
 
-/// Takes that back.
+/// Stops that timeout.
 pub fn end_statement_timeout() {
     // SAFETY: as above.
     unsafe { pg_guard_ffi_boundary(|| raw::disable_timeout(STATEMENT_TIMEOUT, false)) };
 }
 
-/// Takes all timeouts back, as after an error.
+/// Stops all timeouts, as the server does after an error.
 pub fn end_all_timeouts() {
     // SAFETY: as above.
     unsafe { pg_guard_ffi_boundary(|| raw::disable_all_timeouts(false)) };
 }
 
-/// The server's 64-bit hash of some bytes.
+/// The server's 64-bit hash of bytes.
 pub fn hash(bytes: &[u8], seed: u64) -> u64 {
     let length = c_int::try_from(bytes.len()).unwrap_or(c_int::MAX);
     // SAFETY: `length` bytes are readable at the pointer; the function cannot fail.
     unsafe { raw::hash_bytes_extended(bytes.as_ptr(), length, seed) }
 }
 
-/// What runs utility statements where no hook does. Not guarded: a guard rebuilds the errors that
-/// pass through it, without the SQLSTATEs that pgrx does not know.
+/// The function that runs utility statements if no hook does. Without a guard: a guard rebuilds the
+/// errors that pass through it, and loses SQLSTATEs that pgrx does not know.
 pub fn standard_process_utility() -> UtilityFunction {
     raw::standard_ProcessUtility
 }
@@ -114,11 +114,11 @@ type UtilityFunction = unsafe extern "C-unwind" fn(
     *mut pg_sys::QueryCompletion,
 );
 
-/// Runs a server function that pgrx does not guard, such as one behind a function pointer.
+/// Runs a server function that pgrx does not guard, for example one behind a function pointer.
 ///
 /// # Safety
 ///
-/// As the function that `call` calls; `call` itself owns nothing that needs dropping.
+/// As for the function that `call` calls. `call` itself owns nothing that needs dropping.
 pub unsafe fn guarded<T>(call: impl FnOnce() -> T) -> T {
     // SAFETY: we are on the server's only thread, and the caller answers for the rest.
     unsafe { pg_sys::ffi::pg_guard_ffi_boundary(call) }

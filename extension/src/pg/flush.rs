@@ -1,8 +1,10 @@
-//! When the log of a transaction is flushed: before its locks are released, as the server does by itself, or after
-//! (early lock release: DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984).
+//! When the log of a transaction is flushed: before its locks are released, as the server does, or
+//! after that (early lock release: DeWitt et al., Implementation Techniques for Main Memory
+//! Database Systems, 1984).
 //!
-//! Either way the flush is over before the client is extra_argument of the commit. Whoever gets the locks in between commits
-//! later in the log, so that no commit is durable without those that it builds on.
+//! Either way the flush is complete before the client is told of the commit. A transaction that
+//! gets the locks in between commits later in the log, so no commit becomes durable without those
+//! that it builds on.
 
 use super::wal;
 use pgrx::pg_sys::{self, XLogRecPtr};
@@ -11,25 +13,27 @@ use std::ffi::c_int;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
 thread_local! {
-    /// This transaction is to release its locks first, and to be counted here until it has flushed.
+    /// If set, this transaction releases its locks first, and is counted here until it has flushed.
     static EARLY: Cell<Option<&'static AtomicI64>> = const { Cell::new(None) };
-    /// Where this transaction is counted.
+    /// The counter in which this transaction is counted.
     static COUNTED: Cell<Option<&'static AtomicI64>> = const { Cell::new(None) };
-    /// What `synchronous_commit` is, while the server commits as if it were off.
+    /// The value of `synchronous_commit`, while the server commits as if it were off.
     static LEVEL: Cell<Option<c_int>> = const { Cell::new(None) };
-    /// Where in the log this transaction has to flush up to when it commits; 0 for nowhere.
+    /// The position in the log up to which this transaction flushes when it commits; 0 for none.
     static WANTED: Cell<XLogRecPtr> = const { Cell::new(0) };
-    /// The same of a transaction that has committed; 0 when that is done.
+    /// The same for a transaction that has committed; 0 once it has flushed.
     static DUE: Cell<XLogRecPtr> = const { Cell::new(0) };
 }
 
-/// At its end this transaction releases its locks, and flushes then. It is counted in `unflushed` from before others
-/// see it until that is done: who sees it and finds nothing counted sees what is on the disk.
+/// Makes this transaction release its locks before it flushes. It is counted in `unflushed` from
+/// before other processes see its commit until it has flushed. So a process that sees the commit
+/// and finds the count at 0 knows that the commit is on disk.
 pub(super) fn after_locks(unflushed: &'static AtomicI64) {
     EARLY.set(Some(unflushed));
 }
 
-/// At its end this transaction also flushes what others have committed by now: it is about to tell of it.
+/// Makes this transaction also flush what other transactions have committed by now, because its
+/// result reveals it.
 pub(super) fn what_is_committed() {
     WANTED.set(wal::end_of_log());
 }
@@ -48,7 +52,8 @@ pub(super) fn before_commit() {
     }
 }
 
-/// To be called after the commit, the locks still held. Whether [`carry_out`] has something to do.
+/// To be called after the commit, while the locks are still held. Returns whether [`carry_out`] has
+/// something to do.
 pub(super) fn after_commit() -> bool {
     let mut up_to = WANTED.take();
     if put_back() {
@@ -62,7 +67,7 @@ pub(super) fn after_commit() -> bool {
     is_due()
 }
 
-/// To be called after a rollback, or when another process will commit.
+/// To be called after a rollback, or if another process will commit.
 pub(super) fn forget() {
     EARLY.set(None);
     uncount();
@@ -76,10 +81,12 @@ pub(super) fn is_due() -> bool {
     DUE.get() != 0
 }
 
-/// Flushes, and waits for the standbys that have to confirm. To be called once the locks are released.
+/// Flushes, and waits for the standbys that have to confirm. To be called once the locks are
+/// released.
 pub(super) fn carry_out() {
     let up_to = DUE.take();
-    // SAFETY: a place in the log that has been written to; interrupts are held until the commit is over.
+    // SAFETY: a place in the log that has been written to; interrupts are held until the commit is
+    // over.
     unsafe {
         if waits_for_flush() {
             pg_sys::XLogFlush(up_to);

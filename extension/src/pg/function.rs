@@ -1,4 +1,4 @@
-//! A call of a SQL function: its arguments in, its result out.
+//! A call of a SQL function: its arguments and its result.
 
 use super::array::{Array, BigintArray, Element, JsonbArray, TextArray, UuidArray};
 use super::ffi::guarded;
@@ -11,13 +11,13 @@ use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid, TupleDesc};
 use std::marker::PhantomData;
 use uuid::Uuid;
 
-/// A call that is under way. Arguments are numbered from 0, with the name that errors give them.
+/// A call. Arguments are numbered from 0. Their names are for errors.
 pub struct Call<'a> {
     info: FunctionCallInfo,
     memory: PhantomData<&'a ()>,
 }
 
-/// The row that a trigger was called for.
+/// The row for which a trigger was called.
 pub struct TriggerRow {
     tuple: pg_sys::HeapTuple,
     columns: Vec<Option<Datum>>,
@@ -46,13 +46,13 @@ impl TriggerRow {
             .map(|value| unsafe { Jsonb::new(value) })
     }
 
-    /// The row itself: what a trigger before an insertion gives back.
+    /// The row itself, which a BEFORE INSERT trigger returns.
     pub fn datum(&self) -> Datum {
         Datum::from(self.tuple)
     }
 }
 
-/// The caller reads the rows of a function in any order.
+/// Set if the caller reads the rows of a function in any order.
 const RANDOM_ACCESS: u32 = pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random;
 
 fn fail_no_set() {
@@ -63,7 +63,7 @@ fn fail_no_set() {
     );
 }
 
-/// What a function gives back; `None` is NULL.
+/// The result of a function; `None` is NULL.
 pub type Returned = Result<Option<Datum>, Error>;
 
 impl<'a> Call<'a> {
@@ -186,7 +186,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The new row, where a trigger was called for one.
+    /// The new row, if a trigger was called for one.
     pub fn trigger_row(&self) -> Option<TriggerRow> {
         // SAFETY: for a trigger the context is a TriggerData, whose row and table live as long as
         // the call.
@@ -199,7 +199,7 @@ impl<'a> Call<'a> {
             if tuple.is_null() {
                 return None;
             }
-            // The row and its description belong together; the arrays have room for all columns.
+            // The row and its descriptor belong together. The arrays have room for all columns.
             let description = (*(*context).tg_relation).rd_att;
             let count = usize::try_from((*description).natts).unwrap_or(0);
             let mut values = vec![Datum::null(); count];
@@ -214,12 +214,12 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Begins the rows of a function that returns a table: what the server does for its own functions, by a function
-    /// that 15.0 does not have.
+    /// Begins the result of a function that returns a table. It does what the server does for its
+    /// own functions, whose helper 15.0 does not have.
     pub fn rows(&self) -> RowSet {
         // SAFETY: the function is declared to return a table, so that the server passes what to
-        // fill; it allows to materialise in every place where such a function may stand. What is made lives in the
-        // memory of the query.
+        // fill; it allows to materialise in every place where such a function may stand. What is
+        // made lives in the memory of the query.
         unsafe {
             let result = (*self.info).resultinfo.cast::<pg_sys::ReturnSetInfo>();
             if result.is_null() || (*result).type_ != pg_sys::NodeTag::T_ReturnSetInfo {
@@ -239,7 +239,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// One row of the function's declared columns.
+    /// A row of the function's declared columns.
     pub fn row<const N: usize>(&self, values: [Option<Datum>; N]) -> Datum {
         let nulls = values.map(|value| value.is_none());
         let values = values.map(|value| value.unwrap_or(Datum::null()));
@@ -257,8 +257,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The columns of the type that the declaration says, shared with the server's cache if that has
-    /// a name.
+    /// The columns of the declared type. If the type has a name, the descriptor is shared with the
+    /// server's cache.
     fn result_columns(&self) -> TupleDesc {
         // SAFETY: a descriptor that is made for us lives in the current memory context; one of the
         // cache is counted.

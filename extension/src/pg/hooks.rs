@@ -1,4 +1,4 @@
-//! The places where the server lets an extension in.
+//! The hooks by which the server calls an extension.
 
 use super::raise::entry;
 use super::{databases, ffi, triggers};
@@ -6,31 +6,31 @@ use pgrx::pg_sys::{self, NodeTag, ObjectAccessType, Oid};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
-/// What is called in them.
+/// The functions that the hooks call.
 pub struct Hooks {
-    /// When the server asks how much shared memory to make.
+    /// The server asks how much shared memory to create.
     pub request_shared_memory: fn(),
-    /// When the shared memory is there.
+    /// The shared memory exists.
     pub attach_shared_memory: fn(),
-    /// Before a table, an index or a sequence is dropped; may raise an error.
+    /// A table, an index or a sequence is about to be dropped. May raise an error.
     pub before_drop_relation: fn(Oid),
-    /// After a trigger has been created; may raise an error, as all of the following.
+    /// A trigger has been created. May raise an error, like all of the following.
     pub after_create_trigger: fn(Oid),
-    /// After a table, an index, a view or a sequence has been altered.
+    /// A table, an index, a view or a sequence has been altered.
     pub after_alter_relation: fn(Oid),
-    /// After a column has been altered: the table, and its number.
+    /// A column has been altered: its table and its number.
     pub after_alter_column: fn(Oid, i16),
-    /// After a function has been altered.
+    /// A function has been altered.
     pub after_alter_function: fn(Oid),
-    /// After a schema has been altered.
+    /// A schema has been altered.
     pub after_alter_schema: fn(Oid),
-    /// After a table has been made part of another one: child and parent.
+    /// A table has become a child of another one: child and parent.
     pub after_inherit: fn(Oid, Oid),
-    /// Before a statement that needs this database to itself, by a role that may run it.
+    /// A statement needs exclusive use of this database, and its role may run it.
     pub before_exclusive_use: fn(u32),
-    /// After a database is gone.
+    /// A database has been dropped.
     pub after_drop_database: fn(u32),
-    /// After triggers of a table of ours have been enabled; may raise an error.
+    /// Triggers of a table of the extension have been enabled. May raise an error.
     pub after_enabling_triggers: fn(Oid),
 }
 
@@ -47,7 +47,7 @@ pub fn server_is_starting() -> bool {
     unsafe { pg_sys::process_shared_preload_libraries_in_progress }
 }
 
-/// Puts the hooks in. To be called once, while the server is starting.
+/// Installs the hooks. To be called once, while the server is starting.
 pub fn install(hooks: &'static Hooks) {
     if HOOKS.set(hooks).is_err() {
         return;
@@ -65,7 +65,7 @@ pub fn install(hooks: &'static Hooks) {
     }
 }
 
-/// Makes the server refuse settings of ours that do not exist.
+/// Makes the server refuse unknown settings with this prefix.
 pub fn reserve_setting_prefix(prefix: &CStr) {
     // SAFETY: a C string.
     unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) };
@@ -95,7 +95,7 @@ unsafe extern "C-unwind" fn on_startup() {
     }
 }
 
-/// What a hook does for us.
+/// Runs the extension's part of a hook.
 fn ours(work: impl FnOnce()) {
     entry(|| {
         work();
@@ -115,7 +115,7 @@ unsafe extern "C-unwind" fn on_access(
         if let Some(next) = NEXT_ACCESS {
             next(access, class, object, part, argument);
         }
-        // The others are for every call of a function and every search of a schema.
+        // The other kinds of access are reported for every function call and every schema search.
         let changes = [
             ObjectAccessType::OAT_DROP,
             ObjectAccessType::OAT_POST_CREATE,
@@ -124,7 +124,7 @@ unsafe extern "C-unwind" fn on_access(
         if changes.contains(&access)
             && let Some(hooks) = HOOKS.get()
         {
-            // CREATE and ALTER EXTENSION know what they do.
+            // The scripts of CREATE and ALTER EXTENSION may change anything.
             let by_script = pg_sys::creating_extension;
             ours(|| match access {
                 ObjectAccessType::OAT_DROP => on_drop(hooks, class, object, part),
@@ -167,11 +167,11 @@ unsafe fn on_alter(hooks: &Hooks, class: Oid, object: Oid, part: c_int, argument
     }
 }
 
-/// The oid of the catalog `pg_inherits`.
+/// The OID of the catalog `pg_inherits`.
 const PG_INHERITS: Oid = Oid::from_u32(2611);
 
-/// The errors of any statement pass through here, by a jump over this frame. So it owns nothing that this could leak,
-/// and what may panic is in functions of its own.
+/// An error of any statement jumps over this frame. So the frame owns nothing that could leak, and
+/// code that may panic is in functions of its own.
 unsafe extern "C-unwind" fn on_utility(
     statement: *mut pg_sys::PlannedStmt,
     query: *const c_char,
@@ -209,15 +209,15 @@ unsafe extern "C-unwind" fn on_utility(
     }
 }
 
-/// What to do about a statement. No database and no table has oid 0.
+/// What to do for a statement. No database and no table has the OID 0.
 #[derive(Clone, Copy)]
 struct UtilityPlan {
-    /// What to run.
+    /// The statement to run.
     statement: *mut pg_sys::PlannedStmt,
-    /// The database that it needs for itself.
+    /// The database that the statement needs exclusively.
     database: u32,
     drops: bool,
-    /// The table of ours whose triggers it enables.
+    /// The table of the extension whose triggers the statement enables.
     enables: u32,
 }
 
@@ -247,11 +247,11 @@ unsafe fn before_utility(statement: *mut pg_sys::PlannedStmt) -> UtilityPlan {
     plan
 }
 
-/// The database that a statement needs for itself, if any, and whether it drops it.
+/// The database that a statement needs exclusively, if any, and whether it drops it.
 ///
 /// # Safety
 ///
-/// `statement` is a node of the server's.
+/// `statement` is a node of the server.
 unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<(u32, bool)> {
     // SAFETY: each node is read as what its tag says.
     unsafe {
@@ -281,13 +281,14 @@ unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<(u32, bool)> {
             }
             _ => return None,
         };
-        // The look-up reads the catalog, for which a transaction is needed; all of these run in one.
+        // The look-up reads the catalog, which needs a transaction. All of these statements run in
+        // one.
         let oid = pg_sys::get_database_oid(name, true);
         (oid != Oid::INVALID && may_use(oid)).then(|| (oid.to_u32(), drops))
     }
 }
 
-/// An option of a statement, if it has it.
+/// An option of a statement, if it is set.
 ///
 /// # Safety
 ///

@@ -1,9 +1,9 @@
-//! Index entries by the executor, for indexes with something to evaluate.
+//! Index entries by the executor, for indexes that need expressions evaluated.
 
 use super::unwinding::give_back;
 use pgrx::pg_sys;
 
-/// The executor's view of a table and its indexes.
+/// The executor's state for a table and its indexes.
 pub struct IndexExecutor {
     table: pg_sys::Relation,
     executor: *mut pg_sys::EState,
@@ -28,7 +28,7 @@ impl IndexExecutor {
         }
     }
 
-    /// Puts rows that are in the table into all indexes.
+    /// Adds rows that are in the table to all indexes.
     pub fn insert(&self, rows: &[*mut pg_sys::TupleTableSlot]) {
         let (no_conflict, no_arbiters) = (std::ptr::null_mut(), std::ptr::null_mut());
         for slot in rows {

@@ -7,7 +7,7 @@ use super::relation::Relation;
 use super::unwinding::give_back;
 use pgrx::pg_sys::{self, Datum, Oid};
 
-/// All indexes of a table, open to be written.
+/// All indexes of a table, open for writing.
 pub struct Indexes(Vec<Index>);
 
 struct Index {
@@ -15,7 +15,7 @@ struct Index {
     info: *mut pg_sys::IndexInfo,
 }
 
-/// A row that is in the table: an element per column of it.
+/// A row that is in the table, with one element per column.
 #[derive(Clone, Copy)]
 pub struct StoredRow {
     pub values: *const Datum,
@@ -26,14 +26,15 @@ pub struct StoredRow {
 const MAX_KEYS: usize = pg_sys::INDEX_MAX_KEYS as usize;
 
 impl Indexes {
-    /// The table is open for writing: its lock comes before those of the indexes.
+    /// Opens the indexes. The table is open for writing, because its lock comes before those of the
+    /// indexes.
     pub fn open(table: &Relation) -> Self {
         let mut indexes = Vec::new();
         // SAFETY: the table is open, so that its indexes stay; they are closed on drop.
         unsafe {
             let list = pg_sys::RelationGetIndexList(table.raw());
             let oids = oids(list);
-            // Under the guard nothing may be allocated.
+            // Nothing may be allocated under the guard.
             indexes.reserve_exact(oids.len());
             guarded(|| {
                 for oid in oids {
@@ -49,14 +50,14 @@ impl Indexes {
         Self(indexes)
     }
 
-    /// The index with this oid.
+    /// The index with this OID.
     pub fn find(&self, oid: Oid) -> Option<&Relation> {
         let mut relations = self.0.iter().map(|index| &index.relation);
         relations.find(|index| index.oid() == oid)
     }
 
-    /// Whether [`Self::insert`] can do all that they need. Expressions, predicates, exclusion and
-    /// deferrable constraints take the executor.
+    /// Whether [`Self::insert`] is enough for them. Expressions, predicates, exclusion constraints
+    /// and deferrable constraints need the executor.
     pub fn are_plain(&self) -> bool {
         // SAFETY: the indexes are open.
         self.0.iter().all(|index| unsafe {
@@ -67,7 +68,7 @@ impl Indexes {
         })
     }
 
-    /// Puts rows that are in the table into one index after the other.
+    /// Adds rows that are in the table to each index.
     ///
     /// # Safety
     ///
@@ -133,11 +134,11 @@ impl Drop for Index {
     }
 }
 
-/// The elements of a list of oids.
+/// The elements of a list of OIDs.
 ///
 /// # Safety
 ///
-/// It is one, and lives for as long as they are looked at.
+/// `list` is a list of OIDs, or null, and lives for `'a`.
 unsafe fn oids<'a>(list: *const pg_sys::List) -> &'a [pg_sys::ListCell] {
     if list.is_null() {
         return &[];

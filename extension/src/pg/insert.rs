@@ -1,7 +1,7 @@
 //! Writing rows into a table beneath SQL, with all its indexes.
 //!
-//! Whatever the executor would do around it (triggers, constraints, row security) is bypassed: the
-//! caller has made sure that there is nothing of that.
+//! This bypasses everything that the executor would do (triggers, constraints, row security). The
+//! caller has made sure that the table has none of it.
 
 use super::ffi::guarded;
 use super::index_executor::IndexExecutor;
@@ -12,14 +12,14 @@ use super::relation::Relation;
 use super::unwinding::give_back;
 use pgrx::pg_sys::{self, Datum, TupleTableSlot};
 
-/// How many rows are handed to the server at a time: measured, 1,000 are slower.
+/// How many rows the server gets at a time. Measured: 1,000 are slower.
 const CHUNK: usize = 200;
 
 /// The columns of a row; `None` is NULL.
 pub type Columns<const N: usize> = [Option<Datum>; N];
 
-/// Writes `count` rows that `make` makes one after the other, and their entries in `indexes`, which
-/// are those of the table.
+/// Writes `count` rows, which `make` creates one after the other, and their entries in `indexes`,
+/// which are those of the table.
 pub fn insert_rows<const N: usize>(
     table: &Relation,
     indexes: &Indexes,
@@ -32,7 +32,7 @@ pub fn insert_rows<const N: usize>(
         rows.push(make(0));
         return insert_one(table, indexes, &rows);
     }
-    // Dropped after the slots, whose rows it holds.
+    // It is dropped after the slots, because it contains their rows.
     let memory = ScratchMemory::new();
     let slots = Slots::new(table, count.min(CHUNK));
     let mut first = 0;
@@ -46,8 +46,9 @@ pub fn insert_rows<const N: usize>(
     }
 }
 
-/// Writes a row into a table that has no index. Everybody sees it at once, and it stays when the transaction is rolled
-/// back, as the value of a sequence does: the server takes a frozen row for one of a transaction that ended long ago.
+/// Writes a row into a table without an index. All transactions see it at once, and it stays when
+/// this transaction is rolled back, as the value of a sequence does: the server treats a frozen row
+/// like one of a transaction that ended long ago.
 pub fn insert_frozen<const N: usize>(table: &Relation, columns: Columns<N>) {
     let table = table.raw();
     let mut rows = Rows::new(table, 1);
@@ -64,7 +65,7 @@ pub fn insert_frozen<const N: usize>(table: &Relation, columns: Columns<N>) {
     }
 }
 
-/// Writes the only row.
+/// Writes a single row.
 fn insert_one(table: pg_sys::Relation, indexes: &Indexes, rows: &Rows) {
     let (values, nulls) = (rows.values.as_ptr(), rows.nulls.as_ptr());
     // SAFETY: the table is open for writing and the row has all its columns, of which the server
@@ -86,7 +87,7 @@ fn insert_one(table: pg_sys::Relation, indexes: &Indexes, rows: &Rows) {
     }
 }
 
-/// Rows as the server takes them.
+/// Rows in the form that the server takes.
 struct Rows {
     /// How many columns the table has.
     width: usize,
@@ -108,7 +109,7 @@ impl Rows {
     fn push<const N: usize>(&mut self, columns: Columns<N>) {
         let width = self.width;
         assert!(width >= N, "{N} columns for a table of {width}");
-        // What is behind ours has been dropped.
+        // Columns behind those of the extension have been dropped.
         let columns = columns.into_iter().chain(std::iter::repeat(None));
         for column in columns.take(width) {
             self.values.push(column.unwrap_or(Datum::null()));
@@ -127,7 +128,7 @@ impl Rows {
     }
 }
 
-/// Room for rows of a table.
+/// Slots for rows of a table.
 struct Slots(Vec<*mut TupleTableSlot>);
 
 impl Slots {
@@ -148,7 +149,7 @@ impl Slots {
         }
     }
 
-    /// Writes rows, of which there are not more than slots, in memory that is emptied next.
+    /// Writes rows, at most as many as there are slots, in memory that is emptied next.
     fn insert(&self, table: pg_sys::Relation, indexes: &Indexes, rows: &Rows) {
         let filled = || self.0.iter().zip(rows.iter());
         let count = filled().count();
@@ -159,7 +160,7 @@ impl Slots {
                 for (slot, (values, nulls)) in filled() {
                     let columns = (*table).rd_att;
                     let tuple = raw::heap_form_tuple(columns, values, nulls);
-                    // Its own, or the server would make a copy.
+                    // The slot owns the row. Otherwise the server would copy it.
                     raw::ExecStoreHeapTuple(tuple, *slot, true);
                 }
                 let command = raw::GetCurrentCommandId(true);
@@ -179,7 +180,7 @@ impl Slots {
                 IndexExecutor::new(table).insert(&self.0[..count]);
             }
             for slot in &self.0 {
-                // The memory takes the row with it.
+                // The memory context frees the row.
                 (**slot).tts_flags &= !(pg_sys::TTS_FLAG_SHOULDFREE as u16);
             }
         }

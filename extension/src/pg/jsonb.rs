@@ -1,4 +1,4 @@
-//! Walking a jsonb with the server's own functions, without turning it into text.
+//! Reading a jsonb with the server's own functions, without converting it to text.
 
 use super::value::{Jsonb, Text};
 use pgrx::pg_sys::{self, jbvType};
@@ -22,7 +22,7 @@ pub struct Item<'a> {
     memory: PhantomData<&'a ()>,
 }
 
-/// What kind of JSON a value is, as far as our rules care.
+/// The kind of a JSON value, as far as the rules need it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Object,
@@ -31,7 +31,7 @@ pub enum Kind {
     Scalar,
 }
 
-/// The type of a value, as JSON calls it.
+/// The type of a value, in the terms of JSON.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     Null,
@@ -63,7 +63,7 @@ impl<'a> Jsonb<'a> {
         item
     }
 
-    /// This object with the keys of another one, which go before its own.
+    /// This object with the keys of another one, which replace its own.
     pub fn with<'b>(self, other: Jsonb<'_>) -> Jsonb<'b> {
         let both = [Some(self.datum()), Some(other.datum())];
         // SAFETY: the function takes two jsonb and returns one.
@@ -126,7 +126,7 @@ impl<'a> Elements<'a> {
         count(self.container)
     }
 
-    /// The element, which has to exist.
+    /// The element. It must exist.
     pub fn get(&self, index: usize) -> Item<'a> {
         assert!(index < self.len(), "element {index} of {}", self.len());
         // SAFETY: within bounds; the server allocates the value, which is copied and given back.
@@ -165,7 +165,7 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// The keys, in the order that jsonb keeps them.
+    /// The keys, in the order of jsonb.
     pub fn keys(&self) -> Vec<String> {
         let mut keys = Vec::with_capacity(self.len());
         // SAFETY: the iterator walks this container; a key is a string that points into it.
@@ -212,7 +212,7 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// The address of an object or array, as the flag says, if it is one.
+    /// The address of an object or array, depending on the flag; `None` for any other value.
     fn container(&self, flag: u32) -> Option<*mut pg_sys::JsonbContainer> {
         if self.value.type_ != jbvType::jbvBinary {
             return None;
@@ -249,7 +249,7 @@ impl<'a> Item<'a> {
         self.value.type_ == jbvType::jbvNull
     }
 
-    /// A copy as a jsonb of its own.
+    /// A copy as a separate jsonb.
     pub fn to_jsonb(&self) -> Jsonb<'a> {
         let mut value = self.value;
         // SAFETY: the server copies the value into the current memory context.

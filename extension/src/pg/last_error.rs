@@ -1,23 +1,24 @@
-//! The whole of an error that the server raises, kept where it is raised: pgrx catches it at the next call and keeps
-//! only a part of it.
+//! Copies every error that the server raises, at the moment when it is raised. pgrx catches the
+//! error at its next call and keeps only a part of it.
 //!
-//! PostgreSQL runs the error context callbacks when a message is complete, the innermost first. Ours makes a copy of an
-//! error, with the context that the frames below ours have given; those above are asked when it is raised again.
+//! PostgreSQL calls the error context callbacks when a message is complete, the innermost first.
+//! The callback here copies the error with the context that the inner frames have added. The outer
+//! callbacks are called when the error is raised again.
 
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::{self, ErrorContextCallback, ErrorData, MemoryContext};
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
 
-/// The last error that was raised. It may have been caught since, by an exception block of an application for
-/// example: it is the one that is on its way only if a panic of pgrx's says so.
+/// The last error that was raised. It may have been caught since, for example by an exception block
+/// of an application. It is the current error only if a panic of pgrx says so.
 pub(super) struct LastError {
     error: *mut ErrorData,
-    /// Where the copy is: memory of whoever called us.
+    /// The memory context for the copy: that of the caller.
     memory: MemoryContext,
 }
 
-/// Between its beginning and its end, errors are seen.
+/// Copies errors between its beginning and its end.
 pub(super) struct ErrorWatch<'a> {
     callback: ErrorContextCallback,
     seen: PhantomData<&'a mut LastError>,
@@ -32,13 +33,13 @@ impl LastError {
         }
     }
 
-    /// The error, which is the caller's then.
+    /// The error, which then belongs to the caller.
     pub(super) fn take(&mut self) -> Option<*mut ErrorData> {
         let error = std::mem::replace(&mut self.error, std::ptr::null_mut());
         (!error.is_null()).then_some(error)
     }
 
-    /// It was caught by somebody.
+    /// Frees the copy of an error that was caught.
     pub(super) fn forget(&mut self) {
         if let Some(error) = self.take() {
             // SAFETY: a copy of ours; this cannot fail.
@@ -60,25 +61,25 @@ impl<'a> ErrorWatch<'a> {
         }
     }
 
-    /// The server knows its address until the end.
+    /// The server keeps the address of the callback until the end.
     pub(super) fn begin(&mut self) {
         // SAFETY: taken off the stack again before the callback goes.
         unsafe { pg_sys::error_context_stack = &raw mut self.callback };
     }
 
-    /// Puts the server's stack of callbacks back to what it was, whatever is on top of it by now.
+    /// Restores the server's stack of callbacks, whatever is on top of it by now.
     pub(super) fn end(&mut self) {
         // SAFETY: what was there before.
         unsafe { pg_sys::error_context_stack = self.callback.previous };
     }
 }
 
-/// An error here, as of memory, takes the place of the one that is being raised. It jumps over this frame, which owns
-/// nothing.
+/// If this raises an error, for example for lack of memory, it replaces the one that is being
+/// raised. It jumps over this frame, which owns nothing.
 unsafe extern "C-unwind" fn see(seen: *mut c_void) {
     // SAFETY: the server calls this while it raises a message, with what `begin` has passed.
     unsafe {
-        // 00000: a message that is no error.
+        // 00000 is a message that is not an error.
         if raw::geterrcode() == 0 {
             return;
         }
@@ -96,7 +97,7 @@ unsafe extern "C-unwind" fn see(seen: *mut c_void) {
     }
 }
 
-/// Not guarded: they run while an error is raised.
+/// Without a guard, because they run while an error is raised.
 mod raw {
     use pgrx::pg_sys::ErrorData;
     use std::ffi::c_int;

@@ -1,4 +1,5 @@
-//! Locks of the extension in the server's lock table, and the locks that this process holds on tables.
+//! Locks of the extension in the server's lock table, and the locks that this process holds on
+//! tables.
 
 use pgrx::pg_sys::{self, Oid};
 
@@ -14,8 +15,8 @@ pub enum LockMode {
 pub struct LockTag(pg_sys::LOCKTAG);
 
 impl LockTag {
-    /// The lock with this key among those of a space, which is a number other than 1 and 2: the server's advisory
-    /// locks have those.
+    /// The lock with this key in a space. The space is a number other than 1 and 2, which the
+    /// server's advisory locks have.
     pub fn new(space: u16, key: u64) -> Self {
         Self(pg_sys::LOCKTAG {
             // SAFETY: a variable of the server.
@@ -46,7 +47,8 @@ impl LockTag {
 
     /// Releases one lock of this transaction before its end.
     pub fn release(&self, mode: LockMode) {
-        // SAFETY: a complete lock tag; the server warns of a lock that this transaction does not hold.
+        // SAFETY: a complete lock tag; the server warns of a lock that this transaction does not
+        // hold.
         unsafe { pg_sys::LockRelease(&self.0, mode.number(), false) };
     }
 }
@@ -60,7 +62,7 @@ impl LockMode {
     }
 }
 
-/// How long this process waits for a lock, changed until this is dropped.
+/// Changes how long this process waits for a lock, until it is dropped.
 pub struct LockTimeout(i32);
 
 impl LockTimeout {
@@ -81,8 +83,9 @@ impl Drop for LockTimeout {
     }
 }
 
-/// Whether this transaction has used a table in any way, reading it included. The server keeps the locks of a
-/// statement until the end of its transaction, or of the savepoint that was rolled back to.
+/// Whether this transaction has used a table in any way, including reading it. The server keeps the
+/// locks of a statement until the end of the transaction, or until a rollback to an earlier
+/// savepoint.
 pub fn has_used(table: Oid) -> bool {
     let tag = pg_sys::LOCKTAG {
         // SAFETY: a variable of the server.
@@ -96,7 +99,8 @@ pub fn has_used(table: Oid) -> bool {
     is_held(&tag)
 }
 
-/// Whether this process has a lock in any mode. The function that says so at once is newer than 15.0 and 16.0.
+/// Whether this process holds a lock in any mode. The server function that tells this directly is
+/// newer than 15.0 and 16.0.
 #[cfg(any(feature = "pg15", feature = "pg16"))]
 fn is_held(tag: &pg_sys::LOCKTAG) -> bool {
     let mut modes = pg_sys::AccessShareLock..=pg_sys::AccessExclusiveLock;
@@ -104,7 +108,7 @@ fn is_held(tag: &pg_sys::LOCKTAG) -> bool {
     modes.any(|mode| unsafe { pg_sys::LockHeldByMe(tag, mode as pg_sys::LOCKMODE) })
 }
 
-/// Whether this process has a lock in any mode.
+/// Whether this process holds a lock in any mode.
 #[cfg(not(any(feature = "pg15", feature = "pg16")))]
 fn is_held(tag: &pg_sys::LOCKTAG) -> bool {
     let weakest = pg_sys::AccessShareLock as pg_sys::LOCKMODE;

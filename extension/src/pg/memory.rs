@@ -1,33 +1,34 @@
-//! Memory of the server's for what a step leaves behind.
+//! Memory contexts of the server for the memory of single steps, and checks for enough memory.
 
 use super::unwinding::give_back;
 use super::value::Jsonb;
 use pgrx::pg_sys::{self, Datum, MemoryContext};
 
-/// Below this many bytes nobody asks whether they can be had.
+/// Below this many bytes, memory is not checked.
 const FEW: usize = 1 << 20;
 
-/// Raises the server's error for it unless there is this much memory. To be called before Rust allocates as much as a
-/// caller wants: it ends the process, and with it all sessions of the server, where it gets no memory.
+/// Raises the server's error unless this much memory is available. To be called before Rust
+/// allocates an amount that a caller determines: if Rust gets no memory, it ends the process, and
+/// with it all sessions of the server.
 pub fn require(bytes: usize) {
     if bytes < FEW {
         return;
     }
     let mut wanted: Vec<u8> = Vec::new();
     let had = wanted.try_reserve_exact(bytes).is_ok();
-    // Or the compiler leaves out an allocation that nobody uses.
+    // Otherwise the compiler would remove an allocation that is not used.
     std::hint::black_box(&wanted);
     if !had {
         pgrx::ereport!(
             ERROR,
             pgrx::PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
             "out of memory",
-            format!("There are no {bytes} bytes for what the statement wants.")
+            format!("The statement needs {bytes} bytes.")
         );
     }
 }
 
-/// A memory context that is emptied after every step.
+/// A memory context that is emptied after each step.
 pub struct ScratchMemory(MemoryContext);
 
 impl ScratchMemory {
@@ -46,7 +47,7 @@ impl ScratchMemory {
 
     /// Runs a step whose server memory is not needed after it.
     pub fn during<R>(&self, step: impl FnOnce() -> R) -> R {
-        // Goes back on an error as well: pgrx does not.
+        // Switches back even after an error, which pgrx does not do.
         let entered = ContextSwitch::switch_to(self.0);
         let result = step();
         drop(entered);
@@ -63,7 +64,7 @@ impl Drop for ScratchMemory {
     }
 }
 
-/// A state that is replaced again and again, with memory for two of them.
+/// A state that is replaced again and again, with memory for two states.
 pub struct StateMemory {
     contexts: [ScratchMemory; 2],
     current: usize,
@@ -84,14 +85,15 @@ impl StateMemory {
         unsafe { Jsonb::new(self.state) }
     }
 
-    /// Makes the next state of the current one; what the step allocates goes with that next state.
+    /// Makes the next state from the current one. What the step allocates lives as long as that
+    /// next state.
     pub fn replace<E>(
         &mut self,
         step: impl FnOnce(Jsonb<'_>) -> Result<Jsonb<'_>, E>,
     ) -> Result<(), E> {
         let next = 1 - self.current;
         let entered = ContextSwitch::switch_to(self.contexts[next].0);
-        // A function may return what it was given.
+        // The function may return its argument.
         let result = step(self.state()).map(|state| state.keep().datum());
         drop(entered);
         self.state = result?;
@@ -102,7 +104,7 @@ impl StateMemory {
     }
 }
 
-/// Goes back to the context that was the current one.
+/// Switches back to the previous context when it is dropped.
 pub(super) struct ContextSwitch(MemoryContext);
 
 impl ContextSwitch {

@@ -1,9 +1,10 @@
-//! The server's C interface, made safe. All `unsafe` of the extension that touches the server is
-//! here; each wrapper gives back what it took when it is dropped.
+//! The server's C interface, made safe. All `unsafe` code of the extension that calls the server is
+//! here. Each wrapper gives back what it took when it is dropped. Nothing here knows the modules
+//! above, except [`error`](crate::error).
 //!
-//! Every server function may leave by an error. pgrx turns that into a Rust panic, which becomes the server's error
-//! again where the server called us ([`raise`]). The destructors that it runs on its way do nothing ([`unwinding`]):
-//! the end of the transaction gives everything back.
+//! Every server function may raise an error. pgrx turns that into a Rust panic, and the panic
+//! becomes an error again where the server called the extension ([`raise`]). The destructors that
+//! the panic runs do nothing ([`unwinding`]): the end of the transaction gives everything back.
 
 pub mod altered;
 pub mod array;

@@ -1,4 +1,4 @@
-//! The background worker that this process is: its transactions, its settings, its end.
+//! The background worker that this process is: its transactions, its settings, and its end.
 
 use super::catch::{ErrorSummary, catching};
 use super::ffi;
@@ -7,7 +7,7 @@ use crate::error::Error;
 use pgrx::pg_sys::{self, Datum};
 use std::ffi::CStr;
 
-/// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
+/// Runs `work` in a transaction of its own and commits it, or rolls it back after an error.
 pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSummary> {
     // SAFETY: no transaction is open. A request to cancel that came before it is not for it.
     let done = unsafe {
@@ -28,7 +28,7 @@ pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, E
     done
 }
 
-/// Reads the configuration again if the server was extra_argument to.
+/// Reads the configuration again if the server was told to.
 pub(super) fn reload_settings() {
     // SAFETY: variables of the server, outside of any transaction.
     unsafe {
@@ -39,7 +39,7 @@ pub(super) fn reload_settings() {
     }
 }
 
-/// What the server does after an error in a session.
+/// Does what the server does after an error in a session.
 fn roll_back() {
     // SAFETY: nothing of the transaction is in use any more.
     unsafe {
@@ -53,12 +53,12 @@ fn roll_back() {
     }
 }
 
-/// Ends this process, a background worker, for good.
+/// Ends this background worker for good.
 pub fn end() -> ! {
     exit(0)
 }
 
-// The bindings of some versions of PostgreSQL know that the function does not return.
+// In the bindings of some versions of PostgreSQL, the function does not return.
 #[allow(unreachable_code)]
 pub(super) fn exit(code: i32) -> ! {
     // SAFETY: no transaction is open.
@@ -66,7 +66,7 @@ pub(super) fn exit(code: i32) -> ! {
     unreachable!("the process has ended")
 }
 
-/// Gives settings these values, whatever the database and the role say.
+/// Sets settings, regardless of the database and the role.
 pub(super) fn override_settings(settings: &[(&CStr, &CStr)]) {
     for (name, value) in settings {
         // SAFETY: both are C strings, and the setting takes this value.
@@ -87,8 +87,8 @@ pub fn my_pid() -> i32 {
     unsafe { pg_sys::MyProcPid }
 }
 
-/// Calls `cleanup` in the postmaster when its processes have ended: before it makes the shared memory new, or ends itself.
-/// To be called from the startup hook.
+/// Calls `cleanup` in the postmaster when its processes have ended, before it resets the shared
+/// memory or ends itself. To be called from the startup hook.
 pub fn at_postmaster_exit(cleanup: fn()) {
     // SAFETY: the callback gets back the function. Processes that the postmaster starts forget it.
     unsafe {
@@ -98,7 +98,7 @@ pub fn at_postmaster_exit(cleanup: fn()) {
     }
 }
 
-/// Calls `cleanup` when this process ends, however it does, while shared memory is still there.
+/// Calls `cleanup` when this process ends for any reason, while shared memory still exists.
 pub fn at_exit(cleanup: fn()) {
     // SAFETY: the callback gets back the function.
     unsafe {

@@ -1,8 +1,9 @@
-//! The way of an error from our code to the server: with its SQLSTATE and all its fields, whoever raised it.
+//! Passing errors to the server, with their SQLSTATE and all their fields.
 //!
-//! An error of ours is a value up to the entry point that the server called, which raises it. An error of the server's
-//! passes through our code as a panic of pgrx's, which carries only a part of it, and no SQLSTATE that pgrx does not
-//! know. [`last_error`](super::last_error) keeps the whole of it, and the entry point raises that.
+//! An error of the extension is a value up to the entry point that the server called, which raises
+//! it. An error of the server passes through the extension as a panic of pgrx. The panic carries
+//! only a part of the error, and no SQLSTATE that pgrx does not know.
+//! [`last_error`](super::last_error) keeps all of it, and the entry point raises that.
 
 use super::last_error::{ErrorWatch, LastError};
 use crate::error::Error;
@@ -14,19 +15,19 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// An error that is complete and has not been given to the server yet. It is in memory of the server's.
+/// A complete error that has not been passed to the server yet, in memory of the server.
 pub struct Raised(*mut ErrorData);
 
 // SAFETY: the server has one thread; a panic may carry only what could go to another one.
 unsafe impl Send for Raised {}
 
 thread_local! {
-    /// Where in our code the last panic began.
+    /// The file and the line where the last panic began.
     static PANICKED_AT: Cell<Option<(String, u32)>> = const { Cell::new(None) };
 }
 
-/// What the server calls goes through here: hooks, callbacks, functions, processes. No error and no panic of ours
-/// leaves `work` in any other way than as an error of the server's.
+/// The way in for everything that the server calls: hooks, callbacks, functions, processes. An
+/// error or a panic leaves `work` only as an error of the server.
 pub fn entry<R>(work: impl FnOnce() -> Result<R, Error>) -> R {
     match attempt(work) {
         Ok(value) => value,
@@ -34,7 +35,8 @@ pub fn entry<R>(work: impl FnOnce() -> Result<R, Error>) -> R {
     }
 }
 
-/// The same for a callback that must not fail, because a transaction has ended already. An error is a warning.
+/// Does the same for a callback that must not fail because a transaction has already ended. An
+/// error becomes a warning.
 pub fn entry_without_error(work: impl FnOnce()) {
     if let Err(raised) = attempt(|| {
         work();
@@ -44,7 +46,7 @@ pub fn entry_without_error(work: impl FnOnce()) {
     }
 }
 
-/// Runs `work`; what it returns or raises as an error goes no further, and can be looked at.
+/// Runs `work` and catches the error that it returns or raises.
 pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Raised> {
     let mut seen = LastError::nothing();
     let mut watch = ErrorWatch::of(&mut seen);
@@ -62,16 +64,16 @@ pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, R
     }
 }
 
-/// Raises an error at once, for what cannot return it.
+/// Raises an error in a function that cannot return it.
 pub fn raise(error: &Error) -> ! {
     Raised::of(error).go_on()
 }
 
-/// Notes where a panic of ours begins, and nothing else: a backtrace belongs into no client's message. To be called
-/// once, in the process from which all others are made.
+/// Records where a panic begins. It prints nothing, because a backtrace does not belong into a
+/// message to the client. To be called once, in the process from which all others are forked.
 pub fn watch_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        // What pgrx raises has no message of its own.
+        // A panic that pgrx raises for an error has no message of its own.
         if panic.payload_as_str().is_some()
             && let Some(place) = panic.location()
         {
@@ -81,7 +83,7 @@ pub fn watch_panics() {
 }
 
 impl Raised {
-    /// An error of ours.
+    /// An error of the extension.
     fn of(error: &Error) -> Self {
         let report = error.report();
         let (code, detail) = (encode(report.code.sqlstate()), report.detail.to_string());
@@ -107,7 +109,7 @@ impl Raised {
         })
     }
 
-    /// What a panic carried.
+    /// The error that a panic carries.
     fn caught(payload: Box<dyn Any + Send>, seen: &mut LastError) -> Self {
         let payload = match payload.downcast::<Self>() {
             Ok(raised) => return *raised,
@@ -120,7 +122,8 @@ impl Raised {
         if is_of_server && let Some(error) = seen.take() {
             return Self(error);
         }
-        // The panic itself cannot be raised again: this allocates, and an error of that is what there is to raise.
+        // The panic itself cannot be raised again. If this fails to allocate, that error is raised
+        // instead.
         let made = catch_unwind(AssertUnwindSafe(|| Self::of_panic(&*payload)));
         made.unwrap_or_else(|_| match seen.take() {
             Some(error) => Self(error),
@@ -163,7 +166,7 @@ impl Raised {
         )
     }
 
-    /// Hands the error to the server, which leaves this frame by a jump: nothing here has a destructor.
+    /// Passes the error to the server, which jumps over this frame. Nothing here has a destructor.
     fn throw(self) -> ! {
         // SAFETY: a complete error, which the server copies; no frame of ours is in between.
         unsafe { raw::ThrowErrorData(self.0) };
@@ -178,7 +181,7 @@ impl Raised {
         }
     }
 
-    /// Passes it on to whoever catches it further out.
+    /// Raises the error again, for an outer frame to catch.
     pub(super) fn go_on(self) -> ! {
         resume_unwind(Box::new(self))
     }
@@ -205,10 +208,10 @@ impl Raised {
     }
 }
 
-/// A panic, or an error that the server does not expect.
+/// The SQLSTATE of a panic or of an unexpected error.
 const INTERNAL: &str = "XX000";
 
-/// For the case that there is no memory left to say what has happened.
+/// The error to raise if there is no memory left for any other.
 static mut NO_MEMORY: ErrorData = ErrorData {
     elevel: PgLogLevel::ERROR as c_int,
     sqlerrcode: encode("53200"),
@@ -243,7 +246,7 @@ fn owned(text: *const c_char) -> Option<String> {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text).to_string_lossy().into_owned() })
 }
 
-/// The server's form of a SQLSTATE: six bits for each of the five characters.
+/// Encodes a SQLSTATE as the server does: six bits for each of the five characters.
 const fn encode(sqlstate: &str) -> c_int {
     let (bytes, mut code, mut place) = (sqlstate.as_bytes(), 0, 5);
     while place > 0 {
@@ -253,7 +256,7 @@ const fn encode(sqlstate: &str) -> c_int {
     code
 }
 
-/// The five characters of the server's form of a SQLSTATE.
+/// Decodes the server's form of a SQLSTATE.
 pub(super) fn decode(code: c_int) -> String {
     let characters = (0..5).map(|place| (((code >> (6 * place)) & 0x3f) + 0x30) as u8 as char);
     characters.collect()

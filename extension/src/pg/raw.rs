@@ -1,12 +1,12 @@
 //! Server functions without a guard of their own, for steps of several calls under one
-//! [`guarded`](super::ffi::guarded): a guard costs about as much as a small call.
+//! [`guarded`](super::ffi::guarded). A guard costs about as much as a small call.
 //!
-//! Each of them may leave by an error, except those that say that they cannot.
+//! Each of them may raise an error, unless its comment says otherwise.
 
 use pgrx::pg_sys::{self, *};
 use std::ffi::c_int;
 
-/// Declares functions, and refuses to compile where pgrx's bindings have another signature.
+/// Declares functions, and fails to compile if pgrx's bindings have another signature.
 macro_rules! unguarded {
     ($($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
         unsafe extern "C-unwind" {
@@ -19,7 +19,7 @@ macro_rules! unguarded {
 }
 
 unsafe extern "C-unwind" {
-    // Not in the list: some versions of PostgreSQL say `const` where others do not.
+    // Not in the list: some versions of PostgreSQL use `const` here and others do not.
     pub fn heap_form_tuple(
         columns: TupleDesc,
         values: *const Datum,

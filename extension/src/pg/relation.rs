@@ -1,14 +1,13 @@
-//! Tables and indexes, opened.
+//! Tables and indexes: opening them, and what the server knows of them.
 
 use super::ffi::guarded;
 use super::raw;
 use super::snapshot::Snapshot;
 use super::unwinding::give_back;
 use pgrx::pg_sys::{self, Oid};
-use pgrx::{PgSqlErrorCode, ereport};
 use std::ffi::{CStr, CString};
 
-/// A table or an index that is open. The lock stays until the transaction ends, as is usual.
+/// An open table or index. Its lock stays until the transaction ends, as is usual.
 pub struct Relation {
     raw: pg_sys::Relation,
     is_index: bool,
@@ -17,23 +16,23 @@ pub struct Relation {
 /// A column of a table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// Its type; 0 when it has been dropped.
+    /// Its type; 0 if the column was dropped.
     pub data_type: Oid,
     pub not_null: bool,
-    /// How its values are compared; 0 for types that have no collation.
+    /// Its collation; 0 for types that have none.
     pub collation: Oid,
 }
 
 /// A trigger of a table.
 pub struct Trigger {
     pub name: CString,
-    /// It fires for INSERT, perhaps among others.
+    /// Whether it fires for INSERT, perhaps among others.
     pub on_insert: bool,
-    /// It fires whatever `session_replication_role` says.
+    /// Whether it fires regardless of `session_replication_role`.
     pub always: bool,
 }
 
-/// What a relation is.
+/// The kinds of relations.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Table,
@@ -41,7 +40,7 @@ pub enum Kind {
     Sequence,
 }
 
-/// How a relation is going to be used.
+/// What a relation is opened for.
 #[derive(Clone, Copy)]
 pub enum Use {
     Read,
@@ -67,18 +66,18 @@ impl Relation {
         }
     }
 
-    /// `None` if there is no such table any more.
+    /// `None` if the table no longer exists.
     pub fn existing_table(oid: Oid, purpose: Use) -> Option<Self> {
         // SAFETY: any oid will do; waiting for the lock brings in what has changed meanwhile.
         let raw = unsafe { pg_sys::try_table_open(oid, purpose.lock_mode()) };
-        // Not `then_some`: that would make, and drop, a relation that is not there.
+        // Not `then_some`: that would create and drop a relation that does not exist.
         (!raw.is_null()).then(|| Self {
             raw,
             is_index: false,
         })
     }
 
-    /// The same, also `None` if it takes waiting for somebody who has locked it.
+    /// Does the same without waiting; also `None` if another transaction has locked the table.
     pub fn try_table(oid: Oid, purpose: Use) -> Option<Self> {
         // SAFETY: any oid will do.
         if !unsafe { pg_sys::ConditionalLockRelationOid(oid, purpose.lock_mode()) } {
@@ -101,7 +100,7 @@ impl Relation {
         }
     }
 
-    /// An index that has just been opened.
+    /// An index that was just opened.
     pub(super) fn opened_index(raw: pg_sys::Relation) -> Self {
         Self {
             raw,
@@ -133,7 +132,7 @@ impl Relation {
         }
     }
 
-    /// The columns in order.
+    /// The columns, in order.
     pub fn columns(&self) -> Vec<Column> {
         // SAFETY: the relation is open; its descriptor has `natts` attributes.
         unsafe {
@@ -151,21 +150,21 @@ impl Relation {
         }
     }
 
-    /// Whether the table is an ordinary one, stored as PostgreSQL stores tables by default.
+    /// Whether it is an ordinary table, stored as a heap.
     pub fn is_heap(&self) -> bool {
         // SAFETY: the relation is open.
         let class = unsafe { &*(*self.raw).rd_rel };
         class.relkind as u8 == pg_sys::RELKIND_RELATION && class.relam == pg_sys::HEAP_TABLE_AM_OID
     }
 
-    /// Whether a crash leaves the table alone, and it is no partition of another one.
+    /// Whether its rows survive a crash and it is not a partition of another table.
     pub fn is_permanent_and_whole(&self) -> bool {
         // SAFETY: the relation is open.
         let class = unsafe { &*(*self.raw).rd_rel };
         class.relpersistence as u8 == pg_sys::RELPERSISTENCE_PERMANENT && !class.relispartition
     }
 
-    /// Whether this is a usable, unique b-tree on just these columns of the table.
+    /// Whether it is a valid, unique b-tree on exactly these columns of the table.
     pub fn is_unique_index_on(&self, table: Oid, columns: &[i16]) -> bool {
         // SAFETY: the relation is open and is an index, whose description has `indnatts` columns.
         unsafe {
@@ -181,7 +180,7 @@ impl Relation {
         }
     }
 
-    /// Whether row security decides who sees which rows.
+    /// Whether row security filters the rows.
     pub fn has_row_security(&self) -> bool {
         // SAFETY: the relation is open.
         unsafe { (*(*self.raw).rd_rel).relrowsecurity }
@@ -250,7 +249,7 @@ impl Drop for Relation {
     }
 }
 
-/// Whether a table has no page, as one that never held a row. It is locked as one that is read.
+/// Whether a table has no pages, because it never had a row. It is locked as for reading.
 pub fn has_no_pages(table: Oid) -> bool {
     // SAFETY: raises an error for an oid that is no table. After any other error the server closes
     // the table.
@@ -266,14 +265,14 @@ pub fn has_no_pages(table: Oid) -> bool {
     blocks == 0
 }
 
-/// The oid of a schema, if it exists.
+/// The OID of a schema, if it exists.
 pub fn schema(name: &CStr) -> Option<Oid> {
     // SAFETY: a C string.
     let oid = unsafe { pg_sys::get_namespace_oid(name.as_ptr(), true) };
     (oid != Oid::INVALID).then_some(oid)
 }
 
-/// The oid of a table, an index or a sequence in a schema, if it exists.
+/// The OID of a table, an index or a sequence in a schema, if it exists.
 pub fn find(schema: Oid, name: &CStr) -> Option<Oid> {
     // SAFETY: a C string.
     let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
@@ -287,7 +286,7 @@ pub fn column_number(relation: Oid, column: &CStr) -> Option<i16> {
     (number > 0).then_some(number)
 }
 
-/// What the relation with this oid is; `None` for anything else, and for none.
+/// The kind of a relation; `None` for any other kind, and if it does not exist.
 pub fn kind(relation: Oid) -> Option<Kind> {
     // SAFETY: any oid will do.
     match unsafe { pg_sys::get_rel_relkind(relation) } as u8 {
@@ -340,19 +339,6 @@ pub fn is_owner(table: Oid) -> bool {
     }
 }
 
-/// Raises an error for a trigger of a role that does not own the table.
-pub fn refuse_trigger(table: Oid) {
-    ereport!(
-        ERROR,
-        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-        format!(
-            "permission denied to create a trigger on eventcore.{}",
-            name(table)
-        ),
-        "It would run with the rights of every role that writes the table."
-    );
-}
-
 /// Raises the server's own error unless the current role may read this table.
 pub fn require_readable(table: Oid) {
     require_privilege(table, pg_sys::ACL_SELECT);
@@ -370,14 +356,14 @@ fn require_privilege(table: Oid, wanted: u32) {
     }
 }
 
-/// Locks a table as CREATE TRIGGER does, for a role that may create one.
+/// Locks a table as CREATE TRIGGER does. The caller must have the privilege TRIGGER.
 pub fn lock_as_for_trigger(table: Oid) {
     require_privilege(table, pg_sys::ACL_TRIGGER);
     // SAFETY: the table exists.
     unsafe { pg_sys::LockRelationOid(table, pg_sys::ShareRowExclusiveLock as pg_sys::LOCKMODE) };
 }
 
-/// Lets every process forget what it knows of a table, when the transaction commits.
+/// Makes every process forget what it has cached of a table, when the transaction commits.
 pub fn announce_change(table: Oid) {
     // SAFETY: raises an error for an oid that is no relation.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
@@ -389,7 +375,7 @@ pub fn row_type(table: Oid) -> Oid {
     unsafe { pg_sys::get_rel_type_id(table) }
 }
 
-/// The type of arrays of a type's values.
+/// The array type of a type.
 pub fn array_type(of: Oid) -> Oid {
     // SAFETY: any oid will do.
     unsafe { pg_sys::get_array_type(of) }

@@ -1,4 +1,4 @@
-//! The rows that a function returns: kept by the server, on disk when they are many.
+//! The rows that a function returns. The server keeps them, on disk if there are many.
 
 use pgrx::pg_sys::{self, Datum};
 

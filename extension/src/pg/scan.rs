@@ -26,10 +26,10 @@ pub enum Direction {
     Backward,
 }
 
-/// A scan that can be sought anew any number of times.
+/// A scan that can be repositioned any number of times.
 pub struct IndexScan<'r> {
     scan: pg_sys::IndexScanDesc,
-    /// Made for the first row that is found.
+    /// Created for the first row that is found.
     slot: *mut pg_sys::TupleTableSlot,
     direction: Direction,
     // Dropped after the scan has ended.
@@ -37,7 +37,7 @@ pub struct IndexScan<'r> {
     _snapshot: &'r Snapshot,
 }
 
-/// The row that a scan is at. Columns are numbered from 1.
+/// The current row of a scan. Columns are numbered from 1.
 pub struct Row<'s> {
     slot: &'s pg_sys::TupleTableSlot,
 }
@@ -58,7 +58,7 @@ impl<'r> IndexScan<'r> {
         }
     }
 
-    /// Starts over, at the first row in this direction that meets all conditions.
+    /// Starts over at the first row in this direction that meets all conditions.
     pub fn seek(&mut self, conditions: &[Condition<'r>], direction: Direction) {
         assert!(
             conditions.len() <= MAX_CONDITIONS,
@@ -103,7 +103,7 @@ impl<'r> IndexScan<'r> {
         }
     }
 
-    /// What the server does for the next row, with a slot only if there is one.
+    /// Does what the server does for the next row, but creates a slot only if there is one.
     ///
     /// # Safety
     ///
@@ -219,7 +219,7 @@ impl Drop for IndexScan<'_> {
 }
 
 impl<'s> Row<'s> {
-    /// The column as it is stored.
+    /// The stored value of a column.
     pub fn datum(&self, column: i16) -> Option<Datum> {
         let column = column as usize;
         // SAFETY: the table has this column; asking for it reads the row up to there.
@@ -291,12 +291,12 @@ impl<'s> Row<'s> {
         )
     }
 
-    /// Where it is in the table.
+    /// Its place in the table.
     pub(super) fn place(&self) -> pg_sys::ItemPointerData {
         self.slot.tts_tid
     }
 
-    /// All of it, as a value of the table's row type in the current memory context.
+    /// The whole row, as a value of the table's row type in the current memory context.
     pub fn composite(&self) -> Datum {
         let slot = std::ptr::from_ref(self.slot).cast_mut();
         // SAFETY: the slot holds a row.

@@ -1,9 +1,9 @@
-//! Sequences, read and advanced without a look at the caller's privileges: callers reach ours only
-//! through our functions.
+//! Sequences, read and advanced regardless of the caller's privileges. Callers reach the sequences
+//! of the extension only through its functions.
 
 use pgrx::pg_sys::{self, Datum, Oid};
 
-/// The value given out last; `None` before the first.
+/// The last value given out; `None` before the first.
 pub fn last_value(sequence: Oid) -> Option<i64> {
     let _rights = OwnRights::take();
     // SAFETY: a built-in function that takes an oid.
@@ -15,7 +15,7 @@ pub fn last_value(sequence: Oid) -> Option<i64> {
     }
 }
 
-/// Sets the value given out last.
+/// Sets the last value given out.
 pub fn set_last_value(sequence: Oid, value: i64) {
     let _rights = OwnRights::take();
     // SAFETY: a built-in function that takes an oid and a bigint.
@@ -27,13 +27,13 @@ pub fn set_last_value(sequence: Oid, value: i64) {
     };
 }
 
-/// Locks a sequence against being altered or dropped until the transaction ends.
+/// Locks a sequence until the transaction ends, so that it cannot be altered or dropped.
 pub fn lock(sequence: Oid) {
     // SAFETY: any oid will do.
     unsafe { pg_sys::LockRelationOid(sequence, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) };
 }
 
-/// The rights of the extension's owner, for one call of a built-in function on one of our sequences.
+/// The rights of a superuser, for one call of a built-in function on a sequence of the extension.
 struct OwnRights {
     user: Oid,
     context: i32,

@@ -1,5 +1,5 @@
-//! A background worker that has logged in as a role, as if that role had done so itself: its rights, its
-//! settings, its limits, and nobody else to go back to.
+//! A background worker that has logged in as a role, as if the role had done so itself: with its
+//! rights, its settings and its limits, and without another role to return to.
 
 use super::catch::ErrorSummary;
 use super::ffi;
@@ -10,12 +10,12 @@ use crate::error::Error;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{CStr, CString, c_int};
 
-/// The session that this process is: of the role that it has logged in as.
+/// The session of this process. It contains the role that it has logged in as.
 pub struct Session(Oid);
 
 impl Session {
-    /// To be called first in the worker's function. The server ends the process where the role may not log
-    /// in, or not to this database.
+    /// To be called first in the main function of a worker. The server ends the process if the role
+    /// may not log in, or not to this database.
     pub fn log_in(database: u32, role: u32) -> Self {
         signals::handle();
         // SAFETY: the process is a background worker that asked for a connection, and has none yet.
@@ -36,31 +36,31 @@ impl Session {
         Self(Oid::from(role))
     }
 
-    /// Whose session it is.
+    /// The role of the session.
     pub fn role(&self) -> Oid {
         self.0
     }
 
-    /// Ends the process where something has taken on another role and kept it beyond its transaction. What runs for
-    /// that role next could go back to this one.
+    /// Ends the process if a transaction has left it with another role. Code that runs for that
+    /// role next could return to this one.
     fn require_own_role(&self) {
         // SAFETY: no preconditions.
         let (session, current) = unsafe { (pg_sys::GetSessionUserId(), pg_sys::GetUserId()) };
         if session != self.0 || current != self.0 {
             transaction::log(
-                "eventcore: a handler, or a trigger that it fired, has changed the role of the session: the \
-                 projection worker starts anew",
+                "eventcore: a handler, or a trigger that it fired, has changed the role of its session; the projection \
+                 worker restarts",
             );
             process::end();
         }
     }
 
-    /// Reads the configuration again if the server was extra_argument to.
+    /// Reads the configuration again if the server was told to.
     pub fn reload_settings(&self) {
         process::reload_settings();
     }
 
-    /// Says what it does, in `pg_stat_activity`.
+    /// Reports what it does, for `pg_stat_activity`.
     pub fn report(&self, doing: &str) {
         let doing = CString::new(doing).unwrap_or_default();
         // SAFETY: a C string, of which the server makes a copy.
@@ -69,7 +69,7 @@ impl Session {
         }
     }
 
-    /// Says that it does nothing, and what it has done, for the statistics and for autovacuum.
+    /// Reports that it is idle, and its statistics, also for autovacuum.
     pub fn report_idle(&self) {
         // SAFETY: no transaction is open.
         unsafe {
@@ -78,17 +78,18 @@ impl Session {
         }
     }
 
-    /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
+    /// Runs `work` in a transaction of its own and commits it, or rolls it back after an error.
     pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSummary> {
         self.require_own_role();
         attempt(work)
     }
 
-    /// Takes back what the last transaction has left in the session, as DISCARD ALL does: settings, temporary
-    /// tables, advisory locks, prepared statements, cursors, the last values of sequences. Plans are kept: they say nothing of
-    /// what was done, and are expensive. Where that fails the session ends, and with it all of it.
+    /// Resets what the last transaction has left in the session, as DISCARD ALL does: settings,
+    /// temporary tables, advisory locks, prepared statements, cursors, the last values of
+    /// sequences. Plans are kept, because they reveal nothing and are expensive. If this fails, the
+    /// process ends.
     pub fn discard(&self) {
-        // What follows runs as this role, or not at all.
+        // What follows must run as this role.
         self.require_own_role();
         let done = attempt(|| {
             // SAFETY: we are in a transaction in which nothing else has been done.
@@ -107,8 +108,7 @@ impl Session {
         });
         if let Err(error) = done {
             transaction::log(&format!(
-                "eventcore: what a handler has left in its session cannot be removed ({}: {}): the projection worker \
-                 starts anew",
+                "eventcore: could not reset the session of a projection worker ({}: {}); the worker restarts",
                 error.sqlstate, error.message
             ));
             process::end();
@@ -116,7 +116,7 @@ impl Session {
     }
 }
 
-/// Runs a statement, which `statement_timeout` limits as it does those of clients.
+/// Runs a statement under `statement_timeout`, as for clients.
 pub fn as_statement<R>(statement: impl FnOnce() -> R) -> R {
     // SAFETY: a variable of the server.
     let limit = unsafe { pg_sys::StatementTimeout };
@@ -129,7 +129,7 @@ pub fn as_statement<R>(statement: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Until the transaction ends, names without a schema are looked up in this one first.
+/// Puts a schema first on `search_path` until the transaction ends.
 pub fn search_first(schema: &str) {
     let schema = CString::new(schema).unwrap_or_default();
     // SAFETY: C strings, of which the server makes copies; every role may change this setting.
@@ -155,13 +155,13 @@ pub fn search_first(schema: &str) {
     }
 }
 
-/// The role whose rights the process has.
+/// The current role, whose rights the process has.
 pub fn current_role() -> Oid {
     // SAFETY: no preconditions.
     unsafe { pg_sys::GetUserId() }
 }
 
-/// What a setting of type boolean says; `None` where it is none of the words for it.
+/// Parses a boolean setting; `None` if it is not one.
 pub fn parse_boolean(word: &[u8]) -> Option<bool> {
     let word = CString::new(word).ok()?;
     let mut value = false;

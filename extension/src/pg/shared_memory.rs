@@ -1,5 +1,5 @@
-//! Shared memory: arrays of atomics that every process of the server sees, and what processes wait
-//! with.
+//! Shared memory: arrays of atomics that every process of the server sees, and queues in which
+//! processes wait.
 
 use super::unwinding::give_back;
 use pgrx::pg_sys;
@@ -8,17 +8,17 @@ use std::ffi::{CStr, c_long};
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Something that may live in shared memory: it is made of atomics and [`WaitQueue`]s only, for a
-/// pointer would mean nothing to another process.
+/// A type that may live in shared memory. It consists of atomics and [`WaitQueue`]s only, because a
+/// pointer would be meaningless in another process.
 pub trait Shared: Sync + 'static {
-    /// What is put there when the server starts.
+    /// The initial value, when the server starts.
     fn fresh() -> Self;
 
-    /// Called once it is in its place.
+    /// Called once, at the final address.
     fn placed(&self) {}
 }
 
-/// An array in shared memory, whose length is settled when the server starts.
+/// An array in shared memory. Its length is fixed when the server starts.
 pub struct SharedArray<T> {
     name: &'static CStr,
     start: AtomicPtr<T>,
@@ -34,13 +34,13 @@ impl<T: Shared> SharedArray<T> {
         }
     }
 
-    /// Asks for room, from the request hook.
+    /// Requests the memory, from the request hook.
     pub fn request(&self, length: usize) {
         // SAFETY: called from the hook, as documented.
         unsafe { pg_sys::RequestAddinShmemSpace(Self::bytes(length)) };
     }
 
-    /// Finds or makes the array, from the startup hook; whether it was made.
+    /// Creates the array or attaches to it, from the startup hook; returns whether it was created.
     pub fn attach(&self, length: usize) -> bool {
         let mut found = false;
         // SAFETY: called from the hook, under AddinShmemInitLock. The area is large enough for
@@ -61,7 +61,7 @@ impl<T: Shared> SharedArray<T> {
         !found
     }
 
-    /// The array; empty where the library was not preloaded.
+    /// The array; empty if the library was not preloaded.
     pub fn get(&self) -> &'static [T] {
         let start = self.start.load(Ordering::Acquire);
         if start.is_null() {
@@ -76,13 +76,13 @@ impl<T: Shared> SharedArray<T> {
     }
 }
 
-/// Runs `change` while no other process does, for what must not be done twice.
+/// Runs `change` while no other process runs one.
 pub fn exclusively<R>(change: impl FnOnce() -> R) -> R {
     let _held = LockGuard::acquire();
     change()
 }
 
-/// Asks for the lock of [`exclusively`], from the request hook.
+/// Requests the lock of [`exclusively`], from the request hook.
 pub fn request_lock() {
     // SAFETY: called from the hook.
     unsafe { pg_sys::RequestNamedLWLockTranche(TRANCHE.as_ptr(), 1) };
@@ -132,21 +132,23 @@ impl WaitQueue {
         unsafe { pg_sys::ConditionVariableInit(self.0.get()) };
     }
 
-    /// Whether somebody waits. Looked at while others come and go: for whoever looks again soon.
+    /// Whether any process waits. The answer may be outdated at once, so the caller has to check
+    /// again.
     pub fn has_waiters(&self) -> bool {
         // SAFETY: initialised when the server started; read as others write it.
         let first = unsafe { (&raw const (*self.0.get()).wakeup.head).read_volatile() };
         first != NOBODY
     }
 
-    /// Wakes everybody.
+    /// Wakes all processes in the queue.
     pub fn wake_all(&self) {
         // SAFETY: initialised when the server started.
         unsafe { pg_sys::ConditionVariableBroadcast(self.0.get()) };
     }
 
-    /// Waits until `ready`, looking again at each wake-up and at least once per `interval`; `false`
-    /// when `patience` is over first. Cancelling the statement ends it.
+    /// Waits until `ready` returns true. It is called after each wake-up and at least once per
+    /// `interval`. Returns `false` if `patience` is over first. Cancelling the statement ends the
+    /// wait.
     pub fn wait_until(
         &self,
         patience: Duration,
@@ -163,7 +165,7 @@ impl WaitQueue {
             if left.is_zero() {
                 return false;
             }
-            // At least 1 ms: the server's clock for this has no finer steps.
+            // At least 1 ms, the resolution of the server's timeout.
             let pause = left.min(interval).as_millis().max(1);
             // SAFETY: initialised when the server started.
             unsafe {
@@ -177,7 +179,7 @@ impl WaitQueue {
     }
 }
 
-/// This process is in a queue, so that no wake-up is lost between a look and the wait for the next.
+/// Keeps this process in a queue, so that no wake-up is lost between a check and the next wait.
 struct QueueMembership;
 
 impl QueueMembership {
@@ -197,28 +199,28 @@ impl Drop for QueueMembership {
     }
 }
 
-/// How many processes can be connected to databases.
+/// The most processes that can be connected to databases.
 pub fn max_processes() -> usize {
     // SAFETY: settled before the hooks run.
     usize::try_from(unsafe { pg_sys::MaxBackends }).unwrap_or(0)
 }
 
-/// This process's number, below [`max_processes`].
+/// The number of this process, below [`max_processes`].
 #[cfg(any(feature = "pg15", feature = "pg16"))]
 pub fn my_process_number() -> usize {
     // SAFETY: every process that runs SQL has one.
     usize::try_from(unsafe { (*pg_sys::MyProc).pgprocno }).unwrap_or(usize::MAX)
 }
 
-/// This process's number, below [`max_processes`].
+/// The number of this process, below [`max_processes`].
 #[cfg(any(feature = "pg17", feature = "pg18"))]
 pub fn my_process_number() -> usize {
     // SAFETY: every process that runs SQL has one.
     usize::try_from(unsafe { pg_sys::MyProcNumber }).unwrap_or(usize::MAX)
 }
 
-/// Wakes the process with this number from the wait for its latch. Cannot fail: it is called when a
-/// transaction has committed already.
+/// Wakes the process with this number from the wait for its latch. Cannot fail, because it is
+/// called when a transaction has already committed.
 fn wake_process(number: usize) {
     if number >= max_processes() {
         return;
@@ -228,7 +230,7 @@ fn wake_process(number: usize) {
     unsafe { pg_sys::SetLatch(&raw mut (*(*pg_sys::ProcGlobal).allProcs.add(number)).procLatch) };
 }
 
-/// Which process does a task, in shared memory: its number plus one, or 0 for none.
+/// The process that does a task, in shared memory: its number plus one, or 0 for none.
 pub struct ProcessCell(AtomicU32);
 
 impl ProcessCell {
@@ -282,13 +284,14 @@ pub fn process_id(number: usize) -> Option<i32> {
     if number >= max_processes() {
         return None;
     }
-    // SAFETY: the array has a place for every process; a free one has pid 0. Read as others write it.
+    // SAFETY: the array has a place for every process; a free one has pid 0. Read as others write
+    // it.
     let pid =
         unsafe { (&raw const (*(*pg_sys::ProcGlobal).allProcs.add(number)).pid).read_volatile() };
     (pid != 0).then_some(pid)
 }
 
-/// The oid of the database that this process is connected to.
+/// The OID of the database that this process is connected to.
 pub fn my_database() -> u32 {
     // SAFETY: set when the process connected.
     unsafe { pg_sys::MyDatabaseId }.to_u32()

@@ -1,4 +1,4 @@
-//! The signals of our processes, and their last words.
+//! The signals of background workers, and the errors that end them.
 
 use super::ffi;
 use pgrx::pg_sys;
@@ -6,26 +6,27 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering::SeqCst};
 
-/// Who has sent the last SIGTERM.
+/// The process that sent the last SIGTERM.
 static TERMINATED_BY: AtomicI32 = AtomicI32::new(0);
 
-/// Where to write what on SIGQUIT, which the postmaster sends when another process has crashed; a file below 0: nowhere.
+/// What to write on SIGQUIT, which the postmaster sends after another process has crashed, and
+/// where. A negative file means nowhere.
 static FILE: AtomicI32 = AtomicI32::new(-1);
 static OFFSET: AtomicI64 = AtomicI64::new(0);
 static MARK: AtomicU32 = AtomicU32::new(0);
 
-/// What is called with the SQLSTATE and the message of an error.
+/// A function that is called with the SQLSTATE and the message of an error.
 pub type Listener = fn(&str, &str);
 
 thread_local! {
-    /// Who hears of an error that ends this process.
+    /// Called with the error that ends this process.
     static LISTENER: Cell<Option<Listener>> = const { Cell::new(None) };
 }
 
 static mut NEXT_LOG: pg_sys::emit_log_hook_type = None;
 
-/// Has SIGTERM end this process whatever it does or waits for, as it does any session, and SIGHUP read the
-/// configuration. To be called first in the function of a background worker.
+/// Makes SIGTERM end this process whatever it does, as it ends any session, and SIGHUP read the
+/// configuration. To be called first in the main function of a background worker.
 pub(super) fn handle() {
     // SAFETY: handlers of the server's, and of ours, which do what a handler may.
     unsafe {
@@ -40,14 +41,14 @@ pub(super) fn handle() {
     }
 }
 
-/// Whether this process has been extra_argument to end.
+/// Whether this process was told to end.
 pub(super) fn is_told_to_end() -> bool {
     // SAFETY: a variable of the server that a signal handler writes.
     unsafe { (&raw const pg_sys::ProcDiePending).read_volatile() != 0 }
 }
 
-/// Whether the postmaster has extra_argument this process to end, because the server stops or one of our processes has asked for
-/// it; or the postmaster is gone.
+/// Whether the postmaster has told this process to end, because the server stops or another process
+/// of the extension asked for it, or whether the postmaster is gone.
 pub fn is_ended_by_postmaster() -> bool {
     // SAFETY: no preconditions; a variable of the server.
     unsafe {
@@ -56,19 +57,21 @@ pub fn is_ended_by_postmaster() -> bool {
     }
 }
 
-/// When another process crashes this one writes the mark there before it ends. The file has to stay open.
+/// Makes this process write the mark there before it ends because another process has crashed. The
+/// file has to stay open.
 pub fn write_when_others_crash(file: i32, offset: i64, mark: u32) {
     OFFSET.store(offset, SeqCst);
     MARK.store(mark, SeqCst);
     FILE.store(file, SeqCst);
 }
 
-/// Takes that back.
+/// Cancels that.
 pub fn write_nothing_when_others_crash() {
     FILE.store(-1, SeqCst);
 }
 
-/// Calls `listener` with the SQLSTATE and the message of an error that ends this process, also while it logs in.
+/// Calls `listener` with the SQLSTATE and the message of an error that ends this process, even
+/// while it logs in.
 pub fn on_fatal(listener: Listener) {
     if LISTENER.replace(Some(listener)).is_none() {
         // SAFETY: a variable of the server, changed on its only thread.
@@ -79,7 +82,7 @@ pub fn on_fatal(listener: Listener) {
     }
 }
 
-/// Keeps what `errno` is for what the signal has interrupted.
+/// Restores `errno` for the code that the signal has interrupted.
 unsafe extern "C" fn on_terminate(
     signal: c_int,
     information: *mut libc::siginfo_t,
@@ -109,7 +112,8 @@ fn errno() -> *mut c_int {
 
 unsafe extern "C-unwind" fn on_quit(signal: c_int) {
     let file = FILE.load(SeqCst);
-    // SAFETY: pwrite may be called in a handler, the mark is four bytes, and the server's handler ends the process.
+    // SAFETY: pwrite may be called in a handler, the mark is four bytes, and the server's handler
+    // ends the process.
     unsafe {
         if file >= 0 {
             let mark = MARK.load(SeqCst).to_le_bytes();
@@ -119,9 +123,10 @@ unsafe extern "C-unwind" fn on_quit(signal: c_int) {
     }
 }
 
-/// Not guarded: nothing in here panics or raises an error.
+/// Without a guard: nothing in here panics or raises an error.
 unsafe extern "C-unwind" fn on_log(error: *mut pg_sys::ErrorData) {
-    // SAFETY: the error that the server is about to write to its log; its texts end with a zero byte.
+    // SAFETY: the error that the server is about to write to its log; its texts end with a zero
+    // byte.
     unsafe {
         if let Some(next) = NEXT_LOG {
             next(error);

@@ -11,8 +11,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Everything committed by now, and what this transaction wrote itself, whatever the isolation
-    /// level of the transaction.
+    /// Everything that is committed now, and what this transaction has written, at any isolation
+    /// level.
     pub fn latest() -> Self {
         // SAFETY: we are inside a transaction, as every call of a SQL function is.
         let raw = unsafe { pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot()) };
@@ -22,15 +22,15 @@ impl Snapshot {
         }
     }
 
-    /// The same for rows whose writers have all ended, as those of a stream that is locked: which of
-    /// them committed, without a look at all processes of the server.
+    /// The same for rows whose writers have all ended, such as those of a locked stream. It needs
+    /// no look at all processes of the server.
     pub fn settled() -> Self {
         if is_serializable() {
-            // The server keeps track only of what is read by snapshots of the usual kind.
+            // The server tracks only reads with ordinary snapshots.
             return Self::latest();
         }
         Self {
-            // A variable of the server, as good as constant.
+            // A variable of the server that never changes.
             raw: &raw mut pg_sys::SnapshotSelfData,
             registered: false,
         }
@@ -46,8 +46,8 @@ impl Snapshot {
         }
     }
 
-    /// What a transaction that keeps the snapshot of its first statement sees, with everything that it wrote
-    /// itself.
+    /// What a transaction sees that keeps the snapshot of its first statement, including everything
+    /// that it has written.
     pub fn of_transaction() -> Self {
         // SAFETY: we are inside a transaction, as every call of a SQL function is.
         let raw = unsafe { pg_sys::RegisterSnapshot(pg_sys::GetTransactionSnapshot()) };
@@ -69,17 +69,18 @@ pub fn transaction_keeps_one() -> bool {
 }
 
 thread_local! {
-    /// The isolation level of this transaction, where [`see_newest`] has changed it.
+    /// The isolation level of this transaction, if [`see_newest`] has changed it.
     static LEVEL: Cell<Option<i32>> = const { Cell::new(None) };
 }
 
-/// Does the work of [`see_newest`](super::transaction::see_newest), which has [`restore_level`] called before the commit.
+/// Does the work of [`see_newest`](super::transaction::see_newest), which makes sure that
+/// [`restore_level`] is called before the commit.
 pub(super) fn see_newest() -> Result<(), &'static str> {
     if !transaction_keeps_one() {
         return Ok(());
     }
-    // SAFETY: variables and a function of the server. The snapshot that is kept stays registered until the end of the
-    // transaction; the level decides only whether others are made beside it.
+    // SAFETY: variables and a function of the server. The snapshot that is kept stays registered
+    // until the end of the transaction; the level decides only whether others are made beside it.
     unsafe {
         if pg_sys::IsTransactionBlock() {
             return Err(if is_serializable() {
@@ -94,7 +95,8 @@ pub(super) fn see_newest() -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Before the commit: the server checks what a serializable transaction has read and written.
+/// To be called before the commit: the server then checks what a serializable transaction has read
+/// and written.
 pub(super) fn restore_level() {
     if let Some(level) = LEVEL.take() {
         // SAFETY: a variable of the server, which had this value in this transaction.
@@ -102,29 +104,30 @@ pub(super) fn restore_level() {
     }
 }
 
-/// The transaction is over; the next one gets its own.
+/// To be called after a rollback. The next transaction gets its own level.
 pub(super) fn forget_level() {
     LEVEL.set(None);
 }
 
-/// Whether the server may refuse what the transaction writes because of what others read.
+/// Whether the server may refuse what the transaction writes because of what others have read.
 pub fn is_serializable() -> bool {
     // SAFETY: a variable of the server.
     unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_SERIALIZABLE as i32 }
 }
 
-/// A new snapshot for what is called until this is dropped.
+/// A new snapshot for functions that are called until it is dropped.
 pub struct ActiveSnapshot(pg_sys::Snapshot);
 
 impl ActiveSnapshot {
-    /// Unless the transaction keeps the snapshot of its first statement: then that is to be used.
+    /// `None` if the transaction keeps the snapshot of its first statement. Then functions have to
+    /// use that one.
     pub fn push_unless_kept() -> Option<Self> {
         (!transaction_keeps_one()).then(Self::push)
     }
 
     pub fn push() -> Self {
-        // SAFETY: we are inside a transaction; the snapshot is registered by being pushed, and a copy of it is
-        // what is active then.
+        // SAFETY: we are inside a transaction; the snapshot is registered by being pushed, and a
+        // copy of it is what is active then.
         unsafe {
             pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
             Self(pg_sys::GetActiveSnapshot())

@@ -1,9 +1,10 @@
-//! What the standbys that commits wait for have confirmed, and whether anybody replicates at all.
+//! What the synchronous standbys have confirmed, and whether any standby is connected.
 
 use pgrx::pg_sys::{self, SyncCommitLevel};
 use std::ffi::CStr;
 
-/// The minor from which on the byte that says whether standbys are named is a set of flags; before, it was 0 or 1.
+/// The first minor version in which the byte that tells whether standbys are named is a set of
+/// flags. Before, it was 0 or 1.
 #[cfg(feature = "pg15")]
 const FLAGS_SINCE: i32 = 150_013;
 #[cfg(feature = "pg16")]
@@ -13,11 +14,12 @@ const FLAGS_SINCE: i32 = 170_005;
 #[cfg(feature = "pg18")]
 const FLAGS_SINCE: i32 = 180_000;
 
-/// The end of the log that the synchronous standbys have confirmed, as this session asks for it: written with
-/// `remote_write`, applied with `remote_apply`, flushed with all else. `None` where commits wait for no standby.
+/// The end of the log that the synchronous standbys have confirmed, at the level of this session:
+/// written with `remote_write`, applied with `remote_apply`, otherwise flushed. `None` if commits
+/// wait for no standby.
 pub fn confirmed() -> Option<u64> {
-    // SAFETY: made when the server started. The walsenders write these under a lock of their own; each is read whole,
-    // and an old value only means that a reader waits a little longer.
+    // SAFETY: made when the server started. The walsenders write these under a lock of their own;
+    // each is read whole, and an old value only means that a reader waits a little longer.
     unsafe {
         let shared = pg_sys::WalSndCtl;
         if shared.is_null()
@@ -34,8 +36,8 @@ pub fn confirmed() -> Option<u64> {
     }
 }
 
-/// Whether `synchronous_standby_names` names a standby. The checkpointer writes it down for all; until it has, the
-/// setting of this process says it.
+/// Whether `synchronous_standby_names` names a standby. The checkpointer publishes this. Until it
+/// has, the setting of this process decides.
 fn are_named(status: pg_sys::bits8) -> bool {
     // SAFETY: variables of the server; the setting is a C string.
     unsafe {
@@ -53,7 +55,8 @@ fn are_named(status: pg_sys::bits8) -> bool {
     }
 }
 
-/// Whether this server, which may be of another minor than the one that we are built for, has the flags.
+/// Whether this server has the flags. Its minor version may differ from the one for which the
+/// library was built.
 fn has_flags() -> bool {
     static VERSION: std::sync::OnceLock<i32> = std::sync::OnceLock::new();
     let version = VERSION.get_or_init(|| {
@@ -72,7 +75,7 @@ fn has_flags() -> bool {
     *version >= FLAGS_SINCE
 }
 
-/// Whether a walsender sends the log to somebody now.
+/// Whether a walsender is sending the log.
 pub fn are_connected() -> bool {
     // SAFETY: as above; the array has a place for each of max_wal_senders.
     unsafe {

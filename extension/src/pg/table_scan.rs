@@ -27,7 +27,7 @@ impl TableRow<'_> {
         self.datum(column).map_or(0, |datum| datum.value() as u32)
     }
 
-    /// Whether a column of type text is this one.
+    /// Whether a column of type text has this value.
     pub fn text_is(&self, column: i16, wanted: &[u8]) -> bool {
         // SAFETY: the column is a text, and the row holds still.
         let text = self.datum(column).map(|datum| unsafe { Text::new(datum) });
@@ -41,8 +41,8 @@ pub fn for_each_row(table: &Relation, snapshot: &Snapshot, mut look: impl FnMut(
         std::ptr::null_mut(),
         pg_sys::ScanDirection::ForwardScanDirection,
     );
-    // SAFETY: the table is open; the scan is ended before it is closed, by the server after an error. The arrays have
-    // room for all columns.
+    // SAFETY: the table is open; the scan is ended before it is closed, by the server after an
+    // error. The arrays have room for all columns.
     unsafe {
         let columns = (*table.raw()).rd_att;
         let count = usize::try_from((*columns).natts).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The transaction that we are in.
+//! The current transaction.
 
 use super::raise::{entry, entry_without_error};
 use super::{ffi, flush, raw, snapshot};
@@ -8,15 +8,15 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_void};
 use std::sync::atomic::AtomicI64;
 
-/// What is called at the ends of transactions.
+/// Functions that are called at the ends of transactions.
 pub struct Hooks {
     /// Before PREPARE TRANSACTION; may raise an error.
     pub before_prepare: fn(),
-    /// After a commit that everybody sees and that is as durable as `synchronous_commit` asks for, or a rollback;
-    /// must not fail.
+    /// After a rollback, or after a commit that is visible to all and as durable as
+    /// `synchronous_commit` requires; must not fail.
     pub after_end: fn(TransactionEnd),
-    /// After a savepoint or an exception block has ended, with the numbers of the subtransaction and
-    /// of the one around it; must not fail.
+    /// After a savepoint or an exception block has ended, with the numbers of its subtransaction
+    /// and of the parent; must not fail.
     pub after_subtransaction: fn(u32, u32, TransactionEnd),
 }
 
@@ -38,29 +38,30 @@ pub fn register(hooks: &'static Hooks) {
     HOOKS.with_borrow_mut(|all| all.push(hooks));
 }
 
-/// At its end this transaction releases its locks, and flushes the log then; see [`flush`]. It is counted in
-/// `unflushed` from before others see it until that is done: who sees it and finds nothing counted sees what is on the
-/// disk.
+/// Makes this transaction release its locks before it flushes the log; see [`flush`]. It is counted
+/// in `unflushed` from before other processes see its commit until it has flushed. So a process
+/// that sees the commit and finds the count at 0 knows that the commit is on disk.
 pub fn release_locks_early(unflushed: &'static AtomicI64) {
     watch_ends();
     flush::after_locks(unflushed);
 }
 
-/// At its end this transaction also flushes what others have committed by now: it is about to tell of it.
+/// Makes this transaction also flush what other transactions have committed by now, because its
+/// result reveals it.
 pub fn flush_what_is_committed() {
     watch_ends();
     flush::what_is_committed();
 }
 
-/// Lets every later snapshot of this transaction show what is committed by then. That is for a transaction that is one
-/// statement of the client, of which nobody sees what its first snapshot was. The error is the name of the level, in a
-/// transaction block that keeps its snapshot.
+/// Makes every later snapshot of this transaction show what is committed by then. That is for a
+/// transaction of a single statement, whose first snapshot nobody has seen. Fails with the name of
+/// the isolation level in a transaction block that keeps its snapshot.
 pub fn see_newest() -> Result<(), &'static str> {
     watch_ends();
     snapshot::see_newest()
 }
 
-/// Lets the server call us at the ends of transactions.
+/// Makes the server call this module at the ends of transactions.
 fn watch_ends() {
     if WATCHING.replace(true) {
         return;
@@ -74,7 +75,7 @@ fn watch_ends() {
     }
 }
 
-/// Those that were registered last come first.
+/// The functions that were registered last are called first.
 fn for_each(call: impl Fn(&'static Hooks)) {
     let count = HOOKS.with_borrow(Vec::len);
     for number in (0..count).rev() {
@@ -97,7 +98,7 @@ unsafe extern "C-unwind" fn on_event(event: XactEvent::Type, _argument: *mut c_v
     }
 }
 
-/// The transaction has ended: an error now would end the server.
+/// The transaction has ended. An error now would end the server.
 fn end(event: XactEvent::Type) {
     match event {
         XactEvent::XACT_EVENT_COMMIT if flush::after_commit() => {}
@@ -145,14 +146,14 @@ unsafe extern "C-unwind" fn on_subtransaction(
     });
 }
 
-/// The number of the subtransaction that we are in, within its transaction.
+/// The number of the current subtransaction within its transaction.
 pub fn subtransaction() -> u32 {
     // SAFETY: we are in a transaction.
     unsafe { pg_sys::GetCurrentSubTransactionId() }
 }
 
-/// Raises the server's own error where nothing may be written: read-only transactions, standbys,
-/// parallel workers.
+/// Raises the server's own error if nothing may be written: in a read-only transaction, on a
+/// standby, in a parallel worker.
 pub fn require_writable(command: &CStr) {
     // SAFETY: a variable of the server, and a C string.
     unsafe {
@@ -163,20 +164,20 @@ pub fn require_writable(command: &CStr) {
     }
 }
 
-/// Hears what others have changed of tables and functions up to now. The server does so by itself only with the first lock
-/// on a table.
+/// Processes the changes of tables and functions that other transactions have announced. The server
+/// does this on its own only with the first lock on a table.
 pub fn accept_changes() {
     // SAFETY: we are in a transaction.
     unsafe { pg_sys::AcceptInvalidationMessages() };
 }
 
-/// Makes what this command wrote visible to the next one in the transaction.
+/// Makes what this command has written visible to the next command of the transaction.
 pub fn end_command() {
     // SAFETY: we are in a transaction that is not parallel.
     unsafe { pg_sys::CommandCounterIncrement() };
 }
 
-/// Raises the server's own error for what somebody else has changed since it was looked at.
+/// Raises the server's own error for a row that another transaction has changed meanwhile.
 pub fn fail_serialization(message: &str) {
     ereport!(
         ERROR,
@@ -185,7 +186,7 @@ pub fn fail_serialization(message: &str) {
     );
 }
 
-/// Raises an error when the client has gone away: whatever is found for it would be found for nobody.
+/// Raises an error if the client has disconnected, because the result would reach nobody.
 pub fn require_client() {
     if !ffi::is_client_there() {
         ereport!(
@@ -196,25 +197,25 @@ pub fn require_client() {
     }
 }
 
-/// Whether this server replays another one's log.
+/// Whether this server replays the log of another one.
 pub fn is_standby() -> bool {
     // SAFETY: no preconditions.
     unsafe { pg_sys::RecoveryInProgress() }
 }
 
-/// The time, in microseconds since 2000-01-01, as a timestamptz.
+/// The current time, in microseconds since 2000-01-01, as a timestamptz.
 pub fn now() -> i64 {
     // SAFETY: no preconditions; it cannot fail.
     unsafe { raw::GetCurrentTimestamp() }
 }
 
-/// When the client's statement began, as [`now`] but without a look at the clock.
+/// When the client's statement began, like [`now`] but without a call of the clock.
 pub fn statement_start() -> i64 {
     // SAFETY: no preconditions.
     unsafe { pg_sys::GetCurrentStatementStartTimestamp() }
 }
 
-/// Ends the transaction of a procedure that is not atomic and begins another, which holds no
+/// Commits the transaction of a non-atomic procedure and begins another one, which holds no
 /// snapshot.
 pub fn commit_and_begin() {
     // SAFETY: the caller is such a procedure; SPI is left again before it returns.

@@ -1,30 +1,33 @@
-//! ALTER TABLE … ENABLE TRIGGER on a table of ours enables its triggers as they were made: ENABLE ALWAYS. Whoever loads
-//! data disables and enables all triggers of a table, and would leave them plain.
+//! ALTER TABLE … ENABLE TRIGGER on a table of the extension enables its triggers as they were
+//! created: ENABLE ALWAYS. Tools that load data disable and enable all triggers of a table, and
+//! would leave them plain.
 
 use super::relation::{self, Relation, Use};
 use pgrx::PgList;
 use pgrx::pg_sys::{self, AlterTableType, NodeTag, Oid};
 use std::ffi::{CStr, CString};
 
-/// Triggers with this in their names stay plain: they are not for rows that are replicated.
+/// Triggers with this in their names stay plain, because they are not for replicated rows.
 const PLAIN: &str = "settle";
 
-/// A statement that enables triggers of a table of ours.
+/// A statement that enables triggers of a table of the extension.
 #[repr(C)]
 pub struct EnableTrigger {
-    /// The statement to run in place of it.
+    /// The statement to run instead.
     pub statement: *mut pg_sys::PlannedStmt,
     /// The table.
     pub table: Oid,
 }
 
-/// What to run in place of a statement that enables triggers of a table of ours; `None` for any other statement.
+/// The statement to run instead of one that enables triggers of a table of the extension; `None`
+/// for any other statement.
 ///
 /// # Safety
 ///
-/// `statement` is a statement of the server's.
+/// `statement` is a statement of the server.
 pub unsafe fn enabling(statement: *mut pg_sys::PlannedStmt) -> Option<EnableTrigger> {
-    // SAFETY: each node is read as what its tag says. What is changed is a copy: the plan may be in a cache.
+    // SAFETY: each node is read as what its tag says. What is changed is a copy: the plan may be in
+    // a cache.
     unsafe {
         let utility = (*statement).utilityStmt;
         if (*utility).type_ != NodeTag::T_AlterTableStmt {

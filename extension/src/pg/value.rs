@@ -1,18 +1,18 @@
-//! Values of the server's types, borrowed for as long as the memory that holds them.
+//! Values of the server's types, borrowed for as long as the memory that contains them.
 
 use super::ffi;
 use pgrx::pg_sys::{self, Datum};
 use std::marker::PhantomData;
 use uuid::Uuid;
 
-/// A `text`, not toasted any more: its bytes to look at, its datum to store untouched.
+/// A detoasted `text`: bytes to read, and a datum to store unchanged.
 #[derive(Clone, Copy)]
 pub struct Text<'a> {
     datum: Datum,
     bytes: &'a [u8],
 }
 
-/// A `jsonb`, not toasted any more. Only stored or compared, never parsed.
+/// A detoasted `jsonb`. It is only stored or compared, never parsed.
 #[derive(Clone, Copy)]
 pub struct Jsonb<'a> {
     datum: Datum,
@@ -104,7 +104,7 @@ impl Jsonb<'_> {
     }
 }
 
-/// A copy of a value of variable length, in its plain form.
+/// A copy of a value of variable length, detoasted.
 ///
 /// # Safety
 ///
@@ -115,7 +115,7 @@ unsafe fn copy(datum: Datum) -> Datum {
 }
 
 impl PartialEq for Jsonb<'_> {
-    /// Equality as jsonb has it: the order of keys does not matter.
+    /// Equality of jsonb: the order of keys does not matter.
     fn eq(&self, other: &Self) -> bool {
         // SAFETY: both are jsonb in plain form, whose containers follow their length words.
         unsafe {
@@ -126,7 +126,7 @@ impl PartialEq for Jsonb<'_> {
     }
 }
 
-/// A value of variable length, not toasted any more.
+/// A value of variable length, detoasted.
 ///
 /// # Safety
 ///
@@ -143,7 +143,7 @@ pub(super) unsafe fn plain(datum: Datum) -> *mut pg_sys::varlena {
     }
 }
 
-/// Whether a value is in its plain form, so that detoasting would do nothing.
+/// Whether a value is already detoasted.
 ///
 /// # Safety
 ///
@@ -153,7 +153,7 @@ unsafe fn is_plain(varlena: *const pg_sys::varlena) -> bool {
     unsafe { pgrx::varlena::varatt_is_4b_u(varlena) }
 }
 
-/// How many bytes a row of a table takes that was made a value.
+/// The size of a row that was made a value, in bytes.
 pub fn size(row: Datum) -> usize {
     // SAFETY: such a value begins with its length, not toasted.
     unsafe { pgrx::varlena::varsize_any(row.cast_mut_ptr()) }

@@ -1,14 +1,14 @@
-//! Where the server is in its log, and which log that is.
+//! Positions in the server's write-ahead log, and which log it is.
 
 use super::shared_memory::my_database;
 use eventcore_rules::history::Origin;
 use pgrx::pg_sys;
 
-/// The bytes at the head of a page of the log; more at the head of a file.
+/// The size of the header of a page of the log, and of the first page of a file.
 const PAGE_HEADER: u64 = 24;
 const FILE_HEADER: u64 = 40;
 
-/// Where this process writes: not on a standby.
+/// The server, the timeline and the database that write. Not on a standby.
 pub fn origin() -> Origin {
     // SAFETY: no preconditions, where the log is being written.
     let (system, timeline) = unsafe {
@@ -24,14 +24,14 @@ pub fn origin() -> Origin {
     }
 }
 
-/// Where the record of this session's last commit ends.
+/// The end of this session's last commit record.
 pub fn end_of_last_commit() -> u64 {
     // SAFETY: a variable of the server.
     unsafe { pg_sys::XactLastCommitEnd }
 }
 
-/// Where the last record of the log ends. The server tells where the next one begins, which is behind the head of
-/// a page where the last one fills the page before.
+/// The end of the last record of the log. Not on a standby. The server tells where the next record
+/// begins, which is behind the header of a page if the last record fills the page before.
 pub fn end_of_log() -> u64 {
     // SAFETY: the log is being written, for an append could be made here.
     let (next, file_size) = unsafe {
@@ -58,13 +58,13 @@ pub fn flush() {
     flush_up_to(end_of_log());
 }
 
-/// Waits until the log is on disk up to here, which has been written to.
+/// Waits until the log is on disk up to this position, which has been written already.
 pub fn flush_up_to(end: u64) {
     // SAFETY: the caller has it from above.
     unsafe { pg_sys::XLogFlush(end) };
 }
 
-/// Up to where this standby has replayed the log.
+/// The position up to which this standby has replayed the log.
 pub fn replayed() -> u64 {
     // SAFETY: the timeline is not asked for.
     unsafe { pg_sys::GetXLogReplayRecPtr(std::ptr::null_mut()) }

@@ -1,4 +1,4 @@
-//! Background workers.
+//! Starting background workers, and the main loop of one.
 
 use super::catch::ErrorSummary;
 use super::process::{self, exit, override_settings};
@@ -12,9 +12,9 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::{CStr, CString, c_int, c_long};
 use std::time::Duration;
 
-/// What a worker is started as.
+/// A kind of background worker.
 pub struct Kind {
-    /// What `pg_stat_activity` shows.
+    /// The name in `pg_stat_activity`.
     pub name: &'static str,
     /// The symbol that the server calls.
     pub function: &'static str,
@@ -31,25 +31,25 @@ impl Kind {
     }
 }
 
-/// Whether workers may work in this server: not while `pg_upgrade` runs it, which has noted already how far its
-/// transactions are, and not where one user has it to himself.
+/// Whether workers may run in this server. Not while `pg_upgrade` runs it, because it has already
+/// recorded the transaction ids, and not in single-user mode.
 pub fn may_work() -> bool {
     // SAFETY: variables of the server, settled before libraries are loaded.
     unsafe { !pg_sys::IsBinaryUpgrade && pg_sys::IsPostmasterEnvironment }
 }
 
-/// Has the server start a worker when it has started itself, and again `after` it has died.
+/// Makes the server start a worker when it has started, and again this long after it has died.
 pub fn register(kind: &Kind, after: Duration) {
     kind.builder().set_restart_time(Some(after)).load();
 }
 
-/// Starts a worker for a database, once; `None` when the server has no place for it. This process
-/// is woken when the worker has started and when it has ended.
+/// Starts a worker for a database, once; `None` if the server has no free one. This process is
+/// woken when the worker starts and when it ends.
 pub fn start(kind: &Kind, database: u32) -> Option<WorkerHandle> {
     start_with(kind, database, "")
 }
 
-/// The same for a worker that is extra_argument something.
+/// Does the same for a worker that gets an argument.
 pub fn start_with(kind: &Kind, database: u32, extra_argument: &str) -> Option<WorkerHandle> {
     // SAFETY: a variable of the server.
     let me = unsafe { pg_sys::MyProcPid };
@@ -62,8 +62,8 @@ pub fn start_with(kind: &Kind, database: u32, extra_argument: &str) -> Option<Wo
     worker.load_dynamic().ok().map(WorkerHandle)
 }
 
-/// Starts a worker on a hot standby, once, as soon as reads are possible there; `None` when the server has no place for
-/// it.
+/// Starts a worker on a hot standby, once, as soon as reads are possible there; `None` if the
+/// server has no free one.
 pub fn start_on_standby(kind: &Kind) -> Option<WorkerHandle> {
     let worker = kind
         .builder()
@@ -72,7 +72,7 @@ pub fn start_on_standby(kind: &Kind) -> Option<WorkerHandle> {
     worker.load_dynamic().ok().map(WorkerHandle)
 }
 
-/// What this worker was extra_argument by whoever started it.
+/// The argument that this worker was started with.
 pub fn extra_argument() -> &'static str {
     BackgroundWorker::get_extra()
 }
@@ -89,7 +89,7 @@ impl WorkerHandle {
         )
     }
 
-    /// Has the server end it, in the middle of whatever it does.
+    /// Makes the server end it, whatever it is doing.
     pub fn terminate(self) {
         self.0.terminate();
     }
@@ -99,13 +99,14 @@ impl WorkerHandle {
 pub struct Worker(());
 
 impl Worker {
-    /// To be called first in a worker's function, with the database that it was started for.
+    /// To be called first in the main function of a worker, with the database that it was started
+    /// for.
     pub fn connect(database: u32) -> Self {
         Self::connect_to(Some(Oid::from(database)))
     }
 
-    /// To be called first in the function of a worker that belongs to no database: it can read the
-    /// catalogs that all databases share.
+    /// To be called first in the main function of a worker that belongs to no database. It can read
+    /// the shared catalogs.
     pub fn connect_to_no_database() -> Self {
         Self::connect_to(None)
     }
@@ -113,8 +114,9 @@ impl Worker {
     fn connect_to(database: Option<Oid>) -> Self {
         signals::handle();
         BackgroundWorker::connect_worker_to_spi_by_oid(database, None);
-        // Whatever the settings of the database are. Nobody waits for what this process writes. In a database that is
-        // frozen it writes nothing: it looks for itself, for these settings are as old as the process.
+        // Regardless of the settings of the database. Nobody waits for what this process writes. In
+        // a frozen database it writes nothing. It checks that itself, because these settings are as
+        // old as the process.
         if database.is_some() {
             override_settings(&[(c"default_transaction_read_only", c"off")]);
         }
@@ -122,13 +124,14 @@ impl Worker {
             (c"synchronous_commit", c"off"),
             (c"default_transaction_isolation", c"read committed"),
             (c"statement_timeout", c"0"),
-            // Whatever others lock: it does not stand still, and shows what it waited for.
+            // Whatever others lock: the process does not hang, and its error tells what it waited
+            // for.
             (c"lock_timeout", c"1s"),
         ]);
         Self(())
     }
 
-    /// Waits until this process is woken, or for `at_most`; `false` when it has been extra_argument to end.
+    /// Waits until this process is woken, or for `at_most`; returns `false` if it was told to end.
     pub fn wait(&self, at_most: Duration) -> bool {
         let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
         // SAFETY: the latch of this process; no transaction is open.
@@ -145,23 +148,23 @@ impl Worker {
             if signals::is_told_to_end() {
                 return false;
             }
-            // No statement of this process is to be cancelled now.
+            // A request to cancel must not hit the next statement.
             pg_sys::QueryCancelPending = 0;
-            // Others may wait for all processes to have heard of something.
+            // Other processes may wait until all processes have processed a barrier.
             pgrx::check_for_interrupts!();
         }
         process::reload_settings();
         true
     }
 
-    /// Does nothing for a while, whoever wakes this process.
+    /// Does nothing for a while, even if this process is woken.
     pub fn pause(&self, time: Duration) {
         let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         // SAFETY: no preconditions.
         unsafe { pg_sys::pg_usleep(micros) };
     }
 
-    /// Runs `work` in a transaction of its own and commits it; rolls it back on an error.
+    /// Runs `work` in a transaction of its own and commits it, or rolls it back after an error.
     pub fn attempt<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSummary> {
         process::attempt(work)
     }
@@ -171,13 +174,13 @@ impl Worker {
         process::end()
     }
 
-    /// Ends the process; the server starts it again, if it was registered to be.
+    /// Ends the process. The server starts it again if it was registered.
     pub fn end_for_now(&self) -> ! {
         exit(1)
     }
 }
 
-/// How many background workers the server may have.
+/// The most background workers that the server may have.
 pub fn max_workers() -> usize {
     // SAFETY: settled before the hooks run.
     usize::try_from(unsafe { pg_sys::max_worker_processes }).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! The batch that a worker processes now, in its slot in shared memory.
+//! The batch that a worker is processing, in its slot in shared memory.
 
 use super::crash_file::Record;
 use super::text::SharedText;
@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
 
 pub const EMPTY: u32 = 0;
 pub const RUNNING: u32 = 1;
-/// In the file only: the server has ended the process, because another one has crashed.
+/// Only in the file: the server has ended the process because another process crashed.
 pub const KILLED_WITH_OTHERS: u32 = 2;
-/// The process has ended by itself.
+/// The process ended by itself in the middle of the batch.
 pub const AT_FAULT: u32 = 3;
-/// It has ended with others.
+/// The process was ended together with all others.
 pub const BLAMELESS: u32 = 4;
-/// A worker deals with it.
+/// A worker is handling the abandoned batch.
 pub const CLAIMED: u32 = 5;
 
-/// Part of a slot in shared memory.
+/// The batch of one process.
 pub struct BatchSlot {
     pub state: AtomicU32,
     pub checkpoint: AtomicI64,
@@ -23,7 +23,7 @@ pub struct BatchSlot {
     pub last: AtomicI64,
     pub replay: AtomicI64,
     pub projection: SharedText<255>,
-    /// How the process ended: its SQLSTATE and message.
+    /// How the process ended: SQLSTATE and message.
     pub ending: SharedText<400>,
 }
 

@@ -1,12 +1,12 @@
-//! Which events a worker has handed to a handler, so that a process that ends on them leaves a trace: the next worker
-//! counts it as a failure of theirs, and goes on as after any other failure.
+//! The batches that workers are processing. If a process ends in the middle of a batch, the next
+//! worker counts that as a failure of the batch and continues as after any other failure.
 //!
 //! ```text
-//! nothing ── begin ──> running ── done ──> nothing
-//!                         │
-//!                         ├─ the process ends by itself ──────────────> to blame ────┐
-//!                         ├─ it is ended: shutdown, another's turn ───> nothing      ├─ claim ─> claimed ─ settled ─> nothing
-//!                         └─ the server crashes, by itself or another > (the file) ──┘
+//! empty ─ begin ─> running ─ done ─> empty
+//!                     │
+//!                     ├─ the process ends by itself ────────────> at fault ──┐
+//!                     ├─ it is told to end, e.g. at shutdown ───> empty      ├─ claim ─> claimed ─ settled ─> empty
+//!                     └─ the server crashes ────────────────────> crash file ┘
 //! ```
 
 use super::batch_slot::{AT_FAULT, BLAMELESS, CLAIMED, EMPTY, KILLED_WITH_OTHERS, RUNNING};
@@ -25,25 +25,25 @@ const BY_ITSELF: &str =
 const WITH_OTHERS: &str = "the server crashed or was killed in the middle of this";
 
 thread_local! {
-    /// The last words of this process: a SQLSTATE and a message.
+    /// The error with which this process is about to end: SQLSTATE and message.
     static LAST_ERROR: RefCell<Option<(String, String)>> = const { RefCell::new(None) };
-    /// What this process deals with: a slot, and its state before.
+    /// The abandoned batch that this process is handling: its slot, and its state before.
     static CLAIM: Cell<Option<(usize, u32)>> = const { Cell::new(None) };
 }
 
-/// What an ended process has left under way, for this process to deal with. If this one ends first, it is left to the
-/// next.
+/// A batch that an ended process has abandoned, claimed by this process. If this process ends too,
+/// the batch is left for the next one.
 pub struct AbandonedBatch {
     slot: usize,
     pub checkpoint: i64,
     pub events: Option<(i64, i64)>,
     pub replay: Option<i64>,
     pub error: ErrorSummary,
-    /// Whether no event is to blame.
+    /// Whether no event caused the end of the process.
     pub blameless: bool,
 }
 
-/// To be called when the shared memory is new: what the file tells of is left to be dealt with.
+/// Marks the batches in the crash file as abandoned. To be called when the shared memory is new.
 pub fn recover(slots: &[ProcessSlot]) {
     let (witnessed, records) = crash_file::start(slots.len());
     for (number, mut record) in records {
@@ -66,12 +66,13 @@ pub fn recover(slots: &[ProcessSlot]) {
     process::at_postmaster_exit(crash_file::witness);
 }
 
-/// To be called by a worker once it has logged in.
+/// Marks the batch of this process as abandoned when the process ends. To be called by a worker
+/// once it has logged in.
 pub fn watch() {
     process::at_exit(end);
 }
 
-/// This process is about to call a handler.
+/// Records that this process is about to call a handler.
 pub fn begin(projection: &str, checkpoint: i64, events: Option<(i64, i64)>, replay: Option<i64>) {
     let (Some(number), Some(slot)) = (MY_SLOT.get(), my_slot()) else {
         return;
@@ -94,7 +95,7 @@ pub fn begin(projection: &str, checkpoint: i64, events: Option<(i64, i64)>, repl
     }
 }
 
-/// The transaction in which the handler was called is over.
+/// Records that the transaction that called the handler has ended.
 pub fn done() {
     let (Some(number), Some(slot)) = (MY_SLOT.get(), my_slot()) else {
         return;
@@ -106,12 +107,13 @@ pub fn done() {
     }
 }
 
-/// This process is about to end with this error.
+/// Records the error with which this process is about to end.
 pub fn ends_with(sqlstate: &str, message: &str) {
     LAST_ERROR.set(Some((sqlstate.to_owned(), message.to_owned())));
 }
 
-/// Whether an ended process has left this projection under way: it has to be dealt with before it goes on.
+/// Whether an ended process has abandoned a batch of this projection. It has to be handled before
+/// the projection continues.
 pub fn is_abandoned(projection: &str) -> bool {
     let database = my_database();
     SLOTS
@@ -120,7 +122,8 @@ pub fn is_abandoned(projection: &str) -> bool {
         .any(|slot| is_of(slot, database, projection))
 }
 
-/// Takes what has been left of this projection, to deal with it; `None` if there is nothing, or another worker does.
+/// Claims the abandoned batch of this projection; `None` if there is none or another worker is
+/// handling it.
 pub fn claim(projection: &str) -> Option<AbandonedBatch> {
     let database = my_database();
     let slots = SLOTS.get().iter().enumerate();
@@ -155,14 +158,14 @@ pub fn claim(projection: &str) -> Option<AbandonedBatch> {
 }
 
 impl AbandonedBatch {
-    /// It has been dealt with.
+    /// Records that the batch has been handled.
     pub fn settled(self) {
         CLAIM.set(None);
         settle(self.slot);
     }
 }
 
-/// Forgets what was left of projections that are not there any more.
+/// Forgets the abandoned batches of projections that no longer exist.
 pub fn forget_all_but(is_there: impl Fn(&str) -> bool) {
     let database = my_database();
     for (number, slot) in SLOTS.get().iter().enumerate() {
@@ -176,7 +179,7 @@ pub fn forget_all_but(is_there: impl Fn(&str) -> bool) {
     }
 }
 
-/// Forgets what was left at a slot.
+/// Forgets the abandoned batch of a slot.
 pub(super) fn settle(number: usize) {
     crash_file::set_state(number, EMPTY);
     SLOTS.get()[number].batch.clear();
@@ -188,7 +191,7 @@ fn is_of(slot: &ProcessSlot, database: u32, projection: &str) -> bool {
         && slot.batch.projection.load() == projection
 }
 
-/// At the end of this process, while it still has the lock of its projection.
+/// Called at the end of this process, while it still holds the lock of its projection.
 fn end() {
     if let Some((number, state)) = CLAIM.take() {
         SLOTS.get()[number].batch.state.store(state, SeqCst);

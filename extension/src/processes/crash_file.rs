@@ -1,11 +1,13 @@
-//! What is under way, on disk: a record for each place, written before a handler is called.
+//! The batches in progress, on disk: a record for each slot, written before a handler is called.
 //!
-//! A crash of one process makes the server reset its shared memory. The file tells what was under way then. It is
-//! written without a flush, which costs a few microseconds: it has to survive processes, not the machine.
+//! If one process crashes, the server resets its shared memory. The file then tells which batches
+//! were in progress. It is written without a flush, which costs a few microseconds: it has to
+//! survive the processes, not the machine.
 //!
-//! The first record is the postmaster's: whether it was there when its processes had ended. If so, a record of
-//! a batch that runs is that of a process that ended by itself. If not, all of them were killed at once, and no batch
-//! is to blame. A process that the postmaster ends with the others says so in its record, in a signal handler.
+//! The first record tells whether the postmaster saw its processes end. If it did, a record of a
+//! running batch belongs to a process that ended by itself. If it did not, all processes were
+//! killed at once, and no batch is to blame. A process that the postmaster ends together with the
+//! others marks its own record, in a signal handler.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -13,14 +15,16 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 
-/// In the data directory, which is the current one of each process; base backups leave it out.
+/// In the data directory, which is the working directory of every process. Base backups leave this
+/// folder out.
 const PATH: &str = "pg_stat_tmp/eventcore_projections";
 
 const RECORD: usize = 512;
 /// The longest name of a projection.
 const MAX_NAME: usize = 255;
 
-/// Where the parts of a record are. The state is not in the checksum: a signal handler writes it alone.
+/// The offsets of the parts of a record. The checksum does not cover the state, because a signal
+/// handler writes only the state.
 const STATE: usize = 0;
 const DATABASE: usize = 4;
 const ROLE: usize = 8;
@@ -29,28 +33,29 @@ const NAME_LENGTH: usize = 48;
 const NAME: usize = 52;
 const CHECKSUM: usize = RECORD - 8;
 
-/// In the first record.
+/// The value of the first record if the postmaster saw its processes end.
 const WITNESSED: u32 = 1;
 
 static FILE: OnceLock<Option<File>> = OnceLock::new();
 
-/// What was under way at a place.
+/// The batch that was in progress in a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     pub state: u32,
     pub database: u32,
     pub role: u32,
     pub checkpoint: i64,
-    /// The positions of the first event and the last; 0 where there are none.
+    /// The positions of the first and the last event; 0 if there are none.
     pub first: i64,
     pub last: i64,
-    /// The parked event that is replayed; 0 for none.
+    /// The position of the parked event that is replayed; 0 for none.
     pub replay: i64,
     pub projection: String,
 }
 
-/// Reads the file that an earlier run has left, and makes it anew for this many places, with nothing in it. Whether the
-/// postmaster saw its processes end, and what was under way where.
+/// Reads the file of an earlier run and replaces it by an empty one for this many slots. Returns
+/// whether the postmaster saw its processes end, and the batches that were in progress with their
+/// slots.
 pub fn start(places: usize) -> (bool, Vec<(usize, Record)>) {
     let old = std::fs::read(PATH).unwrap_or_default();
     let witnessed = old.get(..4) == Some(&WITNESSED.to_le_bytes());
@@ -59,27 +64,27 @@ pub fn start(places: usize) -> (bool, Vec<(usize, Record)>) {
         .take(places)
         .filter_map(|(number, bytes)| Some((number - 1, Record::parse(bytes)?)))
         .collect();
-    // What cannot be written is not remembered: that is all.
+    // If the file cannot be written, crashes leave no trace. Nothing else depends on it.
     let _ = std::fs::write(PATH, vec![0; (places + 1) * RECORD]);
     (witnessed, found)
 }
 
-/// Writes what is under way at a place.
+/// Writes the batch in progress of a slot.
 pub fn write(place: usize, record: &Record) {
     write_at(offset(place), &record.bytes());
 }
 
-/// Writes the state of what is under way at a place.
+/// Writes the state of the batch of a slot.
 pub fn set_state(place: usize, state: u32) {
     write_at(offset(place), &state.to_le_bytes());
 }
 
-/// To be called by the postmaster when all its processes have ended.
+/// Records that the postmaster saw its processes end. To be called by the postmaster.
 pub fn witness() {
     write_at(0, &WITNESSED.to_le_bytes());
 }
 
-/// Where a signal handler writes the state of a place: the file and the offset.
+/// The file and the offset at which a signal handler writes the state of a slot.
 pub fn place_of_state(place: usize) -> Option<(i32, i64)> {
     let file = file()?;
     Some((file.as_raw_fd(), i64::try_from(offset(place)).ok()?))
@@ -91,7 +96,7 @@ fn offset(place: usize) -> u64 {
 
 fn write_at(offset: u64, bytes: &[u8]) {
     if let Some(file) = file() {
-        // As above.
+        // As above: a failure only loses the trace.
         let _: io::Result<()> = file.write_all_at(bytes, offset);
     }
 }
@@ -142,7 +147,7 @@ impl Record {
     }
 }
 
-/// FNV-1a of what is between the state and the checksum.
+/// The FNV-1a hash of the bytes between the state and the checksum.
 fn checksum(record: &[u8]) -> u64 {
     let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     record[DATABASE..CHECKSUM]

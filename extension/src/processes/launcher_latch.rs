@@ -9,8 +9,8 @@ static LATCH: SharedArray<LauncherLatch> = SharedArray::new(c"eventcore launcher
 
 struct LauncherLatch {
     launcher: ProcessCell,
-    /// `default_transaction_read_only` in the configuration of the server. The launcher knows it, because no settings of
-    /// a database or a role apply to its process.
+    /// `default_transaction_read_only` in the configuration of the server. The launcher knows it,
+    /// because no settings of a database or a role apply to its process.
     read_only: AtomicBool,
 }
 
@@ -50,8 +50,8 @@ pub fn become_launcher() {
     }
 }
 
-/// Tells the other processes the settings of the launcher. The launcher calls it after each wait, which may have reloaded
-/// the configuration.
+/// Tells the other processes the settings of the launcher. The launcher calls it after each wait,
+/// which may have reloaded the configuration.
 pub fn publish_settings() {
     if let Some(latch) = latch() {
         latch.read_only.store(is_read_only_by_default(), SeqCst);

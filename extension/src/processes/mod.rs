@@ -1,14 +1,21 @@
-//! Our processes, for those who look after them: what each is at, and what went wrong, also with those that have ended.
+//! What all background processes of the extension share: a slot that shows what each is doing and
+//! how it failed, even after it has ended.
 //!
-//! - this module: a slot in shared memory for each process, kept until another one needs it.
-//! - [`batches`]: which events a worker has handed to a handler, so that a process that ends on them leaves a trace.
-//! - [`crash_file`]: the same on disk, for what shared memory does not survive.
+//! - [`slots`]: the slots in shared memory.
+//! - [`batches`], [`batch_slot`]: the batches that workers are processing, so that a process that
+//!   ends in the middle of one leaves a trace.
+//! - [`crash_file`]: the same on disk, because a crash resets the shared memory.
+//! - [`retry`]: retrying after a failure.
+//! - [`log`]: logging the same line only once a minute.
+//! - [`freeze`]: whether a process may write on its own.
+//! - [`launcher_latch`]: waking the launcher.
 
 mod batch_slot;
 pub mod batches;
 mod crash_file;
 pub mod freeze;
 pub mod launcher_latch;
+pub mod log;
 pub mod retry;
 mod slots;
 mod text;
@@ -30,7 +37,7 @@ pub fn attach_shared_memory() {
     }
 }
 
-/// To be called first by each process of ours.
+/// Takes a slot for this process. Every background process calls this first.
 pub fn begin(kind: Kind, database: u32, role: u32) {
     let slots = SLOTS.get();
     let found = exclusively(|| {
@@ -67,40 +74,41 @@ pub fn begin(kind: Kind, database: u32, role: u32) {
     });
     signals::on_fatal(|sqlstate, message| {
         batches::ends_with(sqlstate, message);
-        // Somebody wants it to end.
+        // 57P01: the process was told to end. That is no failure.
         if sqlstate != "57P01" {
             fail(sqlstate, message);
         }
     });
 }
 
-/// This process has connected, and begins its work.
+/// Records that this process has connected and begins its work.
 pub fn is_at_work() {
     if let Some(slot) = my_slot() {
         slot.at_work.store(true, SeqCst);
     }
 }
 
-/// Whether a process of this kind ended before it could begin its work, as where its role may not log in.
+/// Whether a process of this kind ended before it could begin its work, for example because its
+/// role may not log in.
 pub fn never_began(kind: Kind, database: u32, role: u32) -> bool {
     SLOTS.get().iter().any(|slot| {
         slot.is(kind, database, role) && slot.pid.load(SeqCst) == 0 && !slot.at_work.load(SeqCst)
     })
 }
 
-/// Notes that this process could not do what it is there for.
+/// Records that this process failed to do its work.
 pub fn failed(error: &ErrorSummary) {
     fail(&error.sqlstate, &error.message);
 }
 
-/// The same, for what is not an error of the server's.
+/// Records a failure that is not an error of the server.
 pub fn fail(sqlstate: &str, message: &str) {
     if let Some(slot) = my_slot() {
         slot.record_failure(sqlstate, message);
     }
 }
 
-/// Those of a database, and those of the whole server.
+/// The processes of a database, and those of the whole server.
 pub fn list(database: u32) -> Vec<ProcessState> {
     let of = |slot: &&ProcessSlot| [0, database].contains(&slot.database.load(SeqCst));
     SLOTS
@@ -111,7 +119,7 @@ pub fn list(database: u32) -> Vec<ProcessState> {
         .collect()
 }
 
-/// Whether a worker of this role has ended in the middle of a batch, and nobody has dealt with that yet.
+/// Whether a worker of this role has ended in the middle of a batch that has not been handled yet.
 pub fn has_left(database: u32, role: u32) -> bool {
     SLOTS.get().iter().any(|slot| {
         slot.is(Kind::Projections, database, role)
@@ -120,7 +128,7 @@ pub fn has_left(database: u32, role: u32) -> bool {
     })
 }
 
-/// Forgets the processes of a database that is gone.
+/// Forgets the processes of a database that was dropped.
 pub fn forget(database: u32) {
     for (number, slot) in SLOTS.get().iter().enumerate() {
         if slot.database.load(SeqCst) == database && slot.pid.load(SeqCst) == 0 {

@@ -1,5 +1,5 @@
-//! A slot in shared memory for each background process of the extension. It is kept when the process has ended, until
-//! another one needs it.
+//! A slot in shared memory for each background process of the extension. It stays when the process
+//! has ended, until another process needs it.
 
 use super::batch_slot::BatchSlot;
 use super::text::SharedText;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, Ordering::S
 
 pub static SLOTS: SharedArray<ProcessSlot> = SharedArray::new(c"eventcore workers");
 
-/// The longest error that is kept, in bytes, behind its SQLSTATE.
+/// The longest error message that is kept, in bytes, without its SQLSTATE.
 const MAX_ERROR: usize = 400;
 
 thread_local! {
@@ -18,7 +18,7 @@ thread_local! {
     pub static MY_SLOT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// What a process is there for.
+/// The kinds of processes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Launcher = 1,
@@ -26,22 +26,22 @@ pub enum Kind {
     Projections = 3,
 }
 
-/// A process, or one that has ended.
+/// A process, running or ended.
 pub struct ProcessSlot {
-    /// 0 for a slot that nobody has had yet.
+    /// 0 for a slot that was never used.
     pub kind: AtomicU32,
-    /// 0 where it belongs to none.
+    /// 0 if the process belongs to no database.
     pub database: AtomicU32,
-    /// The role that it has logged in as; 0 for the launcher and the notifiers.
+    /// The role that the process has logged in as; 0 for the launcher and the notifiers.
     pub role: AtomicU32,
-    /// 0 when it has ended.
+    /// 0 if the process has ended.
     pub pid: AtomicI32,
-    /// It has come as far as to begin its work.
+    /// Whether the process got as far as beginning its work.
     pub at_work: AtomicBool,
-    /// When it began, as a timestamptz.
+    /// When the process began, as a timestamptz.
     pub since: AtomicI64,
     pub failures: AtomicI64,
-    /// When it failed last, as a timestamptz.
+    /// When the process last failed, as a timestamptz.
     failed_at: AtomicI64,
     /// Odd while the error is being written.
     version: AtomicU32,
@@ -49,7 +49,7 @@ pub struct ProcessSlot {
     pub batch: BatchSlot,
 }
 
-/// What is to be said of a process.
+/// What a view shows of a process.
 pub struct ProcessState {
     pub kind: &'static str,
     pub role: u32,
@@ -57,7 +57,7 @@ pub struct ProcessState {
     pub since: i64,
     pub projection: Option<String>,
     pub failures: i64,
-    /// When it failed last, with what SQLSTATE and what message.
+    /// The last failure: when, SQLSTATE, and message.
     pub last: Option<(i64, String, String)>,
 }
 
@@ -86,12 +86,12 @@ impl ProcessSlot {
             && self.role.load(SeqCst) == role
     }
 
-    /// Nobody is there, and nobody has left anything to be done.
+    /// Whether the process has ended and has left no batch to handle.
     pub fn is_free(&self) -> bool {
         self.pid.load(SeqCst) == 0 && self.batch.is_empty()
     }
 
-    /// Only by the process whose slot it is.
+    /// Records a failure. Only the process of this slot calls it.
     pub fn record_failure(&self, sqlstate: &str, message: &str) {
         self.version.fetch_add(1, SeqCst);
         fence(SeqCst);
@@ -107,7 +107,7 @@ impl ProcessSlot {
             return None;
         }
         let mut found = (0, String::new());
-        // It is rarely being written, and never for long.
+        // The error is rarely being written, and only for a moment.
         for _ in 0..100 {
             let version = self.version.load(SeqCst);
             fence(SeqCst);
@@ -142,7 +142,8 @@ impl ProcessSlot {
     }
 }
 
-/// How many processes there may be: each of `max_worker_processes`, and as many that have ended.
+/// The number of slots: one for each of `max_worker_processes`, and as many for processes that have
+/// ended.
 pub fn count() -> usize {
     2 * worker::max_workers()
 }

@@ -1,4 +1,4 @@
-//! A text in shared memory, no longer than a given number of bytes.
+//! A text in shared memory, of limited length.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
@@ -15,7 +15,7 @@ impl<const N: usize> SharedText<N> {
         }
     }
 
-    /// Keeps as much of it as there is room for, in whole characters.
+    /// Stores as much of the text as fits, in whole characters.
     pub fn store(&self, text: &str) {
         let length = text.floor_char_boundary(N);
         for (place, byte) in self.bytes.iter().zip(text[..length].bytes()) {
@@ -25,7 +25,7 @@ impl<const N: usize> SharedText<N> {
             .store(u32::try_from(length).unwrap_or(0), Relaxed);
     }
 
-    /// Where it may be written meanwhile the caller looks whether it was.
+    /// If another process may write the text meanwhile, the caller has to check that it did not.
     pub fn load(&self) -> String {
         let length = (self.length.load(Relaxed) as usize).min(N);
         let bytes: Vec<_> = self.bytes[..length]

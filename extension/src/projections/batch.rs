@@ -1,4 +1,5 @@
-//! One transaction of a projection: events up to the safe position, the handler, the checkpoint.
+//! One transaction of a projection: read events up to the safe position, call the handler, write
+//! the checkpoint.
 
 use super::definition::{self, Definition, Progress};
 use super::{record, shadow};
@@ -23,48 +24,48 @@ use pgrx::pg_sys::{Datum, Oid};
 use std::cell::Cell;
 use std::time::Duration;
 
-/// A transaction takes no more bytes of events than this, and always one event.
+/// The most bytes of events that one transaction handles. It always handles at least one event.
 const MAX_BYTES: usize = 32 << 20;
 
-/// What came of it.
+/// The result of a transaction.
 pub enum Outcome {
-    /// There is nothing to do, or another worker has it.
+    /// There is nothing to do, or another worker has the projection.
     Nothing,
-    /// Its owner's sessions are read-only.
+    /// Sessions of the owner are read-only.
     Frozen,
-    /// A process has ended on it, which has to be dealt with first.
+    /// A process has abandoned a batch of the projection, which has to be handled first.
     Abandoned,
-    /// Not before so long.
+    /// The projection has to wait this long.
     NotBefore(Duration),
-    /// It came further.
+    /// The projection has advanced.
     Advanced,
-    /// It rebuilds this projection, and could come to the end.
+    /// The projection rebuilds this one, has caught up, and can finish.
     CaughtUp(String),
 }
 
-/// What is to be said of a transaction that fails: where it began, and the events that it had when it called
-/// the handler.
+/// What to record if the transaction fails: where it began, and which events the handler had.
 #[derive(Default)]
 pub struct FailureContext {
     pub checkpoint: Cell<i64>,
     pub events: Cell<Option<(i64, i64)>>,
-    /// The parked event that was to be replayed.
+    /// The position of the parked event to replay.
     pub replay: Cell<Option<i64>>,
-    /// It has only waited for its turn.
+    /// Whether the transaction was only waiting for a lock.
     pub waits: Cell<bool>,
-    /// It has called the function that empties the tables.
+    /// Whether the transaction has called the function that empties the tables.
     pub resets: Cell<bool>,
-    /// It has done all that it had to do.
+    /// Whether the transaction has done everything except commit.
     pub commits: Cell<bool>,
 }
 
-/// A projection that this transaction has to itself.
+/// The result of [`claim`].
 pub enum Claim {
     Claimed(Box<Definition>, Progress),
     NotNow(Outcome),
 }
 
-/// Takes a projection, if it is this worker's to run now and no other has it.
+/// Locks a projection for this transaction, if this worker should run it now and no other worker
+/// has it.
 pub fn claim(name: Text<'_>, context: &FailureContext) -> Result<Claim, Error> {
     if is_frozen(current_role()) {
         return Ok(Claim::NotNow(Outcome::Frozen));
@@ -127,19 +128,19 @@ pub fn handle(
     shadow::leave(definition, name)
 }
 
-/// What there is to do.
+/// The events of one transaction.
 pub struct EventBatch {
     /// In the order of their positions, as rows of `eventcore.events`.
     pub events: Vec<Datum>,
-    /// The positions of the first and the last.
+    /// The positions of the first and the last event.
     pub span: Option<(i64, i64)>,
     pub up_to: i64,
-    /// There was no event after these.
+    /// Whether there was no event after these.
     pub to_end: bool,
     pub row_type: Oid,
 }
 
-/// `None` when there is nothing.
+/// Reads the next events; `None` if there is nothing to do.
 pub fn read_batch(
     definition: &Definition,
     progress: &Progress,
@@ -149,7 +150,7 @@ pub fn read_batch(
     let registry = Registry::open(&events.catalog)?;
     let after = progress.checkpoint;
     divergence::require_told(&registry, &events, after)?;
-    // In this order, and never with an older snapshot: see Registry::safe_position.
+    // In this order, and never with an older snapshot: see `Registry::safe_position`.
     let safe = registry.safe_position()?;
     if safe <= after && !progress.reset_pending {
         return Ok(None);
@@ -190,7 +191,7 @@ pub fn read_batch(
     Ok(Some(found))
 }
 
-/// Hands the events to the handler; each call is a statement.
+/// Calls the handler with the events. Each call counts as a statement.
 fn call(definition: &Definition, handler: &mut Function, read: EventBatch) {
     if definition.takes_array {
         let array = row_array(read.row_type, read.events);

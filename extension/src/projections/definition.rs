@@ -1,4 +1,4 @@
-//! A projection as it is registered in `eventcore.projections`.
+//! A projection as registered in `eventcore.projections`.
 
 use super::record;
 use crate::arguments::filter::Filter;
@@ -21,27 +21,27 @@ use pgrx::pg_sys::{Oid, VOIDOID};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What of a projection does not change with its events.
+/// The part of a projection that does not change with its events.
 #[derive(Clone)]
 pub struct Definition {
     pub name: String,
     pub owner: u32,
     pub inline: bool,
     pub running: bool,
-    /// Its row came from another database, which runs it.
+    /// Whether the row was copied from another database, which runs the projection.
     pub copied: bool,
     pub handler: String,
     pub reset: Option<String>,
     pub takes_array: bool,
     pub batch_size: usize,
     pub rebuild: Option<Rebuild>,
-    /// What an inline handler runs with.
+    /// The settings that an inline handler runs with.
     pub settings: Rc<[Setting]>,
     stream_prefixes: Option<Vec<String>>,
     event_types: Option<Vec<String>>,
 }
 
-/// What a projection that rebuilds another one has besides.
+/// The additional properties of a projection that rebuilds another one.
 #[derive(Clone)]
 pub struct Rebuild {
     /// The projection that it rebuilds.
@@ -55,7 +55,7 @@ pub struct Progress {
     pub checkpoint: i64,
     pub singly_until: i64,
     pub retry_at: i64,
-    /// How often in a row it has failed, for whatever reason.
+    /// How often it has failed in a row, for any reason.
     failures: i32,
     pub reset_pending: bool,
     pub failed: bool,
@@ -63,7 +63,7 @@ pub struct Progress {
 }
 
 impl Definition {
-    /// Which events it wants; copied into the current memory context.
+    /// The events that it wants, copied into the current memory context.
     pub fn filter(&self) -> Filter<'_> {
         let copy = |names: &Option<Vec<String>>| {
             names
@@ -74,7 +74,7 @@ impl Definition {
         Filter::of(copy(&self.stream_prefixes), copy(&self.event_types))
     }
 
-    /// The handler, to be called with an event of this type, or an array of them.
+    /// The handler, ready to be called with an event of this type or with an array of them.
     pub fn open_handler(&self, event: Oid) -> Result<Function, Error> {
         let argument = if self.takes_array {
             relation::array_type(event)
@@ -84,7 +84,7 @@ impl Definition {
         self.open(&self.handler, &[argument])
     }
 
-    /// A function of this projection that returns nothing. SE007 if it is missing.
+    /// A function of the application that returns nothing. SE007 if it is missing.
     pub fn open(&self, function: &str, arguments: &[Oid]) -> Result<Function, Error> {
         let name = Text::copy(function.as_bytes()).keep();
         Function::open(name, arguments, VOIDOID).ok_or_else(|| Error::HandlerMissing {
@@ -121,16 +121,17 @@ impl Definition {
     }
 }
 
-/// How long it waits at least after its process has ended.
+/// The shortest wait after the process of a projection has ended.
 const DELAY_AFTER_CRASH: Duration = Duration::from_secs(1);
 
-/// The longest time that a projection waits after a failure, and the one after the first, as in `eventcore.retry_time`.
+/// The longest wait of a projection after a failure, and the wait after the first one, as in
+/// `eventcore.retry_time`.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 
 impl Progress {
-    /// How long it has to wait still; `None` when it is due. What would be due later than its own delay allows is due:
-    /// the clock has been set back.
+    /// How long the projection has to wait still; `None` if it is due. If the remaining time is
+    /// longer than any delay, the clock was set back, and the projection is due.
     pub fn delay(&self) -> Option<Duration> {
         let left = self.retry_at.saturating_sub(transaction::now());
         let left = Duration::from_micros(u64::try_from(left).ok()?);
@@ -156,7 +157,7 @@ impl Progress {
     }
 }
 
-/// The first of its parked events that is to be handed to the handler again.
+/// The position of the first parked event that should be replayed.
 pub fn next_replay(name: Text<'_>) -> Result<Option<i64>, Error> {
     let (parked, objects) = tables::projection_parked(Use::Read)?;
     let to_replay = Relation::index(objects.projection_parked_to_replay, Use::Read);
@@ -174,7 +175,7 @@ pub fn next_replay(name: Text<'_>) -> Result<Option<i64>, Error> {
         .map(|row| row.bigint(projection_parked::POSITION)))
 }
 
-/// A projection as it is now, if there is one of this name.
+/// The current row of a projection, if there is one with this name.
 pub fn load(name: Text<'_>) -> Result<Option<(Definition, Progress)>, Error> {
     let opened = ProjectionsTable::open()?;
     let snapshot = Snapshot::latest();
@@ -192,7 +193,7 @@ pub fn load(name: Text<'_>) -> Result<Option<(Definition, Progress)>, Error> {
     }))
 }
 
-/// 42501 where there is a projection of this name that is somebody else's.
+/// 42501 if there is a projection with this name that belongs to another role.
 pub fn require_owner(name: Text<'_>) -> Result<(), Error> {
     if let Some((definition, _)) = load(name)? {
         let owner = Oid::from(definition.owner);
@@ -201,7 +202,8 @@ pub fn require_owner(name: Text<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes the row of a projection, if there is one: beneath SQL, and only for those who have its owner's rights.
+/// Deletes the row of a projection, if there is one, beneath SQL. Only for roles that have the
+/// rights of its owner.
 pub fn delete(name: Text<'_>) -> Result<(), Error> {
     // The calling statement may have changed it.
     transaction::end_command();
@@ -218,14 +220,16 @@ pub fn delete(name: Text<'_>) -> Result<(), Error> {
     let owner = Oid::from(row.integer(column::OWNER).cast_unsigned());
     record::check_owner(name, owner)?;
     if !delete_or_wait(&opened.table, &row) {
-        transaction::fail_serialization(&format!("projection \"{name}\" was changed meanwhile"));
+        transaction::fail_serialization(&format!(
+            "another transaction has changed projection \"{name}\""
+        ));
     }
     transaction::end_command();
     Ok(())
 }
 
-/// Deletes what is parked of a projection, at these positions or all, beneath SQL and only for those who have its
-/// owner's rights; how many there were.
+/// Deletes the parked events of a projection, at these positions or all of them, beneath SQL. Only
+/// for roles that have the rights of its owner. Returns how many there were.
 pub fn delete_parked(name: Text<'_>, positions: Option<&BigintArray<'_>>) -> Result<i64, Error> {
     // The calling statement may have changed them.
     transaction::end_command();
@@ -262,14 +266,15 @@ thread_local! {
 
 static FORGET: fn(Option<Oid>) = forget;
 
-/// All projections that are of this database, in the order of their names.
+/// All projections that belong to this database, in the order of their names.
 pub fn all() -> Result<Rc<[Definition]>, Error> {
     Ok(ProjectionsTable::open()?.read(|one| !one.copied))
 }
 
-/// The inline ones that run, for every append: read once, and again after any of them has changed. Whatever changes one says so
-/// in a message that each process gets before it takes its next lock on a table. It is sent after the wake-up at
-/// the end of the transaction, so that those who are woken must not go by this.
+/// The running inline projections, for every append. The list is read once, and again after any
+/// projection has changed. A transaction that changes one sends an invalidation message, which each
+/// process receives before it takes its next lock on a table. The message is sent after the wake-up
+/// at the end of the transaction, so a woken process must not rely on this list.
 pub fn inline() -> Result<Rc<[Definition]>, Error> {
     let find = || {
         let opened = ProjectionsTable::open()?;
@@ -285,7 +290,7 @@ pub fn inline() -> Result<Rc<[Definition]>, Error> {
 struct ProjectionsTable {
     table: Relation,
     by_name: Relation,
-    /// That of the rows that are of this database.
+    /// The number of this database, which its own rows contain.
     home_id: i64,
 }
 

@@ -1,4 +1,5 @@
-//! Inline projections: handlers that run in the transaction of the append, once its events are written.
+//! Inline projections: handlers that run in the transaction of the append, once its events are
+//! written.
 
 use super::definition::{self, Definition};
 use crate::error::{Error, Unavailable};
@@ -11,7 +12,8 @@ use crate::pg::snapshot::ActiveSnapshot;
 use crate::pg::{relation, transaction};
 use crate::tables::Events;
 
-/// Calls the handlers for the events that have just been written. What they raise is the caller's to see.
+/// Calls the handlers for the events that were just written. Their errors reach the caller of the
+/// append.
 pub fn project(events: &Events, first: i64, last: i64) -> Result<(), Error> {
     let all = definition::inline()?;
     if all.is_empty() {

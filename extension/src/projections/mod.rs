@@ -1,19 +1,23 @@
 //! Projections that run inside the server.
 //!
-//! - [`definition`]: what is registered, and a list of it that a process keeps until it changes.
-//! - [`pool`]: the notifier of a database starts workers, each for an owner of projections.
-//! - [`obstacle`]: what keeps it from doing so.
+//! - [`definition`]: the registered projections, and a list of the inline ones that each process
+//!   caches.
+//! - [`pool`]: the workers that the notifier of a database starts, each for one owner of
+//!   projections.
+//! - [`obstacle`]: what keeps the notifier from starting one.
 //! - [`worker`]: a worker runs the projections of its owner, one transaction after the other.
-//! - [`next_step`]: which one comes next.
-//! - [`batch`]: such a transaction: events in, handler, checkpoint.
-//! - [`replay`]: another one: a parked event, and the handler once more.
-//! - [`rebuild`]: a projection that rebuilds another one in tables of its own, and takes its place;
-//!   [`shadow`]: these tables.
+//! - [`next_step`]: what the worker does next.
+//! - [`batch`]: a transaction that hands events to the handler and writes the checkpoint.
+//! - [`replay`]: a transaction that hands a parked event to the handler again.
+//! - [`record`]: what a worker records of a projection.
+//! - [`rebuild`], [`shadow`]: a projection that rebuilds another one in shadow tables, and then
+//!   replaces it.
 //! - [`inline`]: handlers that run in the transaction of the append.
 //! - [`waiting`]: waiting for a projection.
 //!
-//! A handler never has other rights than the role that it runs as could have by itself: a worker has logged in
-//! as the projection's owner and serves no other, and an inline handler runs as whoever appends.
+//! A handler never has more rights than the role that it runs as. A worker has logged in as the
+//! owner of its projections and serves no other role. An inline handler runs as the role that
+//! appends.
 
 mod batch;
 mod definition;
@@ -90,7 +94,7 @@ pub fn delete(call: &Call<'_>) -> Result<(), Error> {
     let Some(name) = call.text(0) else {
         return Ok(());
     };
-    // Before the lock, which would keep the worker of somebody else from its work.
+    // Check the owner before taking the lock, which would stop the worker of another role.
     definition::require_owner(name)?;
     locks::lock_projection(name.bytes());
     definition::delete(name)?;

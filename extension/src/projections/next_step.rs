@@ -1,4 +1,5 @@
-//! What a worker does next for a projection: replay what is parked, begin anew, or take a batch.
+//! What a worker does next for a projection: replay a parked event, reset the projection, or
+//! process a batch.
 
 use super::batch::{self, Claim, FailureContext, Outcome};
 use super::definition::{self, Definition};
@@ -10,7 +11,7 @@ use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::processes::batches;
 
-/// Takes a projection one batch further, in the transaction that is open.
+/// Advances a projection by one step, in the current transaction.
 pub fn run(name: &str, context: &FailureContext) -> Result<Outcome, Error> {
     let name = Text::copy(name.as_bytes()).keep();
     let (definition, progress) = match batch::claim(name, context)? {
@@ -42,7 +43,7 @@ pub fn run(name: &str, context: &FailureContext) -> Result<Outcome, Error> {
     }
 }
 
-/// Empties what the handler writes.
+/// Empties the tables of the projection, and calls its reset function.
 fn reset(definition: &Definition, name: Text<'_>, context: &FailureContext) -> Result<(), Error> {
     context.resets.set(true);
     batches::begin(&definition.name, context.checkpoint.get(), None, None);

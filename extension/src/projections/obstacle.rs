@@ -1,4 +1,5 @@
-//! What keeps the projections of a role from being run, as `eventcore.stat_projections.waits_for` says it.
+//! What keeps the projections of a role from running, as shown in
+//! `eventcore.stat_projections.waits_for`.
 
 use crate::error::Error;
 use crate::pg::databases::may_connect;
@@ -20,8 +21,8 @@ const IN_USE: &str = "exclusive use of the database";
 const NO_NOTIFIER: &str = "no notifier";
 const NO_WORKER: &str = "no free worker";
 
-/// What keeps a worker from logging in as this role and writing, whatever the workers are at. To be called in a
-/// transaction.
+/// What keeps a worker from logging in as this role and writing, regardless of the workers. To be
+/// called in a transaction.
 pub fn of_role(role: Oid) -> Option<&'static str> {
     if !may_log_in(role) {
         Some(NO_LOGIN)
@@ -34,7 +35,7 @@ pub fn of_role(role: Oid) -> Option<&'static str> {
     }
 }
 
-/// What keeps the projections of this role from being run right now.
+/// What keeps the projections of this role from running now.
 pub fn find(role: Oid) -> Result<Option<&'static str>, Error> {
     if transaction::is_standby() {
         return Ok(Some(STANDBY));

@@ -1,5 +1,6 @@
-//! The workers of a database, started by its notifier: as many as there are projections to run, but not more
-//! than `eventcore.projection_workers`. A worker serves one owner. With more owners than workers they take turns.
+//! The workers of a database, started by its notifier: as many as there are projections to run, but
+//! at most `eventcore.projection_workers`. A worker serves one owner. If there are more owners than
+//! workers, the owners take turns.
 
 use super::{definition, obstacle};
 use crate::error::Error;
@@ -18,27 +19,28 @@ const KIND: Kind = Kind {
     function: "eventcore_projections_main",
 };
 
-/// How long after the start of a worker the next one for its owner is started at the earliest. Twice as long after each
-/// that ended at once; where it could not log in, the server has written a line to its log each time.
+/// The shortest time between the starts of two workers of an owner. It doubles each time that a
+/// worker ends at once. If the worker cannot log in, the server also logs a line each time, so the
+/// pause grows longer.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const PAUSE_WITHOUT_LOGIN: Duration = Duration::from_secs(60);
 
-/// How long an owner may keep several workers, whatever they are at, while another has none.
+/// How long an owner may keep several busy workers while another owner has none.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The workers that this process, a notifier, has started.
 #[derive(Default)]
 pub struct Pool {
     workers: Vec<RunningWorker>,
-    /// What is remembered of each owner's workers.
+    /// The last start of a worker, by owner.
     owners: HashMap<u32, LastStart>,
-    /// Since when an owner has no worker because others have all.
+    /// Since when an owner has no worker because other owners have all of them.
     crowded_since: Option<Instant>,
     shortage: Shortage,
 }
 
-/// No background worker is free.
+/// The retry state for a shortage of background workers.
 struct Shortage(Retry);
 
 impl Default for Shortage {
@@ -54,17 +56,17 @@ struct RunningWorker {
 }
 
 struct LastStart {
-    /// When a worker was started last.
+    /// When the last worker was started.
     started: Instant,
     pause: Duration,
 }
 
-/// The owners of projections that are to be run.
+/// The owners of projections to run.
 #[derive(Default)]
 pub struct Owners {
-    /// How many projections each has for which workers are to be started.
+    /// How many workers each owner wants: one for each projection.
     pub workers_wanted: HashMap<u32, usize>,
-    /// Some have projections that cannot be run for now.
+    /// Whether some projections cannot run for now.
     pub some_blocked: bool,
 }
 
@@ -86,14 +88,14 @@ impl Owners {
         })
     }
 
-    /// Whether there is nothing to be run, now or later.
+    /// Whether there is nothing to run, now or later.
     pub fn is_empty(&self) -> bool {
         self.workers_wanted.is_empty() && !self.some_blocked
     }
 }
 
 impl Pool {
-    /// Starts and ends workers; returns how soon to look again, if there is something left to do.
+    /// Starts and ends workers. Returns how soon to check again, if something is left to do.
     pub fn adjust(&mut self, database: u32, wake: &Wake, owners: &Owners) -> Option<Duration> {
         self.forget_ended();
         let limit = settings::projection_workers();
@@ -149,7 +151,7 @@ impl Pool {
         left.then_some(PAUSE)
     }
 
-    /// Ends all workers, whatever they are at: somebody wants the database for themselves.
+    /// Ends all workers, even busy ones, because a statement needs exclusive use of the database.
     pub fn end(&mut self) {
         for worker in self.workers.drain(..) {
             worker.process.terminate();
@@ -163,7 +165,8 @@ impl Pool {
                 return true;
             }
             if let Some(past) = owners.get_mut(&worker.owner) {
-                // One that ended in the middle of a batch has begun; what it ended on waits by itself.
+                // A worker that ended in the middle of a batch did begin. The wait of its
+                // projection is enough.
                 let (database, owner) = (my_database(), worker.owner);
                 past.pause =
                     if processes::never_began(processes::Kind::Projections, database, owner) {
@@ -180,8 +183,8 @@ impl Pool {
         });
     }
 
-    /// Workers leave by themselves between two batches. Where a handler takes so long that they do not, an owner who
-    /// has several loses one. Whether there is something to look at again soon.
+    /// Workers leave by themselves between two batches. If a handler takes so long that none
+    /// leaves, one worker of an owner with several is ended. Returns whether to check again soon.
     fn make_room(&mut self, crowded: bool) -> bool {
         if !crowded {
             self.crowded_since = None;
@@ -202,7 +205,8 @@ impl Pool {
         true
     }
 
-    /// The owners to start a worker for: first those that have none, and of these who waited longest.
+    /// The owners that lack a worker: first those that have none, and of these the one that has
+    /// waited longest.
     fn lacking(&self, owners: &HashMap<u32, usize>) -> Vec<u32> {
         let workers = |owner: u32| {
             self.workers

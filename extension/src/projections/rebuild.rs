@@ -1,22 +1,26 @@
-//! A rebuild into shadow tables: a projection of its own, in `eventcore.projections`, that hands all events to the
-//! handler of another one, the original, with tables of the same names in a schema of its own first on
-//! `search_path`. When it has caught up, its rows take the place of the original's.
+//! A rebuild into shadow tables: a projection of its own, in `eventcore.projections`, that hands
+//! all events to the handler of another one, the original. Tables of the same names, in a schema of
+//! its own, are first on `search_path`. When the rebuild has caught up, its rows replace those of
+//! the original.
 //!
-//! What may happen at the same time, and why that does no harm:
+//! What may happen at the same time, and why it does no harm:
 //!
-//! - *A batch of the original.* It goes on until the last transaction of the rebuild, which has the lock of the original,
-//!   then that of the rebuild; whoever takes both takes them in this order. That transaction projects the events that are
-//!   left and replaces the rows, so that the checkpoint that it leaves is that of the rows. It waits for the
-//!   original's lock for [`PATIENCE`] and with nothing in hand, and then tries again: a worker never hangs on a
-//!   session that keeps the lock.
-//! - *Pausing, resuming, dropping* either of them, another rebuild: they wait for the lock of what they are called for, and look at its
-//!   row after that. Who waited for a rebuild that has taken its place meanwhile finds none (SE007). Dropping the original
-//!   takes the rebuild along, under both locks.
-//! - *A kill*, an error, a lost server: each step is one transaction. Before the first commits there is no schema, and
-//!   `reset_pending` says so; after the last there is none any more, and no row of the rebuild.
-//! - *Readers* of the original's tables see them as they were before that last transaction or as they are after it: its
-//!   rows are deleted and inserted, neither truncated nor put into another file, which snapshots do not go by.
-//! - *Others who write* the original's tables wait for that transaction, or it for them.
+//! - *A batch of the original.* The original continues until the last transaction of the rebuild.
+//!   That transaction holds the lock of the original and then that of the rebuild; all transactions
+//!   that take both take them in this order. It projects the remaining events and replaces the
+//!   rows, so the checkpoint that it writes matches the rows. It waits for the lock of the original
+//!   for [`PATIENCE`] while it holds nothing else, and then tries again. So a worker never hangs on
+//!   a session that holds the lock.
+//! - *Pausing, resuming or dropping* either of them, or another rebuild. These wait for the lock of
+//!   their projection and read its row after that. If the rebuild has finished meanwhile, they find
+//!   no row (SE007). Dropping the original also drops the rebuild, under both locks.
+//! - *A kill*, an error, or a lost server. Each step is one transaction. Before the first one
+//!   commits there is no schema, and `reset_pending` is set. After the last one there is neither a
+//!   schema nor a row of the rebuild.
+//! - *Readers* of the original's tables see them either before or after that last transaction. Its
+//!   rows are deleted and inserted. They are not truncated or moved to another file, because
+//!   snapshots would not protect readers from that.
+//! - *Other writers* of the original's tables wait for that transaction, or it waits for them.
 
 use super::batch::{self, Claim, FailureContext, Outcome};
 use super::definition;
@@ -30,7 +34,7 @@ use crate::pg::value::Text;
 /// How long the rebuild waits for the original's lock, in milliseconds.
 const PATIENCE: i32 = 200;
 
-/// The last transaction: projects what is left and takes the original's place.
+/// The last transaction: projects the remaining events and replaces the original.
 pub fn finish(name: &str, original: &str, context: &FailureContext) -> Result<Outcome, Error> {
     context.waits.set(true);
     locks::lock_projection_within(original.as_bytes(), PATIENCE);
@@ -57,7 +61,7 @@ pub fn finish(name: &str, original: &str, context: &FailureContext) -> Result<Ou
         batch::project(&definition, name, read, context)?;
     }
     if takes_place {
-        // No event is to blame for what fails from here on.
+        // If something fails from here on, no event is to blame.
         context.events.set(None);
         record::take_place(name)?;
         transaction::end_command();

@@ -1,5 +1,6 @@
-//! What a worker records of a projection: calls of the SQL functions of the extension that change `eventcore.projections`
-//! and `eventcore.projection_parked`, with the rights of the projection's owner.
+//! What a worker records of a projection. It calls SQL functions of the extension, which change
+//! `eventcore.projections` and `eventcore.projection_parked` with the rights of the projection's
+//! owner.
 
 use crate::error::{Error, Unavailable};
 use crate::pg::callable::{Argument, Function};
@@ -7,17 +8,17 @@ use crate::pg::catch::ErrorSummary;
 use crate::pg::value::Text;
 use pgrx::pg_sys::Oid;
 
-/// What is to be said of a transaction that failed.
+/// What is known of a failed transaction.
 pub struct Failure {
-    /// Where it began.
+    /// The checkpoint at which it began.
     pub checkpoint: i64,
-    /// The first and the last of the events that the handler had, if it was called.
+    /// The first and the last event that the handler had, if it was called.
     pub events: Option<(i64, i64)>,
-    /// The parked event that was to be replayed.
+    /// The position of the parked event to replay.
     pub replay: Option<i64>,
-    /// Whether no event is to blame; `None`: by the SQLSTATE.
+    /// Whether no event is to blame; `None` lets the SQLSTATE decide.
     pub blameless: Option<bool>,
-    /// It ended with its process.
+    /// Whether the process ended in the middle of it.
     pub process_ended: bool,
 }
 

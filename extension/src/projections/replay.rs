@@ -1,4 +1,5 @@
-//! A parked event, handed to the handler again: in a transaction of its own, in which it ceases to be parked.
+//! Handing a parked event to the handler again, in a transaction of its own that also removes it
+//! from the parked events.
 
 use super::batch::{self, EventBatch, FailureContext};
 use super::definition::Definition;
@@ -10,7 +11,7 @@ use crate::pg::snapshot::ActiveSnapshot;
 use crate::pg::value::Text;
 use crate::tables::Events;
 
-/// Replays the event at this position. One that is not there any more is not parked any more either.
+/// Replays the event at this position. An event that no longer exists is no longer parked either.
 pub fn run(
     definition: &Definition,
     name: Text<'_>,

@@ -1,4 +1,5 @@
-//! The shadow tables of a [rebuild](super::rebuild), which a handler finds in place of the original's.
+//! The shadow tables of a [rebuild](super::rebuild), which a handler finds instead of the tables of
+//! the original.
 
 use super::definition::Definition;
 use super::record;
@@ -7,14 +8,14 @@ use crate::pg::session;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 
-/// The first transaction: makes the tables, with the owner's rights.
+/// The first transaction: creates the tables, with the rights of the owner.
 pub fn begin(name: Text<'_>) -> Result<(), Error> {
     record::make_shadow(name)?;
     transaction::end_command();
     Ok(())
 }
 
-/// Before the handler is called: has it find the shadow tables.
+/// Lets the handler find the shadow tables. To be called before it.
 pub fn enter(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
     if let Some(rebuild) = &definition.rebuild {
         record::check_shadow(name)?;
@@ -24,7 +25,7 @@ pub fn enter(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// After the handler was called: refuses the batch, with SE009, if it has found the original's tables all the same.
+/// SE009 if the handler has used the tables of the original. To be called after it.
 pub fn leave(definition: &Definition, name: Text<'_>) -> Result<(), Error> {
     if definition.rebuild.is_some() {
         record::check_original_unused(name)?;

@@ -1,4 +1,4 @@
-//! `eventcore_wait_for_projection`: until a projection shows what has been appended.
+//! `eventcore_wait_for_projection`: waiting until a projection shows what was appended.
 
 use super::definition;
 use crate::error::{Error, Malformed, Unavailable};
@@ -12,8 +12,8 @@ use crate::tables::{Catalog, Events};
 use crate::wait::patience;
 use crate::wait::standby;
 
-/// `eventcore_wait_for_projection(name, to_position, timeout)`: how far the projection is when it has reached the
-/// position, or when the time is over.
+/// `eventcore_wait_for_projection(name, to_position, timeout)`: returns the checkpoint of the
+/// projection when it has reached the position, or when the timeout is over.
 pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
     let name = call
         .text(0)
@@ -47,14 +47,14 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
     found
 }
 
-/// How far it is.
+/// How far the projection is.
 ///
-/// SE007 if there is none; SE009 if it has failed and is not there yet.
+/// SE007 if there is none. SE009 if it has failed and has not reached the position.
 fn checkpoint_of(name: &str, position: i64) -> Result<i64, Error> {
     let found = definition::load(Text::copy(name.as_bytes()).keep())?;
     let (definition, progress) = found.ok_or_else(|| Error::UnknownProjection(name.to_owned()))?;
     if definition.inline {
-        // What is committed has been through its handler.
+        // The handler has already run for everything that is committed.
         return Ok(position);
     }
     if progress.reset_pending {

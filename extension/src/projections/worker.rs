@@ -1,5 +1,5 @@
-//! A worker: logged in as a role, it runs that role's projections until there are none, until others need
-//! its worker_context, or until the notifier that started it is gone.
+//! A worker: logged in as a role, it runs the projections of that role until there are none, until
+//! other owners need its place, or until the notifier that started it is gone.
 
 use super::batch::{FailureContext, Outcome};
 use super::definition;
@@ -9,35 +9,30 @@ use crate::error::Error;
 use crate::pg::catch::ErrorSummary;
 use crate::pg::process;
 use crate::pg::session::Session;
-use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::pg::worker;
 use crate::processes::freeze::is_frozen;
+use crate::processes::log::log_once_a_minute;
 use crate::processes::{self, batches};
 use crate::registry::Registry;
 use crate::settings;
 use crate::tables::Catalog;
 use pgrx::pg_sys::Oid;
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How often a worker that has nothing to do looks for itself.
+/// How often an idle worker checks without being woken.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long a worker goes on at least when others wait for its worker_context.
+/// The shortest time that a worker runs while other owners wait for its place.
 const SLICE: Duration = Duration::from_secs(1);
 
-/// How often the log says the same thing.
-const LOG_EVERY: Duration = Duration::from_secs(60);
-
-/// SQLSTATE program_limit_exceeded.
+/// SQLSTATE 54000, program_limit_exceeded.
 const LIMIT_EXCEEDED: &str = "54000";
 
-/// How soon a rebuild that could not have its turn asks again.
+/// How soon a rebuild that did not get the lock tries again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The worker's process, from its start to its end.
+/// The main function of a worker's process.
 pub fn run(database: u32) -> ! {
     let role = worker::extra_argument().parse().unwrap_or(0);
     processes::begin(processes::Kind::Projections, database, role);
@@ -85,7 +80,7 @@ pub fn run(database: u32) -> ! {
     }
 }
 
-/// The projections that this worker is to run.
+/// The projections that this worker should run.
 fn mine(role: Oid, catalog: &Catalog) -> Result<Vec<String>, Error> {
     if !Catalog::load()?.is_same(catalog) {
         return Ok(Vec::new());
@@ -97,8 +92,8 @@ fn mine(role: Oid, catalog: &Catalog) -> Result<Vec<String>, Error> {
     Ok(mine.map(|one| one.name.clone()).collect())
 }
 
-/// Takes a projection a batch further; returns how long to wait then, `None` when there may be more to do at
-/// once.
+/// Advances a projection by one batch. Returns how long to wait then; `None` if there may be more
+/// to do at once.
 fn step(session: &Session, worker_context: &WorkerContext, name: &str) -> Option<Duration> {
     session.report(&format!("projection {name}"));
     let context = FailureContext::default();
@@ -121,7 +116,7 @@ fn step(session: &Session, worker_context: &WorkerContext, name: &str) -> Option
         Ok(Outcome::CaughtUp(_)) => None,
         Err(_) if context.waits.get() => Some(ASK_AGAIN),
         Ok(Outcome::Nothing) => Some(INTERVAL),
-        // The notifier starts another one when it is thawed.
+        // The notifier starts another worker when the role may write again.
         Ok(Outcome::Frozen) => process::end(),
         Ok(Outcome::Abandoned) => match batches::claim(name) {
             Some(left) => {
@@ -149,7 +144,8 @@ fn step(session: &Session, worker_context: &WorkerContext, name: &str) -> Option
                 checkpoint: context.checkpoint.get(),
                 events: context.events.get(),
                 replay: context.replay.get(),
-                // At the commit that is the queue of notifications, which another session keeps full.
+                // At the commit, this error means a full queue of notifications, which another
+                // session does not read.
                 blameless: (context.commits.get() && error.sqlstate == LIMIT_EXCEEDED)
                     .then_some(true),
                 process_ended: false,
@@ -161,7 +157,7 @@ fn step(session: &Session, worker_context: &WorkerContext, name: &str) -> Option
     }
 }
 
-/// Writes down what went wrong, and what is to be done about it.
+/// Records a failure, which decides when the projection is retried or that it stops.
 fn record_failure(session: &Session, name: &str, failure: &Failure, error: &ErrorSummary) {
     let what = match (failure.events, failure.replay) {
         (_, Some(position)) => format!("on the parked event at position {position}"),
@@ -186,30 +182,17 @@ fn record_failure(session: &Session, name: &str, failure: &Failure, error: &Erro
         processes::fail(
             &second.sqlstate,
             &format!(
-                "the failure of projection \"{name}\" cannot be written down: {}",
+                "could not record the failure of projection \"{name}\": {}",
                 second.message
             ),
         );
-        // Its owner has lost the right to write it down: nothing to be done but to try again, slowly.
+        // The owner has lost the right to record the failure. All that is left is to try again,
+        // slowly.
         process::end();
     }
 }
 
-/// Writes a line to the server's log, but the same one only once a minute.
-fn log_once_a_minute(line: &str) {
-    thread_local! {
-        static SAID: RefCell<HashMap<String, Instant>> = RefCell::new(HashMap::new());
-    }
-    SAID.with_borrow_mut(|said| {
-        said.retain(|_, at| at.elapsed() < LOG_EVERY);
-        if !said.contains_key(line) {
-            transaction::log(line);
-            said.insert(line.to_owned(), Instant::now());
-        }
-    });
-}
-
-/// The database that the worker serves, and who started it.
+/// The database that the worker serves, and the notifier that started it.
 struct WorkerContext {
     catalog: Catalog,
     registry: Registry,
@@ -217,7 +200,7 @@ struct WorkerContext {
 }
 
 impl WorkerContext {
-    /// `None` where there is no notifier any more.
+    /// `None` if there is no longer a notifier.
     fn find() -> Result<Option<Self>, Error> {
         let catalog = Catalog::load()?;
         let registry = Registry::open(&catalog)?;
@@ -229,7 +212,7 @@ impl WorkerContext {
         }))
     }
 
-    /// Whether the database is to be left alone, or nobody looks after this worker any more.
+    /// Whether the worker has to leave the database, or the notifier that started it is gone.
     fn is_to_leave(&self) -> bool {
         let wake = self.registry.wake();
         wake.is_away()
@@ -241,7 +224,7 @@ impl WorkerContext {
         self.registry.wake().is_crowded()
     }
 
-    /// Waits until there are new events, or something has changed about the projections.
+    /// Waits until there are new events, or a projection has changed.
     fn wait(&self, at_most: Duration, seen: Option<i64>, announced: i64) {
         let wake = self.registry.wake();
         wake.waiting.wait_until(at_most, INTERVAL, || {

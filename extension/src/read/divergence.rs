@@ -1,9 +1,11 @@
-//! The histories of this store, and who comes from another one (SE011).
+//! Refuses readers that come from another history of this store (SE011).
 //!
-//! `eventcore.history` has a row for each, which [`registry`](crate::registry) writes when one begins. A position after
-//! the last that the old history reserved, and before the first of the next, was never told by this store. Nor was one
-//! above all that was ever reserved. Both are certain proof. Between what both histories agree on and what the old one
-//! had reserved the number proves nothing: there the id of the last event that was read does.
+//! `eventcore.history` has a row for each history, which the [registry](crate::registry) writes
+//! when one begins. This store never told a position above the last one that the old history
+//! reserved and below the first of the next history. Nor did it tell one above everything that was
+//! ever reserved. Both prove that the reader comes from another history. From the position up to
+//! which both histories agree to the last one that the old history reserved, the position proves
+//! nothing. There the id of the last event that was read decides.
 
 use crate::arguments::filter::Filter;
 use crate::error::Error;
@@ -32,12 +34,12 @@ pub fn require_told_to(call: &Call<'_>) -> Result<(), Error> {
     )
 }
 
-/// Refuses a position that this store has never told (SE011).
+/// SE011 for a position that this store has never told.
 pub fn require_told(registry: &Registry, events: &Events, after: i64) -> Result<(), Error> {
     require_same(registry, events, after, None)
 }
 
-/// The same for a reader that also says which event it has read last, with this filter.
+/// Does the same for a reader that also names the last event that it has read, with this filter.
 pub fn require_same(
     registry: &Registry,
     events: &Events,
@@ -49,7 +51,7 @@ pub fn require_same(
     }
     let histories = history::all(&history::open(&events.catalog, Use::Read)?);
     require_in_a_history(after, &histories)?;
-    // On a standby more is on its way, and nobody knows how much.
+    // On a standby, more positions are on their way, and it is unknown how many.
     if !transaction::is_standby() {
         let reserved = registry.reserved(events, &histories);
         if after > reserved {
@@ -68,7 +70,7 @@ pub fn require_same(
     Ok(())
 }
 
-/// Refuses a position between two histories.
+/// SE011 for a position between two histories.
 fn require_in_a_history(after: i64, histories: &[History]) -> Result<(), Error> {
     let between = histories
         .iter()
@@ -86,8 +88,8 @@ fn diverged(after: i64, agreed: i64, first: i64) -> Error {
     }
 }
 
-/// The id of the last event at or before a position that the filter lets through: nil where there is none, `None` where
-/// it takes too long to find out.
+/// The id of the last event at or before a position that passes the filter; nil if there is none,
+/// `None` if it takes too long to find out.
 fn last_at(events: &Events, position: i64, filter: &Filter<'_>) -> Option<Uuid> {
     events.between((0, position), Direction::Backward, |scan| {
         for _ in 0..MAX_EVENTS_PASSED_OVER {

@@ -50,7 +50,7 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
     let filter = Filter::read(call, 3, 4)?;
     let with_checkpoint = call.boolean(5) == Some(true);
     if with_checkpoint && matches!(direction, Direction::Backward) {
-        let reason = "does not go with backward: what is before is read already";
+        let reason = "cannot be combined with backward";
         return Err(Malformed::argument("with_checkpoint", reason).into());
     }
 
@@ -61,7 +61,7 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
         divergence::require_same(&registry, &events, after, last_read)?;
     }
     let mut rows = call.rows();
-    // In this order, and never with the statement's own snapshot: see Registry::safe_position.
+    // In this order, and never with the snapshot of the statement: see `Registry::safe_position`.
     let safe = registry.safe_position()?;
     let up_to = match direction {
         Direction::Backward if after > 0 => safe.min(after - 1),
@@ -101,7 +101,7 @@ pub fn stream_versions(call: &Call<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// How many events a caller wants; `None` for all.
+/// How many events a caller wants; `None` means all.
 #[derive(Clone, Copy)]
 struct Limit(Option<usize>);
 
@@ -114,8 +114,8 @@ impl Limit {
     }
 }
 
-/// Looks for an event after a position that the filter lets through: whether there is one, and up to
-/// where there is none.
+/// Looks for an event above a position that passes the filter. Returns whether there is one, and
+/// the position up to which there is none.
 pub fn look_ahead(
     registry: &Registry,
     after: i64,
@@ -147,7 +147,7 @@ fn not_negative(name: &'static str, value: Option<i64>) -> Result<i64, Error> {
     }
 }
 
-/// One version per stream, 0 for all where there is no array.
+/// One version for each stream; 0 for all if there is no array.
 fn after_versions(versions: Option<BigintArray<'_>>, streams: usize) -> Result<Vec<i64>, Error> {
     const NAME: &str = "after_versions";
     let Some(versions) = versions else {
@@ -226,7 +226,7 @@ const COLUMNS: [i16; column::COUNT] = [
     column::RECORDED_AT,
 ];
 
-/// The row that says how far was read has a position and nothing else.
+/// The checkpoint row has only a position.
 const CHECKPOINT_NULLS: [bool; column::COUNT] = {
     let mut nulls = [true; column::COUNT];
     nulls[0] = false;
@@ -239,20 +239,20 @@ fn checkpoint_row(position: i64) -> [Datum; column::COUNT] {
     values
 }
 
-/// Where a copy came to its end.
+/// Where a copy has stopped.
 enum End {
-    /// There is no more.
+    /// At the end of the scan.
     Last,
-    /// It stopped after this position; `None` where it did not begin.
+    /// After this position; `None` if it read no row.
     At(Option<i64>),
 }
 
-/// Copies what the scan finds, as long as the caller wants more.
+/// Copies rows of the scan, up to the limit.
 fn copy(scan: &mut IndexScan<'_>, rows: &mut RowSet, limit: Limit, filter: &Filter<'_>) {
     copy_some(scan, rows, limit, filter, usize::MAX);
 }
 
-/// The same, but passes over no more than so many events that the filter does not let through.
+/// Does the same, but skips at most this many events that do not pass the filter.
 fn copy_some(
     scan: &mut IndexScan<'_>,
     rows: &mut RowSet,

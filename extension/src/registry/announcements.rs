@@ -1,22 +1,22 @@
-//! What the notifiers of a database have announced, for those who look after it.
+//! What the notifiers of a database have announced, for the view `eventcore.stat_notifier`.
 
 use crate::pg::transaction;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
-/// Written by the notifier only.
+/// Only the notifier writes it.
 pub struct Announcements {
     notifications: AtomicI64,
     position: AtomicI64,
-    /// When the notifier began, and when it announced last, as timestamptz.
+    /// When the notifier began, and when it last announced a position, as timestamptz.
     started_at: AtomicI64,
     at: AtomicI64,
 }
 
-/// What it is at one moment.
+/// The announcements at one moment.
 pub struct AnnouncementState {
-    /// When the notifier began, if there is one.
+    /// When the notifier began. Only meaningful while there is one.
     pub started_at: i64,
-    /// How many were sent since counting began.
+    /// How many notifications were sent since counting began.
     pub count: i64,
     /// The position that was sent last, and when.
     pub last: Option<(i64, i64)>,
@@ -32,19 +32,19 @@ impl Announcements {
         }
     }
 
-    /// Begins to count anew; the notifier may be the same.
+    /// Restarts the count. The notifier may stay the same.
     pub fn begin(&self) {
         self.notifications.store(0, Relaxed);
         self.position.store(0, Relaxed);
         self.at.store(0, Relaxed);
     }
 
-    /// This process is the notifier now.
+    /// Records that this process has become the notifier.
     pub fn start(&self) {
         self.started_at.store(transaction::now(), Relaxed);
     }
 
-    /// The notifier has sent a notification with this position.
+    /// Records that the notifier has sent a notification with this position.
     pub fn sent(&self, position: i64) {
         self.notifications.fetch_add(1, Relaxed);
         self.position.store(position, Relaxed);

@@ -1,9 +1,9 @@
-//! Confirmed before seen: where commits wait for synchronous standbys, readers go no further than what these have
-//! confirmed. Else a fail-over would take back what readers have been told.
+//! Readers see only what synchronous standbys have confirmed, if commits wait for standbys.
+//! Otherwise a fail-over would take back what readers have been told.
 //!
-//! A transaction that waited for its standbys costs readers two loads: what it raised here is confirmed already. This
-//! holds readers back where a commit did not wait: the wait was cancelled, the server restarted in the middle,
-//! `synchronous_commit` is `local` or `off`.
+//! A transaction that waited for its standbys costs readers two loads, because the standbys have
+//! already confirmed its commit. Readers are held back only if a commit did not wait: its wait was
+//! cancelled, the server restarted in between, or `synchronous_commit` is `local` or `off`.
 
 use crate::pg::{standbys, transaction, wal};
 use std::sync::atomic::{
@@ -11,11 +11,14 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release, SeqCst},
 };
 
-/// How far the log of what readers may see goes, and how far that is confirmed. In the place of a database.
+/// How far the log of the events that readers may see extends, and how far the standbys have
+/// confirmed it.
 pub struct Confirmed {
-    /// The highest end of a commit whose positions were given back; 0 until the first since the server started.
+    /// The highest end of a commit that has withdrawn its positions; 0 until the first one since
+    /// the server started.
     end: AtomicU64,
-    /// A safe position that was found while it was not confirmed, and where in the log that is; guarded by `busy`.
+    /// A safe position that was found before the standbys had confirmed it, and where its log ends.
+    /// Guarded by `busy`.
     awaited_position: AtomicI64,
     awaited_end: AtomicU64,
     busy: AtomicBool,
@@ -34,13 +37,14 @@ impl Confirmed {
         }
     }
 
-    /// Forgets what was awaited, for another installation of the extension.
+    /// Forgets the awaited position, for a new installation of the extension.
     pub fn begin(&self) {
         self.awaited_end.store(0, SeqCst);
         self.since.store(0, SeqCst);
     }
 
-    /// A transaction has committed and is about to give its positions back. Cannot fail.
+    /// Records a transaction that has committed and is about to withdraw its positions. Cannot
+    /// fail.
     pub fn raise(&self) {
         self.end.fetch_max(wal::end_of_last_commit(), SeqCst);
     }
@@ -50,15 +54,16 @@ impl Confirmed {
         Some(self.since.load(Relaxed)).filter(|since| *since != 0)
     }
 
-    /// Nobody is held back.
+    /// Records that no reader is held back.
     fn go_on(&self) {
-        // Most find it so: they leave the memory to others.
+        // Usually it is 0 already. Then this does not write to the shared cache line.
         if self.since.load(Relaxed) != 0 {
             self.since.store(0, Relaxed);
         }
     }
 
-    /// The end of the log up to which readers may see; after a start all that is in it counts.
+    /// The end of the log up to which readers may see events. After a start of the server, all of
+    /// the log counts.
     fn end(&self) -> u64 {
         match self.end.load(SeqCst) {
             0 => {
@@ -70,15 +75,16 @@ impl Confirmed {
     }
 }
 
-/// The safe position that readers may be told: `safe`, which has been taken just before, if all of it is confirmed, or
-/// what was before. `last_told` is asked for what an earlier run of the server has told.
+/// The safe position that readers may be told: `safe`, which the caller has just taken, if the
+/// standbys have confirmed all of it; otherwise the last one that they have confirmed. `last_told`
+/// returns the position that an earlier run of the server told.
 pub fn confirm(
     place: &Confirmed,
     settled: &AtomicI64,
     safe: i64,
     last_told: impl FnOnce() -> i64,
 ) -> i64 {
-    // After the safe position was taken: whatever is below it has raised its end before.
+    // The safe position was taken first, so every commit below it has already raised `end`.
     let behind = standbys::confirmed().and_then(|confirmed| {
         let end = place.end();
         (confirmed < end).then_some((confirmed, end))
@@ -91,14 +97,14 @@ pub fn confirm(
         settled.fetch_max(last_told(), SeqCst);
     }
     if safe <= settled.load(SeqCst) {
-        // There is nothing that nobody has been told of.
+        // Readers have been told of everything already.
         place.go_on();
         return settled.load(SeqCst);
     }
     if place.since.load(Relaxed) == 0 {
         place.since.store(transaction::now(), Relaxed);
     }
-    // Whoever finds this busy leaves it to the other.
+    // If another process is doing this now, leave it to that process.
     if !place.busy.swap(true, Acquire) {
         let awaited = place.awaited_end.load(Relaxed);
         if awaited != 0 && confirmed >= awaited {

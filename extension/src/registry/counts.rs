@@ -1,8 +1,8 @@
-//! How many appends of a database came to which end, for those who look after it.
+//! Counts of appends in a database, for the view `eventcore.stat_appends`.
 //!
-//! What a transaction appends is counted in its own process until it has ended, and then added up at
-//! once: counting costs an append nothing that it shares with others. What a savepoint took back is
-//! told from what was committed.
+//! Each process counts what its transaction appends and adds it to the shared counts when the
+//! transaction ends. An append touches no shared counter. Appends that a savepoint rolled back are
+//! counted as rolled back.
 
 use crate::pg::transaction::{self, TransactionEnd};
 use std::cell::Cell;
@@ -20,7 +20,7 @@ pub struct Counts {
     since: AtomicI64,
 }
 
-/// What they are at one moment.
+/// The counts at one moment.
 pub struct CountValues {
     pub appends: i64,
     pub events: i64,
@@ -55,7 +55,7 @@ impl Counts {
         }
     }
 
-    /// Begins anew.
+    /// Restarts all counts at 0.
     pub fn begin(&self) {
         for count in [
             &self.appends,
@@ -69,12 +69,13 @@ impl Counts {
         self.since.store(transaction::now(), Relaxed);
     }
 
-    /// An append was refused with SE001: counted at once, whatever becomes of the transaction.
+    /// Counts an append that was refused with SE001. It counts at once, even if the transaction
+    /// goes on.
     pub fn conflict(&self) {
         self.conflicts.fetch_add(1, Relaxed);
     }
 
-    /// An append was recognised as made before: counted at once, too, for it writes nothing.
+    /// Counts an append that repeated an earlier one. It counts at once, because it writes nothing.
     pub fn repeat(&self) {
         self.repeats.fetch_add(1, Relaxed);
     }
@@ -90,7 +91,7 @@ impl Counts {
         }
     }
 
-    /// The transaction has ended. Cannot fail.
+    /// Adds what the transaction has appended, when it has ended. Cannot fail.
     pub fn end(&self, ended: TransactionEnd) {
         let mut levels = LEVELS.take();
         for level in levels.drain(..) {
@@ -99,7 +100,8 @@ impl Counts {
         LEVELS.set(levels);
     }
 
-    /// A subtransaction has ended: what it appended is now its parent's, or gone. Cannot fail.
+    /// Moves what a subtransaction has appended to its parent, or counts it as rolled back. Cannot
+    /// fail.
     pub fn end_subtransaction(&self, subtransaction: u32, parent: u32, ended: TransactionEnd) {
         let mut levels = LEVELS.take();
         if let Some(mut level) = levels.pop_if(|level| level.subtransaction == subtransaction) {
@@ -107,7 +109,7 @@ impl Counts {
                 TransactionEnd::RolledBack => self.add(&level, ended),
                 TransactionEnd::Committed => {
                     level.subtransaction = parent;
-                    // There is room: the level was in the list.
+                    // This does not allocate: the level was just removed from the list.
                     add_level(&mut levels, level);
                 }
             }
@@ -128,7 +130,7 @@ impl Counts {
     }
 }
 
-/// This transaction appends so many events.
+/// Counts an append of this many events for the current transaction.
 pub fn append(events: i64) {
     let mut levels = LEVELS.take();
     add_level(
@@ -142,7 +144,7 @@ pub fn append(events: i64) {
     LEVELS.set(levels);
 }
 
-/// Adds to the innermost level, if it is the same one.
+/// Adds to the innermost level, if it belongs to the same subtransaction.
 fn add_level(levels: &mut Vec<Level>, level: Level) {
     match levels.last_mut() {
         Some(last) if last.subtransaction == level.subtransaction => {

@@ -1,5 +1,4 @@
-//! What the positions of each database have come to: a database_slot in shared memory for every database
-//! that uses the extension.
+//! A slot in shared memory for every database that uses the extension: how far its positions are.
 
 use super::announcements::Announcements;
 use super::confirmed::Confirmed;
@@ -16,47 +15,49 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
 static DATABASES: SharedArray<Database> = SharedArray::new(c"eventcore databases");
 
 thread_local! {
-    /// The database_slot of the database that this process is connected to, once it is known.
+    /// The slot of the database that this process is connected to, once it is known.
     static MINE: Cell<Option<DatabaseSlot>> = const { Cell::new(None) };
 }
 
-/// One database, on cache lines of its own.
+/// The state of one database, on cache lines of its own.
 #[repr(C, align(64))]
 pub struct Database {
-    /// The next position to be drawn; 0 until the first append since the server started.
+    /// The next position to draw; 0 until the first append since the server started.
     pub next: AtomicI64,
-    /// No position above this may be used yet: its block is not on disk.
+    /// No position above this may be used yet, because its block is not on disk.
     pub reserved: AtomicI64,
-    /// The highest safe position that anyone has seen: it never goes back.
+    /// The highest safe position that any reader has been told. It never decreases.
     pub settled: AtomicI64,
-    /// The highest position that came by SQL and was not given out here; 0 for none.
+    /// The highest position of a row that SQL inserted and that was not drawn here; 0 for none.
     pub foreign: AtomicI64,
-    /// How often rows came by SQL that may be of another history, or their transactions ended.
+    /// How often SQL inserted rows that may belong to another history, plus how often such a
+    /// transaction ended.
     pub doubts: AtomicI64,
-    /// Up to which of these it has been decided whether another history begins.
+    /// The value of `doubts` for which it was last decided whether a new history begins.
     pub cleared: AtomicI64,
-    /// What the standbys have confirmed of it.
+    /// What the synchronous standbys have confirmed.
     pub confirmed: Confirmed,
-    /// How the ends of appends reach those who wait for events.
+    /// How the end of an append reaches waiters.
     pub wake: Wake,
-    /// The oid of the database, 0 for a free database_slot.
+    /// The OID of the database; 0 for a free slot.
     oid: AtomicU32,
-    /// The oid of `eventcore.position_blocks`: another one after DROP and CREATE EXTENSION.
+    /// The OID of `eventcore.position_blocks`. It differs after DROP and CREATE EXTENSION.
     sequence: AtomicU32,
-    /// What its notifiers have announced.
+    /// What the notifiers have announced.
     pub announced: Announcements,
-    /// How many appends came to which end.
+    /// The counts of appends.
     pub counts: Counts,
-    /// How many transactions have released their locks, or are about to, and have not flushed the log since.
+    /// How many transactions have released their locks, or are about to, and have not flushed the
+    /// log yet.
     pub unflushed: AtomicI64,
 }
 
-/// Where a database is in shared memory.
+/// The number of a database's slot in shared memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct DatabaseSlot(u32);
 
 impl DatabaseSlot {
-    /// The database_slot of the database that this process is connected to.
+    /// Finds the slot of the database that this process is connected to, or takes a free one.
     pub fn open(catalog: &Catalog) -> Result<Self, Error> {
         let (oid, sequence) = (my_database(), catalog.objects.position_blocks.to_u32());
         let known = MINE
@@ -65,8 +66,8 @@ impl DatabaseSlot {
         let database_slot = match known {
             Some(database_slot) => database_slot,
             None => {
-                // A statement that is older than a DROP EXTENSION may still know the old sequence,
-                // and must not take the database_slot from the new one.
+                // A statement that began before a DROP EXTENSION may still know the old sequence.
+                // It must not take the slot from the new installation.
                 let current = Events::open(Use::Read)?.catalog;
                 if !current.is_same(catalog) {
                     return Err(Unavailable::NotInstalled.into());
@@ -78,7 +79,7 @@ impl DatabaseSlot {
         Ok(database_slot)
     }
 
-    /// A number that stands for no database where it is 0.
+    /// A number that is never 0: 0 means no database.
     pub fn number(self) -> u32 {
         self.0 + 1
     }
@@ -126,21 +127,22 @@ pub fn attach() {
     DATABASES.attach(settings::max_databases());
 }
 
-/// Asks the notifier of a database to leave it, for a statement that needs the database to itself.
+/// Asks the notifier of a database to leave it, for a statement that needs exclusive use of the
+/// database.
 pub fn send_notifier_away(oid: u32) {
     for database in of(oid) {
         database.wake.send_notifier_away();
     }
 }
 
-/// The notifier of a database is about to clear_pending for the extension.
+/// Clears the pending flag of a database, because its notifier is about to look for the extension.
 pub fn clear_pending(oid: u32) {
     for database in of(oid) {
         database.wake.clear_pending();
     }
 }
 
-/// Wants no notifier in a database where the extension is not found.
+/// Requests no notifier for a database in which the extension was not found.
 pub fn dismiss_notifier(oid: u32) {
     for database in of(oid) {
         database.wake.dismiss();
@@ -152,7 +154,7 @@ pub fn has_notifier(oid: u32) -> bool {
     of(oid).any(|database| database.wake.has_notifier())
 }
 
-/// Whether somebody waits in any database.
+/// Whether any process waits in any database.
 pub fn has_waiters() -> bool {
     DATABASES
         .get()
@@ -160,7 +162,7 @@ pub fn has_waiters() -> bool {
         .any(|database| database.wake.has_waiters())
 }
 
-/// Wakes all who wait in any database.
+/// Wakes all waiters in all databases.
 pub fn wake_all_waiters() {
     for database in DATABASES.get() {
         if database.wake.has_waiters() {
@@ -169,7 +171,7 @@ pub fn wake_all_waiters() {
     }
 }
 
-/// The databases in which a notifier is to be started now.
+/// The databases for which the launcher should start a notifier now.
 pub fn databases_without_notifier() -> Vec<u32> {
     let lacking = DATABASES
         .get()
@@ -181,8 +183,8 @@ pub fn databases_without_notifier() -> Vec<u32> {
         .collect()
 }
 
-/// Gives a database_slot back when its database is gone. Not when its extension seems to be: that may be in
-/// a transaction that has not committed yet, and has positions in flight.
+/// Frees the slot of a database that was dropped. A missing extension is no reason to free it: DROP
+/// EXTENSION may be in a transaction that has not committed and holds positions.
 pub fn release(oid: u32) {
     exclusively(|| {
         for database in of(oid) {
@@ -199,7 +201,7 @@ fn of(oid: u32) -> impl Iterator<Item = &'static Database> {
         .filter(move |database| database.oid.load(SeqCst) == oid)
 }
 
-/// The database_slot of a database, an old one or a free one.
+/// Finds the slot of a database, or takes a free one.
 fn claim(oid: u32, sequence: u32) -> Result<DatabaseSlot, Error> {
     let databases = DATABASES.get();
     if databases.is_empty() {
@@ -211,7 +213,7 @@ fn claim(oid: u32, sequence: u32) -> Result<DatabaseSlot, Error> {
         let database_slot = known.or_else(|| databases.iter().position(with(0)))?;
         let database = &databases[database_slot];
         if !database.is(oid, sequence) {
-            // New here, or the extension was dropped and created again.
+            // The database is new here, or the extension was dropped and created again.
             database.next.store(0, SeqCst);
             database.reserved.store(0, SeqCst);
             database.settled.store(0, SeqCst);

@@ -1,9 +1,10 @@
-//! Beginning a history: before a position is given out, a server makes sure that no reader may have passed it.
+//! Begins a new history: before the server gives out a position, it makes sure that no reader may
+//! already have passed it.
 //!
-//! This is looked at when the server has started, when rows have come by SQL, and when the table has been changed; see
-//! [`eventcore_rules::history`] for what is decided. The row of the history is logged first and the sequence second,
-//! and both are on disk before a position is given out. A crash in between leads to one more history, which is
-//! harmless.
+//! This is checked when the server has started, after SQL has inserted rows, and after the table
+//! has changed. [`eventcore_rules::history`] decides. The row of the history is logged first and
+//! the sequence second, and both are on disk before a position is given out. A crash in between
+//! leads to one more history, which is harmless.
 
 use super::blocks::{BLOCK, end_of_block};
 use super::databases::Database;
@@ -20,23 +21,24 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering::SeqCst;
 
 thread_local! {
-    /// How often this process had looked the table up when it compared its last event with the next position.
+    /// The generation of the catalog at which this process last compared the last event with the
+    /// next position.
     static COMPARED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// What the caller is about to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Give out a position.
+    /// Draw a position.
     Draw,
-    /// Take note of a row that comes by SQL. An empty store has no history yet.
+    /// Register a row that SQL inserts. An empty store has no history yet.
     RegisterForeign,
-    /// Tell readers how far they may go. Nobody has asked for a position.
+    /// Tell readers how far they may read. No position was requested.
     Announce,
 }
 
-/// Makes sure that the next position belongs to the history that this server writes. Costs a look at shared memory
-/// where nothing has happened that speaks against it.
+/// Makes sure that the next position belongs to the history that this server writes. If nothing has
+/// happened that could contradict this, it only reads shared memory.
 pub fn before_drawing(database: &Database, events: &Events) -> Result<(), Error> {
     if database.next.load(SeqCst) == 0
         || database.doubts.load(SeqCst) != database.cleared.load(SeqCst)
@@ -47,18 +49,19 @@ pub fn before_drawing(database: &Database, events: &Events) -> Result<(), Error>
     Ok(())
 }
 
-/// Whether the table has events that did not come to our notice, as with its triggers disabled. Looked at when the
-/// table has changed.
+/// Whether the table has events that were inserted unnoticed, for example while its triggers were
+/// disabled. Checked when the table may have changed.
 fn is_behind(database: &Database, events: &Events) -> bool {
     let look_ups = events.catalog.generation();
     if COMPARED.replace(look_ups) == look_ups {
         return false;
     }
-    // In this order: what was drawn meanwhile is below what is loaded next.
+    // In this order: positions that other processes draw meanwhile are below the value that is
+    // loaded second.
     heads::last_position(events) >= database.next.load(SeqCst)
 }
 
-/// Decides whether the history goes on, and begins another one if not.
+/// Decides whether the history continues, and begins a new one if it does not.
 pub fn continue_or_begin(
     database: &Database,
     events: &Events,
@@ -89,7 +92,8 @@ pub fn continue_or_begin(
                     start(database, next);
                 }
             }
-            // A restore has only begun: what else it brings is looked at before the first position is given out.
+            // A restore has only begun. The rows that it brings later are checked before the first
+            // position is given out.
             Decision::Begin { .. } if purpose == Purpose::RegisterForeign && latest.is_none() => {
                 start(database, found.reserved.max(known.last_event) + 1);
                 database.doubts.fetch_add(1, SeqCst);
@@ -113,7 +117,8 @@ pub fn continue_or_begin(
                 if cause == Cause::New {
                     start(database, first);
                 } else {
-                    // Its block ends with the first position, which is told to readers and is no event's.
+                    // The block ends with the first position. Readers are told this position, and
+                    // no event has it.
                     sequence::set_last_value(blocks, first + 1 - BLOCK);
                     wal::flush();
                     database.reserved.fetch_max(first, SeqCst);
@@ -132,7 +137,7 @@ pub fn continue_or_begin(
     })
 }
 
-/// Draws from `next` on, unless another process has been faster.
+/// Draws from `next` on, unless another process has already set the next position.
 fn start(database: &Database, next: i64) {
     database.reserved.fetch_max(next - 1, SeqCst);
     let _ = database.next.compare_exchange(0, next, SeqCst, SeqCst);

@@ -1,4 +1,4 @@
-//! Which positions the tables speak of: those of events, and those that consumers have come to.
+//! The positions that the tables contain: those of events, and those that consumers have reached.
 
 use crate::pg::relation::{self, Kind, Relation, Use};
 use crate::pg::sequence;
@@ -9,11 +9,11 @@ use crate::tables::heads;
 use eventcore_rules::history::Cause;
 use std::ffi::CStr;
 
-/// A column with positions.
+/// A column that contains positions.
 struct Source {
     table: &'static CStr,
     column: &'static CStr,
-    /// It is written in the transaction that has dealt with everything up to there.
+    /// Whether the transaction that handled everything up to the position also wrote it.
     is_checkpoint: bool,
 }
 
@@ -43,21 +43,22 @@ const SOURCES: [Source; 7] = [
     position(c"parked", c"position"),
 ];
 
-/// What the tables speak of.
+/// The positions in the tables.
 pub struct KnownPositions {
-    /// The highest position of all; 0 for none.
+    /// The highest position in any table; 0 for none.
     pub highest: i64,
     /// The position of the last event.
     pub last_event: i64,
-    /// The last safe position that the notifier has written down.
+    /// The last safe position that a notifier has recorded.
     pub settled: i64,
-    /// The highest checkpoint. A copy by SQL has everything up to there: a checkpoint is committed after it, and a dump
-    /// shows one moment. The sequences in a dump are of a later one.
+    /// The highest checkpoint. A copy that was made by SQL contains everything up to it: the
+    /// checkpoint was committed after these events, and a dump shows one moment. The sequences in a
+    /// dump are newer.
     pub checkpoint: i64,
 }
 
 impl KnownPositions {
-    /// Up to where this store agrees with the one that it came from.
+    /// The position up to which this store agrees with the store that it came from.
     pub fn agreed(&self, cause: Cause) -> i64 {
         if cause.is_physical() {
             self.settled
@@ -66,7 +67,7 @@ impl KnownPositions {
         }
     }
 
-    /// Looks through the tables: to be done when a history may begin, and not for each append.
+    /// Reads the tables. Only called when a new history may begin, not for every append.
     pub fn read(events: &Events) -> Self {
         let settled = sequence::last_value(events.catalog.objects.settled_position).unwrap_or(0);
         let last_event = heads::last_position(events);
@@ -89,8 +90,9 @@ impl KnownPositions {
 }
 
 impl Source {
-    /// The highest of all rows, and of those that say how far their consumer has come: an inline projection has what
-    /// its transaction saw.
+    /// The highest position of all rows, and the highest of the rows that tell how far their
+    /// consumer has read. Rows of inline projections are not among the latter: they show only what
+    /// their transaction saw.
     fn highest(&self, snapshot: &Snapshot) -> (i64, i64) {
         let Some((table, column)) = self.find() else {
             return (0, 0);
@@ -107,7 +109,7 @@ impl Source {
         (all, telling)
     }
 
-    /// The table and the number of the column. Without them nothing is known from there.
+    /// The table, and the number of the column. `None` if one of them does not exist.
     fn find(&self) -> Option<(Relation, i16)> {
         let found = relation::find(relation::schema(c"eventcore")?, self.table)?;
         if relation::kind(found) != Some(Kind::Table)

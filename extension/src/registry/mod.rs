@@ -1,20 +1,22 @@
 //! The registry of positions in flight, in shared memory.
 //!
 //! A position is drawn before its transaction commits, so positions commit out of order. A reader
-//! may go as far as the *safe position*: up to there everything is committed or gone for good.
+//! may read up to the *safe position*: everything up to it is either committed or gone for good.
 //!
-//! Writer, per transaction: publish in its own slot the lowest position that it may get (the next
-//! one to be drawn), then draw, and withdraw the slot when the commit is visible or the transaction
-//! is gone. Reader: load the next position first, then clear_pending through the slots. All of it is
-//! sequentially consistent: a reader that sees a position drawn also sees the slot that was
-//! published before. No writer waits for another.
+//! A writer publishes in its own slot the lowest position that it may get (the next one to draw),
+//! then draws, and withdraws the slot when its commit is visible or its transaction is rolled back.
+//! A reader loads the next position first and then scans the slots. All of this is sequentially
+//! consistent: a reader that sees a drawn position also sees the slot that was published before. No
+//! writer waits for another.
 //!
-//! - [`databases`]: what each database's positions have come to.
-//! - [`slots`]: what each process may hold.
-//! - [`positions`]: drawing them.
-//! - [`begin`], [`known`]: whether they are still those of the history that this server writes.
-//! - [`confirmed`]: what synchronous standbys have of them.
-//! - [`counts`], [`announced`]: what has been done, for those who clear_pending after a database.
+//! - [`databases`]: the positions of each database.
+//! - [`slots`]: the positions that each process may hold.
+//! - [`positions`], [`blocks`]: drawing positions, and reserving them on disk.
+//! - [`history`], [`known_positions`]: whether the positions still belong to the history that this
+//!   server writes.
+//! - [`confirmed`]: which positions synchronous standbys have confirmed.
+//! - [`wake`]: how the end of an append reaches the notifier and the waiters.
+//! - [`counts`], [`announcements`]: what monitoring views show.
 
 mod announcements;
 mod blocks;
@@ -47,39 +49,40 @@ use databases::DatabaseSlot;
 use slots::PositionHolder;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
-/// This database's part of the registry.
+/// The registry of one database.
 pub struct Registry {
     database_slot: DatabaseSlot,
 }
 
 impl Registry {
-    /// The part of the database that this process is connected to.
+    /// Opens the registry of the database that this process is connected to.
     ///
-    /// SE009 when the library was not preloaded, or when there are more databases than databases.
+    /// SE009 if the library was not preloaded, or if more databases use the extension than
+    /// `eventcore.max_databases`.
     pub fn open(catalog: &Catalog) -> Result<Self, Error> {
         Ok(Self {
             database_slot: DatabaseSlot::open(catalog)?,
         })
     }
 
-    /// Draws `count` positions in a row for this transaction and returns the first. To be called
-    /// when nothing but a failure of the server can keep the events from being written.
+    /// Draws `count` consecutive positions for this transaction and returns the first. To be called
+    /// when only a failure of the server can still keep the events from being written.
     pub fn draw(&self, events: &Events, count: usize) -> Result<i64, Error> {
         positions::draw(self.database_slot, events, count)
     }
 
-    /// A row comes by SQL, with a position of its own, as in a restore.
+    /// Registers a row that SQL inserts with a position of its own, for example in a restore.
     pub fn register_foreign(&self, events: &Events, position: i64) -> Result<(), Error> {
         positions::register_foreign(self.database_slot, events, position)
     }
 
-    /// Begins another history where one has to begin, before readers are told how far they may go: after a promotion
-    /// or a recovery to a point in time.
+    /// Begins a new history if one has to begin after a promotion or a point-in-time recovery,
+    /// before readers are told how far they may read.
     pub fn begin_history(&self, events: &Events) -> Result<(), Error> {
         history::continue_or_begin(self.database_slot.database(), events, Purpose::Announce)
     }
 
-    /// No position above this has ever been given out here.
+    /// No position above this was ever reserved here.
     pub fn reserved(&self, events: &Events, histories: &[History]) -> i64 {
         let in_memory = self.database_slot.database().reserved.load(SeqCst);
         let first = histories.iter().map(|history| history.first).max();
@@ -92,7 +95,8 @@ impl Registry {
         reserved.max(first.unwrap_or(0))
     }
 
-    /// Up to where a history that has gone on from this one agrees with it, as far as is known.
+    /// The position up to which a history that continued from this one agrees with it, as far as is
+    /// known.
     pub fn agreed(&self, events: &Events, histories: &[History]) -> i64 {
         if self.database_slot.database().next.load(SeqCst) == 0 {
             return sequence::last_value(events.catalog.objects.settled_position).unwrap_or(0);
@@ -101,12 +105,12 @@ impl Registry {
         latest.map_or(0, |latest| latest.agreed)
     }
 
-    /// SE003 for a position of a row that is far ahead of all others.
+    /// SE003 for a row with a position far ahead of all others.
     pub fn check_ahead(&self, events: &Events, position: i64) -> Result<(), Error> {
         positions::check_ahead(self.database_slot, events, position)
     }
 
-    /// The safe position. Take it first and the snapshot to read with after it: an older snapshot
+    /// The safe position. Take it first and the snapshot for reading after it: an older snapshot
     /// may lack events below it.
     pub fn safe_position(&self) -> Result<i64, Error> {
         if transaction::is_standby() {
@@ -116,14 +120,14 @@ impl Registry {
         let safe = match self.safe_in_memory() {
             Some(safe) => safe,
             None => {
-                // Nobody has drawn a position since the server started, so nothing is in flight and
-                // all that is there is settled. Unless somebody has begun to meanwhile.
+                // No process has drawn a position since the server started. So nothing is in flight
+                // and everything is settled, unless another process has begun to draw meanwhile.
                 let highest = heads::last_position(&Events::open(Use::Read)?);
                 self.safe_in_memory().unwrap_or(highest)
             }
         };
         let database = self.database_slot.database();
-        // What the notifier has written down was confirmed.
+        // The notifier has recorded only what the standbys had confirmed.
         let last_told = || sequence::last_value(Catalog::load().ok()?.objects.settled_position);
         let last_told = || last_told().unwrap_or(0);
         Ok(confirmed::confirm(
@@ -134,16 +138,16 @@ impl Registry {
         ))
     }
 
-    /// The safe position that readers have been told last and since when they are held there, where they wait for a
-    /// synchronous standby.
+    /// If readers wait for a synchronous standby: the safe position that they were told last, and
+    /// since when they wait.
     pub fn held_for_standbys(&self) -> Option<(i64, i64)> {
         let database = self.database_slot.database();
         let since = database.confirmed.since()?;
         Some((database.settled.load(SeqCst), since))
     }
 
-    /// The same without a clear_pending at the tables; `None` until the first append since the server
-    /// started.
+    /// The safe position without access to the tables; `None` until the first append since the
+    /// server started.
     pub fn safe_in_memory(&self) -> Option<i64> {
         let database = self.database_slot.database();
         let next = database.next.load(SeqCst);
@@ -160,17 +164,18 @@ impl Registry {
         slots::in_flight(self.database_slot)
     }
 
-    /// Who holds positions in this database.
+    /// The processes that hold positions in this database.
     pub fn held(&self) -> impl Iterator<Item = PositionHolder> {
         slots::holders(self.database_slot)
     }
 
-    /// How many appends came to which end.
+    /// The counts of appends.
     pub fn counts(&self) -> &'static Counts {
         &self.database_slot.database().counts
     }
 
-    /// How many transactions have released their locks, or are about to, and have not flushed the log since.
+    /// How many transactions have released their locks, or are about to, and have not flushed the
+    /// log yet.
     pub fn unflushed(&self) -> &'static AtomicI64 {
         &self.database_slot.database().unflushed
     }
@@ -180,19 +185,19 @@ impl Registry {
         &self.database_slot.database().announced
     }
 
-    /// How the ends of appends reach those who wait for events.
+    /// How the end of an append reaches waiters.
     pub fn wake(&self) -> &'static Wake {
         &self.database_slot.database().wake
     }
 }
 
-/// Asks for the shared memory, when the server starts.
+/// Requests the shared memory, when the server starts.
 pub fn request_shared_memory() {
     databases::request();
     slots::request();
 }
 
-/// Finds or makes the shared memory, when the server starts.
+/// Creates the shared memory, or attaches to it, when the server starts.
 pub fn attach_shared_memory() {
     databases::attach();
     slots::attach();

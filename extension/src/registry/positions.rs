@@ -1,8 +1,9 @@
 //! Drawing positions.
 //!
-//! They come from shared memory, but none is given out before the log that reserves its block in
-//! `eventcore.position_blocks` is on disk. So the server never gives a position twice, even if it
-//! loses the tail of its log in a crash: a reader may keep any safe position as its checkpoint.
+//! Positions come from shared memory. None is given out before the log record that reserves its
+//! block in `eventcore.position_blocks` is on disk. So the server never gives out a position twice,
+//! even if it loses the tail of its log in a crash, and a reader may keep any safe position as its
+//! checkpoint.
 
 use super::blocks::{BLOCK, end_of_block};
 use super::databases::{Database, DatabaseSlot};
@@ -16,23 +17,27 @@ use crate::tables::heads;
 use pgrx::pg_sys::Oid;
 use std::sync::atomic::Ordering::SeqCst;
 
-/// When fewer reserved positions than this are left, the writer that notices reserves more, so that
-/// the others need not wait for the disk.
+/// When fewer reserved positions than this are left, the writer that notices it reserves more. The
+/// other writers then need not wait for the disk.
 const LOW_WATER: i64 = 256;
 
-/// A large append reserves room for this many more like it, so that not each one pays for a flush.
+/// A large append reserves positions for this many more appends of its size, so that not every
+/// append pays for a flush.
 const APPENDS_PER_RESERVATION: i64 = 32;
 
-/// But never more than this: what is reserved and not used is skipped when the server restarts.
+/// The most positions that are reserved ahead. Reserved positions that are not used are skipped
+/// when the server restarts.
 const MOST_AHEAD: i64 = 64 * BLOCK;
 
-/// No event has a higher position: every row of a store can be restored, and no number overflows.
+/// No event has a higher position. So every row of a store can be restored, and no number
+/// overflows.
 pub use eventcore_rules::history::MAX_POSITION;
 
-/// How far a row that comes by SQL may be ahead of all positions that have been given out, unless it is the first of all.
+/// How far the position of a row that SQL inserts may be ahead of all positions given out so far.
+/// The first row of all may have any position.
 const MAX_AHEAD: i64 = 1 << 48;
 
-/// Draws `count` positions in a row for this transaction, on disk as reserved, and returns the
+/// Draws `count` consecutive positions for this transaction, reserved on disk, and returns the
 /// first.
 pub fn draw(database_slot: DatabaseSlot, events: &Events, count: usize) -> Result<i64, Error> {
     let count = i64::try_from(count).unwrap_or(i64::MAX / 2);
@@ -64,7 +69,8 @@ pub fn draw(database_slot: DatabaseSlot, events: &Events, count: usize) -> Resul
     Ok(first)
 }
 
-/// SE003 for a position so far ahead that it is a mistake: it would be passed for good, also if it is rolled back.
+/// SE003 for a position so far ahead that it must be a mistake. It would be used up for good, even
+/// if the transaction is rolled back.
 pub fn check_ahead(
     database_slot: DatabaseSlot,
     events: &Events,
@@ -81,8 +87,8 @@ pub fn check_ahead(
     Ok(())
 }
 
-/// Gives out nothing up to a position that is in use: its row has come by SQL. Readers wait for the
-/// transaction that brings it.
+/// Makes sure that no position up to this one is given out: SQL inserts a row that has it. Readers
+/// wait for the transaction that inserts the row.
 pub fn register_foreign(
     database_slot: DatabaseSlot,
     events: &Events,
@@ -95,7 +101,8 @@ pub fn register_foreign(
         history::continue_or_begin(database, events, Purpose::RegisterForeign)?;
     }
     if position >= database.next.load(SeqCst) {
-        // Another server gave it out, and its readers may have passed more than comes here.
+        // Another server gave out this position, and its readers may have read further than the
+        // rows that are inserted here.
         database.foreign.fetch_max(position, SeqCst);
         database.doubts.fetch_add(1, SeqCst);
     }
@@ -106,7 +113,7 @@ pub fn register_foreign(
     Ok(())
 }
 
-/// Reserves the blocks up to that of `position`, and waits until that is on disk.
+/// Reserves the blocks up to that of `position`, and waits until the reservation is on disk.
 fn reserve(database: &Database, blocks: Oid, position: i64) {
     sequence::lock(blocks);
     exclusively(|| {
@@ -123,7 +130,7 @@ fn reserve(database: &Database, blocks: Oid, position: i64) {
     });
 }
 
-/// The first position that was never reserved, and is behind all rows.
+/// The first position that was never reserved and is above all rows.
 fn first_not_in_use(events: &Events) -> i64 {
     let reserved = end_of_block(sequence::last_value(events.catalog.objects.position_blocks));
     reserved.max(heads::last_position(events)).saturating_add(1)

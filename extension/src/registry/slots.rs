@@ -1,4 +1,5 @@
-//! What each process may hold: the lowest position of its transaction, in a slot of its own.
+//! The positions that each process may hold: the lowest position of its transaction, in a slot of
+//! its own.
 
 use super::databases::DatabaseSlot;
 use crate::error::Unavailable;
@@ -20,30 +21,30 @@ static HOOKS: Hooks = Hooks {
 };
 
 thread_local! {
-    /// The database_slot of the database in which this process has published a position.
+    /// The slot of the database in which this process has published a position.
     static HOLDS_IN: Cell<Option<DatabaseSlot>> = const { Cell::new(None) };
-    /// This transaction has brought rows by SQL.
+    /// Whether this transaction has inserted rows by SQL.
     static BRINGS_ROWS: Cell<bool> = const { Cell::new(false) };
-    /// The transaction hooks of this process are registered.
+    /// Whether the transaction hooks of this process are registered.
     static HOOKED: Cell<bool> = const { Cell::new(false) };
 }
 
 #[repr(C, align(64))]
 struct Slot {
-    /// The lowest position that the process may hold, [`NOTHING`] if it holds none.
+    /// The lowest position that the process may hold; [`NOTHING`] if it holds none.
     lowest: AtomicI64,
-    /// The number of the database_slot that the position is of.
+    /// The number of the slot of the database to which the position belongs.
     database_slot: AtomicU32,
-    /// When the statement began that published it, as a timestamptz.
+    /// When the statement that published the position began, as a timestamptz.
     since: AtomicI64,
 }
 
-/// What a process holds.
+/// A process that holds positions.
 pub struct PositionHolder {
     pub pid: i32,
     /// The lowest position that it may hold.
     pub lowest: i64,
-    /// When the statement began that came to hold it.
+    /// When the statement that first held a position began.
     pub since: i64,
 }
 
@@ -59,8 +60,8 @@ impl Shared for Slot {
     }
 }
 
-/// Publishes that this transaction may hold what `next` gives and all above, then draws with `draw`.
-/// What a transaction draws later is above what it published first.
+/// Publishes that this transaction may hold the position that `next` returns and all above it, then
+/// draws with `draw`. Positions that the transaction draws later are above the published one.
 pub fn publish_and_draw(
     database_slot: DatabaseSlot,
     next: impl Fn() -> i64,
@@ -71,12 +72,13 @@ pub fn publish_and_draw(
     }
     let slot = publish(database_slot, next());
     let drawn = draw();
-    // Others may have drawn since: hold back no more than is ours.
+    // Other processes may have drawn meanwhile. Hold back only the positions of this transaction.
     slot.lowest.store(drawn, SeqCst);
     drawn
 }
 
-/// Publishes that this transaction may hold any position: for rows that come with theirs.
+/// Publishes that this transaction may hold any position, because it inserts rows that have
+/// positions already.
 pub fn publish_all(database_slot: DatabaseSlot) {
     publish(database_slot, 1);
     BRINGS_ROWS.set(true);
@@ -89,7 +91,7 @@ fn publish(database_slot: DatabaseSlot, lowest: i64) -> &'static Slot {
     }
     let slot = &SLOTS.get()[my_process_number()];
     if HOLDS_IN.replace(Some(database_slot)) != Some(database_slot) {
-        // For people only: a look at the clock is not worth it.
+        // Only people read this, so it is not worth a call of the clock.
         slot.since.store(transaction::statement_start(), Relaxed);
     }
     slot.database_slot.store(database_slot.number(), SeqCst);
@@ -107,7 +109,8 @@ pub fn in_flight(database_slot: DatabaseSlot) -> u32 {
     held(database_slot).fold(0, |count, _| count + 1)
 }
 
-/// Who may hold positions in this database: for people, who may see a transaction half gone.
+/// The processes that may hold positions in this database. For people: a transaction that is ending
+/// may show only in part.
 pub fn holders(database_slot: DatabaseSlot) -> impl Iterator<Item = PositionHolder> {
     let slots = SLOTS.get().iter().enumerate();
     slots.filter_map(move |(process, slot)| {
@@ -127,7 +130,7 @@ fn held(database_slot: DatabaseSlot) -> impl Iterator<Item = i64> {
 }
 
 impl Slot {
-    /// The lowest position that its process may hold in this database.
+    /// The lowest position that the process of this slot may hold in this database.
     fn held(&self, database_slot: DatabaseSlot) -> Option<i64> {
         let lowest = self.lowest.load(SeqCst);
         (lowest != NOTHING && self.database_slot.load(SeqCst) == database_slot.number())
@@ -143,7 +146,7 @@ pub fn attach() {
     SLOTS.attach(max_processes());
 }
 
-/// Everybody sees by now how the transaction ended: it holds no position any more.
+/// Withdraws the positions of the transaction. Every process now sees how it ended.
 fn withdraw(ended: TransactionEnd) {
     if let Some(database_slot) = HOLDS_IN.take() {
         if matches!(ended, TransactionEnd::Committed) {
@@ -153,16 +156,16 @@ fn withdraw(ended: TransactionEnd) {
             .lowest
             .store(NOTHING, SeqCst);
         if BRINGS_ROWS.replace(false) {
-            // What came with them is there for all from now on.
+            // From now on, all processes see the rows that the transaction inserted.
             database_slot.database().doubts.fetch_add(1, SeqCst);
         }
-        // Also after a rollback: the safe position moves over what is gone.
+        // Also after a rollback: the safe position moves past the positions that were given up.
         database_slot.database().wake.tell_notifier();
         database_slot.database().counts.end(ended);
     }
 }
 
-/// The positions of a part of the transaction stay held, but its appends may be gone.
+/// The positions of a subtransaction stay held, but its appends may be rolled back.
 fn end_subtransaction(subtransaction: u32, parent: u32, ended: TransactionEnd) {
     if let Some(database_slot) = HOLDS_IN.get() {
         let counts = &database_slot.database().counts;
@@ -170,7 +173,8 @@ fn end_subtransaction(subtransaction: u32, parent: u32, ended: TransactionEnd) {
     }
 }
 
-/// A prepared transaction outlives its process, and the registry speaks of processes.
+/// Raises an error, because a prepared transaction outlives its process, and the registry tracks
+/// processes.
 fn refuse_prepare() {
     if HOLDS_IN.get().is_some() {
         raise(&Unavailable::Prepared.into());

@@ -1,4 +1,4 @@
-//! Waking up: how the end of an append reaches the notifier, and the notifier those who wait.
+//! How the end of an append reaches the notifier, and how the notifier wakes waiters.
 
 use crate::pg::clock::monotonic;
 use crate::pg::shared_memory::{ProcessCell, WaitQueue, process_id};
@@ -6,36 +6,36 @@ use crate::processes::launcher_latch;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-/// How often those who wait clear_pending for themselves: on a standby, or when a wake-up got lost.
+/// How often a waiter checks without being woken, for a wake-up that was lost.
 pub const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a notifier stays away from a database that somebody needs for themselves, in
-/// microseconds: PostgreSQL waits for 5 s for others to leave.
+/// How long a notifier stays away from a database that a statement needs exclusively, in
+/// microseconds. PostgreSQL waits 5 s for other processes to leave.
 const AWAY: i64 = 6_000_000;
 
 /// The wake-ups of one database, in shared memory.
 pub struct Wake {
-    /// The notifier's process.
+    /// The notifier.
     notifier: ProcessCell,
-    /// The notifier has been told and has not looked yet.
+    /// Whether the notifier was told of a change and has not checked yet.
     pending: AtomicBool,
-    /// There shall be a notifier.
+    /// Whether a notifier is wanted.
     wanted: AtomicBool,
-    /// But not before this time, on the clock that is never set.
+    /// No notifier is wanted before this time, on the monotonic clock.
     away_until: AtomicI64,
-    /// Those who wait for new events.
+    /// Waiters for new events.
     pub waiting: WaitQueue,
-    /// Those who wait for new events, or for another consumer to release a stream.
+    /// Waiters for new events, or for another consumer to release a stream.
     pub blocked: WaitQueue,
-    /// Those who wait for a projection.
+    /// Waiters for a projection.
     pub projected: WaitQueue,
-    /// More owners have projections to run than there may be workers.
+    /// Whether more owners have projections to run than there may be workers.
     crowded: AtomicBool,
-    /// The server had no place for another worker when the notifier wanted to start one.
+    /// Whether the server had no free background worker when the notifier tried to start one.
     short: AtomicBool,
-    /// How often work has been announced that is no new event.
+    /// How often work other than new events was announced.
     announced: AtomicI64,
-    /// How often those who wait have looked since the last announcement of new events.
+    /// How often waiters have checked since new events were last announced.
     checks: AtomicU32,
 }
 
@@ -56,30 +56,32 @@ impl Wake {
         }
     }
 
-    /// To be called once, in its place in shared memory.
+    /// Initialises the wait queues. To be called once, at their final address.
     pub fn placed(&self) {
         self.waiting.placed();
         self.blocked.placed();
         self.projected.placed();
     }
 
-    /// Forgets what was wanted of a database whose place another one gets.
+    /// Forgets the requests of a database whose slot another database takes.
     pub fn reset(&self) {
         self.wanted.store(false, SeqCst);
         self.pending.store(false, SeqCst);
         self.away_until.store(0, SeqCst);
     }
 
-    /// Tells the notifier that the safe position may have moved, and wants one if there is none.
-    /// Costs next to nothing when it has been told already and has not looked yet. Cannot fail.
+    /// Tells the notifier that the safe position may have moved, and requests one if there is none.
+    /// It costs almost nothing if the notifier was told already and has not checked yet. Cannot
+    /// fail.
     pub fn tell_notifier(&self) {
-        // Most find it set: they leave its memory to others.
+        // Usually the flag is set already. Then this does not write to the shared cache line.
         if !self.pending.load(SeqCst) && !self.pending.swap(true, SeqCst) {
             self.wake_notifier();
         }
     }
 
-    /// Wakes all who wait for new events; returns how many looked after the last time.
+    /// Wakes all waiters for new events; returns how often waiters have checked since the last
+    /// call.
     pub fn wake_waiting(&self) -> u32 {
         let checks = self.checks.swap(0, SeqCst);
         self.waiting.wake_all();
@@ -87,27 +89,27 @@ impl Wake {
         checks
     }
 
-    /// Whether somebody waits for something that the log of another server may bring.
+    /// Whether a process waits for something that the log of another server may bring.
     pub fn has_waiters(&self) -> bool {
         [&self.waiting, &self.blocked, &self.projected]
             .into_iter()
             .any(WaitQueue::has_waiters)
     }
 
-    /// Wakes all of them.
+    /// Wakes all waiters.
     pub fn wake_all_waiters(&self) {
         self.waiting.wake_all();
         self.blocked.wake_all();
         self.projected.wake_all();
     }
 
-    /// Somebody who waits checks for new events.
+    /// Counts that a waiter checks for new events.
     pub fn count_check(&self) {
         self.checks.fetch_add(1, SeqCst);
     }
 
-    /// There is work that is no new event: a stream was released, or, for all, a subscription
-    /// changed. Cannot fail.
+    /// Announces work that is not a new event: a stream was released or, with `to_all`, a
+    /// subscription has changed. Cannot fail.
     pub fn announce_work(&self, to_all: bool) {
         self.announced.fetch_add(1, SeqCst);
         if to_all {
@@ -116,7 +118,7 @@ impl Wake {
         self.blocked.wake_all();
     }
 
-    /// How often that has happened.
+    /// How often work was announced.
     pub fn announced_work(&self) -> i64 {
         self.announced.load(SeqCst)
     }
@@ -131,7 +133,7 @@ impl Wake {
         self.notifier.get().and_then(process_id)
     }
 
-    /// What is to be said of the notifier in a word.
+    /// The notifier's state as shown in `eventcore.stat_notifier`.
     pub fn state(&self) -> &'static str {
         match (self.has_notifier(), self.wanted.load(SeqCst)) {
             (false, false) => "none",
@@ -141,29 +143,29 @@ impl Wake {
         }
     }
 
-    /// Whether a notifier is to be started now.
+    /// Whether the launcher should start a notifier now.
     pub fn lacks_notifier(&self) -> bool {
         self.wanted.load(SeqCst) && !self.has_notifier() && !self.is_away()
     }
 
-    /// Says whether workers are to make room for those of other owners.
+    /// Sets whether workers should make room for those of other owners.
     pub fn set_crowded(&self, crowded: bool) {
         if self.crowded.swap(crowded, SeqCst) != crowded && crowded {
             self.waiting.wake_all();
         }
     }
 
-    /// Whether workers are to make room for those of other owners.
+    /// Whether workers should make room for those of other owners.
     pub fn is_crowded(&self) -> bool {
         self.crowded.load(SeqCst)
     }
 
-    /// Says whether there are projections for which the server has no worker.
+    /// Sets whether some projections have no worker because the server has none free.
     pub fn set_lacks_workers(&self, lacks: bool) {
         self.short.store(lacks, SeqCst);
     }
 
-    /// Whether there are projections for which the server has no worker.
+    /// Whether some projections have no worker because the server has none free.
     pub fn lacks_workers(&self) -> bool {
         self.short.load(SeqCst)
     }
@@ -175,41 +177,42 @@ impl Wake {
         self.notifier.wake();
     }
 
-    /// Whether the notifier has to stay away.
+    /// Whether the notifier has to stay away from the database.
     pub fn is_away(&self) -> bool {
         monotonic() < self.away_until.load(SeqCst)
     }
 
-    /// Makes this process the notifier; `false` if there is one already.
+    /// Makes this process the notifier; returns `false` if there is one already.
     pub fn become_notifier(&self) -> bool {
         self.wanted.store(true, SeqCst);
         self.notifier.claim()
     }
 
-    /// Makes room for another notifier, if this process is the one. The workers that it has started
-    /// leave: the next one starts its own.
+    /// Makes room for another notifier, if this process is the notifier. The workers that it has
+    /// started leave, because the next notifier starts its own.
     pub fn resign(&self) {
         if self.notifier.release() {
             self.waiting.wake_all();
         }
     }
 
-    /// Makes room, and wants no other notifier until an append ends.
+    /// Makes room, and requests no other notifier until an append ends.
     pub fn dismiss(&self) {
         self.wanted.store(false, SeqCst);
         self.resign();
         if self.is_pending() {
-            // By somebody who still found us here.
+            // An appender told this process just before it resigned.
             self.wake_notifier();
         }
     }
 
-    /// Whether the notifier has been told something since [`Self::clear_pending`].
+    /// Whether the notifier was told of a change since [`Self::clear_pending`].
     pub fn is_pending(&self) -> bool {
         self.pending.load(SeqCst)
     }
 
-    /// The notifier is about to clear_pending: whatever ends after this tells it anew.
+    /// Clears the pending flag, because the notifier is about to check. Whatever ends after this
+    /// tells it again.
     pub fn clear_pending(&self) {
         self.pending.store(false, SeqCst);
     }

@@ -46,18 +46,21 @@ const fn nullable(data_type: Oid) -> Column {
     }
 }
 
-/// Our own triggers on `eventcore.events`: for rows that come by SQL, and against changes.
+/// The triggers of the extension on `eventcore.events`: for rows that SQL inserts, and against
+/// changes.
 const TRIGGERS: [&CStr; 3] = [
     c"events_before_insert",
     c"events_are_immutable",
     c"every_event_is_immutable",
 ];
 
-/// The objects of this installation of the extension, and what matters about them when events are read or written.
+/// The objects of this installation of the extension, and what matters about them when events are
+/// read or written.
 #[derive(Clone, Copy)]
 pub struct Catalog {
     pub objects: Objects,
-    /// What writing events beneath SQL would bypass, if anything. Completes the sentence "eventcore.events …".
+    /// What writing events beneath SQL would bypass, if anything. Completes the sentence
+    /// "eventcore.events …".
     obstacle_to_writes: Option<&'static str>,
     has_row_security: bool,
     generation: u64,
@@ -77,8 +80,8 @@ impl Catalog {
         Self::load_for(Use::Read)
     }
 
-    /// Does the same for a caller that will open the table of events for this purpose. The lock of the table comes
-    /// before those of its indexes: REINDEX takes them in that order too.
+    /// Does the same for a caller that will open the table of events for this purpose. The lock of
+    /// the table comes before those of its indexes: REINDEX takes them in that order too.
     pub(super) fn load_for(purpose: Use) -> Result<Self, Error> {
         CACHE.with(|cache| {
             cache.get(
@@ -87,7 +90,8 @@ impl Catalog {
                     let objects = Objects::find().ok_or(Unavailable::NotInstalled)?;
                     let events = open(objects.events, purpose)?;
                     let streams = open(objects.streams, Use::Read)?;
-                    // An index may have been replaced while this waited for the locks. From now on they stay.
+                    // An index may have been replaced while this waited for the locks. From now on
+                    // they stay.
                     Ok((objects, events, streams))
                 },
                 |(objects, events, streams), changes| {
@@ -105,7 +109,7 @@ impl Catalog {
         changes: u64,
     ) -> Result<Self, Error> {
         let columns = events.columns();
-        // A column that was added and dropped again is still there, without a type.
+        // A column that was added and dropped again is still listed, without a type.
         let (ours, added) = columns.split_at(column::COUNT.min(columns.len()));
         let is_there = |column: &Column| column.data_type != Oid::INVALID;
         let of_streams = streams.columns();
@@ -164,8 +168,8 @@ impl Catalog {
         self.objects.position_blocks == other.objects.position_blocks
     }
 
-    /// The number of this database, which CREATE EXTENSION has drawn. Rows with another number are copies of those of
-    /// another database, and only that database acts on them.
+    /// The number of this database, which CREATE EXTENSION has drawn. Rows with another number are
+    /// copies of those of another database, and only that database acts on them.
     pub fn home_id(&self) -> i64 {
         sequence::last_value(self.objects.home_id).unwrap_or(0)
     }

@@ -8,8 +8,8 @@ use crate::pg::relation::{Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 
-/// The open table, with the OIDs that are valid while it is open. A rebuilt index gets a new OID, but the old one survives
-/// as long as this process holds the table open.
+/// The open table, with the OIDs that are valid while it is open. A rebuilt index gets a new OID,
+/// but the old one survives as long as this process holds the table open.
 pub struct Events {
     pub table: Relation,
     pub catalog: Catalog,
@@ -49,8 +49,8 @@ impl Events {
         Relation::index(self.catalog.objects.events_by_stream, Use::Read)
     }
 
-    /// Reads the events above one position and up to another, in the order of their positions. The scan sees what is
-    /// committed when it begins.
+    /// Reads the events above one position and up to another, in the order of their positions. The
+    /// scan sees what is committed when it begins.
     pub fn between<R>(
         &self,
         (after, up_to): (i64, i64),

@@ -1,4 +1,4 @@
-//! The heads: the version that a stream is at, and the last position of all.
+//! The heads: the version of a stream, and the position of the last event.
 
 use super::columns::{events as column, events_by_stream as by_stream};
 use crate::pg::scan::{Condition, Direction, IndexScan};
@@ -15,7 +15,7 @@ pub fn version<'r>(scan: &mut IndexScan<'r>, stream: Text<'r>) -> i64 {
     scan.next().map_or(0, |row| row.bigint(column::VERSION))
 }
 
-/// The position of the last event that is committed, 0 if there is none.
+/// The position of the last committed event; 0 if there is none.
 pub fn last_position(events: &Events) -> i64 {
     let snapshot = Snapshot::latest();
     let by_position = events.by_position();

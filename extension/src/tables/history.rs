@@ -1,4 +1,5 @@
-//! `eventcore.history`: a row for each history of this store. The registry adds one when a history begins.
+//! `eventcore.history`: a row for each history of this store. The registry adds one when a history
+//! begins.
 
 use super::Catalog;
 use super::columns::history as column;
@@ -12,26 +13,26 @@ use crate::pg::value::Text;
 use eventcore_rules::history::{Cause, Origin};
 use pgrx::pg_sys::{Datum, Oid};
 
-/// A history, as `eventcore.history` has it.
+/// A row of `eventcore.history`.
 #[derive(Clone, Copy)]
 pub struct History {
-    /// Where it begins.
+    /// The first position of this history.
     pub first: i64,
-    /// The last position that the one before had reserved.
+    /// The last position that the previous history had reserved.
     pub reserved: i64,
-    /// Up to there both are the same.
+    /// Both histories are the same up to this position.
     pub agreed: i64,
-    /// Where it is written.
+    /// The server and the database that write this history.
     pub origin: Origin,
 }
 
-/// `eventcore.history`, to read it or to add to it.
+/// Opens the table.
 pub fn open(catalog: &Catalog, purpose: Use) -> Result<Relation, Error> {
     Ok(Relation::existing_table(catalog.objects.history, purpose)
         .ok_or(Unavailable::NotInstalled)?)
 }
 
-/// All histories that there are, in no order.
+/// All histories, in no order.
 pub fn all(table: &Relation) -> Vec<History> {
     let mut found = Vec::new();
     for_each_row(table, &Snapshot::latest(), |row| {
@@ -49,7 +50,7 @@ pub fn all(table: &Relation) -> Vec<History> {
     found
 }
 
-/// Adds a history for good, whatever becomes of the transaction.
+/// Adds a history. It stays even if the transaction is rolled back.
 pub fn add(table: &Relation, history: &History, cause: Cause) {
     let values = [
         Datum::from(history.first),

@@ -4,7 +4,8 @@
 //! - [`columns`]: the numbers of the columns of each table.
 //! - [`catalog`]: the objects in this database, looked up once and verified.
 //! - [`events`], [`open`]: opening a table, with the OIDs that are valid while it is open.
-//! - [`heads`], [`history`]: the version of a stream and the last position; the histories of the store.
+//! - [`heads`]: the version of a stream, and the position of the last event.
+//! - [`history`]: the histories of the store.
 
 mod catalog;
 pub mod columns;

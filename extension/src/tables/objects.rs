@@ -13,8 +13,8 @@ macro_rules! objects {
         }
 
         impl Objects {
-            /// `None` if one of them does not exist or does not belong to the extension: any role that may create a
-            /// schema could have created objects of these names.
+            /// `None` if one of them does not exist or does not belong to the extension: any role
+            /// that may create a schema could have created objects of these names.
             pub fn find() -> Option<Self> {
                 let schema = relation::schema(c"eventcore")?;
                 let own = |name, kind| {

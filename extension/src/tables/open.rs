@@ -13,14 +13,14 @@ pub fn commands() -> Result<(Relation, Relation), Error> {
     Ok((table, by_name))
 }
 
-/// `eventcore.executions` to write a row, and the oid of its index by command and key.
+/// `eventcore.executions` for writing, and the OID of its index by command and key.
 pub fn executions() -> Result<(Relation, Oid), Error> {
     let (table, catalog) = open_existing(Catalog::load, |objects| objects.executions, Use::Write)?;
     Ok((table, catalog.objects.executions_by_key))
 }
 
-/// `eventcore.command_states` to write rows, and its index by command, stream and role; `None` where somebody has
-/// locked the table.
+/// `eventcore.command_states` for writing, and its index by command, stream and role; `None` if
+/// another transaction has locked the table.
 pub fn command_states() -> Result<Option<(Relation, Relation)>, Error> {
     let seen = Catalog::load()?.objects.command_states;
     let Some(table) = Relation::try_table(seen, Use::Write) else {
@@ -47,7 +47,7 @@ pub fn projection_parked(purpose: Use) -> Result<(Relation, Objects), Error> {
     Ok((table, catalog.objects))
 }
 
-/// Opens a table of the catalog, with the oids that hold while it is open.
+/// Opens a table, with the OIDs that are valid while it is open.
 pub(super) fn open_existing(
     load: impl Fn() -> Result<Catalog, Error>,
     table: impl Fn(&Objects) -> Oid,
@@ -59,7 +59,7 @@ pub(super) fn open_existing(
         let catalog = load()?;
         match opened {
             Some(opened) if table(&catalog.objects) == seen => return Ok((opened, catalog)),
-            // The extension was created anew while we waited for the lock.
+            // The extension was dropped and created again while this waited for the lock.
             _ if table(&catalog.objects) != seen => {}
             _ => return Err(Unavailable::NotInstalled.into()),
         }

@@ -11,8 +11,8 @@ use crate::registry::Registry;
 use crate::tables::{Catalog, Events};
 use std::time::Duration;
 
-/// `eventcore_wait(after_position, timeout)`: the safe position when it is past `after_position`, or
-/// when the time is over.
+/// `eventcore_wait(after_position, timeout)`: returns the safe position as soon as it is above
+/// `after_position`, or when the timeout is over.
 pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
     let after = call
         .bigint(0)
@@ -39,8 +39,7 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
             standby::watch();
             registry.wake().count_check();
             found = registry.safe_position();
-            // While it waits it holds no snapshot and no lock: VACUUM is free to remove what
-            // nobody else sees.
+            // While it waits, it holds no snapshot and no lock, so VACUUM can remove dead rows.
             transaction::commit_and_begin();
             found.as_ref().map_or(true, |safe| *safe > after)
         });

@@ -1,8 +1,9 @@
-//! Waking up on a hot standby: no append ends there, and what the log brings wakes nobody by itself.
+//! Waking waiters on a hot standby. No append ends there, and replaying the log wakes nobody.
 //!
-//! Whoever waits on a standby starts one background worker for the server, if there is none. While somebody waits it
-//! compares how far the log has been replayed, and wakes those who wait when it has moved. It ends when the server is
-//! promoted: from then on the notifiers do this.
+//! A process that waits on a standby starts one background worker for the server, if there is none.
+//! While any process waits, the worker compares how far the log has been replayed, and wakes the
+//! waiters when that has moved. It ends when the server is promoted. From then on the notifiers
+//! wake waiters.
 
 use crate::pg::process;
 use crate::pg::shared_memory::{ProcessCell, Shared, SharedArray};
@@ -18,18 +19,19 @@ const KIND: Kind = Kind {
     function: "eventcore_standby_main",
 };
 
-/// How often it compares while somebody waits. Those who wait look each time that the log has moved.
+/// How often the worker compares while a process waits. Waiters check each time that the log has
+/// moved.
 const COMPARE_EVERY: Duration = Duration::from_millis(4);
 
-/// How long it sleeps while nobody waits.
+/// How long the worker sleeps while no process waits.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// How often those who wait on a standby look for themselves where the server has no place for the worker.
+/// How often waiters on a standby check on their own if the server has no free background worker.
 const WITHOUT_WORKER: Duration = Duration::from_millis(50);
 
 static PROCESS: SharedArray<Process> = SharedArray::new(c"eventcore standby");
 
-/// The process of the worker, if it is there.
+/// The process of the worker.
 struct Process(ProcessCell);
 
 impl Shared for Process {
@@ -47,12 +49,13 @@ pub fn attach_shared_memory() {
 }
 
 thread_local! {
-    /// When this process has started the worker last, and whether there was a place for it.
+    /// When this process last tried to start the worker, and whether it could.
     static STARTED: Cell<Option<(Instant, bool)>> = const { Cell::new(None) };
 }
 
-/// To be called by whoever is about to wait, and again at each look, when it is known to wait: so the worker sees it.
-/// Returns how often it has to look for itself.
+/// Wakes or starts the worker. To be called by a waiter before it waits, and again at each check
+/// when it is registered as a waiter, so that the worker sees it. Returns how often the waiter has
+/// to check on its own.
 pub fn watch() -> Duration {
     if !transaction::is_standby() {
         return RECHECK_INTERVAL;
@@ -61,7 +64,7 @@ pub fn watch() -> Duration {
         return RECHECK_INTERVAL;
     }
     let started = match STARTED.get() {
-        // It may be on its way.
+        // The worker may be starting.
         Some((at, started)) if at.elapsed() < RECHECK_INTERVAL => started,
         _ => worker::start_on_standby(&KIND).is_some(),
     };
@@ -78,7 +81,7 @@ pub fn watch() -> Duration {
     }
 }
 
-/// The worker's process, from its start to its end.
+/// The main function of the worker's process.
 pub fn run() -> ! {
     let worker = Worker::connect_to_no_database();
     let is_first = PROCESS.get().first().is_some_and(|worker| worker.0.claim());
@@ -106,7 +109,7 @@ pub fn run() -> ! {
             break;
         }
     }
-    // Whoever still waits goes on as on any primary.
+    // After a promotion, waiters continue as on any primary.
     registry::wake_all_waiters();
     worker.end()
 }
