@@ -42,8 +42,8 @@ impl<'a> Array<'a> {
     ///
     /// `datum` is an array of `element`, not NULL, and lives for `'a`.
     pub unsafe fn new(datum: Datum, element: Element) -> Option<Self> {
-        // SAFETY: the caller's; the server copies the elements' addresses into the current memory
-        // context.
+        // SAFETY: guaranteed by the caller; the server copies the elements' addresses into the
+        // current memory context.
         unsafe {
             let array = plain(datum).cast::<pg_sys::ArrayType>();
             if (*array).ndim > 1 {

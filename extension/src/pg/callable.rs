@@ -87,7 +87,7 @@ impl Function {
     /// A hash of its definition in `pg_proc`. It changes when the function is replaced or altered.
     pub fn definition(&self, seed: u64) -> u64 {
         let procedures = pg_sys::SysCacheIdentifier::PROCOID as _;
-        // SAFETY: any oid will do. The row is in memory of the server's until it is released.
+        // SAFETY: any OID is allowed. The row is in memory of the server's until it is released.
         unsafe {
             let row = pg_sys::SearchSysCache1(procedures, Datum::from(self.info.fn_oid));
             if row.is_null() {
@@ -209,7 +209,7 @@ pub fn changes() -> u64 {
 ///
 /// `array` is a `text[]`.
 unsafe fn texts<'r>(array: Datum) -> Result<TextArray<'r>, &'static str> {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     let texts = unsafe { Array::new(array, Element::Text) };
     texts.map(TextArray).ok_or("has more than one dimension")
 }
@@ -236,7 +236,7 @@ fn report_changes() {
         pg_sys::SysCacheIdentifier::PROCOID,
         pg_sys::SysCacheIdentifier::NAMESPACEOID,
     ] {
-        // SAFETY: the callback is a function of ours.
+        // SAFETY: the callback is a function of this module.
         unsafe {
             pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(forget), Datum::null());
         }
@@ -255,7 +255,7 @@ unsafe extern "C-unwind" fn forget(_argument: Datum, _cache: i32, _hash: u32) {
 /// The function exists.
 unsafe fn signature(function: Oid) -> Signature {
     let (mut types, mut count) = (std::ptr::null_mut(), 0);
-    // SAFETY: the caller's; the server allocates the types and says how many there are.
+    // SAFETY: guaranteed by the caller; the server allocates the types and says how many there are.
     unsafe {
         let returned = pg_sys::get_func_signature(function, &mut types, &mut count);
         let is_plain = pg_sys::get_func_prokind(function) == pg_sys::PROKIND_FUNCTION as i8
@@ -276,7 +276,7 @@ unsafe fn signature(function: Oid) -> Signature {
 ///
 /// The function exists.
 unsafe fn require_executable(function: Oid) {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let user = pg_sys::GetUserId();
         #[cfg(feature = "pg15")]

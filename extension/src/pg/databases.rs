@@ -32,10 +32,10 @@ pub fn connectable() -> Vec<u32> {
 /// Whether a role may connect to a database that allows connections. To be called in a transaction.
 pub fn may_connect(database: Oid, role: Oid) -> bool {
     let mode = pg_sys::ACL_CONNECT;
-    // SAFETY: any oids will do.
+    // SAFETY: any OIDs are allowed.
     #[cfg(feature = "pg15")]
     let result = unsafe { pg_sys::pg_database_aclcheck(database, role, mode) };
-    // SAFETY: any oids will do.
+    // SAFETY: any OIDs are allowed.
     #[cfg(not(feature = "pg15"))]
     let result =
         unsafe { pg_sys::object_aclcheck(pg_sys::DatabaseRelationId, database, role, mode.into()) };
@@ -83,13 +83,13 @@ fn may_create_databases() -> bool {
 /// Whether the current role has the rights of the database's owner.
 #[cfg(feature = "pg15")]
 pub fn is_mine(database: Oid) -> bool {
-    // SAFETY: any oid will do.
+    // SAFETY: any OID is allowed.
     unsafe { pg_sys::pg_database_ownercheck(database, pg_sys::GetUserId()) }
 }
 
 /// Whether the current role has the rights of the database's owner.
 #[cfg(not(feature = "pg15"))]
 pub fn is_mine(database: Oid) -> bool {
-    // SAFETY: any oid will do.
+    // SAFETY: any OID is allowed.
     unsafe { pg_sys::object_ownercheck(pg_sys::DatabaseRelationId, database, pg_sys::GetUserId()) }
 }

@@ -128,7 +128,7 @@ mod raw {
 ///
 /// ContextGuard [`guarded`].
 unsafe fn get(name: &CStr) -> Option<&CStr> {
-    // SAFETY: the caller's; a string of the server's, which is compared at once.
+    // SAFETY: guaranteed by the caller; a string of the server, which is compared at once.
     unsafe {
         let value = raw::GetConfigOption(name.as_ptr(), true, false);
         (!value.is_null()).then(|| CStr::from_ptr(value))
@@ -139,7 +139,7 @@ unsafe fn get(name: &CStr) -> Option<&CStr> {
 ///
 /// ContextGuard [`guarded`].
 unsafe fn set(name: &CStr, value: &CStr) {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         raw::set_config_option(
             name.as_ptr(),

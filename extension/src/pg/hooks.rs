@@ -158,7 +158,7 @@ unsafe fn on_alter(hooks: &Hooks, class: Oid, object: Oid, part: c_int, argument
         (pg_sys::ProcedureRelationId, _) => (hooks.after_alter_function)(object),
         (pg_sys::NamespaceRelationId, _) => (hooks.after_alter_schema)(object),
         (PG_INHERITS, _) if !argument.is_null() => {
-            // SAFETY: the caller's. Its parent is named beside the child.
+            // SAFETY: guaranteed by the caller. The server names the parent beside the child.
             let parent =
                 unsafe { (*argument.cast::<pg_sys::ObjectAccessPostAlter>()).auxiliary_id };
             (hooks.after_inherit)(object, parent);
@@ -182,7 +182,8 @@ unsafe extern "C-unwind" fn on_utility(
     receiver: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: the server's own arguments, passed on to who would have got them without us.
+    // SAFETY: the server's own arguments, passed on to the function that would have got them
+    // without this hook.
     unsafe {
         let plan = entry(|| Ok(before_utility(statement)));
         let next = NEXT_UTILITY.unwrap_or(ffi::standard_process_utility());
@@ -223,7 +224,7 @@ struct UtilityPlan {
 
 /// # Safety
 ///
-/// `statement` is one of the server's.
+/// `statement` is one of the server.
 unsafe fn before_utility(statement: *mut pg_sys::PlannedStmt) -> UtilityPlan {
     let mut plan = UtilityPlan {
         statement,
@@ -231,7 +232,7 @@ unsafe fn before_utility(statement: *mut pg_sys::PlannedStmt) -> UtilityPlan {
         drops: false,
         enables: 0,
     };
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         if let Some((database, drops)) = exclusive_use((*statement).utilityStmt) {
             (plan.database, plan.drops) = (database, drops);
@@ -294,7 +295,7 @@ unsafe fn exclusive_use(statement: *mut pg_sys::Node) -> Option<(u32, bool)> {
 ///
 /// `options` is a list of DefElem.
 unsafe fn option(options: *mut pg_sys::List, name: &CStr) -> Option<*mut pg_sys::DefElem> {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let options = pgrx::PgList::<pg_sys::DefElem>::from_pg(options);
         options

@@ -58,7 +58,7 @@ impl IndexExecutor {
 
 impl Drop for IndexExecutor {
     fn drop(&mut self) {
-        // SAFETY: made by us, once.
+        // SAFETY: created here, once.
         give_back(|| unsafe {
             pg_sys::ExecCloseIndices(self.target);
             pg_sys::FreeExecutorState(self.executor);

@@ -81,7 +81,7 @@ impl Indexes {
         // SAFETY: the indexes are open.
         let ready = |index: &&Index| unsafe { (*index.info).ii_ReadyForInserts };
         for index in self.0.iter().filter(ready) {
-            // SAFETY: the caller's.
+            // SAFETY: guaranteed by the caller.
             rows.clone()
                 .for_each(|row| unsafe { index.insert(table, row) });
         }
@@ -143,7 +143,7 @@ unsafe fn oids<'a>(list: *const pg_sys::List) -> &'a [pg_sys::ListCell] {
     if list.is_null() {
         return &[];
     }
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let count = usize::try_from((*list).length).unwrap_or(0);
         std::slice::from_raw_parts((*list).elements, count)

@@ -133,9 +133,9 @@ struct Slots(Vec<*mut TupleTableSlot>);
 
 impl Slots {
     fn new(table: pg_sys::Relation, count: usize) -> Self {
-        // SAFETY: the table is open; the slots are given back on drop. The server counts who uses a
-        // table's own description of its columns, in a list that it searches for each slot: a copy
-        // is not counted.
+        // SAFETY: the table is open; the slots are given back on drop. The server counts the users
+        // of a table's own description of its columns, in a list that it searches for each slot: a
+        // copy is not counted.
         unsafe {
             let columns = pg_sys::CreateTupleDescCopy((*table).rd_att);
             let mut slots = Vec::with_capacity(count);
@@ -189,7 +189,7 @@ impl Slots {
 
 impl Drop for Slots {
     fn drop(&mut self) {
-        // SAFETY: made by us, once.
+        // SAFETY: created here, once.
         give_back(|| unsafe {
             guarded(|| {
                 for slot in &self.0 {

@@ -190,7 +190,7 @@ impl<'a> Object<'a> {
 ///
 /// `value` is a string or a key, and what it points into lives for `'a`.
 unsafe fn string<'a>(value: &pg_sys::JsonbValue) -> &'a [u8] {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let string = value.val.string;
         std::slice::from_raw_parts(string.val.cast(), usize::try_from(string.len).unwrap_or(0))

@@ -42,7 +42,7 @@ impl LastError {
     /// Frees the copy of an error that was caught.
     pub(super) fn forget(&mut self) {
         if let Some(error) = self.take() {
-            // SAFETY: a copy of ours; this cannot fail.
+            // SAFETY: a copy made here; this cannot fail.
             unsafe { raw::FreeErrorData(error) };
         }
     }
@@ -63,7 +63,7 @@ impl<'a> ErrorWatch<'a> {
 
     /// The server keeps the address of the callback until the end.
     pub(super) fn begin(&mut self) {
-        // SAFETY: taken off the stack again before the callback goes.
+        // SAFETY: taken off the stack again before the callback is dropped.
         unsafe { pg_sys::error_context_stack = &raw mut self.callback };
     }
 

@@ -51,7 +51,7 @@ impl ScratchMemory {
         let entered = ContextSwitch::switch_to(self.0);
         let result = step();
         drop(entered);
-        // SAFETY: ours, and not the current one any more.
+        // SAFETY: created here, and no longer the current one.
         unsafe { pg_sys::MemoryContextReset(self.0) };
         result
     }
@@ -59,7 +59,7 @@ impl ScratchMemory {
 
 impl Drop for ScratchMemory {
     fn drop(&mut self) {
-        // SAFETY: made by us, once, and not the current one any more.
+        // SAFETY: created here, once, and no longer the current one.
         give_back(|| unsafe { pg_sys::MemoryContextDelete(self.0) });
     }
 }
@@ -97,7 +97,7 @@ impl StateMemory {
         let result = step(self.state()).map(|state| state.keep().datum());
         drop(entered);
         self.state = result?;
-        // SAFETY: ours, not the current one; the state is in the other.
+        // SAFETY: created here, and not the current one; the state is in the other.
         unsafe { pg_sys::MemoryContextReset(self.contexts[self.current].0) };
         self.current = next;
         Ok(())

@@ -68,7 +68,7 @@ impl Relation {
 
     /// `None` if the table no longer exists.
     pub fn existing_table(oid: Oid, purpose: Use) -> Option<Self> {
-        // SAFETY: any oid will do; waiting for the lock brings in what has changed meanwhile.
+        // SAFETY: any OID is allowed; waiting for the lock brings in what has changed meanwhile.
         let raw = unsafe { pg_sys::try_table_open(oid, purpose.lock_mode()) };
         // Not `then_some`: that would create and drop a relation that does not exist.
         (!raw.is_null()).then(|| Self {
@@ -79,7 +79,7 @@ impl Relation {
 
     /// Does the same without waiting; also `None` if another transaction has locked the table.
     pub fn try_table(oid: Oid, purpose: Use) -> Option<Self> {
-        // SAFETY: any oid will do.
+        // SAFETY: any OID is allowed.
         if !unsafe { pg_sys::ConditionalLockRelationOid(oid, purpose.lock_mode()) } {
             return None;
         }
@@ -226,19 +226,19 @@ impl Relation {
 
 #[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
 unsafe fn attribute(columns: pg_sys::TupleDesc, number: i32) -> *mut pg_sys::FormData_pg_attribute {
-    // SAFETY: the caller's: `number` is below `natts`.
+    // SAFETY: guaranteed by the caller: `number` is below `natts`.
     unsafe { (*columns).attrs.as_mut_ptr().offset(number as isize) }
 }
 
 #[cfg(feature = "pg18")]
 unsafe fn attribute(columns: pg_sys::TupleDesc, number: i32) -> *mut pg_sys::FormData_pg_attribute {
-    // SAFETY: the caller's: `number` is below `natts`.
+    // SAFETY: guaranteed by the caller: `number` is below `natts`.
     unsafe { pg_sys::TupleDescAttr(columns, number) }
 }
 
 impl Drop for Relation {
     fn drop(&mut self) {
-        // SAFETY: opened by us, once; the transaction keeps the lock.
+        // SAFETY: opened here, once; the transaction keeps the lock.
         give_back(|| unsafe {
             if self.is_index {
                 pg_sys::index_close(self.raw, pg_sys::NoLock as pg_sys::LOCKMODE);
@@ -281,14 +281,14 @@ pub fn find(schema: Oid, name: &CStr) -> Option<Oid> {
 
 /// The number of a column, if the relation has one of this name.
 pub fn column_number(relation: Oid, column: &CStr) -> Option<i16> {
-    // SAFETY: any oid will do, and a C string.
+    // SAFETY: any OID is allowed, and a C string.
     let number = unsafe { pg_sys::get_attnum(relation, column.as_ptr()) };
     (number > 0).then_some(number)
 }
 
 /// The kind of a relation; `None` for any other kind, and if it does not exist.
 pub fn kind(relation: Oid) -> Option<Kind> {
-    // SAFETY: any oid will do.
+    // SAFETY: any OID is allowed.
     match unsafe { pg_sys::get_rel_relkind(relation) } as u8 {
         pg_sys::RELKIND_RELATION => Some(Kind::Table),
         pg_sys::RELKIND_INDEX => Some(Kind::Index),
@@ -299,7 +299,7 @@ pub fn kind(relation: Oid) -> Option<Kind> {
 
 /// Whether a relation is a member of this extension.
 pub fn belongs_to_extension(relation: Oid, extension: &CStr) -> bool {
-    // SAFETY: any oid will do, and a C string.
+    // SAFETY: any OID is allowed, and a C string.
     unsafe {
         let owner = pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, relation);
         owner != Oid::INVALID && owner == pg_sys::get_extension_oid(extension.as_ptr(), true)
@@ -308,7 +308,7 @@ pub fn belongs_to_extension(relation: Oid, extension: &CStr) -> bool {
 
 /// Whether a schema is a member of this extension.
 pub fn schema_belongs_to_extension(schema: Oid, extension: &CStr) -> bool {
-    // SAFETY: any oid will do, and a C string.
+    // SAFETY: any OID is allowed, and a C string.
     unsafe {
         let owner = pg_sys::getExtensionOfObject(pg_sys::NamespaceRelationId, schema);
         owner != Oid::INVALID && owner == pg_sys::get_extension_oid(extension.as_ptr(), true)
@@ -317,7 +317,7 @@ pub fn schema_belongs_to_extension(schema: Oid, extension: &CStr) -> bool {
 
 /// The name of a table, without its schema.
 pub fn name(table: Oid) -> String {
-    // SAFETY: any oid will do; the name is a C string in memory of the server's.
+    // SAFETY: any OID is allowed; the name is a C string in memory of the server's.
     unsafe {
         let name = pg_sys::get_rel_name(table);
         if name.is_null() {
@@ -371,12 +371,12 @@ pub fn announce_change(table: Oid) {
 
 /// The type of a table's rows.
 pub fn row_type(table: Oid) -> Oid {
-    // SAFETY: any oid will do.
+    // SAFETY: any OID is allowed.
     unsafe { pg_sys::get_rel_type_id(table) }
 }
 
 /// The array type of a type.
 pub fn array_type(of: Oid) -> Oid {
-    // SAFETY: any oid will do.
+    // SAFETY: any OID is allowed.
     unsafe { pg_sys::get_array_type(of) }
 }

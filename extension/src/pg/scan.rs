@@ -109,7 +109,7 @@ impl<'r> IndexScan<'r> {
     ///
     /// Under a guard.
     unsafe fn find_first(&mut self, direction: pg_sys::ScanDirection::Type) -> bool {
-        // SAFETY: the caller's; as in `next`.
+        // SAFETY: guaranteed by the caller; as in `next`.
         unsafe {
             if raw::index_getnext_tid(self.scan, direction).is_null() {
                 return false;
@@ -157,7 +157,7 @@ impl<'r> IndexScan<'r> {
                 Datum::from(value),
             ),
         };
-        // SAFETY: the index has this column, with this collation; the key is ours to fill.
+        // SAFETY: the index has this column, with this collation; the key belongs to this scan.
         unsafe {
             let collation = *(*self.index.raw()).rd_indcollation.add(column as usize - 1);
             raw::ScanKeyEntryInitialize(
@@ -180,7 +180,7 @@ unsafe fn begin(
     index: pg_sys::Relation,
     snapshot: pg_sys::Snapshot,
 ) -> pg_sys::IndexScanDesc {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe { pg_sys::index_beginscan(table, index, snapshot, MAX_CONDITIONS as i32, 0) }
 }
 
@@ -191,7 +191,7 @@ unsafe fn begin(
     snapshot: pg_sys::Snapshot,
 ) -> pg_sys::IndexScanDesc {
     let no_counters = std::ptr::null_mut();
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         pg_sys::index_beginscan(
             table,
@@ -206,7 +206,7 @@ unsafe fn begin(
 
 impl Drop for IndexScan<'_> {
     fn drop(&mut self) {
-        // SAFETY: begun and made by us, once.
+        // SAFETY: begun and created here, once.
         give_back(|| unsafe {
             guarded(|| {
                 raw::index_endscan(self.scan);

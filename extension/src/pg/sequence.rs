@@ -29,7 +29,7 @@ pub fn set_last_value(sequence: Oid, value: i64) {
 
 /// Locks a sequence until the transaction ends, so that it cannot be altered or dropped.
 pub fn lock(sequence: Oid) {
-    // SAFETY: any oid will do.
+    // SAFETY: any OID is allowed.
     unsafe { pg_sys::LockRelationOid(sequence, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) };
 }
 

@@ -105,7 +105,7 @@ impl LockGuard {
 
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        // SAFETY: held by us.
+        // SAFETY: this process holds it.
         give_back(|| unsafe { pg_sys::LWLockRelease(self.0) });
     }
 }

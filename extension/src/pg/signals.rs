@@ -28,7 +28,7 @@ static mut NEXT_LOG: pg_sys::emit_log_hook_type = None;
 /// Makes SIGTERM end this process whatever it does, as it ends any session, and SIGHUP read the
 /// configuration. To be called first in the main function of a background worker.
 pub(super) fn handle() {
-    // SAFETY: handlers of the server's, and of ours, which do what a handler may.
+    // SAFETY: handlers of the server and of this module, which do only what a handler may.
     unsafe {
         set(pg_sys::SIGHUP as c_int, ffi::configuration_changed());
         set(pg_sys::SIGQUIT as c_int, on_quit);
@@ -146,12 +146,12 @@ unsafe extern "C-unwind" fn on_log(error: *mut pg_sys::ErrorData) {
 
 #[cfg(not(feature = "pg18"))]
 unsafe fn set(signal: c_int, handler: ffi::SignalHandler) {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe { pg_sys::pqsignal(signal, Some(handler)) };
 }
 
 #[cfg(feature = "pg18")]
 unsafe fn set(signal: c_int, handler: ffi::SignalHandler) {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe { pg_sys::pqsignal_be(signal, Some(handler)) };
 }

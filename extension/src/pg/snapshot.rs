@@ -137,7 +137,7 @@ impl ActiveSnapshot {
 
 impl Drop for ActiveSnapshot {
     fn drop(&mut self) {
-        // SAFETY: pushed by us; only compared to what is there.
+        // SAFETY: pushed here; only compared with the active one.
         give_back(|| unsafe {
             if pg_sys::ActiveSnapshotSet() && pg_sys::GetActiveSnapshot() == self.0 {
                 pg_sys::PopActiveSnapshot();
@@ -149,7 +149,7 @@ impl Drop for ActiveSnapshot {
 impl Drop for Snapshot {
     fn drop(&mut self) {
         if self.registered {
-            // SAFETY: registered by us, once.
+            // SAFETY: registered here, once.
             give_back(|| unsafe { pg_sys::UnregisterSnapshot(self.raw) });
         }
     }

@@ -67,7 +67,7 @@ fn watch_ends() {
         return;
     }
     let nothing = std::ptr::null_mut();
-    // SAFETY: functions of ours, which want no argument.
+    // SAFETY: functions of this module, which take no argument.
     unsafe {
         pg_sys::RegisterXactCallback(Some(on_event), nothing);
         pg_sys::RegisterSubXactCallback(Some(on_subtransaction), nothing);

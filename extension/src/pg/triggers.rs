@@ -67,7 +67,7 @@ unsafe fn enable_always(alter: *mut pg_sys::AlterTableStmt, table: Oid) {
         .map(|trigger| trigger.name)
         .filter(|name| !name.to_string_lossy().contains(PLAIN))
         .collect();
-    // SAFETY: the caller's. Nodes and names are allocated in the memory of the copy.
+    // SAFETY: guaranteed by the caller. Nodes and names are allocated in the memory of the copy.
     unsafe {
         let mut commands = commands(alter);
         let mut wanted = Vec::new();
@@ -97,7 +97,7 @@ unsafe fn enable_always(alter: *mut pg_sys::AlterTableStmt, table: Oid) {
 ///
 /// `alter` is an ALTER TABLE.
 unsafe fn commands(alter: *mut pg_sys::AlterTableStmt) -> PgList<pg_sys::AlterTableCmd> {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe { PgList::from_pg((*alter).cmds) }
 }
 
@@ -105,7 +105,7 @@ unsafe fn commands(alter: *mut pg_sys::AlterTableStmt) -> PgList<pg_sys::AlterTa
 ///
 /// `command` is a part of an ALTER TABLE.
 unsafe fn enables(command: *mut pg_sys::AlterTableCmd) -> bool {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     let subtype = unsafe { (*command).subtype };
     [
         AlterTableType::AT_EnableTrig,

@@ -24,8 +24,8 @@ impl<'a> Text<'a> {
     ///
     /// `datum` is a `text` that is not NULL and lives for `'a`.
     pub unsafe fn new(datum: Datum) -> Self {
-        // SAFETY: the caller's. Detoasting copies into the current memory context, which outlives
-        // the values made in it.
+        // SAFETY: guaranteed by the caller. Detoasting copies into the current memory context,
+        // which outlives the values made in it.
         unsafe {
             let mut varlena: *mut pg_sys::varlena = datum.cast_mut_ptr();
             if !is_plain(varlena) {
@@ -76,7 +76,7 @@ impl Jsonb<'_> {
     ///
     /// `datum` is a `jsonb` that is not NULL and lives for the lifetime of the result.
     pub unsafe fn new(datum: Datum) -> Self {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         let varlena = unsafe { plain(datum) };
         Self {
             datum: Datum::from(varlena),
@@ -110,7 +110,7 @@ impl Jsonb<'_> {
 ///
 /// It is not NULL.
 unsafe fn copy(datum: Datum) -> Datum {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     Datum::from(unsafe { pg_sys::pg_detoast_datum_copy(datum.cast_mut_ptr()) })
 }
 
@@ -132,7 +132,7 @@ impl PartialEq for Jsonb<'_> {
 ///
 /// `datum` is one that is not NULL.
 pub(super) unsafe fn plain(datum: Datum) -> *mut pg_sys::varlena {
-    // SAFETY: the caller's. Detoasting copies into the current memory context.
+    // SAFETY: guaranteed by the caller. Detoasting copies into the current memory context.
     unsafe {
         let varlena = datum.cast_mut_ptr();
         if is_plain(varlena) {
@@ -149,7 +149,7 @@ pub(super) unsafe fn plain(datum: Datum) -> *mut pg_sys::varlena {
 ///
 /// It points to a value of variable length.
 unsafe fn is_plain(varlena: *const pg_sys::varlena) -> bool {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe { pgrx::varlena::varatt_is_4b_u(varlena) }
 }
 
