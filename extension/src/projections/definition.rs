@@ -159,8 +159,7 @@ impl Progress {
 
 /// The position of the first parked event that should be replayed.
 pub fn next_replay(name: Text<'_>) -> Result<Option<i64>, Error> {
-    let (parked, objects) = tables::projection_parked(Use::Read)?;
-    let to_replay = Relation::index(objects.projection_parked_to_replay, Use::Read);
+    let (parked, to_replay) = tables::projection_parked_to_replay()?;
     let snapshot = Snapshot::latest();
     let mut scan = IndexScan::new(&parked, &to_replay, &snapshot);
     scan.seek(
@@ -235,8 +234,7 @@ pub fn delete_parked(name: Text<'_>, positions: Option<&BigintArray<'_>>) -> Res
     transaction::end_command();
     let owner = load(name)?.map_or(0, |(definition, _)| definition.owner);
     record::check_owner(name, Oid::from(owner))?;
-    let (parked, objects) = tables::projection_parked(Use::Write)?;
-    let by_key = Relation::index(objects.projection_parked_by_key, Use::Write);
+    let (parked, by_key) = tables::projection_parked(Use::Write)?;
     let snapshot = Snapshot::latest();
     let mut scan = IndexScan::new(&parked, &by_key, &snapshot);
     scan.seek(

@@ -42,7 +42,7 @@ use crate::pg::relation::{self, Use};
 use crate::pg::value::Text;
 use crate::pg::{lock, transaction};
 use crate::subscriptions;
-use crate::tables::{Catalog, Events};
+use crate::tables::{self, Events};
 use pgrx::pg_sys::Oid;
 
 /// `eventcore.lock_events()`.
@@ -84,7 +84,8 @@ pub fn has_used(call: &Call<'_>) -> bool {
 
 /// `eventcore.projections_changed()`.
 pub fn changed() -> Result<(), Error> {
-    relation::announce_change(Catalog::load()?.objects.projections);
+    let (projections, _) = tables::projections(Use::Read)?;
+    relation::announce_change(projections.oid());
     subscriptions::announce_at_end(true)
 }
 

@@ -17,4 +17,7 @@ mod open;
 
 pub use catalog::Catalog;
 pub use events::Events;
-pub use open::{command_states, commands, executions, projection_parked, projections};
+pub use open::{
+    command_states, commands, executions, projection_parked, projection_parked_to_replay,
+    projections,
+};

@@ -5,7 +5,10 @@ use pgrx::pg_sys::Oid;
 
 /// Declares the struct of OIDs, how each is found, and which they are.
 macro_rules! objects {
-    ($($(#[$attribute:meta])* $field:ident: $kind:ident $name:literal,)*) => {
+    (@missing optional) => {
+        Some(Oid::INVALID)
+    };
+    ($($(#[$attribute:meta])* $field:ident: $kind:ident $name:literal $($optional:ident)?,)*) => {
         /// The OIDs in this database.
         #[derive(Clone, Copy)]
         pub struct Objects {
@@ -14,7 +17,8 @@ macro_rules! objects {
 
         impl Objects {
             /// `None` if one of them does not exist or does not belong to the extension: any role
-            /// that may create a schema could have created objects of these names.
+            /// that may create a schema could have created objects of these names. An optional
+            /// object that is missing has the OID 0. Opening it fails with SE009.
             pub fn find() -> Option<Self> {
                 let schema = relation::schema(c"eventcore")?;
                 let own = |name, kind| {
@@ -25,7 +29,7 @@ macro_rules! objects {
                     is_own.then_some(found)
                 };
                 Some(Self {
-                    $($field: own($name, Kind::$kind)?,)*
+                    $($field: own($name, Kind::$kind)$(.or(objects!(@missing $optional)))??,)*
                 })
             }
 
@@ -56,9 +60,9 @@ objects! {
     executions_by_key: Index c"executions_pkey",
     command_states: Table c"command_states",
     command_states_by_key: Index c"command_states_pkey",
-    projections: Table c"projections",
-    projections_by_name: Index c"projections_pkey",
-    projection_parked: Table c"projection_parked",
-    projection_parked_by_key: Index c"projection_parked_pkey",
-    projection_parked_to_replay: Index c"projection_parked_replay_idx",
+    projections: Table c"projections" optional,
+    projections_by_name: Index c"projections_pkey" optional,
+    projection_parked: Table c"projection_parked" optional,
+    projection_parked_by_key: Index c"projection_parked_pkey" optional,
+    projection_parked_to_replay: Index c"projection_parked_replay_idx" optional,
 }

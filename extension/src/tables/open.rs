@@ -36,15 +36,31 @@ pub fn command_states() -> Result<Option<(Relation, Relation)>, Error> {
 /// `eventcore.projections`, and its index by name.
 pub fn projections(purpose: Use) -> Result<(Relation, Relation), Error> {
     let (table, catalog) = open_existing(Catalog::load, |objects| objects.projections, purpose)?;
-    let by_name = Relation::index(catalog.objects.projections_by_name, purpose);
+    let by_name = optional_index(catalog.objects.projections_by_name, purpose)?;
     Ok((table, by_name))
 }
 
-/// `eventcore.projection_parked`, and the objects that are valid while it is open.
-pub fn projection_parked(purpose: Use) -> Result<(Relation, Objects), Error> {
+/// `eventcore.projection_parked`, and its primary key, by projection and position.
+pub fn projection_parked(purpose: Use) -> Result<(Relation, Relation), Error> {
     let table = |objects: &Objects| objects.projection_parked;
     let (table, catalog) = open_existing(Catalog::load, table, purpose)?;
-    Ok((table, catalog.objects))
+    let by_key = optional_index(catalog.objects.projection_parked_by_key, purpose)?;
+    Ok((table, by_key))
+}
+
+/// `eventcore.projection_parked`, and its index of the events that should be replayed.
+pub fn projection_parked_to_replay() -> Result<(Relation, Relation), Error> {
+    let table = |objects: &Objects| objects.projection_parked;
+    let (table, catalog) = open_existing(Catalog::load, table, Use::Read)?;
+    let to_replay = optional_index(catalog.objects.projection_parked_to_replay, Use::Read)?;
+    Ok((table, to_replay))
+}
+
+fn optional_index(index: Oid, purpose: Use) -> Result<Relation, Error> {
+    if index == Oid::INVALID {
+        return Err(Unavailable::NotInstalled.into());
+    }
+    Ok(Relation::index(index, purpose))
 }
 
 /// Opens a table, with the OIDs that are valid while it is open.
