@@ -27,18 +27,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// Where files are going, and where they are until then: pages may name the new place while the old
 /// one exists. Once the files have moved, the entries do nothing and can be deleted.
-const MOVES: [(&str, &str); 18] = [
-    ("extension/src/arguments", "extension/src/filter.rs"),
-    ("extension/src/guards", "extension/src/drop_guard.rs"),
-    ("extension/src/install.rs", "extension/src/drop_guard.rs"),
-    ("extension/src/locks.rs", "extension/src/drop_guard.rs"),
-    ("extension/src/notify", "extension/src/notifier.rs"),
-    ("extension/src/processes", "extension/src/workers"),
-    ("extension/src/read", "extension/src/read.rs"),
-    ("extension/src/functions", "extension/src/functions.rs"),
-    ("extension/src/registry/wake.rs", "extension/src/wake.rs"),
-    ("extension/src/tables", "extension/src/catalog.rs"),
-    ("extension/src/wait", "extension/src/wait.rs"),
+const MOVES: [(&str, &str); 7] = [
     ("client/src/values", "client/src/ids.rs"),
     ("client/src/snapshot", "client/src/snapshot.rs"),
     ("client/src/store", "client/src/store.rs"),
