@@ -67,11 +67,6 @@ pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, Sto
         )
         .await?;
 
-    let repeated = row.try_get(4).map_err(store_error)?;
-    if repeated {
-        // It was perhaps not answered before because a standby had not confirmed it.
-        pool.confirm().await?;
-    }
     let versions: Vec<i64> = row.try_get(2).map_err(store_error)?;
     Ok(Appended {
         first_position: position(row.try_get(0).map_err(store_error)?)?,
@@ -81,7 +76,7 @@ pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, Sto
             .map(|version| from_bigint(version).map(StreamVersion::new))
             .collect::<Result<_, _>>()?,
         recorded_at: row.try_get(3).map_err(store_error)?,
-        repeated,
+        repeated: row.try_get(4).map_err(store_error)?,
     })
 }
 

@@ -41,12 +41,6 @@ struct OtherSession(#[source] Error);
 const SET_STATEMENT_TIMEOUT: &str =
     "SELECT pg_catalog.set_config('statement_timeout', $1::text, false)";
 
-/// Waits for the standbys that commits wait for, if there are any, by a commit that comes after all before it. What
-/// writes nothing does not wait, as when a repeated append finds its events.
-const CONFIRM: &str = "\
-SELECT pg_catalog.pg_logical_emit_message(true, 'eventcore', '')
- WHERE pg_catalog.current_setting('synchronous_standby_names') <> ''";
-
 impl Pool {
     pub(super) fn new(settings: &Builder, server: Server) -> Result<Self, StoreError> {
         let limit = server.limit();
@@ -103,11 +97,6 @@ impl Pool {
         rows.into_iter()
             .next()
             .ok_or_else(|| StoreError::other("the server returned no row"))
-    }
-
-    /// Makes sure that what was committed before is on the standbys that commits wait for.
-    pub(super) async fn confirm(&self) -> Result<(), StoreError> {
-        self.query(CONFIRM, &[]).await.map(drop)
     }
 
     /// The rows, and whether a commit was not confirmed by the standbys. Boxed: every call of a store ends here, and

@@ -13,7 +13,7 @@ use crate::support::{self, Session, connect, eventually, in_time};
 
 /// A server whose commits wait for a standby that is not there, once that is asked for.
 struct Waiting {
-    _server: Server,
+    server: Server,
     session: Session,
     store: PostgresEventStore,
 }
@@ -30,7 +30,7 @@ impl Waiting {
             .unwrap();
         let store = PostgresEventStore::connect(&url).await.unwrap();
         Self {
-            _server: server,
+            server,
             session,
             store,
         }
@@ -150,4 +150,63 @@ async fn a_batch_of_a_projection_that_no_standby_has_is_an_error_of_its_commit()
     assert!(committed.expect_err("it was told as done").is_unconfirmed());
     server.set_standbys("").await;
     assert_eq!(store.checkpoint(&name).await.unwrap(), to);
+}
+
+/// The first commit waits for a standby that is paused, its locks released already: the same append again finds the
+/// events, writes nothing, and is answered when the standby has them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_that_repeats_one_that_waits_for_its_standby_waits_too() {
+    let mut server = Waiting::start("unconfirmed_repeat").await;
+    let standby = server
+        .server
+        .standby_with(&[("cluster_name", "one")])
+        .unwrap();
+    server
+        .session
+        .batch_execute("ALTER DATABASE unconfirmed_repeat SET eventcore.early_lock_release = on")
+        .await
+        .unwrap();
+    // Of this setting.
+    let url = server.server.url("unconfirmed_repeat");
+    server.store = PostgresEventStore::connect(&url).await.unwrap();
+    server.set_standbys("one").await;
+    let one = append(&[("s", Exactly(0))]);
+    server.store.append(&one).await.unwrap();
+
+    let receivers = receivers(&standby);
+    assert_eq!(receivers.len(), 1, "{receivers:?}");
+    standby.signal(receivers[0], "STOP").unwrap();
+    let next = append(&[("s", Exactly(1))]);
+    let appending = [(); 2].map(|()| {
+        let (store, next) = (server.store.clone(), next.clone());
+        tokio::spawn(async move { store.append(&next).await })
+    });
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                    WHERE wait_event = 'SyncRep' AND application_name = 'eventcore'";
+    eventually("both wait for the standby", async || {
+        server.count(waiting).await == 2
+    })
+    .await;
+    assert_eq!(
+        server.count("SELECT count(*) FROM eventcore.events").await,
+        2
+    );
+    assert!(appending.iter().all(|append| !append.is_finished()));
+    standby.signal(receivers[0], "CONT").unwrap();
+    let mut repeated = Vec::new();
+    for append in appending {
+        let done = in_time("an append", append).await.unwrap().unwrap();
+        repeated.push(done.repeated);
+    }
+    repeated.sort_unstable();
+    assert_eq!(repeated, [false, true]);
+}
+
+/// The processes of a standby that receive the log.
+fn receivers(standby: &Server) -> Vec<u32> {
+    let sql = "SELECT pid FROM pg_stat_wal_receiver WHERE pid IS NOT NULL";
+    let pids = standby.psql("postgres", sql).unwrap();
+    pids.split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect()
 }

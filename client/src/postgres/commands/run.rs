@@ -128,12 +128,7 @@ impl Run<'_> {
                 ],
             )
             .await?;
-        let execution = self.execution(&row)?;
-        if execution.repeated {
-            // It was perhaps not answered before because a standby had not confirmed it.
-            self.store.inner.pool.confirm().await?;
-        }
-        Ok(execution)
+        self.execution(&row)
     }
 
     /// Waits before another attempt, or says why there is none.
