@@ -269,7 +269,9 @@ COMMENT ON FUNCTION eventcore.projection_advanced(text, bigint) IS
 CREATE FUNCTION eventcore.is_blameless(error_code text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    SELECT "left"(error_code, 2) COLLATE "C" IN ('08', '40', '53', '58') OR error_code COLLATE "C" IN ('25006', '55P03');
+    -- 40002 is a constraint, 53400 a limit that is configured: the same event meets them again.
+    SELECT ("left"(error_code, 2) COLLATE "C" IN ('08', '40', '53', '58') AND error_code COLLATE "C" NOT IN ('40002', '53400'))
+        OR error_code COLLATE "C" IN ('25006', '55P03');
 END;
 COMMENT ON FUNCTION eventcore.is_blameless(text) IS
     'Whether no event is to blame for an error: lost in a quarrel with other transactions, or for want of a resource.';
@@ -334,7 +336,10 @@ BEGIN
        SET last_error = reason, last_sqlstate = error_code, last_error_at = clock_timestamp(),
            last_error_position = CASE WHEN one_event THEN first_position END
      WHERE v.name = wanted;
-    IF p.rebuilds IS NOT NULL AND (error_code IN ('SE003', 'SE009') OR error_code LIKE '42%') THEN
+    IF error_code = 'SE011' AND first_position IS NULL THEN
+        -- Its checkpoint is of another history, and stays so.
+        UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
+    ELSIF p.rebuilds IS NOT NULL AND (error_code IN ('SE003', 'SE009') OR error_code LIKE '42%') THEN
         -- The handler does not go with a shadow, finds something not there or may not use it: no event is to blame, it will not
         -- be better next time, and with all events skipped an empty table would take the place of a full one.
         UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;

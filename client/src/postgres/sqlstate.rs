@@ -156,6 +156,20 @@ const RULES: &[Rule] = &[
         "no memory, no free lock (53200), no disk space (53100), no connection (53300)",
     ),
     rule(
+        "53400",
+        Final,
+        KEPT,
+        NOT_DONE,
+        "a limit that is configured, such as temp_file_limit",
+    ),
+    rule(
+        "54",
+        Final,
+        KEPT,
+        NOT_DONE,
+        "a limit of the server: a row or an index entry is too large, a stack too deep",
+    ),
+    rule(
         "55P03",
         TimedOut { passes: true },
         KEPT,
@@ -178,11 +192,11 @@ const RULES: &[Rule] = &[
         "the server ends the session, stops, crashed or starts",
     ),
     rule(
-        "58P01",
+        "58P",
         Final,
         CLOSED,
         NOT_DONE,
-        "a file of the server is missing, such as the library",
+        "a file of the server is missing, such as the library, or there already",
     ),
     rule(
         "58",
@@ -350,15 +364,16 @@ mod tests {
     fn what_passes_is_tried_again_and_what_does_not_is_not() {
         for passes in [
             "08000", "08001", "08003", "08004", "08006", "08P01", "25006", "25P03", "40000",
-            "40001", "40003", "40P01", "53000", "53100", "53200", "53300", "53400", "55P03",
-            "57P01", "57P02", "57P03", "57P05", "58000", "58030", "72000",
+            "40001", "40003", "40P01", "53000", "53100", "53200", "53300", "55P03", "57P01",
+            "57P02", "57P03", "57P05", "58000", "58030", "72000",
         ] {
             assert!(Rule::of_state(passes).passes(), "{passes}");
         }
         for stays in [
             "01000", "0A000", "22021", "22P02", "22P05", "23505", "25P02", "25P04", "26000",
             "28000", "28P01", "3D000", "3F000", "40002", "42501", "42883", "42P01", "42P05",
-            "54000", "55000", "57014", "57P04", "58P01", "P0001", "XX000", "XX001", "SE001",
+            "53400", "54000", "54001", "54011", "54023", "55000", "55006", "57014", "57P04",
+            "58P01", "58P02", "P0001", "XX000", "XX001", "SE001",
         ] {
             assert!(!Rule::of_state(stays).passes(), "{stays}");
         }

@@ -9,6 +9,8 @@ use crate::error::Error;
 pub struct ErrorSummary {
     pub sqlstate: String,
     pub message: String,
+    /// The queue of notifications is full, which another session keeps so.
+    pub is_full_queue: bool,
 }
 
 /// Runs a transaction of a background worker, and catches the error that it raises. The caller
@@ -31,6 +33,7 @@ pub fn catching<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSu
             Err(ErrorSummary {
                 sqlstate: raised.sqlstate(),
                 message: format!("{}{}", raised.message(), detail.unwrap_or_default()),
+                is_full_queue: raised.is_full_queue(),
             })
         }
     }
@@ -74,6 +77,7 @@ impl ErrorSummary {
         Self {
             sqlstate: "XX000".to_owned(),
             message: String::new(),
+            is_full_queue: false,
         }
     }
 }
@@ -84,6 +88,7 @@ impl From<Error> for ErrorSummary {
         Self {
             sqlstate: report.code.sqlstate().to_owned(),
             message: report.message,
+            is_full_queue: false,
         }
     }
 }

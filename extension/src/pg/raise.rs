@@ -192,6 +192,14 @@ impl Raised {
         decode(unsafe { (*self.0).sqlerrcode })
     }
 
+    /// Whether a commit found no place for its notifications. The SQLSTATE is that of any limit of the server's, and the
+    /// message is translated, so this goes by the function of the server that raises it.
+    pub(super) fn is_full_queue(&self) -> bool {
+        // SAFETY: as above; the name of a function in the server's code, or null.
+        self.sqlstate() == LIMIT_EXCEEDED
+            && owned(unsafe { (*self.0).funcname }).as_deref() == Some("PreCommit_Notify")
+    }
+
     pub(super) fn message(&self) -> String {
         // SAFETY: as above.
         owned(unsafe { (*self.0).message }).unwrap_or_default()
@@ -210,6 +218,9 @@ impl Raised {
 
 /// The SQLSTATE of a panic or of an unexpected error.
 const INTERNAL: &str = "XX000";
+
+/// Program_limit_exceeded.
+const LIMIT_EXCEEDED: &str = "54000";
 
 /// The error to raise if there is no memory left for any other.
 static mut NO_MEMORY: ErrorData = ErrorData {

@@ -150,6 +150,7 @@ pub fn claim(projection: &str) -> Option<AbandonedBatch> {
             error: ErrorSummary {
                 sqlstate: sqlstate.to_owned(),
                 message: message.to_owned(),
+                is_full_queue: false,
             },
             blameless: state == BLAMELESS,
         });

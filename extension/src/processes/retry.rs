@@ -56,5 +56,6 @@ pub fn no_free_worker() -> ErrorSummary {
     ErrorSummary {
         sqlstate: "53400".to_owned(),
         message: "no background worker is free; raise max_worker_processes".to_owned(),
+        is_full_queue: false,
     }
 }

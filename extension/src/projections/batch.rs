@@ -54,8 +54,6 @@ pub struct FailureContext {
     pub waits: Cell<bool>,
     /// Whether the transaction has called the function that empties the tables.
     pub resets: Cell<bool>,
-    /// Whether the transaction has done everything except commit.
-    pub commits: Cell<bool>,
 }
 
 /// The result of [`claim`].

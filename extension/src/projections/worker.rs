@@ -26,9 +26,6 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// The shortest time that a worker runs while other owners wait for its place.
 const SLICE: Duration = Duration::from_secs(1);
 
-/// SQLSTATE 54000, program_limit_exceeded.
-const LIMIT_EXCEEDED: &str = "54000";
-
 /// How soon a rebuild that did not get the lock tries again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -97,14 +94,9 @@ fn mine(role: Oid, catalog: &Catalog) -> Result<Vec<String>, Error> {
 fn step(session: &Session, worker_context: &WorkerContext, name: &str) -> Option<Duration> {
     session.report(&format!("projection {name}"));
     let context = FailureContext::default();
-    let ready = |done| {
-        context.commits.set(true);
-        done
-    };
-    let done = match session.attempt(|| next_step::run(name, &context).map(ready)) {
+    let done = match session.attempt(|| next_step::run(name, &context)) {
         Ok(Outcome::CaughtUp(original)) => {
-            context.commits.set(false);
-            session.attempt(|| rebuild::finish(name, &original, &context).map(ready))
+            session.attempt(|| rebuild::finish(name, &original, &context))
         }
         done => done,
     };
@@ -144,10 +136,7 @@ fn step(session: &Session, worker_context: &WorkerContext, name: &str) -> Option
                 checkpoint: context.checkpoint.get(),
                 events: context.events.get(),
                 replay: context.replay.get(),
-                // At the commit, this error means a full queue of notifications, which another
-                // session does not read.
-                blameless: (context.commits.get() && error.sqlstate == LIMIT_EXCEEDED)
-                    .then_some(true),
+                blameless: error.is_full_queue.then_some(true),
                 process_ended: false,
             };
             record_failure(session, name, &failure, &error);

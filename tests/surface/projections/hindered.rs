@@ -2,7 +2,7 @@
 
 use eventcore_harness::{Server, ServerOptions};
 
-use super::{database, until, wait, write};
+use super::{database, server, until, wait, write};
 use crate::support::{connect, value};
 
 const WAITS_FOR: &str = "SELECT coalesce(waits_for, 'nothing') FROM eventcore.stat_projections";
@@ -105,35 +105,84 @@ async fn what_is_due_later_than_its_own_delay_allows_is_due() {
     assert_eq!(super::seen(&client).await, [1, 2]);
 }
 
-/// The queue of notifications is full, as a commit says it.
+/// A commit fails on the second event again and again, with the SQLSTATE of a full queue of notifications, which is that
+/// of every limit of the server's, or with that of a configured limit.
+#[tokio::test]
+async fn an_event_that_exceeds_a_limit_at_the_commit_is_to_blame_for_it() {
+    for (limit, name) in [
+        ("54000", "projection_limit"),
+        ("53400", "projection_configured"),
+    ] {
+        let (_, client) = database(name).await;
+        client
+            .batch_execute(&format!(
+                "CREATE FUNCTION fail_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+                     BEGIN RAISE EXCEPTION 'too large' USING ERRCODE = '{limit}'; END $$;
+                 CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON seen DEFERRABLE INITIALLY DEFERRED
+                     FOR EACH ROW WHEN (NEW.n = 2) EXECUTE FUNCTION fail_at_commit()"
+            ))
+            .await
+            .unwrap();
+        super::create(
+            &client,
+            "p",
+            "see",
+            ", on_error => 'skip', retry_limit => 1",
+        )
+        .await;
+        write(&client, "a", 1..=3).await;
+        wait(&client, "p").await.unwrap();
+        assert_eq!(super::seen(&client).await, [1, 3]);
+        let row = "SELECT skipped || ' ' || last_sqlstate FROM eventcore.stat_projections";
+        assert_eq!(value::<String>(&client, row).await, format!("1 {limit}"));
+    }
+}
+
+/// The queue is small enough to be filled from PostgreSQL 17 on. A transaction that has listened and is idle keeps it full.
 #[tokio::test]
 async fn a_notification_that_cannot_be_sent_is_no_fault_of_the_event() {
-    let (_, client) = database("projection_notifies").await;
+    if version(server()) < 17 {
+        return;
+    }
+    let server = Server::start(ServerOptions::new().set("max_notify_queue_pages", "64")).unwrap();
+    let client = connect(&server.create_database("projection_notifies").unwrap()).await;
+    client.batch_execute(super::HANDLERS).await.unwrap();
     client
         .batch_execute(
-            "CREATE SEQUENCE commits;
-             CREATE FUNCTION fail_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
-                 BEGIN
-                     IF nextval('commits') < 4 THEN
-                         RAISE EXCEPTION 'too many notifications' USING ERRCODE = 'program_limit_exceeded';
-                     END IF;
-                     RETURN NULL;
-                 END $$;
-             CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON seen DEFERRABLE INITIALLY DEFERRED
-                 FOR EACH ROW EXECUTE FUNCTION fail_at_commit()",
+            "CREATE FUNCTION tell(e eventcore.events) RETURNS void LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM see(e), pg_notify('told', ''); END $$",
         )
         .await
         .unwrap();
+    let idle = connect(&server.url("projection_notifies")).await;
+    idle.batch_execute("LISTEN noise").await.unwrap();
+    idle.batch_execute("BEGIN; SELECT 1").await.unwrap();
+    for bytes in [7900, 1] {
+        let fill = format!(
+            "DO $$ BEGIN LOOP PERFORM pg_notify('noise', repeat('x', {bytes})); COMMIT; END LOOP; END $$"
+        );
+        client.batch_execute(&fill).await.unwrap_err();
+    }
     super::create(
         &client,
         "p",
-        "see",
+        "tell",
         ", on_error => 'skip', retry_limit => 0",
     )
     .await;
     write(&client, "a", 1..=1).await;
+    let failed = "SELECT last_sqlstate = '54000' AND attempts = 0 FROM eventcore.stat_projections";
+    until(&client, &format!("SELECT coalesce(({failed}), false)")).await;
+    idle.batch_execute("COMMIT").await.unwrap();
     wait(&client, "p").await.unwrap();
     assert_eq!(super::seen(&client).await, [1]);
-    let row = "SELECT skipped || ' ' || last_sqlstate FROM eventcore.stat_projections";
-    assert_eq!(value::<String>(&client, row).await, "0 54000");
+    let row = "SELECT skipped FROM eventcore.stat_projections";
+    assert_eq!(value::<i64>(&client, row).await, 0);
+}
+
+/// The major version of PostgreSQL.
+fn version(server: &Server) -> u32 {
+    let number = "SELECT current_setting('server_version_num')::integer / 10000";
+    let number = server.psql("postgres", number).unwrap();
+    number.trim().parse().unwrap()
 }
