@@ -4,7 +4,9 @@ use pgrx::pg_sys::{self, SyncCommitLevel};
 use std::ffi::CStr;
 
 /// The first minor version in which the byte that tells whether standbys are named is a set of
-/// flags. Before, it was 0 or 1.
+/// flags. Before, it was 0 or 1 (`bool sync_standbys_defined`). PostgreSQL changed it with "Fix race
+/// condition in handling of synchronous_standby_names immediately after startup" of 2025-05-08:
+/// 15.13 (commit ec59500a1), 16.9 (c922ae2c4), 17.5 (3339847cc), and in 18 from its first release.
 #[cfg(feature = "pg15")]
 const FLAGS_SINCE: i32 = 150_013;
 #[cfg(feature = "pg16")]
