@@ -243,8 +243,13 @@ impl StoreError {
     /// Up to where the history that a reader comes from and that of the store are the same. Only after
     /// [`is_diverged`](Self::is_diverged).
     pub fn agreed_position(&self) -> Option<Position> {
+        self.diverged_positions().map(|(_, agreed)| agreed)
+    }
+
+    /// Where the reader of another history was, and up to where both are the same.
+    pub(crate) fn diverged_positions(&self) -> Option<(Position, Position)> {
         match &self.0.kind {
-            Kind::Diverged { agreed, .. } => Some(*agreed),
+            Kind::Diverged { after, agreed } => Some((*after, *agreed)),
             _ => None,
         }
     }

@@ -36,8 +36,10 @@ pub trait Projection<S: ProjectionStore>: Send {
         OnUndecodable::Stop
     }
 
-    /// What to do when its checkpoint is of another history of the store, as after a fail-over that lost events which it
-    /// has taken in. Both histories are the same up to `agreed`. By default the projection stops with the error
+    /// What to do when its checkpoint is of another history of the store, as when the checkpoint and what the projection
+    /// writes are kept elsewhere, or came from a dump of a server whose last events are lost. Where they are in the database
+    /// of the events they come through a fail-over together, and this is not asked. Both histories are the same up to
+    /// `agreed`. By default the projection stops with the error
     /// ([`StoreError::is_diverged`](crate::StoreError::is_diverged)).
     fn diverged(&mut self, _agreed: Position) -> OnDiverged {
         OnDiverged::Stop

@@ -114,13 +114,13 @@ impl<S: ProjectionStore> Run<'_, S> {
                 Ok(()) => return Ok(()),
                 Err(stopped) => stopped,
             };
-            let gone_back = match diverged_at(&stopped) {
-                Some(agreed) if projection.diverged(agreed) == OnDiverged::GoBack => {
-                    self.go_back(agreed).await
+            let goes_on = match stopped {
+                Stopped::Store(error) if error.is_diverged() => {
+                    self.meet_another_history(projection, error).await
                 }
-                _ => Err(stopped),
+                stopped => Err(stopped),
             };
-            match gone_back {
+            match goes_on {
                 Ok(()) => {}
                 Err(Stopped::Overtaken) => {}
                 Err(Stopped::Store(error)) if error.is_retriable() => {
@@ -152,6 +152,27 @@ impl<S: ProjectionStore> Run<'_, S> {
                 self.take_in(projection, events, read_to).await?;
                 self.failed = 0;
             }
+        }
+    }
+
+    /// The store has another history than the one that was read last. Whatever was read beyond the checkpoint took no
+    /// effect that is left: the checkpoint came through with its effects, or neither did. So only a checkpoint that is
+    /// of another history itself is the projection's concern.
+    async fn meet_another_history<P: Projection<S>>(
+        &mut self,
+        projection: &mut P,
+        error: StoreError,
+    ) -> Result<(), Stopped> {
+        let Some((after, agreed)) = error.diverged_positions() else {
+            return Err(Stopped::Store(error));
+        };
+        self.stands_at = self.store.checkpoint(&self.name).await?;
+        if self.stands_at != after {
+            return Ok(());
+        }
+        match projection.diverged(agreed) {
+            OnDiverged::GoBack => self.go_back(agreed).await,
+            OnDiverged::Stop => Err(Stopped::Store(error)),
         }
     }
 
@@ -242,14 +263,6 @@ impl<S: ProjectionStore> Run<'_, S> {
                 Ok(())
             }
         }
-    }
-}
-
-/// Up to where the checkpoint's history is that of the store, if they are not the same.
-fn diverged_at(stopped: &Stopped) -> Option<Position> {
-    match stopped {
-        Stopped::Store(error) => error.agreed_position(),
-        _ => None,
     }
 }
 

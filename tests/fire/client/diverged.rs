@@ -1,13 +1,17 @@
 //! A fail-over that loses events which a subscription has read: it is told, and skips nothing.
 
+use std::sync::{Arc, Mutex};
+
 use eventcore::ExpectedVersion::Unchecked;
 use eventcore::{
-    EventStore, EventSubscription, Position, PostgresEventStore, Subscribe, Subscription,
+    Event, EventError, EventStore, EventSubscription, HandlerError, OnDiverged, Payload, Position,
+    PostgresEventStore, PostgresTransaction, Projection, ProjectionName, ProjectionStore,
+    StoredEvent, Subscribe, Subscription, run_projection, run_projection_until,
 };
 use eventcore_harness::Server;
 
 use super::append;
-use crate::support::{self, PATIENCE, in_time};
+use crate::support::{self, PATIENCE, eventually, in_time};
 
 /// Appends one event, as soon as the store takes it.
 async fn append_one(store: &PostgresEventStore) -> Position {
@@ -79,4 +83,202 @@ async fn a_subscription_that_has_read_lost_events_is_told_and_goes_back_to_where
     // Who has read nothing that is lost is not troubled.
     let mut behind = store.subscribe(Subscribe::after(kept));
     assert_eq!(next(&mut behind).await.unwrap(), first);
+}
+
+#[derive(Debug)]
+struct Anything;
+
+impl Event for Anything {
+    fn event_type(&self) -> &str {
+        "Anything"
+    }
+
+    fn encode(&self) -> Result<Payload, EventError> {
+        Ok(serde_json::json!({}).into())
+    }
+
+    fn decode(_: &str, _: &Payload) -> Result<Self, EventError> {
+        Ok(Self)
+    }
+}
+
+/// Writes the positions into a table, and notes what it is asked.
+#[derive(Clone)]
+struct Positions {
+    on_diverged: OnDiverged,
+    asked: Arc<Mutex<Vec<Position>>>,
+}
+
+impl Positions {
+    fn new(on_diverged: OnDiverged) -> Self {
+        Self {
+            on_diverged,
+            asked: Arc::default(),
+        }
+    }
+
+    fn asked(&self) -> Vec<Position> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Projection<PostgresEventStore> for Positions {
+    type Event = Anything;
+
+    fn name(&self) -> &str {
+        "positions"
+    }
+
+    fn diverged(&mut self, agreed: Position) -> OnDiverged {
+        self.asked.lock().unwrap().push(agreed);
+        self.on_diverged
+    }
+
+    async fn apply(
+        &mut self,
+        event: StoredEvent<Anything>,
+        transaction: &mut PostgresTransaction,
+    ) -> Result<(), HandlerError> {
+        let position = i64::try_from(event.position.get())?;
+        let insert = "INSERT INTO positions VALUES ($1) ON CONFLICT DO NOTHING";
+        transaction.execute(insert, &[&position]).await?;
+        Ok(())
+    }
+}
+
+/// A server with ten events, and a standby that has them and is away; behind a proxy.
+struct Two {
+    old: Server,
+    new: Server,
+    proxy: support::Switch,
+    store: PostgresEventStore,
+    kept: Position,
+}
+
+impl Two {
+    async fn start() -> Self {
+        let old = Server::start(support::options()).unwrap();
+        old.create_database("diverged").unwrap();
+        old.psql("diverged", "CREATE TABLE positions (p bigint PRIMARY KEY)")
+            .unwrap();
+        let new = old.standby().unwrap();
+        let proxy = support::Switch::to(&old);
+        let store = PostgresEventStore::connect(&proxy.url("diverged")).await;
+        let store = store.unwrap();
+        let mut kept = Position::START;
+        for _ in 0..10 {
+            kept = append_one(&store).await;
+        }
+        Self {
+            old,
+            new,
+            proxy,
+            store,
+            kept,
+        }
+    }
+
+    /// The standby keeps what it has from here on.
+    fn stop_standby(&mut self) {
+        self.new.catch_up_with(&self.old).unwrap();
+        self.new.stop().unwrap();
+    }
+
+    fn fail_over(&mut self) {
+        self.old.crash().unwrap();
+        self.new.start_again().unwrap();
+        self.new.promote().unwrap();
+        self.proxy.turn_to(&self.new);
+    }
+
+    /// The table has each event that the server has, and no other.
+    fn assert_projected(&self) {
+        let wrong = "SELECT count(*) FROM positions FULL JOIN eventcore.events ON p = position
+                      WHERE p IS NULL OR position IS NULL";
+        assert_eq!(self.new.psql("diverged", wrong).unwrap(), "0");
+    }
+}
+
+/// Its checkpoint and what it writes are in the database of the events, and go back with them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_projection_that_has_taken_in_lost_events_takes_in_those_of_the_new_history_without_a_question()
+ {
+    for runs in [true, false] {
+        let mut two = Two::start().await;
+        let mut projection = Positions::new(OnDiverged::Stop);
+        run_projection_until(&two.store, &mut projection, two.kept)
+            .await
+            .unwrap();
+        two.stop_standby();
+        let running = runs.then(|| {
+            let (store, mut projection) = (two.store.clone(), projection.clone());
+            tokio::spawn(async move { run_projection(&store, &mut projection).await })
+        });
+        let mut lost = Position::START;
+        for _ in 0..10 {
+            lost = append_one(&two.store).await;
+        }
+        if !runs {
+            let run = run_projection_until(&two.store, &mut projection, lost);
+            in_time("the projection", run).await.unwrap();
+        }
+        let there = format!("SELECT max(p) = {lost} FROM positions");
+        eventually("it has taken in what will be lost", async || {
+            two.old.psql("diverged", &there).unwrap() == "t"
+        })
+        .await;
+        two.fail_over();
+        let first = append_one(&two.store).await;
+        if !runs {
+            let run = run_projection_until(&two.store, &mut projection, first);
+            in_time("the projection", run).await.unwrap();
+        }
+        let there = format!("SELECT max(p) = {first} FROM positions");
+        eventually("it has taken in the new history", async || {
+            if let Some(running) = &running {
+                assert!(!running.is_finished());
+            }
+            two.new.psql("diverged", &there).unwrap() == "t"
+        })
+        .await;
+        two.assert_projected();
+        assert_eq!(projection.asked(), []);
+        if let Some(running) = running {
+            running.abort();
+        }
+    }
+}
+
+/// The checkpoint is that of a server whose last events are lost, as from a dump of its tables.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_projection_whose_checkpoint_is_of_another_history_is_asked_and_stops_or_goes_back() {
+    let mut two = Two::start().await;
+    let mut stopping = Positions::new(OnDiverged::Stop);
+    run_projection_until(&two.store, &mut stopping, two.kept)
+        .await
+        .unwrap();
+    two.stop_standby();
+    two.fail_over();
+    let first = append_one(&two.store).await;
+    let ahead = "UPDATE eventcore.checkpoints SET position = 4000000000";
+    two.new.psql("diverged", ahead).unwrap();
+
+    let stopped = run_projection_until(&two.store, &mut stopping, first);
+    let error = in_time("the projection", stopped).await.unwrap_err();
+    let agreed = stopping.asked();
+    assert_eq!(agreed.len(), 1, "{error:?}");
+    assert!(agreed[0] < first);
+    let store = error.store();
+    assert!(
+        store.is_some_and(eventcore::StoreError::is_diverged),
+        "{error:?}"
+    );
+
+    let mut going_back = Positions::new(OnDiverged::GoBack);
+    let run = run_projection_until(&two.store, &mut going_back, first);
+    in_time("the projection", run).await.unwrap();
+    assert_eq!(going_back.asked(), agreed);
+    two.assert_projected();
+    let name = ProjectionName::new("positions").unwrap();
+    assert_eq!(two.store.checkpoint(&name).await.unwrap(), first);
 }
