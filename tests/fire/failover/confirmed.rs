@@ -223,3 +223,115 @@ async fn readers_go_on_while_appends_do_not_wait_for_a_standby_that_is_behind() 
     follower.saw_exactly(&all);
     assert!(pages > 3, "{pages} pages while the writer wrote");
 }
+
+impl Three {
+    /// Appends without waiting for anybody.
+    async fn append_locally(&self) -> i64 {
+        let session = connect(&self.url).await;
+        session
+            .batch_execute("SET synchronous_commit = local")
+            .await
+            .unwrap();
+        append_one(&*session, "unconfirmed").await
+    }
+
+    /// Readers stay where they are, however often they look.
+    async fn assert_stays(&self, at: i64) {
+        let session = connect(&self.url).await;
+        assert_eq!(safe_position(&*session).await.unwrap(), at);
+        assert_eq!(wait(&*session, at, 1).await.unwrap(), at);
+        assert_eq!(read_all(&*session, at, 10).await.unwrap(), []);
+    }
+
+    /// Readers get this far.
+    async fn assert_reaches(&self, position: i64) {
+        let session = connect(&self.url).await;
+        eventually("readers see what is confirmed", async || {
+            safe_position(&*session).await.unwrap() == position
+        })
+        .await;
+    }
+}
+
+/// The process of a standby that receives the log.
+fn receiver(standby: &Server) -> u32 {
+    let sql = "SELECT pid FROM pg_stat_wal_receiver";
+    standby.psql("postgres", sql).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn of_a_quorum_any_standby_confirms() {
+    let mut three = three().await;
+    three.wait_for("ANY 1 (one, two)");
+    let confirmed = three.append_locally().await;
+    // "two" is there, and "one" is not.
+    three.assert_reaches(confirmed).await;
+    three.two.stop().unwrap();
+    let last = three.append_locally().await;
+    three.assert_stays(confirmed).await;
+    three.one.start_again().unwrap();
+    three.assert_reaches(last).await;
+    // Two of two: one of them is not enough.
+    three.wait_for("ANY 2 (one, two)");
+    let both = three.append_locally().await;
+    three.assert_stays(last).await;
+    three.two.start_again().unwrap();
+    three.assert_reaches(both).await;
+}
+
+#[tokio::test]
+async fn by_priority_the_first_standby_that_is_connected_confirms() {
+    let mut three = three().await;
+    three.one.start_again().unwrap();
+    three.wait_for("FIRST 1 (one, two)");
+    let confirmed = append_one(&*connect(&three.url).await, "s").await;
+    three.assert_reaches(confirmed).await;
+    // The first one is connected and does not answer: that the second one has it counts for nothing.
+    let receiver = receiver(&three.one);
+    three.one.signal(receiver, "STOP").unwrap();
+    let last = three.append_locally().await;
+    three.two.catch_up_with(&three.primary).unwrap();
+    three.assert_stays(confirmed).await;
+    // Gone, it is not the first any more.
+    three.one.signal(receiver, "CONT").unwrap();
+    three.assert_reaches(last).await;
+    three.one.stop().unwrap();
+    let last = three.append_locally().await;
+    three.assert_reaches(last).await;
+}
+
+/// Writers wait until the standby has replayed, and hold their positions until then. An append whose wait is cancelled is told
+/// when the standby has flushed it: a fail-over does not take it back.
+#[tokio::test]
+async fn with_remote_apply_readers_see_what_is_applied_or_will_be_after_a_fail_over() {
+    let mut three = three().await;
+    three
+        .primary
+        .configure(&[("synchronous_commit", "remote_apply")])
+        .unwrap();
+    three.wait_for("one");
+    three.one.start_again().unwrap();
+    three.one.catch_up_with(&three.primary).unwrap();
+    let before = append_one(&*connect(&three.url).await, "s").await;
+    three.assert_reaches(before).await;
+    let replay = |what: &str| format!("SELECT pg_wal_replay_{what}()");
+    three.one.psql("postgres", &replay("pause")).unwrap();
+    let (_, append) = three.begin_append().await;
+    three.assert_stays(before).await;
+    three.one.psql("postgres", &replay("resume")).unwrap();
+    let done = in_time("the append", append).await.unwrap().unwrap();
+    three.assert_reaches(done.last.unwrap()).await;
+
+    three.one.psql("postgres", &replay("pause")).unwrap();
+    let (pid, append) = three.begin_append().await;
+    let cancel = format!("SELECT pg_cancel_backend({pid})");
+    three.primary.psql("postgres", &cancel).unwrap();
+    let cancelled = in_time("the append", append).await.unwrap().unwrap();
+    three.assert_reaches(cancelled.last.unwrap()).await;
+    three.primary.kill_postmaster_9().unwrap();
+    three.one.psql("postgres", &replay("resume")).unwrap();
+    three.one.promote().unwrap();
+    let promoted = connect(&three.one.url("store")).await;
+    let last = truth(&*promoted).await.last().unwrap().position;
+    assert_eq!(Some(last), cancelled.last);
+}

@@ -2,6 +2,8 @@
 
 mod confirmed;
 mod histories;
+mod lags;
+mod own_projections;
 mod recovery;
 mod restored;
 mod standby_wakes;
