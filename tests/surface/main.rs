@@ -35,6 +35,7 @@ mod read_all;
 mod read_checkpoint;
 mod read_context;
 mod readme;
+mod recipes;
 mod repeat;
 mod round_trips;
 mod snapshots;
