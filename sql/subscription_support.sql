@@ -208,9 +208,16 @@ COMMENT ON FUNCTION eventcore.change_subscription(text, text) IS
     'A subscription by its name, kept from others until the transaction ends; SE007 if there is none.';
 
 CREATE FUNCTION eventcore.sweep() RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    -- Rows that arrive by logical replication may do so before the subscription that they belong to.
+    IF EXISTS (SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
+                WHERE s.subenabled AND r.srrelid = ANY (ARRAY['eventcore.subscriptions'::regclass, 'eventcore.deliveries',
+                                                              'eventcore.backlogs', 'eventcore.leases'])) THEN
+        RETURN;
+    END IF;
     DELETE FROM eventcore.backlogs b
      WHERE NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = b.subscription_id);
     DELETE FROM eventcore.deliveries d
@@ -223,9 +230,10 @@ AS $$
                SELECT o.ctid FROM eventcore.leases o
                 WHERE NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = o.subscription_id)
                   FOR UPDATE SKIP LOCKED));
+END
 $$;
 COMMENT ON FUNCTION eventcore.sweep() IS
-    'Removes what belongs to no subscription any more, but waits for nobody who is acknowledging.';
+    'Removes what belongs to no subscription any more, but waits for nobody who is acknowledging. Does nothing while logical replication brings such rows.';
 
 REVOKE ALL ON FUNCTION eventcore.fail_malformed(text, text, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.fail_unknown(text) FROM PUBLIC;

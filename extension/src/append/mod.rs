@@ -23,6 +23,7 @@ pub use request::Request;
 
 use crate::error::Error;
 use crate::guards::reentry::refuse_reentry;
+use crate::guards::replication;
 use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
 use crate::projections::inline;
@@ -42,6 +43,9 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
     transaction::require_writable(c"eventcore_append");
     let events = Events::to_write()?;
     let registry = Registry::open(&events.catalog)?;
+    if !request.events.is_empty() {
+        replication::require_no_publisher(&events.catalog)?;
+    }
     let indexes = Indexes::open(&events.table);
 
     let (heads, conflicts) = loop {

@@ -37,6 +37,8 @@ pub enum Unavailable {
     InCommand { what: &'static str },
     /// A subscription, a checkpoint or a projection belongs to another database.
     Copied { kind: String, name: String },
+    /// Logical replication brings the events of another database.
+    Replicating,
     /// A table that is to be dropped contains rows.
     HoldsEvents,
     /// The extension finds this object by its name.
@@ -135,6 +137,13 @@ impl Unavailable {
                 format!("{kind} \"{name}\" is a copy that belongs to another database"),
                 "Use it in the database that it was copied from, or use another name here. If this database replaces \
                  that one, stop the replication and call eventcore_adopt_copies().",
+            ),
+            Self::Replicating => (
+                "replicating",
+                "a logical subscription brings the events of another database into this one"
+                    .to_owned(),
+                "Append in the database that the events come from: it gives out the positions. If this database \
+                 replaces that one, run ALTER SUBSCRIPTION … DISABLE, then SELECT * FROM eventcore_adopt_copies().",
             ),
             Self::HoldsEvents => (
                 "holds_events",

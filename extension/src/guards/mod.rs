@@ -4,4 +4,5 @@
 pub mod drop;
 pub mod foreign_rows;
 pub mod reentry;
+pub mod replication;
 pub mod statements;

@@ -256,6 +256,11 @@ impl<'s> Row<'s> {
         self.datum(column).map_or(0, |datum| datum.value() as i32)
     }
 
+    /// A column of type oid that is not NULL.
+    pub fn oid(&self, column: i16) -> Oid {
+        Oid::from(self.integer(column).cast_unsigned())
+    }
+
     /// A column of type boolean that is not NULL.
     pub fn boolean(&self, column: i16) -> bool {
         self.datum(column).is_some_and(|datum| datum.value() != 0)

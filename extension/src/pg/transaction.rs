@@ -239,6 +239,30 @@ unsafe extern "C-unwind" fn on_invalidation(argument: Datum, relation: pg_sys::O
     entry_without_error(|| forget((relation != pg_sys::Oid::INVALID).then_some(relation)));
 }
 
+/// Calls `forget` whenever a subscription of logical replication, or what one brings, may have changed. To be called once.
+pub fn on_subscription_change(forget: fn()) {
+    let argument = Datum::from(forget as usize);
+    for cache in [
+        pg_sys::SysCacheIdentifier::SUBSCRIPTIONOID,
+        pg_sys::SysCacheIdentifier::SUBSCRIPTIONRELMAP,
+    ] {
+        // SAFETY: the callback gets back the function.
+        unsafe {
+            pg_sys::CacheRegisterSyscacheCallback(
+                cache as i32,
+                Some(on_catalog_invalidation),
+                argument,
+            );
+        }
+    }
+}
+
+unsafe extern "C-unwind" fn on_catalog_invalidation(argument: Datum, _cache: i32, _hash: u32) {
+    // SAFETY: what `on_subscription_change` passed.
+    let forget = unsafe { std::mem::transmute::<usize, fn()>(argument.value()) };
+    entry_without_error(forget);
+}
+
 /// Writes a line to the server's log.
 pub fn log(message: &str) {
     pgrx::log!("{message}");

@@ -152,6 +152,24 @@ fn a_subscriber_leaves_what_it_gets_alone_until_it_takes_the_publishers_place() 
     let error = failure(subscriber, "shop", "SELECT * FROM eventcore_adopt_copies()");
     assert!(error.contains("still brings changes"), "{error}");
 
+    // What a row belongs to may arrive after it.
+    let waiting = "SELECT count(*) FROM eventcore.deliveries";
+    let before = subscriber.psql("shop", waiting).unwrap();
+    assert_ne!(before, "0");
+    let after = subscriber.psql(
+        "shop",
+        &format!(
+            "BEGIN;
+             SET LOCAL session_replication_role = replica;
+             DELETE FROM eventcore.subscriptions WHERE name = 'half way';
+             SET LOCAL session_replication_role = origin;
+             SELECT eventcore_create_subscription('while rows arrive') \\g /dev/null
+             {waiting};
+             ROLLBACK"
+        ),
+    );
+    assert_eq!(after.unwrap(), before);
+
     // It can have its own.
     subscriber
         .psql(
@@ -208,4 +226,66 @@ fn a_subscriber_leaves_what_it_gets_alone_until_it_takes_the_publishers_place() 
         "checkpoint|1\nprojection|3\nsubscription|2"
     );
     assert_goes_on(subscriber, "shop", given);
+}
+
+/// The publisher gives out the positions, as long as the replication is enabled.
+#[test]
+fn nothing_is_appended_on_a_subscriber_until_its_replication_is_disabled() {
+    let publisher = Server::start(options()).unwrap();
+    let subscriber = Server::start(options()).unwrap();
+    for server in [&publisher, &subscriber] {
+        server.create_database("shop").unwrap();
+    }
+    let append = "SELECT last_position FROM eventcore_append('{s}', '{NULL}', '[{\"stream\": \"s\", \"type\": \"T\", \"payload\": 1}]')";
+    publisher.psql("shop", append).unwrap();
+    publisher
+        .psql(
+            "shop",
+            "CREATE PUBLICATION facts FOR TABLE eventcore.events, eventcore.streams",
+        )
+        .unwrap();
+    let create = format!(
+        "CREATE SUBSCRIPTION facts CONNECTION 'host={} port={} user=postgres dbname=shop' PUBLICATION facts WITH (copy_data = false)",
+        publisher.socket_folder().display(),
+        publisher.port()
+    );
+    // In one session, which looks again whenever a subscription has changed.
+    let refused = "DO $$ BEGIN
+        PERFORM eventcore_append('{s}', '{NULL}', '[{\"stream\": \"s\", \"type\": \"T\", \"payload\": 1}]');
+        RAISE EXCEPTION 'it was appended';
+    EXCEPTION WHEN SQLSTATE 'SE009' THEN NULL; END $$";
+    subscriber
+        .psql(
+            "shop",
+            &format!(
+                "{append};
+                 {create};
+                 {refused};
+                 SELECT eventcore_append('{{s}}', '{{NULL}}', '[]');
+                 SELECT count(*) FROM eventcore_read_all();
+                 ALTER SUBSCRIPTION facts DISABLE;
+                 {append};
+                 ALTER SUBSCRIPTION facts ENABLE;
+                 {refused};"
+            ),
+        )
+        .unwrap();
+    let error = failure(&subscriber, "shop", append);
+    assert!(
+        error.contains("SE009")
+            && error.contains("replicating")
+            && error.contains("eventcore_adopt_copies"),
+        "{error}"
+    );
+    subscriber
+        .psql(
+            "shop",
+            &format!(
+                "ALTER SUBSCRIPTION facts DISABLE;
+                 ALTER SUBSCRIPTION facts SET (slot_name = NONE);
+                 DROP SUBSCRIPTION facts;
+                 {append}"
+            ),
+        )
+        .unwrap();
 }
