@@ -15,6 +15,7 @@ CREATE TABLE eventcore.commands (
     required_fields   jsonb,
     initial_state     jsonb       NOT NULL,
     settings          text[]      NOT NULL DEFAULT '{"search_path=pg_catalog, pg_temp"}',
+    function_owners   text[]      COLLATE "C" NOT NULL DEFAULT '{}',
     CONSTRAINT commands_pkey PRIMARY KEY (name)
 );
 COMMENT ON TABLE eventcore.commands IS 'The registered commands. Written by eventcore_register_command.';
@@ -41,6 +42,8 @@ COMMENT ON COLUMN eventcore.commands.required_fields IS
 COMMENT ON COLUMN eventcore.commands.initial_state IS 'The state before the first event.';
 COMMENT ON COLUMN eventcore.commands.settings IS
     'The settings, each as name=value, that its functions run with, whatever the session has that executes it.';
+COMMENT ON COLUMN eventcore.commands.function_owners IS
+    'The roles that owned its functions when it was registered. A function of the same name that is another role''s, and no superuser''s, is not called.';
 SELECT pg_catalog.pg_extension_config_dump('eventcore.commands', '');
 
 CREATE TABLE eventcore.executions (
@@ -303,7 +306,9 @@ BEGIN
         eventcore.check_function('related_streams', related_streams, '{jsonb,jsonb}', 'text[]'),
         eventcore.check_function('streams_function', streams_function, '{jsonb}', 'text[]'),
         eventcore.check_function('combine', combine, '{jsonb,jsonb}', 'jsonb'),
-        streams, checked_streams, required_fields, initial_state, settings);
+        streams, checked_streams, required_fields, initial_state, settings,
+        ARRAY(SELECT DISTINCT r.rolname::text FROM pg_proc f JOIN pg_roles r ON r.oid = f.proowner
+               WHERE f.oid IN (apply, handle, related_streams, streams_function, combine)));
     IF replace THEN
         DELETE FROM eventcore.commands c WHERE c.name = name COLLATE "C";
         PERFORM eventcore.delete_command_states(name);

@@ -33,9 +33,9 @@ BEGIN
     PERFORM eventcore.check_shadow_possible(p);
     INSERT INTO eventcore.projections
            (name, rebuilds, shadow_schema, handler, mode, owner, checkpoint, reset_pending, batch_size, on_error,
-            retry_limit, takes_array, stream_prefixes, event_types, tables)
+            retry_limit, takes_array, stream_prefixes, event_types, tables, function_owners)
     VALUES (rebuild, p.name, 'eventcore_rebuild_' || substr(gen_random_uuid()::text, 1, 8), p.handler, p.mode, p.owner, 0, true,
-            p.batch_size, p.on_error, p.retry_limit, p.takes_array, p.stream_prefixes, p.event_types, p.tables)
+            p.batch_size, p.on_error, p.retry_limit, p.takes_array, p.stream_prefixes, p.event_types, p.tables, p.function_owners)
     ON CONFLICT ON CONSTRAINT projections_pkey DO NOTHING;
     IF NOT FOUND THEN
         PERFORM eventcore.fail_malformed('name', format('is "%s", and there is another projection "%s"', p.name, rebuild));

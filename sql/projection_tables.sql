@@ -32,6 +32,7 @@ CREATE TABLE eventcore.projections (
     owner_name      text        COLLATE "C" NOT NULL,
     settings        text[]      NOT NULL DEFAULT '{"search_path=pg_catalog, pg_temp"}',
     table_ids       oid[],
+    function_owners text[]      COLLATE "C" NOT NULL DEFAULT '{}',
     CONSTRAINT projections_pkey PRIMARY KEY (name),
     CONSTRAINT projections_mode_check CHECK (mode IN ('async', 'inline')),
     CONSTRAINT projections_batch_size_check CHECK (batch_size BETWEEN 1 AND 100000),
@@ -91,6 +92,8 @@ COMMENT ON COLUMN eventcore.projections.last_error_position IS
 COMMENT ON COLUMN eventcore.projections.last_error_at IS 'When that was.';
 COMMENT ON COLUMN eventcore.projections.settings IS
     'The settings, each as name=value, that an inline handler runs with, whoever appends. An async one has those of its owner.';
+COMMENT ON COLUMN eventcore.projections.function_owners IS
+    'The roles that owned its functions when it was created. A function of the same name that is another role''s, and no superuser''s, is not called.';
 COMMENT ON COLUMN eventcore.projections.interruptions IS
     'How often in a row it failed for no fault of an event: deadlocks, a full disk, too little memory.';
 COMMENT ON COLUMN eventcore.projections.rebuilds IS

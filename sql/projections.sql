@@ -82,9 +82,10 @@ BEGIN
         ELSE eventcore.start_position(start_from) END;
     INSERT INTO eventcore.projections
            (name, handler, mode, owner, checkpoint, batch_size, on_error, retry_limit, takes_array, reset,
-            stream_prefixes, event_types, settings, home_id, owner_name, tables)
+            stream_prefixes, event_types, settings, home_id, owner_name, function_owners, tables)
     VALUES (name, found_handler, mode, me.oid, after_position, batch_size, on_error, retry_limit, takes_array,
             eventcore.check_function('reset', reset, '{}', 'void'), stream_prefixes, event_types, settings, eventcore.home_id(), me.rolname,
+            ARRAY(SELECT DISTINCT r.rolname::text FROM pg_proc f JOIN pg_roles r ON r.oid = f.proowner WHERE f.oid IN (handler, reset)),
             (SELECT array_agg((pg_identify_object('pg_class'::regclass, t, 0)).identity) FROM unnest(tables) t))
     ON CONFLICT ON CONSTRAINT projections_pkey DO NOTHING;
     IF NOT FOUND THEN

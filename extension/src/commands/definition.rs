@@ -66,10 +66,13 @@ impl<'a> Definition<'a> {
 
     fn of_row(name: Text<'a>, row: &Row<'_>, event: Oid) -> Result<Self, Error> {
         let functions = callable::changes();
+        let owners = texts(row, column::FUNCTION_OWNERS);
+        let owners: Vec<String> = owners.iter().map(ToString::to_string).collect();
         let open = |column, arguments: &[Oid], result| {
             let function = row.text(column).map(Text::keep);
             let function = function.map(|function| {
-                Function::open(function, arguments, result).ok_or_else(|| Error::FunctionMissing {
+                let opened = Function::open(function, &owners, arguments, result);
+                opened.ok_or_else(|| Error::FunctionMissing {
                     command: name.to_string(),
                     function: function.to_string(),
                 })

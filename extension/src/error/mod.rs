@@ -212,7 +212,9 @@ impl Error {
                 code: ErrorCode::UnknownName,
                 message: format!("function {function} of projection \"{projection}\" is missing"),
                 detail: json!({ "projection": projection, "function": function }),
-                hint: "Create the function again, or drop the projection and create it again.".into(),
+                hint: "Create the function again. If it exists but belongs to another role than before, for example after a \
+                       schema was renamed, drop the projection and create it again."
+                    .into(),
             },
             Self::UnknownCommand(name) => Report {
                 code: ErrorCode::UnknownName,
@@ -224,7 +226,9 @@ impl Error {
                 code: ErrorCode::UnknownName,
                 message: format!("function {function} of command \"{command}\" is missing"),
                 detail: json!({ "command": command, "function": function }),
-                hint: "Create the function again, or register the command again with replace => true.".into(),
+                hint: "Create the function again. If it exists but belongs to another role than before, for example after a \
+                       schema was renamed, register the command again with replace => true."
+                    .into(),
             },
             Self::LeaseLost {
                 subscription,

@@ -4,12 +4,21 @@ use super::array::{Array, Element, TextArray};
 use super::cache::Changes;
 use super::ffi::{guarded, hash};
 use super::raise::entry_without_error;
-use super::snapshot::ActiveSnapshot;
+use super::relation::{Relation, Use};
+use super::scan::{Condition, Direction, IndexScan};
+use super::snapshot::{ActiveSnapshot, Snapshot};
 use super::value::{Jsonb, Text};
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::rc::Rc;
+
+/// `pg_proc`, its index by OID, and its columns.
+const FUNCTIONS: u32 = 1255;
+const FUNCTIONS_BY_OID: u32 = 2690;
+const OID: i16 = 1;
+const FUNCTION_OWNER: i16 = 4;
 
 /// A function that is ready to be called, with the rights of the role that runs the statement.
 pub struct Function {
@@ -46,9 +55,10 @@ impl Argument {
     }
 }
 
-/// The types of a function.
+/// The owner and the types of a function.
 struct Signature {
     function: Oid,
+    owner: Oid,
     arguments: Vec<Oid>,
     /// `None` for a function that returns several rows, and for aggregates, window functions and
     /// procedures.
@@ -68,11 +78,16 @@ impl Function {
     ///
     /// The types are checked here, not only when a name is registered: a role that may write the
     /// table of names must not be able to have a function called with the wrong types.
-    pub fn open(name: Text<'_>, arguments: &[Oid], result: Oid) -> Option<Self> {
-        let found = find(name)?;
-        if found.arguments != arguments || found.result != Some(result) {
-            return None;
-        }
+    ///
+    /// `owners` are the names of the roles that owned the function when it was registered. A schema
+    /// may have been renamed since, and another role may have created a function with the old name.
+    /// So a function that belongs to none of these roles and not to a superuser does not count.
+    pub fn open(name: Text<'_>, owners: &[String], arguments: &[Oid], result: Oid) -> Option<Self> {
+        let found = find_typed(name, arguments, result)?;
+        is_owner(found.owner, owners).then(|| Self::prepare(&found))
+    }
+
+    fn prepare(found: &Signature) -> Self {
         let function = found.function;
         let mut info = Box::new(FmgrInfo::default());
         // SAFETY: the function exists; what is allocated for it lives as long as the current memory
@@ -81,7 +96,7 @@ impl Function {
             require_executable(function);
             pg_sys::fmgr_info_cxt(function, &mut *info, pg_sys::CurrentMemoryContext);
         }
-        Some(Self { info })
+        Self { info }
     }
 
     /// A hash of its definition in `pg_proc`. It changes when the function is replaced or altered.
@@ -144,12 +159,12 @@ impl Function {
         unsafe { self.call([Some(events)]) };
     }
 
-    /// Calls the function with this name, which takes arguments of these types and returns nothing,
+    /// Calls the function of the extension with this name, which takes arguments of these types and returns nothing,
     /// in a snapshot of its own; `None` if there is none.
     pub fn perform_by_name<const N: usize>(name: &str, arguments: [Argument; N]) -> Option<()> {
         let name = Text::copy(name.as_bytes()).keep();
         let types = arguments.map(|argument| argument.data_type);
-        let mut function = Self::open(name, &types, pg_sys::VOIDOID)?;
+        let mut function = Self::prepare(&*find_typed(name, &types, pg_sys::VOIDOID)?);
         let fresh = ActiveSnapshot::push();
         // SAFETY: the types that it was opened with.
         unsafe { function.call(arguments.map(|argument| argument.value)) };
@@ -214,6 +229,10 @@ unsafe fn texts<'r>(array: Datum) -> Result<TextArray<'r>, &'static str> {
     texts.map(TextArray).ok_or("has more than one dimension")
 }
 
+fn find_typed(name: Text<'_>, arguments: &[Oid], result: Oid) -> Option<Rc<Signature>> {
+    find(name).filter(|found| found.arguments == arguments && found.result == Some(result))
+}
+
 fn find(name: Text<'_>) -> Option<Rc<Signature>> {
     CHANGES.with(|changes| changes.register_once(report_changes));
     if let Some(found) = FOUND.with_borrow(|found| found.get(name.bytes()).cloned()) {
@@ -266,10 +285,38 @@ unsafe fn signature(function: Oid) -> Signature {
         };
         Signature {
             function,
+            owner: owner(function),
             arguments,
             result: is_plain.then_some(returned),
         }
     }
+}
+
+/// The owner of a function, from `pg_proc`.
+fn owner(function: Oid) -> Oid {
+    let table = Relation::table(Oid::from(FUNCTIONS), Use::Read);
+    let by_oid = Relation::index(Oid::from(FUNCTIONS_BY_OID), Use::Read);
+    let snapshot = Snapshot::latest();
+    let mut scan = IndexScan::new(&table, &by_oid, &snapshot);
+    scan.seek(&[Condition::OidEquals(OID, function)], Direction::Forward);
+    scan.next()
+        .map_or(Oid::INVALID, |row| row.oid(FUNCTION_OWNER))
+}
+
+/// Whether a role is a superuser, or has one of these names.
+fn is_owner(role: Oid, names: &[String]) -> bool {
+    // SAFETY: any OID is allowed; the name is a copy.
+    let name = unsafe {
+        if pg_sys::superuser_arg(role) {
+            return true;
+        }
+        let name = pg_sys::GetUserNameFromId(role, true);
+        if name.is_null() {
+            return false;
+        }
+        CStr::from_ptr(name).to_bytes()
+    };
+    names.iter().any(|owner| owner.as_bytes() == name)
 }
 
 /// # Safety

@@ -37,6 +37,8 @@ pub struct Definition {
     pub rebuild: Option<Rebuild>,
     /// The settings that an inline handler runs with.
     pub settings: Rc<[Setting]>,
+    /// The roles that owned its functions when it was created.
+    function_owners: Vec<String>,
     stream_prefixes: Option<Vec<String>>,
     event_types: Option<Vec<String>>,
 }
@@ -87,7 +89,8 @@ impl Definition {
     /// A function of the application that returns nothing. SE007 if it is missing.
     pub fn open(&self, function: &str, arguments: &[Oid]) -> Result<Function, Error> {
         let name = Text::copy(function.as_bytes()).keep();
-        Function::open(name, arguments, VOIDOID).ok_or_else(|| Error::HandlerMissing {
+        let opened = Function::open(name, &self.function_owners, arguments, VOIDOID);
+        opened.ok_or_else(|| Error::HandlerMissing {
             projection: self.name.clone(),
             function: function.to_owned(),
         })
@@ -115,6 +118,7 @@ impl Definition {
                 .zip(text(column::SHADOW_SCHEMA))
                 .map(|(original, schema)| Rebuild { original, schema }),
             settings: settings_of(row, column::SETTINGS),
+            function_owners: names(column::FUNCTION_OWNERS).unwrap_or_default(),
             stream_prefixes: names(column::STREAM_PREFIXES),
             event_types: names(column::EVENT_TYPES),
         }

@@ -64,6 +64,7 @@ pub mod commands {
     pub const REQUIRED_FIELDS: i16 = 12;
     pub const INITIAL_STATE: i16 = 13;
     pub const SETTINGS: i16 = 14;
+    pub const FUNCTION_OWNERS: i16 = 15;
 }
 
 /// The index by name.
@@ -130,6 +131,7 @@ pub mod projections {
     pub const INTERRUPTIONS: i16 = 27;
     pub const HOME_ID: i16 = 28;
     pub const SETTINGS: i16 = 30;
+    pub const FUNCTION_OWNERS: i16 = 32;
 }
 
 /// The index by name.

@@ -1,6 +1,8 @@
 //! The schema of the public functions is renamed, and another role makes functions of the same names in a new one.
 
-use crate::support::{append, database, event, session_as, value};
+use crate::support::{
+    append, connect, database, event, failure, server_with_workers, session_as, value,
+};
 use serde_json::json;
 
 /// What the other role makes: each says when it is used.
@@ -90,4 +92,102 @@ async fn no_body_of_a_function_names_the_schema_of_the_public_functions() {
          JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'eventcore'
          WHERE p.prosrc ~ 'doors_elsewhere|public\\.' OR array_to_string(p.proconfig, ' ') ~ 'doors_elsewhere|public'";
     assert_eq!(value::<String>(&client, named).await, "");
+}
+
+/// What an application has in its schema, and what another role makes of the same names.
+fn functions(says: &str) -> String {
+    format!(
+        "CREATE TABLE app.seen (position bigint);
+         GRANT ALL ON app.seen TO PUBLIC;
+         CREATE FUNCTION app.apply(state jsonb, e eventcore.events) RETURNS jsonb LANGUAGE sql AS 'SELECT $1';
+         CREATE FUNCTION app.handle(state jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS
+             $$ SELECT '[{{\"stream\": \"done\", \"type\": \"{says}\", \"payload\": 1}}]'::jsonb $$;
+         CREATE FUNCTION app.see(e eventcore.events) RETURNS void LANGUAGE sql AS
+             'INSERT INTO app.seen VALUES (e.position)'"
+    )
+}
+
+#[tokio::test]
+async fn no_function_of_another_role_becomes_a_handler_or_a_command_when_their_schema_is_renamed() {
+    let server = server_with_workers();
+    let url = server.create_database("doors_squatted").unwrap();
+    let client = connect(&url).await;
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE squatted_app LOGIN IN ROLE eventcore_projector, eventcore_executor, eventcore_writer;
+             CREATE ROLE squatter LOGIN IN ROLE eventcore_reader;
+             GRANT CREATE ON DATABASE doors_squatted TO squatted_app, squatter;
+             GRANT TRIGGER ON eventcore.events TO squatted_app;
+             SET SESSION AUTHORIZATION squatted_app;
+             CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO PUBLIC; {};
+             SELECT eventcore_create_projection('async', 'app.see');
+             SELECT eventcore_create_projection('inline', 'app.see', mode => 'inline', start_from => 'now', stream_prefixes => '{{inline}}');
+             RESET SESSION AUTHORIZATION;
+             SELECT eventcore_register_command('c', 'app.apply', 'app.handle', streams => '{{/s}}')",
+            functions("Own")
+        ))
+        .await
+        .unwrap();
+    let execute = "SELECT * FROM eventcore_execute('c', '{\"s\": \"done\"}')";
+    let inline = "SELECT * FROM eventcore_append('{inline}', '{NULL}', '[{\"stream\": \"inline\", \"type\": \"T\", \"payload\": 1}]')";
+    client.batch_execute(execute).await.unwrap();
+    client.batch_execute(inline).await.unwrap();
+    let done = "CALL eventcore_wait_for_projection('async', timeout => '20 s')";
+    client.batch_execute(done).await.unwrap();
+    let seen = "SELECT array_agg(position ORDER BY position)::text FROM app.seen";
+    assert_eq!(value::<String>(&client, seen).await, "{1,2,2}");
+
+    client
+        .batch_execute("ALTER SCHEMA app RENAME TO moved")
+        .await
+        .unwrap();
+    let other = connect(&url).await;
+    other
+        .batch_execute(&format!(
+            "SET SESSION AUTHORIZATION squatter;
+             CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO PUBLIC; {}",
+            functions("Trapped")
+        ))
+        .await
+        .unwrap();
+    // Sessions that have called them before, and one that has not.
+    let fresh = connect(&url).await;
+    fresh
+        .batch_execute("SET SESSION AUTHORIZATION squatted_app")
+        .await
+        .unwrap();
+    for session in [&client, &fresh] {
+        for call in [execute, inline] {
+            let error = failure(session.batch_execute(call).await);
+            error.assert_ours("SE007");
+            assert!(error.hint.contains("another role"), "{error:?}");
+        }
+    }
+    client
+        .batch_execute("SELECT * FROM eventcore_append('{s}', '{NULL}', '[{\"stream\": \"s\", \"type\": \"T\", \"payload\": 1}]')")
+        .await
+        .unwrap();
+    let failed = failure(client.batch_execute(done).await);
+    assert_eq!(failed.code, "SE009", "{failed:?}");
+    assert_eq!(
+        value::<i64>(&other, "SELECT count(*) FROM app.seen").await,
+        0
+    );
+    let trapped = "SELECT count(*) FROM eventcore.events WHERE event_type = 'Trapped'";
+    assert_eq!(value::<i64>(&other, trapped).await, 0);
+
+    // Back under the name, they are the functions again.
+    other
+        .batch_execute("DROP SCHEMA app CASCADE")
+        .await
+        .unwrap();
+    client
+        .batch_execute(
+            "ALTER SCHEMA moved RENAME TO app; SELECT eventcore_resume_projection('async')",
+        )
+        .await
+        .unwrap();
+    client.batch_execute(execute).await.unwrap();
+    client.batch_execute(inline).await.unwrap();
+    client.batch_execute(done).await.unwrap();
 }
