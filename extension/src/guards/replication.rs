@@ -48,7 +48,7 @@ fn look_up(catalog: &Catalog) -> bool {
         transaction::on_subscription_change(forget);
     }
     let changes = CHANGES.get();
-    let arrives = arrives(catalog.events) || arrives(catalog.streams);
+    let arrives = arrives(catalog.objects.events) || arrives(catalog.objects.streams);
     // A change that arrives during the look-up requires another look-up.
     if changes == CHANGES.get() {
         ARRIVES.set(Some(arrives));

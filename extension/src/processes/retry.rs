@@ -30,7 +30,9 @@ impl Retry {
     /// Records a failure; returns how long to wait before the next attempt.
     pub fn failed(&mut self, error: &ErrorSummary) -> Duration {
         processes::failed(error);
-        let ErrorSummary { sqlstate, message } = error;
+        let ErrorSummary {
+            sqlstate, message, ..
+        } = error;
         log_once_a_minute(&format!("eventcore: {}: {sqlstate}: {message}", self.what));
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);

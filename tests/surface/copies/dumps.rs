@@ -119,7 +119,9 @@ fn a_clean_restore_over_events_in_one_transaction_changes_nothing() {
     let arguments = ["--clean", "--if-exists", "--single-transaction"];
     let (restored, _, errors) = try_restore(&archive, "clean", &arguments);
     assert!(
-        !restored && errors.contains("cannot drop the tables of eventcore") && errors.contains("eventcore.allow_drop"),
+        !restored
+            && errors.contains("cannot drop the tables of eventcore")
+            && errors.contains("eventcore.allow_drop"),
         "{errors}"
     );
     living.assert_copied(server(), "clean");
@@ -153,7 +155,10 @@ fn a_clean_restore_over_events_statement_by_statement_loses_nothing_of_ours() {
     );
     let living = Original::of(server(), "clean_singly");
     let (restored, _, errors) = try_restore(&archive, "clean_singly", &["--clean", "--if-exists"]);
-    assert!(!restored && errors.contains("cannot drop the tables of eventcore"), "{errors}");
+    assert!(
+        !restored && errors.contains("cannot drop the tables of eventcore"),
+        "{errors}"
+    );
     let ours = |contents: &str| -> Vec<String> {
         let lines = contents
             .lines()
