@@ -12,7 +12,7 @@ const CALLS: &[(&str, &str, &str)] = &[
         "eventcore_create_projection('there', 'see')",
     ),
     ("SE003", "handler", "eventcore_create_projection('p', NULL)"),
-    ("SE003", "handler", "eventcore_create_projection('p', 0)"),
+    ("SE003", "handler", "eventcore_create_projection('p', '0')"),
     (
         "SE003",
         "handler",
