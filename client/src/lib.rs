@@ -1,58 +1,46 @@
 #![doc = include_str!("guide.md")]
 
-// What an application writes.
-mod command;
-mod event;
+// The modules in reading order: each uses only those above it.
 
-// Running it.
-mod execute;
-mod observe;
-mod rejection;
+// Names, ids, numbers and JSON: everything else is made of them.
+mod values;
+
+// The trait `EventStore`, and what goes into a store and comes out of it.
+mod store;
+
+// How a command keeps its state, so that it need not read all events each time.
 mod snapshot;
-mod state_cache;
 
-// Stores.
+// What an application writes: commands that decide which events happen.
+mod command;
+
+// Runs a command: read, decide, append, try again after a conflict.
+mod execute;
+
+// Follows a store from a position on.
+mod subscription;
+
+// The trait `SubscriptionStore`: subscriptions that the store keeps for its consumers.
+mod durable;
+
+// Works through a durable subscription, each event at least once.
+mod consumer;
+
+// Process managers: reactions to events, each carried out once.
+mod process;
+
+// Read models whose checkpoint is in their own transaction: each event exactly once.
+mod projection;
+
+// The two stores.
 mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-mod store;
-mod store_error;
 
-// Following a store.
-mod follow_error;
-mod own_events;
-mod page;
-mod signals;
-mod subscription;
-mod typed_subscription;
-
-// Working through it, each event at least once, or exactly once.
-mod consumer;
-mod durable;
-mod process;
-mod projection;
-
-// What goes into a store, and what comes out.
-mod append;
-mod json;
-mod metadata;
-mod payload;
-mod query;
-mod sendable;
-mod stored_event;
-
-// Values.
-mod chain;
-mod fresh;
-mod ids;
-mod invalid;
-mod names;
-mod numbers;
-
+// What the code that the derives write calls.
 #[doc(hidden)]
 pub mod derive_support;
 
-pub use append::{Append, Appended, NewEvent};
 pub use command::{
     AsyncCommandLogic, CommandError, CommandLogic, CommandStreams, Declaration, NewEvents, Stream,
     StreamField, StreamHandle, StreamResolver, Streams,
@@ -62,24 +50,13 @@ pub use durable::{
     Delivered, LeasedBatch, Nack, NackAction, NackOutcome, OnParked, ParkedEvent, StartFrom,
     SubscriptionDefinition, SubscriptionStore,
 };
-pub use event::{Event, EventError};
 pub use eventcore_macros::{Command, Event};
 pub use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
 pub use execute::{
     Executable, ExecuteError, ExecuteOptions, Execution, RetryPolicy, WrittenEvent, execute,
     execute_with,
 };
-pub use follow_error::FollowError;
-pub use ids::{CausationId, CorrelationId, EventId, LeaseId};
-pub use invalid::InvalidValue;
 pub use memory::{InMemoryEventStore, MemoryTransaction};
-pub use metadata::Metadata;
-pub use names::{
-    ConsumerName, EventType, ProcessId, ProjectionName, SnapshotName, StreamId, SubscriptionName,
-};
-pub use numbers::{Position, StreamVersion};
-pub use page::Page;
-pub use payload::Payload;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresEventStore, PostgresTransaction};
 pub use process::{
@@ -90,16 +67,21 @@ pub use projection::{
     OnDiverged, OnUndecodable, Projection, ProjectionError, ProjectionOptions, ProjectionStore,
     run_projection, run_projection_until, run_projection_with,
 };
-pub use query::{Direction, Filter, ReadAll, ReadStream, ReadStreams, StreamsRead};
-pub use rejection::Rejection;
-pub use signals::{Followed, WithSignals};
-pub use snapshot::{Folded, Snapshot, Snapshots};
-pub use state_cache::StateCache;
-pub use store::{EventStore, EventSubscription};
-pub use store_error::StoreError;
-pub use stored_event::{RecordedEvent, StoredEvent};
-pub use subscription::{PageRequest, Subscribe, Subscription};
-pub use typed_subscription::TypedSubscription;
+pub use snapshot::{Folded, Snapshots, StateCache};
+pub use store::{
+    Append, Appended, Direction, Event, EventError, EventStore, Filter, NewEvent, ReadAll,
+    ReadStream, ReadStreams, RecordedEvent, Rejection, Snapshot, StoreError, StoredEvent,
+    StreamsRead,
+};
+pub use subscription::{
+    EventSubscription, FollowError, Followed, Page, PageRequest, Subscribe, Subscription,
+    TypedSubscription, WithSignals,
+};
+pub use values::{
+    CausationId, ConsumerName, CorrelationId, EventId, EventType, InvalidValue, LeaseId, Metadata,
+    Payload, Position, ProcessId, ProjectionName, SnapshotName, StreamId, StreamVersion,
+    SubscriptionName,
+};
 
 /// Runs the Rust of the project's README as a doctest.
 #[cfg(doctest)]

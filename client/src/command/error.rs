@@ -5,7 +5,7 @@ use std::fmt;
 
 use eventcore_rules::ErrorCode;
 
-use crate::{InvalidValue, StreamId};
+use crate::values::{InvalidValue, StreamId};
 
 /// Why a command's `handle` decided against it.
 #[derive(Debug)]

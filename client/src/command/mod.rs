@@ -11,7 +11,9 @@ pub use self::error::CommandError;
 pub use self::new_events::NewEvents;
 pub(crate) use self::streams::StreamList;
 pub use self::streams::{Declaration, Stream, StreamField, StreamHandle, Streams};
-use crate::{Event, Snapshots, StoredEvent, StreamId};
+use crate::snapshot::Snapshots;
+use crate::store::{Event, StoredEvent};
+use crate::values::StreamId;
 
 /// The streams of a command. Write `#[derive(Command)]` for it.
 ///

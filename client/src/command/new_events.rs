@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use crate::{AsyncCommandLogic, StreamHandle, StreamId};
+use super::{AsyncCommandLogic, StreamHandle};
+use crate::values::StreamId;
 
 /// The events that a command decided to write, in order, each with its stream.
 pub struct NewEvents<C: AsyncCommandLogic + ?Sized> {

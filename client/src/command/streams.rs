@@ -6,7 +6,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use crate::{CommandError, CommandStreams, StreamId};
+use super::{CommandError, CommandStreams};
+use crate::values::StreamId;
 
 /// A handle of a stream that a command of type `C` has declared or discovered: the permission to write
 /// to it.

@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::receipt::{Receipt, Settled};
-use crate::{LeaseId, Nack, NackOutcome, StoreError, StoredEvent, SubscriptionStore};
+use crate::durable::{Nack, NackOutcome, SubscriptionStore};
+use crate::store::{StoreError, StoredEvent};
+use crate::values::LeaseId;
 
 /// An event that a consumer was given, to be answered: acknowledged with [`ack`](Self::ack) or
 /// [`handled`](Self::handled), or given back with [`nack`](Self::nack). Dropped without an answer it is

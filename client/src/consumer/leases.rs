@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::{Delivered, LeaseId, LeasedBatch, Nack, Position};
+use crate::durable::{Delivered, LeasedBatch, Nack};
+use crate::values::{LeaseId, Position};
 
 /// A lease that is shorter than this cannot be kept by looking after it more often.
 const SHORTEST: Duration = Duration::from_millis(20);

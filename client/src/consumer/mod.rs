@@ -22,10 +22,11 @@ pub(crate) use self::receipt::Receipt;
 pub use self::receipt::Settled;
 pub use self::run::HandlerError;
 use self::work::Work;
-use crate::chain::chain;
-use crate::{
-    ConsumerName, Event, FollowError, Nack, StoreError, SubscriptionName, SubscriptionStore,
-};
+use crate::durable::{Nack, SubscriptionStore};
+use crate::store::{Event, StoreError};
+use crate::subscription::FollowError;
+use crate::values::error_chain::chain;
+use crate::values::{ConsumerName, SubscriptionName};
 
 /// One consumer of a durable subscription: a never-ending stream of [`Delivery`]s, each to be
 /// acknowledged or given back.

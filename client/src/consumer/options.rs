@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::RetryPolicy;
+use crate::execute::RetryPolicy;
 
 /// The settings of a [`Consumer`](crate::Consumer).
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::leases::Stand;
 use super::work::Work;
-use crate::{LeaseId, Nack, NackOutcome, Position, StoreError, SubscriptionStore};
+use crate::durable::{Nack, NackOutcome, SubscriptionStore};
+use crate::store::StoreError;
+use crate::values::{LeaseId, Position};
 
 /// What became of an acknowledgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

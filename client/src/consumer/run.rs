@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::work::Work;
 use super::{Consumer, reason};
-use crate::{Event, FollowError, Nack, StoredEvent, SubscriptionStore};
+use crate::durable::{Nack, SubscriptionStore};
+use crate::store::{Event, StoredEvent};
+use crate::subscription::FollowError;
 
 /// Any error of a handler or of a projection. `?` makes it from any other.
 pub type HandlerError = Box<dyn Error + Send + Sync>;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::leases::{Leases, Next};
 use super::options::ConsumerOptions;
-use crate::{
-    ConsumerName, LeaseId, Nack, NackOutcome, Position, RetryPolicy, StoreError, SubscriptionName,
-    SubscriptionStore,
-};
+use crate::durable::{Nack, NackOutcome, SubscriptionStore};
+use crate::execute::RetryPolicy;
+use crate::store::StoreError;
+use crate::values::{ConsumerName, LeaseId, Position, SubscriptionName};
 
 /// How long one poll waits at most. In between, answers that were given meanwhile are sent.
 const WAIT: Duration = Duration::from_secs(1);

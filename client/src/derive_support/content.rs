@@ -8,7 +8,7 @@ use serde::ser::{
 };
 use serde_json::{Error, Value};
 
-use crate::Payload;
+use crate::values::Payload;
 
 /// The JSON of the variant's content.
 ///

@@ -6,7 +6,8 @@ mod variant;
 pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
 
-use crate::{EventError, Payload};
+use crate::store::EventError;
+use crate::values::Payload;
 
 /// The payload of an event without fields.
 pub fn empty_payload() -> Payload {

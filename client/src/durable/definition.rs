@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::{Filter, Position};
+use crate::store::Filter;
+use crate::values::Position;
 
 /// Which events a durable subscription delivers, and what happens to those that fail. By default every
 /// event from the first one on, with a lease of 30 s and 10 retries.

@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use crate::{ConsumerName, LeaseId, Position, RecordedEvent};
+use crate::store::RecordedEvent;
+use crate::values::{ConsumerName, LeaseId, Position};
 
 /// What one poll gave to a consumer: events to be acknowledged under one lease.
 #[derive(Debug, Clone, PartialEq)]

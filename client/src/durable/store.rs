@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{LeasedBatch, Nack, NackOutcome, ParkedEvent, SubscriptionDefinition};
-use crate::{ConsumerName, EventStore, LeaseId, Position, StoreError, SubscriptionName};
+use crate::store::{EventStore, StoreError};
+use crate::values::{ConsumerName, LeaseId, Position, SubscriptionName};
 
 /// A store that keeps durable subscriptions. To work through one, use a [`Consumer`](crate::Consumer):
 /// it polls, keeps the lease and acknowledges.

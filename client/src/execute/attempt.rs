@@ -4,14 +4,17 @@
 use std::mem;
 
 use super::error::Failure;
+use super::observe::Phase;
 use super::{Mark, Run};
 use crate::command::StreamList;
-use crate::observe::Phase;
-use crate::{
-    Append, AsyncCommandLogic, CommandError, Declaration, Event, EventStore, Folded, NewEvent,
-    NewEvents, ReadStreams, Snapshot, SnapshotName, Snapshots, StoreError, StreamResolver,
-    StreamVersion, Streams, StreamsRead,
+use crate::command::{
+    AsyncCommandLogic, CommandError, Declaration, NewEvents, StreamResolver, Streams,
 };
+use crate::snapshot::{Folded, Snapshots};
+use crate::store::{
+    Append, Event, EventStore, NewEvent, ReadStreams, Snapshot, StoreError, StreamsRead,
+};
+use crate::values::{SnapshotName, StreamVersion};
 
 /// How often a command may discover further streams; a chain of so many is taken for a mistake.
 pub(super) const MAX_DISCOVERIES: usize = 100;

@@ -5,9 +5,10 @@ use std::fmt;
 
 use eventcore_rules::{ErrorCode, VersionConflict};
 
-use crate::{
-    CausationId, CommandError, CorrelationId, EventError, StoreError, StreamId, StreamVersion,
-};
+use crate::command::CommandError;
+use crate::store::{EventError, StoreError};
+use crate::values::error_chain::debug_as_chain;
+use crate::values::{CausationId, CorrelationId, StreamId, StreamVersion};
 
 /// Why a command was not executed. Ask it what it is by its predicates.
 ///
@@ -233,6 +234,8 @@ impl fmt::Display for ExecuteError {
         }
     }
 }
+
+debug_as_chain!(ExecuteError);
 
 impl Error for ExecuteError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {

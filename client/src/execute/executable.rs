@@ -1,7 +1,8 @@
 //! [`Executable`]: what [`execute`](crate::execute) executes on which stores.
 
 use super::{ExecuteError, ExecuteOptions, Execution, run};
-use crate::{AsyncCommandLogic, EventStore};
+use crate::command::AsyncCommandLogic;
+use crate::store::EventStore;
 
 /// What [`execute`](crate::execute) executes on a store `S`: every command, on every store; and what a store
 /// executes by itself, as `PostgresEventStore` does with the calls of a `ServerCommand`.

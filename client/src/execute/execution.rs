@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use eventcore_rules::ExpectedVersion;
 
-use crate::{
-    Append, Appended, CausationId, CorrelationId, EventId, EventType, Position, StreamId,
-    StreamVersion,
+use crate::store::{Append, Appended};
+use crate::values::{
+    CausationId, CorrelationId, EventId, EventType, Position, StreamId, StreamVersion,
 };
 
 /// What an execution did.

@@ -4,6 +4,7 @@ mod attempt;
 mod error;
 mod executable;
 mod execution;
+pub(crate) mod observe;
 mod options;
 mod retry;
 
@@ -20,11 +21,11 @@ pub use self::options::ExecuteOptions;
 pub use self::retry::RetryPolicy;
 
 use self::attempt::{Decision, State};
-use crate::observe::{Observer, Outcome, Phase};
-use crate::{
-    Append, Appended, AsyncCommandLogic, CausationId, CorrelationId, EventStore, ExpectedVersion,
-    NewEvent, SnapshotName, StoreError, StreamId, StreamVersion,
-};
+use self::observe::{Observer, Outcome, Phase};
+use crate::command::AsyncCommandLogic;
+use crate::store::{Append, Appended, EventStore, NewEvent, StoreError};
+use crate::values::{CausationId, CorrelationId, SnapshotName, StreamId, StreamVersion};
+use eventcore_rules::ExpectedVersion;
 
 /// Executes a command: reads its streams in one snapshot, folds them into state, lets the command
 /// decide, and writes its events if none of its streams has moved meanwhile. If one has, it starts

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::{CausationId, CorrelationId, InvalidValue, Metadata, RetryPolicy, StateCache};
+use super::retry::RetryPolicy;
+use crate::snapshot::StateCache;
+use crate::values::{CausationId, CorrelationId, InvalidValue, Metadata};
 
 /// How to execute a command.
 ///

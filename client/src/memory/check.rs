@@ -6,7 +6,8 @@ use std::hash::Hash;
 use eventcore_rules::{MAX_FILTER_ELEMENTS, MAX_STREAMS_PER_APPEND};
 
 use super::log::Log;
-use crate::{Append, EventType, Filter, Position, StoreError, StreamId, sendable};
+use crate::store::{Append, Filter, StoreError, sendable};
+use crate::values::{EventType, Position, StreamId};
 
 /// Up to so many things are compared one by one, which is faster than to hash them.
 pub(super) const FEW: usize = 8;

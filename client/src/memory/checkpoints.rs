@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::InMemoryEventStore;
-use crate::{Position, ProjectionName, ProjectionStore, StoreError};
+use crate::projection::ProjectionStore;
+use crate::store::StoreError;
+use crate::values::{Position, ProjectionName};
 
 /// How far each projection has come.
 pub(super) type Checkpoints = HashMap<ProjectionName, Position>;

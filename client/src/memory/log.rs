@@ -7,10 +7,11 @@ use eventcore_rules::VersionConflict;
 
 use super::check::{Declared, FEW};
 use super::repeat;
-use crate::{
-    Append, Appended, Direction, EventType, NewEvent, Position, ReadAll, ReadStream, ReadStreams,
-    RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead,
+use crate::store::{
+    Append, Appended, Direction, NewEvent, ReadAll, ReadStream, ReadStreams, RecordedEvent,
+    StoreError, StreamsRead,
 };
+use crate::values::{EventType, Position, StreamId, StreamVersion};
 
 #[derive(Default)]
 pub(super) struct Log {

@@ -5,22 +5,22 @@ mod checkpoints;
 mod durable;
 mod log;
 mod repeat;
+mod shared;
 mod snapshots;
-mod subscription_store;
 mod timer;
-mod wake;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::checkpoints::MemoryTransaction;
-use self::wake::Shared;
-use crate::{
-    Append, Appended, Direction, EventStore, EventSubscription, Page, Position, ReadAll,
-    ReadStream, ReadStreams, RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId,
-    StreamVersion, StreamsRead, Subscribe, Subscription, sendable,
+use self::shared::Shared;
+use crate::store::{
+    Append, Appended, Direction, EventStore, ReadAll, ReadStream, ReadStreams, RecordedEvent,
+    Snapshot, StoreError, StreamsRead, sendable,
 };
+use crate::subscription::{EventSubscription, Page, Subscribe, Subscription};
+use crate::values::{Position, SnapshotName, StreamId, StreamVersion};
 
 /// Events in memory, for tests and for programs that need no more. It needs no async runtime: any
 /// executor will do, and none of its futures ever waits for input or output.

@@ -6,10 +6,8 @@ use std::collections::HashMap;
 use eventcore_rules::{ExpectedVersion, UNCHECKED_REPEAT_WINDOW, VersionConflict};
 
 use super::log::Log;
-use crate::{
-    Append, Appended, EventId, NewEvent, Position, RecordedEvent, StoreError, StreamId,
-    StreamVersion,
-};
+use crate::store::{Append, Appended, NewEvent, RecordedEvent, StoreError};
+use crate::values::{EventId, Position, StreamId, StreamVersion};
 
 /// What the first of these appends returned, if this is a repeat of it. SE004 when some of the ids are
 /// found, but not all events as they were sent.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::log::Log;
-use crate::{Snapshot, SnapshotName, StreamId};
+use crate::store::Snapshot;
+use crate::values::{SnapshotName, StreamId};
 
 #[derive(Default)]
 pub(super) struct Snapshots(HashMap<(SnapshotName, Vec<StreamId>), Snapshot>);

@@ -5,7 +5,8 @@ use uuid::Uuid;
 use super::error::store_error;
 use super::pool::Pool;
 use super::row::from_bigint;
-use crate::{Append, Appended, Metadata, Position, StoreError, StreamVersion, sendable};
+use crate::store::{Append, Appended, StoreError, sendable};
+use crate::values::{Metadata, Position, StreamVersion};
 
 const APPEND: &str = "\
 SELECT first_position, last_position, versions, recorded_at, repeated

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::durable::{Returned, Watches};
 use super::listen::Listening;
 use super::pool::Pool;
-use super::returned::Returned;
 use super::server::{Server, Url};
 use super::tls::{TlsMode, TlsSettings};
-use super::watches::Watches;
 use super::{Inner, PostgresEventStore, Standbys, read};
-use crate::StoreError;
+use crate::store::StoreError;
 
 const TIMEOUT_OF_OTHERS: &str = "\
 through a pooler in transaction mode it would stay with a connection that others get next: set it for \

@@ -8,7 +8,9 @@ use super::error::store_error;
 use super::row::{from_bigint, to_bigint};
 use super::sqlstate::Rule;
 use super::{PostgresEventStore, PostgresTransaction};
-use crate::{Position, ProjectionName, ProjectionStore, StoreError};
+use crate::projection::ProjectionStore;
+use crate::store::StoreError;
+use crate::values::{Position, ProjectionName};
 
 const CHECKPOINT: &str = "SELECT eventcore_checkpoint($1::text)";
 

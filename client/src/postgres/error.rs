@@ -9,7 +9,8 @@ use tokio_postgres::Error;
 
 use super::server::NoConnection;
 use super::sqlstate::{Meaning, Rule, is_in_statement};
-use crate::{EventId, Position, StoreError, StreamId};
+use crate::store::StoreError;
+use crate::values::{EventId, Position, StreamId};
 
 type PoolError = managed::PoolError<NoConnection>;
 

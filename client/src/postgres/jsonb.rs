@@ -5,7 +5,7 @@ use std::error::Error;
 use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 
-use crate::Payload;
+use crate::values::Payload;
 
 /// The only version of the binary form so far.
 const VERSION: u8 = 1;

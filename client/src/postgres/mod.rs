@@ -15,20 +15,16 @@ mod durable;
 mod error;
 mod jsonb;
 mod listen;
-mod poll;
 mod pool;
 mod read;
-mod returned;
 mod row;
 mod server;
 mod snapshots;
 mod sqlstate;
 mod subscribe;
-mod subscription_store;
 mod target;
 mod tls;
 mod transaction;
-mod watches;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -41,17 +37,17 @@ pub use self::commands::{
     CommandDefinition, FieldType, RegisteredCommand, ServerCall, ServerCommand, ServerExecution,
 };
 pub(crate) use self::durable::ack_in;
+use self::durable::{Returned, Watches};
 use self::listen::{Listener, Listening};
 use self::pool::Pool;
-use self::returned::Returned;
 pub use self::tls::{TlsMode, UnknownMode};
 pub use self::transaction::PostgresTransaction;
-use self::watches::Watches;
-use crate::{
-    Append, Appended, EventStore, EventSubscription, Position, ReadAll, ReadStream, ReadStreams,
-    RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion, StreamsRead,
-    Subscribe, Subscription,
+use crate::store::{
+    Append, Appended, EventStore, ReadAll, ReadStream, ReadStreams, RecordedEvent, Snapshot,
+    StoreError, StreamsRead,
 };
+use crate::subscription::{EventSubscription, Subscribe, Subscription};
+use crate::values::{Position, SnapshotName, StreamId, StreamVersion};
 
 /// Events in PostgreSQL, in a database where `CREATE EXTENSION eventcore` was run.
 ///

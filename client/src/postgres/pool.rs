@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::error::{pool_error, store_error};
 use super::server::{NoConnection, Server};
 use super::sqlstate::{Meaning, Rule};
-use crate::StoreError;
+use crate::store::StoreError;
 
 pub(super) struct Pool {
     connections: managed::Pool<Connections>,

@@ -6,10 +6,11 @@ use uuid::Uuid;
 use super::error::store_error;
 use super::pool::Pool;
 use super::row::{decoded, events, from_bigint, to_bigint};
-use crate::{
-    Direction, EventId, EventType, Filter, Page, Position, ReadAll, ReadStream, ReadStreams,
-    RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead,
+use crate::store::{
+    Direction, Filter, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError, StreamsRead,
 };
+use crate::subscription::Page;
+use crate::values::{EventId, EventType, Position, StreamId, StreamVersion};
 
 const READ_STREAM: &str = "\
 SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,

@@ -4,9 +4,10 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::error::store_error;
-use crate::{
+use crate::store::{RecordedEvent, StoreError};
+use crate::values::{
     CausationId, CorrelationId, EventId, EventType, InvalidValue, Metadata, Payload, Position,
-    RecordedEvent, StoreError, StreamId, StreamVersion,
+    StreamId, StreamVersion,
 };
 
 pub(super) fn events(rows: Vec<Row>) -> Result<Vec<RecordedEvent>, StoreError> {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::sqlstate;
 use super::target::{self, Target, UnknownTarget};
 use super::tls::{self, TlsSettings};
-use crate::StoreError;
+use crate::store::StoreError;
 
 pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 

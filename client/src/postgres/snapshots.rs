@@ -6,9 +6,8 @@ use super::error::store_error;
 use super::pool::Pool;
 use super::read::reached;
 use super::row::{events, from_bigint, to_bigint};
-use crate::{
-    Payload, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion, StreamsRead, sendable,
-};
+use crate::store::{Snapshot, StoreError, StreamsRead, sendable};
+use crate::values::{Payload, SnapshotName, StreamId, StreamVersion};
 
 /// The row without a position is the snapshot.
 const READ: &str = "\

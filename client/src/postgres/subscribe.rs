@@ -8,7 +8,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Inner, read};
-use crate::{EventId, Page, ReadAll, StoreError, Subscribe, Subscription};
+use crate::store::{ReadAll, StoreError};
+use crate::subscription::{Page, Subscribe, Subscription};
+use crate::values::EventId;
 
 pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription {
     let Subscribe {

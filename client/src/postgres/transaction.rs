@@ -7,7 +7,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::error::store_error;
 use super::pool::{Lent, Pool};
-use crate::StoreError;
+use crate::store::StoreError;
 
 /// The first fails where the transaction is aborted already, which COMMIT alone would not tell.
 const COMMIT: &str = "SELECT 1; COMMIT";

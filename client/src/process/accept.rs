@@ -8,7 +8,8 @@ use super::handle::{Handling, Stopped, Taken, Work, asked};
 use super::input::Input;
 use super::record::{Accepted, Timeout};
 use super::standing::Standing;
-use crate::{EventId, EventStore, NewEvent, StreamVersion};
+use crate::store::{EventStore, NewEvent};
+use crate::values::{EventId, StreamVersion};
 
 impl<S: EventStore, P: ProcessManager<S>> Handling<'_, S, P> {
     pub(super) async fn accept<'i>(

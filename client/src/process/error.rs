@@ -3,9 +3,11 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::{
-    EventError, EventId, ExecuteError, FollowError, InvalidValue, Position, ProcessId, StoreError,
-};
+use crate::execute::ExecuteError;
+use crate::store::{EventError, StoreError};
+use crate::subscription::FollowError;
+use crate::values::error_chain::debug_as_chain;
+use crate::values::{EventId, InvalidValue, Position, ProcessId};
 
 /// Why a process manager does not run, or a trigger could not be handled. Ask it what it is by its
 /// predicates.
@@ -185,6 +187,8 @@ impl fmt::Display for ProcessError {
         }
     }
 }
+
+debug_as_chain!(ProcessError);
 
 impl Error for ProcessError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {

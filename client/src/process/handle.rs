@@ -35,10 +35,9 @@ use super::record::{Asked, Mark, Rejected, Rejection, correlation};
 use super::standing::{Standing, Unknown, Wanted};
 use super::{ProcessError, ProcessManager, ProcessOptions, Reaction};
 use crate::execute;
-use crate::{
-    Append, Appended, EventStore, ExecuteError, NewEvent, Position, ProcessId, StoreError,
-    StreamId, StreamVersion,
-};
+use crate::execute::ExecuteError;
+use crate::store::{Append, Appended, EventStore, NewEvent, StoreError};
+use crate::values::{Position, ProcessId, StreamId, StreamVersion};
 
 /// So many rejected commands in a row, each the answer to the one before, are taken for a mistake.
 const MAX_REJECTIONS: u32 = 100;

@@ -2,7 +2,9 @@
 
 use super::Trigger;
 use super::record::{Cause, DueTimeout, Moment, Rejected, correlation};
-use crate::{CausationId, CorrelationId, EventId, ExecuteOptions, RetryPolicy, StoredEvent};
+use crate::execute::{ExecuteOptions, RetryPolicy};
+use crate::store::StoredEvent;
+use crate::values::{CausationId, CorrelationId, EventId};
 
 /// A trigger with all that it is made of.
 pub(super) enum Input<E> {

@@ -24,7 +24,8 @@ pub use self::run::{
     run_process_manager, run_process_manager_until_idle, run_process_manager_with,
 };
 pub use self::trigger::Trigger;
-use crate::{Event, EventStore, Filter, ProcessId, StoredEvent};
+use crate::store::{Event, EventStore, Filter, StoredEvent};
+use crate::values::ProcessId;
 
 /// Lets events lead to commands: what has happened in some streams asks for something in others, perhaps
 /// over days, and perhaps undone again when a later step is refused (a *saga*). Run it with

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::{InvalidValue, ProcessId, StreamId, SubscriptionName};
+use crate::values::{InvalidValue, ProcessId, StreamId, SubscriptionName};
 
 /// The longest name of a manager, in bytes: it leaves 146 for the id of a process.
 const LONGEST: usize = 100;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{
-    ConsumerName, ConsumerOptions, Filter, RetryPolicy, StartFrom, SubscriptionDefinition,
-};
+use crate::consumer::ConsumerOptions;
+use crate::durable::{StartFrom, SubscriptionDefinition};
+use crate::execute::RetryPolicy;
+use crate::store::Filter;
+use crate::values::ConsumerName;
 
 /// A timeout that is given back until it is due has failed as far as its subscription knows: at least once,
 /// and once a year. So many such failures are allowed on top.

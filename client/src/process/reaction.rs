@@ -4,10 +4,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::command::{AsyncCommandLogic, Declaration};
+use crate::execute::{ExecuteError, ExecuteOptions};
 use crate::execute::{Mark, execute_marked};
-use crate::{
-    AsyncCommandLogic, Declaration, EventStore, ExecuteError, ExecuteOptions, ProcessId, StreamId,
-};
+use crate::store::EventStore;
+use crate::values::{ProcessId, StreamId};
 
 /// What a process wants to be done after a trigger.
 pub struct Reaction<S> {

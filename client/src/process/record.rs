@@ -6,10 +6,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::own_events::{ACCEPTED, DONE, REJECTED, TIMEOUT};
-use crate::{
-    CorrelationId, Event, EventError, EventId, EventType, InvalidValue, NewEvent, Payload,
-    ProcessId, RecordedEvent, StreamId, StreamVersion,
+use crate::store::{Event, EventError, NewEvent, RecordedEvent};
+use crate::values::own_events::{ACCEPTED, DONE, REJECTED, TIMEOUT};
+use crate::values::{
+    CorrelationId, EventId, EventType, InvalidValue, Payload, ProcessId, StreamId, StreamVersion,
 };
 
 /// A process has taken a trigger: it stands in this state, and its commands are to be executed.

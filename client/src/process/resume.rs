@@ -7,7 +7,9 @@ use super::handle::{Handling, Stopped, Taken, Work, asked};
 use super::input::Input;
 use super::record::Cause;
 use super::standing::Standing;
-use crate::{EventStore, FollowError, ReadStream, StreamVersion};
+use crate::store::{EventStore, ReadStream};
+use crate::subscription::FollowError;
+use crate::values::StreamVersion;
 
 impl<S: EventStore, P: ProcessManager<S>> Handling<'_, S, P> {
     /// The commands of the last trigger, asked for again.

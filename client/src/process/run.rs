@@ -7,7 +7,10 @@ use super::names::Names;
 use super::record::Timeout;
 use super::runner::Runner;
 use super::{ProcessError, ProcessManager, ProcessOptions};
-use crate::{Consumer, ConsumerName, Filter, InvalidValue, SubscriptionStore};
+use crate::consumer::Consumer;
+use crate::durable::SubscriptionStore;
+use crate::store::Filter;
+use crate::values::{ConsumerName, InvalidValue};
 
 /// Runs a process manager for ever: handles all events from the first one on, then those to come, and all
 /// timeouts. It may run in several processes at once: they share the work.

@@ -11,11 +11,11 @@ use super::input::Input;
 use super::names::Names;
 use super::record::{DueTimeout, Moment, Timeout, correlation};
 use super::{ProcessError, ProcessManager, ProcessOptions};
+use crate::consumer::{Consumer, Delivery};
 use crate::consumer::{Receipt, reason};
-use crate::{
-    Consumer, Delivery, FollowError, Nack, Position, ProcessId, SubscriptionDefinition,
-    SubscriptionName, SubscriptionStore,
-};
+use crate::durable::{Nack, SubscriptionDefinition, SubscriptionStore};
+use crate::subscription::FollowError;
+use crate::values::{Position, ProcessId, SubscriptionName};
 
 /// The longest delay that is asked of a store; it takes up to a year.
 const LONGEST_DELAY: Duration = Duration::from_secs(300 * 24 * 60 * 60);

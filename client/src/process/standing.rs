@@ -11,10 +11,8 @@ use serde_json::Value;
 
 use super::error::Why;
 use super::record::{Accepted, Mark, Moment, Record, Rejected, Rejection, correlation};
-use crate::{
-    CorrelationId, EventId, EventStore, Position, ReadStream, RecordedEvent, StoreError, StreamId,
-    StreamVersion,
-};
+use crate::store::{EventStore, ReadStream, RecordedEvent, StoreError};
+use crate::values::{CorrelationId, EventId, Position, StreamId, StreamVersion};
 
 /// So many events are read at once, the newest first.
 const PAGE: u32 = 20;

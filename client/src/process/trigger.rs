@@ -1,6 +1,6 @@
 //! [`Trigger`]: what a process reacts to.
 
-use crate::StoredEvent;
+use crate::store::StoredEvent;
 
 /// What a process reacts to.
 #[derive(Debug, Clone, Copy, PartialEq)]

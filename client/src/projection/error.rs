@@ -3,7 +3,11 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::{FollowError, HandlerError, Position, StoreError, StreamId};
+use crate::consumer::HandlerError;
+use crate::store::StoreError;
+use crate::subscription::FollowError;
+use crate::values::error_chain::debug_as_chain;
+use crate::values::{Position, StreamId};
 
 /// Why a projection has stopped. Its checkpoint is where it was before the batch.
 pub struct ProjectionError(Box<Inner>);
@@ -88,6 +92,8 @@ impl fmt::Display for ProjectionError {
         }
     }
 }
+
+debug_as_chain!(ProjectionError);
 
 impl Error for ProjectionError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {

@@ -9,7 +9,10 @@ pub use self::error::ProjectionError;
 pub use self::options::{OnDiverged, OnUndecodable, ProjectionOptions};
 pub use self::run::{run_projection, run_projection_until, run_projection_with};
 pub use self::store::ProjectionStore;
-use crate::{Event, Filter, FollowError, HandlerError, Position, StoredEvent};
+use crate::consumer::HandlerError;
+use crate::store::{Event, Filter, StoredEvent};
+use crate::subscription::FollowError;
+use crate::values::Position;
 
 /// What an application makes of the events: a table to query, for example. Run it with
 /// [`run_projection`].

@@ -1,6 +1,7 @@
 //! How to run a projection.
 
-use crate::{Position, RetryPolicy};
+use crate::execute::RetryPolicy;
+use crate::values::Position;
 
 /// How to run a projection.
 #[derive(Debug, Clone, PartialEq)]

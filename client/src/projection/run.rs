@@ -6,7 +6,9 @@ use super::error::Why;
 use super::{
     OnDiverged, OnUndecodable, Projection, ProjectionError, ProjectionOptions, ProjectionStore,
 };
-use crate::{FollowError, Position, ProjectionName, RecordedEvent, StoreError, Subscribe};
+use crate::store::{RecordedEvent, StoreError};
+use crate::subscription::{FollowError, Subscribe};
+use crate::values::{Position, ProjectionName};
 
 /// So many positions without an event of interest are worth a move of the checkpoint on their own.
 const WORTH_A_CHECKPOINT: u64 = 10_000;

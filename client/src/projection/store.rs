@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-use crate::{EventSubscription, Position, ProjectionName, StoreError};
+use crate::store::StoreError;
+use crate::subscription::EventSubscription;
+use crate::values::{Position, ProjectionName};
 
 /// A store that keeps the checkpoints of projections, in transactions that a projection can write in.
 pub trait ProjectionStore: EventSubscription {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use eventcore_rules::{MAX_FILTER_ELEMENTS, check_name};
 
 use super::start;
-use crate::{Position, StoreError, SubscriptionDefinition, SubscriptionName};
+use crate::durable::SubscriptionDefinition;
+use crate::store::StoreError;
+use crate::values::{Position, SubscriptionName};
 
 /// The most events that one poll may ask for.
 const MAX_EVENTS_PER_POLL: u32 = 10_000;

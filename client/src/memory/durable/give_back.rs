@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::Durable;
-use crate::{LeaseId, Nack, NackAction, NackOutcome, Position, StoreError};
+use crate::durable::{Nack, NackAction, NackOutcome};
+use crate::store::StoreError;
+use crate::values::{LeaseId, Position};
 
 impl Durable {
     pub(in crate::memory) fn nack(

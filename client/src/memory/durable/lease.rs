@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::{Delivery, Durable};
+use crate::durable::{Delivered, LeasedBatch};
 use crate::memory::log::Log;
-use crate::{
-    ConsumerName, Delivered, LeaseId, LeasedBatch, Position, ReadAll, StoreError, StreamId,
-};
+use crate::store::{ReadAll, StoreError};
+use crate::values::{ConsumerName, LeaseId, Position, StreamId};
 
 /// The lease that holds an event, and until when.
 #[derive(Clone, Copy)]

@@ -4,16 +4,16 @@ mod check;
 mod give_back;
 mod lease;
 mod parked;
+mod store;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Instant, SystemTime};
 
 use self::lease::{Held, Polled};
 use super::log::Log;
-use crate::{
-    ConsumerName, LeaseId, LeasedBatch, Position, StartFrom, StoreError, StreamId,
-    SubscriptionDefinition, SubscriptionName,
-};
+use crate::durable::{LeasedBatch, StartFrom, SubscriptionDefinition};
+use crate::store::StoreError;
+use crate::values::{ConsumerName, LeaseId, Position, StreamId, SubscriptionName};
 
 /// All subscriptions of a store.
 #[derive(Default)]

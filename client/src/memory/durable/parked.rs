@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::time::SystemTime;
 
 use super::{Delivery, Durable, Parked};
+use crate::durable::{OnParked, ParkedEvent};
 use crate::memory::log::Log;
-use crate::{OnParked, ParkedEvent, Position, StoreError, StreamId};
+use crate::store::StoreError;
+use crate::values::{Position, StreamId};
 
 impl Durable {
     pub(in crate::memory) fn parked(

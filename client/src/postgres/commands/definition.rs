@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::Payload;
+use crate::values::Payload;
 
 /// Of which functions of the database a command there is made, for
 /// [`register_command`](crate::PostgresEventStore::register_command).

@@ -10,7 +10,8 @@ pub use self::definition::{CommandDefinition, FieldType, RegisteredCommand};
 pub use self::server_command::{ServerCall, ServerCommand};
 pub use self::server_execution::ServerExecution;
 use super::PostgresEventStore;
-use crate::{Executable, ExecuteError, ExecuteOptions, StoreError};
+use crate::execute::{Executable, ExecuteError, ExecuteOptions};
+use crate::store::StoreError;
 
 impl PostgresEventStore {
     /// Registers a command under a name, of functions that the database has.

@@ -7,7 +7,7 @@ use super::super::error::store_error;
 use super::super::pool::Pool;
 use super::super::read::count;
 use super::{CommandDefinition, FieldType, RegisteredCommand};
-use crate::StoreError;
+use crate::store::StoreError;
 
 const REGISTER: &str = "\
 SELECT eventcore_register_command($1::text, $2::text, $3::text,

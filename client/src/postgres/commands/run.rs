@@ -10,11 +10,14 @@ use uuid::Uuid;
 use super::super::error::store_error;
 use super::super::row::from_bigint;
 use super::{ServerCall, ServerExecution};
+use crate::command::CommandError;
+use crate::execute::observe::{Observer, Outcome, Phase};
+use crate::execute::{ExecuteError, ExecuteOptions};
 use crate::execute::{Failure, until};
-use crate::observe::{Observer, Outcome, Phase};
-use crate::{
-    CausationId, CommandError, CorrelationId, EventStore, ExecuteError, ExecuteOptions, Metadata,
-    Payload, Position, PostgresEventStore, StoreError, StreamId, StreamVersion,
+use crate::postgres::PostgresEventStore;
+use crate::store::{EventStore, StoreError};
+use crate::values::{
+    CausationId, CorrelationId, Metadata, Payload, Position, StreamId, StreamVersion,
 };
 
 const EXECUTE: &str = "\

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::ServerExecution;
 use super::run::run;
-use crate::{Executable, ExecuteError, ExecuteOptions, PostgresEventStore};
+use crate::execute::{Executable, ExecuteError, ExecuteOptions};
+use crate::postgres::PostgresEventStore;
 
 /// A command that is registered in the database, by its name, with the type of its input.
 ///

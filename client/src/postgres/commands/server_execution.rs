@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::{CausationId, CorrelationId, Position, StreamId, StreamVersion};
+use crate::values::{CausationId, CorrelationId, Position, StreamId, StreamVersion};
 
 /// What a command in the database did.
 #[derive(Debug, Clone, PartialEq, Eq)]

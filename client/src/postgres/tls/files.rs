@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 
 use super::Root;
-use crate::StoreError;
+use crate::store::StoreError;
 
 /// The certificates to trust.
 pub(super) fn roots(root: &Root) -> Result<Vec<CertificateDer<'static>>, StoreError> {

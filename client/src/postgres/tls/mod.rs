@@ -19,7 +19,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use self::files::malformed;
 pub(super) use self::parameters::{take, take_out};
 use self::verify::Verifier;
-use crate::StoreError;
+use crate::store::StoreError;
 
 /// What the store asks of TLS, as `sslmode` says in a URL. On a unix socket there is never any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,161 @@
+//! What an execution lets an operator see: spans and events of `tracing` (feature `tracing`), numbers through
+//! the facade `metrics` (feature `metrics`). Without these features it is nothing at all.
+
+#[cfg(feature = "metrics")]
+mod numbers;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_numbers.rs"]
+mod numbers;
+
+#[cfg(feature = "tracing")]
+mod traces;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_traces.rs"]
+mod traces;
+
+use std::time::Duration;
+
+use self::numbers::Numbers;
+use self::traces::Traces;
+use crate::execute::error::ExecuteError;
+use crate::execute::execution::Execution;
+use crate::store::StoreError;
+use crate::values::{CausationId, CorrelationId};
+
+/// One execution of a command, seen from outside.
+pub(crate) struct Observer {
+    traces: Traces,
+    numbers: Numbers,
+}
+
+/// A part of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Read,
+    Fold,
+    Discover,
+    Handle,
+    Append,
+    SaveSnapshot,
+    BackOff,
+    /// The server executes the command by itself.
+    #[cfg(feature = "postgres")]
+    Call,
+}
+
+/// What came of an execution.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(all(feature = "metrics", feature = "tracing")),
+    allow(dead_code, reason = "each is for one of the features")
+)]
+pub(crate) struct Outcome {
+    pub(crate) wrote: bool,
+    /// How many events it has written.
+    pub(crate) events: u64,
+    pub(crate) attempts: u32,
+}
+
+impl Outcome {
+    pub(crate) fn of(execution: &Execution) -> Self {
+        Self {
+            wrote: execution.wrote(),
+            events: execution.written.len() as u64,
+            attempts: execution.attempts,
+        }
+    }
+}
+
+impl Observer {
+    pub(crate) fn new(
+        command: &'static str,
+        correlation_id: CorrelationId,
+        causation_id: CausationId,
+    ) -> Self {
+        Self {
+            traces: Traces::new(command, correlation_id, causation_id),
+            numbers: Numbers::new(command),
+        }
+    }
+
+    /// All of the execution.
+    pub(crate) fn whole<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        self.traces.whole(work)
+    }
+
+    pub(crate) async fn phase<F: Future>(&self, phase: Phase, work: F) -> F::Output {
+        let started = self.numbers.start();
+        let output = self.traces.phase(phase, work).await;
+        self.numbers.phase(phase, started);
+        output
+    }
+
+    /// A phase that awaits nothing.
+    pub(crate) fn step<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
+        let started = self.numbers.start();
+        let output = self.traces.step(phase, work);
+        self.numbers.phase(phase, started);
+        output
+    }
+
+    /// So many events of so many streams were read.
+    pub(crate) fn read(&self, streams: usize, events: usize) {
+        self.traces.read(streams, events);
+        self.numbers.read(events);
+    }
+
+    /// An attempt failed.
+    pub(crate) fn failed(&self, error: &StoreError) {
+        self.numbers.failed(error);
+    }
+
+    /// It failed, and is tried again after this.
+    pub(crate) fn retry(&self, attempts: u32, wait: Duration, error: &StoreError) {
+        self.traces.retry(attempts, wait, error);
+        self.numbers.retry(error);
+    }
+
+    /// A snapshot could not be used or saved, which costs time only.
+    pub(crate) fn snapshot_failed(&self, error: &dyn std::error::Error) {
+        self.traces.snapshot_failed(error);
+        self.numbers.snapshot_failed();
+    }
+
+    pub(crate) fn end(&self, result: Result<Outcome, &ExecuteError>) {
+        let name = name(result);
+        self.traces.end(name, result);
+        self.numbers.end(name, result);
+    }
+}
+
+impl Phase {
+    #[cfg_attr(
+        not(feature = "metrics"),
+        allow(dead_code, reason = "only metrics call phases by name")
+    )]
+    fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Fold => "fold",
+            Self::Discover => "discover",
+            Self::Handle => "handle",
+            Self::Append => "append",
+            Self::SaveSnapshot => "save_snapshot",
+            Self::BackOff => "back_off",
+            #[cfg(feature = "postgres")]
+            Self::Call => "call",
+        }
+    }
+}
+
+/// What traces and metrics call an outcome.
+fn name(result: Result<Outcome, &ExecuteError>) -> &'static str {
+    match result {
+        Ok(outcome) if outcome.wrote => "written",
+        Ok(_) => "nothing",
+        Err(error) if error.is_business_rule() => "rejected",
+        Err(error) if error.is_version_conflict() => "conflict",
+        Err(error) if error.is_deadline() => "deadline",
+        Err(_) => "failed",
+    }
+}

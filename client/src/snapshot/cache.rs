@@ -1,0 +1,156 @@
+//! States of commands kept in this process: [`StateCache`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::store::Snapshot;
+use crate::values::{SnapshotName, StreamId};
+
+/// Keeps the states of commands in this process, so that a command reads only what is new since it last
+/// read the same streams. Only commands that have [`Snapshots`](crate::Snapshots) take part.
+///
+/// A clone shares the states. One cache is for one store: it knows a state by its name and streams alone. What is
+/// kept may be behind the streams, which costs a read of what is new, or ahead of a store that has lost events, which
+/// costs an attempt: what a command writes is checked against the versions of the state that it decided on, and so is
+/// a rejection on a state from here.
+#[derive(Clone)]
+pub struct StateCache(Arc<Shared>);
+
+struct Shared {
+    capacity: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    states: HashMap<Key, State>,
+    /// The keys by their last use: the first is the one that was used the least recently.
+    by_use: BTreeMap<u64, Key>,
+    uses: u64,
+}
+
+type Key = (SnapshotName, Vec<StreamId>);
+
+struct State {
+    snapshot: Snapshot,
+    used: u64,
+}
+
+impl StateCache {
+    /// Keeps at most this many states; the one that is used the least recently goes first.
+    pub fn new(capacity: usize) -> Self {
+        Self(Arc::new(Shared {
+            capacity: capacity.max(1),
+            kept: Mutex::default(),
+        }))
+    }
+
+    /// The state that is kept of these streams.
+    pub(crate) fn get(&self, name: &SnapshotName, streams: &[StreamId]) -> Option<Snapshot> {
+        let key = (name.clone(), streams.to_vec());
+        let mut kept = self.kept();
+        kept.use_now(&key)?;
+        kept.states.get(&key).map(|state| state.snapshot.clone())
+    }
+
+    /// Keeps a state unless a newer one is there.
+    pub(crate) fn put(&self, snapshot: &Snapshot) {
+        let key = (snapshot.name.clone(), snapshot.stream_ids());
+        let mut kept = self.kept();
+        kept.use_now(&key);
+        if let Some(state) = kept.states.get_mut(&key) {
+            if snapshot.is_as_new_as(&state.snapshot) {
+                state.snapshot = snapshot.clone();
+            }
+            return;
+        }
+        if kept.states.len() >= self.0.capacity
+            && let Some((_, oldest)) = kept.by_use.pop_first()
+        {
+            kept.states.remove(&oldest);
+        }
+        kept.uses += 1;
+        let used = kept.uses;
+        kept.by_use.insert(used, key.clone());
+        let snapshot = snapshot.clone();
+        kept.states.insert(key, State { snapshot, used });
+    }
+
+    /// Forgets the state of these streams, which turned out not to be of use.
+    pub(crate) fn forget(&self, name: &SnapshotName, streams: &[StreamId]) {
+        let mut kept = self.kept();
+        if let Some(state) = kept.states.remove(&(name.clone(), streams.to_vec())) {
+            kept.by_use.remove(&state.used);
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// Notes that a state is used; `None` if it is not there.
+    fn use_now(&mut self, key: &Key) -> Option<()> {
+        let state = self.states.get_mut(key)?;
+        let key = self.by_use.remove(&state.used)?;
+        self.uses += 1;
+        state.used = self.uses;
+        self.by_use.insert(state.used, key);
+        Some(())
+    }
+}
+
+impl fmt::Debug for StateCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateCache")
+            .field("capacity", &self.0.capacity)
+            .field("states", &self.kept().states.len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::values::StreamVersion;
+
+    fn state(stream: &str, version: u64) -> Snapshot {
+        let stream = StreamId::new(stream).unwrap();
+        let name = SnapshotName::new("n").unwrap();
+        Snapshot::new(
+            name,
+            [(stream, StreamVersion::new(version))],
+            json!(version),
+        )
+    }
+
+    fn version(cache: &StateCache, stream: &str) -> Option<u64> {
+        let of = state(stream, 0);
+        let kept = cache.get(&of.name, &of.stream_ids())?;
+        Some(kept.streams[0].1.get())
+    }
+
+    #[test]
+    fn an_older_state_does_not_replace_a_newer_one() {
+        let cache = StateCache::new(9);
+        for version in [2, 3, 1] {
+            cache.put(&state("a", version));
+        }
+        assert_eq!(version(&cache, "a"), Some(3));
+    }
+
+    #[test]
+    fn what_was_used_the_least_recently_is_forgotten_first() {
+        let cache = StateCache::new(2);
+        cache.put(&state("a", 1));
+        cache.put(&state("b", 1));
+        assert_eq!(version(&cache, "a"), Some(1));
+        cache.put(&state("c", 1));
+        assert_eq!(version(&cache, "b"), None);
+        assert_eq!(version(&cache, "a").zip(version(&cache, "c")), Some((1, 1)));
+    }
+}

@@ -1,0 +1,148 @@
+//! An append: the streams that it declares, the events that it writes, and what the store answers.
+
+use std::time::SystemTime;
+
+use eventcore_rules::ExpectedVersion;
+
+use super::error::StoreError;
+use super::event::{Event, EventError};
+use crate::values::{
+    CausationId, CorrelationId, EventId, EventType, Metadata, Payload, Position, StreamId,
+    StreamVersion,
+};
+
+/// Events to write atomically, and what must hold of the declared streams for that.
+///
+/// Every declared stream is checked in the same transaction, also one that no event goes to. Each
+/// event's stream must be declared. Without events an append only checks its streams.
+///
+/// Sending the same append again, with the same event ids, writes nothing and returns the first result
+/// ([`Appended::repeated`]). Clone it to keep the ids. This holds for good where a written stream is
+/// expected at an exact version, and otherwise until 100 later events have come to each stream.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Append {
+    /// The declared streams and what is demanded of each. At most 1,000, each once, in any order.
+    pub streams: Vec<(StreamId, ExpectedVersion)>,
+    /// The events in the order in which they get their positions.
+    pub events: Vec<NewEvent>,
+    /// Kept with every event.
+    pub correlation_id: Option<CorrelationId>,
+    /// Kept with every event.
+    pub causation_id: Option<CausationId>,
+}
+
+/// An event to be written.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct NewEvent {
+    /// The stream that it goes to.
+    pub stream_id: StreamId,
+    /// Its identity.
+    pub event_id: EventId,
+    /// The name to store it under.
+    pub event_type: EventType,
+    /// What happened: any JSON value but null.
+    pub payload: Payload,
+    /// What to keep with it. Arrays and objects in it may be nested up to 127 deep.
+    pub metadata: Option<Metadata>,
+}
+
+/// What a store answers to an append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The position of the first event; `None` when the append had no events.
+    pub first_position: Option<Position>,
+    /// The position of the last event; `None` when the append had no events.
+    pub last_position: Option<Position>,
+    /// The version after the append of each declared stream, in the order of [`Append::streams`].
+    pub versions: Vec<StreamVersion>,
+    /// When the events were recorded, by the store's clock.
+    pub recorded_at: SystemTime,
+    /// Whether the events had been written before, by the same append.
+    pub repeated: bool,
+}
+
+impl Append {
+    /// An append that declares no stream and has no event yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Declares a stream and what is demanded of it.
+    #[must_use]
+    pub fn stream(mut self, stream_id: StreamId, expected: ExpectedVersion) -> Self {
+        self.streams.push((stream_id, expected));
+        self
+    }
+
+    /// Adds an event.
+    #[must_use]
+    pub fn event(mut self, event: NewEvent) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// Sets the correlation id of the events.
+    #[must_use]
+    pub fn correlation_id(mut self, id: CorrelationId) -> Self {
+        self.correlation_id = Some(id);
+        self
+    }
+
+    /// Sets the causation id of the events.
+    #[must_use]
+    pub fn causation_id(mut self, id: CausationId) -> Self {
+        self.causation_id = Some(id);
+        self
+    }
+}
+
+impl NewEvent {
+    /// An event with a new id and no metadata.
+    pub fn new(stream_id: StreamId, event_type: EventType, payload: impl Into<Payload>) -> Self {
+        Self {
+            stream_id,
+            event_id: EventId::new(),
+            event_type,
+            payload: payload.into(),
+            metadata: None,
+        }
+    }
+
+    /// An event of your type, with a new id and no metadata.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be encoded, its type's name is no event type, or it names another stream itself
+    /// ([`EventError::is_other_stream`]).
+    pub fn encode<E: Event>(stream_id: StreamId, event: &E) -> Result<Self, EventError> {
+        let name = event.event_type();
+        if let Some(named) = event.stream_id().filter(|named| **named != stream_id) {
+            return Err(EventError::other_stream(name, named, stream_id));
+        }
+        let event_type =
+            EventType::recent(name).map_err(|reason| EventError::encode(name, reason))?;
+        Ok(Self::new(stream_id, event_type, event.encode()?))
+    }
+
+    /// Sets the id.
+    #[must_use]
+    pub fn event_id(mut self, id: EventId) -> Self {
+        self.event_id = id;
+        self
+    }
+
+    /// Sets the metadata.
+    #[must_use]
+    pub fn metadata(mut self, metadata: impl Into<Metadata>) -> Self {
+        self.metadata = Some(metadata.into());
+        self
+    }
+}
+
+impl From<EventError> for StoreError {
+    fn from(error: EventError) -> Self {
+        StoreError::malformed("events", None, error)
+    }
+}

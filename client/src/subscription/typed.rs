@@ -1,0 +1,94 @@
+//! [`TypedSubscription`]: a catch-up subscription with events of your own type.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+
+use super::Subscription;
+use super::error::FollowError;
+use super::signals::{Followed, WithSignals};
+use crate::store::{Event, StoredEvent};
+use crate::values::Position;
+
+/// Events of your type `E` in position order, each exactly once, those to come included. It never ends.
+///
+/// What is of an unknown type, or has another payload, is an error that names the event
+/// ([`FollowError::is_undecodable`]); the next item is the event after it. To be spared events of other
+/// types, subscribe with a [`Filter`](crate::Filter).
+#[must_use = "a subscription does nothing unless polled"]
+pub struct TypedSubscription<E> {
+    subscription: Subscription,
+    event: PhantomData<fn() -> E>,
+}
+
+impl<E: Event> TypedSubscription<E> {
+    pub(crate) fn new(subscription: Subscription) -> Self {
+        Self {
+            subscription,
+            event: PhantomData,
+        }
+    }
+
+    /// The same events, and in between whether it has caught up with the store.
+    pub fn with_signals(self) -> WithSignals<Self> {
+        WithSignals::new(self)
+    }
+
+    /// The next event, as soon as there is one. It may be dropped and called again: no event is lost.
+    ///
+    /// # Errors
+    ///
+    /// The event is not an `E`, or the store refuses to be read, or cannot be understood.
+    pub async fn next_event(&mut self) -> Result<StoredEvent<E>, FollowError> {
+        std::future::poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// The position that everything of interest up to has been handed out. To go on from here later,
+    /// subscribe [after](crate::Subscribe::after) it.
+    pub fn position(&self) -> Position {
+        self.subscription.position()
+    }
+
+    pub(crate) fn poll_followed(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Followed<StoredEvent<E>>, FollowError>> {
+        loop {
+            let followed = match ready!(self.subscription.poll_followed(cx))? {
+                Followed::Event(event) => match FollowError::decode_of_interest(event)? {
+                    Some(event) => Followed::Event(event),
+                    None => continue,
+                },
+                Followed::CaughtUp { position } => Followed::CaughtUp { position },
+                Followed::FellBehind { position } => Followed::FellBehind { position },
+            };
+            return Poll::Ready(Ok(followed));
+        }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<StoredEvent<E>, FollowError>> {
+        loop {
+            let event = ready!(self.subscription.poll_event(cx))?;
+            if let Some(event) = FollowError::decode_of_interest(event)? {
+                return Poll::Ready(Ok(event));
+            }
+        }
+    }
+}
+
+impl<E: Event> Stream for TypedSubscription<E> {
+    type Item = Result<StoredEvent<E>, FollowError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_event(cx).map(Some)
+    }
+}
+
+impl<E> fmt::Debug for TypedSubscription<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.subscription.fmt(f)
+    }
+}

@@ -1,0 +1,221 @@
+//! [`Payload`]: what happened, as JSON text.
+
+use std::cell::Cell;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::invalid_value::InvalidValue;
+use super::json;
+
+/// The payload of an event: JSON text that never changes and is cheap to clone.
+///
+/// It is written once, where the event is encoded, and parsed once, where it is decoded; what carries it
+/// between the two does not look into it. Two payloads are equal when they are the same JSON value,
+/// however it is written, digit by digit: it may hold numbers that no type of Rust does.
+///
+/// ```
+/// use eventcore::Payload;
+/// use serde_json::json;
+///
+/// let payload = Payload::from(json!({ "cents": 5 }));
+/// assert_eq!(payload.as_str(), r#"{"cents":5}"#);
+/// assert_eq!(payload, r#"{ "cents" : 5 }"#.parse::<Payload>()?);
+/// assert!("{ cents: 5 }".parse::<Payload>().is_err());
+/// # Ok::<(), eventcore::InvalidValue>(())
+/// ```
+#[derive(Clone)]
+pub struct Payload(Arc<str>);
+
+impl Payload {
+    /// The value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written as JSON, for example because the keys of a map are no text.
+    pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        Self::write(|buffer| serde_json::to_writer(buffer, value))
+    }
+
+    /// The value that this is the JSON of: a type of yours, or a [`Value`] to look into.
+    ///
+    /// # Errors
+    ///
+    /// It is not the JSON of a `T`.
+    pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.0)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is JSON null, which no store takes.
+    pub fn is_null(&self) -> bool {
+        &*self.0 == "null"
+    }
+
+    /// What is written into the buffer, which has to be JSON without space around it.
+    pub(crate) fn write<E: From<serde_json::Error>>(
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut buffer = Buffer::take();
+        write(&mut buffer.0)?;
+        let text = std::str::from_utf8(&buffer.0).map_err(serde_json::Error::custom)?;
+        Ok(Self::from_json(text))
+    }
+
+    /// Of text that is known to be JSON without space around it.
+    pub(crate) fn from_json(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether a text in it has the character U+0000. JSON can only write it as an escape.
+    pub(crate) fn has_nul(&self) -> bool {
+        const NUL: &str = "\\u0000";
+        let escapes = |at: usize| {
+            let before = self.0.as_bytes()[..at].iter().rev();
+            // A backslash after an odd number of them is the second half of an escaped backslash.
+            before.take_while(|byte| **byte == b'\\').count() % 2 == 0
+        };
+        self.0.contains(NUL) && self.0.match_indices(NUL).any(|(at, _)| escapes(at))
+    }
+}
+
+impl From<Value> for Payload {
+    fn from(value: Value) -> Self {
+        Self::from_json(value.to_string())
+    }
+}
+
+impl FromStr for Payload {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        // A whole value, because serde_json checks text that it skips less strictly.
+        match serde_json::from_str::<Value>(text) {
+            Ok(_) => Ok(Self::from_json(text.trim_ascii())),
+            Err(_) => Err(InvalidValue::json("payload")),
+        }
+    }
+}
+
+impl TryFrom<&str> for Payload {
+    type Error = InvalidValue;
+
+    fn try_from(text: &str) -> Result<Self, InvalidValue> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Payload {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        text.parse()
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        json::is_same(&self.0, &other.0)
+    }
+}
+
+impl PartialEq<Value> for Payload {
+    fn eq(&self, other: &Value) -> bool {
+        json::is_same(&self.0, &other.to_string())
+    }
+}
+
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({})", self.0)
+    }
+}
+
+/// As the JSON value that it is, not as a text. What no [`Value`] holds, such as a number with more digits than a
+/// float has, is written into JSON only, as it is.
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.decode::<Value>() {
+            Ok(value) if *self == value => value.serialize(serializer),
+            _ => {
+                let raw = RawValue::from_string(self.0.to_string()).map_err(S::Error::custom)?;
+                raw.serialize(serializer)
+            }
+        }
+    }
+}
+
+/// From JSON as it is written there, from other formats as the [`Value`] that they hold.
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(RAW, OfAnyFormat)
+    }
+}
+
+/// The name by which serde_json is asked for the text of a value; to other formats it means nothing.
+const RAW: &str = "$serde_json::private::RawValue";
+
+struct OfAnyFormat;
+
+impl<'de> Visitor<'de> for OfAnyFormat {
+    type Value = Payload;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    /// What serde_json answers.
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Payload, A::Error> {
+        let raw = Box::<RawValue>::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Payload::from_json(raw.get()))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, value: D) -> Result<Payload, D::Error> {
+        Value::deserialize(value).map(Payload::from)
+    }
+}
+
+/// The memory that a thread writes its payloads in before their length is known.
+struct Buffer(Vec<u8>);
+
+thread_local! {
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Buffer {
+    /// A thread keeps no more than this.
+    const KEPT: usize = 64 * 1024;
+
+    /// Taken, not borrowed: a type's `Serialize` may itself encode a payload.
+    fn take() -> Self {
+        Self(BUFFER.try_with(Cell::take).unwrap_or_default())
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.0.capacity() <= Self::KEPT {
+            let mut buffer = std::mem::take(&mut self.0);
+            buffer.clear();
+            // Where the thread is ending there is nobody to keep it for.
+            let _ = BUFFER.try_with(|kept| kept.set(buffer));
+        }
+    }
+}
