@@ -5,9 +5,8 @@ use std::hash::Hash;
 
 use eventcore_rules::{MAX_FILTER_ELEMENTS, MAX_STREAMS_PER_APPEND};
 
-use super::log::Log;
 use crate::store::{Append, Filter, StoreError, sendable};
-use crate::values::{EventType, Position, StreamId};
+use crate::values::{EventType, StreamId};
 
 /// Up to so many things are compared one by one, which is faster than to hash them.
 pub(super) const FEW: usize = 8;
@@ -97,15 +96,6 @@ fn repeated<T: Eq + Hash>(mut all: impl ExactSizeIterator<Item = T> + Clone) -> 
 }
 
 /// Checks that a filter has no more elements than a store looks through, and none that cannot be sent.
-/// Checks that the store has told this position: a reader that is further comes from another store.
-pub(super) fn told(log: &Log, after: Position) -> Result<(), StoreError> {
-    let last = log.last_position();
-    match after > last {
-        true => Err(StoreError::diverged(after, last)),
-        false => Ok(()),
-    }
-}
-
 pub(super) fn filter(filter: &Filter) -> Result<(), StoreError> {
     not_too_many("stream_prefixes", filter.stream_prefixes.len())?;
     let mut prefixes = filter.stream_prefixes.iter();

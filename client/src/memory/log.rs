@@ -3,13 +3,9 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use eventcore_rules::VersionConflict;
-
-use super::check::{Declared, FEW};
-use super::repeat;
 use crate::store::{
-    Append, Appended, Direction, NewEvent, ReadAll, ReadStream, ReadStreams, RecordedEvent,
-    StoreError, StreamsRead,
+    Append, Direction, NewEvent, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError,
+    StreamsRead,
 };
 use crate::values::{EventType, Position, StreamId, StreamVersion};
 
@@ -24,33 +20,6 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn append(
-        &mut self,
-        append: &Append,
-        declared: &Declared<'_>,
-    ) -> Result<Appended, StoreError> {
-        // Looked up once: the checks and the writing go by these.
-        let (mut few, mut many) = ([None; FEW], Vec::new());
-        let found = match few.get_mut(..append.streams.len()) {
-            Some(few) => few,
-            None => {
-                many.resize(append.streams.len(), None);
-                many.as_mut_slice()
-            }
-        };
-        for ((stream, _), found) in append.streams.iter().zip(found.iter_mut()) {
-            *found = self.streams.get(stream).copied();
-        }
-        let conflicts = self.conflicts(append, found);
-        if let Some(first) = repeat::find(self, append, &conflicts)? {
-            return Ok(first);
-        }
-        if !conflicts.is_empty() {
-            return Err(StoreError::version_conflict(conflicts));
-        }
-        Ok(self.write(append, declared, found))
-    }
-
     pub(super) fn event(&self, position: Position) -> Option<&RecordedEvent> {
         let place = position.get().checked_sub(1)?;
         self.events.get(usize::try_from(place).ok()?)
@@ -136,64 +105,39 @@ impl Log {
             .map_or(&[], |found| &self.places[*found])
     }
 
-    /// The declared streams that are not where they are expected.
-    fn conflicts(
-        &self,
-        append: &Append,
-        found: &[Option<usize>],
-    ) -> Vec<VersionConflict<StreamId>> {
-        let mut conflicts = Vec::new();
-        for ((stream, expected), found) in append.streams.iter().zip(found) {
-            let actual = self.version_at(*found).get();
-            if !expected.holds(actual) {
-                conflicts.push(VersionConflict {
-                    stream: stream.clone(),
-                    expected: *expected,
-                    actual,
-                });
-            }
-        }
-        conflicts
+    /// The number of a stream in this log, if it has an event.
+    pub(super) fn find(&self, stream: &StreamId) -> Option<usize> {
+        self.streams.get(stream).copied()
     }
 
-    fn version_at(&self, found: Option<usize>) -> StreamVersion {
+    /// The version of the stream with this number; of a stream that was not found, 0.
+    pub(super) fn version_of(&self, found: Option<usize>) -> StreamVersion {
         StreamVersion::new(found.map_or(0, |found| self.places[found].len()) as u64)
     }
 
-    fn write(
-        &mut self,
-        append: &Append,
-        declared: &Declared<'_>,
-        found: &mut [Option<usize>],
-    ) -> Appended {
-        let recorded_at = SystemTime::now();
-        let before = self.last_position();
-        for event in &append.events {
-            // Checked: every event goes to a declared stream.
-            if let Some(place) = declared.place(&event.stream_id) {
-                let stream = *found[place].get_or_insert_with(|| self.add_stream(&event.stream_id));
-                self.push(stream, event, append, recorded_at);
-            }
-        }
-        let after = self.last_position();
-        let written = after > before;
-        Appended {
-            first_position: written.then(|| Position::new(before.get() + 1)),
-            last_position: written.then_some(after),
-            versions: found.iter().map(|found| self.version_at(*found)).collect(),
-            recorded_at,
-            repeated: false,
+    /// Fails if this log has never given out a position that high: the reader then comes from another store.
+    pub(super) fn check_reader(&self, after: Position) -> Result<(), StoreError> {
+        let last = self.last_position();
+        match after > last {
+            true => Err(StoreError::diverged(after, last)),
+            false => Ok(()),
         }
     }
 
-    fn add_stream(&mut self, stream: &StreamId) -> usize {
+    pub(super) fn add_stream(&mut self, stream: &StreamId) -> usize {
         let added = self.places.len();
         self.streams.insert(stream.clone(), added);
         self.places.push(Vec::new());
         added
     }
 
-    fn push(&mut self, stream: usize, event: &NewEvent, append: &Append, recorded_at: SystemTime) {
+    pub(super) fn push(
+        &mut self,
+        stream: usize,
+        event: &NewEvent,
+        append: &Append,
+        recorded_at: SystemTime,
+    ) {
         let place = self.events.len();
         let stream = &mut self.places[stream];
         stream.push(place);

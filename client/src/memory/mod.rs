@@ -1,5 +1,6 @@
 //! [`InMemoryEventStore`]: events in memory, with the semantics of the store on PostgreSQL.
 
+mod append;
 mod check;
 mod checkpoints;
 mod durable;
@@ -59,7 +60,7 @@ impl EventStore for InMemoryEventStore {
         check::filter(&read.filter)?;
         let log = self.shared.log();
         if read.direction == Direction::Forward {
-            check::told(&log, read.after)?;
+            log.check_reader(read.after)?;
         }
         Ok(log.read_all(read))
     }
@@ -127,7 +128,7 @@ impl EventSubscription for InMemoryEventStore {
             let read = read.clone().after(request.after);
             async move {
                 check::filter(&read.filter)?;
-                check::told(&shared.log(), read.after)?;
+                shared.log().check_reader(read.after)?;
                 if request.wait {
                     shared.later_than(read.after).await;
                 }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::task::{Context, Poll, Waker};
 
+use super::append;
 use super::check;
 use super::checkpoints::Checkpoints;
 use super::durable::Subscriptions;
@@ -56,11 +57,9 @@ impl Shared {
 
     pub(super) fn append(&self, append: &Append) -> Result<Appended, StoreError> {
         let declared = check::append(append)?;
-        let appended = self
-            .log
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .append(append, &declared)?;
+        let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+        let appended = append::append(&mut log, append, &declared)?;
+        drop(log);
         if appended.last_position.is_some() && !appended.repeated {
             self.wake();
         }

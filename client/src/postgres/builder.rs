@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::durable::{Returned, Watches};
 use super::listen::Listening;
-use super::pool::Pool;
+use super::pool::{Pool, PoolSettings};
 use super::server::{Server, Url};
 use super::tls::{TlsMode, TlsSettings};
 use super::{Inner, PostgresEventStore, Standbys, read};
@@ -23,10 +23,7 @@ pub struct Builder {
     url: Url,
     /// What the methods say, not the URL.
     tls: TlsSettings,
-    pub(super) pool_size: usize,
-    pub(super) pool_timeout: Duration,
-    pub(super) statement_timeout: Option<Duration>,
-    pub(super) transaction_pooling: bool,
+    pool: PoolSettings,
     listen_on: Option<Url>,
     read_from: Option<Url>,
     poll_interval: Duration,
@@ -37,10 +34,12 @@ impl Builder {
         Ok(Self {
             url: Url::parse("url", url)?,
             tls: TlsSettings::default(),
-            pool_size: 10,
-            pool_timeout: Duration::from_secs(30),
-            statement_timeout: None,
-            transaction_pooling: false,
+            pool: PoolSettings {
+                size: 10,
+                timeout: Duration::from_secs(30),
+                statement_timeout: None,
+                transaction_pooling: false,
+            },
             listen_on: None,
             read_from: None,
             poll_interval: Duration::from_secs(2),
@@ -51,14 +50,14 @@ impl Builder {
     /// has one to itself, and waits while all are in use.
     #[must_use]
     pub fn pool_size(mut self, connections: usize) -> Self {
-        self.pool_size = connections.max(1);
+        self.pool.size = connections.max(1);
         self
     }
 
     /// The longest wait for a connection while all are in use. By default 30 s.
     #[must_use]
     pub fn pool_timeout(mut self, timeout: Duration) -> Self {
-        self.pool_timeout = timeout;
+        self.pool.timeout = timeout;
         self
     }
 
@@ -107,7 +106,7 @@ impl Builder {
     /// a pooler in transaction mode, see [`transaction_pooling`](Self::transaction_pooling).
     #[must_use]
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
-        self.statement_timeout = Some(timeout);
+        self.pool.statement_timeout = Some(timeout);
         self
     }
 
@@ -135,7 +134,7 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn transaction_pooling(mut self, is_pooled: bool) -> Self {
-        self.transaction_pooling = is_pooled;
+        self.pool.transaction_pooling = is_pooled;
         self
     }
 
@@ -192,7 +191,7 @@ impl Builder {
     ///
     /// The settings contradict each other, or a file of TLS cannot be used.
     pub fn build(self) -> Result<PostgresEventStore, StoreError> {
-        if self.transaction_pooling && self.statement_timeout.is_some() {
+        if self.pool.transaction_pooling && self.pool.statement_timeout.is_some() {
             return Err(StoreError::malformed(
                 "statement_timeout",
                 None,
@@ -203,18 +202,18 @@ impl Builder {
             tls: self.tls.clone().or(&self.url.tls),
             ..self.url.clone()
         })?;
-        let directly = (!self.transaction_pooling).then(|| server.clone());
+        let directly = (!self.pool.transaction_pooling).then(|| server.clone());
         let listen_on = self.listen_on.clone().map(|url| {
             let tls = url.tls.or(&self.tls);
             Server::new(Url { tls, ..url })
         });
         let listen_on = listen_on.transpose()?.or(directly);
-        let pool = Pool::new(&self, server)?;
+        let pool = Pool::new(&self.pool, server)?;
         let standbys = self.read_from.clone().map(|url| {
             let tls = url.tls.clone().or(&self.tls);
             let server = Server::new(Url { tls, ..url })?;
             Ok::<_, StoreError>(Standbys {
-                pool: Pool::new(&self, server.clone())?,
+                pool: Pool::new(&self.pool, server.clone())?,
                 listening: Listening::by_waiting(server),
             })
         });
@@ -248,10 +247,10 @@ impl Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("pool_size", &self.pool_size)
-            .field("pool_timeout", &self.pool_timeout)
-            .field("statement_timeout", &self.statement_timeout)
-            .field("transaction_pooling", &self.transaction_pooling)
+            .field("pool_size", &self.pool.size)
+            .field("pool_timeout", &self.pool.timeout)
+            .field("statement_timeout", &self.pool.statement_timeout)
+            .field("transaction_pooling", &self.pool.transaction_pooling)
             .field("poll_interval", &self.poll_interval)
             .finish_non_exhaustive()
     }

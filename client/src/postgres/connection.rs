@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Error, Socket, Statement};
 
-use super::server::Encrypted;
 use super::sqlstate;
+use super::tls::Encrypted;
 
 /// A connection to the server. It is closed when this is dropped.
 pub(super) struct Connection {

@@ -12,7 +12,8 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, Client, Socket};
 
 use super::connection::Connection;
-use super::server::{Encrypted, NoConnection, Server};
+use super::server::{NoConnection, Server};
+use super::tls::Encrypted;
 
 const LISTEN: &str = "LISTEN eventcore";
 

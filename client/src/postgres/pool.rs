@@ -8,7 +8,6 @@ use futures_core::future::BoxFuture;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 
-use super::builder::Builder;
 use super::connection::Connection;
 use super::error::{pool_error, store_error};
 use super::server::{NoConnection, Server};
@@ -19,6 +18,16 @@ pub(super) struct Pool {
     connections: managed::Pool<Connections>,
     /// Not behind a pooler that changes the session beneath a connection.
     prepares: bool,
+}
+
+/// What a pool is told about its connections.
+#[derive(Debug, Clone)]
+pub(super) struct PoolSettings {
+    pub(super) size: usize,
+    /// The longest wait for a connection while all are in use.
+    pub(super) timeout: Duration,
+    pub(super) statement_timeout: Option<Duration>,
+    pub(super) transaction_pooling: bool,
 }
 
 /// A connection that is lent by a pool.
@@ -42,15 +51,15 @@ const SET_STATEMENT_TIMEOUT: &str =
     "SELECT pg_catalog.set_config('statement_timeout', $1::text, false)";
 
 impl Pool {
-    pub(super) fn new(settings: &Builder, server: Server) -> Result<Self, StoreError> {
+    pub(super) fn new(settings: &PoolSettings, server: Server) -> Result<Self, StoreError> {
         let limit = server.limit();
         let connections = Connections {
             server,
             statement_timeout: settings.statement_timeout,
         };
         let pool = managed::Pool::builder(connections)
-            .max_size(settings.pool_size)
-            .wait_timeout(Some(settings.pool_timeout))
+            .max_size(settings.size)
+            .wait_timeout(Some(settings.timeout))
             .create_timeout(limit)
             .runtime(Runtime::Tokio1);
         Ok(Self {

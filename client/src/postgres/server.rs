@@ -5,17 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio_postgres::config::{LoadBalanceHosts, SslMode};
-use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
 use super::sqlstate;
 use super::target::{self, Target, UnknownTarget};
-use super::tls::{self, TlsSettings};
+use super::tls::{self, Encrypted, TlsSettings};
 use crate::store::StoreError;
-
-pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
 type Connected = (Client, Connection<Socket, Encrypted>);
 

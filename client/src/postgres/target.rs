@@ -6,7 +6,7 @@ use std::task::Poll;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, Error, SimpleQueryMessage, Socket};
 
-use super::server::Encrypted;
+use super::tls::Encrypted;
 
 /// What a server has to be. tokio-postgres knows the first three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

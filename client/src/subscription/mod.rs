@@ -1,22 +1,17 @@
-//! [`EventSubscription`]: a store that can be followed, and [`Subscription`]: a never-ending [`Stream`] of events in
-//! position order.
+//! [`EventSubscription`]: a store that can be followed, and [`Subscribe`]: what to follow.
 
+mod catch_up;
 mod error;
 mod page;
 mod signals;
 mod typed;
 
-use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use futures_core::Stream;
-
+pub use self::catch_up::{PageRequest, Subscription};
 pub use self::error::FollowError;
 pub use self::page::Page;
 pub use self::signals::{Followed, WithSignals};
 pub use self::typed::TypedSubscription;
-use crate::store::{Event, EventStore, Filter, RecordedEvent, StoreError};
+use crate::store::{EventStore, Filter};
 use crate::values::{EventId, Position};
 
 /// A store that can be followed. A store need not be.
@@ -38,44 +33,6 @@ pub struct Subscribe {
     /// The most events that are read from the store at once, and held in memory.
     pub page: u32,
 }
-
-/// Events in position order, each exactly once, those to come included. It never ends.
-///
-/// When the store goes on in another history than the one that was read, as after a fail-over that lost events, it ends with
-/// an error ([`StoreError::is_diverged`]) and never skips.
-///
-/// While it hands out a page it has the store read the next one, so it holds no more than two pages. A lost
-/// connection is made again. After any other error it goes on where it was when it is polled again.
-///
-/// [`typed`](Self::typed) gives events of your own type, and [`with_signals`](Self::with_signals) tells
-/// when it has caught up.
-#[must_use = "a subscription does nothing unless polled"]
-pub struct Subscription {
-    after: Position,
-    /// The last page that was read: so much of it as is not handed out. There is more before the first.
-    page: Page,
-    /// The last event that was handed out.
-    last_event: Option<EventId>,
-    /// What was last told by a signal.
-    caught_up: bool,
-    fell_behind: bool,
-    pending: Option<NextPage>,
-    next_page: Box<dyn FnMut(PageRequest) -> NextPage + Send>,
-}
-
-/// What a subscription asks its store for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PageRequest {
-    /// Only events after this position.
-    pub after: Position,
-    /// The id of the last event that was read up to there, if it is known.
-    pub after_event: Option<EventId>,
-    /// Wait until the store can be read to a later position than `after`; otherwise answer at once.
-    pub wait: bool,
-}
-
-type NextPage = Pin<Box<dyn Future<Output = Result<Page, StoreError>> + Send>>;
 
 impl Subscribe {
     /// Every event from the first one on.
@@ -119,162 +76,5 @@ impl Subscribe {
 impl Default for Subscribe {
     fn default() -> Self {
         Self::from_start()
-    }
-}
-
-impl Subscription {
-    /// For stores: a subscription that gets its events from `next_page`. Errors that pass, such as a
-    /// lost connection, are for `next_page` to overcome. It is called for the next page, if there is more
-    /// to read, as soon as there is one to hand out; what it gives is polled only when that is used up.
-    pub fn new<F, P>(after: Position, mut next_page: F) -> Self
-    where
-        F: FnMut(PageRequest) -> P + Send + 'static,
-        P: Future<Output = Result<Page, StoreError>> + Send + 'static,
-    {
-        Self {
-            after,
-            page: Page::empty(after, true),
-            last_event: None,
-            caught_up: false,
-            fell_behind: false,
-            pending: None,
-            next_page: Box::new(move |request| Box::pin(next_page(request))),
-        }
-    }
-
-    /// The id of the last event before the first that is asked for.
-    pub(crate) fn after_event(mut self, id: Option<EventId>) -> Self {
-        self.last_event = id;
-        self.page = self.page.last_event(id);
-        self
-    }
-
-    /// The same events as your own type. What cannot be decoded is an error that names it, and the
-    /// subscription goes on after it.
-    pub fn typed<E: Event>(self) -> TypedSubscription<E> {
-        TypedSubscription::new(self)
-    }
-
-    /// The same events, and in between whether it has caught up with the store.
-    pub fn with_signals(self) -> WithSignals<Self> {
-        WithSignals::new(self)
-    }
-
-    /// The next event, as soon as there is one. It may be dropped and called again: no event is lost.
-    ///
-    /// # Errors
-    ///
-    /// The store refuses to be read, or cannot be understood.
-    pub async fn next_event(&mut self) -> Result<RecordedEvent, StoreError> {
-        std::future::poll_fn(|cx| self.poll_event(cx)).await
-    }
-
-    /// The position that everything of interest up to has been handed out. To go on from here later,
-    /// subscribe [after](Subscribe::after) it.
-    pub fn position(&self) -> Position {
-        self.after
-    }
-
-    /// All that was read at once, handed out together, and where to go on. There may be no event in it.
-    pub(crate) async fn next_page(&mut self) -> Result<(Vec<RecordedEvent>, Position), StoreError> {
-        std::future::poll_fn(|cx| self.poll_page(cx)).await?;
-        let events = self.page.events.by_ref().collect::<Result<Vec<_>, _>>();
-        let events = events.inspect_err(|_| self.start_over())?;
-        self.last_event = events
-            .last()
-            .map(|event| event.event_id)
-            .or(self.last_event);
-        self.after = self.after.max(self.page.read_to);
-        Ok((events, self.after))
-    }
-
-    pub(crate) fn poll_followed(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Followed<RecordedEvent>, StoreError>> {
-        loop {
-            if std::mem::take(&mut self.fell_behind) {
-                let position = self.after;
-                return Poll::Ready(Ok(Followed::FellBehind { position }));
-            }
-            if let Some(event) = self.page.events.next() {
-                let event = event.inspect_err(|_| self.start_over())?;
-                self.after = event.position;
-                self.last_event = Some(event.event_id);
-                return Poll::Ready(Ok(Followed::Event(event)));
-            }
-            self.after = self.after.max(self.page.read_to);
-            if !self.page.more && !self.caught_up {
-                self.caught_up = true;
-                let position = self.after;
-                return Poll::Ready(Ok(Followed::CaughtUp { position }));
-            }
-            ready!(self.poll_page(cx))?;
-            if self.page.more && std::mem::take(&mut self.caught_up) {
-                self.fell_behind = true;
-            }
-        }
-    }
-
-    pub(crate) fn poll_event(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<RecordedEvent, StoreError>> {
-        loop {
-            if let Followed::Event(event) = ready!(self.poll_followed(cx))? {
-                return Poll::Ready(Ok(event));
-            }
-        }
-    }
-
-    /// Reads the next page, and has the store begin with the one after it.
-    fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StoreError>> {
-        if self.pending.is_none() {
-            self.read_on();
-        }
-        let Some(pending) = &mut self.pending else {
-            return Poll::Pending;
-        };
-        let page = ready!(pending.as_mut().poll(cx));
-        self.pending = None;
-        let before = self.page.last_event;
-        self.page = page?;
-        // A page without an event does not change which the last one is.
-        self.page.last_event = self.page.last_event.or(before);
-        if self.page.more {
-            self.read_on();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Asks for what comes after the last page that was read.
-    fn read_on(&mut self) {
-        self.pending = Some((self.next_page)(PageRequest {
-            after: self.after.max(self.page.read_to),
-            after_event: self.page.last_event,
-            wait: !self.page.more,
-        }));
-    }
-
-    /// Forgets what was read and not handed out.
-    fn start_over(&mut self) {
-        self.pending = None;
-        self.page = Page::empty(self.after, true).last_event(self.last_event);
-    }
-}
-
-impl Stream for Subscription {
-    type Item = Result<RecordedEvent, StoreError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_event(cx).map(Some)
-    }
-}
-
-impl fmt::Debug for Subscription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription")
-            .field("after", &self.after)
-            .finish_non_exhaustive()
     }
 }

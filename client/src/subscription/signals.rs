@@ -1,14 +1,5 @@
 //! [`WithSignals`]: a subscription that tells live events from those it catches up with.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use futures_core::Stream;
-
-use super::Subscription;
-use super::error::FollowError;
-use super::typed::TypedSubscription;
-use crate::store::{Event, RecordedEvent, StoreError, StoredEvent};
 use crate::values::Position;
 
 /// What a subscription with signals hands out.
@@ -35,7 +26,7 @@ pub enum Followed<T> {
 /// [`FellBehind`](Followed::FellBehind), always in turns, `CaughtUp` first.
 #[derive(Debug)]
 #[must_use = "a subscription does nothing unless polled"]
-pub struct WithSignals<S>(S);
+pub struct WithSignals<S>(pub(super) S);
 
 impl<S> WithSignals<S> {
     pub(crate) fn new(subscription: S) -> Self {
@@ -45,53 +36,5 @@ impl<S> WithSignals<S> {
     /// The subscription, without signals from here on.
     pub fn into_inner(self) -> S {
         self.0
-    }
-}
-
-impl WithSignals<Subscription> {
-    /// The next event or signal. It may be dropped and called again: nothing is lost.
-    ///
-    /// # Errors
-    ///
-    /// The store refuses to be read, or cannot be understood.
-    pub async fn next_followed(&mut self) -> Result<Followed<RecordedEvent>, StoreError> {
-        std::future::poll_fn(|cx| self.0.poll_followed(cx)).await
-    }
-
-    /// The position that everything of interest up to has been handed out.
-    pub fn position(&self) -> Position {
-        self.0.position()
-    }
-}
-
-impl<E: Event> WithSignals<TypedSubscription<E>> {
-    /// The next event or signal. It may be dropped and called again: nothing is lost.
-    ///
-    /// # Errors
-    ///
-    /// As [`TypedSubscription::next_event`].
-    pub async fn next_followed(&mut self) -> Result<Followed<StoredEvent<E>>, FollowError> {
-        std::future::poll_fn(|cx| self.0.poll_followed(cx)).await
-    }
-
-    /// The position that everything of interest up to has been handed out.
-    pub fn position(&self) -> Position {
-        self.0.position()
-    }
-}
-
-impl Stream for WithSignals<Subscription> {
-    type Item = Result<Followed<RecordedEvent>, StoreError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(Some(ready!(self.0.poll_followed(cx))))
-    }
-}
-
-impl<E: Event> Stream for WithSignals<TypedSubscription<E>> {
-    type Item = Result<Followed<StoredEvent<E>>, FollowError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(Some(ready!(self.0.poll_followed(cx))))
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::Subscription;
+use super::catch_up::Subscription;
 use super::error::FollowError;
 use super::signals::{Followed, WithSignals};
 use crate::store::{Event, StoredEvent};
@@ -24,14 +24,18 @@ pub struct TypedSubscription<E> {
     event: PhantomData<fn() -> E>,
 }
 
-impl<E: Event> TypedSubscription<E> {
-    pub(crate) fn new(subscription: Subscription) -> Self {
-        Self {
-            subscription,
+impl Subscription {
+    /// The same events as your own type. What cannot be decoded is an error that names it, and the
+    /// subscription goes on after it.
+    pub fn typed<E: Event>(self) -> TypedSubscription<E> {
+        TypedSubscription {
+            subscription: self,
             event: PhantomData,
         }
     }
+}
 
+impl<E: Event> TypedSubscription<E> {
     /// The same events, and in between whether it has caught up with the store.
     pub fn with_signals(self) -> WithSignals<Self> {
         WithSignals::new(self)
@@ -79,11 +83,35 @@ impl<E: Event> TypedSubscription<E> {
     }
 }
 
+impl<E: Event> WithSignals<TypedSubscription<E>> {
+    /// The next event or signal. It may be dropped and called again: nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`TypedSubscription::next_event`].
+    pub async fn next_followed(&mut self) -> Result<Followed<StoredEvent<E>>, FollowError> {
+        std::future::poll_fn(|cx| self.0.poll_followed(cx)).await
+    }
+
+    /// The position that everything of interest up to has been handed out.
+    pub fn position(&self) -> Position {
+        self.0.position()
+    }
+}
+
 impl<E: Event> Stream for TypedSubscription<E> {
     type Item = Result<StoredEvent<E>, FollowError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_event(cx).map(Some)
+    }
+}
+
+impl<E: Event> Stream for WithSignals<TypedSubscription<E>> {
+    type Item = Result<Followed<StoredEvent<E>>, FollowError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(Some(ready!(self.0.poll_followed(cx))))
     }
 }
 

@@ -13,13 +13,17 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::crypto::ring;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Config, Error};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Config, Error, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::files::malformed;
 pub(super) use self::parameters::{take, take_out};
 use self::verify::Verifier;
 use crate::store::StoreError;
+
+/// What a connection to the server reads from and writes to, encrypted.
+pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
 /// What the store asks of TLS, as `sslmode` says in a URL. On a unix socket there is never any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
