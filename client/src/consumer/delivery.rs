@@ -109,12 +109,12 @@ impl<E> Delivery<E, crate::PostgresEventStore> {
         transaction: &impl tokio_postgres::GenericClient,
     ) -> Result<(), StoreError> {
         let Receipt {
-            work,
+            session,
             lease_id,
             position,
             ..
         } = &self.receipt;
-        crate::postgres::ack_in(transaction, &work.subscription, *lease_id, *position).await
+        crate::postgres::ack_in(transaction, &session.subscription, *lease_id, *position).await
     }
 }
 

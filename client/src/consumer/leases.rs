@@ -12,7 +12,7 @@ const SHORTEST: Duration = Duration::from_millis(20);
 /// The leases of a consumer and the events that are still to be handed out.
 #[derive(Default)]
 pub(super) struct Leases {
-    buffer: VecDeque<Next>,
+    buffer: VecDeque<LeasedEvent>,
     leases: Vec<Lease>,
     /// Whether there may be something to give back.
     has_failed: bool,
@@ -21,17 +21,17 @@ pub(super) struct Leases {
 }
 
 /// An event to be handed out.
-pub(super) struct Next {
+pub(super) struct LeasedEvent {
     pub(super) lease_id: LeaseId,
     pub(super) delivered: Delivered,
 }
 
 /// How an event stands that a lease holds.
-pub(super) enum Stand {
+pub(super) enum EventStatus {
     /// To be handed out.
-    Waits,
+    Waiting,
     /// Handed out, and not answered or about to be.
-    Out,
+    HandedOut,
     /// To be acknowledged with others.
     Handled,
     /// To be given back.
@@ -41,7 +41,7 @@ pub(super) enum Stand {
 struct Lease {
     id: LeaseId,
     since: Instant,
-    events: BTreeMap<Position, Stand>,
+    events: BTreeMap<Position, EventStatus>,
 }
 
 impl Leases {
@@ -52,25 +52,29 @@ impl Leases {
             events: batch
                 .positions()
                 .into_iter()
-                .map(|position| (position, Stand::Waits))
+                .map(|position| (position, EventStatus::Waiting))
                 .collect(),
         });
         let lease_id = batch.lease_id;
         self.buffer
-            .extend(batch.events.into_iter().map(|delivered| Next {
+            .extend(batch.events.into_iter().map(|delivered| LeasedEvent {
                 lease_id,
                 delivered,
             }));
     }
 
     /// The next event, if nothing has to be done before it may be handed out. `kept`: the leases have
-    /// just been kept, so that even a very short one does not stand in the way for ever.
-    pub(super) fn next(&mut self, kept: bool) -> Option<Next> {
+    /// just been kept, so that even a very short one does not status in the way for ever.
+    pub(super) fn next(&mut self, kept: bool) -> Option<LeasedEvent> {
         if self.has_failed || (!kept && self.leases.iter().any(|lease| self.is_due(lease))) {
             return None;
         }
         let next = self.buffer.pop_front()?;
-        self.set(next.lease_id, next.delivered.event.position, Stand::Out);
+        self.set(
+            next.lease_id,
+            next.delivered.event.position,
+            EventStatus::HandedOut,
+        );
         Some(next)
     }
 
@@ -88,11 +92,11 @@ impl Leases {
     }
 
     /// Notes how an event stands, if the lease still holds it.
-    pub(super) fn set(&mut self, lease_id: LeaseId, position: Position, stand: Stand) {
+    pub(super) fn set(&mut self, lease_id: LeaseId, position: Position, status: EventStatus) {
         let lease = self.leases.iter_mut().find(|lease| lease.id == lease_id);
         if let Some(event) = lease.and_then(|lease| lease.events.get_mut(&position)) {
-            self.has_failed |= matches!(stand, Stand::Failed(_));
-            *event = stand;
+            self.has_failed |= matches!(status, EventStatus::Failed(_));
+            *event = status;
         }
     }
 
@@ -103,7 +107,7 @@ impl Leases {
         };
         let mut was_waiting = false;
         for position in positions {
-            was_waiting |= matches!(lease.events.remove(position), Some(Stand::Waits));
+            was_waiting |= matches!(lease.events.remove(position), Some(EventStatus::Waiting));
         }
         if lease.events.is_empty() {
             self.leases.retain(|lease| lease.id != lease_id);
@@ -128,7 +132,7 @@ impl Leases {
         let lease = self.leases.iter().find(|lease| lease.id == lease_id);
         let events = lease.into_iter().flat_map(|lease| &lease.events);
         events
-            .filter(|(_, stand)| matches!(stand, Stand::Handled))
+            .filter(|(_, status)| matches!(status, EventStatus::Handled))
             .map(|(position, _)| *position)
             .collect()
     }
@@ -142,8 +146,8 @@ impl Leases {
             lease
                 .events
                 .iter()
-                .find_map(|(position, stand)| match stand {
-                    Stand::Failed(nack) => Some((lease.id, *position, nack.clone())),
+                .find_map(|(position, status)| match status {
+                    EventStatus::Failed(nack) => Some((lease.id, *position, nack.clone())),
                     _ => None,
                 })
         });

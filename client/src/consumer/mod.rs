@@ -5,7 +5,7 @@ mod leases;
 mod options;
 mod receipt;
 mod run;
-mod work;
+mod session;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -16,12 +16,12 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 pub use self::delivery::Delivery;
-use self::leases::Next;
+use self::leases::LeasedEvent;
 pub use self::options::ConsumerOptions;
 pub(crate) use self::receipt::Receipt;
 pub use self::receipt::Settled;
 pub use self::run::HandlerError;
-use self::work::Work;
+use self::session::Session;
 use crate::durable::{Nack, SubscriptionStore};
 use crate::store::{Event, StoreError};
 use crate::subscription::FollowError;
@@ -44,7 +44,7 @@ use crate::values::{ConsumerName, SubscriptionName};
 /// delivered again when the lease has run out.
 #[must_use = "a consumer does nothing unless polled"]
 pub struct Consumer<E, S: SubscriptionStore + 'static> {
-    work: Arc<Work<S>>,
+    session: Arc<Session<S>>,
     pending: Option<Pending>,
     undecodable: Option<FollowError>,
     event: PhantomData<fn() -> E>,
@@ -66,7 +66,7 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
         options: ConsumerOptions,
     ) -> Self {
         Self {
-            work: Arc::new(Work::new(store, subscription, consumer, options)),
+            session: Arc::new(Session::new(store, subscription, consumer, options)),
             pending: None,
             undecodable: None,
             event: PhantomData,
@@ -98,7 +98,7 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
             if let Some(error) = self.undecodable.take() {
                 return Err(error);
             }
-            match self.work.next(kept) {
+            match self.session.next(kept) {
                 Some(next) => {
                     if let Some(delivery) = self.decode(next) {
                         return Ok(Some(delivery));
@@ -107,7 +107,7 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
                 None if asked => return Ok(None),
                 None => {
                     asked = true;
-                    self.pending = Some(Box::pin(Arc::clone(&self.work).fill_now()));
+                    self.pending = Some(Box::pin(Arc::clone(&self.session).fill_now()));
                 }
             }
         }
@@ -122,7 +122,7 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
     /// out.
     pub async fn close(mut self) -> Result<(), StoreError> {
         self.pending = None;
-        self.work.close().await
+        self.session.close().await
     }
 
     fn poll_delivery(&mut self, cx: &mut Context<'_>) -> Poll<Result<Delivery<E, S>, FollowError>> {
@@ -137,22 +137,22 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
             if let Some(error) = self.undecodable.take() {
                 return Poll::Ready(Err(error));
             }
-            match self.work.next(kept) {
+            match self.session.next(kept) {
                 Some(next) => {
                     if let Some(delivery) = self.decode(next) {
                         return Poll::Ready(Ok(delivery));
                     }
                 }
-                None => self.pending = Some(Box::pin(Arc::clone(&self.work).fill())),
+                None => self.pending = Some(Box::pin(Arc::clone(&self.session).fill())),
             }
         }
     }
 
     /// The event as an `E`. If it is none it is given back first, then the error is told.
-    fn decode(&mut self, next: Next) -> Option<Delivery<E, S>> {
+    fn decode(&mut self, next: LeasedEvent) -> Option<Delivery<E, S>> {
         let attempt = next.delivered.attempt;
         let position = next.delivered.event.position;
-        let receipt = Receipt::new(&self.work, next.lease_id, position, attempt);
+        let receipt = Receipt::new(&self.session, next.lease_id, position, attempt);
         match FollowError::decode_of_interest(next.delivered.event) {
             Ok(Some(event)) => Some(Delivery::new(event, receipt)),
             Ok(None) => {
@@ -162,7 +162,7 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
             Err(error) => {
                 let nack = Nack::retry().reason(reason(&error));
                 receipt.fail(nack);
-                self.pending = Some(Box::pin(Arc::clone(&self.work).give_back_failed()));
+                self.pending = Some(Box::pin(Arc::clone(&self.session).give_back_failed()));
                 self.undecodable = Some(error);
                 None
             }
@@ -172,11 +172,11 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
 
 impl<E, S: SubscriptionStore + 'static> Drop for Consumer<E, S> {
     fn drop(&mut self) {
-        if self.work.is_closed() {
+        if self.session.is_closed() {
             return;
         }
-        let work = Arc::clone(&self.work);
-        self.work.store.in_background(async move {
+        let work = Arc::clone(&self.session);
+        self.session.store.in_background(async move {
             // Nobody is left to be told; the lease runs out then.
             let _given_back = work.close().await;
         });
@@ -194,8 +194,8 @@ impl<E: Event, S: SubscriptionStore + 'static> Stream for Consumer<E, S> {
 impl<E, S: SubscriptionStore + 'static> fmt::Debug for Consumer<E, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consumer")
-            .field("subscription", &self.work.subscription)
-            .field("consumer", &self.work.consumer)
+            .field("subscription", &self.session.subscription)
+            .field("consumer", &self.session.consumer)
             .finish_non_exhaustive()
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::leases::Stand;
-use super::work::Work;
+use super::leases::EventStatus;
+use super::session::Session;
 use crate::durable::{Nack, NackOutcome, SubscriptionStore};
 use crate::store::StoreError;
 use crate::values::{LeaseId, Position};
@@ -20,44 +20,44 @@ pub enum Settled {
 
 /// The answer that is owed for an event. Dropped without one, the event is given back as a failure.
 pub(crate) struct Receipt<S: SubscriptionStore + 'static> {
-    pub(super) work: Arc<Work<S>>,
+    pub(super) session: Arc<Session<S>>,
     pub(super) lease_id: LeaseId,
     pub(super) position: Position,
     pub(super) attempt: u32,
     /// What is noted when this is dropped.
-    unless_answered: Option<Stand>,
+    unless_answered: Option<EventStatus>,
 }
 
 impl<S: SubscriptionStore> Receipt<S> {
     pub(super) fn new(
-        work: &Arc<Work<S>>,
+        session: &Arc<Session<S>>,
         lease_id: LeaseId,
         position: Position,
         attempt: u32,
     ) -> Self {
         let nack = Nack::retry()
             .reason("the delivery was dropped without an answer")
-            .delay(work.options.delay_after(attempt));
+            .delay(session.options.delay_after(attempt));
         Self {
-            work: Arc::clone(work),
+            session: Arc::clone(session),
             lease_id,
             position,
             attempt,
-            unless_answered: Some(Stand::Failed(nack)),
+            unless_answered: Some(EventStatus::Failed(nack)),
         }
     }
 
     pub(super) fn is_void(&self) -> bool {
-        !self.work.leases().holds(self.lease_id, self.position)
+        !self.session.leases().holds(self.lease_id, self.position)
     }
 
     pub(super) async fn ack(mut self) -> Result<Settled, StoreError> {
         if self.is_void() {
             return Ok(Settled::Void);
         }
-        self.unless_answered = Some(Stand::Handled);
-        let policy = &self.work.options.reconnect;
-        let acked = self.work.ack(self.lease_id, vec![self.position], policy);
+        self.unless_answered = Some(EventStatus::Handled);
+        let policy = &self.session.options.reconnect;
+        let acked = self.session.ack(self.lease_id, vec![self.position], policy);
         let done = acked.await?;
         self.unless_answered = None;
         Ok(if done { Settled::Done } else { Settled::Void })
@@ -67,9 +67,11 @@ impl<S: SubscriptionStore> Receipt<S> {
         if self.is_void() {
             return Ok(None);
         }
-        self.unless_answered = Some(Stand::Failed(nack.clone()));
-        let policy = &self.work.options.reconnect;
-        let nacked = self.work.nack(self.lease_id, self.position, &nack, policy);
+        self.unless_answered = Some(EventStatus::Failed(nack.clone()));
+        let policy = &self.session.options.reconnect;
+        let nacked = self
+            .session
+            .nack(self.lease_id, self.position, &nack, policy);
         let outcome = nacked.await?;
         self.unless_answered = None;
         Ok(outcome)
@@ -77,31 +79,35 @@ impl<S: SubscriptionStore> Receipt<S> {
 
     /// To be acknowledged with others.
     pub(crate) fn handled(mut self) {
-        self.unless_answered = Some(Stand::Handled);
+        self.unless_answered = Some(EventStatus::Handled);
     }
 
     /// To be given back with others, after a while.
     pub(crate) fn fail(mut self, nack: Nack) {
-        let delay = self.work.options.delay_after(self.attempt);
-        self.unless_answered = Some(Stand::Failed(nack.delay(delay)));
+        let delay = self.session.options.delay_after(self.attempt);
+        self.unless_answered = Some(EventStatus::Failed(nack.delay(delay)));
     }
 
     /// Does this, and keeps the leases of the consumer meanwhile.
     pub(crate) async fn while_leased<T>(&self, doing: impl Future<Output = T>) -> T {
-        super::run::while_leased(&self.work, doing).await
+        super::run::while_leased(&self.session, doing).await
     }
 
     /// It was acknowledged elsewhere.
     pub(super) fn settled(mut self) {
         self.unless_answered = None;
-        self.work.leases().forget(self.lease_id, &[self.position]);
+        self.session
+            .leases()
+            .forget(self.lease_id, &[self.position]);
     }
 }
 
 impl<S: SubscriptionStore> Drop for Receipt<S> {
     fn drop(&mut self) {
-        if let Some(stand) = self.unless_answered.take() {
-            self.work.leases().set(self.lease_id, self.position, stand);
+        if let Some(status) = self.unless_answered.take() {
+            self.session
+                .leases()
+                .set(self.lease_id, self.position, status);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::work::Work;
+use super::session::Session;
 use super::{Consumer, reason};
 use crate::durable::{Nack, SubscriptionStore};
 use crate::store::{Event, StoredEvent};
@@ -53,11 +53,11 @@ impl<E: Event, S: SubscriptionStore> Consumer<E, S> {
 
 /// Does this, and keeps the leases meanwhile.
 pub(super) async fn while_leased<S: SubscriptionStore, T>(
-    work: &Work<S>,
+    session: &Session<S>,
     doing: impl Future<Output = T>,
 ) -> T {
     let mut doing = pin!(doing);
-    let mut keeping = pin!(keep_leases(work));
+    let mut keeping = pin!(keep_leases(session));
     std::future::poll_fn(|cx| {
         if let Poll::Ready(done) = doing.as_mut().poll(cx) {
             return Poll::Ready(done);
@@ -70,13 +70,14 @@ pub(super) async fn while_leased<S: SubscriptionStore, T>(
     .await
 }
 
-async fn keep_leases<S: SubscriptionStore>(work: &Work<S>) -> Infallible {
+async fn keep_leases<S: SubscriptionStore>(session: &Session<S>) -> Infallible {
     loop {
-        let lasts = work.leases().lasts();
-        work.store
+        let lasts = session.leases().lasts();
+        session
+            .store
             .sleep(lasts.map_or(LOOK, |lasts| lasts / 4))
             .await;
         // What the store refuses now it refuses again when the event is answered.
-        let _kept = work.keep_leases().await;
+        let _kept = session.keep_leases().await;
     }
 }

@@ -5,7 +5,7 @@ use std::mem;
 
 use super::error::Failure;
 use super::observe::Phase;
-use super::{Mark, Run};
+use super::{CompanionEvent, Run};
 use crate::command::StreamList;
 use crate::command::{
     AsyncCommandLogic, CommandError, Declaration, NewEvents, StreamResolver, Streams,
@@ -28,26 +28,26 @@ pub(super) struct Decision {
     /// The versions of the command's streams, which come first among the append's.
     pub(super) versions: Vec<StreamVersion>,
     /// Whether there is something to write or to check.
-    pub(super) is_to_be_sent: bool,
+    pub(super) needs_append: bool,
     /// An error when the command decided against it.
     pub(super) verdict: Result<(), CommandError>,
 }
 
 /// A state to be kept in this process, and in the store too when the policy says so.
-pub(super) struct State {
+pub(super) struct PendingSnapshot {
     snapshot: Snapshot,
     in_store: bool,
 }
 
 /// What the command knows of its streams.
-struct Known<T> {
+struct FoldedState<T> {
     state: T,
     streams: StreamList,
     /// The version up to which each is part of the state.
     versions: Vec<StreamVersion>,
     discoveries: usize,
     /// Whether the state goes on from one that was kept in this process.
-    is_of_cache: bool,
+    is_from_cache: bool,
 }
 
 impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
@@ -56,44 +56,44 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         let mut declaration = Declaration::new();
         let handles = self.command.declare(&mut declaration);
         let (streams, fields) = declaration.into_streams();
-        self.kept = None;
-        let mut known = self.read_declared(streams, fields.as_deref()).await?;
-        let declared = known.streams.len();
+        self.pending_snapshot = None;
+        let mut folded = self.read_declared(streams, fields.as_deref()).await?;
+        let declared = folded.streams.len();
         if let Some(resolver) = self.command.stream_resolver() {
-            self.discover(resolver, &mut known).await?;
+            self.discover(resolver, &mut folded).await?;
         }
 
-        let mut append = self.append_at(&known);
-        let streams = Streams::new(handles, known.streams, declared);
-        let handling = self.command.handle(known.state, streams);
+        let mut append = self.append_at(&folded);
+        let streams = Streams::new(handles, folded.streams, declared);
+        let handling = self.command.handle(folded.state, streams);
         let (events, verdict) = match self.observer.phase(Phase::Handle, handling).await {
             Ok(events) => (events, Ok(())),
             Err(error) => (NewEvents::new(), Err(error)),
         };
         // Streams that were read one after another were perhaps never so together, and a state of this process
         // may be of events that the store has lost: a rejection stands only if it is checked.
-        let is_doubtful = (known.discoveries > 0 || known.is_of_cache) && verdict.is_err();
+        let is_doubtful = (folded.discoveries > 0 || folded.is_from_cache) && verdict.is_err();
         for (stream, event) in events.iter() {
             let mut event = NewEvent::encode(stream.clone(), event)?;
             event.metadata.clone_from(&self.options.metadata);
             append.events.push(event);
         }
-        if let (Some(mark), Ok(())) = (self.mark, &verdict) {
-            let Mark {
+        if let (Some(companion), Ok(())) = (self.companion, &verdict) {
+            let CompanionEvent {
                 stream,
                 version,
                 event,
-            } = mark;
+            } = companion;
             append.streams.push((stream.clone(), version.exactly()));
             append.events.push(event.clone());
         }
         Ok(Decision {
-            is_to_be_sent: !append.streams.is_empty()
+            needs_append: !append.streams.is_empty()
                 && (is_doubtful
                     || verdict.is_ok() && (self.options.always_check || !append.events.is_empty())),
             append,
             events: events.len(),
-            versions: known.versions,
+            versions: folded.versions,
             verdict,
         })
     }
@@ -103,29 +103,29 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         &mut self,
         streams: StreamList,
         fields: Option<&[usize]>,
-    ) -> Result<Known<C::State>, Failure> {
-        let mut known = Known {
+    ) -> Result<FoldedState<C::State>, Failure> {
+        let mut folded = FoldedState {
             state: C::State::default(),
             streams,
             versions: Vec::new(),
             discoveries: 0,
-            is_of_cache: false,
+            is_from_cache: false,
         };
         let Some(snapshots) = self.command.snapshots() else {
-            self.read_new(&mut known).await?;
-            return Ok(known);
+            self.read_new(&mut folded).await?;
+            return Ok(folded);
         };
         let name = snapshots
             .name_for(fields)
             .map_err(|reason| StoreError::malformed("name of snapshots", None, reason))?;
-        self.cached = Some((name.clone(), known.streams.since(0).to_vec()));
+        self.cached = Some((name.clone(), folded.streams.since(0).to_vec()));
         let events = if self.uses_snapshots {
-            self.read_on(&name, &snapshots, &mut known).await?
+            self.read_on(&name, &snapshots, &mut folded).await?
         } else {
-            self.read_new(&mut known).await?
+            self.read_new(&mut folded).await?
         };
-        self.kept = self.to_keep(name, &snapshots, &known, events);
-        Ok(known)
+        self.pending_snapshot = self.pending_snapshot(name, &snapshots, &folded, events);
+        Ok(folded)
     }
 
     /// Reads on from the newest state that is at hand, and returns how many events that took.
@@ -133,9 +133,9 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         &mut self,
         name: &SnapshotName,
         snapshots: &Snapshots<C::State>,
-        known: &mut Known<C::State>,
+        folded: &mut FoldedState<C::State>,
     ) -> Result<usize, Failure> {
-        let streams = known.streams.since(0);
+        let streams = folded.streams.since(0);
         let cached = self
             .options
             .state_cache
@@ -143,7 +143,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             .and_then(|cache| cache.get(name, streams));
         let (snapshot, read) = match cached {
             Some(snapshot) => {
-                known.is_of_cache = true;
+                folded.is_from_cache = true;
                 let rest = snapshot.rest().up_to_date();
                 let reading = self.store.read_streams(&rest);
                 let read = self.observer.phase(Phase::Read, reading).await?;
@@ -156,58 +156,62 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         };
         match snapshot.map(|snapshot| snapshots.decode(&snapshot.state)) {
             None => {}
-            Some(Ok(state)) => known.state = state,
+            Some(Ok(state)) => folded.state = state,
             Some(Err(error)) => {
                 self.observer.snapshot_failed(&error);
-                return self.read_new(known).await;
+                return self.read_new(folded).await;
             }
         }
-        self.fold(known, read)
+        self.fold(folded, read)
     }
 
     /// Asks the resolver for further streams, and reads those, until it names no new one.
     async fn discover(
         &mut self,
         resolver: &dyn StreamResolver<C::State>,
-        known: &mut Known<C::State>,
+        folded: &mut FoldedState<C::State>,
     ) -> Result<(), Failure> {
         loop {
-            let find = || resolver.discover_related_streams(&known.state);
+            let find = || resolver.discover_related_streams(&folded.state);
             let related = self.observer.step(Phase::Discover, find);
-            let before = known.streams.len();
+            let before = folded.streams.len();
             for stream in &related {
-                known.streams.add(stream);
+                folded.streams.add(stream);
             }
-            if known.streams.len() == before {
+            if folded.streams.len() == before {
                 return Ok(());
             }
-            known.discoveries += 1;
-            let is_too_many = known.streams.len() > eventcore_rules::MAX_STREAMS_PER_APPEND;
-            if is_too_many || known.discoveries > MAX_DISCOVERIES {
+            folded.discoveries += 1;
+            let is_too_many = folded.streams.len() > eventcore_rules::MAX_STREAMS_PER_APPEND;
+            if is_too_many || folded.discoveries > MAX_DISCOVERIES {
                 return Err(Failure::Runaway {
-                    streams: known.streams.len(),
-                    discoveries: known.discoveries,
+                    streams: folded.streams.len(),
+                    discoveries: folded.discoveries,
                     last: related.into_iter().next_back(),
                 });
             }
-            self.read_new(known).await?;
+            self.read_new(folded).await?;
         }
     }
 
-    /// Reads the streams that are known but not read, from their start.
-    async fn read_new(&mut self, known: &mut Known<C::State>) -> Result<usize, Failure> {
-        let streams = known.streams.since(known.versions.len());
+    /// Reads the streams that are folded but not read, from their start.
+    async fn read_new(&mut self, folded: &mut FoldedState<C::State>) -> Result<usize, Failure> {
+        let streams = folded.streams.since(folded.versions.len());
         let request = ReadStreams::new(streams.iter().cloned()).up_to_date();
         let reading = self.store.read_streams(&request);
         let read = self.observer.phase(Phase::Read, reading).await?;
-        self.fold(known, read)
+        self.fold(folded, read)
     }
 
-    fn fold(&self, known: &mut Known<C::State>, read: StreamsRead) -> Result<usize, Failure> {
+    fn fold(
+        &self,
+        folded: &mut FoldedState<C::State>,
+        read: StreamsRead,
+    ) -> Result<usize, Failure> {
         let events = read.events.len();
         self.observer.read(read.versions.len(), events);
-        let mut state = mem::take(&mut known.state);
-        known.state = self.observer.step(Phase::Fold, || {
+        let mut state = mem::take(&mut folded.state);
+        folded.state = self.observer.step(Phase::Fold, || {
             for event in read.events {
                 let decoded = C::Event::decode(event.event_type.as_str(), &event.payload);
                 let decoded = decoded.map_err(|source| Failure::Stored {
@@ -219,30 +223,30 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             }
             Ok::<_, Failure>(state)
         })?;
-        known.versions.extend(read.versions);
+        folded.versions.extend(read.versions);
         Ok(events)
     }
 
     /// The state of the declared streams, if it is to be kept.
-    fn to_keep(
+    fn pending_snapshot(
         &self,
         name: SnapshotName,
         snapshots: &Snapshots<C::State>,
-        known: &Known<C::State>,
+        folded: &FoldedState<C::State>,
         events: usize,
-    ) -> Option<State> {
-        let streams = known.streams.len();
+    ) -> Option<PendingSnapshot> {
+        let streams = folded.streams.len();
         let in_store = !self.uses_snapshots || snapshots.is_due(Folded { events, streams });
         let in_cache = self.options.state_cache.is_some() && events > 0;
         if !in_store && !in_cache {
             return None;
         }
-        match snapshots.encode(&known.state) {
+        match snapshots.encode(&folded.state) {
             Ok(state) => {
-                let streams = known.streams.since(0).iter().cloned();
-                let streams = streams.zip(known.versions.iter().copied());
+                let streams = folded.streams.since(0).iter().cloned();
+                let streams = streams.zip(folded.versions.iter().copied());
                 let snapshot = Snapshot::new(name, streams, state);
-                Some(State { snapshot, in_store })
+                Some(PendingSnapshot { snapshot, in_store })
             }
             Err(error) => {
                 self.observer.snapshot_failed(&error);
@@ -252,7 +256,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     }
 
     /// Keeps a state. That it cannot be kept is no failure of the command.
-    pub(super) async fn keep(&self, State { snapshot, in_store }: State) {
+    pub(super) async fn save(&self, PendingSnapshot { snapshot, in_store }: PendingSnapshot) {
         if let Some(cache) = &self.options.state_cache {
             cache.put(&snapshot);
         }
@@ -265,12 +269,12 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     }
 
     /// The streams of the append, each at the version that was read.
-    fn append_at(&self, known: &Known<C::State>) -> Append {
+    fn append_at(&self, folded: &FoldedState<C::State>) -> Append {
         let mut append = Append::new()
             .correlation_id(self.correlation_id)
             .causation_id(self.causation_id);
-        let versions = known.versions.iter().map(|version| version.exactly());
-        let streams = known.streams.since(0).iter().cloned();
+        let versions = folded.versions.iter().map(|version| version.exactly());
+        let streams = folded.streams.since(0).iter().cloned();
         append.streams = streams.zip(versions).collect();
         append
     }

@@ -20,7 +20,7 @@ pub use self::execution::{Execution, WrittenEvent};
 pub use self::options::ExecuteOptions;
 pub use self::retry::RetryPolicy;
 
-use self::attempt::{Decision, State};
+use self::attempt::{Decision, PendingSnapshot};
 use self::observe::{Observer, Outcome, Phase};
 use crate::command::AsyncCommandLogic;
 use crate::store::{Append, Appended, EventStore, NewEvent, StoreError};
@@ -31,7 +31,7 @@ use eventcore_rules::ExpectedVersion;
 /// decide, and writes its events if none of its streams has moved meanwhile. If one has, it starts
 /// over, as the default [`RetryPolicy`] says. A command without events writes nothing.
 ///
-/// With streams that are known beforehand these are two calls of the store, each one round trip. Dropping
+/// With streams that are folded beforehand these are two calls of the store, each one round trip. Dropping
 /// the future leaves the append written as a whole or not at all.
 ///
 /// What else is [`Executable`] on the store is executed the same way: on PostgreSQL the call of a command that is
@@ -68,31 +68,31 @@ where
 
 /// Something that is written together with a command's events, also if it has none: by whom nothing may
 /// be executed twice.
-pub(crate) struct Mark {
+pub(crate) struct CompanionEvent {
     pub(crate) stream: StreamId,
     pub(crate) version: StreamVersion,
     pub(crate) event: NewEvent,
 }
 
 /// As [`execute_with`], with a mark. That the mark's stream has moved ends the execution.
-pub(crate) async fn execute_marked<S, C>(
+pub(crate) async fn execute_with_companion<S, C>(
     store: &S,
     command: &C,
     options: &ExecuteOptions,
-    mark: &Mark,
+    companion: &CompanionEvent,
 ) -> Result<Execution, ExecuteError>
 where
     S: EventStore,
     C: AsyncCommandLogic,
 {
-    run(store, command, options, Some(mark)).await
+    run(store, command, options, Some(companion)).await
 }
 
 async fn run<S, C>(
     store: &S,
     command: &C,
     options: &ExecuteOptions,
-    mark: Option<&Mark>,
+    companion: Option<&CompanionEvent>,
 ) -> Result<Execution, ExecuteError>
 where
     S: EventStore,
@@ -104,21 +104,21 @@ where
         store,
         command,
         options,
-        mark,
+        companion,
         observer: &observer,
         correlation_id,
         causation_id,
         attempts: 1,
         uses_snapshots: true,
         cached: None,
-        kept: None,
+        pending_snapshot: None,
         in_doubt: false,
         last: None,
     };
     let outcome = until(options.deadline, store, observer.whole(run.attempts())).await;
     let outcome = outcome.unwrap_or_else(|| Err(Failure::Deadline(run.last.take())));
     if matches!(outcome, Ok(_) | Err(Failure::Command(_))) {
-        run.keep_state().await;
+        run.save_pending_snapshot().await;
     }
     let result = outcome.map_err(|failure| {
         let may_have_written = run.in_doubt;
@@ -154,14 +154,14 @@ pub(crate) async fn until<T>(
 }
 
 /// How long it may take to keep a state.
-const KEEP_WITHIN: Duration = Duration::from_secs(1);
+const SAVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// One execution: what stays the same over its attempts, and what they have come to.
 struct Run<'a, S, C> {
     store: &'a S,
     command: &'a C,
     options: &'a ExecuteOptions,
-    mark: Option<&'a Mark>,
+    companion: Option<&'a CompanionEvent>,
     observer: &'a Observer,
     correlation_id: CorrelationId,
     causation_id: CausationId,
@@ -171,8 +171,8 @@ struct Run<'a, S, C> {
     /// What the state cache knows the command's state by.
     cached: Option<(SnapshotName, Vec<StreamId>)>,
     /// The state of the last attempt, if it is to be kept.
-    kept: Option<State>,
-    /// Whether an append is on its way, or was and its answer is not known.
+    pending_snapshot: Option<PendingSnapshot>,
+    /// Whether an append is on its way, or was and its answer is not folded.
     in_doubt: bool,
     /// Why the last attempt failed.
     last: Option<StoreError>,
@@ -198,7 +198,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     /// moved: the command has to decide anew.
     async fn carry_out(&mut self, decision: Decision) -> Result<Option<Execution>, Failure> {
         let mut appended = None;
-        if decision.is_to_be_sent {
+        if decision.needs_append {
             appended = self.append(&decision.append).await?;
             if appended.is_none() {
                 return Ok(None);
@@ -245,7 +245,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
                     let conflict = error.is_version_conflict();
                     // A conflict tells that it was not written before either: it would be recognised.
                     self.in_doubt = !conflict && (was_in_doubt || error.is_in_doubt());
-                    if self.mark_is_in(&error) {
+                    if self.conflicts_with_companion(&error) {
                         return Err(Failure::Store(error));
                     }
                     self.back_off(error).await?;
@@ -283,17 +283,17 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
 
     /// Keeps the state if that is wanted. The command is over, so that it is not waited for beyond the deadline,
     /// nor for long.
-    async fn keep_state(&mut self) {
-        let Some(state) = self.kept.take() else {
+    async fn save_pending_snapshot(&mut self) {
+        let Some(snapshot) = self.pending_snapshot.take() else {
             return;
         };
         let left = self
             .options
             .deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let limit = left.unwrap_or(KEEP_WITHIN).min(KEEP_WITHIN);
+        let limit = left.unwrap_or(SAVE_WITHIN).min(SAVE_WITHIN);
         let mut alarm = pin!(self.store.sleep(limit));
-        let mut keeping = pin!(self.keep(state));
+        let mut keeping = pin!(self.save(snapshot));
         poll_fn(|cx| match keeping.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => alarm.as_mut().poll(cx),
@@ -310,12 +310,12 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }
     }
 
-    fn mark_is_in(&self, error: &StoreError) -> bool {
+    fn conflicts_with_companion(&self, error: &StoreError) -> bool {
         let conflicts = error.conflicts();
-        self.mark.is_some_and(|mark| {
+        self.companion.is_some_and(|companion| {
             conflicts
                 .iter()
-                .any(|conflict| conflict.stream == mark.stream)
+                .any(|conflict| conflict.stream == companion.stream)
         })
     }
 }

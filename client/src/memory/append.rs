@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use eventcore_rules::VersionConflict;
 
-use super::check::{Declared, FEW};
+use super::check::{DeclaredStreams, FEW};
 use super::log::Log;
 use super::repeat;
 use crate::store::{Append, Appended, StoreError};
@@ -14,7 +14,7 @@ use crate::values::{Position, StreamId};
 pub(super) fn append(
     log: &mut Log,
     append: &Append,
-    declared: &Declared<'_>,
+    declared: &DeclaredStreams<'_>,
 ) -> Result<Appended, StoreError> {
     // Each stream is looked up once, for the checks and for the writing. Few streams fit on the stack.
     let (mut few, mut many) = ([None; FEW], Vec::new());
@@ -61,7 +61,7 @@ fn conflicts(
 fn write(
     log: &mut Log,
     append: &Append,
-    declared: &Declared<'_>,
+    declared: &DeclaredStreams<'_>,
     found: &mut [Option<usize>],
 ) -> Appended {
     let recorded_at = SystemTime::now();

@@ -12,13 +12,13 @@ use crate::values::{EventType, StreamId};
 pub(super) const FEW: usize = 8;
 
 /// The declared streams of an append that was checked, by their place in it.
-pub(super) struct Declared<'a> {
+pub(super) struct DeclaredStreams<'a> {
     append: &'a Append,
     /// Only when they are many.
     places: Option<HashMap<&'a StreamId, usize>>,
 }
 
-impl<'a> Declared<'a> {
+impl<'a> DeclaredStreams<'a> {
     /// Where the append declares this stream.
     pub(super) fn place(&self, stream: &StreamId) -> Option<usize> {
         let streams = &self.append.streams;
@@ -37,14 +37,14 @@ impl<'a> Declared<'a> {
 
 /// Checks an append in the order of the store on PostgreSQL: what cannot be sent, then its streams, then each
 /// event, then that no id stands twice. Names the arguments as the extension does.
-pub(super) fn append(append: &Append) -> Result<Declared<'_>, StoreError> {
+pub(super) fn append(append: &Append) -> Result<DeclaredStreams<'_>, StoreError> {
     // First, as where there is a connection to send it on.
     sendable::check(append)?;
     if append.streams.is_empty() {
         return Err(StoreError::malformed("streams", None, "is empty"));
     }
     streams_once(append.streams.iter().map(|(stream, _)| stream))?;
-    let declared = Declared::new(append);
+    let declared = DeclaredStreams::new(append);
     let undeclared = append
         .events
         .iter()

@@ -31,7 +31,7 @@ pub(super) fn find(
 }
 
 /// A declared stream that is written.
-struct Written<'a> {
+struct WrittenStream<'a> {
     stream: &'a StreamId,
     /// The version that the caller expects exactly.
     base: Option<u64>,
@@ -39,15 +39,18 @@ struct Written<'a> {
     events: Vec<usize>,
 }
 
-fn written(append: &Append) -> Vec<Written<'_>> {
-    let declared = append.streams.iter().map(|(stream, expected)| Written {
-        stream,
-        base: match expected {
-            ExpectedVersion::Exactly(base) => Some(*base),
-            _ => None,
-        },
-        events: numbers(append, stream),
-    });
+fn written(append: &Append) -> Vec<WrittenStream<'_>> {
+    let declared = append
+        .streams
+        .iter()
+        .map(|(stream, expected)| WrittenStream {
+            stream,
+            base: match expected {
+                ExpectedVersion::Exactly(base) => Some(*base),
+                _ => None,
+            },
+            events: numbers(append, stream),
+        });
     declared
         .filter(|written| !written.events.is_empty())
         .collect()
@@ -63,7 +66,7 @@ fn numbers(append: &Append, stream: &StreamId) -> Vec<usize> {
 }
 
 /// The position of the first event, according to the first of the ids that is found.
-fn first_position(log: &Log, append: &Append, written: &[Written<'_>]) -> Option<i128> {
+fn first_position(log: &Log, append: &Append, written: &[WrittenStream<'_>]) -> Option<i128> {
     let events = append.events.iter().enumerate();
     let ids: HashMap<EventId, usize> = events.map(|(n, event)| (event.event_id, n)).collect();
     let first = |found: &RecordedEvent| {
@@ -90,7 +93,7 @@ fn first_position(log: &Log, append: &Append, written: &[Written<'_>]) -> Option
 fn compare(
     log: &Log,
     append: &Append,
-    written: &[Written<'_>],
+    written: &[WrittenStream<'_>],
     first: i128,
 ) -> Result<Appended, StoreError> {
     let (mut found, mut different) = (Vec::new(), Vec::new());
@@ -123,7 +126,7 @@ fn compare(
 }
 
 /// Where the event with this number has to be, if the caller expects that exactly.
-fn exact_version(written: &[Written<'_>], number: usize) -> Option<StreamVersion> {
+fn exact_version(written: &[WrittenStream<'_>], number: usize) -> Option<StreamVersion> {
     written.iter().find_map(|written| {
         let nth = written.events.iter().position(|event| *event == number)?;
         Some(StreamVersion::new(
@@ -145,7 +148,7 @@ fn is_same(stored: &RecordedEvent, sent: &NewEvent, version: Option<StreamVersio
 fn versions(
     log: &Log,
     append: &Append,
-    written: &[Written<'_>],
+    written: &[WrittenStream<'_>],
     found: &[&RecordedEvent],
 ) -> Vec<StreamVersion> {
     let declared = append.streams.iter();

@@ -17,7 +17,7 @@ use crate::values::Position;
 /// Locks are taken in the order of the fields, from the last to the first.
 #[derive(Default)]
 pub(super) struct Shared {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<Wakers>,
     log: RwLock<Log>,
     snapshots: Mutex<Snapshots>,
     subscriptions: Mutex<Subscriptions>,
@@ -25,20 +25,20 @@ pub(super) struct Shared {
 }
 
 #[derive(Default)]
-struct Waiting {
+struct Wakers {
     wakers: HashMap<u64, Waker>,
     next: u64,
 }
 
 /// A place among those who wait for a change. First take it, then look: a change in between wakes.
-pub(super) struct Place<'a> {
+pub(super) struct WakerSlot<'a> {
     shared: &'a Shared,
     ticket: Option<u64>,
 }
 
 /// Done as soon as there is an event after a position.
-struct LaterThan<'a> {
-    place: Place<'a>,
+struct PositionPassed<'a> {
+    slot: WakerSlot<'a>,
     after: Position,
 }
 
@@ -67,12 +67,12 @@ impl Shared {
     }
 
     pub(super) fn later_than(&self, after: Position) -> impl Future<Output = ()> + Send {
-        let place = self.place();
-        LaterThan { place, after }
+        let slot = self.waker_slot();
+        PositionPassed { slot, after }
     }
 
-    pub(super) fn place(&self) -> Place<'_> {
-        Place {
+    pub(super) fn waker_slot(&self) -> WakerSlot<'_> {
+        WakerSlot {
             shared: self,
             ticket: None,
         }
@@ -101,19 +101,19 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, Wakers> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place<'_> {
+impl WakerSlot<'_> {
     pub(super) fn take(&mut self, cx: &Context<'_>) {
         let ticket = self.shared.waiting().enter(self.ticket, cx.waker());
         self.ticket = Some(ticket);
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for WakerSlot<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             self.shared.waiting().wakers.remove(&ticket);
@@ -121,12 +121,12 @@ impl Drop for Place<'_> {
     }
 }
 
-impl Future for LaterThan<'_> {
+impl Future for PositionPassed<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.place.take(cx);
-        if self.place.shared.log().last_position() > self.after {
+        self.slot.take(cx);
+        if self.slot.shared.log().last_position() > self.after {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -134,7 +134,7 @@ impl Future for LaterThan<'_> {
     }
 }
 
-impl Waiting {
+impl Wakers {
     fn enter(&mut self, ticket: Option<u64>, waker: &Waker) -> u64 {
         let ticket = ticket.unwrap_or_else(|| {
             self.next += 1;

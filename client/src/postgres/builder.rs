@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::durable::{Returned, Watches};
+use super::durable::{PollLocks, RedeliverySignal};
 use super::listen::Listening;
 use super::pool::{Pool, PoolSettings};
 use super::server::{Server, Url};
@@ -224,8 +224,8 @@ impl Builder {
                 listening: Listening::new(listen_on),
                 poll_interval: self.poll_interval,
                 consumers: OnceLock::new(),
-                returned: Returned::new(),
-                watches: Watches::default(),
+                redelivery: RedeliverySignal::new(),
+                poll_locks: PollLocks::default(),
             }),
         })
     }

@@ -78,24 +78,24 @@ pub(super) fn pool_error(error: PoolError) -> StoreError {
 }
 
 #[derive(Deserialize)]
-struct Conflicts {
-    conflicts: Vec<Conflict>,
+struct ConflictsDetail {
+    conflicts: Vec<ConflictDetail>,
 }
 
 #[derive(Deserialize)]
-struct Conflict {
+struct ConflictDetail {
     stream: StreamId,
     expected: Option<i64>,
     actual: u64,
 }
 
 #[derive(Deserialize)]
-struct OfStream {
+struct StreamDetail {
     stream: String,
 }
 
 #[derive(Deserialize)]
-struct Malformed {
+struct MalformedDetail {
     argument: String,
     index: Option<usize>,
     field: Option<String>,
@@ -103,13 +103,13 @@ struct Malformed {
 }
 
 #[derive(Deserialize)]
-struct Mismatch {
+struct MismatchDetail {
     event_ids: Vec<EventId>,
 }
 
 /// What there is none of: in a command also a function of it.
 #[derive(Deserialize)]
-struct OfName {
+struct NameDetail {
     function: Option<String>,
     #[serde(alias = "subscription")]
     command: String,
@@ -117,13 +117,13 @@ struct OfName {
 
 /// Of a lease, or of a checkpoint, which has no positions.
 #[derive(Deserialize)]
-struct Lost {
+struct LostDetail {
     #[serde(default)]
     positions: Vec<Position>,
 }
 
 #[derive(Deserialize)]
-struct Diverged {
+struct DivergedDetail {
     after: Position,
     agreed: Position,
 }
@@ -132,23 +132,23 @@ fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreEr
     let known = match code {
         ErrorCode::VersionConflict => parse(detail).map(version_conflict),
         ErrorCode::UndeclaredStream => {
-            parse(detail).map(|of: OfStream| StoreError::undeclared_stream(of.stream))
+            parse(detail).map(|of: StreamDetail| StoreError::undeclared_stream(of.stream))
         }
         ErrorCode::StreamClosed => {
-            parse(detail).map(|of: OfStream| StoreError::stream_closed(of.stream))
+            parse(detail).map(|of: StreamDetail| StoreError::stream_closed(of.stream))
         }
         ErrorCode::Malformed => parse(detail).map(malformed),
         ErrorCode::IdempotencyMismatch => {
-            parse(detail).map(|of: Mismatch| StoreError::idempotency_mismatch(of.event_ids))
+            parse(detail).map(|of: MismatchDetail| StoreError::idempotency_mismatch(of.event_ids))
         }
         ErrorCode::UnknownName => parse(detail)
-            .map(|of: OfName| StoreError::unknown_name(of.function.unwrap_or(of.command))),
+            .map(|of: NameDetail| StoreError::unknown_name(of.function.unwrap_or(of.command))),
         ErrorCode::LeaseLost => {
-            parse(detail).map(|lost: Lost| StoreError::lease_lost(lost.positions))
+            parse(detail).map(|lost: LostDetail| StoreError::lease_lost(lost.positions))
         }
         ErrorCode::CommandRejected => parse(detail).map(StoreError::rejected),
         ErrorCode::Diverged => {
-            parse(detail).map(|of: Diverged| StoreError::diverged(of.after, of.agreed))
+            parse(detail).map(|of: DivergedDetail| StoreError::diverged(of.after, of.agreed))
         }
         ErrorCode::Unavailable => None,
     };
@@ -163,7 +163,7 @@ fn parse<T: DeserializeOwned>(detail: Option<&str>) -> Option<T> {
     serde_json::from_str(detail?).ok()
 }
 
-fn version_conflict(found: Conflicts) -> StoreError {
+fn version_conflict(found: ConflictsDetail) -> StoreError {
     let conflicts = found.conflicts.into_iter().map(|conflict| VersionConflict {
         stream: conflict.stream,
         expected: ExpectedVersion::from_sql(conflict.expected)
@@ -173,7 +173,7 @@ fn version_conflict(found: Conflicts) -> StoreError {
     StoreError::version_conflict(conflicts.collect())
 }
 
-fn malformed(found: Malformed) -> StoreError {
+fn malformed(found: MalformedDetail) -> StoreError {
     let argument = match found.field {
         Some(field) => format!("{} ({field})", found.argument),
         None => found.argument,

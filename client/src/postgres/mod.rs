@@ -37,7 +37,7 @@ pub use self::commands::{
     CommandDefinition, FieldType, RegisteredCommand, ServerCall, ServerCommand, ServerExecution,
 };
 pub(crate) use self::durable::ack_in;
-use self::durable::{Returned, Watches};
+use self::durable::{PollLocks, RedeliverySignal};
 use self::listen::{Listener, Listening};
 use self::pool::Pool;
 pub use self::tls::{TlsMode, UnknownMode};
@@ -83,8 +83,8 @@ struct Inner {
     poll_interval: Duration,
     /// Listens for the consumers of durable subscriptions, once there are any.
     consumers: OnceLock<Arc<Listener>>,
-    returned: Returned,
-    watches: Watches,
+    redelivery: RedeliverySignal,
+    poll_locks: PollLocks,
 }
 
 impl PostgresEventStore {

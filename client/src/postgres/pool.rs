@@ -31,7 +31,7 @@ pub(super) struct PoolSettings {
 }
 
 /// A connection that is lent by a pool.
-pub(super) type Lent = managed::Object<Connections>;
+pub(super) type PooledConnection = managed::Object<Connections>;
 
 /// Makes connections.
 pub(super) struct Connections {
@@ -69,7 +69,7 @@ impl Pool {
     }
 
     /// One of its connections, for a transaction.
-    pub(super) async fn client(&self) -> Result<Lent, StoreError> {
+    pub(super) async fn client(&self) -> Result<PooledConnection, StoreError> {
         self.connections.get().await.map_err(pool_error)
     }
 
@@ -197,7 +197,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// A connection that waits for an answer. When the call is dropped before that, the connection goes back to the
 /// pool only once the answer is there: whoever got it before would wait for that answer too.
-struct Busy(Option<Lent>);
+struct Busy(Option<PooledConnection>);
 
 impl Busy {
     fn give_back(mut self) {
@@ -205,7 +205,7 @@ impl Busy {
     }
 
     fn give_up(mut self) {
-        drop(self.0.take().map(Lent::take));
+        drop(self.0.take().map(PooledConnection::take));
     }
 }
 
@@ -213,13 +213,13 @@ impl Drop for Busy {
     fn drop(&mut self) {
         let Some(client) = self.0.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return drop(Lent::take(client));
+            return drop(PooledConnection::take(client));
         };
         runtime.spawn(async move {
             // Answered after all that was asked before it.
             let answered = tokio::time::timeout(GRACE, client.simple_query("")).await;
             if !matches!(answered, Ok(Ok(_))) {
-                drop(Lent::take(client));
+                drop(PooledConnection::take(client));
             }
         });
     }

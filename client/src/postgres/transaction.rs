@@ -6,7 +6,7 @@ use std::ops::Deref;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::error::store_error;
-use super::pool::{Lent, Pool};
+use super::pool::{Pool, PooledConnection};
 use crate::store::StoreError;
 
 /// The first fails where the transaction is aborted already, which COMMIT alone would not tell.
@@ -25,7 +25,7 @@ const ROLLBACK: &str = "ROLLBACK; SHOW transaction_read_only";
 /// It is the store that commits: leave `BEGIN`, `COMMIT` and `ROLLBACK` alone. Savepoints are fine.
 pub struct PostgresTransaction {
     /// Gone once it has ended as it should.
-    client: Option<Lent>,
+    client: Option<PooledConnection>,
 }
 
 impl PostgresTransaction {
@@ -84,7 +84,7 @@ impl Drop for PostgresTransaction {
     /// server undoes the transaction.
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
-            drop(Lent::take(client));
+            drop(PooledConnection::take(client));
         }
     }
 }

@@ -3,36 +3,36 @@
 use std::time::Duration;
 
 use super::ProcessManager;
-use super::error::Why;
-use super::handle::{Handling, Stopped, Taken, Work, asked};
+use super::error::Kind;
+use super::handle::{AcceptedTrigger, CurrentInput, StopReason, TriggerHandler, command_records};
 use super::input::Input;
-use super::record::{Accepted, Timeout};
-use super::standing::Standing;
+use super::progress::ProcessProgress;
+use super::record::{Acceptance, Timeout};
 use crate::store::{EventStore, NewEvent};
 use crate::values::{EventId, StreamVersion};
 
-impl<S: EventStore, P: ProcessManager<S>> Handling<'_, S, P> {
+impl<S: EventStore, P: ProcessManager<S>> TriggerHandler<'_, S, P> {
     pub(super) async fn accept<'i>(
         &self,
-        taken: Taken<'i, P::Event>,
-        standing: &mut Standing,
-    ) -> Result<Work<'i, S, P::Event>, Stopped> {
+        taken: CurrentInput<'i, P::Event>,
+        progress: &mut ProcessProgress,
+    ) -> Result<AcceptedTrigger<'i, S, P::Event>, StopReason> {
         let input = taken.input();
-        let (state, reaction) = self.react(standing.state(), input)?;
-        let accepted = Accepted {
+        let (state, reaction) = self.react(progress.state(), input)?;
+        let accepted = Acceptance {
             trigger: input.cause(),
             state,
-            commands: asked(&reaction),
+            commands: command_records(&reaction),
             timeouts: reaction
                 .timeouts()
                 .map(|(name, _)| name.to_owned())
                 .collect(),
-            ended: standing.has_ended() || reaction.ends(),
-            pending: standing.pending.iter().cloned().collect(),
+            ended: progress.has_ended() || reaction.ends(),
+            pending: progress.pending.iter().cloned().collect(),
         };
         let event = accepted.to_event(self.stream.clone());
-        let event = event.map_err(|error| self.failed(Why::Record(error)))?;
-        let mut append = self.append(input, standing.version, event);
+        let event = event.map_err(|error| self.failed(Kind::Record(error)))?;
+        let mut append = self.append(input, progress.version, event);
         for (name, after) in reaction.timeouts() {
             let timeout = self.timeout(input, name, after)?;
             append = append
@@ -41,10 +41,10 @@ impl<S: EventStore, P: ProcessManager<S>> Handling<'_, S, P> {
         }
         self.send(&append).await?;
 
-        standing.version = StreamVersion::new(standing.version.get() + 1);
-        standing.last = Some(accepted);
-        standing.marked = 0;
-        Ok(Work {
+        progress.version = StreamVersion::new(progress.version.get() + 1);
+        progress.last = Some(accepted);
+        progress.commands_done = 0;
+        Ok(AcceptedTrigger {
             input: taken,
             reaction,
         })
@@ -56,9 +56,9 @@ impl<S: EventStore, P: ProcessManager<S>> Handling<'_, S, P> {
         input: &Input<P::Event>,
         name: &str,
         after: Duration,
-    ) -> Result<NewEvent, Stopped> {
+    ) -> Result<NewEvent, StopReason> {
         let Some(due) = input.at().after(after) else {
-            return Err(self.failed(Why::Timeout(name.to_owned())).into());
+            return Err(self.failed(Kind::Timeout(name.to_owned())).into());
         };
         let timeout = Timeout {
             process: self.process.clone(),
@@ -67,9 +67,9 @@ impl<S: EventStore, P: ProcessManager<S>> Handling<'_, S, P> {
         };
         let id = EventId::new();
         let stream = self.names.timeout(id.as_uuid());
-        let stream = stream.map_err(|invalid| self.failed(Why::Name(invalid)))?;
+        let stream = stream.map_err(|invalid| self.failed(Kind::Name(invalid)))?;
         let event = NewEvent::encode(stream, &timeout);
-        let event = event.map_err(|error| self.failed(Why::Record(error)))?;
+        let event = event.map_err(|error| self.failed(Kind::Record(error)))?;
         Ok(event.event_id(id))
     }
 }

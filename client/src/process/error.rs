@@ -9,7 +9,7 @@ use crate::subscription::FollowError;
 use crate::values::error_chain::debug_as_chain;
 use crate::values::{EventId, InvalidValue, Position, ProcessId};
 
-/// Why a process manager does not run, or a trigger could not be handled. Ask it what it is by its
+/// Kind a process manager does not run, or a trigger could not be handled. Ask it what it is by its
 /// predicates.
 pub struct ProcessError(Box<Inner>);
 
@@ -18,11 +18,11 @@ struct Inner {
     manager: String,
     process: Option<ProcessId>,
     trigger: Option<EventId>,
-    why: Why,
+    kind: Kind,
 }
 
 #[derive(Debug)]
-pub(super) enum Why {
+pub(super) enum Kind {
     Name(InvalidValue),
     Store(StoreError),
     Undecodable(FollowError),
@@ -47,12 +47,12 @@ pub(super) enum Why {
 }
 
 impl ProcessError {
-    pub(super) fn new(manager: &str, why: Why) -> Self {
+    pub(super) fn new(manager: &str, kind: Kind) -> Self {
         Self(Box::new(Inner {
             manager: manager.to_owned(),
             process: None,
             trigger: None,
-            why,
+            kind,
         }))
     }
 
@@ -82,71 +82,71 @@ impl ProcessError {
 
     /// The name of the command that failed.
     pub fn command(&self) -> Option<&str> {
-        match &self.0.why {
-            Why::Command { name, .. } => Some(name),
+        match &self.0.kind {
+            Kind::Command { name, .. } => Some(name),
             _ => None,
         }
     }
 
     /// The position of the event that cannot be decoded.
     pub fn position(&self) -> Option<Position> {
-        match &self.0.why {
-            Why::Undecodable(error) => error.position(),
+        match &self.0.kind {
+            Kind::Undecodable(error) => error.position(),
             _ => None,
         }
     }
 
     /// Whether the manager, asked again for the same trigger, asked for other commands or timeouts.
     pub fn is_not_deterministic(&self) -> bool {
-        matches!(self.0.why, Why::NotDeterministic { .. })
+        matches!(self.0.kind, Kind::NotDeterministic { .. })
     }
 
     /// Whether an event is none of the manager's event type.
     pub fn is_undecodable(&self) -> bool {
-        matches!(self.0.why, Why::Undecodable(_) | Why::Record(_))
+        matches!(self.0.kind, Kind::Undecodable(_) | Kind::Record(_))
     }
 
     /// Whether the state of a process cannot be written, or what was written is no state of the manager.
     pub fn is_state(&self) -> bool {
-        matches!(self.0.why, Why::State(_))
+        matches!(self.0.kind, Kind::State(_))
     }
 
     /// Whether a process answers one rejected command with the next, more than 100 times in a row.
     pub fn is_runaway(&self) -> bool {
-        matches!(self.0.why, Why::Runaway)
+        matches!(self.0.kind, Kind::Runaway)
     }
 
     /// Whether a name, a time or something else that was asked for cannot be used.
     pub fn is_malformed(&self) -> bool {
-        match &self.0.why {
-            Why::Name(_) | Why::Timeout(_) => true,
-            Why::Store(error) => error.is_malformed(),
-            Why::Command { source, .. } => source.is_malformed(),
+        match &self.0.kind {
+            Kind::Name(_) | Kind::Timeout(_) => true,
+            Kind::Store(error) => error.is_malformed(),
+            Kind::Command { source, .. } => source.is_malformed(),
             _ => false,
         }
     }
 
     /// Whether the store failed for now.
     pub fn is_retriable(&self) -> bool {
-        match &self.0.why {
-            Why::Store(error) => error.is_retriable(),
-            Why::Command { source, .. } => source.is_retriable(),
+        match &self.0.kind {
+            Kind::Store(error) => error.is_retriable(),
+            Kind::Command { source, .. } => source.is_retriable(),
             _ => false,
         }
     }
 
     /// What the store said, if it was not about a command.
     pub fn store(&self) -> Option<&StoreError> {
-        match &self.0.why {
-            Why::Store(error) => Some(error),
+        match &self.0.kind {
+            Kind::Store(error) => Some(error),
             _ => None,
         }
     }
 
-    /// Why the command failed.
+    /// Kind the command failed.
     pub fn execute(&self) -> Option<&ExecuteError> {
-        match &self.0.why {
-            Why::Command { source, .. } => Some(source),
+        match &self.0.kind {
+            Kind::Command { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -158,7 +158,7 @@ impl fmt::Display for ProcessError {
             manager,
             process,
             trigger,
-            why,
+            kind,
         } = &*self.0;
         write!(f, "process manager {manager:?}")?;
         if let Some(process) = process {
@@ -167,20 +167,20 @@ impl fmt::Display for ProcessError {
         if let Some(trigger) = trigger {
             write!(f, ", trigger {trigger}")?;
         }
-        match why {
-            Why::Name(_) => write!(f, ": a name cannot be used"),
-            Why::Store(_) => write!(f, ": the store fails"),
-            Why::Undecodable(error) => write!(f, ": {error}"),
-            Why::State(_) => write!(f, ": the state cannot be used"),
-            Why::Record(_) => write!(f, ": an event cannot be read again"),
-            Why::Inconsistent(what) => write!(f, ": {what}"),
-            Why::NotDeterministic { recorded, now } => write!(
+        match kind {
+            Kind::Name(_) => write!(f, ": a name cannot be used"),
+            Kind::Store(_) => write!(f, ": the store fails"),
+            Kind::Undecodable(error) => write!(f, ": {error}"),
+            Kind::State(_) => write!(f, ": the state cannot be used"),
+            Kind::Record(_) => write!(f, ": an event cannot be read again"),
+            Kind::Inconsistent(what) => write!(f, ": {what}"),
+            Kind::NotDeterministic { recorded, now } => write!(
                 f,
                 ": asked again it reacts in another way: {recorded} is recorded, now it is {now}"
             ),
-            Why::Timeout(name) => write!(f, ": the timeout {name:?} is too long"),
-            Why::Command { name, .. } => write!(f, ": the command {name} failed"),
-            Why::Runaway => write!(
+            Kind::Timeout(name) => write!(f, ": the timeout {name:?} is too long"),
+            Kind::Command { name, .. } => write!(f, ": the command {name} failed"),
+            Kind::Runaway => write!(
                 f,
                 ": one rejected command follows the other and there is no end"
             ),
@@ -192,13 +192,13 @@ debug_as_chain!(ProcessError);
 
 impl Error for ProcessError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0.why {
-            Why::Name(error) => Some(error),
-            Why::Store(error) => Some(error),
-            Why::Undecodable(error) => error.source(),
-            Why::State(error) => Some(error),
-            Why::Record(error) => Some(error),
-            Why::Command { source, .. } => Some(source),
+        match &self.0.kind {
+            Kind::Name(error) => Some(error),
+            Kind::Store(error) => Some(error),
+            Kind::Undecodable(error) => error.source(),
+            Kind::State(error) => Some(error),
+            Kind::Record(error) => Some(error),
+            Kind::Command { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -28,14 +28,13 @@
 
 use serde_json::Value;
 
-use super::error::Why;
+use super::error::Kind;
 use super::input::Input;
 use super::names::Names;
-use super::record::{Asked, Mark, Rejected, Rejection, correlation};
-use super::standing::{Standing, Unknown, Wanted};
+use super::progress::{ProcessProgress, ReadError, SoughtTrigger};
+use super::record::{CommandId, CommandRecord, RejectedCommand, RejectionRecord, correlation};
 use super::{ProcessError, ProcessManager, ProcessOptions, Reaction};
-use crate::execute;
-use crate::execute::ExecuteError;
+use crate::execute::{CompanionEvent, ExecuteError};
 use crate::store::{Append, Appended, EventStore, NewEvent, StoreError};
 use crate::values::{Position, ProcessId, StreamId, StreamVersion};
 
@@ -43,7 +42,7 @@ use crate::values::{Position, ProcessId, StreamId, StreamVersion};
 const MAX_REJECTIONS: u32 = 100;
 
 /// Handles the triggers of one process.
-pub(super) struct Handling<'a, S, P> {
+pub(super) struct TriggerHandler<'a, S, P> {
     pub(super) store: &'a S,
     pub(super) manager: &'a P,
     pub(super) options: &'a ProcessOptions,
@@ -54,25 +53,25 @@ pub(super) struct Handling<'a, S, P> {
 }
 
 /// What a process has accepted and is to be done now.
-pub(super) struct Work<'a, S, E> {
-    pub(super) input: Taken<'a, E>,
+pub(super) struct AcceptedTrigger<'a, S, E> {
+    pub(super) input: CurrentInput<'a, E>,
     pub(super) reaction: Reaction<S>,
 }
 
 /// The trigger that was delivered, or another one that comes before it.
-pub(super) enum Taken<'a, E> {
+pub(super) enum CurrentInput<'a, E> {
     Delivered(&'a Input<E>),
-    Other(Box<Input<E>>),
+    Earlier(Box<Input<E>>),
 }
 
-/// Why it does not go on.
-pub(super) enum Stopped {
+/// Kind it does not go on.
+pub(super) enum StopReason {
     /// Another runner was here: read again.
     Moved,
     Failed(ProcessError),
 }
 
-impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
+impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
     pub(super) fn new(
         store: &'a S,
         manager: &'a P,
@@ -82,7 +81,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
     ) -> Result<Self, ProcessError> {
         let stream = names.process(process);
         let stream =
-            stream.map_err(|invalid| ProcessError::new(&names.manager, Why::Name(invalid)))?;
+            stream.map_err(|invalid| ProcessError::new(&names.manager, Kind::Name(invalid)))?;
         Ok(Self {
             store,
             manager,
@@ -100,13 +99,13 @@ impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
         position: Position,
     ) -> Result<(), ProcessError> {
         let event_id = input.event_id();
-        let wanted = Wanted { event_id, position };
+        let sought = SoughtTrigger { event_id, position };
         let (mut rejections, mut moved_at) = (0, Vec::new());
         loop {
-            let version = match self.go_on(input, wanted, &mut rejections).await {
+            let version = match self.go_on(input, sought, &mut rejections).await {
                 Ok(()) => return Ok(()),
-                Err((Stopped::Failed(error), _)) => return Err(error.of(self.process, event_id)),
-                Err((Stopped::Moved, version)) => version,
+                Err((StopReason::Failed(error), _)) => return Err(error.of(self.process, event_id)),
+                Err((StopReason::Moved, version)) => version,
             };
             // That another runner was here shows. Otherwise it is not as it seems, and not for ever.
             moved_at.retain(|at| *at == version);
@@ -117,7 +116,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
                 None => {
                     let why = "its stream moves, and stands where it stood";
                     return Err(self
-                        .failed(Why::Inconsistent(why))
+                        .failed(Kind::Inconsistent(why))
                         .of(self.process, event_id));
                 }
             }
@@ -129,18 +128,18 @@ impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
     async fn go_on(
         &self,
         input: &Input<P::Event>,
-        wanted: Wanted,
+        sought: SoughtTrigger,
         rejections: &mut u32,
-    ) -> Result<(), (Stopped, StreamVersion)> {
-        let read = self.read(wanted).await;
-        let mut standing = read.map_err(|stopped| (stopped, StreamVersion::EMPTY))?;
-        let version = standing.version;
+    ) -> Result<(), (StopReason, StreamVersion)> {
+        let read = self.read(sought).await;
+        let mut progress = read.map_err(|stopped| (stopped, StreamVersion::EMPTY))?;
+        let version = progress.version;
         loop {
-            let next = Box::pin(self.next(input, &mut standing, rejections)).await;
-            let Some(work) = next.map_err(|stopped| (stopped, version))? else {
+            let next = Box::pin(self.next(input, &mut progress, rejections)).await;
+            let Some(accepted) = next.map_err(|stopped| (stopped, version))? else {
                 return Ok(());
             };
-            let done = Box::pin(self.work(work, &mut standing)).await;
+            let done = Box::pin(self.execute_commands(accepted, &mut progress)).await;
             done.map_err(|stopped| (stopped, version))?;
         }
     }
@@ -150,73 +149,73 @@ impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
     async fn next<'i>(
         &self,
         input: &'i Input<P::Event>,
-        standing: &mut Standing,
+        progress: &mut ProcessProgress,
         rejections: &mut u32,
-    ) -> Result<Option<Work<'i, S, P::Event>>, Stopped> {
-        if standing.is_at_work() {
-            return self.resume(input, standing).await.map(Some);
+    ) -> Result<Option<AcceptedTrigger<'i, S, P::Event>>, StopReason> {
+        if progress.has_open_commands() {
+            return self.resume(input, progress).await.map(Some);
         }
-        let taken = match standing.pending.pop_front() {
+        let taken = match progress.pending.pop_front() {
             Some(rejected) => {
                 *rejections += 1;
                 let event_id = rejected.event_id;
                 if *rejections > MAX_REJECTIONS {
-                    return Err(Stopped::Failed(
-                        self.failed(Why::Runaway).of(self.process, event_id),
+                    return Err(StopReason::Failed(
+                        self.failed(Kind::Runaway).of(self.process, event_id),
                     ));
                 }
-                Taken::Other(Box::new(Input::Rejected(rejected)))
+                CurrentInput::Earlier(Box::new(Input::Rejected(rejected)))
             }
-            None if standing.has_seen || standing.has_ended() => return Ok(None),
+            None if progress.has_seen || progress.has_ended() => return Ok(None),
             None => {
-                standing.has_seen = true;
-                Taken::Delivered(input)
+                progress.has_seen = true;
+                CurrentInput::Delivered(input)
             }
         };
         let event_id = taken.input().event_id();
-        let accepted = Box::pin(self.accept(taken, standing)).await;
+        let accepted = Box::pin(self.accept(taken, progress)).await;
         accepted.map(Some).map_err(|stopped| match stopped {
-            Stopped::Failed(error) => Stopped::Failed(error.of(self.process, event_id)),
-            Stopped::Moved => Stopped::Moved,
+            StopReason::Failed(error) => StopReason::Failed(error.of(self.process, event_id)),
+            StopReason::Moved => StopReason::Moved,
         })
     }
 
     /// Executes the commands that are not done, one after the other.
-    async fn work(
+    async fn execute_commands(
         &self,
-        work: Work<'_, S, P::Event>,
-        standing: &mut Standing,
-    ) -> Result<(), Stopped> {
-        let input = work.input.input();
+        accepted: AcceptedTrigger<'_, S, P::Event>,
+        progress: &mut ProcessProgress,
+    ) -> Result<(), StopReason> {
+        let input = accepted.input.input();
         let trigger = input.event_id();
         let options = input.execute_options(&self.options.retry);
-        while let Some(command) = work.reaction.commands.get(standing.marked) {
-            let index = standing.marked;
-            let event = Mark { trigger, index }.to_event(self.stream.clone());
-            let mark = execute::Mark {
+        while let Some(command) = accepted.reaction.commands.get(progress.commands_done) {
+            let index = progress.commands_done;
+            let event = CommandId { trigger, index }.to_event(self.stream.clone());
+            let companion = CompanionEvent {
                 stream: self.stream.clone(),
-                version: standing.version,
-                event: event.map_err(|error| self.failed(Why::Record(error)))?,
+                version: progress.version,
+                event: event.map_err(|error| self.failed(Kind::Record(error)))?,
             };
-            match command.execute(self.store, &options, &mark).await {
+            match command.execute(self.store, &options, &companion).await {
                 Ok(()) => {}
-                Err(error) if self.has_moved(error.conflicts()) => return Err(Stopped::Moved),
+                Err(error) if self.has_moved(error.conflicts()) => return Err(StopReason::Moved),
                 Err(error) if error.is_business_rule() => {
-                    let rejection = Rejection {
-                        mark: Mark { trigger, index },
+                    let rejection = RejectionRecord {
+                        command_id: CommandId { trigger, index },
                         command: command.name().to_owned(),
                         message: message(&error),
                     };
-                    self.reject(rejection, input, standing).await?;
+                    self.reject(rejection, input, progress).await?;
                 }
                 Err(source) => {
                     let name = command.name();
-                    let error = self.failed(Why::Command { name, source });
+                    let error = self.failed(Kind::Command { name, source });
                     return Err(error.of(self.process, trigger).into());
                 }
             }
-            standing.marked += 1;
-            standing.version = StreamVersion::new(standing.version.get() + 1);
+            progress.commands_done += 1;
+            progress.version = StreamVersion::new(progress.version.get() + 1);
         }
         Ok(())
     }
@@ -224,19 +223,19 @@ impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
     /// Marks a command as rejected, so that the process is told of it.
     async fn reject(
         &self,
-        rejection: Rejection,
+        rejection: RejectionRecord,
         input: &Input<P::Event>,
-        standing: &mut Standing,
-    ) -> Result<(), Stopped> {
+        progress: &mut ProcessProgress,
+    ) -> Result<(), StopReason> {
         let event = rejection.to_event(self.stream.clone());
-        let event = event.map_err(|error| self.failed(Why::Record(error)))?;
+        let event = event.map_err(|error| self.failed(Kind::Record(error)))?;
         let event_id = event.event_id;
         let correlation_id = correlation(Some(input.correlation_id()), event_id);
-        let append = self.append(input, standing.version, event);
+        let append = self.append(input, progress.version, event);
         let appended = self.send(&append).await?;
         let at = appended.recorded_at.into();
-        let rejected = Rejected::new(rejection, event_id, at, correlation_id);
-        standing.pending.push_back(rejected);
+        let rejected = RejectedCommand::new(rejection, event_id, at, correlation_id);
+        progress.pending.push_back(rejected);
         Ok(())
     }
 
@@ -255,11 +254,11 @@ impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
     }
 
     /// Sends an append, the very same again while its outcome is unknown.
-    pub(super) async fn send(&self, append: &Append) -> Result<Appended, Stopped> {
+    pub(super) async fn send(&self, append: &Append) -> Result<Appended, StopReason> {
         match self.persist(|| self.store.append(append)).await {
             Ok(appended) => Ok(appended),
-            Err(error) if error.is_version_conflict() => Err(Stopped::Moved),
-            Err(error) => Err(self.failed(Why::Store(error)).into()),
+            Err(error) if error.is_version_conflict() => Err(StopReason::Moved),
+            Err(error) => Err(self.failed(Kind::Store(error)).into()),
         }
     }
 
@@ -269,7 +268,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
         state: Option<&Value>,
         input: &Input<P::Event>,
     ) -> Result<(Value, Reaction<S>), ProcessError> {
-        let failed = |error| self.failed(Why::State(error));
+        let failed = |error| self.failed(Kind::State(error));
         let state = match state {
             None => P::State::default(),
             Some(state) => serde_json::from_value(state.clone()).map_err(failed)?,
@@ -279,22 +278,23 @@ impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
         Ok((serde_json::to_value(state).map_err(failed)?, reaction))
     }
 
-    pub(super) fn failed(&self, why: Why) -> ProcessError {
-        ProcessError::new(&self.names.manager, why)
+    pub(super) fn failed(&self, kind: Kind) -> ProcessError {
+        ProcessError::new(&self.names.manager, kind)
     }
 
-    async fn read(&self, wanted: Wanted) -> Result<Standing, Stopped> {
+    async fn read(&self, sought: SoughtTrigger) -> Result<ProcessProgress, StopReason> {
         let mut failed = 0;
         loop {
-            let error = match Box::pin(Standing::read(self.store, &self.stream, wanted)).await {
-                Ok(standing) => return Ok(standing),
-                Err(Unknown::Why(why)) => return Err(self.failed(why).into()),
-                Err(Unknown::Store(error)) => error,
-            };
+            let error =
+                match Box::pin(ProcessProgress::read(self.store, &self.stream, sought)).await {
+                    Ok(progress) => return Ok(progress),
+                    Err(ReadError::Process(kind)) => return Err(self.failed(kind).into()),
+                    Err(ReadError::Store(error)) => error,
+                };
             failed += 1;
             self.back_off(error, failed)
                 .await
-                .map_err(|error| self.failed(Why::Store(error)))?;
+                .map_err(|error| self.failed(Kind::Store(error)))?;
         }
     }
 
@@ -337,17 +337,17 @@ impl<'a, S: EventStore, P: ProcessManager<S>> Handling<'a, S, P> {
 }
 
 /// The commands of a reaction, as they are recorded.
-pub(super) fn asked<S>(reaction: &Reaction<S>) -> Vec<Asked> {
+pub(super) fn command_records<S>(reaction: &Reaction<S>) -> Vec<CommandRecord> {
     let commands = reaction.commands.iter();
     commands
-        .map(|command| Asked {
+        .map(|command| CommandRecord {
             name: command.name().to_owned(),
             streams: command.streams(),
         })
         .collect()
 }
 
-/// Why a command was rejected, in a text that every store can hold.
+/// Kind a command was rejected, in a text that every store can hold.
 fn message(error: &ExecuteError) -> String {
     let message = error
         .command()
@@ -355,16 +355,16 @@ fn message(error: &ExecuteError) -> String {
     message.replace('\0', "\u{fffd}")
 }
 
-impl<E> Taken<'_, E> {
+impl<E> CurrentInput<'_, E> {
     pub(super) fn input(&self) -> &Input<E> {
         match self {
             Self::Delivered(input) => input,
-            Self::Other(input) => input,
+            Self::Earlier(input) => input,
         }
     }
 }
 
-impl From<ProcessError> for Stopped {
+impl From<ProcessError> for StopReason {
     fn from(error: ProcessError) -> Self {
         Self::Failed(error)
     }

@@ -1,7 +1,7 @@
 //! [`Input`]: a trigger with all that it is made of.
 
 use super::Trigger;
-use super::record::{Cause, DueTimeout, Moment, Rejected, correlation};
+use super::record::{DueTimeout, Moment, RejectedCommand, TriggerRecord, correlation};
 use crate::execute::{ExecuteOptions, RetryPolicy};
 use crate::store::StoredEvent;
 use crate::values::{CausationId, CorrelationId, EventId};
@@ -10,7 +10,7 @@ use crate::values::{CausationId, CorrelationId, EventId};
 pub(super) enum Input<E> {
     Event(StoredEvent<E>),
     Timeout(DueTimeout),
-    Rejected(Rejected),
+    Rejected(RejectedCommand),
 }
 
 impl<E> Input<E> {
@@ -39,15 +39,15 @@ impl<E> Input<E> {
     }
 
     /// As it is written down.
-    pub(super) fn cause(&self) -> Cause {
+    pub(super) fn cause(&self) -> TriggerRecord {
         match self {
-            Self::Event(event) => Cause::Event {
+            Self::Event(event) => TriggerRecord::Event {
                 event_id: event.event_id,
                 stream_id: event.stream_id.clone(),
                 version: event.version,
             },
-            Self::Timeout(timeout) => Cause::Timeout(timeout.clone()),
-            Self::Rejected(rejected) => Cause::Rejected(rejected.clone()),
+            Self::Timeout(timeout) => TriggerRecord::Timeout(timeout.clone()),
+            Self::Rejected(rejected) => TriggerRecord::Rejected(rejected.clone()),
         }
     }
 

@@ -6,12 +6,12 @@ mod handle;
 mod input;
 mod names;
 mod options;
+mod progress;
 mod reaction;
 mod record;
 mod resume;
 mod run;
 mod runner;
-mod standing;
 mod trigger;
 
 use serde::Serialize;

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::command::{AsyncCommandLogic, Declaration};
+use crate::execute::{CompanionEvent, execute_with_companion};
 use crate::execute::{ExecuteError, ExecuteOptions};
-use crate::execute::{Mark, execute_marked};
 use crate::store::EventStore;
 use crate::values::{ProcessId, StreamId};
 
@@ -29,7 +29,7 @@ pub(super) trait Command<S>: Send + Sync {
         &'a self,
         store: &'a S,
         options: &'a ExecuteOptions,
-        mark: &'a Mark,
+        companion: &'a CompanionEvent,
     ) -> Pin<Box<dyn Future<Output = Result<(), ExecuteError>> + Send + 'a>>;
 }
 
@@ -105,9 +105,13 @@ impl<S: EventStore, C: AsyncCommandLogic> Command<S> for C {
         &'a self,
         store: &'a S,
         options: &'a ExecuteOptions,
-        mark: &'a Mark,
+        companion: &'a CompanionEvent,
     ) -> Pin<Box<dyn Future<Output = Result<(), ExecuteError>> + Send + 'a>> {
-        Box::pin(async move { execute_marked(store, self, options, mark).await.map(drop) })
+        Box::pin(async move {
+            execute_with_companion(store, self, options, companion)
+                .await
+                .map(drop)
+        })
     }
 }
 

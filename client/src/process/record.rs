@@ -14,33 +14,33 @@ use crate::values::{
 
 /// A process has taken a trigger: it stands in this state, and its commands are to be executed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Accepted {
-    pub(super) trigger: Cause,
+pub(super) struct Acceptance {
+    pub(super) trigger: TriggerRecord,
     pub(super) state: Value,
-    pub(super) commands: Vec<Asked>,
+    pub(super) commands: Vec<CommandRecord>,
     /// The names of the timeouts that were asked for.
     pub(super) timeouts: Vec<String>,
     pub(super) ended: bool,
     /// Rejected commands that the process is still to be told of after this trigger.
-    pub(super) pending: Vec<Rejected>,
+    pub(super) pending: Vec<RejectedCommand>,
 }
 
 /// What a process has reacted to, such that it can be found again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(super) enum Cause {
+pub(super) enum TriggerRecord {
     Event {
         event_id: EventId,
         stream_id: StreamId,
         version: StreamVersion,
     },
     Timeout(DueTimeout),
-    Rejected(Rejected),
+    Rejected(RejectedCommand),
 }
 
 /// A command, as far as it can be told from another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct CommandRecord {
     pub(super) name: String,
     pub(super) streams: Vec<StreamId>,
 }
@@ -57,7 +57,7 @@ pub(super) struct DueTimeout {
 
 /// A rejected command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Rejected {
+pub(super) struct RejectedCommand {
     /// The id of the mark that says so.
     pub(super) event_id: EventId,
     pub(super) command: String,
@@ -74,14 +74,14 @@ pub(super) struct Moment(u64);
 
 /// What is in the stream of a process.
 pub(super) enum Record {
-    Accepted(Accepted),
-    Done(Mark),
-    Rejected(Rejection),
+    Accepted(Acceptance),
+    Done(CommandId),
+    Rejected(RejectionRecord),
 }
 
 /// A command of the trigger before is done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Mark {
+pub(super) struct CommandId {
     /// The id of the trigger.
     pub(super) trigger: EventId,
     pub(super) index: usize,
@@ -89,9 +89,9 @@ pub(super) struct Mark {
 
 /// A command of the trigger before was rejected.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Rejection {
+pub(super) struct RejectionRecord {
     #[serde(flatten)]
-    pub(super) mark: Mark,
+    pub(super) command_id: CommandId,
     pub(super) command: String,
     pub(super) message: String,
 }
@@ -104,19 +104,19 @@ pub(super) struct Timeout {
     pub(super) due: Moment,
 }
 
-impl Accepted {
+impl Acceptance {
     pub(super) fn to_event(&self, stream: StreamId) -> Result<NewEvent, EventError> {
         to_event(stream, ACCEPTED, self)
     }
 }
 
-impl Mark {
+impl CommandId {
     pub(super) fn to_event(&self, stream: StreamId) -> Result<NewEvent, EventError> {
         to_event(stream, DONE, self)
     }
 }
 
-impl Rejection {
+impl RejectionRecord {
     pub(super) fn to_event(&self, stream: StreamId) -> Result<NewEvent, EventError> {
         to_event(stream, REJECTED, self)
     }
@@ -154,7 +154,7 @@ impl Event for Timeout {
     }
 }
 
-impl Cause {
+impl TriggerRecord {
     /// The id of the event that it is, or of the mark.
     pub(super) fn event_id(&self) -> EventId {
         match self {
@@ -165,10 +165,10 @@ impl Cause {
     }
 }
 
-impl Rejected {
+impl RejectedCommand {
     /// A rejection that was written with this id at this time.
     pub(super) fn new(
-        rejection: Rejection,
+        rejection: RejectionRecord,
         event_id: EventId,
         at: Moment,
         correlation_id: CorrelationId,
@@ -176,7 +176,7 @@ impl Rejected {
         Self {
             event_id,
             command: rejection.command,
-            index: rejection.mark.index,
+            index: rejection.command_id.index,
             message: rejection.message,
             at,
             correlation_id,

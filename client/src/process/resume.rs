@@ -2,43 +2,43 @@
 
 use super::ProcessError;
 use super::ProcessManager;
-use super::error::Why;
-use super::handle::{Handling, Stopped, Taken, Work, asked};
+use super::error::Kind;
+use super::handle::{AcceptedTrigger, CurrentInput, StopReason, TriggerHandler, command_records};
 use super::input::Input;
-use super::record::Cause;
-use super::standing::Standing;
+use super::progress::ProcessProgress;
+use super::record::TriggerRecord;
 use crate::store::{EventStore, ReadStream};
 use crate::subscription::FollowError;
 use crate::values::StreamVersion;
 
-impl<S: EventStore, P: ProcessManager<S>> Handling<'_, S, P> {
+impl<S: EventStore, P: ProcessManager<S>> TriggerHandler<'_, S, P> {
     /// The commands of the last trigger, asked for again.
     pub(super) async fn resume<'i>(
         &self,
         input: &'i Input<P::Event>,
-        standing: &Standing,
-    ) -> Result<Work<'i, S, P::Event>, Stopped> {
-        let Some(last) = &standing.last else {
+        progress: &ProcessProgress,
+    ) -> Result<AcceptedTrigger<'i, S, P::Event>, StopReason> {
+        let Some(last) = &progress.last else {
             return Err(self
-                .failed(Why::Inconsistent("nothing was accepted"))
+                .failed(Kind::Inconsistent("nothing was accepted"))
                 .into());
         };
         let of = |error: ProcessError| error.of(self.process, last.trigger.event_id());
         let taken = self.find(&last.trigger, input).await.map_err(of)?;
-        let before = standing.before.as_ref();
+        let before = progress.before.as_ref();
         let (_, reaction) = self.react(before, taken.input()).map_err(of)?;
-        let (recorded, now) = (&last.commands, asked(&reaction));
+        let (recorded, now) = (&last.commands, command_records(&reaction));
         if *recorded != now {
             let [recorded, now] = [recorded, &now].map(|commands| format!("{commands:?}"));
-            return Err(of(self.failed(Why::NotDeterministic { recorded, now })).into());
+            return Err(of(self.failed(Kind::NotDeterministic { recorded, now })).into());
         }
         let names = reaction.timeouts().map(|(name, _)| name);
         if !names.eq(&last.timeouts) || reaction.ends() && !last.ended {
             let recorded = format!("timeouts {:?}, end {}", last.timeouts, last.ended);
             let now = format!("{reaction:?}");
-            return Err(of(self.failed(Why::NotDeterministic { recorded, now })).into());
+            return Err(of(self.failed(Kind::NotDeterministic { recorded, now })).into());
         }
-        Ok(Work {
+        Ok(AcceptedTrigger {
             input: taken,
             reaction,
         })
@@ -47,16 +47,16 @@ impl<S: EventStore, P: ProcessManager<S>> Handling<'_, S, P> {
     /// A trigger that was taken before.
     async fn find<'i>(
         &self,
-        cause: &Cause,
+        cause: &TriggerRecord,
         delivered: &'i Input<P::Event>,
-    ) -> Result<Taken<'i, P::Event>, ProcessError> {
+    ) -> Result<CurrentInput<'i, P::Event>, ProcessError> {
         if cause.event_id() == delivered.event_id() {
-            return Ok(Taken::Delivered(delivered));
+            return Ok(CurrentInput::Delivered(delivered));
         }
         let input = match cause {
-            Cause::Timeout(timeout) => Input::Timeout(timeout.clone()),
-            Cause::Rejected(rejected) => Input::Rejected(rejected.clone()),
-            Cause::Event {
+            TriggerRecord::Timeout(timeout) => Input::Timeout(timeout.clone()),
+            TriggerRecord::Rejected(rejected) => Input::Rejected(rejected.clone()),
+            TriggerRecord::Event {
                 event_id,
                 stream_id,
                 version,
@@ -65,16 +65,16 @@ impl<S: EventStore, P: ProcessManager<S>> Handling<'_, S, P> {
                 let read = ReadStream::new(stream_id.clone()).after(before).limit(1);
                 let read = read.up_to_date();
                 let events = self.persist(|| self.store.read_stream(&read)).await;
-                let events = events.map_err(|error| self.failed(Why::Store(error)))?;
+                let events = events.map_err(|error| self.failed(Kind::Store(error)))?;
                 let found = events.into_iter().find(|event| event.event_id == *event_id);
                 let Some(event) = found else {
                     let why = "the event that it has accepted is not in its stream";
-                    return Err(self.failed(Why::Inconsistent(why)));
+                    return Err(self.failed(Kind::Inconsistent(why)));
                 };
                 let event = FollowError::decode(event);
-                Input::Event(event.map_err(|error| self.failed(Why::Undecodable(error)))?)
+                Input::Event(event.map_err(|error| self.failed(Kind::Undecodable(error)))?)
             }
         };
-        Ok(Taken::Other(Box::new(input)))
+        Ok(CurrentInput::Earlier(Box::new(input)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::error::Why;
+use super::error::Kind;
 use super::names::Names;
 use super::record::Timeout;
 use super::runner::Runner;
@@ -196,7 +196,7 @@ where
     S: SubscriptionStore + Clone + 'static,
     P: ProcessManager<S>,
 {
-    let name_failed = |invalid| ProcessError::new(manager.name(), Why::Name(invalid));
+    let name_failed = |invalid| ProcessError::new(manager.name(), Kind::Name(invalid));
     let names = Names::new(manager.name()).map_err(name_failed)?;
     let of_timeouts = of_timeouts(&names).map_err(name_failed)?;
     let consumer = match &options.consumer {

@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::error::Why;
-use super::handle::Handling;
+use super::error::Kind;
+use super::handle::TriggerHandler;
 use super::input::Input;
 use super::names::Names;
 use super::record::{DueTimeout, Moment, Timeout, correlation};
@@ -81,7 +81,7 @@ where
         let closed = [events.close().await, timeouts.close().await];
         done?;
         for closed in closed {
-            closed.map_err(|error| self.failed(Why::Store(error)))?;
+            closed.map_err(|error| self.failed(Kind::Store(error)))?;
         }
         Ok(())
     }
@@ -132,7 +132,7 @@ where
             let delay = left.min(LONGEST_DELAY) + Duration::from_millis(1);
             let not_due = Nack::retry().reason("it is not due").delay(delay);
             let given_back = delivery.nack(not_due).await;
-            given_back.map_err(|error| self.failed(Why::Store(error)))?;
+            given_back.map_err(|error| self.failed(Kind::Store(error)))?;
             return Ok(false);
         }
         let (stored, receipt) = delivery.into_parts();
@@ -158,7 +158,7 @@ where
     ) -> Result<(), ProcessError> {
         let handling = async {
             let (store, manager) = (self.store, self.manager);
-            let handling = Handling::new(store, manager, self.options, &self.names, process)
+            let handling = TriggerHandler::new(store, manager, self.options, &self.names, process)
                 .map_err(|error| error.of(process, input.event_id()))?;
             // On the heap, as below: futures of stores are large, and so would be this one.
             Box::pin(handling.handle(input, position)).await
@@ -179,7 +179,7 @@ where
     /// An event that cannot be decoded is given back by the consumer, and only told.
     fn cannot_deliver(&self, error: FollowError, ends: bool) -> Result<(), ProcessError> {
         let is_about_one = error.is_undecodable();
-        let error = self.failed(Why::Undecodable(error));
+        let error = self.failed(Kind::Undecodable(error));
         if is_about_one {
             self.manager.on_error(&error);
         }
@@ -203,12 +203,12 @@ where
             failed += 1;
             match self.options.retry.wait_after(failed) {
                 Some(wait) if error.is_retriable() => self.store.sleep(wait).await,
-                _ => return Err(self.failed(Why::Store(error))),
+                _ => return Err(self.failed(Kind::Store(error))),
             }
         }
     }
 
-    fn failed(&self, why: Why) -> ProcessError {
-        ProcessError::new(&self.names.manager, why)
+    fn failed(&self, kind: Kind) -> ProcessError {
+        ProcessError::new(&self.names.manager, kind)
     }
 }

@@ -14,7 +14,7 @@ pub enum Trigger<'a, E> {
         command: &'a str,
         /// Which command of its reaction it was, from 0.
         index: usize,
-        /// Why, as the error says.
+        /// Kind, as the error says.
         message: &'a str,
     },
     /// A timeout of the process is over.

@@ -9,17 +9,17 @@ use crate::subscription::FollowError;
 use crate::values::error_chain::debug_as_chain;
 use crate::values::{Position, StreamId};
 
-/// Why a projection has stopped. Its checkpoint is where it was before the batch.
+/// Kind a projection has stopped. Its checkpoint is where it was before the batch.
 pub struct ProjectionError(Box<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     projection: String,
-    why: Why,
+    kind: Kind,
 }
 
 #[derive(Debug)]
-pub(super) enum Why {
+pub(super) enum Kind {
     Store(StoreError),
     Undecodable(FollowError),
     Apply {
@@ -30,9 +30,9 @@ pub(super) enum Why {
 }
 
 impl ProjectionError {
-    pub(super) fn new(projection: &str, why: Why) -> Self {
+    pub(super) fn new(projection: &str, kind: Kind) -> Self {
         let projection = projection.to_owned();
-        Self(Box::new(Inner { projection, why }))
+        Self(Box::new(Inner { projection, kind }))
     }
 
     /// The name of the projection.
@@ -42,31 +42,31 @@ impl ProjectionError {
 
     /// The event that it did not take in.
     pub fn position(&self) -> Option<Position> {
-        match &self.0.why {
-            Why::Store(_) => None,
-            Why::Undecodable(error) => error.position(),
-            Why::Apply { position, .. } => Some(*position),
+        match &self.0.kind {
+            Kind::Store(_) => None,
+            Kind::Undecodable(error) => error.position(),
+            Kind::Apply { position, .. } => Some(*position),
         }
     }
 
     /// The stream of that event.
     pub fn stream_id(&self) -> Option<&StreamId> {
-        match &self.0.why {
-            Why::Store(_) => None,
-            Why::Undecodable(error) => error.stream_id(),
-            Why::Apply { stream_id, .. } => Some(stream_id),
+        match &self.0.kind {
+            Kind::Store(_) => None,
+            Kind::Undecodable(error) => error.stream_id(),
+            Kind::Apply { stream_id, .. } => Some(stream_id),
         }
     }
 
     /// Whether the event is none of the projection's event type.
     pub fn is_undecodable(&self) -> bool {
-        matches!(self.0.why, Why::Undecodable(_))
+        matches!(self.0.kind, Kind::Undecodable(_))
     }
 
     /// What the store said, if it was not about an event.
     pub fn store(&self) -> Option<&StoreError> {
-        match &self.0.why {
-            Why::Store(error) => Some(error),
+        match &self.0.kind {
+            Kind::Store(error) => Some(error),
             _ => None,
         }
     }
@@ -75,12 +75,12 @@ impl ProjectionError {
 impl fmt::Display for ProjectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let projection = &self.0.projection;
-        match &self.0.why {
-            Why::Store(_) => write!(f, "projection {projection:?} has stopped"),
-            Why::Undecodable(error) => {
+        match &self.0.kind {
+            Kind::Store(_) => write!(f, "projection {projection:?} has stopped"),
+            Kind::Undecodable(error) => {
                 write!(f, "projection {projection:?} has stopped: {error}")
             }
-            Why::Apply {
+            Kind::Apply {
                 position,
                 stream_id,
                 ..
@@ -97,10 +97,10 @@ debug_as_chain!(ProjectionError);
 
 impl Error for ProjectionError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0.why {
-            Why::Store(error) => Some(error),
-            Why::Undecodable(error) => error.source(),
-            Why::Apply { source, .. } => Some(&**source),
+        match &self.0.kind {
+            Kind::Store(error) => Some(error),
+            Kind::Undecodable(error) => error.source(),
+            Kind::Apply { source, .. } => Some(&**source),
         }
     }
 }

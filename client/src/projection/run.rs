@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::error::Why;
+use super::error::Kind;
 use super::{
     OnDiverged, OnUndecodable, Projection, ProjectionError, ProjectionOptions, ProjectionStore,
 };
@@ -72,17 +72,17 @@ where
 {
     let name = ProjectionName::new(projection.name()).map_err(|invalid| {
         let error = StoreError::malformed("projection", None, invalid);
-        ProjectionError::new(projection.name(), Why::Store(error))
+        ProjectionError::new(projection.name(), Kind::Store(error))
     })?;
     let mut run = Run {
         store,
         name,
         options,
-        stands_at: Position::START,
+        checkpoint: Position::START,
         failed: 0,
     };
-    let ran = run.start_over_and_over(projection).await;
-    ran.map_err(|why| ProjectionError::new(run.name.as_str(), why))
+    let ran = run.run(projection).await;
+    ran.map_err(|kind| ProjectionError::new(run.name.as_str(), kind))
 }
 
 struct Run<'a, S> {
@@ -90,65 +90,62 @@ struct Run<'a, S> {
     name: ProjectionName,
     options: &'a ProjectionOptions,
     /// The checkpoint, as far as is known.
-    stands_at: Position,
+    checkpoint: Position,
     /// How often in a row the store has failed.
     failed: u32,
 }
 
-/// Why a batch was not committed, or may not have been.
-enum Stopped {
+/// Kind a batch was not committed, or may not have been.
+enum StopReason {
     /// Another runner was here.
     Overtaken,
     Store(StoreError),
-    Event(Why),
+    Event(Kind),
     /// An error of the store's that passes, by way of the projection.
-    Passing(Why),
+    Passing(Kind),
 }
 
 impl<S: ProjectionStore> Run<'_, S> {
     /// Begins at the checkpoint, again whenever it is not known any more where that is.
-    async fn start_over_and_over<P: Projection<S>>(
-        &mut self,
-        projection: &mut P,
-    ) -> Result<(), Why> {
+    async fn run<P: Projection<S>>(&mut self, projection: &mut P) -> Result<(), Kind> {
         loop {
             let stopped = match self.follow(projection).await {
                 Ok(()) => return Ok(()),
                 Err(stopped) => stopped,
             };
             let goes_on = match stopped {
-                Stopped::Store(error) if error.is_diverged() => {
+                StopReason::Store(error) if error.is_diverged() => {
                     self.meet_another_history(projection, error).await
                 }
                 stopped => Err(stopped),
             };
             match goes_on {
                 Ok(()) => {}
-                Err(Stopped::Overtaken) => {}
-                Err(Stopped::Store(error)) if error.is_retriable() => {
-                    self.back_off(Why::Store(error)).await?;
+                Err(StopReason::Overtaken) => {}
+                Err(StopReason::Store(error)) if error.is_retriable() => {
+                    self.back_off(Kind::Store(error)).await?;
                 }
-                Err(Stopped::Store(error)) => return Err(Why::Store(error)),
-                Err(Stopped::Passing(why)) => self.back_off(why).await?,
-                Err(Stopped::Event(why)) => return Err(why),
+                Err(StopReason::Store(error)) => return Err(Kind::Store(error)),
+                Err(StopReason::Passing(kind)) => self.back_off(kind).await?,
+                Err(StopReason::Event(kind)) => return Err(kind),
             }
         }
     }
 
-    async fn follow<P: Projection<S>>(&mut self, projection: &mut P) -> Result<(), Stopped> {
-        self.stands_at = self.store.checkpoint(&self.name).await?;
+    async fn follow<P: Projection<S>>(&mut self, projection: &mut P) -> Result<(), StopReason> {
+        self.checkpoint = self.store.checkpoint(&self.name).await?;
         let mut subscription = self.store.subscribe(
-            Subscribe::after(self.stands_at)
+            Subscribe::after(self.checkpoint)
                 .filter(projection.filter())
                 .page(self.options.batch),
         );
         loop {
             let until = self.options.until;
-            if until.is_some_and(|until| self.stands_at >= until) {
+            if until.is_some_and(|until| self.checkpoint >= until) {
                 return Ok(());
             }
             let (events, read_to) = subscription.next_page().await?;
-            let passed = read_to.get() - self.stands_at.get();
+            let passed = read_to.get() - self.checkpoint.get();
             let at_the_end = until.is_some_and(|until| read_to >= until);
             if !events.is_empty() || passed >= WORTH_A_CHECKPOINT || at_the_end {
                 self.take_in(projection, events, read_to).await?;
@@ -164,24 +161,24 @@ impl<S: ProjectionStore> Run<'_, S> {
         &mut self,
         projection: &mut P,
         error: StoreError,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), StopReason> {
         let Some((after, agreed)) = error.diverged_positions() else {
-            return Err(Stopped::Store(error));
+            return Err(StopReason::Store(error));
         };
-        self.stands_at = self.store.checkpoint(&self.name).await?;
-        if self.stands_at != after {
+        self.checkpoint = self.store.checkpoint(&self.name).await?;
+        if self.checkpoint != after {
             return Ok(());
         }
         match projection.diverged(agreed) {
             OnDiverged::GoBack => self.go_back(agreed).await,
-            OnDiverged::Stop => Err(Stopped::Store(error)),
+            OnDiverged::Stop => Err(StopReason::Store(error)),
         }
     }
 
     /// Moves the checkpoint to where the history that it is of is still the one of the store.
-    async fn go_back(&mut self, agreed: Position) -> Result<(), Stopped> {
+    async fn go_back(&mut self, agreed: Position) -> Result<(), StopReason> {
         let mut transaction = self.store.begin().await?;
-        let (from, name) = (self.stands_at, &self.name);
+        let (from, name) = (self.checkpoint, &self.name);
         let moving = self
             .store
             .advance_checkpoint(&mut transaction, name, from, agreed);
@@ -200,7 +197,7 @@ impl<S: ProjectionStore> Run<'_, S> {
         projection: &mut P,
         events: Vec<RecordedEvent>,
         read_to: Position,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), StopReason> {
         let mut transaction = self.store.begin().await?;
         match self
             .apply(projection, events, read_to, &mut transaction)
@@ -212,7 +209,7 @@ impl<S: ProjectionStore> Run<'_, S> {
                 return Err(stopped);
             }
         }
-        self.stands_at = read_to;
+        self.checkpoint = read_to;
         Ok(())
     }
 
@@ -222,9 +219,9 @@ impl<S: ProjectionStore> Run<'_, S> {
         events: Vec<RecordedEvent>,
         read_to: Position,
         transaction: &mut S::Transaction,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), StopReason> {
         // First, so that another runner of the same projection waits here and then sees that it is late.
-        let (from, to) = (self.stands_at, read_to);
+        let (from, to) = (self.checkpoint, read_to);
         self.store
             .advance_checkpoint(transaction, &self.name, from, to)
             .await?;
@@ -234,21 +231,21 @@ impl<S: ProjectionStore> Run<'_, S> {
                 Ok(None) => continue,
                 Err(error) => match projection.undecodable(&error) {
                     OnUndecodable::Skip => continue,
-                    OnUndecodable::Stop => return Err(Stopped::Event(Why::Undecodable(error))),
+                    OnUndecodable::Stop => return Err(StopReason::Event(Kind::Undecodable(error))),
                 },
             };
             let (position, stream_id) = (event.position, event.stream_id.clone());
             if let Err(source) = projection.apply(event, transaction).await {
                 let passing = self.store.is_passing(&*source);
-                let why = Why::Apply {
+                let kind = Kind::Apply {
                     position,
                     stream_id,
                     source,
                 };
                 return Err(if passing {
-                    Stopped::Passing(why)
+                    StopReason::Passing(kind)
                 } else {
-                    Stopped::Event(why)
+                    StopReason::Event(kind)
                 });
             }
         }
@@ -256,10 +253,10 @@ impl<S: ProjectionStore> Run<'_, S> {
     }
 
     /// Waits before the next attempt, or gives the reason back when there is none to be made.
-    async fn back_off(&mut self, why: Why) -> Result<(), Why> {
+    async fn back_off(&mut self, kind: Kind) -> Result<(), Kind> {
         self.failed = self.failed.saturating_add(1);
         match self.options.retry.wait_after(self.failed) {
-            None => Err(why),
+            None => Err(kind),
             Some(wait) => {
                 self.store.sleep(wait).await;
                 Ok(())
@@ -268,7 +265,7 @@ impl<S: ProjectionStore> Run<'_, S> {
     }
 }
 
-impl From<StoreError> for Stopped {
+impl From<StoreError> for StopReason {
     fn from(error: StoreError) -> Self {
         if error.is_lease_lost() {
             Self::Overtaken

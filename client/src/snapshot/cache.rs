@@ -1,4 +1,4 @@
-//! States of commands kept in this process: [`StateCache`].
+//! States of commands cached in this process: [`StateCache`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::values::{SnapshotName, StreamId};
 /// read the same streams. Only commands that have [`Snapshots`](crate::Snapshots) take part.
 ///
 /// A clone shares the states. One cache is for one store: it knows a state by its name and streams alone. What is
-/// kept may be behind the streams, which costs a read of what is new, or ahead of a store that has lost events, which
+/// cached may be behind the streams, which costs a read of what is new, or ahead of a store that has lost events, which
 /// costs an attempt: what a command writes is checked against the versions of the state that it decided on, and so is
 /// a rejection on a state from here.
 #[derive(Clone)]
@@ -19,12 +19,12 @@ pub struct StateCache(Arc<Shared>);
 
 struct Shared {
     capacity: usize,
-    kept: Mutex<Kept>,
+    cached: Mutex<CachedStates>,
 }
 
 #[derive(Default)]
-struct Kept {
-    states: HashMap<Key, State>,
+struct CachedStates {
+    states: HashMap<Key, CachedState>,
     /// The keys by their last use: the first is the one that was used the least recently.
     by_use: BTreeMap<u64, Key>,
     uses: u64,
@@ -32,7 +32,7 @@ struct Kept {
 
 type Key = (SnapshotName, Vec<StreamId>);
 
-struct State {
+struct CachedState {
     snapshot: Snapshot,
     used: u64,
 }
@@ -42,55 +42,55 @@ impl StateCache {
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Shared {
             capacity: capacity.max(1),
-            kept: Mutex::default(),
+            cached: Mutex::default(),
         }))
     }
 
-    /// The state that is kept of these streams.
+    /// The state that is cached of these streams.
     pub(crate) fn get(&self, name: &SnapshotName, streams: &[StreamId]) -> Option<Snapshot> {
         let key = (name.clone(), streams.to_vec());
-        let mut kept = self.kept();
-        kept.use_now(&key)?;
-        kept.states.get(&key).map(|state| state.snapshot.clone())
+        let mut cached = self.cached();
+        cached.use_now(&key)?;
+        cached.states.get(&key).map(|state| state.snapshot.clone())
     }
 
     /// Keeps a state unless a newer one is there.
     pub(crate) fn put(&self, snapshot: &Snapshot) {
         let key = (snapshot.name.clone(), snapshot.stream_ids());
-        let mut kept = self.kept();
-        kept.use_now(&key);
-        if let Some(state) = kept.states.get_mut(&key) {
+        let mut cached = self.cached();
+        cached.use_now(&key);
+        if let Some(state) = cached.states.get_mut(&key) {
             if snapshot.is_as_new_as(&state.snapshot) {
                 state.snapshot = snapshot.clone();
             }
             return;
         }
-        if kept.states.len() >= self.0.capacity
-            && let Some((_, oldest)) = kept.by_use.pop_first()
+        if cached.states.len() >= self.0.capacity
+            && let Some((_, oldest)) = cached.by_use.pop_first()
         {
-            kept.states.remove(&oldest);
+            cached.states.remove(&oldest);
         }
-        kept.uses += 1;
-        let used = kept.uses;
-        kept.by_use.insert(used, key.clone());
+        cached.uses += 1;
+        let used = cached.uses;
+        cached.by_use.insert(used, key.clone());
         let snapshot = snapshot.clone();
-        kept.states.insert(key, State { snapshot, used });
+        cached.states.insert(key, CachedState { snapshot, used });
     }
 
     /// Forgets the state of these streams, which turned out not to be of use.
     pub(crate) fn forget(&self, name: &SnapshotName, streams: &[StreamId]) {
-        let mut kept = self.kept();
-        if let Some(state) = kept.states.remove(&(name.clone(), streams.to_vec())) {
-            kept.by_use.remove(&state.used);
+        let mut cached = self.cached();
+        if let Some(state) = cached.states.remove(&(name.clone(), streams.to_vec())) {
+            cached.by_use.remove(&state.used);
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cached(&self) -> MutexGuard<'_, CachedStates> {
+        self.0.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl CachedStates {
     /// Notes that a state is used; `None` if it is not there.
     fn use_now(&mut self, key: &Key) -> Option<()> {
         let state = self.states.get_mut(key)?;
@@ -106,7 +106,7 @@ impl fmt::Debug for StateCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StateCache")
             .field("capacity", &self.0.capacity)
-            .field("states", &self.kept().states.len())
+            .field("states", &self.cached().states.len())
             .finish()
     }
 }
@@ -130,8 +130,8 @@ mod tests {
 
     fn version(cache: &StateCache, stream: &str) -> Option<u64> {
         let of = state(stream, 0);
-        let kept = cache.get(&of.name, &of.stream_ids())?;
-        Some(kept.streams[0].1.get())
+        let cached = cache.get(&of.name, &of.stream_ids())?;
+        Some(cached.streams[0].1.get())
     }
 
     #[test]

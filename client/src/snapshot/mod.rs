@@ -1,4 +1,4 @@
-//! [`Snapshots`]: how a command asks for snapshots of its state, and [`StateCache`]: states kept by this process.
+//! [`Snapshots`]: how a command asks for snapshots of its state, and [`StateCache`]: states cached by this process.
 
 mod cache;
 
@@ -10,13 +10,13 @@ use serde::de::DeserializeOwned;
 pub use self::cache::StateCache;
 use crate::values::{InvalidValue, Payload, SnapshotName};
 
-/// How a command's state is kept: under which name, how often, and as what. A command returns it from
+/// How a command's state is cached: under which name, how often, and as what. A command returns it from
 /// [`CommandLogic::snapshots`](crate::CommandLogic::snapshots).
 ///
 /// A snapshot holds what a command learned from the streams that it declares, not from discovered ones.
 /// Reading goes on behind it, stream by stream, so `apply` must come to the same state whichever stream's
 /// events come first, and must use of the command's fields none but its streams: other commands of the same
-/// streams are given the state too. Change the name when `apply` or the state's type changes: what was kept under the
+/// streams are given the state too. Change the name when `apply` or the state's type changes: what was cached under the
 /// old one is then not used any more. A snapshot that cannot be read is treated as if there was none.
 ///
 /// ```
@@ -47,7 +47,7 @@ use crate::values::{InvalidValue, Payload, SnapshotName};
 /// ```
 pub struct Snapshots<S> {
     pub(crate) name: &'static str,
-    when: When,
+    when: Policy,
     encode: fn(&S) -> Result<Payload, serde_json::Error>,
     decode: fn(&Payload) -> Result<S, serde_json::Error>,
 }
@@ -63,7 +63,7 @@ pub struct Folded {
 }
 
 #[derive(Clone, Copy)]
-enum When {
+enum Policy {
     Every(usize),
     Rule(fn(Folded) -> bool),
 }
@@ -74,7 +74,7 @@ impl<S: Serialize + DeserializeOwned> Snapshots<S> {
     pub fn named(name: &'static str) -> Self {
         Self {
             name,
-            when: When::Every(100),
+            when: Policy::Every(100),
             encode: Payload::encode,
             decode: |state| state.decode(),
         }
@@ -85,14 +85,14 @@ impl<S> Snapshots<S> {
     /// A snapshot whenever an execution has read this many events that no snapshot holds.
     #[must_use]
     pub fn every(mut self, events: usize) -> Self {
-        self.when = When::Every(events.max(1));
+        self.when = Policy::Every(events.max(1));
         self
     }
 
     /// A snapshot whenever this says so.
     #[must_use]
     pub fn when(mut self, rule: fn(Folded) -> bool) -> Self {
-        self.when = When::Rule(rule);
+        self.when = Policy::Rule(rule);
         self
     }
 
@@ -110,8 +110,8 @@ impl<S> Snapshots<S> {
     /// Whether the policy wants a snapshot.
     pub(crate) fn is_due(&self, folded: Folded) -> bool {
         match self.when {
-            When::Every(events) => folded.events >= events,
-            When::Rule(rule) => rule(folded),
+            Policy::Every(events) => folded.events >= events,
+            Policy::Rule(rule) => rule(folded),
         }
     }
 

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::Durable;
+use super::SubscriptionState;
 use crate::durable::{Nack, NackAction, NackOutcome};
 use crate::store::StoreError;
 use crate::values::{LeaseId, Position};
 
-impl Durable {
+impl SubscriptionState {
     pub(in crate::memory) fn nack(
         &mut self,
         lease_id: LeaseId,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::{Delivery, Durable};
+use super::{Delivery, SubscriptionState};
 use crate::durable::{Delivered, LeasedBatch};
 use crate::memory::log::Log;
 use crate::store::{ReadAll, StoreError};
@@ -11,13 +11,13 @@ use crate::values::{ConsumerName, LeaseId, Position, StreamId};
 
 /// The lease that holds an event, and until when.
 #[derive(Clone, Copy)]
-pub(super) struct Held {
+pub(super) struct LeaseHold {
     pub(super) by: LeaseId,
     until: Instant,
 }
 
 /// What a poll found.
-pub(super) enum Polled {
+pub(super) enum PollAnswer {
     Batch(LeasedBatch),
     Nothing {
         /// When a retry is due or a lease runs out.
@@ -29,11 +29,16 @@ pub(super) enum Polled {
 /// blame.
 const EXPIRIES_BEFORE_ALONE: u32 = 2;
 
-impl Durable {
-    pub(super) fn poll(&mut self, consumer: &ConsumerName, max_events: usize, log: &Log) -> Polled {
+impl SubscriptionState {
+    pub(super) fn poll(
+        &mut self,
+        consumer: &ConsumerName,
+        max_events: usize,
+        log: &Log,
+    ) -> PollAnswer {
         let now = Instant::now();
         if self.paused {
-            return Polled::Nothing { next_due: None };
+            return PollAnswer::Nothing { next_due: None };
         }
         self.take_back_expired(now);
         let (mut chosen, is_alone) = self.waiting(now, max_events);
@@ -42,9 +47,9 @@ impl Durable {
         }
         if chosen.is_empty() {
             let next_due = self.next_due(now);
-            return Polled::Nothing { next_due };
+            return PollAnswer::Nothing { next_due };
         }
-        Polled::Batch(self.lease(&chosen, consumer, now, log))
+        PollAnswer::Batch(self.lease(&chosen, consumer, now, log))
     }
 
     pub(in crate::memory) fn extend_lease(
@@ -164,7 +169,7 @@ impl Durable {
         now: Instant,
         log: &Log,
     ) -> LeasedBatch {
-        let held = Held {
+        let held = LeaseHold {
             by: LeaseId::new(),
             until: self.lease_until(now),
         };

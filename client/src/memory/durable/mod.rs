@@ -1,4 +1,4 @@
-//! Durable subscriptions in memory, with the rules of the extension's `eventcore_poll`, `_ack`, `_nack`, ….
+//! SubscriptionState subscriptions in memory, with the rules of the extension's `eventcore_poll`, `_ack`, `_nack`, ….
 
 mod check;
 mod give_back;
@@ -9,7 +9,7 @@ mod store;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Instant, SystemTime};
 
-use self::lease::{Held, Polled};
+use self::lease::{LeaseHold, PollAnswer};
 use super::log::Log;
 use crate::durable::{LeasedBatch, StartFrom, SubscriptionDefinition};
 use crate::store::StoreError;
@@ -17,16 +17,16 @@ use crate::values::{ConsumerName, LeaseId, Position, StreamId, SubscriptionName}
 
 /// All subscriptions of a store.
 #[derive(Default)]
-pub(super) struct Subscriptions(HashMap<SubscriptionName, Durable>);
+pub(super) struct Subscriptions(HashMap<SubscriptionName, SubscriptionState>);
 
 /// One subscription. An event of interest up to `read_position` is in `deliveries`, or in `parked`, or
 /// done with.
-pub(super) struct Durable {
+pub(super) struct SubscriptionState {
     definition: SubscriptionDefinition,
     paused: bool,
     read_position: Position,
     deliveries: BTreeMap<Position, Delivery>,
-    parked: BTreeMap<Position, Parked>,
+    parked: BTreeMap<Position, ParkedEntry>,
 }
 
 /// An event that is with a consumer, or waits for one.
@@ -36,13 +36,13 @@ struct Delivery {
     /// How many leases with it have run out.
     expiries: u32,
     not_before: Option<Instant>,
-    held: Option<Held>,
+    held: Option<LeaseHold>,
     /// Who has or had it last.
     consumer: Option<ConsumerName>,
 }
 
 /// An event that is set aside.
-struct Parked {
+struct ParkedEntry {
     stream_id: StreamId,
     at: SystemTime,
     attempts: u32,
@@ -63,7 +63,7 @@ impl Subscriptions {
         if let Some(existing) = self.0.get(name) {
             return check::same(name, &existing.definition, definition).map(|()| false);
         }
-        let created = Durable {
+        let created = SubscriptionState {
             definition: definition.clone(),
             paused: false,
             read_position,
@@ -81,13 +81,16 @@ impl Subscriptions {
         }
     }
 
-    pub(super) fn get(&self, name: &SubscriptionName) -> Result<&Durable, StoreError> {
+    pub(super) fn get(&self, name: &SubscriptionName) -> Result<&SubscriptionState, StoreError> {
         self.0
             .get(name)
             .ok_or_else(|| StoreError::unknown_name(name.as_str()))
     }
 
-    pub(super) fn change(&mut self, name: &SubscriptionName) -> Result<&mut Durable, StoreError> {
+    pub(super) fn change(
+        &mut self,
+        name: &SubscriptionName,
+    ) -> Result<&mut SubscriptionState, StoreError> {
         self.0
             .get_mut(name)
             .ok_or_else(|| StoreError::unknown_name(name.as_str()))
@@ -104,13 +107,13 @@ impl Subscriptions {
         check::max_events(max_events)?;
         let durable = self.change(name)?;
         Ok(match durable.poll(consumer, max_events as usize, log) {
-            Polled::Batch(batch) => Ok(batch),
-            Polled::Nothing { next_due } => Err(next_due),
+            PollAnswer::Batch(batch) => Ok(batch),
+            PollAnswer::Nothing { next_due } => Err(next_due),
         })
     }
 }
 
-impl Durable {
+impl SubscriptionState {
     pub(super) fn pause(&mut self, paused: bool) {
         self.paused = paused;
     }

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::time::SystemTime;
 
-use super::{Delivery, Durable, Parked};
+use super::{Delivery, ParkedEntry, SubscriptionState};
 use crate::durable::{OnParked, ParkedEvent};
 use crate::memory::log::Log;
 use crate::store::StoreError;
 use crate::values::{Position, StreamId};
 
-impl Durable {
+impl SubscriptionState {
     pub(in crate::memory) fn parked(
         &self,
         after: Position,
@@ -40,7 +40,7 @@ impl Durable {
         positions: Option<&[Position]>,
         deliver_them: bool,
     ) -> Result<u64, StoreError> {
-        let failed = |parked: &Parked| !parked.waits;
+        let failed = |parked: &ParkedEntry| !parked.waits;
         let wanted: Vec<_> = match positions {
             Some(positions) => positions.to_vec(),
             None => self
@@ -79,7 +79,7 @@ impl Durable {
             return Vec::new();
         };
         let stream_id = failed.stream_id.clone();
-        let parked = Parked {
+        let parked = ParkedEntry {
             stream_id: failed.stream_id,
             at: SystemTime::now(),
             attempts: failed.failures + 1,
@@ -107,7 +107,7 @@ impl Durable {
 
     /// Lets an event wait behind a parked one of its stream.
     pub(super) fn hold(&mut self, position: Position, delivery: Delivery) {
-        let parked = Parked {
+        let parked = ParkedEntry {
             stream_id: delivery.stream_id,
             at: SystemTime::now(),
             attempts: delivery.failures,

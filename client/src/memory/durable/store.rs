@@ -65,7 +65,7 @@ impl SubscriptionStore for InMemoryEventStore {
         wait: Duration,
     ) -> Result<Option<LeasedBatch>, StoreError> {
         let ends = Instant::now().checked_add(wait);
-        let mut place = self.shared.place();
+        let mut place = self.shared.waker_slot();
         let mut alarm = timer::until(ends);
         std::future::poll_fn(|cx| {
             place.take(cx);

@@ -1,11 +1,11 @@
 //! The durable subscriptions of the store on PostgreSQL.
 
 mod poll;
-mod returned;
+mod poll_locks;
+mod redelivery;
 mod sql;
 mod store;
-mod watches;
 
-pub(super) use self::returned::Returned;
+pub(super) use self::poll_locks::PollLocks;
+pub(super) use self::redelivery::RedeliverySignal;
 pub(crate) use self::sql::ack_in;
-pub(super) use self::watches::Watches;

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
-use super::returned::either;
+use super::redelivery::either;
 use super::sql;
 use crate::durable::{Delivered, LeasedBatch, Nack};
 use crate::postgres::error::store_error;
@@ -45,7 +45,7 @@ pub(in crate::postgres) async fn poll(
 ) -> Result<Option<LeasedBatch>, StoreError> {
     let ends = Instant::now().checked_add(wait);
     let ask = || {
-        let asked = Asked {
+        let asked = PollRequest {
             inner: Arc::clone(inner),
             subscription: subscription.clone(),
             consumer: consumer.clone(),
@@ -56,7 +56,7 @@ pub(in crate::postgres) async fn poll(
     if wait.is_zero() {
         return ask().await;
     }
-    let watch = inner.watches.of(subscription);
+    let watch = inner.poll_locks.of(subscription);
     let Ok(_on_watch) = tokio::time::timeout(wait, watch.lock()).await else {
         // Once in a while all ask, lest all of them depend on one whose connection hangs.
         return ask().await;
@@ -64,7 +64,7 @@ pub(in crate::postgres) async fn poll(
     // Listening for good once there are consumers: a connection that comes and goes with each poll
     // would be late every time.
     let listener = inner.consumers.get_or_init(|| inner.listening.listener());
-    let (mut news, mut returned) = (listener.news(), inner.returned.told());
+    let (mut news, mut returned) = (listener.news(), inner.redelivery.told());
     loop {
         // Noted before asking: what comes in between is another reason to ask.
         news.mark_unchanged();
@@ -82,14 +82,14 @@ pub(in crate::postgres) async fn poll(
         if left.is_zero() {
             return Ok(None);
         }
-        let longest = inner.returned.until_due(now).unwrap_or(LOOK);
+        let longest = inner.redelivery.until_due(now).unwrap_or(LOOK);
         let reason = either(news.changed(), returned.changed());
         let _time_is_up = tokio::time::timeout(left.min(LOOK).min(longest), reason).await;
     }
 }
 
 /// One question to the server.
-struct Asked {
+struct PollRequest {
     inner: Arc<Inner>,
     subscription: SubscriptionName,
     consumer: ConsumerName,
@@ -97,12 +97,12 @@ struct Asked {
 }
 
 /// A batch on its way to whoever asked. Given back if nobody takes it.
-struct OnItsWay {
-    asked: Asked,
+struct BatchInTransit {
+    asked: PollRequest,
     batch: Option<LeasedBatch>,
 }
 
-impl Asked {
+impl PollRequest {
     /// Asks in a task of its own: if whoever asked has gone when the answer comes, the batch is given
     /// back, and does not have to wait for its lease to run out.
     async fn safely(self) -> Result<Option<LeasedBatch>, StoreError> {
@@ -111,7 +111,7 @@ impl Asked {
             let polled = self.poll().await;
             let asked = self;
             // Not taken, it is dropped, and so given back.
-            let _taken = answer.send(polled.map(|batch| OnItsWay { asked, batch }));
+            let _taken = answer.send(polled.map(|batch| BatchInTransit { asked, batch }));
         });
         match answered.await {
             Ok(polled) => Ok(polled?.take()),
@@ -137,13 +137,13 @@ impl Asked {
     }
 }
 
-impl OnItsWay {
+impl BatchInTransit {
     fn take(mut self) -> Option<LeasedBatch> {
         self.batch.take()
     }
 }
 
-impl Drop for OnItsWay {
+impl Drop for BatchInTransit {
     fn drop(&mut self) {
         let (Some(batch), Ok(runtime)) = (self.batch.take(), Handle::try_current()) else {
             return;
@@ -157,7 +157,7 @@ impl Drop for OnItsWay {
             let lease_id = batch.lease_id;
             // If this fails the lease runs out.
             let _released = sql::nack(&inner.pool, &subscription, lease_id, None, &release).await;
-            inner.returned.tell();
+            inner.redelivery.tell();
         });
     }
 }

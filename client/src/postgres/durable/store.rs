@@ -24,7 +24,7 @@ impl SubscriptionStore for PostgresEventStore {
 
     async fn drop_subscription(&self, subscription: &SubscriptionName) -> Result<(), StoreError> {
         sql::drop(&self.inner.pool, subscription).await?;
-        self.inner.returned.tell();
+        self.inner.redelivery.tell();
         Ok(())
     }
 
@@ -34,7 +34,7 @@ impl SubscriptionStore for PostgresEventStore {
 
     async fn resume_subscription(&self, subscription: &SubscriptionName) -> Result<(), StoreError> {
         sql::resume(&self.inner.pool, subscription).await?;
-        self.inner.returned.tell();
+        self.inner.redelivery.tell();
         Ok(())
     }
 
@@ -44,7 +44,7 @@ impl SubscriptionStore for PostgresEventStore {
         after: Position,
     ) -> Result<(), StoreError> {
         sql::reset(&self.inner.pool, subscription, after).await?;
-        self.inner.returned.tell();
+        self.inner.redelivery.tell();
         Ok(())
     }
 
@@ -77,8 +77,8 @@ impl SubscriptionStore for PostgresEventStore {
         let pool = &self.inner.pool;
         let outcomes = sql::nack(pool, subscription, lease_id, positions, nack).await?;
         match nack.action {
-            NackAction::Retry if !nack.delay.is_zero() => self.inner.returned.later(nack.delay),
-            _ => self.inner.returned.tell(),
+            NackAction::Retry if !nack.delay.is_zero() => self.inner.redelivery.later(nack.delay),
+            _ => self.inner.redelivery.tell(),
         }
         Ok(outcomes)
     }
@@ -107,7 +107,7 @@ impl SubscriptionStore for PostgresEventStore {
     ) -> Result<u64, StoreError> {
         let pool = &self.inner.pool;
         let replayed = sql::replay_parked(pool, subscription, positions).await?;
-        self.inner.returned.tell();
+        self.inner.redelivery.tell();
         Ok(replayed)
     }
 
@@ -118,7 +118,7 @@ impl SubscriptionStore for PostgresEventStore {
     ) -> Result<u64, StoreError> {
         let pool = &self.inner.pool;
         let discarded = sql::discard_parked(pool, subscription, positions).await?;
-        self.inner.returned.tell();
+        self.inner.redelivery.tell();
         Ok(discarded)
     }
 

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Tells the polls of a store.
-pub(in crate::postgres) struct Returned {
+pub(in crate::postgres) struct RedeliverySignal {
     told: watch::Sender<()>,
     /// When events are due that were given back to be tried later.
     due: Mutex<Vec<Instant>>,
 }
 
-impl Returned {
+impl RedeliverySignal {
     pub(in crate::postgres) fn new() -> Self {
         Self {
             told: watch::Sender::new(()),

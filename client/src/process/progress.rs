@@ -1,4 +1,4 @@
-//! [`Standing`]: where a process stands, by the newest events in its stream.
+//! [`ProcessProgress`]: where a process stands, by the newest events in its stream.
 //!
 //! A process takes a trigger only when it is done with the one before. So what is left to do is known from the
 //! last accepted trigger and the marks after it, with one thing more: its state before, to ask for the
@@ -9,8 +9,10 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::error::Why;
-use super::record::{Accepted, Mark, Moment, Record, Rejected, Rejection, correlation};
+use super::error::Kind;
+use super::record::{
+    Acceptance, CommandId, Moment, Record, RejectedCommand, RejectionRecord, correlation,
+};
 use crate::store::{EventStore, ReadStream, RecordedEvent, StoreError};
 use crate::values::{CorrelationId, EventId, Position, StreamId, StreamVersion};
 
@@ -19,38 +21,38 @@ const PAGE: u32 = 20;
 
 /// Where a process stands.
 #[derive(Default)]
-pub(super) struct Standing {
+pub(super) struct ProcessProgress {
     pub(super) version: StreamVersion,
     /// The trigger that it took last.
-    pub(super) last: Option<Accepted>,
+    pub(super) last: Option<Acceptance>,
     /// How many of that one's commands are done or rejected.
-    pub(super) marked: usize,
+    pub(super) commands_done: usize,
     /// The state before that one, if there is something left of it to do; `None` for the first.
     pub(super) before: Option<Value>,
     /// Rejected commands that the process is still to be told of.
-    pub(super) pending: VecDeque<Rejected>,
+    pub(super) pending: VecDeque<RejectedCommand>,
     /// Whether the trigger that is asked about has been taken.
     pub(super) has_seen: bool,
 }
 
 /// Which trigger is asked about.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct SoughtTrigger {
     pub(super) event_id: EventId,
     pub(super) position: Position,
 }
 
-/// Why it is not known where a process stands.
-pub(super) enum Unknown {
+/// Kind it is not known where a process stands.
+pub(super) enum ReadError {
     Store(StoreError),
-    Why(Why),
+    Process(Kind),
 }
 
-impl Standing {
+impl ProcessProgress {
     /// Whether the last trigger has commands that are not done.
-    pub(super) fn is_at_work(&self) -> bool {
+    pub(super) fn has_open_commands(&self) -> bool {
         let last = self.last.as_ref();
-        last.is_some_and(|last| self.marked < last.commands.len())
+        last.is_some_and(|last| self.commands_done < last.commands.len())
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -66,9 +68,9 @@ impl Standing {
     pub(super) async fn read<S: EventStore>(
         store: &S,
         stream: &StreamId,
-        wanted: Wanted,
-    ) -> Result<Self, Unknown> {
-        let mut reading = Reading::new(wanted);
+        sought: SoughtTrigger,
+    ) -> Result<Self, ReadError> {
+        let mut reading = ProgressReader::new(sought);
         let mut before = StreamVersion::EMPTY;
         loop {
             let read = ReadStream::new(stream.clone())
@@ -81,110 +83,109 @@ impl Standing {
             for event in events {
                 before = event.version;
                 if reading.take(event)? {
-                    return Ok(reading.standing());
+                    return Ok(reading.progress());
                 }
             }
             if is_at_start {
-                return Ok(reading.standing());
+                return Ok(reading.progress());
             }
         }
     }
 }
 
 /// What is known so far, from the newest event back.
-struct Reading {
-    wanted: Wanted,
-    standing: Standing,
+struct ProgressReader {
+    sought: SoughtTrigger,
+    progress: ProcessProgress,
     /// Whether nothing further back can tell that the trigger was taken.
     is_looked_up: bool,
     /// What is noted after the last trigger, the newest first.
-    marks: Vec<Mark>,
+    outcomes: Vec<CommandId>,
     /// Which of these are rejections.
-    rejections: Vec<Rejected>,
+    rejections: Vec<RejectedCommand>,
 }
 
-impl Reading {
-    fn new(wanted: Wanted) -> Self {
+impl ProgressReader {
+    fn new(sought: SoughtTrigger) -> Self {
         Self {
-            wanted,
-            standing: Standing::default(),
+            sought,
+            progress: ProcessProgress::default(),
             is_looked_up: false,
-            marks: Vec::new(),
+            outcomes: Vec::new(),
             rejections: Vec::new(),
         }
     }
 
     /// Takes the event before; whether that is enough.
-    fn take(&mut self, event: RecordedEvent) -> Result<bool, Unknown> {
-        if self.standing.version == StreamVersion::EMPTY {
-            self.standing.version = event.version;
+    fn take(&mut self, event: RecordedEvent) -> Result<bool, ReadError> {
+        if self.progress.version == StreamVersion::EMPTY {
+            self.progress.version = event.version;
         }
-        self.is_looked_up |= event.position < self.wanted.position;
+        self.is_looked_up |= event.position < self.sought.position;
         let (event_id, at) = (event.event_id, event.recorded_at);
         let correlation_id = correlation(event.correlation_id, event_id);
-        match Record::from_event(event).map_err(Why::Record)? {
+        match Record::from_event(event).map_err(Kind::Record)? {
             Record::Accepted(accepted) => self.take_accepted(accepted)?,
             // Those before the last trigger are of no interest any more.
-            _ if self.standing.last.is_some() => {}
-            Record::Done(mark) => self.marks.push(mark),
+            _ if self.progress.last.is_some() => {}
+            Record::Done(id) => self.outcomes.push(id),
             Record::Rejected(rejection) => {
                 self.take_rejection(rejection, event_id, at.into(), correlation_id);
             }
         }
-        let knows_last = self.standing.last.is_some();
-        let knows_before = !self.standing.is_at_work() || self.standing.before.is_some();
+        let knows_last = self.progress.last.is_some();
+        let knows_before = !self.progress.has_open_commands() || self.progress.before.is_some();
         Ok(knows_last && knows_before && self.is_looked_up)
     }
 
-    fn take_accepted(&mut self, accepted: Accepted) -> Result<(), Why> {
+    fn take_accepted(&mut self, accepted: Acceptance) -> Result<(), Kind> {
         let event_id = accepted.trigger.event_id();
-        if event_id == self.wanted.event_id {
-            self.standing.has_seen = true;
+        if event_id == self.sought.event_id {
+            self.progress.has_seen = true;
             self.is_looked_up = true;
         }
-        if self.standing.last.is_some() {
-            self.standing.before.get_or_insert(accepted.state);
+        if self.progress.last.is_some() {
+            self.progress.before.get_or_insert(accepted.state);
             return Ok(());
         }
-        let mut marks = self.marks.iter().rev().enumerate();
-        if !marks.all(|(index, mark)| mark.index == index && mark.trigger == event_id) {
+        let mut outcomes = self.outcomes.iter().rev().enumerate();
+        if !outcomes.all(|(index, id)| id.index == index && id.trigger == event_id) {
             let why = "what is noted in its stream is not about its last trigger";
-            return Err(Why::Inconsistent(why));
+            return Err(Kind::Inconsistent(why));
         }
-        self.standing.marked = self.marks.len();
-        self.standing.last = Some(accepted);
+        self.progress.commands_done = self.outcomes.len();
+        self.progress.last = Some(accepted);
         Ok(())
     }
 
     fn take_rejection(
         &mut self,
-        rejection: Rejection,
+        rejection: RejectionRecord,
         event_id: EventId,
         at: Moment,
         correlation_id: CorrelationId,
     ) {
-        let Rejection { mark, .. } = &rejection;
-        self.marks.push(mark.clone());
-        let rejected = Rejected::new(rejection, event_id, at, correlation_id);
+        self.outcomes.push(rejection.command_id.clone());
+        let rejected = RejectedCommand::new(rejection, event_id, at, correlation_id);
         self.rejections.push(rejected);
     }
 
-    fn standing(mut self) -> Standing {
-        let pending = self.standing.last.iter_mut();
+    fn progress(mut self) -> ProcessProgress {
+        let pending = self.progress.last.iter_mut();
         let pending = pending.flat_map(|last| std::mem::take(&mut last.pending));
-        self.standing.pending = pending.chain(self.rejections.into_iter().rev()).collect();
-        self.standing
+        self.progress.pending = pending.chain(self.rejections.into_iter().rev()).collect();
+        self.progress
     }
 }
 
-impl From<StoreError> for Unknown {
+impl From<StoreError> for ReadError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<Why> for Unknown {
-    fn from(why: Why) -> Self {
-        Self::Why(why)
+impl From<Kind> for ReadError {
+    fn from(kind: Kind) -> Self {
+        Self::Process(kind)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::leases::{Leases, Next};
+use super::leases::{LeasedEvent, Leases};
 use super::options::ConsumerOptions;
 use crate::durable::{Nack, NackOutcome, SubscriptionStore};
 use crate::execute::RetryPolicy;
@@ -15,7 +15,7 @@ use crate::values::{ConsumerName, LeaseId, Position, SubscriptionName};
 const WAIT: Duration = Duration::from_secs(1);
 
 /// What a consumer shares with its deliveries.
-pub(super) struct Work<S> {
+pub(super) struct Session<S> {
     pub(super) store: S,
     pub(super) subscription: SubscriptionName,
     pub(super) consumer: ConsumerName,
@@ -24,7 +24,7 @@ pub(super) struct Work<S> {
     closed: AtomicBool,
 }
 
-impl<S: SubscriptionStore> Work<S> {
+impl<S: SubscriptionStore> Session<S> {
     pub(super) fn new(
         store: S,
         subscription: SubscriptionName,
@@ -45,7 +45,7 @@ impl<S: SubscriptionStore> Work<S> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn next(&self, kept: bool) -> Option<Next> {
+    pub(super) fn next(&self, kept: bool) -> Option<LeasedEvent> {
         self.leases().next(kept)
     }
 
