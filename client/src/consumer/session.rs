@@ -75,7 +75,7 @@ impl<S: SubscriptionStore> Session<S> {
             return Ok(());
         }
         self.acknowledge_handled(&self.options.reconnect).await?;
-        let batch = persist(&self.store, &self.options.reconnect, || {
+        let batch = self.options.reconnect.persist(&self.store, || {
             self.store.poll_subscription(
                 &self.subscription,
                 &self.consumer,
@@ -104,7 +104,7 @@ impl<S: SubscriptionStore> Session<S> {
                 continue;
             }
             let asked = Instant::now();
-            let extended = persist(&self.store, &self.options.reconnect, || {
+            let extended = self.options.reconnect.persist(&self.store, || {
                 self.store.extend_lease(&self.subscription, lease_id)
             });
             match extended.await {
@@ -126,7 +126,7 @@ impl<S: SubscriptionStore> Session<S> {
     ) -> Result<bool, StoreError> {
         let mut all = true;
         while !positions.is_empty() {
-            let acked = persist(&self.store, policy, || {
+            let acked = policy.persist(&self.store, || {
                 self.store
                     .ack(&self.subscription, lease_id, Some(&positions))
             });
@@ -156,7 +156,7 @@ impl<S: SubscriptionStore> Session<S> {
         policy: &RetryPolicy,
     ) -> Result<Option<NackOutcome>, StoreError> {
         let positions = [position];
-        let nacked = persist(&self.store, policy, || {
+        let nacked = policy.persist(&self.store, || {
             self.store
                 .nack(&self.subscription, lease_id, Some(&positions), nack)
         });
@@ -187,7 +187,7 @@ impl<S: SubscriptionStore> Session<S> {
         let (ids, release) = (self.leases().ids(), Nack::release());
         for lease_id in ids {
             self.leases().forget_all(lease_id);
-            let released = persist(&self.store, &policy, || {
+            let released = policy.persist(&self.store, || {
                 self.store
                     .nack(&self.subscription, lease_id, None, &release)
             });
@@ -244,29 +244,5 @@ fn lost(error: &StoreError, asked: &[Position]) -> Vec<Position> {
     match lost.is_empty() {
         true => asked.to_vec(),
         false => lost,
-    }
-}
-
-/// Tries again while the store cannot be reached.
-async fn persist<S, T, F>(
-    store: &S,
-    policy: &RetryPolicy,
-    mut attempt: impl FnMut() -> F,
-) -> Result<T, StoreError>
-where
-    S: SubscriptionStore,
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let mut failed = 0;
-    loop {
-        let error = match attempt().await {
-            Err(error) if error.is_retriable() => error,
-            done => return done,
-        };
-        failed += 1;
-        match policy.wait_after(failed) {
-            Some(wait) => store.sleep(wait).await,
-            None => return Err(error),
-        }
     }
 }

@@ -3,9 +3,10 @@
 
 use std::mem;
 
+use super::CompanionEvent;
 use super::error::Failure;
 use super::observe::Phase;
-use super::{CompanionEvent, Run};
+use super::run::Run;
 use crate::command::StreamList;
 use crate::command::{
     AsyncCommandLogic, CommandError, Declaration, NewEvents, StreamResolver, Streams,

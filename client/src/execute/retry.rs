@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::store::{EventStore, StoreError};
+
 /// How often a command is tried, and how long to wait before it is tried again.
 ///
 /// Waits grow by a factor up to a cap; each is drawn evenly from nothing to that, which spreads
@@ -80,6 +82,43 @@ impl RetryPolicy {
         } else {
             longest
         })
+    }
+
+    /// Calls a store, again while it fails temporarily. A version conflict is an answer, not a failure.
+    pub(crate) async fn persist<T, F>(
+        &self,
+        store: &impl EventStore,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut failed = 0;
+        loop {
+            match attempt().await {
+                Err(error) if !error.is_version_conflict() => {
+                    failed += 1;
+                    self.back_off(store, error, failed).await?;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Waits before the next attempt; returns the error if there is none.
+    pub(crate) async fn back_off(
+        &self,
+        store: &impl EventStore,
+        error: StoreError,
+        failed: u32,
+    ) -> Result<(), StoreError> {
+        match self.wait_after(failed) {
+            Some(wait) if error.is_retriable() => {
+                store.sleep(wait).await;
+                Ok(())
+            }
+            _ => Err(error),
+        }
     }
 
     fn longest_wait(&self, failed: u32) -> Duration {

@@ -31,7 +31,7 @@ use serde_json::Value;
 use super::error::Kind;
 use super::input::Input;
 use super::names::Names;
-use super::progress::{ProcessProgress, ReadError, SoughtTrigger};
+use super::progress::{ProcessProgress, SoughtTrigger};
 use super::record::{CommandId, CommandRecord, RejectedCommand, RejectionRecord, correlation};
 use super::{ProcessError, ProcessManager, ProcessOptions, Reaction};
 use crate::execute::{CompanionEvent, ExecuteError};
@@ -285,20 +285,20 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
     async fn read(&self, sought: SoughtTrigger) -> Result<ProcessProgress, StopReason> {
         let mut failed = 0;
         loop {
-            let error =
-                match Box::pin(ProcessProgress::read(self.store, &self.stream, sought)).await {
-                    Ok(progress) => return Ok(progress),
-                    Err(ReadError::Process(kind)) => return Err(self.failed(kind).into()),
-                    Err(ReadError::Store(error)) => error,
-                };
+            let read = ProcessProgress::read(self.store, &self.stream, sought);
+            let error = match Box::pin(read).await {
+                Ok(progress) => return Ok(progress),
+                Err(Kind::Store(error)) => error,
+                Err(kind) => return Err(self.failed(kind).into()),
+            };
             failed += 1;
-            self.back_off(error, failed)
-                .await
-                .map_err(|error| self.failed(Kind::Store(error)))?;
+            let retry = &self.options.retry;
+            let waited = retry.back_off(self.store, error, failed).await;
+            waited.map_err(|error| self.failed(Kind::Store(error)))?;
         }
     }
 
-    /// Tries again while the store fails for now. A version conflict is an answer.
+    /// Calls the store, again while it fails temporarily.
     pub(super) async fn persist<T, F>(
         &self,
         mut attempt: impl FnMut() -> F,
@@ -306,27 +306,9 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let mut failed = 0;
-        loop {
-            match Box::pin(attempt()).await {
-                Err(error) if !error.is_version_conflict() => {
-                    failed += 1;
-                    self.back_off(error, failed).await?;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    /// Waits before another attempt, or gives the error back when there is none to be made.
-    async fn back_off(&self, error: StoreError, failed: u32) -> Result<(), StoreError> {
-        match self.options.retry.wait_after(failed) {
-            Some(wait) if error.is_retriable() => {
-                self.store.sleep(wait).await;
-                Ok(())
-            }
-            _ => Err(error),
-        }
+        // On the heap: the futures of stores are large.
+        let attempt = || Box::pin(attempt());
+        self.options.retry.persist(self.store, attempt).await
     }
 
     fn has_moved(&self, conflicts: &[crate::VersionConflict<StreamId>]) -> bool {

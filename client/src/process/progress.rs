@@ -13,7 +13,7 @@ use super::error::Kind;
 use super::record::{
     Acceptance, CommandId, Moment, Record, RejectedCommand, RejectionRecord, correlation,
 };
-use crate::store::{EventStore, ReadStream, RecordedEvent, StoreError};
+use crate::store::{EventStore, ReadStream, RecordedEvent};
 use crate::values::{CorrelationId, EventId, Position, StreamId, StreamVersion};
 
 /// So many events are read at once, the newest first.
@@ -42,12 +42,6 @@ pub(super) struct SoughtTrigger {
     pub(super) position: Position,
 }
 
-/// Kind it is not known where a process stands.
-pub(super) enum ReadError {
-    Store(StoreError),
-    Process(Kind),
-}
-
 impl ProcessProgress {
     /// Whether the last trigger has commands that are not done.
     pub(super) fn has_open_commands(&self) -> bool {
@@ -69,7 +63,7 @@ impl ProcessProgress {
         store: &S,
         stream: &StreamId,
         sought: SoughtTrigger,
-    ) -> Result<Self, ReadError> {
+    ) -> Result<Self, Kind> {
         let mut reading = ProgressReader::new(sought);
         let mut before = StreamVersion::EMPTY;
         loop {
@@ -78,7 +72,7 @@ impl ProcessProgress {
                 .after(before)
                 .limit(PAGE)
                 .up_to_date();
-            let events = store.read_stream(&read).await?;
+            let events = store.read_stream(&read).await.map_err(Kind::Store)?;
             let is_at_start = events.len() < PAGE as usize;
             for event in events {
                 before = event.version;
@@ -117,7 +111,7 @@ impl ProgressReader {
     }
 
     /// Takes the event before; whether that is enough.
-    fn take(&mut self, event: RecordedEvent) -> Result<bool, ReadError> {
+    fn take(&mut self, event: RecordedEvent) -> Result<bool, Kind> {
         if self.progress.version == StreamVersion::EMPTY {
             self.progress.version = event.version;
         }
@@ -175,17 +169,5 @@ impl ProgressReader {
         let pending = pending.flat_map(|last| std::mem::take(&mut last.pending));
         self.progress.pending = pending.chain(self.rejections.into_iter().rev()).collect();
         self.progress
-    }
-}
-
-impl From<StoreError> for ReadError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<Kind> for ReadError {
-    fn from(kind: Kind) -> Self {
-        Self::Process(kind)
     }
 }

@@ -194,18 +194,12 @@ where
         name: &SubscriptionName,
         definition: &SubscriptionDefinition,
     ) -> Result<(), ProcessError> {
-        let mut failed = 0;
-        loop {
-            let error = match self.store.create_subscription(name, definition).await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
-            failed += 1;
-            match self.options.retry.wait_after(failed) {
-                Some(wait) if error.is_retriable() => self.store.sleep(wait).await,
-                _ => return Err(self.failed(Kind::Store(error))),
-            }
-        }
+        let retry = &self.options.retry;
+        let create = || self.store.create_subscription(name, definition);
+        let created = retry.persist(self.store, create).await;
+        created
+            .map(drop)
+            .map_err(|error| self.failed(Kind::Store(error)))
     }
 
     fn failed(&self, kind: Kind) -> ProcessError {

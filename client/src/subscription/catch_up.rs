@@ -70,6 +70,7 @@ impl Subscription {
     }
 
     /// The id of the last event before the first that is asked for.
+    #[cfg(feature = "postgres")]
     pub(crate) fn after_event(mut self, id: Option<EventId>) -> Self {
         self.last_event = id;
         self.page = self.page.last_event(id);

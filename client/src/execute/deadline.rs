@@ -1,0 +1,27 @@
+//! [`until`]: work that ends at a deadline.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::store::EventStore;
+
+/// Does the work until the deadline, if there is one; `None` when that passed.
+pub(crate) async fn until<T>(
+    deadline: Option<Instant>,
+    store: &impl EventStore,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let Some(deadline) = deadline else {
+        return Some(work.await);
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    let mut alarm = pin!(store.sleep(left));
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => alarm.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}
