@@ -6,6 +6,7 @@ use std::error::Error;
 use eventcore::ExpectedVersion::{Exactly, Unchecked};
 use eventcore::{Append, EventStore, InMemoryEventStore, NewEvent, Payload, ReadAll, StoreError};
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 fn parse(text: &str) -> Payload {
@@ -113,6 +114,12 @@ async fn the_character_nul_is_refused_and_the_text_backslash_u0000_is_not() {
     }
     let null = store.append(&append(parse(" null "))).await.unwrap_err();
     assert_eq!(reason(&null), "is JSON null");
+}
+
+#[test]
+fn a_raw_value_becomes_a_payload_as_it_is_written() {
+    let raw: Box<RawValue> = serde_json::from_str(r#" { "n": 1.00 } "#).unwrap();
+    assert_eq!(Payload::from(&*raw).as_str(), r#"{ "n": 1.00 }"#);
 }
 
 #[tokio::test]

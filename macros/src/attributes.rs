@@ -1,6 +1,6 @@
 //! What both derives need of attributes.
 
-use syn::{Attribute, Error, Meta, Type};
+use syn::{Attribute, Error, LitStr, Meta, Path, Type, parse_quote};
 
 /// Collects errors, so that a user sees all of them at once.
 #[derive(Default)]
@@ -42,6 +42,27 @@ pub(crate) fn named<'a>(
     attributes
         .iter()
         .filter(move |attribute| attribute.path().is_ident(name))
+}
+
+/// The path of the crate `eventcore`: that of `#[eventcore(crate = "…")]`, otherwise `::eventcore`.
+pub(crate) fn crate_path(attributes: &[Attribute], errors: &mut Errors) -> Path {
+    let mut given = None;
+    for attribute in named(attributes, "eventcore") {
+        let result = attribute.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("crate") {
+                return Err(meta.error("unknown argument: write #[eventcore(crate = \"…\")]"));
+            }
+            if given.is_some() {
+                return Err(meta.error("the crate is given twice: remove one"));
+            }
+            given = Some(meta.value()?.parse::<LitStr>()?.parse()?);
+            Ok(())
+        });
+        if let Err(error) = result {
+            errors.push(error);
+        }
+    }
+    given.unwrap_or_else(|| parse_quote!(::eventcore))
 }
 
 /// Whether an item is marked with this attribute: once, and without arguments.

@@ -20,7 +20,9 @@ use proc_macro::TokenStream;
 /// | `Vec<StreamId>` | `Vec<Stream<TransferMoney>>` |
 ///
 /// A type of yours that implements `StreamField` may stand for `StreamId`.
-#[proc_macro_derive(Command, attributes(stream))]
+///
+/// `#[eventcore(crate = "…")]` on the struct gives the path of the crate `eventcore` where it is not `::eventcore`.
+#[proc_macro_derive(Command, attributes(stream, eventcore))]
 pub fn derive_command(input: TokenStream) -> TokenStream {
     command::derive(syn::parse_macro_input!(input)).into()
 }
@@ -36,7 +38,39 @@ pub fn derive_command(input: TokenStream) -> TokenStream {
 /// `#[upcast(from = "OldName", with = function)]`, as often as there are old names, on a variant or on the
 /// whole type: what was stored under the old name is decoded as the function's argument, and what the
 /// function makes of that is the event.
-#[proc_macro_derive(Event, attributes(event, stream, upcast))]
+///
+/// `#[eventcore(crate = "…")]` on the type gives the path of the crate `eventcore` where it is not `::eventcore`.
+#[proc_macro_derive(Event, attributes(event, stream, upcast, eventcore))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     event::derive(syn::parse_macro_input!(input)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    #[test]
+    fn the_path_of_the_crate_can_be_given() {
+        let command = super::command::derive(parse_quote! {
+            #[eventcore(crate = "crate::es")]
+            struct Deposit {
+                #[stream]
+                account: crate::es::StreamId,
+                #[stream]
+                others: Vec<crate::es::StreamId>,
+            }
+        });
+        let event = super::event::derive(parse_quote! {
+            #[eventcore(crate = "crate::es")]
+            #[upcast(from = "Old", with = old)]
+            enum AccountEvent<T> {
+                Opened { #[stream] account: crate::es::StreamId },
+                Deposited { #[stream] account: crate::es::StreamId, cents: T },
+            }
+        });
+        for code in [command, event].map(|code| code.to_string()) {
+            assert!(code.contains("crate :: es ::"), "{code}");
+            assert!(!code.contains(":: eventcore"), "{code}");
+        }
+    }
 }

@@ -1,62 +1,53 @@
 //! The error codes of eventcore: SQLSTATE class `SE`, the same in SQL and in the client.
 
-/// A SQLSTATE of ours. Every error that eventcore raises has one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorCode {
+/// One line for each code, so that none can be missing from [`ErrorCode::ALL`].
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $name:ident = $sqlstate:literal,)*) => {
+        /// A SQLSTATE of eventcore. Every error that eventcore raises has one of these.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl ErrorCode {
+            /// Every code, in order.
+            pub const ALL: [Self; [$($sqlstate),*].len()] = [$(Self::$name),*];
+
+            /// The five characters of the SQLSTATE.
+            pub const fn sqlstate(self) -> &'static str {
+                match self {
+                    $(Self::$name => $sqlstate,)*
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
     /// A declared stream is not at its expected version.
-    VersionConflict,
+    VersionConflict = "SE001",
     /// An event names a stream that the append did not declare.
-    UndeclaredStream,
+    UndeclaredStream = "SE002",
     /// An event or an argument is malformed.
-    Malformed,
+    Malformed = "SE003",
     /// An event id was used before, with other content.
-    IdempotencyMismatch,
+    IdempotencyMismatch = "SE004",
     /// The stream is closed or deleted.
-    StreamClosed,
+    StreamClosed = "SE005",
     /// The handler of a command rejected it.
-    CommandRejected,
+    CommandRejected = "SE006",
     /// No command, subscription or projection has this name.
-    UnknownName,
+    UnknownName = "SE007",
     /// The lease on a batch of events ran out.
-    LeaseLost,
-    /// eventcore cannot do this here: not loaded through `shared_preload_libraries`, or the place,
-    /// the transaction or the table does not allow it.
-    Unavailable,
-    /// The reader comes from another history of the store, as after a fail-over that lost events.
-    Diverged,
+    LeaseLost = "SE008",
+    /// eventcore cannot do this here: it is not loaded through `shared_preload_libraries`, or the
+    /// context, the transaction or the table does not allow it.
+    Unavailable = "SE009",
+    /// The reader comes from another history of the store, as after a failover that lost events.
+    Diverged = "SE011",
 }
 
 impl ErrorCode {
-    /// Every code, in order.
-    pub const ALL: [Self; 10] = [
-        Self::VersionConflict,
-        Self::UndeclaredStream,
-        Self::Malformed,
-        Self::IdempotencyMismatch,
-        Self::StreamClosed,
-        Self::CommandRejected,
-        Self::UnknownName,
-        Self::LeaseLost,
-        Self::Unavailable,
-        Self::Diverged,
-    ];
-
-    /// The five characters of the SQLSTATE.
-    pub const fn sqlstate(self) -> &'static str {
-        match self {
-            Self::VersionConflict => "SE001",
-            Self::UndeclaredStream => "SE002",
-            Self::Malformed => "SE003",
-            Self::IdempotencyMismatch => "SE004",
-            Self::StreamClosed => "SE005",
-            Self::CommandRejected => "SE006",
-            Self::UnknownName => "SE007",
-            Self::LeaseLost => "SE008",
-            Self::Unavailable => "SE009",
-            Self::Diverged => "SE011",
-        }
-    }
-
     /// The code with this SQLSTATE; `None` for a SQLSTATE that is not ours.
     pub fn from_sqlstate(sqlstate: &str) -> Option<Self> {
         Self::ALL

@@ -50,7 +50,7 @@ pub(super) fn append(append: &Append) -> Result<DeclaredStreams<'_>, StoreError>
         .iter()
         .find(|event| declared.place(&event.stream_id).is_none());
     if let Some(event) = undeclared {
-        return Err(StoreError::undeclared_stream(event.stream_id.as_str()));
+        return Err(StoreError::undeclared_stream(event.stream_id.clone()));
     }
     match repeated(append.events.iter().map(|event| event.event_id)) {
         Some(index) => Err(StoreError::malformed(

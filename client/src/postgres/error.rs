@@ -91,7 +91,7 @@ struct ConflictDetail {
 
 #[derive(Deserialize)]
 struct StreamDetail {
-    stream: String,
+    stream: StreamId,
 }
 
 #[derive(Deserialize)]
@@ -111,8 +111,8 @@ struct MismatchDetail {
 #[derive(Deserialize)]
 struct NameDetail {
     function: Option<String>,
-    #[serde(alias = "subscription")]
-    command: String,
+    #[serde(alias = "subscription", alias = "projection", alias = "command")]
+    name: String,
 }
 
 /// Of a lease, or of a checkpoint, which has no positions.
@@ -142,7 +142,7 @@ fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreEr
             parse(detail).map(|of: MismatchDetail| StoreError::idempotency_mismatch(of.event_ids))
         }
         ErrorCode::UnknownName => parse(detail)
-            .map(|of: NameDetail| StoreError::unknown_name(of.function.unwrap_or(of.command))),
+            .map(|of: NameDetail| StoreError::unknown_name(of.function.unwrap_or(of.name))),
         ErrorCode::LeaseLost => {
             parse(detail).map(|lost: LostDetail| StoreError::lease_lost(lost.positions))
         }
@@ -220,18 +220,20 @@ mod tests {
             ErrorCode::UndeclaredStream,
             r#"{"stream": "x", "event": 0}"#,
         );
-        assert!(error.is_undeclared_stream() && error.stream() == Some("x"));
+        assert!(error.is_undeclared_stream() && error.stream().unwrap() == "x");
         let error = of(
             ErrorCode::StreamClosed,
             r#"{"stream": "x", "state": "closed"}"#,
         );
-        assert!(error.is_stream_closed() && error.stream() == Some("x"));
+        assert!(error.is_stream_closed() && error.stream().unwrap() == "x");
         let id = EventId::new();
         let detail = format!(r#"{{"event_ids": ["{id}"]}}"#);
         let error = of(ErrorCode::IdempotencyMismatch, &detail);
         assert_eq!(error.mismatched_event_ids(), [id]);
         let error = of(ErrorCode::UnknownName, r#"{"subscription": "mails"}"#);
         assert!(error.is_unknown_name() && error.to_string().contains("mails"));
+        let error = of(ErrorCode::UnknownName, r#"{"projection": "balances"}"#);
+        assert!(error.is_unknown_name() && error.to_string().contains("balances"));
         let error = of(ErrorCode::UnknownName, r#"{"command": "transfer"}"#);
         assert!(error.is_unknown_name() && error.to_string().contains("transfer"));
         let detail = r#"{"command": "transfer", "function": "public.gone(jsonb)"}"#;

@@ -5,33 +5,41 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::pool::Pool;
-use super::row::{decoded, events, from_bigint, to_bigint};
+use super::row::{decoded, event_columns, events, from_bigint, to_bigint};
 use crate::store::{
     Direction, Filter, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError, StreamsRead,
 };
 use crate::subscription::Page;
 use crate::values::{EventId, EventType, Position, StreamId, StreamVersion};
 
-const READ_STREAM: &str = "\
-SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
-       causation_id, recorded_at
-  FROM eventcore_read_stream($1::text, $2::bigint, $3::bigint, $4::boolean, $5::text[])";
+const READ_STREAM: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    "
+  FROM eventcore_read_stream($1::text, $2::bigint, $3::bigint, $4::boolean, $5::text[])"
+);
 
-const READ_STREAMS: &str = "\
-SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
-       causation_id, recorded_at
-  FROM eventcore_read_streams($1::text[], $2::bigint[], $3::bigint, $4::text[])";
+const READ_STREAMS: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    "
+  FROM eventcore_read_streams($1::text[], $2::bigint[], $3::bigint, $4::text[])"
+);
 
-const READ_ALL: &str = "\
-SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
-       causation_id, recorded_at
-  FROM eventcore_read_all($1::bigint, $2::bigint, $3::boolean, $4::text[], $5::text[])";
+const READ_ALL: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    "
+  FROM eventcore_read_all($1::bigint, $2::bigint, $3::boolean, $4::text[], $5::text[])"
+);
 
-const READ_PAGE: &str = "\
-SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
-       causation_id, recorded_at
+const READ_PAGE: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    "
   FROM eventcore_read_all($1::bigint, $2::bigint, false, $3::text[], $4::text[],
-                          with_checkpoint => true, after_event => $5::uuid)";
+                          with_checkpoint => true, after_event => $5::uuid)"
+);
 
 const STREAM_VERSIONS: &str = "SELECT version FROM eventcore_stream_versions($1::text[])";
 
@@ -149,7 +157,7 @@ pub(super) async fn page(
     // Positions have gaps, so that it has passed over so many events at the most.
     let passed = read_to.get() - read.after.get();
     let cut_short = read.filter != Filter::all() && passed >= MAX_EVENTS_PASSED_OVER as u64;
-    let last_event = rows.last().map(|row| row.try_get(3)).transpose();
+    let last_event = rows.last().map(|row| row.try_get("event_id")).transpose();
     let last_event: Option<Uuid> = last_event.map_err(store_error)?;
     let page = Page::new(decoded(rows), read_to, full || cut_short);
     Ok(page.last_event(last_event.map(EventId::from_uuid)))

@@ -10,6 +10,16 @@ use crate::values::{
     StreamId, StreamVersion,
 };
 
+/// The columns of an event, in the order in which [`event`] reads them. Put other columns after them, and read those by
+/// name. A macro, for `concat!`.
+macro_rules! event_columns {
+    () => {
+        "position, stream_id, version, event_id, event_type, payload, metadata, correlation_id, causation_id, recorded_at"
+    };
+}
+
+pub(super) use event_columns;
+
 pub(super) fn events(rows: Vec<Row>) -> Result<Vec<RecordedEvent>, StoreError> {
     decoded(rows).collect()
 }
@@ -39,7 +49,7 @@ pub(super) fn from_bigint(number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(StoreError::other)
 }
 
-/// Reads the columns in the order of the contract. Shares the names of the event before: streams and
+/// Reads the columns of [`event_columns`]. Shares the names of the event before: streams and
 /// types repeat.
 pub(super) fn event(
     row: &Row,

@@ -5,20 +5,23 @@ use tokio_postgres::Row;
 use super::error::store_error;
 use super::pool::Pool;
 use super::read::reached;
-use super::row::{events, from_bigint, to_bigint};
+use super::row::{event_columns, events, from_bigint, to_bigint};
 use crate::store::{Snapshot, StoreError, StreamsRead, sendable};
 use crate::values::{Payload, SnapshotName, StreamId, StreamVersion};
 
 /// The row without a position is the snapshot.
-const READ: &str = "\
+const READ: &str = concat!(
+    "\
 WITH snapshot AS MATERIALIZED (
     SELECT versions, state FROM eventcore_load_snapshot($1::text, $2::text[])
 )
-SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
-       causation_id, recorded_at, NULL::bigint[] AS versions
+SELECT ",
+    event_columns!(),
+    ", NULL::bigint[] AS versions
   FROM eventcore_read_streams($2::text[], (SELECT versions FROM snapshot))
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, state, NULL, NULL, NULL, NULL, versions FROM snapshot";
+SELECT NULL, NULL, NULL, NULL, NULL, state, NULL, NULL, NULL, NULL, versions FROM snapshot"
+);
 
 const SAVE: &str = "SELECT eventcore_save_snapshot($1::text, $2::text[], $3::bigint[], $4::jsonb)";
 
@@ -75,8 +78,8 @@ fn is_snapshot(row: &Row) -> bool {
 }
 
 fn of_row(row: &Row, name: &SnapshotName, streams: &[StreamId]) -> Result<Snapshot, StoreError> {
-    let state: Payload = row.try_get(5).map_err(store_error)?;
-    let versions: Vec<i64> = row.try_get(10).map_err(store_error)?;
+    let state: Payload = row.try_get("payload").map_err(store_error)?;
+    let versions: Vec<i64> = row.try_get("versions").map_err(store_error)?;
     let versions: Vec<_> = versions
         .into_iter()
         .map(|version| from_bigint(version).map(StreamVersion::new))

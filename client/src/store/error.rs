@@ -27,7 +27,7 @@ struct Inner {
 enum Kind {
     VersionConflict(Vec<VersionConflict<StreamId>>),
     UndeclaredStream {
-        stream: String,
+        stream: StreamId,
     },
     Malformed {
         argument: String,
@@ -37,7 +37,7 @@ enum Kind {
         event_ids: Vec<EventId>,
     },
     StreamClosed {
-        stream: String,
+        stream: StreamId,
     },
     Rejected(Rejection),
     UnknownName {
@@ -71,13 +71,8 @@ impl StoreError {
     }
 
     /// An event goes to a stream that the append did not declare (SE002).
-    pub fn undeclared_stream(stream: impl Into<String>) -> Self {
-        Self::make(
-            Kind::UndeclaredStream {
-                stream: stream.into(),
-            },
-            None,
-        )
+    pub fn undeclared_stream(stream: StreamId) -> Self {
+        Self::make(Kind::UndeclaredStream { stream }, None)
     }
 
     /// An argument, or the element of it with this index, is malformed (SE003).
@@ -101,13 +96,8 @@ impl StoreError {
     }
 
     /// A stream is closed or deleted (SE005).
-    pub fn stream_closed(stream: impl Into<String>) -> Self {
-        Self::make(
-            Kind::StreamClosed {
-                stream: stream.into(),
-            },
-            None,
-        )
+    pub fn stream_closed(stream: StreamId) -> Self {
+        Self::make(Kind::StreamClosed { stream }, None)
     }
 
     /// A command in the database rejected its input (SE006).
@@ -334,7 +324,7 @@ impl StoreError {
     }
 
     /// The stream that was not declared, or is closed.
-    pub fn stream(&self) -> Option<&str> {
+    pub fn stream(&self) -> Option<&StreamId> {
         match &self.0.kind {
             Kind::UndeclaredStream { stream } | Kind::StreamClosed { stream } => Some(stream),
             _ => None,

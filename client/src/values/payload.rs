@@ -96,6 +96,13 @@ impl From<Value> for Payload {
     }
 }
 
+/// JSON that serde_json has read and not looked into, as it is written.
+impl From<&RawValue> for Payload {
+    fn from(json: &RawValue) -> Self {
+        Self::from_json(json.get())
+    }
+}
+
 impl FromStr for Payload {
     type Err = InvalidValue;
 
@@ -184,7 +191,7 @@ impl<'de> Visitor<'de> for OfAnyFormat {
     /// What serde_json answers.
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Payload, A::Error> {
         let raw = Box::<RawValue>::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Payload::from_json(raw.get()))
+        Ok(Payload::from(&*raw))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, value: D) -> Result<Payload, D::Error> {

@@ -4,6 +4,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
+use syn::Path;
 use syn::spanned::Spanned;
 
 use super::model::{Command, Shape, StreamField};
@@ -14,6 +15,7 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
         name,
         generics,
         streams,
+        eventcore,
     } = command;
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let set = format_ident!("{name}Streams");
@@ -28,7 +30,9 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
     };
     let set_where = (!streams.is_empty()).then_some(where_clause);
     let command_type = quote!(#name #type_generics);
-    let handles = streams.iter().map(|field| handle(field, &command_type));
+    let handles = streams
+        .iter()
+        .map(|field| handle(field, &command_type, eventcore));
     let field_docs = streams.iter().map(|field| {
         format!(
             "The handle of the command's `{}`.",
@@ -37,7 +41,7 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
     });
     let names = streams.iter().map(|field| field.name);
     let names_again = names.clone();
-    let declared = streams.iter().map(declare);
+    let declared = streams.iter().map(|field| declare(field, eventcore));
 
     quote! {
         #[doc = #doc]
@@ -51,13 +55,13 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
         }
 
         #[automatically_derived]
-        impl #impl_generics ::eventcore::CommandStreams for #name #type_generics #where_clause {
+        impl #impl_generics #eventcore::CommandStreams for #name #type_generics #where_clause {
             type StreamSet = #set_type;
 
             #[allow(unused_variables)]
             fn declare(
                 &self,
-                declaration: &mut ::eventcore::Declaration<Self>,
+                declaration: &mut #eventcore::Declaration<Self>,
             ) -> Self::StreamSet {
                 #set {
                     #(#names_again: {
@@ -74,8 +78,8 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
     }
 }
 
-fn handle(field: &StreamField<'_>, command: &TokenStream) -> TokenStream {
-    let one = quote!(::eventcore::Stream<#command>);
+fn handle(field: &StreamField<'_>, command: &TokenStream, eventcore: &Path) -> TokenStream {
+    let one = quote!(#eventcore::Stream<#command>);
     match field.shape {
         Shape::One => one,
         Shape::Optional => quote!(::core::option::Option<#one>),
@@ -83,10 +87,10 @@ fn handle(field: &StreamField<'_>, command: &TokenStream) -> TokenStream {
     }
 }
 
-fn declare(field: &StreamField<'_>) -> TokenStream {
+fn declare(field: &StreamField<'_>, eventcore: &Path) -> TokenStream {
     let StreamField { name, shape, id } = field;
     // At the type, where the user reads what is wrong with it.
-    let stream_id = quote_spanned!(id.span()=> <#id as ::eventcore::StreamField>::stream_id);
+    let stream_id = quote_spanned!(id.span()=> <#id as #eventcore::StreamField>::stream_id);
     match shape {
         Shape::One => quote!(declaration.stream(#stream_id(&self.#name))),
         Shape::Optional => quote! {

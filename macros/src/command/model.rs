@@ -2,17 +2,19 @@
 
 use syn::spanned::Spanned;
 use syn::{
-    Data, DeriveInput, Error, Field, Fields, GenericArgument, Generics, Ident, PathArguments, Type,
-    Visibility,
+    Data, DeriveInput, Error, Field, Fields, GenericArgument, Generics, Ident, Path, PathArguments,
+    Type, Visibility,
 };
 
-use crate::attributes::{Errors, is_marked, ungrouped};
+use crate::attributes::{Errors, crate_path, is_marked, ungrouped};
 
 pub(super) struct Command<'a> {
     pub(super) visibility: &'a Visibility,
     pub(super) name: &'a Ident,
     pub(super) generics: &'a Generics,
     pub(super) streams: Vec<StreamField<'a>>,
+    /// The path of the crate `eventcore`.
+    pub(super) eventcore: Path,
 }
 
 pub(super) struct StreamField<'a> {
@@ -44,6 +46,7 @@ impl<'a> Command<'a> {
             name: &input.ident,
             generics: &input.generics,
             streams,
+            eventcore: crate_path(&input.attrs, errors),
         }
     }
 }

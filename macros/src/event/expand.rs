@@ -3,13 +3,18 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Generics, Ident, LitStr, parse_quote};
+use syn::{Generics, Ident, LitStr, Path, parse_quote};
 
 use super::model::{Body, Event, Shape, StreamField, Variant};
 
 pub(super) fn expand(event: &Event<'_>) -> TokenStream {
-    let Event { name, generics, .. } = event;
-    let generics = bounded(name, generics);
+    let Event {
+        name,
+        generics,
+        eventcore,
+        ..
+    } = event;
+    let generics = bounded(name, generics, eventcore);
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let Functions {
         event_type,
@@ -17,12 +22,12 @@ pub(super) fn expand(event: &Event<'_>) -> TokenStream {
         decode,
         stream_id,
     } = match &event.body {
-        Body::Struct(shape) => of_struct(shape),
-        Body::Enum(variants) => of_enum(variants),
+        Body::Struct(shape) => of_struct(shape, eventcore),
+        Body::Enum(variants) => of_enum(variants, eventcore),
     };
     let stream_id = stream_id.map(|stream_id| {
         quote! {
-            fn stream_id(&self) -> ::core::option::Option<&::eventcore::StreamId> {
+            fn stream_id(&self) -> ::core::option::Option<&#eventcore::StreamId> {
                 ::core::option::Option::Some(#stream_id)
             }
         }
@@ -32,26 +37,26 @@ pub(super) fn expand(event: &Event<'_>) -> TokenStream {
     quote! {
         #[automatically_derived]
         #[allow(unreachable_patterns)]
-        impl #impl_generics ::eventcore::Event for #name #type_generics #where_clause {
+        impl #impl_generics #eventcore::Event for #name #type_generics #where_clause {
             fn event_type(&self) -> &str {
                 #event_type
             }
 
             fn encode(
                 &self,
-            ) -> ::core::result::Result<::eventcore::Payload, ::eventcore::EventError> {
+            ) -> ::core::result::Result<#eventcore::Payload, #eventcore::EventError> {
                 #encode
             }
 
             fn decode(
                 event_type: &str,
-                payload: &::eventcore::Payload,
-            ) -> ::core::result::Result<Self, ::eventcore::EventError> {
+                payload: &#eventcore::Payload,
+            ) -> ::core::result::Result<Self, #eventcore::EventError> {
                 match event_type {
                     #decode
                     #upcast
                     _ => ::core::result::Result::Err(
-                        ::eventcore::EventError::unknown_type(event_type),
+                        #eventcore::EventError::unknown_type(event_type),
                     ),
                 }
             }
@@ -66,13 +71,13 @@ pub(super) fn expand(event: &Event<'_>) -> TokenStream {
 }
 
 /// With what serde and `Event` ask of the whole type, which depends on its parameters.
-fn bounded(name: &Ident, generics: &Generics) -> Generics {
+fn bounded(name: &Ident, generics: &Generics, eventcore: &Path) -> Generics {
     let mut bounded = generics.clone();
     if generics.type_params().next().is_some() {
         let (_, type_generics, _) = generics.split_for_impl();
         bounded.make_where_clause().predicates.push(parse_quote! {
-            #name #type_generics: ::eventcore::derive_support::Serialize
-                + ::eventcore::derive_support::DeserializeOwned
+            #name #type_generics: #eventcore::derive_support::Serialize
+                + #eventcore::derive_support::DeserializeOwned
                 + ::core::marker::Send
                 + ::core::marker::Sync
                 + 'static
@@ -90,8 +95,8 @@ struct Functions {
     stream_id: Option<TokenStream>,
 }
 
-fn of_struct(shape: &Shape<'_>) -> Functions {
-    let support = quote!(::eventcore::derive_support);
+fn of_struct(shape: &Shape<'_>, eventcore: &Path) -> Functions {
+    let support = quote!(#eventcore::derive_support);
     let stored_as = &shape.stored_as;
     let (encode, decode) = if shape.unit {
         (
@@ -110,13 +115,13 @@ fn of_struct(shape: &Shape<'_>) -> Functions {
         decode: quote!(#stored_as => #decode,),
         stream_id: shape.stream().map(|field| {
             let member = &field.member;
-            stream_id(field, &quote!(&self.#member))
+            stream_id(field, &quote!(&self.#member), eventcore)
         }),
     }
 }
 
-fn of_enum(variants: &[Variant<'_>]) -> Functions {
-    let support = quote!(::eventcore::derive_support);
+fn of_enum(variants: &[Variant<'_>], eventcore: &Path) -> Functions {
+    let support = quote!(#eventcore::derive_support);
     let names: Vec<_> = variants.iter().map(|variant| variant.name).collect();
     let shapes = || variants.iter().map(|variant| &variant.shape);
     let stored_as: Vec<_> = shapes().map(|shape| &shape.stored_as).collect();
@@ -143,26 +148,26 @@ fn of_enum(variants: &[Variant<'_>]) -> Functions {
         decode: quote! {
             #(#stored_as => #support::decode_variant(event_type, #index, payload),)*
         },
-        stream_id: of_variants(variants),
+        stream_id: of_variants(variants, eventcore),
     }
 }
 
 /// The stream of each variant; `None` unless all have one.
-fn of_variants(variants: &[Variant<'_>]) -> Option<TokenStream> {
+fn of_variants(variants: &[Variant<'_>], eventcore: &Path) -> Option<TokenStream> {
     let arms = variants.iter().map(|variant| {
         let (name, field) = (variant.name, variant.shape.stream()?);
         let member = &field.member;
-        let stream_id = stream_id(field, &quote!(stream));
+        let stream_id = stream_id(field, &quote!(stream), eventcore);
         Some(quote!(Self::#name { #member: stream, .. } => #stream_id,))
     });
     let arms = arms.collect::<Option<Vec<_>>>()?;
     (!arms.is_empty()).then(|| quote!(match self { #(#arms)* }))
 }
 
-fn stream_id(field: &StreamField<'_>, value: &TokenStream) -> TokenStream {
+fn stream_id(field: &StreamField<'_>, value: &TokenStream, eventcore: &Path) -> TokenStream {
     let ty = field.ty;
     // At the type, where the user reads what is wrong with it.
-    let stream_id = quote_spanned!(ty.span()=> <#ty as ::eventcore::StreamField>::stream_id);
+    let stream_id = quote_spanned!(ty.span()=> <#ty as #eventcore::StreamField>::stream_id);
     quote!(#stream_id(#value))
 }
 
@@ -172,11 +177,11 @@ fn old_names<'a>(event: &'a Event<'_>) -> impl Iterator<Item = &'a LitStr> {
 
 /// An arm for each event type of the past.
 fn upcasts(event: &Event<'_>) -> TokenStream {
-    let from = old_names(event);
+    let (from, eventcore) = (old_names(event), &event.eventcore);
     let upcast = event.upcasts.iter().map(|upcast| {
         let with = &upcast.with;
         // At the function, where the user reads what is wrong with it.
-        quote_spanned!(with.span()=> ::eventcore::derive_support::upcast::<_, Self, _>)
+        quote_spanned!(with.span()=> #eventcore::derive_support::upcast::<_, Self, _>)
     });
     let with = event.upcasts.iter().map(|upcast| &upcast.with);
     quote! {

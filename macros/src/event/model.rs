@@ -4,13 +4,15 @@
 use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, Generics, Ident, LitStr};
 use syn::{Member, Path, Type};
 
-use crate::attributes::{Errors, is_marked, named, ungrouped};
+use crate::attributes::{Errors, crate_path, is_marked, named, ungrouped};
 
 pub(super) struct Event<'a> {
     pub(super) name: &'a Ident,
     pub(super) generics: &'a Generics,
     pub(super) body: Body<'a>,
     pub(super) upcasts: Vec<Upcast>,
+    /// The path of the crate `eventcore`.
+    pub(super) eventcore: Path,
 }
 
 pub(super) enum Body<'a> {
@@ -99,6 +101,7 @@ impl<'a> Event<'a> {
             generics: &input.generics,
             body,
             upcasts,
+            eventcore: crate_path(&input.attrs, errors),
         }
     }
 

@@ -31,7 +31,7 @@ where
     let error = store.append(&append).await.unwrap_err();
     assert!(error.is_undeclared_stream() && !error.is_retriable());
     assert_eq!(error.code(), Some(ErrorCode::UndeclaredStream));
-    assert_eq!(error.stream(), Some("b"));
+    assert_eq!(error.stream().unwrap(), "b");
     assert_eq!(store.safe_position().await.unwrap(), Position::START);
 }
 

@@ -139,7 +139,7 @@ async fn other_errors_are_told_by_predicates() {
     let input = json!({"streams": "a"});
     let elsewhere = store.execute_command(&COMMAND, &input).await.unwrap_err();
     assert!(elsewhere.is_undeclared_stream(), "{elsewhere:?}");
-    assert_eq!(elsewhere.store().unwrap().stream(), Some("other"));
+    assert_eq!(elsewhere.store().unwrap().stream().unwrap(), "other");
     for input in [json!({}), json!({"streams": "a\u{0}"})] {
         let error = store.execute_command(&COMMAND, &input).await.unwrap_err();
         assert!(error.is_malformed(), "{error:?}");

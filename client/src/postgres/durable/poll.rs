@@ -22,16 +22,19 @@ use tokio_postgres::Row;
 use super::redelivery::either;
 use super::sql;
 use crate::durable::{Delivered, LeasedBatch, Nack};
+use crate::postgres::Inner;
 use crate::postgres::error::store_error;
 use crate::postgres::read::count;
-use crate::postgres::{Inner, row};
+use crate::postgres::row::{self, event_columns};
 use crate::store::StoreError;
 use crate::values::{ConsumerName, SubscriptionName};
 
-const POLL: &str = "\
-SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
-       causation_id, recorded_at, lease_id, attempt
-  FROM eventcore_poll($1::text, $2::text, $3::bigint)";
+const POLL: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    ", lease_id, attempt
+  FROM eventcore_poll($1::text, $2::text, $3::bigint)"
+);
 
 /// How often to look when there is no news.
 const LOOK: Duration = Duration::from_secs(1);
@@ -166,10 +169,10 @@ fn batch(rows: &[Row]) -> Result<Option<LeasedBatch>, StoreError> {
     let Some(first) = rows.first() else {
         return Ok(None);
     };
-    let lease_id = sql::lease_id(first.try_get(10).map_err(store_error)?);
+    let lease_id = sql::lease_id(first.try_get("lease_id").map_err(store_error)?);
     let mut events: Vec<Delivered> = Vec::with_capacity(rows.len());
     for row in rows {
-        let attempt: i32 = row.try_get(11).map_err(store_error)?;
+        let attempt: i32 = row.try_get("attempt").map_err(store_error)?;
         let before = events.last().map(|before| &before.event);
         let names = before.map(|before| (&before.stream_id, &before.event_type));
         let delivered = Delivered {

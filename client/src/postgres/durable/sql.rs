@@ -12,7 +12,7 @@ use crate::durable::{
 use crate::postgres::error::store_error;
 use crate::postgres::pool::Pool;
 use crate::postgres::read::{count, types};
-use crate::postgres::row::{self, from_bigint, to_bigint};
+use crate::postgres::row::{self, event_columns, from_bigint, to_bigint};
 use crate::store::StoreError;
 use crate::values::{ConsumerName, LeaseId, Position, SubscriptionName};
 
@@ -41,10 +41,12 @@ const EXTEND: &str = "\
 SELECT extract(epoch FROM eventcore_extend_lease($1::text, $2::uuid)
                           - pg_catalog.clock_timestamp())::double precision";
 
-const PARKED: &str = "\
-SELECT position, stream_id, version, event_id, event_type, payload, metadata, correlation_id,
-       causation_id, recorded_at, attempts, reason, parked_at, consumer
-  FROM eventcore_parked($1::text, $2::bigint, $3::bigint)";
+const PARKED: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    ", attempts, reason, parked_at, consumer
+  FROM eventcore_parked($1::text, $2::bigint, $3::bigint)"
+);
 
 const REPLAY: &str = "SELECT eventcore_replay_parked($1::text, $2::bigint[])";
 
@@ -253,13 +255,13 @@ fn outcome(row: &Row) -> Result<(Position, NackOutcome), StoreError> {
 }
 
 fn parked_event(row: &Row) -> Result<ParkedEvent, StoreError> {
-    let attempts: i32 = row.try_get(10).map_err(store_error)?;
-    let consumer: Option<&str> = row.try_get(13).map_err(store_error)?;
+    let attempts: i32 = row.try_get("attempts").map_err(store_error)?;
+    let consumer: Option<&str> = row.try_get("consumer").map_err(store_error)?;
     Ok(ParkedEvent {
         event: row::event(row, None)?,
         attempts: u32::try_from(attempts).map_err(StoreError::other)?,
-        reason: row.try_get(11).map_err(store_error)?,
-        parked_at: row.try_get(12).map_err(store_error)?,
+        reason: row.try_get("reason").map_err(store_error)?,
+        parked_at: row.try_get("parked_at").map_err(store_error)?,
         consumer: consumer
             .map(ConsumerName::new)
             .transpose()
