@@ -47,7 +47,7 @@ fn a_text_that_is_no_json_makes_no_payload() {
         let error = Payload::try_from(text.to_owned()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "invalid payload: it is no JSON",
+            "invalid payload: it is not JSON",
             "{text}"
         );
     }

@@ -22,12 +22,12 @@ fn the_reason_why_a_value_is_invalid_is_told() {
     let message = StreamId::new("").unwrap_err().to_string();
     assert_eq!(message, "invalid stream id: it is empty");
     let message = "x".parse::<EventId>().unwrap_err().to_string();
-    assert_eq!(message, "invalid event id: it is no UUID");
+    assert_eq!(message, "invalid event id: it is not a UUID");
     let message = "-1".parse::<Position>().unwrap_err().to_string();
     assert_eq!(
         message,
         format!(
-            "invalid position: it is no whole number from 0 to {}",
+            "invalid position: it is not a whole number from 0 to {}",
             u64::MAX
         )
     );

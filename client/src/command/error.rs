@@ -1,4 +1,4 @@
-//! [`CommandError`]: why a command's `handle` decided against it.
+//! [`CommandError`]: why a command's `handle` failed or rejected the command.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use eventcore_rules::ErrorCode;
 
 use crate::values::{InvalidValue, StreamId};
 
-/// Why a command's `handle` decided against it.
+/// Why a command's `handle` failed or rejected the command.
 #[derive(Debug)]
 pub struct CommandError(Kind);
 
@@ -20,12 +20,12 @@ enum Kind {
 }
 
 impl CommandError {
-    /// A business rule forbids it: a message or an error of yours.
+    /// A business rule forbids the command: a message or an error of yours.
     pub fn rejected(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Kind::Rejected(reason.into()))
     }
 
-    /// The command could not decide, because something that it needed failed, such as another service.
+    /// The command could not decide because something that it needed failed, such as another service.
     pub fn failed(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Kind::Failed(reason.into()))
     }
@@ -34,7 +34,7 @@ impl CommandError {
         Self(Kind::Undeclared(stream))
     }
 
-    /// Whether a business rule forbids it.
+    /// Whether a business rule forbids the command.
     pub fn is_business_rule(&self) -> bool {
         matches!(self.0, Kind::Rejected(_))
     }
@@ -54,7 +54,7 @@ impl CommandError {
         matches!(self.0, Kind::Failed(_))
     }
 
-    /// The code of eventcore that the error has, if it has one.
+    /// The error code of eventcore, if the error has one.
     pub fn code(&self) -> Option<ErrorCode> {
         match &self.0 {
             Kind::Rejected(_) => Some(ErrorCode::CommandRejected),
@@ -64,7 +64,7 @@ impl CommandError {
         }
     }
 
-    /// The error that the command was rejected with, if it is one of this type.
+    /// The error with which the command was rejected, if it has this type.
     pub fn rejection<E: Error + 'static>(&self) -> Option<&E> {
         match &self.0 {
             Kind::Rejected(reason) => reason.downcast_ref(),

@@ -1,5 +1,5 @@
-//! Commands: which streams one declares ([`CommandStreams`]), what it decides ([`CommandLogic`],
-//! [`AsyncCommandLogic`]), and which streams it finds on the way ([`StreamResolver`]).
+//! Commands: which streams a command declares ([`CommandStreams`]), what it decides ([`CommandLogic`],
+//! [`AsyncCommandLogic`]), and which further streams it discovers ([`StreamResolver`]).
 
 mod error;
 mod new_events;
@@ -15,11 +15,11 @@ use crate::snapshot::Snapshots;
 use crate::store::{Event, StoredEvent};
 use crate::values::StreamId;
 
-/// The streams of a command. Write `#[derive(Command)]` for it.
+/// The streams of a command. Implement it with `#[derive(Command)]`.
 ///
-/// The derive makes a struct named after the command, `TransferMoneyStreams` for `TransferMoney`, with
-/// a handle for each field marked `#[stream]`: a [`Stream`](crate::Stream) for a `StreamId`, an
-/// `Option` of one for an `Option<StreamId>`, a `Vec` of them for a `Vec<StreamId>`.
+/// The derive makes a struct named after the command, for example `TransferMoneyStreams` for `TransferMoney`. The struct
+/// has a handle for each field marked `#[stream]`: a [`Stream`](crate::Stream) for a `StreamId`, an `Option` of one for
+/// an `Option<StreamId>`, a `Vec` of them for a `Vec<StreamId>`.
 pub trait CommandStreams: Send + Sync {
     /// A handle for each declared stream.
     type StreamSet: Send;
@@ -27,7 +27,7 @@ pub trait CommandStreams: Send + Sync {
     /// Declares every stream that the command reads, and returns the handles.
     fn declare(&self, declaration: &mut Declaration<Self>) -> Self::StreamSet;
 
-    /// What traces and metrics call the command; the derive gives the name of the type.
+    /// The name of the command in traces and metrics. The derive returns the name of the type.
     fn command_name(&self) -> &'static str {
         std::any::type_name::<Self>()
     }
@@ -43,42 +43,40 @@ pub trait CommandLogic: CommandStreams {
     /// What the command knows after reading its streams.
     type State: Default + Send;
 
-    /// The events in its streams: all of them, for one that this type does not know fails the command. Give
-    /// streams of one kind one enum.
+    /// The events in its streams, all of them: an event that this type does not know fails the command. Use one enum for all
+    /// streams of one kind.
     type Event: Event;
 
-    /// Takes one event into account. Events come stream by stream in the order of declaration, then
-    /// those of streams that were discovered, in each in the order of versions. It must not fail: what
-    /// is stored has happened.
+    /// Applies one event to the state. The events of the declared streams come first, in the order of declaration, then those
+    /// of discovered streams; within a stream they come by version. It cannot fail, because stored events have happened.
     fn apply(&self, state: Self::State, event: &StoredEvent<Self::Event>) -> Self::State;
 
-    /// Decides: the events to be written, or why not. It may run several times for one execution, so
-    /// it should do nothing else.
+    /// Decides: returns the events to write, or the reason against it. It may run several times in one execution, so it must
+    /// not have other effects.
     ///
     /// # Errors
     ///
-    /// A business rule forbids it ([`CommandError::rejected`], or the macro
-    /// [`require!`](crate::require)). Nothing is written then and nothing is tried again.
+    /// A business rule forbids the command ([`CommandError::rejected`], or the macro [`require!`](crate::require)). Nothing is
+    /// written and nothing is tried again.
     fn handle(
         &self,
         state: Self::State,
         streams: Streams<Self>,
     ) -> Result<NewEvents<Self>, CommandError>;
 
-    /// What finds further streams in the state: `Some(self)` for a command that is a
-    /// [`StreamResolver`]. By default nothing does.
+    /// Finds further streams in the state: `Some(self)` for a command that is a [`StreamResolver`]. By default `None`.
     fn stream_resolver(&self) -> Option<&dyn StreamResolver<Self::State>> {
         None
     }
 
-    /// How the state is kept, so that later executions read only what is new. By default it is not.
+    /// How to save the state, so that later executions read only new events. By default the state is not saved.
     fn snapshots(&self) -> Option<Snapshots<Self::State>> {
         None
     }
 }
 
-/// A command whose decision awaits something, such as an answer of another service. Every
-/// [`CommandLogic`] is one, so that both are executed the same way.
+/// A command whose decision awaits something, such as the answer of another service. Every [`CommandLogic`] is also an
+/// `AsyncCommandLogic`, so both are executed the same way.
 ///
 /// ```
 /// use eventcore::*;
@@ -125,40 +123,39 @@ pub trait AsyncCommandLogic: CommandStreams {
     /// The events in its streams.
     type Event: Event;
 
-    /// As [`CommandLogic::apply`].
+    /// Like [`CommandLogic::apply`].
     fn apply(&self, state: Self::State, event: &StoredEvent<Self::Event>) -> Self::State;
 
-    /// As [`CommandLogic::handle`], except that it may await. While it does, streams may move; the
-    /// command then decides again.
+    /// Like [`CommandLogic::handle`], but may await. If a stream changes meanwhile, the command decides again.
     ///
     /// # Errors
     ///
-    /// As [`CommandLogic::handle`].
+    /// Like [`CommandLogic::handle`].
     fn handle(
         &self,
         state: Self::State,
         streams: Streams<Self>,
     ) -> impl Future<Output = Result<NewEvents<Self>, CommandError>> + Send;
 
-    /// As [`CommandLogic::stream_resolver`].
+    /// Like [`CommandLogic::stream_resolver`].
     fn stream_resolver(&self) -> Option<&dyn StreamResolver<Self::State>> {
         None
     }
 
-    /// As [`CommandLogic::snapshots`].
+    /// Like [`CommandLogic::snapshots`].
     fn snapshots(&self) -> Option<Snapshots<Self::State>> {
         None
     }
 }
 
-/// Finds streams that a command depends on in what it has read of others: an order names the payment
-/// method, whose stream counts too.
+/// Finds further streams that a command depends on, in the state that it has read: for example an order names a payment
+/// method, whose stream matters too.
 ///
-/// Each stream that it names is read once, and is checked like a declared one when the command's events
-/// are written. It is asked again after each such read, until it names nothing new. The command writes to
-/// such a stream through the handle that [`Streams::discovered`] gives.
+/// Each stream that it names is read once. When the command's events are written, the stream is checked like a declared
+/// one. The resolver is called again after each such read, until it names no new stream. The command writes to a
+/// discovered stream through the handle that [`Streams::discovered`] returns.
 pub trait StreamResolver<State>: Sync {
-    /// The streams that this state leads to. It may name streams that are known already.
+    /// The streams that this state refers to. It may include streams that are already known.
     fn discover_related_streams(&self, state: &State) -> Vec<StreamId>;
 }
 

@@ -1,4 +1,4 @@
-//! What a command writes: [`NewEvents`], and the macros [`emit!`](crate::emit) and
+//! [`NewEvents`]: the events that a command writes, and the macros [`emit!`](crate::emit) and
 //! [`require!`](crate::require).
 
 use std::fmt;
@@ -17,7 +17,7 @@ impl<C: AsyncCommandLogic + ?Sized> NewEvents<C> {
         Self { events: Vec::new() }
     }
 
-    /// Adds an event to a stream. [`emit!`](crate::emit) says it more briefly.
+    /// Adds an event to a stream. [`emit!`](crate::emit) is shorter.
     pub fn push(&mut self, stream: &impl StreamHandle<C>, event: C::Event) {
         self.events.push((stream.stream_id().clone(), event));
     }
@@ -55,8 +55,8 @@ where
 
 /// Adds an event to those that a command writes: `emit!(events, streams.from, Withdrawn { cents })`.
 ///
-/// The stream is a handle that the command's declaration gave, or a reference to one; anything else
-/// does not compile. Without a stream it does not compile either, also for an event that names its stream.
+/// The stream is a handle that the command's declaration returned, or a reference to one. Nothing else compiles, and
+/// neither does leaving the stream out, even if the event names its stream.
 #[macro_export]
 macro_rules! emit {
     ($events:expr, $stream:expr, $event:expr $(,)?) => {
@@ -70,7 +70,7 @@ macro_rules! emit {
     };
 }
 
-/// Returns a rejection from a command's `handle` unless the condition holds, with a message
+/// Rejects the command by returning from its `handle` unless the condition holds, with a message
 /// (`require!(a <= b, "only {b} left")`) or with an error of yours (`require!(a <= b, Overdrawn)`).
 #[macro_export]
 macro_rules! require {

@@ -1,5 +1,5 @@
-//! The streams of one execution: what a command declares ([`Declaration`]), and the handles by which it
-//! may write ([`Stream`], [`Streams`]).
+//! The streams of one execution: what a command declares ([`Declaration`]), and the handles through which it writes
+//! ([`Stream`], [`Streams`]).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,11 +9,10 @@ use std::ops::Deref;
 use super::{CommandError, CommandStreams};
 use crate::values::StreamId;
 
-/// A handle of a stream that a command of type `C` has declared or discovered: the permission to write
-/// to it.
+/// A handle of a stream that a command of type `C` has declared or discovered: the permission to write to it.
 ///
-/// Only [`Declaration::stream`] and [`Streams::discovered`] make one, so a stream that takes no part in
-/// the check cannot be written to.
+/// Only [`Declaration::stream`] and [`Streams::discovered`] make handles, so a command cannot write to a stream that is not
+/// checked.
 pub struct Stream<C: ?Sized> {
     id: StreamId,
     command: PhantomData<fn() -> C>,
@@ -27,17 +26,17 @@ pub struct Declaration<C: ?Sized> {
     command: PhantomData<fn() -> C>,
 }
 
-/// The handles that a command's `handle` is given: those of declared streams under the names of their
-/// fields (`streams.from`), and those of [discovered](Self::discovered) ones.
+/// The handles that a command's `handle` receives: those of declared streams under the names of their fields
+/// (`streams.from`), and those of [discovered](Self::discovered) streams.
 pub struct Streams<C: CommandStreams + ?Sized> {
     declared: C::StreamSet,
     all: StreamList,
-    /// How many of all were declared.
+    /// How many of the streams were declared.
     count_declared: usize,
 }
 
-/// A type that can be a field marked `#[stream]`, beside `Option` and `Vec` of such a type. A newtype
-/// around [`StreamId`] can implement it.
+/// A type that can be a field marked `#[stream]`, as can an `Option` or a `Vec` of it. A newtype around [`StreamId`] can
+/// implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a `#[stream]` field",
     label = "not a stream id",
@@ -49,8 +48,7 @@ pub trait StreamField {
     fn stream_id(&self) -> &StreamId;
 }
 
-/// What [`emit!`](crate::emit) takes for a stream: the handle of one that the command `C` has declared or
-/// discovered.
+/// What [`emit!`](crate::emit) accepts as a stream: a handle of a stream that the command `C` has declared or discovered.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the handle of a stream that the command `{C}` declares",
     label = "not a handle of this command",
@@ -63,7 +61,7 @@ pub trait StreamHandle<C: ?Sized>: sealed::Sealed {
 }
 
 mod sealed {
-    /// Nobody else makes handles.
+    /// Keeps other crates from making handles.
     pub trait Sealed {}
     impl<C: ?Sized> Sealed for super::Stream<C> {}
     impl<T: Sealed + ?Sized> Sealed for &T {}
@@ -102,8 +100,7 @@ impl<C: ?Sized> Stream<C> {
 }
 
 impl<C: ?Sized> Declaration<C> {
-    /// Declares a stream and returns its handle. A stream that is declared twice is read and checked
-    /// once.
+    /// Declares a stream and returns its handle. A stream that is declared twice is read and checked once.
     pub fn stream(&mut self, id: &StreamId) -> Stream<C> {
         if let Some(field) = self.fields.last_mut() {
             *field += 1;
@@ -112,8 +109,7 @@ impl<C: ?Sized> Declaration<C> {
         Stream::to(id)
     }
 
-    /// Begins the streams of another field. The derive says so, lest the same streams in other fields be taken
-    /// for the same when the command's state is kept.
+    /// Starts the streams of the next field. The derive calls it, because the same streams in other fields make another state.
     pub fn field(&mut self) {
         self.fields.push(0);
     }
@@ -126,8 +122,8 @@ impl<C: ?Sized> Declaration<C> {
         }
     }
 
-    /// The declared streams, each once, in the order of their declaration; and how many each field has, unless
-    /// it is one.
+    /// The declared streams, each once, in the order of their declaration; and the number of streams in each field, unless
+    /// every field has exactly one.
     pub(crate) fn into_streams(self) -> (StreamList, Option<Vec<usize>>) {
         let is_plain = self.fields.iter().all(|field| *field == 1);
         (self.streams, (!is_plain).then_some(self.fields))
@@ -139,8 +135,8 @@ impl<C: CommandStreams + ?Sized> Streams<C> {
     ///
     /// # Errors
     ///
-    /// It has not named this stream, so that it was neither read nor is checked. The error ends the
-    /// execution ([`is_undeclared_stream`](crate::ExecuteError::is_undeclared_stream)).
+    /// The resolver has not named this stream, so the stream was not read and is not checked. The error ends the execution
+    /// ([`is_undeclared_stream`](crate::ExecuteError::is_undeclared_stream)).
     pub fn discovered(&self, id: &StreamId) -> Result<Stream<C>, CommandError> {
         if self.all.has(id) {
             Ok(Stream::to(id))
@@ -149,7 +145,7 @@ impl<C: CommandStreams + ?Sized> Streams<C> {
         }
     }
 
-    /// The handles of all streams that were discovered, in the order in which they were named.
+    /// The handles of all discovered streams, in the order in which the resolver named them.
     pub fn all_discovered(&self) -> impl Iterator<Item = Stream<C>> {
         self.all.since(self.count_declared).iter().map(Stream::to)
     }
@@ -175,15 +171,15 @@ impl<C: CommandStreams + ?Sized> Deref for Streams<C> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StreamList {
     streams: Vec<StreamId>,
-    /// The same, once there are so many that looking through them takes longer than hashing.
+    /// The same streams hashed, once there are so many that a search through the list takes longer.
     index: HashSet<StreamId>,
 }
 
-/// Up to so many streams are looked through.
+/// Up to this many streams the list is searched.
 const FEW: usize = 8;
 
 impl StreamList {
-    /// Adds a stream unless it is there.
+    /// Adds a stream unless the list contains it.
     pub(crate) fn add(&mut self, id: &StreamId) {
         if self.has(id) {
             return;
@@ -208,7 +204,7 @@ impl StreamList {
         self.streams.len()
     }
 
-    /// All but the first so many.
+    /// All streams but the first `count`.
     pub(crate) fn since(&self, count: usize) -> &[StreamId] {
         self.streams.get(count..).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! [`Delivery`]: an event that a consumer was given.
+//! [`Delivery`]: an event that was delivered to a consumer.
 
 use std::fmt;
 use std::ops::Deref;
@@ -8,9 +8,9 @@ use crate::durable::{Nack, NackOutcome, SubscriptionStore};
 use crate::store::{StoreError, StoredEvent};
 use crate::values::LeaseId;
 
-/// An event that a consumer was given, to be answered: acknowledged with [`ack`](Self::ack) or
-/// [`handled`](Self::handled), or given back with [`nack`](Self::nack). Dropped without an answer it is
-/// given back as a failure.
+/// An event that was delivered to a consumer and needs an answer: acknowledge it with [`ack`](Self::ack) or
+/// [`handled`](Self::handled), or give it back with [`nack`](Self::nack). A delivery that is dropped without an answer is
+/// given back as failed.
 #[must_use = "an event that is not acknowledged is delivered again"]
 pub struct Delivery<E, S: SubscriptionStore + 'static> {
     event: StoredEvent<E>,
@@ -22,7 +22,7 @@ impl<E, S: SubscriptionStore> Delivery<E, S> {
         Self { event, receipt }
     }
 
-    /// 1 for the first time that the event is delivered, and one more for each time that it has failed.
+    /// The number of this delivery of the event: 1 for the first, and one more after each failure.
     pub fn attempt(&self) -> u32 {
         self.receipt.attempt
     }
@@ -32,47 +32,46 @@ impl<E, S: SubscriptionStore> Delivery<E, S> {
         self.receipt.lease_id
     }
 
-    /// Whether the consumer knows that it has lost the event: an earlier one of its stream was given
-    /// back, or the lease had run out. There is no point in working on it; any answer is ignored.
+    /// Whether the consumer knows that it has lost the event, because an earlier event of its stream was given back or the
+    /// lease has expired. Stop working on it; any answer is ignored.
     pub fn is_void(&self) -> bool {
         self.receipt.is_void()
     }
 
-    /// The event is done. It is when this returns [`Settled::Done`]; if this future is dropped, the
-    /// acknowledgement is sent again later.
+    /// Acknowledges the event. It is done when this returns [`Settled::Done`]. If the future is dropped, the acknowledgement
+    /// is sent later.
     ///
     /// # Errors
     ///
-    /// The store refuses. While it cannot be reached, this goes on trying as the options of the consumer
-    /// say.
+    /// The store refuses the request. While the store cannot be reached, this tries again as the options of the consumer say.
     pub async fn ack(self) -> Result<Settled, StoreError> {
         self.receipt.ack().await
     }
 
-    /// The event is done, and is acknowledged with others: when the batch is used up or its lease half
-    /// over, at the latest when the consumer is closed. One round trip instead of many; when the process
-    /// dies before, they are all delivered again.
+    /// Marks the event as handled. It is acknowledged together with others: when the batch is used up, when half of the lease
+    /// is over, or when the consumer is closed. This takes one round trip instead of many. If the program dies before, all of
+    /// them are delivered again.
     pub fn handled(self) {
         self.receipt.handled();
     }
 
-    /// Gives the event back, and tells what becomes of it: `None` when the delivery was void. If this
-    /// future is dropped, it is given back later.
+    /// Gives the event back and returns what the store did with it; `None` if the delivery was void. If the future is dropped,
+    /// the event is given back later.
     ///
     /// # Errors
     ///
-    /// As [`ack`](Self::ack); or there is a delay, and it is not to be tried again (SE003).
+    /// Like [`ack`](Self::ack); or there is a delay for an event that is not to be tried again (SE003).
     pub async fn nack(self, nack: Nack) -> Result<Option<NackOutcome>, StoreError> {
         self.receipt.nack(nack).await
     }
 
-    /// A transaction that acknowledges the event has been committed: there is nothing left to answer.
+    /// Call this after committing a transaction that acknowledged the event: there is nothing left to answer.
     #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
     pub fn committed(self) {
         self.receipt.settled();
     }
 
-    /// The event alone, and what is owed for it.
+    /// The event, and the receipt through which to answer.
     pub(crate) fn into_parts(self) -> (StoredEvent<E>, Receipt<S>) {
         (self.event, self.receipt)
     }
@@ -80,9 +79,9 @@ impl<E, S: SubscriptionStore> Delivery<E, S> {
 
 #[cfg(feature = "postgres")]
 impl<E> Delivery<E, crate::PostgresEventStore> {
-    /// Acknowledges the event in a transaction of yours: together with what you have made of it, so that
-    /// it takes effect exactly once. After the commit say [`committed`](Self::committed). Without that,
-    /// or if the commit fails, drop the delivery: the event is given back, unless it is done.
+    /// Acknowledges the event in a transaction of yours, together with the effects of the event, so that these take place
+    /// exactly once. After the commit, call [`committed`](Self::committed). Otherwise, or if the commit fails, drop the
+    /// delivery: the event is given back, unless it is done.
     ///
     /// ```no_run
     /// # use eventcore::{Delivery, Event, PostgresEventStore, ProjectionStore};
@@ -102,8 +101,8 @@ impl<E> Delivery<E, crate::PostgresEventStore> {
     ///
     /// # Errors
     ///
-    /// The lease does not hold the event any more ([`StoreError::is_lease_lost`]): roll back. Or the
-    /// server refuses, or cannot be reached.
+    /// The lease no longer holds the event ([`StoreError::is_lease_lost`]): roll back. Or the server refuses the request or
+    /// cannot be reached.
     pub async fn ack_in(
         &self,
         transaction: &impl tokio_postgres::GenericClient,
@@ -118,7 +117,7 @@ impl<E> Delivery<E, crate::PostgresEventStore> {
     }
 }
 
-/// The event with all that the store knows about it.
+/// The event, with everything that the store knows about it.
 impl<E, S: SubscriptionStore> Deref for Delivery<E, S> {
     type Target = StoredEvent<E>;
 

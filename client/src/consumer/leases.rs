@@ -1,4 +1,4 @@
-//! What a consumer has: leases, and how each of their events stands.
+//! The leases of a consumer, and the status of each of their events.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -6,35 +6,35 @@ use std::time::{Duration, Instant};
 use crate::durable::{Delivered, LeasedBatch, Nack};
 use crate::values::{LeaseId, Position};
 
-/// A lease that is shorter than this cannot be kept by looking after it more often.
+/// The shortest lease that a consumer assumes: extending more often than this allows is pointless.
 const SHORTEST: Duration = Duration::from_millis(20);
 
-/// The leases of a consumer and the events that are still to be handed out.
+/// The leases of a consumer, and the events that it has yet to hand out.
 #[derive(Default)]
 pub(super) struct Leases {
     buffer: VecDeque<LeasedEvent>,
     leases: Vec<Lease>,
-    /// Whether there may be something to give back.
+    /// Whether there may be events to give back.
     has_failed: bool,
-    /// How long a lease lasts, once the store has said so.
+    /// The duration of a lease, once the store has reported it.
     lasts: Option<Duration>,
 }
 
-/// An event to be handed out.
+/// A leased event that is not handed out yet.
 pub(super) struct LeasedEvent {
     pub(super) lease_id: LeaseId,
     pub(super) delivered: Delivered,
 }
 
-/// How an event stands that a lease holds.
+/// The status of an event in a lease.
 pub(super) enum EventStatus {
-    /// To be handed out.
+    /// Not handed out yet.
     Waiting,
-    /// Handed out, and not answered or about to be.
+    /// Handed out and not answered yet, or being answered.
     HandedOut,
-    /// To be acknowledged with others.
+    /// Handled, to be acknowledged together with others.
     Handled,
-    /// To be given back.
+    /// Failed, to be given back.
     Failed(Nack),
 }
 
@@ -63,8 +63,8 @@ impl Leases {
             }));
     }
 
-    /// The next event, if nothing has to be done before it may be handed out. `kept`: the leases have
-    /// just been kept, so that even a very short one does not status in the way for ever.
+    /// The next event, unless something must be done first. `kept` means that the leases have just been extended; without it,
+    /// a very short lease would block its events forever.
     pub(super) fn next(&mut self, kept: bool) -> Option<LeasedEvent> {
         if self.has_failed || (!kept && self.leases.iter().any(|lease| self.is_due(lease))) {
             return None;
@@ -91,7 +91,7 @@ impl Leases {
         leases.any(|lease| lease.id == lease_id && lease.events.contains_key(&position))
     }
 
-    /// Notes how an event stands, if the lease still holds it.
+    /// Sets the status of an event, if the lease still holds it.
     pub(super) fn set(&mut self, lease_id: LeaseId, position: Position, status: EventStatus) {
         let lease = self.leases.iter_mut().find(|lease| lease.id == lease_id);
         if let Some(event) = lease.and_then(|lease| lease.events.get_mut(&position)) {
@@ -100,7 +100,7 @@ impl Leases {
         }
     }
 
-    /// The lease does not hold these any more.
+    /// Removes events that the lease no longer holds.
     pub(super) fn forget(&mut self, lease_id: LeaseId, positions: &[Position]) {
         let Some(lease) = self.leases.iter_mut().find(|lease| lease.id == lease_id) else {
             return;
@@ -117,7 +117,7 @@ impl Leases {
         }
     }
 
-    /// The lease holds nothing any more.
+    /// Removes a lease that no longer holds any events.
     pub(super) fn forget_all(&mut self, lease_id: LeaseId) {
         self.leases.retain(|lease| lease.id != lease_id);
         self.hand_out_only_what_is_held();
@@ -127,7 +127,7 @@ impl Leases {
         self.leases.iter().map(|lease| lease.id).collect()
     }
 
-    /// What is to be acknowledged.
+    /// The events to acknowledge.
     pub(super) fn handled(&self, lease_id: LeaseId) -> Vec<Position> {
         let lease = self.leases.iter().find(|lease| lease.id == lease_id);
         let events = lease.into_iter().flat_map(|lease| &lease.events);
@@ -137,7 +137,7 @@ impl Leases {
             .collect()
     }
 
-    /// The first event that is to be given back.
+    /// The first event to give back.
     pub(super) fn failed(&mut self) -> Option<(LeaseId, Position, Nack)> {
         if !self.has_failed {
             return None;
@@ -155,7 +155,7 @@ impl Leases {
         failed
     }
 
-    /// The leases that are more than half over, or of unknown length.
+    /// The leases that are more than half over or whose duration is unknown.
     pub(super) fn due(&self) -> Vec<LeaseId> {
         let leases = self.leases.iter();
         leases
@@ -171,7 +171,7 @@ impl Leases {
         }
     }
 
-    /// How long a lease lasts, once that is known.
+    /// The duration of a lease, once it is known.
     pub(super) fn lasts(&self) -> Option<Duration> {
         self.lasts
     }

@@ -1,4 +1,4 @@
-//! [`Consumer`]: works through a durable subscription, together with others.
+//! [`Consumer`]: handles the events of a durable subscription, together with other consumers.
 
 mod delivery;
 mod leases;
@@ -28,20 +28,19 @@ use crate::subscription::FollowError;
 use crate::values::error_chain::chain;
 use crate::values::{ConsumerName, SubscriptionName};
 
-/// One consumer of a durable subscription: a never-ending stream of [`Delivery`]s, each to be
-/// acknowledged or given back.
+/// One consumer of a durable subscription: a never-ending stream of [`Delivery`]s. Acknowledge each or give it back.
 ///
-/// It polls a batch when the last one has been handed out, and hands out one event at a time, in the
-/// order of each stream. While events are not answered it keeps their lease, whenever it is polled and
-/// while [`run`](Self::run) waits for a handler. What is given back to be tried again takes the later
-/// events of its stream with it: these are not handed out any more, or are [void](Delivery::is_void).
+/// The consumer polls a batch after it has handed out the last one. It hands out one event at a time, in the order of each
+/// stream. It extends the leases of unanswered events whenever it is polled and while [`run`](Self::run) waits for a
+/// handler. If an event is given back for a retry, the later events of its stream go back with it: they are no longer
+/// handed out, or their deliveries are [void](Delivery::is_void).
 ///
-/// An event that cannot be decoded is given back as a failure, to be tried again after a while, by a
-/// newer program perhaps, and parked in the end; the item of the stream is the error.
+/// An event that cannot be decoded is given back as failed and tried again after a while, perhaps by a newer program. In
+/// the end it is parked. The stream returns the error.
 ///
-/// A lost connection is made again. To end, [`close`](Self::close) it: it gives back what is not
-/// answered. When it is dropped it tries to do that in the background; what is not given back is
-/// delivered again when the lease has run out.
+/// The consumer reconnects after a lost connection. To stop it, call [`close`](Self::close), which gives back all
+/// unanswered events. If it is dropped, it tries to do so in the background; events that are not given back are delivered
+/// again when their lease has expired.
 #[must_use = "a consumer does nothing unless polled"]
 pub struct Consumer<E, S: SubscriptionStore + 'static> {
     session: Arc<Session<S>>,
@@ -73,17 +72,17 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
         }
     }
 
-    /// The next event, as soon as there is one. It may be dropped and called again: no event is lost.
+    /// The next event, as soon as there is one. If the future is dropped, call the method again: no event is lost.
     ///
     /// # Errors
     ///
-    /// The event is not an `E`; or there is no such subscription (SE007), or the store refuses
-    /// otherwise. The consumer may be asked again after each of these.
+    /// The event is not an `E`; the subscription does not exist (SE007); or the store refuses the request. The method may be
+    /// called again after each of these.
     pub async fn next_delivery(&mut self) -> Result<Delivery<E, S>, FollowError> {
         std::future::poll_fn(|cx| self.poll_delivery(cx)).await
     }
 
-    /// The next event if there is one now. What was handled is acknowledged before the store is asked.
+    /// The next event, if there is one now. Handled events are acknowledged before the store is polled.
     pub(crate) async fn next_delivery_now(
         &mut self,
     ) -> Result<Option<Delivery<E, S>>, FollowError> {
@@ -113,13 +112,11 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
         }
     }
 
-    /// Acknowledges what was [handled](Delivery::handled) and gives back everything else. Deliveries that
-    /// are still out are void then.
+    /// Acknowledges [handled](Delivery::handled) events and gives back all others. Unanswered deliveries become void.
     ///
     /// # Errors
     ///
-    /// The store cannot be reached: what is not given back is delivered again when the lease has run
-    /// out.
+    /// The store cannot be reached. Events that were not given back are delivered again when their lease has expired.
     pub async fn close(mut self) -> Result<(), StoreError> {
         self.pending = None;
         self.session.close().await
@@ -148,7 +145,7 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
         }
     }
 
-    /// The event as an `E`. If it is none it is given back first, then the error is told.
+    /// The event as an `E`. If it cannot be decoded, it is given back first, and then the error is returned.
     fn decode(&mut self, next: LeasedEvent) -> Option<Delivery<E, S>> {
         let attempt = next.delivered.attempt;
         let position = next.delivered.event.position;
@@ -177,7 +174,7 @@ impl<E, S: SubscriptionStore + 'static> Drop for Consumer<E, S> {
         }
         let work = Arc::clone(&self.session);
         self.session.store.in_background(async move {
-            // Nobody is left to be told; the lease runs out then.
+            // Nobody can receive an error here. The lease will expire.
             let _given_back = work.close().await;
         });
     }
@@ -200,8 +197,8 @@ impl<E, S: SubscriptionStore + 'static> fmt::Debug for Consumer<E, S> {
     }
 }
 
-/// An error with all that it comes from, for operators.
+/// An error with all its sources, for operators.
 pub(crate) fn reason(error: &dyn std::error::Error) -> String {
-    // A text of PostgreSQL cannot hold this character.
+    // PostgreSQL's text cannot hold this character.
     chain(error).replace('\0', "\u{fffd}")
 }

@@ -1,4 +1,4 @@
-//! The settings of a consumer.
+//! [`ConsumerOptions`]: the settings of a consumer.
 
 use std::time::Duration;
 
@@ -8,13 +8,12 @@ use crate::execute::RetryPolicy;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ConsumerOptions {
-    /// The most events that it takes at once, 1 to 10,000. By default 100.
+    /// The most events that the consumer leases at once, 1 to 10,000. By default 100.
     pub batch: u32,
-    /// What it does when the store cannot be reached. By default it tries for ever, at least once a
-    /// second.
+    /// How to try again when the store cannot be reached. By default forever, at least once a second.
     pub reconnect: RetryPolicy,
-    /// After how long an event that failed is delivered again, by its attempts so far; how often is up
-    /// to the subscription. By default 1 s, 2 s, 4 s, … up to 1 minute.
+    /// How long to wait before a failed event is delivered again, by the number of its attempts. The subscription determines
+    /// how many attempts there are. By default 1 s, 2 s, 4 s, … up to 1 minute.
     pub retry_delay: RetryPolicy,
 }
 
@@ -32,28 +31,28 @@ impl ConsumerOptions {
         }
     }
 
-    /// Takes at most so many events at once.
+    /// Leases at most this many events at once.
     #[must_use]
     pub fn batch(mut self, events: u32) -> Self {
         self.batch = events;
         self
     }
 
-    /// Sets what it does when the store cannot be reached.
+    /// Sets how to try again when the store cannot be reached.
     #[must_use]
     pub fn reconnect(mut self, policy: RetryPolicy) -> Self {
         self.reconnect = policy;
         self
     }
 
-    /// Sets after how long an event that failed is delivered again.
+    /// Sets how long to wait before a failed event is delivered again.
     #[must_use]
     pub fn retry_delay(mut self, policy: RetryPolicy) -> Self {
         self.retry_delay = policy;
         self
     }
 
-    /// After how long an event that has failed at this attempt is delivered again.
+    /// How long to wait before an event that failed at this attempt is delivered again.
     pub(super) fn delay_after(&self, attempt: u32) -> Duration {
         self.retry_delay.wait_after(attempt).unwrap_or_default()
     }

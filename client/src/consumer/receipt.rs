@@ -1,4 +1,4 @@
-//! [`Receipt`]: the answer that is owed for an event that was handed out.
+//! [`Receipt`]: the answer that a consumer owes for an event that was handed out.
 
 use std::sync::Arc;
 
@@ -8,23 +8,23 @@ use crate::durable::{Nack, NackOutcome, SubscriptionStore};
 use crate::store::StoreError;
 use crate::values::{LeaseId, Position};
 
-/// What became of an acknowledgement.
+/// The result of an acknowledgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
     /// The event is done.
     Done,
-    /// The lease did not hold the event any more: it had run out and the event was given to another
-    /// consumer, or the event was done already. What was done for it may be done again.
+    /// The lease no longer held the event: it had expired and the event was leased to another consumer, or the event was done
+    /// already. The event may be handled twice.
     Void,
 }
 
-/// The answer that is owed for an event. Dropped without one, the event is given back as a failure.
+/// The answer that a consumer owes for an event. If it is dropped without an answer, the event is given back as failed.
 pub(crate) struct Receipt<S: SubscriptionStore + 'static> {
     pub(super) session: Arc<Session<S>>,
     pub(super) lease_id: LeaseId,
     pub(super) position: Position,
     pub(super) attempt: u32,
-    /// What is noted when this is dropped.
+    /// The event's status after this is dropped.
     unless_answered: Option<EventStatus>,
 }
 
@@ -77,23 +77,23 @@ impl<S: SubscriptionStore> Receipt<S> {
         Ok(outcome)
     }
 
-    /// To be acknowledged with others.
+    /// To be acknowledged together with others.
     pub(crate) fn handled(mut self) {
         self.unless_answered = Some(EventStatus::Handled);
     }
 
-    /// To be given back with others, after a while.
+    /// To be given back with a delay.
     pub(crate) fn fail(mut self, nack: Nack) {
         let delay = self.session.options.delay_after(self.attempt);
         self.unless_answered = Some(EventStatus::Failed(nack.delay(delay)));
     }
 
-    /// Does this, and keeps the leases of the consumer meanwhile.
+    /// Runs `doing` and extends the leases of the consumer meanwhile.
     pub(crate) async fn while_leased<T>(&self, doing: impl Future<Output = T>) -> T {
         super::run::while_leased(&self.session, doing).await
     }
 
-    /// It was acknowledged elsewhere.
+    /// The event was acknowledged elsewhere.
     pub(super) fn settled(mut self) {
         self.unless_answered = None;
         self.session

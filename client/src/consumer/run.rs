@@ -1,4 +1,4 @@
-//! [`Consumer::run`]: a handler for each event.
+//! [`Consumer::run`]: calls a handler for each event.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -12,24 +12,22 @@ use crate::durable::{Nack, SubscriptionStore};
 use crate::store::{Event, StoredEvent};
 use crate::subscription::FollowError;
 
-/// Any error of a handler or of a projection. `?` makes it from any other.
+/// Any error of a handler or of a projection. `?` converts other errors to it.
 pub type HandlerError = Box<dyn Error + Send + Sync>;
 
-/// How often to look after the leases while a handler works, if nobody knows how long they last.
+/// How often to check the leases while a handler runs, if their duration is unknown.
 const LOOK: Duration = Duration::from_secs(1);
 
 impl<E: Event, S: SubscriptionStore> Consumer<E, S> {
-    /// Hands each event to the handler, one after the other. An event is done when the handler says so;
-    /// they are acknowledged in batches. When it fails, the event is given back with the error as the
-    /// reason, and delivered again after a [delay](crate::ConsumerOptions::retry_delay). However long
-    /// the handler takes, the lease is kept.
+    /// Calls the handler for each event, one after the other. An event is done when the handler returns `Ok`; events are
+    /// acknowledged in batches. If the handler fails, the event is given back with the error as the reason and delivered again
+    /// after a [delay](crate::ConsumerOptions::retry_delay). The lease is extended however long the handler takes.
     ///
-    /// To end it, drop the future, for example with a `select` of your runtime: events that are not done
-    /// are given back.
+    /// To stop it, drop the future, for example with a `select` of your runtime. Events that are not done are given back.
     ///
     /// # Errors
     ///
-    /// There is no such subscription (SE007), or the store refuses otherwise.
+    /// The subscription does not exist (SE007), or the store refuses a request.
     pub async fn run<H, F>(mut self, mut handler: H) -> Result<Infallible, FollowError>
     where
         H: FnMut(StoredEvent<E>) -> F,
@@ -38,7 +36,7 @@ impl<E: Event, S: SubscriptionStore> Consumer<E, S> {
         loop {
             let delivery = match self.next_delivery().await {
                 Ok(delivery) => delivery,
-                // It is given back already, and told to operators as the reason.
+                // The event is given back already, and operators see the error as the reason.
                 Err(error) if error.is_undecodable() => continue,
                 Err(error) => return Err(error),
             };
@@ -51,7 +49,7 @@ impl<E: Event, S: SubscriptionStore> Consumer<E, S> {
     }
 }
 
-/// Does this, and keeps the leases meanwhile.
+/// Runs `doing` and extends the leases meanwhile.
 pub(super) async fn while_leased<S: SubscriptionStore, T>(
     session: &Session<S>,
     doing: impl Future<Output = T>,
@@ -77,7 +75,7 @@ async fn keep_leases<S: SubscriptionStore>(session: &Session<S>) -> Infallible {
             .store
             .sleep(lasts.map_or(LOOK, |lasts| lasts / 4))
             .await;
-        // What the store refuses now it refuses again when the event is answered.
+        // If the store refuses now, it will refuse again when the event is answered.
         let _kept = session.keep_leases().await;
     }
 }

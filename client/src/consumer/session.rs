@@ -1,4 +1,4 @@
-//! What a consumer asks of its store: to poll, to keep leases, to take answers.
+//! [`Session`]: what a consumer asks of its store: polls, extended leases and answers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use crate::execute::RetryPolicy;
 use crate::store::StoreError;
 use crate::values::{ConsumerName, LeaseId, Position, SubscriptionName};
 
-/// How long one poll waits at most. In between, answers that were given meanwhile are sent.
+/// The longest wait of one poll. Between polls, answers that were given meanwhile are sent.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// What a consumer shares with its deliveries.
@@ -53,7 +53,7 @@ impl<S: SubscriptionStore> Session<S> {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Does what has to be done before another event may be handed out, until there is one.
+    /// Does the work that is due before another event may be handed out, and polls until there is an event.
     pub(super) async fn fill(self: Arc<Self>) -> Result<(), StoreError> {
         loop {
             self.ask_for_more(|| self.wait()).await?;
@@ -63,7 +63,7 @@ impl<S: SubscriptionStore> Session<S> {
         }
     }
 
-    /// The same, but there need not be one.
+    /// The same with a single poll, which may find nothing.
     pub(super) async fn fill_now(self: Arc<Self>) -> Result<(), StoreError> {
         self.ask_for_more(|| Duration::ZERO).await
     }
@@ -89,13 +89,13 @@ impl<S: SubscriptionStore> Session<S> {
         Ok(())
     }
 
-    /// Gives back what was dropped without an answer or could not be decoded.
+    /// Gives back events that were dropped without an answer or could not be decoded.
     pub(super) async fn give_back_failed(self: Arc<Self>) -> Result<(), StoreError> {
         self.give_back_all_failed(&self.options.reconnect).await
     }
 
-    /// Extends leases that are more than half over, or of which nobody knows. Each once: with a very
-    /// short one there would be no end.
+    /// Extends leases that are more than half over or whose duration is unknown. Each only once: with a very short lease this
+    /// would never end otherwise.
     pub(super) async fn keep_leases(&self) -> Result<(), StoreError> {
         let due = self.leases().due();
         for lease_id in due {
@@ -116,8 +116,8 @@ impl<S: SubscriptionStore> Session<S> {
         Ok(())
     }
 
-    /// Sends an acknowledgement; whether all of it counts. What the lease does not hold any more is void,
-    /// which is no error: it is done already, or somebody else has it now.
+    /// Sends an acknowledgement. Returns whether it was effective for all events. If the lease no longer holds an event this
+    /// is not an error: the event is done already, or another consumer has it.
     pub(super) async fn ack(
         &self,
         lease_id: LeaseId,
@@ -147,7 +147,7 @@ impl<S: SubscriptionStore> Session<S> {
         Ok(all)
     }
 
-    /// Gives one event back; what became of it, or `None` when the lease does not hold it any more.
+    /// Gives one event back. Returns what the store did with it; `None` if the lease no longer holds it.
     pub(super) async fn nack(
         &self,
         lease_id: LeaseId,
@@ -177,8 +177,8 @@ impl<S: SubscriptionStore> Session<S> {
         }
     }
 
-    /// Sends all answers and gives back the rest. A store that is away is not waited for as long as
-    /// usual: leases run out by themselves.
+    /// Sends all answers and gives back the rest. If the store cannot be reached, this gives up sooner than usual, because
+    /// leases expire by themselves.
     pub(super) async fn close(&self) -> Result<(), StoreError> {
         self.closed.store(true, Ordering::Release);
         let policy = RetryPolicy::default();
@@ -221,7 +221,7 @@ impl<S: SubscriptionStore> Session<S> {
         self.ack(lease_id, handled, policy).await.map(drop)
     }
 
-    /// How long to wait for events: not too long where leases have to be kept meanwhile.
+    /// How long to wait for events: only briefly if leases must be extended meanwhile.
     fn wait(&self) -> Duration {
         let leases = self.leases();
         match leases.lasts() {
@@ -231,13 +231,12 @@ impl<S: SubscriptionStore> Session<S> {
     }
 }
 
-/// Whether a lease does not hold what it was asked for. After a reset the store does not know of having
-/// delivered it at all.
+/// Whether a lease does not hold the events. After a reset the store does not know that it ever delivered them.
 fn is_void(error: &StoreError) -> bool {
     error.is_lease_lost() || error.argument() == Some("positions")
 }
 
-/// Which of these a lease does not hold.
+/// Which of these events the lease does not hold.
 fn lost(error: &StoreError, asked: &[Position]) -> Vec<Position> {
     let known = error.lost_positions().iter().copied();
     let lost: Vec<_> = known.filter(|position| asked.contains(position)).collect();

@@ -1,4 +1,4 @@
-//! Serializes a variant without its name: only its content goes on to the JSON.
+//! Serializes a variant without its name: only its content becomes JSON.
 
 use std::fmt::{self, Display};
 
@@ -12,7 +12,7 @@ use crate::values::Payload;
 
 /// The JSON of the variant's content.
 ///
-/// With whether the type serializes itself as serde's derive does.
+/// Also returns whether the type serializes itself in the form of serde's derive.
 pub(super) fn of<E: Serialize>(event: &E) -> Result<(Payload, bool), Error> {
     let written = Payload::write(|buffer| {
         let mut json = serde_json::Serializer::new(buffer);
@@ -25,8 +25,8 @@ pub(super) fn of<E: Serialize>(event: &E) -> Result<(Payload, bool), Error> {
     }
 }
 
-/// Of a type that does not serialize itself as serde does a variant: the only field of an object, or
-/// else all of it.
+/// For a type that does not serialize itself in serde's form of a variant: the content of an object's only field, else the
+/// whole value.
 fn by_hand<E: Serialize>(event: &E) -> Result<Payload, Error> {
     Ok(match serde_json::to_value(event)? {
         Value::Object(tagged) if tagged.len() == 1 => tagged
@@ -38,17 +38,17 @@ fn by_hand<E: Serialize>(event: &E) -> Result<Payload, Error> {
     .into())
 }
 
-/// Lets only the content of a variant through.
+/// Passes on only the content of a variant.
 struct Content<S>(S);
 
 #[derive(Debug)]
 enum Refused {
-    /// What was to be serialized is no variant with content.
+    /// The value is not a variant with content.
     NoVariant,
     Json(Error),
 }
 
-/// Methods that refuse what they are given.
+/// Methods that refuse their input.
 macro_rules! refuse {
     ($($method:ident($($argument:ty),*)),* -> $result:ty) => {
         refuse! { @ $(($method($($argument),*) -> $result))* }

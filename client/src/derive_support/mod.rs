@@ -14,7 +14,7 @@ pub fn empty_payload() -> Payload {
     Payload::from_json("{}")
 }
 
-/// The fields of an enum's variant, the one at this index, without the variant's name around them.
+/// The fields of an enum's variant, at this index, without the variant's name around them.
 pub fn encode_variant<E: Serialize + DeserializeOwned>(
     event_type: &str,
     index: u32,
@@ -24,7 +24,7 @@ pub fn encode_variant<E: Serialize + DeserializeOwned>(
         content::of(event).map_err(|source| EventError::encode(event_type, source))?;
     let payload = not_null(event_type, Ok(payload))?;
     if !is_derived {
-        // What is stored has to be read for ever.
+        // Stored events must stay readable.
         variant::decode::<E>(index, payload.as_str())
             .map_err(|source| EventError::encode(event_type, source))?;
     }
@@ -64,7 +64,7 @@ pub fn decode_unit_struct<E: DeserializeOwned>(
     serde_json::from_str("null").map_err(|source| EventError::decode(event_type, source))
 }
 
-/// The event of today that a function makes of one of the past.
+/// Converts an old event to the current one with the function of `#[upcast]`.
 pub fn upcast<Old: DeserializeOwned, E, With: FnOnce(Old) -> E>(
     event_type: &str,
     payload: &Payload,

@@ -1,25 +1,24 @@
-//! [`SubscriptionDefinition`]: which events a durable subscription delivers, and what happens to those
-//! that fail.
+//! [`SubscriptionDefinition`]: which events a durable subscription delivers, and what it does with events that fail.
 
 use std::time::Duration;
 
 use crate::store::Filter;
 use crate::values::Position;
 
-/// Which events a durable subscription delivers, and what happens to those that fail. By default every
-/// event from the first one on, with a lease of 30 s and 10 retries.
+/// Which events a durable subscription delivers, and what it does with events that fail. By default all events from the
+/// first one, with a lease of 30 s and 10 retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriptionDefinition {
-    /// Only these events. A prefix or event type may not be empty, and there are at most 1,000 of each.
+    /// Only these events. Prefixes and event types must not be empty; at most 1,000 of each.
     pub filter: Filter,
-    /// Where it starts when it is created; not compared with a subscription that is there.
+    /// Where the subscription starts when it is created. Ignored if the subscription exists.
     pub start: StartFrom,
-    /// How long a consumer has for what one poll gives it, in whole milliseconds.
+    /// How long a consumer may keep the events of one poll, in whole milliseconds.
     pub lease: Duration,
-    /// How often a failed event is delivered again before it is parked; 0 for never.
+    /// How many times a failed event is delivered again before it is parked; 0 means never.
     pub retry_limit: u32,
-    /// What the stream of a parked event does.
+    /// What happens to the later events of a parked event's stream.
     pub on_parked: OnParked,
 }
 
@@ -29,13 +28,13 @@ pub enum StartFrom {
     /// With the first event of the store.
     #[default]
     Start,
-    /// After what can be read when it is created.
+    /// After the events that can be read at its creation.
     Now,
-    /// After this position, which may not be later than the safe position.
+    /// After this position, which must not be above the safe position.
     After(Position),
 }
 
-/// What the later events of a stream do when one of its events is parked.
+/// What happens to the later events of a stream when one of its events is parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnParked {
     /// They are delivered.
@@ -46,7 +45,7 @@ pub enum OnParked {
 }
 
 impl SubscriptionDefinition {
-    /// Every event from the first one on.
+    /// All events from the first one.
     pub fn new() -> Self {
         Self {
             filter: Filter::all(),
@@ -64,28 +63,28 @@ impl SubscriptionDefinition {
         self
     }
 
-    /// Starts here.
+    /// Sets where the subscription starts.
     #[must_use]
     pub fn start(mut self, start: StartFrom) -> Self {
         self.start = start;
         self
     }
 
-    /// Gives a consumer this long for what one poll gives it.
+    /// Sets how long a consumer may keep the events of one poll.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Delivers a failed event so often again before it is parked.
+    /// Sets how many times a failed event is delivered again before it is parked.
     #[must_use]
     pub fn retry_limit(mut self, retries: u32) -> Self {
         self.retry_limit = retries;
         self
     }
 
-    /// What the stream of a parked event does.
+    /// Sets what happens to the later events of a parked event's stream.
     #[must_use]
     pub fn on_parked(mut self, on_parked: OnParked) -> Self {
         self.on_parked = on_parked;

@@ -1,11 +1,11 @@
-//! What a durable subscription gives out, and what it has set aside.
+//! The events that a durable subscription delivers, and those that it has parked.
 
 use std::time::SystemTime;
 
 use crate::store::RecordedEvent;
 use crate::values::{ConsumerName, LeaseId, Position};
 
-/// What one poll gave to a consumer: events to be acknowledged under one lease.
+/// The events that one poll returned to a consumer, to be acknowledged under one lease.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeasedBatch {
     /// The lease that holds all of them.
@@ -14,21 +14,21 @@ pub struct LeasedBatch {
     pub events: Vec<Delivered>,
 }
 
-/// An event that a consumer was given.
+/// An event that was delivered to a consumer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivered {
-    /// How often it has been delivered and has failed, this time included: 1 for the first time.
+    /// The number of this delivery: 1 for the first, and one more after each failure.
     pub attempt: u32,
     /// The event.
     pub event: RecordedEvent,
 }
 
-/// An event that a durable subscription has set aside.
+/// An event that a durable subscription has parked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParkedEvent {
     /// The event.
     pub event: RecordedEvent,
-    /// How often it had been delivered.
+    /// How many times it was delivered.
     pub attempts: u32,
     /// Why it was parked.
     pub reason: Option<String>,

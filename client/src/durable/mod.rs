@@ -1,5 +1,5 @@
-//! Durable subscriptions: a place in the global order that the store keeps under a name, for consumers
-//! that share the work and acknowledge what they have done.
+//! Durable subscriptions: the store keeps a reader's position under a name. Consumers share the work and acknowledge the
+//! events that they have handled.
 
 mod definition;
 mod delivered;

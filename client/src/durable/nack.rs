@@ -1,76 +1,74 @@
-//! [`Nack`]: an event is given back.
+//! [`Nack`]: gives an event back.
 
 use std::time::Duration;
 
-/// How events are given back that were not done. By default to be tried again at once.
+/// How a consumer gives back events that it has not handled. By default they are tried again at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Nack {
-    /// What becomes of the events.
+    /// What the store does with the events.
     pub action: NackAction,
-    /// Why; kept for operators.
+    /// The reason, for operators.
     pub reason: Option<String>,
-    /// Not before this time is over are they delivered again, in whole milliseconds.
+    /// The events are delivered again only after this time, in whole milliseconds.
     pub delay: Duration,
 }
 
-/// What becomes of events that are given back.
+/// What the store does with events that are given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NackAction {
-    /// They have failed and are delivered again, but are parked when they failed more often than the
-    /// retry limit allows.
+    /// The events have failed and are delivered again. Events that failed more often than the retry limit allows are parked.
     Retry,
-    /// They are set aside until somebody looks after them.
+    /// The events are parked until an operator replays or discards them.
     Park,
-    /// They are done with, as if they had been acknowledged.
+    /// The events are skipped, as if they had been acknowledged.
     Skip,
-    /// They are delivered again, and this was no failure.
+    /// The events are delivered again without counting as failed.
     Release,
 }
 
-/// What became of an event that was given back.
+/// What the store did with an event that was given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NackOutcome {
     /// It is delivered again.
     Retry,
-    /// It is set aside.
+    /// It is parked.
     Parked,
-    /// It is done with.
+    /// It is skipped.
     Skipped,
-    /// It is delivered again, and this was no failure. So it is with the later events of a stream that
-    /// the lease held too.
+    /// It is delivered again without counting as failed. The same happens to later events of its stream in the same lease.
     Released,
 }
 
 impl Nack {
-    /// To be delivered again, as a failure.
+    /// Counts as a failure and delivers the events again.
     pub fn retry() -> Self {
         Self::of(NackAction::Retry)
     }
 
-    /// To be set aside.
+    /// Parks the events.
     pub fn park() -> Self {
         Self::of(NackAction::Park)
     }
 
-    /// To be done with.
+    /// Skips the events.
     pub fn skip() -> Self {
         Self::of(NackAction::Skip)
     }
 
-    /// To be delivered again, not as a failure.
+    /// Delivers the events again without counting as a failure.
     pub fn release() -> Self {
         Self::of(NackAction::Release)
     }
 
-    /// Says why.
+    /// Sets the reason.
     #[must_use]
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// Not before this time is over.
+    /// Delivers the events again only after this time.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;

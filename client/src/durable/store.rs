@@ -6,24 +6,23 @@ use super::{LeasedBatch, Nack, NackOutcome, ParkedEvent, SubscriptionDefinition}
 use crate::store::{EventStore, StoreError};
 use crate::values::{ConsumerName, LeaseId, Position, SubscriptionName};
 
-/// A store that keeps durable subscriptions. To work through one, use a [`Consumer`](crate::Consumer):
-/// it polls, keeps the lease and acknowledges.
+/// A store that keeps durable subscriptions. To handle the events of one, use a [`Consumer`](crate::Consumer): it polls,
+/// extends the lease and acknowledges.
 ///
-/// Every stream is with one lease at a time, so that the events of a stream are worked on in their
-/// order, however many consumers there are. An event is delivered until it is acknowledged, skipped or
-/// parked: at least once, and more often when a consumer is lost.
+/// Only one lease at a time holds events of a stream, so the events of a stream are handled in their order, however many
+/// consumers there are. An event is delivered until it is acknowledged, skipped or parked: at least once, and again when a
+/// consumer is lost.
 ///
-/// Where positions are an `Option`, `None` stands for all: those that the lease still holds, or all
-/// that are parked. All methods but `create_subscription` fail with SE007
-/// ([`StoreError::is_unknown_name`]) when there is no such subscription, and all of them when the store
-/// cannot be reached.
+/// Where positions are an `Option`, `None` means all: all events that the lease still holds, or all parked events. All
+/// methods except `create_subscription` fail with SE007 ([`StoreError::is_unknown_name`]) if the subscription does not
+/// exist. All methods fail if the store cannot be reached.
 pub trait SubscriptionStore: EventStore {
-    /// Creates a subscription: `true`. One that is there already with the same definition, wherever it
-    /// started, is left alone: `false`.
+    /// Creates a subscription and returns true. If it exists with the same definition, wherever it started, this changes
+    /// nothing and returns false.
     ///
     /// # Errors
     ///
-    /// The definition is malformed, or the subscription is there with another one (SE003).
+    /// The definition is malformed, or the subscription exists with a different definition (SE003).
     fn create_subscription(
         &self,
         subscription: &SubscriptionName,
@@ -34,17 +33,17 @@ pub trait SubscriptionStore: EventStore {
     ///
     /// # Errors
     ///
-    /// As every method.
+    /// See the trait's documentation.
     fn drop_subscription(
         &self,
         subscription: &SubscriptionName,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Delivers nothing from now on. What consumers have they may still acknowledge.
+    /// Stops deliveries. Consumers may still acknowledge the events that they have.
     ///
     /// # Errors
     ///
-    /// As every method.
+    /// See the trait's documentation.
     fn pause_subscription(
         &self,
         subscription: &SubscriptionName,
@@ -54,30 +53,30 @@ pub trait SubscriptionStore: EventStore {
     ///
     /// # Errors
     ///
-    /// As every method.
+    /// See the trait's documentation.
     fn resume_subscription(
         &self,
         subscription: &SubscriptionName,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Goes on after this position, back or ahead. All leases are lost. Events parked up to the position
-    /// stay parked.
+    /// Continues after this position, which may be lower or higher than before. All leases are lost. Events parked up to the
+    /// position stay parked.
     ///
     /// # Errors
     ///
-    /// The position is later than the safe position (SE003).
+    /// The position is above the safe position (SE003).
     fn reset_subscription(
         &self,
         subscription: &SubscriptionName,
         after: Position,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Gives the consumer the next events, at most so many, as soon as there are any; `None` when there
-    /// are none until the wait is over. A future that is dropped takes nothing.
+    /// Leases the next events to the consumer, at most `max_events`, as soon as there are any; `None` if there are none
+    /// within `wait`. A future that is dropped leases nothing.
     ///
     /// # Errors
     ///
-    /// As every method.
+    /// See the trait's documentation.
     fn poll_subscription(
         &self,
         subscription: &SubscriptionName,
@@ -86,13 +85,13 @@ pub trait SubscriptionStore: EventStore {
         wait: Duration,
     ) -> impl Future<Output = Result<Option<LeasedBatch>, StoreError>> + Send;
 
-    /// The events are done. This counts also after the lease has run out, as long as nobody else has
-    /// been given them.
+    /// Acknowledges events. This works even after the lease has expired, as long as the events are not leased to another
+    /// consumer.
     ///
     /// # Errors
     ///
-    /// The lease does not hold one of them, or not any more (SE008): then none is acknowledged. A
-    /// position was never handed out (SE003).
+    /// The lease does not hold one of them, or no longer holds it (SE008); then none is acknowledged. Or a position was never
+    /// delivered (SE003).
     fn ack(
         &self,
         subscription: &SubscriptionName,
@@ -100,13 +99,13 @@ pub trait SubscriptionStore: EventStore {
         positions: Option<&[Position]>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The events are given back, and what became of each is returned. When one is to be delivered again
-    /// (or is parked and its stream stops), the later events of its stream in the same lease are given
-    /// back too; they are in the result, and the consumer must not work on them any more.
+    /// Gives events back and returns what the store did with each. If an event is to be delivered again, or is parked and its
+    /// stream stops, the later events of its stream in the same lease are given back too. They are part of the result, and
+    /// the consumer must not handle them.
     ///
     /// # Errors
     ///
-    /// As [`ack`](Self::ack).
+    /// Like [`ack`](Self::ack).
     fn nack(
         &self,
         subscription: &SubscriptionName,
@@ -115,22 +114,22 @@ pub trait SubscriptionStore: EventStore {
         nack: &Nack,
     ) -> impl Future<Output = Result<Vec<(Position, NackOutcome)>, StoreError>> + Send;
 
-    /// Lets the lease run from now for as long as the subscription says, and returns how long that is.
+    /// Extends the lease to the full time from now, and returns that time.
     ///
     /// # Errors
     ///
-    /// The lease holds nothing any more (SE008).
+    /// The lease no longer holds any events (SE008).
     fn extend_lease(
         &self,
         subscription: &SubscriptionName,
         lease_id: LeaseId,
     ) -> impl Future<Output = Result<Duration, StoreError>> + Send;
 
-    /// The parked events after a position, at most so many, in position order.
+    /// The parked events after a position in position order, at most `max_events`.
     ///
     /// # Errors
     ///
-    /// As every method.
+    /// See the trait's documentation.
     fn parked(
         &self,
         subscription: &SubscriptionName,
@@ -138,29 +137,28 @@ pub trait SubscriptionStore: EventStore {
         max_events: u32,
     ) -> impl Future<Output = Result<Vec<ParkedEvent>, StoreError>> + Send;
 
-    /// Delivers parked events again, from attempt 1 on. Returns how many those are.
+    /// Delivers parked events again, starting with attempt 1. Returns how many.
     ///
     /// # Errors
     ///
-    /// As every method.
+    /// See the trait's documentation.
     fn replay_parked(
         &self,
         subscription: &SubscriptionName,
         positions: Option<&[Position]>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Is done with parked events. Returns how many those were.
+    /// Discards parked events. Returns how many.
     ///
     /// # Errors
     ///
-    /// As every method.
+    /// See the trait's documentation.
     fn discard_parked(
         &self,
         subscription: &SubscriptionName,
         positions: Option<&[Position]>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Does the work in the background, if there is a way; otherwise drops it. This is how a consumer
-    /// that is dropped gives back what it has.
+    /// Runs the work in the background if possible; otherwise drops it. A dropped consumer uses it to give back its events.
     fn in_background(&self, work: impl Future<Output = ()> + Send + 'static);
 }

@@ -1,5 +1,5 @@
-//! One attempt, up to what is to be written: read the streams, fold them into state, read what the state
-//! leads to, and let the command decide.
+//! One attempt, up to the append: read the streams, fold them into state, discover and read further streams, and let the
+//! command decide.
 
 use std::mem;
 
@@ -17,37 +17,37 @@ use crate::store::{
 };
 use crate::values::{SnapshotName, StreamVersion};
 
-/// How often a command may discover further streams; a chain of so many is taken for a mistake.
+/// How many times a command may discover further streams. A longer chain is taken for a mistake.
 pub(super) const MAX_DISCOVERIES: usize = 100;
 
 /// What the command decided in one attempt.
 pub(super) struct Decision {
-    /// Its events and the streams that it decided on, each at the version that it read.
+    /// The command's events and the streams that it decided on, each at the version that it read.
     pub(super) append: Append,
     /// How many of the append's events are the command's.
     pub(super) events: usize,
-    /// The versions of the command's streams, which come first among the append's.
+    /// The versions of the command's streams, which are the first of the append's streams.
     pub(super) versions: Vec<StreamVersion>,
     /// Whether there is something to write or to check.
     pub(super) needs_append: bool,
-    /// An error when the command decided against it.
+    /// An error if the command decided against it.
     pub(super) verdict: Result<(), CommandError>,
 }
 
-/// A state to be kept in this process, and in the store too when the policy says so.
+/// A state to put into this process's cache and, if the policy says so, to save in the store.
 pub(super) struct PendingSnapshot {
     snapshot: Snapshot,
     in_store: bool,
 }
 
-/// What the command knows of its streams.
+/// The state of the command so far, and the streams that it was folded from.
 struct FoldedState<T> {
     state: T,
     streams: StreamList,
-    /// The version up to which each is part of the state.
+    /// The version of each stream up to which the state includes it.
     versions: Vec<StreamVersion>,
     discoveries: usize,
-    /// Whether the state goes on from one that was kept in this process.
+    /// Whether the state started from a state in this process's cache.
     is_from_cache: bool,
 }
 
@@ -71,8 +71,8 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             Ok(events) => (events, Ok(())),
             Err(error) => (NewEvents::new(), Err(error)),
         };
-        // Streams that were read one after another were perhaps never so together, and a state of this process
-        // may be of events that the store has lost: a rejection stands only if it is checked.
+        // Streams that were read one after another may never have had these versions at the same time. And a cached state
+        // may include events that the store has lost. So a rejection based on either counts only after a check.
         let is_doubtful = (folded.discoveries > 0 || folded.is_from_cache) && verdict.is_err();
         for (stream, event) in events.iter() {
             let mut event = NewEvent::encode(stream.clone(), event)?;
@@ -99,7 +99,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         })
     }
 
-    /// Reads the declared streams, in one call of the store, from a snapshot on if there is one.
+    /// Reads the declared streams in one call of the store, starting from a snapshot if there is one.
     async fn read_declared(
         &mut self,
         streams: StreamList,
@@ -118,7 +118,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         };
         let name = snapshots
             .name_for(fields)
-            .map_err(|reason| StoreError::malformed("name of snapshots", None, reason))?;
+            .map_err(|reason| StoreError::malformed("snapshot name", None, reason))?;
         self.cached = Some((name.clone(), folded.streams.since(0).to_vec()));
         let events = if self.uses_snapshots {
             self.read_on(&name, &snapshots, &mut folded).await?
@@ -129,7 +129,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         Ok(folded)
     }
 
-    /// Reads on from the newest state that is at hand, and returns how many events that took.
+    /// Reads the events after the newest available state. Returns how many events that were.
     async fn read_on(
         &mut self,
         name: &SnapshotName,
@@ -166,7 +166,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         self.fold(folded, read)
     }
 
-    /// Asks the resolver for further streams, and reads those, until it names no new one.
+    /// Asks the resolver for further streams and reads them, until it names no new stream.
     async fn discover(
         &mut self,
         resolver: &dyn StreamResolver<C::State>,
@@ -195,7 +195,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }
     }
 
-    /// Reads the streams that are folded but not read, from their start.
+    /// Reads the streams that are listed but not yet read, from their start.
     async fn read_new(&mut self, folded: &mut FoldedState<C::State>) -> Result<usize, Failure> {
         let streams = folded.streams.since(folded.versions.len());
         let request = ReadStreams::new(streams.iter().cloned()).up_to_date();
@@ -228,7 +228,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         Ok(events)
     }
 
-    /// The state of the declared streams, if it is to be kept.
+    /// The state of the declared streams, if it is to be cached or saved.
     fn pending_snapshot(
         &self,
         name: SnapshotName,
@@ -256,7 +256,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }
     }
 
-    /// Keeps a state. That it cannot be kept is no failure of the command.
+    /// Caches and saves a state. A failure to do so is not a failure of the command.
     pub(super) async fn save(&self, PendingSnapshot { snapshot, in_store }: PendingSnapshot) {
         if let Some(cache) = &self.options.state_cache {
             cache.put(&snapshot);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::store::EventStore;
 
-/// Does the work until the deadline, if there is one; `None` when that passed.
+/// Runs `work` until the deadline, if there is one; `None` if the deadline passed first.
 pub(crate) async fn until<T>(
     deadline: Option<Instant>,
     store: &impl EventStore,

@@ -10,10 +10,10 @@ use crate::store::{EventError, StoreError};
 use crate::values::error_chain::debug_as_chain;
 use crate::values::{CausationId, CorrelationId, StreamId, StreamVersion};
 
-/// Why a command was not executed. Ask it what it is by its predicates.
+/// Why a command was not executed. Use the `is_*` methods to classify it.
 ///
-/// Shown, it tells why `handle` rejected the command; its sources then go on with what the rejection
-/// comes from, so that nothing is told twice.
+/// For a rejection, `Display` includes the reason that `handle` gave, and the sources start with what caused that reason.
+/// So nothing appears twice in the chain.
 pub struct ExecuteError(Box<Inner>);
 
 #[derive(Debug)]
@@ -25,26 +25,26 @@ struct Inner {
     may_have_written: bool,
 }
 
-/// Why an execution ended without success.
+/// Why an execution failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Store(StoreError),
     Command(CommandError),
     /// An event of the command cannot be encoded.
     Event(EventError),
-    /// An event of a stream that it read cannot be decoded.
+    /// A stored event that the command read cannot be decoded.
     Stored {
         stream_id: StreamId,
         version: StreamVersion,
         source: EventError,
     },
-    /// Discovery found ever more streams.
+    /// Discovery did not end.
     Runaway {
         streams: usize,
         discoveries: usize,
         last: Option<StreamId>,
     },
-    /// The deadline passed, perhaps after an attempt that failed.
+    /// The deadline passed. The last attempt before may have failed with an error.
     Deadline(Option<StoreError>),
 }
 
@@ -70,13 +70,13 @@ impl ExecuteError {
         self.command().is_some_and(CommandError::is_business_rule)
     }
 
-    /// Whether a declared stream had moved at each attempt. Nothing was written.
+    /// Whether a declared stream had changed at each attempt. Nothing was written.
     pub fn is_version_conflict(&self) -> bool {
         self.store().is_some_and(StoreError::is_version_conflict)
     }
 
-    /// Whether the events may have been written all the same: an append was sent, and no answer tells. Look for
-    /// the correlation id.
+    /// Whether the events may have been written despite the error: an append was sent and no answer arrived. Search for the
+    /// correlation id to find out.
     pub fn may_have_written(&self) -> bool {
         self.0.may_have_written
     }
@@ -86,7 +86,7 @@ impl ExecuteError {
         self.store().is_some_and(StoreError::is_retriable)
     }
 
-    /// Whether an event was to go to a stream that this execution did not declare.
+    /// Whether the command emitted an event to a stream that this execution did not declare.
     pub fn is_undeclared_stream(&self) -> bool {
         self.store().is_some_and(StoreError::is_undeclared_stream)
             || self
@@ -94,19 +94,19 @@ impl ExecuteError {
                 .is_some_and(CommandError::is_undeclared_stream)
     }
 
-    /// Whether the command's resolver found ever more streams: more than 1,000, or more than 100 times in
-    /// a row. Nothing was written.
+    /// Whether the command's resolver kept finding further streams: more than 1,000 in all, or more than 100 times in a row.
+    /// Nothing was written.
     pub fn is_runaway_discovery(&self) -> bool {
         matches!(self.0.failure, Failure::Runaway { .. })
     }
 
-    /// Whether the deadline passed. The source is why the attempt before failed, if there was one; see also
+    /// Whether the deadline passed. The source is the error of the last attempt, if one failed before; see also
     /// [`may_have_written`](Self::may_have_written).
     pub fn is_deadline(&self) -> bool {
         matches!(self.0.failure, Failure::Deadline(_))
     }
 
-    /// Whether the command asked for something malformed, or for what no store can hold. Nothing was written.
+    /// Whether the command sent something malformed, or something that no store can hold. Nothing was written.
     pub fn is_malformed(&self) -> bool {
         self.store().is_some_and(StoreError::is_malformed)
             || self.command().is_some_and(CommandError::is_malformed)
@@ -118,7 +118,7 @@ impl ExecuteError {
             .is_some_and(StoreError::is_idempotency_mismatch)
     }
 
-    /// Whether there is no command of the name in the database, or no function of it any more. Nothing was written.
+    /// Whether the database has no command with this name, or a function of the command is missing. Nothing was written.
     pub fn is_unknown_name(&self) -> bool {
         self.store().is_some_and(StoreError::is_unknown_name)
     }
@@ -138,7 +138,7 @@ impl ExecuteError {
         }
     }
 
-    /// The code of eventcore that the error has, if it has one.
+    /// The error code of eventcore, if the error has one.
     pub fn code(&self) -> Option<ErrorCode> {
         if let Some(command) = self.command() {
             return command.code();
@@ -146,18 +146,18 @@ impl ExecuteError {
         self.store().and_then(StoreError::code)
     }
 
-    /// The streams that had moved at the last attempt. Empty unless this is a version conflict.
+    /// The streams that had changed at the last attempt. Empty unless this is a version conflict.
     pub fn conflicts(&self) -> &[VersionConflict<StreamId>] {
         self.store().map_or(&[], StoreError::conflicts)
     }
 
-    /// The error that `handle` rejected the command with, if it is one of this type. Of a command in the database it
-    /// is a [`Rejection`](crate::Rejection).
+    /// The error with which `handle` rejected the command, if it has this type. For a command in the database it is a
+    /// [`Rejection`](crate::Rejection).
     pub fn rejection<E: Error + 'static>(&self) -> Option<&E> {
         self.command().and_then(CommandError::rejection)
     }
 
-    /// The error of the command's `handle`.
+    /// The error that the command's `handle` returned.
     pub fn command(&self) -> Option<&CommandError> {
         match &self.0.failure {
             Failure::Command(error) => Some(error),
@@ -173,7 +173,7 @@ impl ExecuteError {
         }
     }
 
-    /// The error of encoding or decoding an event.
+    /// The error of an event that could not be encoded or decoded.
     pub fn event(&self) -> Option<&EventError> {
         match &self.0.failure {
             Failure::Event(error) | Failure::Stored { source: error, .. } => Some(error),
@@ -191,7 +191,7 @@ impl ExecuteError {
         self.0.causation_id
     }
 
-    /// How often it was tried.
+    /// How many attempts were made.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
@@ -215,11 +215,11 @@ impl fmt::Display for ExecuteError {
             } => {
                 write!(
                     f,
-                    "the command's discovery of streams does not end: {streams} streams after \
-                     {discoveries} times"
+                    "the command's discovery of streams does not end: it found {streams} streams in \
+                     {discoveries} rounds"
                 )?;
                 last.iter()
-                    .try_for_each(|last| write!(f, ", the last is {last:?}"))
+                    .try_for_each(|last| write!(f, ", the last was {last:?}"))
             }
             Failure::Deadline(_) => write!(f, "the deadline passed {times}"),
             Failure::Event(_) => write!(f, "an event of the command cannot be encoded"),

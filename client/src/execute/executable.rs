@@ -1,25 +1,26 @@
-//! [`Executable`]: what [`execute`](crate::execute) executes on which stores.
+//! [`Executable`]: what [`execute`](crate::execute) can execute on a store.
 
 use super::{ExecuteError, ExecuteOptions, Execution, run};
 use crate::command::AsyncCommandLogic;
 use crate::store::EventStore;
 
-/// What [`execute`](crate::execute) executes on a store `S`: every command, on every store; and what a store
-/// executes by itself, as `PostgresEventStore` does with the calls of a `ServerCommand`.
+/// What [`execute`](crate::execute) can execute on a store `S`: every command, on every store. A store may also execute
+/// calls itself; `PostgresEventStore` does so with the calls of a `ServerCommand`. This trait lets both share the name
+/// `execute`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a command that `{S}` executes",
     note = "derive `Command` for its streams and implement `eventcore::CommandLogic`; the calls of a \
             `ServerCommand` are executed on a `PostgresEventStore`"
 )]
 pub trait Executable<S> {
-    /// What is told of an execution.
+    /// The result of an execution.
     type Done;
 
     /// Executes it.
     ///
     /// # Errors
     ///
-    /// As [`execute_with`](crate::execute_with).
+    /// Like [`execute_with`](crate::execute_with).
     fn execute_on(
         &self,
         store: &S,

@@ -1,4 +1,4 @@
-//! What an execution did: [`Execution`].
+//! [`Execution`]: what an execution did.
 
 use std::time::SystemTime;
 
@@ -17,9 +17,9 @@ pub struct Execution {
     pub written: Vec<WrittenEvent>,
     /// Each stream that was read, declared ones first, with its version after the execution.
     pub versions: Vec<(StreamId, StreamVersion)>,
-    /// When the events were recorded, by the store's clock; `None` when the command wrote none.
+    /// When the store recorded the events, by its clock; `None` if the command wrote none.
     pub recorded_at: Option<SystemTime>,
-    /// How often it was tried, the last time included.
+    /// How many attempts were made, including the last.
     pub attempts: u32,
     /// The correlation id of the events.
     pub correlation_id: CorrelationId,
@@ -49,18 +49,18 @@ impl Execution {
         !self.written.is_empty()
     }
 
-    /// The position of the first event; `None` when the command wrote none.
+    /// The position of the first event; `None` if the command wrote none.
     pub fn first_position(&self) -> Option<Position> {
         self.written.first().map(|event| event.position)
     }
 
-    /// The position of the last event; `None` when the command wrote none. A projection that has come
-    /// so far shows what the command did.
+    /// The position of the last event; `None` if the command wrote none. A projection that has reached it shows what the
+    /// command did.
     pub fn last_position(&self) -> Option<Position> {
         self.written.last().map(|event| event.position)
     }
 
-    /// The version after the execution of a stream that was read.
+    /// The version, after the execution, of a stream that was read.
     pub fn version_of(&self, stream: &StreamId) -> Option<StreamVersion> {
         self.versions
             .iter()
@@ -69,8 +69,8 @@ impl Execution {
     }
 }
 
-/// Where the first `count` events of an append were written, each of whose streams was expected at an
-/// exact version: positions follow one another, and so do the versions in each stream.
+/// Where the first `count` events of an append were written. All their streams were expected at exact versions. So the
+/// positions are consecutive, and so are the versions within each stream.
 pub(super) fn written(append: Append, appended: &Appended, count: usize) -> Vec<WrittenEvent> {
     let Some(first) = appended.first_position else {
         return Vec::new();
@@ -107,8 +107,8 @@ fn at(expected: &ExpectedVersion) -> u64 {
     }
 }
 
-/// Where the stream is, looked for from the place of the one before: events often come in the order of
-/// their streams.
+/// The index of the stream. The search starts at the index of the previous event's stream, because events often come in
+/// the order of their streams.
 fn find(streams: &[(StreamId, ExpectedVersion)], wanted: &StreamId, from: usize) -> usize {
     let places = (from..streams.len()).chain(0..from);
     let mut found = places.filter(|place| streams[*place].0 == *wanted);

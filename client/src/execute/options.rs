@@ -1,4 +1,4 @@
-//! How to execute a command: [`ExecuteOptions`].
+//! [`ExecuteOptions`]: how to execute a command.
 
 use std::time::Instant;
 
@@ -31,22 +31,20 @@ use crate::values::{CausationId, CorrelationId, InvalidValue, Metadata};
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ExecuteOptions {
-    /// How often to try.
+    /// How often to try the command.
     pub retry: RetryPolicy,
-    /// The logical operation that the command belongs to; by default its own, with the same UUID as the
-    /// causation id.
+    /// The logical operation that the command belongs to. By default a new one, with the same UUID as the causation id.
     pub correlation_id: Option<CorrelationId>,
-    /// What causes the events; by default this execution.
+    /// What causes the events. By default this execution.
     pub causation_id: Option<CausationId>,
-    /// What to keep with every event beside its payload; by default nothing.
+    /// Metadata stored with every event. By default none.
     pub metadata: Option<Metadata>,
-    /// When to give up; by default never.
+    /// When to give up. By default never.
     pub deadline: Option<Instant>,
-    /// Whether a command that writes no events has its streams checked too, so that what it decided on
-    /// held at one moment; by default not. It costs one more round trip.
+    /// Whether to check the streams even if the command writes no events, so that everything it decided on was true at one
+    /// moment. By default not. It costs one more round trip.
     pub always_check: bool,
-    /// Where this process keeps the states of commands that have [`Snapshots`](crate::Snapshots); by
-    /// default nowhere.
+    /// The cache of this process for the states of commands that have [`Snapshots`](crate::Snapshots). By default none.
     pub state_cache: Option<StateCache>,
 }
 
@@ -56,14 +54,14 @@ impl ExecuteOptions {
         Self::default()
     }
 
-    /// The ids of the execution: one for it is both, where the caller gives neither.
+    /// The ids of the execution. If the caller gives neither, both have the same new UUID.
     pub(crate) fn ids(&self) -> (CorrelationId, CausationId) {
         let causation_id = self.causation_id.unwrap_or_else(CausationId::new);
         let own = || CorrelationId::from_uuid(causation_id.as_uuid());
         (self.correlation_id.unwrap_or_else(own), causation_id)
     }
 
-    /// Sets how often to try.
+    /// Sets how often to try the command.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
@@ -84,32 +82,32 @@ impl ExecuteOptions {
         self
     }
 
-    /// Sets what to keep with every event: a value of your type.
+    /// Sets the metadata stored with every event: a value of your type.
     ///
     /// # Errors
     ///
-    /// It is not written as a JSON object.
+    /// The value is not serialized as a JSON object.
     pub fn metadata(mut self, metadata: &impl Serialize) -> Result<Self, InvalidValue> {
         self.metadata = Some(Metadata::encode(metadata)?);
         Ok(self)
     }
 
-    /// Sets when to give up. After it nothing is sent. What is being done then is dropped: an append that was
-    /// sent before may still be written, as a whole.
+    /// Sets when to give up. Nothing is sent after the deadline, and unfinished work is dropped. An append that was sent
+    /// before may still be written, but only completely.
     #[must_use]
     pub fn deadline(mut self, at: Instant) -> Self {
         self.deadline = Some(at);
         self
     }
 
-    /// Checks the streams of a command that writes no events, too.
+    /// Sets whether to check the streams even if the command writes no events.
     #[must_use]
     pub fn always_check(mut self, check: bool) -> Self {
         self.always_check = check;
         self
     }
 
-    /// Keeps states of commands in this process, so that only what is new is read.
+    /// Caches states of commands in this process, so that an execution reads only new events.
     #[must_use]
     pub fn state_cache(mut self, cache: StateCache) -> Self {
         self.state_cache = Some(cache);

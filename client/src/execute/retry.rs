@@ -1,4 +1,4 @@
-//! [`RetryPolicy`]: how often, and after how long, a command is tried again.
+//! [`RetryPolicy`]: how often to try again, and after how long.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use crate::store::{EventStore, StoreError};
 
-/// How often a command is tried, and how long to wait before it is tried again.
+/// How many times to try, and how long to wait before each further attempt.
 ///
-/// Waits grow by a factor up to a cap; each is drawn evenly from nothing to that, which spreads
-/// commands that fight for the same stream ("full jitter",
+/// The longest wait grows by a factor up to a cap. The actual wait is a random time up to the longest. This spreads
+/// commands that compete for the same stream ("full jitter",
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
@@ -26,7 +26,7 @@ impl RetryPolicy {
         Self::default().attempts(1)
     }
 
-    /// Tries at most this many times, the first time included; at least once. By default 12.
+    /// Tries at most this many times, including the first time; at least once. By default 12.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
@@ -40,7 +40,7 @@ impl RetryPolicy {
         self
     }
 
-    /// What each wait is multiplied by for the next; at least 1. By default 2.
+    /// The factor from one wait to the next; at least 1. By default 2.
     #[must_use]
     pub fn multiplier(mut self, multiplier: f64) -> Self {
         self.multiplier = if multiplier.is_finite() {
@@ -58,20 +58,20 @@ impl RetryPolicy {
         self
     }
 
-    /// Whether to draw each wait evenly from nothing to its longest. By default it is so.
+    /// Whether to wait a random time up to the longest, instead of the longest. By default true.
     #[must_use]
     pub fn jitter(mut self, jitter: bool) -> Self {
         self.jitter = jitter;
         self
     }
 
-    /// Whether it tries more than once.
+    /// Whether there is more than one attempt.
     #[cfg(feature = "postgres")]
     pub(crate) fn tries_again(&self) -> bool {
         self.attempts > 1
     }
 
-    /// The wait after this many failed attempts, or `None` when that was the last one.
+    /// The wait after this many failed attempts, or `None` if there is no further attempt.
     pub(crate) fn wait_after(&self, failed: u32) -> Option<Duration> {
         if failed >= self.attempts {
             return None;
@@ -142,7 +142,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// A number from 0 to 1, from the random bits of a UUIDv4: no generator of our own is needed.
+/// A number from 0 to 1, taken from the random bits of a UUIDv4, so that no other random generator is needed.
 fn fraction() -> f64 {
     let (_, random) = Uuid::new_v4().as_u64_pair();
     f64::from(random as u32) / f64::from(u32::MAX)

@@ -61,10 +61,10 @@ where
     result
 }
 
-/// How long it may take to keep a state.
+/// How long saving a state may take.
 const SAVE_WITHIN: Duration = Duration::from_secs(1);
 
-/// One execution: what stays the same over its attempts, and what they have come to.
+/// One execution: its input, and the results of its attempts so far.
 pub(super) struct Run<'a, S, C> {
     pub(super) store: &'a S,
     pub(super) command: &'a C,
@@ -74,13 +74,13 @@ pub(super) struct Run<'a, S, C> {
     pub(super) correlation_id: CorrelationId,
     pub(super) causation_id: CausationId,
     pub(super) attempts: u32,
-    /// Not any more after a snapshot turned out to be wrong.
+    /// False after a snapshot turned out to be wrong.
     pub(super) uses_snapshots: bool,
-    /// What the state cache knows the command's state by.
+    /// The key of the command's state in the state cache.
     pub(super) cached: Option<(SnapshotName, Vec<StreamId>)>,
-    /// The state of the last attempt, if it is to be kept.
+    /// The state of the last attempt, if it is to be cached or saved.
     pub(super) pending_snapshot: Option<PendingSnapshot>,
-    /// Whether an append is on its way, or was and its answer is not folded.
+    /// Whether an append is under way, or its outcome is unknown.
     pub(super) in_doubt: bool,
     /// Why the last attempt failed.
     pub(super) last: Option<StoreError>,
@@ -102,8 +102,8 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }
     }
 
-    /// Writes what was decided, or at least checks it where that is wanted. `None` when a stream has
-    /// moved: the command has to decide anew.
+    /// Writes the decision, or only checks its streams if that was requested. `None` if a stream has changed: the command must
+    /// decide again.
     async fn carry_out(&mut self, decision: Decision) -> Result<Option<Execution>, Failure> {
         let mut appended = None;
         if decision.needs_append {
@@ -136,11 +136,11 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }))
     }
 
-    /// Sends the append; the very same again while its outcome is unknown, which its event ids make
-    /// safe. `None` after a version conflict.
+    /// Sends the append, and the same append again while its outcome is unknown. Its event ids make that safe. `None` after a
+    /// version conflict.
     async fn append(&mut self, append: &Append) -> Result<Option<Appended>, Failure> {
         loop {
-            // By the clock, not by the alarm: a timer may be late, and an append is not taken back.
+            // Check the clock, not the alarm: a timer may be late, and an append cannot be undone.
             self.require_time()?;
             let was_in_doubt = std::mem::replace(&mut self.in_doubt, true);
             let sent = self.store.append(append);
@@ -151,7 +151,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
                 }
                 Err(error) => {
                     let conflict = error.is_version_conflict();
-                    // A conflict tells that it was not written before either: it would be recognised.
+                    // A conflict also means that the append was not written earlier: the store would recognise it.
                     self.in_doubt = !conflict && (was_in_doubt || error.is_in_doubt());
                     if self.conflicts_with_companion(&error) {
                         return Err(Failure::Store(error));
@@ -165,7 +165,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }
     }
 
-    /// Waits before another attempt, or gives the error back when there is none to be made.
+    /// Waits before the next attempt; returns the error if there is none.
     async fn back_off(&mut self, error: StoreError) -> Result<(), Failure> {
         self.observer.failed(&error);
         if is_behind(&error) {
@@ -189,8 +189,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         Ok(())
     }
 
-    /// Keeps the state if that is wanted. The command is over, so that it is not waited for beyond the deadline,
-    /// nor for long.
+    /// Saves the pending state. The command has finished, so this takes no longer than the deadline and `SAVE_WITHIN` allow.
     async fn save_pending_snapshot(&mut self) {
         let Some(snapshot) = self.pending_snapshot.take() else {
             return;
@@ -219,7 +218,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     }
 }
 
-/// Whether a stream has fewer events than were counted on, as after a snapshot that is ahead of its stream.
+/// Whether a stream has fewer events than expected, for example because a snapshot is ahead of its stream.
 fn is_behind(error: &StoreError) -> bool {
     error
         .conflicts()

@@ -1,4 +1,4 @@
-//! What makes an append or a read malformed, whatever the store holds.
+//! What makes an append or a read malformed, whatever the store contains.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -8,18 +8,18 @@ use eventcore_rules::{MAX_FILTER_ELEMENTS, MAX_STREAMS_PER_APPEND};
 use crate::store::{Append, Filter, StoreError, sendable};
 use crate::values::{EventType, StreamId};
 
-/// Up to so many things are compared one by one, which is faster than to hash them.
+/// Up to this many things are compared one by one, which is faster than hashing them.
 pub(super) const FEW: usize = 8;
 
-/// The declared streams of an append that was checked, by their place in it.
+/// The declared streams of a checked append, by their index.
 pub(super) struct DeclaredStreams<'a> {
     append: &'a Append,
-    /// Only when they are many.
+    /// Only if there are many.
     places: Option<HashMap<&'a StreamId, usize>>,
 }
 
 impl<'a> DeclaredStreams<'a> {
-    /// Where the append declares this stream.
+    /// The index at which the append declares this stream.
     pub(super) fn place(&self, stream: &StreamId) -> Option<usize> {
         let streams = &self.append.streams;
         match &self.places {
@@ -35,10 +35,10 @@ impl<'a> DeclaredStreams<'a> {
     }
 }
 
-/// Checks an append in the order of the store on PostgreSQL: what cannot be sent, then its streams, then each
-/// event, then that no id stands twice. Names the arguments as the extension does.
+/// Checks an append in the same order as the store on PostgreSQL: values that cannot be sent, then the streams, then each
+/// event, then whether an id appears twice. Names the arguments like the extension.
 pub(super) fn append(append: &Append) -> Result<DeclaredStreams<'_>, StoreError> {
-    // First, as where there is a connection to send it on.
+    // First, as a client of PostgreSQL does before it sends anything.
     sendable::check(append)?;
     if append.streams.is_empty() {
         return Err(StoreError::malformed("streams", None, "is empty"));
@@ -56,13 +56,13 @@ pub(super) fn append(append: &Append) -> Result<DeclaredStreams<'_>, StoreError>
         Some(index) => Err(StoreError::malformed(
             "event_ids",
             Some(index),
-            "stands twice",
+            "appears twice",
         )),
         None => Ok(declared),
     }
 }
 
-/// Checks that there are not too many streams, each listed once.
+/// Checks that there are not too many streams and that each is listed once.
 pub(super) fn streams_once<'a>(
     streams: impl ExactSizeIterator<Item = &'a StreamId> + Clone,
 ) -> Result<(), StoreError> {
@@ -82,7 +82,7 @@ pub(super) fn streams_once<'a>(
     }
 }
 
-/// The index of the first that was there before.
+/// The index of the first repeated element.
 fn repeated<T: Eq + Hash>(mut all: impl ExactSizeIterator<Item = T> + Clone) -> Option<usize> {
     if all.len() <= FEW {
         let before = all.clone();

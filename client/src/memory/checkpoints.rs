@@ -1,4 +1,4 @@
-//! Projections over the store in memory: their checkpoints, and transactions that move them.
+//! Projections on the store in memory: their checkpoints, and transactions that move them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,15 +8,14 @@ use crate::projection::ProjectionStore;
 use crate::store::StoreError;
 use crate::values::{Position, ProjectionName};
 
-/// How far each projection has come.
+/// The checkpoint of each projection.
 pub(super) type Checkpoints = HashMap<ProjectionName, Position>;
 
-/// What a batch of events changes, done when the batch is committed.
+/// The changes of a batch of events, carried out when the batch is committed.
 ///
-/// A projection over the store in memory usually keeps what it makes of the events in a map behind an
-/// `Arc<Mutex<…>>`. If it changes the map with [`on_commit`](Self::on_commit), that happens together
-/// with the move of the checkpoint: a batch that fails has changed nothing, and with two runners each
-/// event takes effect once.
+/// A projection on the store in memory usually keeps its read model in a map behind an `Arc<Mutex<…>>`. If it changes the
+/// map with [`on_commit`](Self::on_commit), the change happens together with the move of the checkpoint. A batch that
+/// fails then changes nothing, and with two runners each event still takes effect once.
 #[derive(Default)]
 pub struct MemoryTransaction {
     changes: Vec<Box<dyn FnOnce() + Send>>,
@@ -24,8 +23,8 @@ pub struct MemoryTransaction {
 }
 
 impl MemoryTransaction {
-    /// Does this when the transaction is committed, after what was asked for before, and not at all when
-    /// it is not. Nobody else commits meanwhile; it must not call the store.
+    /// Calls this function when the transaction is committed, after the functions that were added before. It is not called
+    /// without a commit. No other commit happens meanwhile. The function must not call the store.
     pub fn on_commit(&mut self, change: impl FnOnce() + Send + 'static) {
         self.changes.push(Box::new(change));
     }

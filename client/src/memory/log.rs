@@ -1,4 +1,4 @@
-//! All events in the order of their positions, and the indexes on them.
+//! [`Log`]: all events in the order of their positions, with indexes.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -13,9 +13,9 @@ use crate::values::{EventType, Position, StreamId, StreamVersion};
 pub(super) struct Log {
     /// The event at position `n` is at `n - 1`.
     events: Vec<RecordedEvent>,
-    /// For each stream that has an event, which of `places` is its own.
+    /// For each stream with an event, its index in `places`.
     streams: HashMap<StreamId, usize>,
-    /// Where the events of a stream are: version `n` at `n - 1`.
+    /// For each stream the indexes of its events: version `n` at `n - 1`.
     places: Vec<Vec<usize>>,
 }
 
@@ -25,7 +25,7 @@ impl Log {
         self.events.get(usize::try_from(place).ok()?)
     }
 
-    /// The events of a stream, in their order.
+    /// The events of a stream by version.
     pub(super) fn stream(
         &self,
         stream: &StreamId,
@@ -105,17 +105,17 @@ impl Log {
             .map_or(&[], |found| &self.places[*found])
     }
 
-    /// The number of a stream in this log, if it has an event.
+    /// The index of a stream in this log, if it has an event.
     pub(super) fn find(&self, stream: &StreamId) -> Option<usize> {
         self.streams.get(stream).copied()
     }
 
-    /// The version of the stream with this number; of a stream that was not found, 0.
+    /// The version of the stream at this index; 0 for `None`.
     pub(super) fn version_of(&self, found: Option<usize>) -> StreamVersion {
         StreamVersion::new(found.map_or(0, |found| self.places[found].len()) as u64)
     }
 
-    /// Fails if this log has never given out a position that high: the reader then comes from another store.
+    /// Fails if this log has never given out so high a position: then the reader comes from another store.
     pub(super) fn check_reader(&self, after: Position) -> Result<(), StoreError> {
         let last = self.last_position();
         match after > last {
@@ -156,7 +156,7 @@ impl Log {
     }
 }
 
-/// Adds the events of these types to `all`, so many at the most.
+/// Adds at most `limit` events of these types to `all`.
 fn copy<'a>(
     events: impl Iterator<Item = &'a RecordedEvent>,
     event_types: &[EventType],
@@ -165,7 +165,7 @@ fn copy<'a>(
 ) {
     let limit = limit.map_or(usize::MAX, |limit| limit as usize);
     if event_types.is_empty() {
-        // Without a filter their number is known, and the memory is got at once.
+        // Without a filter their number is known, so the memory is allocated at once.
         all.extend(events.take(limit).cloned());
     } else {
         let wanted = |event: &&RecordedEvent| event_types.contains(&event.event_type);
@@ -173,12 +173,12 @@ fn copy<'a>(
     }
 }
 
-/// How many of `len` events to skip to get after this version or position.
+/// How many of `len` events to skip to get past this version or position.
 fn clamp(after: u64, len: usize) -> usize {
     usize::try_from(after).map_or(len, |after| after.min(len))
 }
 
-/// How many of `len` events are before this version or position; 0 stands for the end.
+/// How many of `len` events are before this version or position; 0 means the end.
 fn before(version: u64, len: usize) -> usize {
     if version == 0 {
         len

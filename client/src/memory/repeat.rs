@@ -1,5 +1,4 @@
-//! Recognising an append that was made before, by the ids of its events: looked for where the
-//! extension looks for them.
+//! Recognises a repeated append by its event ids, searching in the same places as the extension.
 
 use std::collections::HashMap;
 
@@ -9,14 +8,14 @@ use super::log::Log;
 use crate::store::{Append, Appended, NewEvent, RecordedEvent, StoreError};
 use crate::values::{EventId, Position, StreamId, StreamVersion};
 
-/// What the first of these appends returned, if this is a repeat of it. SE004 when some of the ids are
-/// found, but not all events as they were sent.
+/// If this append is a repeat: what the first one returned. SE004 if some of the ids are found, but not all events as they
+/// were sent.
 pub(super) fn find(
     log: &Log,
     append: &Append,
     conflicts: &[VersionConflict<StreamId>],
 ) -> Result<Option<Appended>, StoreError> {
-    // With exact versions that all hold, or in streams without events, they cannot be there yet.
+    // If exact versions hold, or the streams are empty, the events cannot be there yet.
     let new = |(stream, expected): &(StreamId, ExpectedVersion)| {
         matches!(expected, ExpectedVersion::Exactly(_)) || log.version(stream).get() == 0
     };
@@ -30,12 +29,12 @@ pub(super) fn find(
     }
 }
 
-/// A declared stream that is written.
+/// A declared stream that the append writes to.
 struct WrittenStream<'a> {
     stream: &'a StreamId,
-    /// The version that the caller expects exactly.
+    /// The exact version that the caller expects.
     base: Option<u64>,
-    /// The numbers of its events.
+    /// The indexes of its events.
     events: Vec<usize>,
 }
 
@@ -56,7 +55,7 @@ fn written(append: &Append) -> Vec<WrittenStream<'_>> {
         .collect()
 }
 
-/// The numbers of the events that go to this stream.
+/// The indexes of the events that go to this stream.
 fn numbers(append: &Append, stream: &StreamId) -> Vec<usize> {
     let events = append.events.iter().enumerate();
     events
@@ -65,7 +64,7 @@ fn numbers(append: &Append, stream: &StreamId) -> Vec<usize> {
         .collect()
 }
 
-/// The position of the first event, according to the first of the ids that is found.
+/// The position of the first event, computed from the first id that is found.
 fn first_position(log: &Log, append: &Append, written: &[WrittenStream<'_>]) -> Option<i128> {
     let events = append.events.iter().enumerate();
     let ids: HashMap<EventId, usize> = events.map(|(n, event)| (event.event_id, n)).collect();
@@ -76,7 +75,7 @@ fn first_position(log: &Log, append: &Append, written: &[WrittenStream<'_>]) -> 
     written.iter().find_map(|written| {
         let mut stored = log.stream(written.stream);
         match written.base {
-            // Nowhere else.
+            // The events can only be right after the expected version.
             Some(base) => {
                 let base = usize::try_from(base).unwrap_or(usize::MAX);
                 stored.skip(base).take(written.events.len()).find_map(first)
@@ -89,7 +88,7 @@ fn first_position(log: &Log, append: &Append, written: &[WrittenStream<'_>]) -> 
     })
 }
 
-/// What the first append returned, if its events are the ones of the append.
+/// What the first append returned, if its events are the same.
 fn compare(
     log: &Log,
     append: &Append,
@@ -125,7 +124,7 @@ fn compare(
     })
 }
 
-/// Where the event with this number has to be, if the caller expects that exactly.
+/// The version that the event at this index must have, if the caller expects an exact version.
 fn exact_version(written: &[WrittenStream<'_>], number: usize) -> Option<StreamVersion> {
     written.iter().find_map(|written| {
         let nth = written.events.iter().position(|event| *event == number)?;
@@ -143,8 +142,8 @@ fn is_same(stored: &RecordedEvent, sent: &NewEvent, version: Option<StreamVersio
         && stored.metadata == sent.metadata
 }
 
-/// The versions after the first append. A stream that was only checked, and not exactly, is reported
-/// where it is now.
+/// The versions after the first append. A stream that was only checked, and not at an exact version, has its current
+/// version.
 fn versions(
     log: &Log,
     append: &Append,

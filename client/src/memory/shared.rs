@@ -1,4 +1,4 @@
-//! What the clones of a store share: the events, who follows them, and who waits for a change.
+//! [`Shared`]: what the clones of a store share: the data, and the wakers of those that wait for a change.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -30,13 +30,13 @@ struct Wakers {
     next: u64,
 }
 
-/// A place among those who wait for a change. First take it, then look: a change in between wakes.
+/// The place of a waiter. Register the waker first, then look: a change in between wakes the waiter.
 pub(super) struct WakerSlot<'a> {
     shared: &'a Shared,
     ticket: Option<u64>,
 }
 
-/// Done as soon as there is an event after a position.
+/// Ready as soon as there is an event after a position.
 struct PositionPassed<'a> {
     slot: WakerSlot<'a>,
     after: Position,
@@ -44,8 +44,7 @@ struct PositionPassed<'a> {
 
 impl Shared {
     pub(super) fn log(&self) -> RwLockReadGuard<'_, Log> {
-        // A panic while the lock is held leaves the log as it was: it is changed by pushes only,
-        // after everything has been checked.
+        // A panic while the lock is held leaves the log consistent: it is only changed by pushes, after all checks.
         self.log.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,12 +77,12 @@ impl Shared {
         }
     }
 
-    /// Wakes everyone who waits for a change.
+    /// Wakes all waiters.
     pub(super) fn wake(&self) {
         let mut waiting = self.waiting();
         if !waiting.wakers.is_empty() {
             let wakers = std::mem::take(&mut waiting.wakers);
-            // A waker may do anything, also wait again: not with the lock in hand.
+            // Release the lock first: a waker may do anything, even wait again.
             drop(waiting);
             wakers.into_values().for_each(Waker::wake);
         }

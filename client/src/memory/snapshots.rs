@@ -14,7 +14,7 @@ impl Snapshots {
         self.0.get(&(name.clone(), streams.to_vec()))
     }
 
-    /// Keeps it unless a newer one is there, one that is not ahead of its streams.
+    /// Saves a snapshot, unless a newer one that is not ahead of its streams is saved.
     pub(super) fn put(&mut self, snapshot: &Snapshot, log: &Log) {
         let key = (snapshot.name.clone(), snapshot.stream_ids());
         let stays = self
@@ -27,7 +27,7 @@ impl Snapshots {
     }
 }
 
-/// Which of a snapshot's streams has fewer events than the snapshot holds.
+/// The index of a stream that has fewer events than the snapshot includes.
 pub(super) fn first_ahead(snapshot: &Snapshot, log: &Log) -> Option<usize> {
     let mut streams = snapshot.streams.iter();
     streams.position(|(stream, version)| *version > log.version(stream))

@@ -1,4 +1,4 @@
-//! A timer without an async runtime: one thread for the whole program, started by the first wait.
+//! A timer without an async runtime: one thread for the whole program, started by the first sleep.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -7,23 +7,23 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Done after a duration. Where no thread can be started it is done at once.
+/// Ready after a duration. If no thread can be started, it is ready at once.
 pub(super) fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
     until(Instant::now().checked_add(duration))
 }
 
-/// Done at this time; `None` is later than the clock can say.
+/// Ready at this time; `None` is beyond what the clock can represent.
 pub(super) fn until(until: Option<Instant>) -> impl Future<Output = ()> + Send + Unpin {
     Sleep { until, alarm: None }
 }
 
 struct Sleep {
     until: Option<Instant>,
-    /// The alarm that is set, taken back when nobody waits for it any more.
+    /// The alarm that is set; removed when nobody waits for it any more.
     alarm: Option<Key>,
 }
 
-/// When an alarm goes off, and a number to tell those of one time apart.
+/// When an alarm is due, and a number that distinguishes alarms of the same time.
 type Key = (Instant, u64);
 
 #[derive(Default)]
@@ -95,7 +95,7 @@ impl Timer {
                 due.push(alarm.remove());
             }
             if !due.is_empty() {
-                // A waker may do anything, also set an alarm: not with the lock in hand.
+                // Release the lock first: a waker may do anything, even set an alarm.
                 drop(alarms);
                 due.into_iter().for_each(Waker::wake);
                 alarms = self.alarms();

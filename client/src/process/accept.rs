@@ -1,4 +1,4 @@
-//! A process takes a trigger: one append of the state after it, of its commands and its timeouts.
+//! A process accepts a trigger: one append with the state after it, its commands and its timeouts.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ impl<S: EventStore, P: ProcessManager<S>> TriggerHandler<'_, S, P> {
         })
     }
 
-    /// A timeout in a stream of its own.
+    /// A timeout, in a stream of its own.
     fn timeout(
         &self,
         input: &Input<P::Event>,

@@ -1,4 +1,4 @@
-//! [`ProcessError`]: why a process manager does not go on, or one of its triggers is not handled.
+//! [`ProcessError`]: why a process manager stopped, or could not handle a trigger.
 
 use std::error::Error;
 use std::fmt;
@@ -9,8 +9,7 @@ use crate::subscription::FollowError;
 use crate::values::error_chain::debug_as_chain;
 use crate::values::{EventId, InvalidValue, Position, ProcessId};
 
-/// Kind a process manager does not run, or a trigger could not be handled. Ask it what it is by its
-/// predicates.
+/// Why a process manager stopped, or could not handle a trigger. Use the `is_*` methods to classify it.
 pub struct ProcessError(Box<Inner>);
 
 #[derive(Debug)]
@@ -26,18 +25,17 @@ pub(super) enum Kind {
     Name(InvalidValue),
     Store(StoreError),
     Undecodable(FollowError),
-    /// The state is not one of the manager's, or cannot be written.
+    /// The stored state does not fit the manager's state type, or the new state cannot be serialized.
     State(serde_json::Error),
-    /// What is in the stream of a process was not written there by its manager, or the trigger cannot be read
-    /// again.
+    /// The stream of a process contains an event that its manager did not write, or the trigger cannot be read again.
     Record(EventError),
-    /// The streams of a process say what cannot be.
+    /// The events in the process's streams contradict each other.
     Inconsistent(&'static str),
     NotDeterministic {
         recorded: String,
         now: String,
     },
-    /// The time of a timeout is more than a clock can say.
+    /// The time of a timeout is beyond what a clock can represent.
     Timeout(String),
     Command {
         name: &'static str,
@@ -56,7 +54,7 @@ impl ProcessError {
         }))
     }
 
-    /// Says which process it is about, and which trigger.
+    /// Adds the process and the trigger.
     pub(super) fn of(mut self, process: &ProcessId, trigger: EventId) -> Self {
         self.0.process.get_or_insert_with(|| process.clone());
         self.0.trigger.get_or_insert(trigger);
@@ -68,14 +66,14 @@ impl ProcessError {
         &self.0.manager
     }
 
-    /// The process, if it is about one.
+    /// The process, if the error concerns one.
     pub fn process(&self) -> Option<&ProcessId> {
         self.0.process.as_ref()
     }
 
-    /// The trigger that was not handled: the id of the event, of that of the timeout, or of that which says
-    /// that a command was rejected. It may be an earlier one than that which was delivered: a process
-    /// finishes one before it takes the next.
+    /// The id of the trigger that was not handled: the id of the event, of the timeout's event, or of the event that records
+    /// the rejected command. It may be an earlier trigger than the delivered one, because a process finishes one trigger
+    /// before it accepts the next.
     pub fn trigger(&self) -> Option<EventId> {
         self.0.trigger
     }
@@ -96,27 +94,27 @@ impl ProcessError {
         }
     }
 
-    /// Whether the manager, asked again for the same trigger, asked for other commands or timeouts.
+    /// Whether the manager, when called again for the same trigger, asked for different commands or timeouts.
     pub fn is_not_deterministic(&self) -> bool {
         matches!(self.0.kind, Kind::NotDeterministic { .. })
     }
 
-    /// Whether an event is none of the manager's event type.
+    /// Whether an event does not fit the manager's event type.
     pub fn is_undecodable(&self) -> bool {
         matches!(self.0.kind, Kind::Undecodable(_) | Kind::Record(_))
     }
 
-    /// Whether the state of a process cannot be written, or what was written is no state of the manager.
+    /// Whether the state of a process cannot be serialized, or the stored state does not fit the manager's state type.
     pub fn is_state(&self) -> bool {
         matches!(self.0.kind, Kind::State(_))
     }
 
-    /// Whether a process answers one rejected command with the next, more than 100 times in a row.
+    /// Whether a process answered more than 100 rejected commands in a row with a next command.
     pub fn is_runaway(&self) -> bool {
         matches!(self.0.kind, Kind::Runaway)
     }
 
-    /// Whether a name, a time or something else that was asked for cannot be used.
+    /// Whether a name, a time or another argument is not valid.
     pub fn is_malformed(&self) -> bool {
         match &self.0.kind {
             Kind::Name(_) | Kind::Timeout(_) => true,
@@ -126,7 +124,7 @@ impl ProcessError {
         }
     }
 
-    /// Whether the store failed for now.
+    /// Whether the store failed temporarily.
     pub fn is_retriable(&self) -> bool {
         match &self.0.kind {
             Kind::Store(error) => error.is_retriable(),
@@ -135,7 +133,7 @@ impl ProcessError {
         }
     }
 
-    /// What the store said, if it was not about a command.
+    /// The error of the store, unless it belongs to a command.
     pub fn store(&self) -> Option<&StoreError> {
         match &self.0.kind {
             Kind::Store(error) => Some(error),
@@ -143,7 +141,7 @@ impl ProcessError {
         }
     }
 
-    /// Kind the command failed.
+    /// Why the command failed.
     pub fn execute(&self) -> Option<&ExecuteError> {
         match &self.0.kind {
             Kind::Command { source, .. } => Some(source),
@@ -168,21 +166,21 @@ impl fmt::Display for ProcessError {
             write!(f, ", trigger {trigger}")?;
         }
         match kind {
-            Kind::Name(_) => write!(f, ": a name cannot be used"),
-            Kind::Store(_) => write!(f, ": the store fails"),
+            Kind::Name(_) => write!(f, ": a name is not valid"),
+            Kind::Store(_) => write!(f, ": the store failed"),
             Kind::Undecodable(error) => write!(f, ": {error}"),
-            Kind::State(_) => write!(f, ": the state cannot be used"),
-            Kind::Record(_) => write!(f, ": an event cannot be read again"),
+            Kind::State(_) => write!(f, ": the state cannot be read or written"),
+            Kind::Record(_) => write!(f, ": an event of the process cannot be read or written"),
             Kind::Inconsistent(what) => write!(f, ": {what}"),
             Kind::NotDeterministic { recorded, now } => write!(
                 f,
-                ": asked again it reacts in another way: {recorded} is recorded, now it is {now}"
+                ": the manager reacted differently when asked again: {recorded} was recorded, now it is {now}"
             ),
             Kind::Timeout(name) => write!(f, ": the timeout {name:?} is too long"),
             Kind::Command { name, .. } => write!(f, ": the command {name} failed"),
             Kind::Runaway => write!(
                 f,
-                ": one rejected command follows the other and there is no end"
+                ": more than 100 rejected commands in a row, each the answer to the one before"
             ),
         }
     }

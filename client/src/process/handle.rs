@@ -1,30 +1,29 @@
-//! One trigger, from its delivery to the last of its commands.
+//! Handles one trigger, from its delivery to the last of its commands.
 //!
-//! 1. The process *accepts* the trigger: one append at the exact version of the stream of the process writes
-//!    the trigger's id, the state after it and the names of its commands, and each timeout to a stream of
-//!    its own.
-//! 2. Each command is executed with a *mark*: its events and the mark are one append, at the exact version of
-//!    the stream of the process. A rejection is a mark too, and then a trigger.
+//! 1. The process *accepts* the trigger. One append, at the exact version of the process's stream, writes the trigger's
+//!    id, the state after it and the names of its commands. It also writes each timeout to a stream of its own.
+//! 2. Each command is executed with a companion event, which says that the command is done. The command's events and the
+//!    companion are one append, at the exact version of the process's stream. If the command is rejected, an event says
+//!    so; that rejection is a trigger later.
 //! 3. The delivery is acknowledged.
 //!
-//! Whoever handles a trigger first finishes what the process has begun, whose trigger ever it was. What can
-//! come between:
+//! Before handling a trigger, a runner first completes whatever the process left unfinished, even if that belongs to
+//! another trigger. The following can happen meanwhile:
 //!
-//! - *The trigger is delivered again* (its runner was killed, its lease ran out, the acknowledgement was
-//!   lost): its id is found in the stream of the process. What is left of its commands is executed; if
-//!   nothing is left it is done.
-//! - *Two runners have the trigger*, since a lease ran out while a command ran: both may execute the same
-//!   command at once. Only one append finds the process at the version that it expects; the other writes
-//!   nothing, reads again and goes on from there.
-//! - *Two triggers of one process come at once*, from different streams: both may be reacted to; only one
-//!   append finds the version it expects. The other one is reacted to anew, on the state after the first, once
+//! - *The trigger is delivered again*, because its runner was killed, its lease expired or the acknowledgement was lost.
+//!   The runner finds the trigger's id in the process's stream and executes the remaining commands, if any.
+//! - *Two runners have the trigger*, because a lease expired while a command ran. Both may execute the same command at
+//!   once. Only one append finds the process at the expected version. The other writes nothing; its runner reads again
+//!   and continues from there.
+//! - *Two triggers of one process arrive at once*, from different streams. The manager may react to both, but only one
+//!   append finds the expected version. The manager reacts to the other trigger again, on the state after the first, once
 //!   the commands of the first are done.
-//! - *A runner is killed* before an append: nothing was written. After it: what was written tells how to go on.
-//!   Nothing is kept elsewhere.
-//! - *An answer is lost*: the very same append is sent again, which its event ids make safe. If that fails too
-//!   often the stream is read again. Should the first append arrive only then, it finds another version.
-//! - *A command cannot be executed* because of something that is no rule: the trigger fails and is given
-//!   back. Later triggers of the process try the same and fail in the same way. They are not taken before.
+//! - *A runner is killed* before an append: nothing was written. After an append: the written events tell how to
+//!   continue. Nothing is stored elsewhere.
+//! - *An answer is lost*: the runner sends the same append again, which its event ids make safe. If that fails too often,
+//!   it reads the stream again. If the first append arrives only then, it finds another version.
+//! - *A command fails* for another reason than a business rule: the trigger fails and is given back. Later triggers of
+//!   the process try to complete the same command first, and fail in the same way.
 
 use serde_json::Value;
 
@@ -38,7 +37,7 @@ use crate::execute::{CompanionEvent, ExecuteError};
 use crate::store::{Append, Appended, EventStore, NewEvent, StoreError};
 use crate::values::{Position, ProcessId, StreamId, StreamVersion};
 
-/// So many rejected commands in a row, each the answer to the one before, are taken for a mistake.
+/// How many rejected commands in a row, each the answer to the one before, are taken for a mistake.
 const MAX_REJECTIONS: u32 = 100;
 
 /// Handles the triggers of one process.
@@ -52,21 +51,21 @@ pub(super) struct TriggerHandler<'a, S, P> {
     pub(super) stream: StreamId,
 }
 
-/// What a process has accepted and is to be done now.
+/// A trigger that the process has accepted, with the reaction to carry out.
 pub(super) struct AcceptedTrigger<'a, S, E> {
     pub(super) input: CurrentInput<'a, E>,
     pub(super) reaction: Reaction<S>,
 }
 
-/// The trigger that was delivered, or another one that comes before it.
+/// The trigger in hand: the delivered one, or an earlier one that must be completed first.
 pub(super) enum CurrentInput<'a, E> {
     Delivered(&'a Input<E>),
     Earlier(Box<Input<E>>),
 }
 
-/// Kind it does not go on.
+/// Why handling stops.
 pub(super) enum StopReason {
-    /// Another runner was here: read again.
+    /// Another runner has written to the process's stream: read again.
     Moved,
     Failed(ProcessError),
 }
@@ -92,7 +91,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
         })
     }
 
-    /// Handles a trigger: when this returns the process has taken it, now or before, and all is done.
+    /// Handles a trigger. When this returns, the process has accepted the trigger, now or before, and everything is done.
     pub(super) async fn handle(
         &self,
         input: &Input<P::Event>,
@@ -107,14 +106,15 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
                 Err((StopReason::Failed(error), _)) => return Err(error.of(self.process, event_id)),
                 Err((StopReason::Moved, version)) => version,
             };
-            // That another runner was here shows. Otherwise it is not as it seems, and not for ever.
+            // If another runner was active, the version has changed. If it has not, something else is wrong: try only a
+            // limited number of times.
             moved_at.retain(|at| *at == version);
             moved_at.push(version);
             let failed = u32::try_from(moved_at.len()).unwrap_or(u32::MAX);
             match self.options.retry.wait_after(failed) {
                 Some(wait) => self.store.sleep(wait).await,
                 None => {
-                    let why = "its stream moves, and stands where it stood";
+                    let why = "version conflicts keep occurring although the stream's version has not changed";
                     return Err(self
                         .failed(Kind::Inconsistent(why))
                         .of(self.process, event_id));
@@ -123,8 +123,8 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
         }
     }
 
-    /// Finishes what the process has begun, then takes the trigger. An error comes with the version from which
-    /// it was tried.
+    /// Completes what the process left unfinished, then accepts the trigger. An error comes with the version that the attempt
+    /// was based on.
     async fn go_on(
         &self,
         input: &Input<P::Event>,
@@ -144,8 +144,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
         }
     }
 
-    /// What is to be done next: the rest of the last trigger, else the next rejected command, else the trigger
-    /// that was delivered.
+    /// The next thing to do: the rest of the last trigger, else the next rejected command, else the delivered trigger.
     async fn next<'i>(
         &self,
         input: &'i Input<P::Event>,
@@ -180,7 +179,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
         })
     }
 
-    /// Executes the commands that are not done, one after the other.
+    /// Executes the commands that are not done yet, one after the other.
     async fn execute_commands(
         &self,
         accepted: AcceptedTrigger<'_, S, P::Event>,
@@ -220,7 +219,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
         Ok(())
     }
 
-    /// Marks a command as rejected, so that the process is told of it.
+    /// Records that a command was rejected. The rejection is a trigger of the process later.
     async fn reject(
         &self,
         rejection: RejectionRecord,
@@ -239,7 +238,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
         Ok(())
     }
 
-    /// The append of an event to the stream of the process, at exactly this version.
+    /// An append of an event to the process's stream, at exactly this version.
     pub(super) fn append(
         &self,
         input: &Input<P::Event>,
@@ -253,7 +252,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
             .event(event)
     }
 
-    /// Sends an append, the very same again while its outcome is unknown.
+    /// Sends an append, and the same append again while its outcome is unknown.
     pub(super) async fn send(&self, append: &Append) -> Result<Appended, StopReason> {
         match self.persist(|| self.store.append(append)).await {
             Ok(appended) => Ok(appended),
@@ -262,7 +261,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
         }
     }
 
-    /// The state after a trigger, and what is to be done.
+    /// Calls the manager: returns the state after a trigger, and the reaction.
     pub(super) fn react(
         &self,
         state: Option<&Value>,
@@ -306,7 +305,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        // On the heap: the futures of stores are large.
+        // On the heap, because the futures of stores are large.
         let attempt = || Box::pin(attempt());
         self.options.retry.persist(self.store, attempt).await
     }
@@ -318,7 +317,7 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
     }
 }
 
-/// The commands of a reaction, as they are recorded.
+/// The commands of a reaction in stored form.
 pub(super) fn command_records<S>(reaction: &Reaction<S>) -> Vec<CommandRecord> {
     let commands = reaction.commands.iter();
     commands
@@ -329,7 +328,7 @@ pub(super) fn command_records<S>(reaction: &Reaction<S>) -> Vec<CommandRecord> {
         .collect()
 }
 
-/// Kind a command was rejected, in a text that every store can hold.
+/// Why a command was rejected, as text that every store can hold.
 fn message(error: &ExecuteError) -> String {
     let message = error
         .command()

@@ -1,4 +1,4 @@
-//! [`Input`]: a trigger with all that it is made of.
+//! [`Input`]: a trigger with all its data.
 
 use super::Trigger;
 use super::record::{DueTimeout, Moment, RejectedCommand, TriggerRecord, correlation};
@@ -6,7 +6,7 @@ use crate::execute::{ExecuteOptions, RetryPolicy};
 use crate::store::StoredEvent;
 use crate::values::{CausationId, CorrelationId, EventId};
 
-/// A trigger with all that it is made of.
+/// A trigger with all its data.
 pub(super) enum Input<E> {
     Event(StoredEvent<E>),
     Timeout(DueTimeout),
@@ -14,7 +14,7 @@ pub(super) enum Input<E> {
 }
 
 impl<E> Input<E> {
-    /// The id of the event that it is, or of the mark.
+    /// The id of the trigger's event: the event itself, the timeout's event, or the event that records the rejection.
     pub(super) fn event_id(&self) -> EventId {
         match self {
             Self::Event(event) => event.event_id,
@@ -23,7 +23,7 @@ impl<E> Input<E> {
         }
     }
 
-    /// As the manager sees it.
+    /// The trigger in the form in which the manager sees it.
     pub(super) fn trigger(&self) -> Trigger<'_, E> {
         match self {
             Self::Event(event) => Trigger::Event(event),
@@ -38,7 +38,7 @@ impl<E> Input<E> {
         }
     }
 
-    /// As it is written down.
+    /// The trigger in stored form.
     pub(super) fn cause(&self) -> TriggerRecord {
         match self {
             Self::Event(event) => TriggerRecord::Event {
@@ -51,7 +51,7 @@ impl<E> Input<E> {
         }
     }
 
-    /// When the time of timeouts begins that it leads to.
+    /// The time from which the timeouts of its reaction count.
     pub(super) fn at(&self) -> Moment {
         match self {
             Self::Event(event) => Moment::from(event.recorded_at),
@@ -72,7 +72,7 @@ impl<E> Input<E> {
         CausationId::from_uuid(self.event_id().as_uuid())
     }
 
-    /// How its commands are executed.
+    /// The options for executing its commands.
     pub(super) fn execute_options(&self, retry: &RetryPolicy) -> ExecuteOptions {
         ExecuteOptions::new()
             .retry(retry.clone())

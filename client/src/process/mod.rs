@@ -1,4 +1,4 @@
-//! [`ProcessManager`]: events that lead to commands, each exactly once, with timeouts.
+//! [`ProcessManager`]: reacts to events with commands, each carried out once, and with timeouts.
 
 mod accept;
 mod error;
@@ -27,71 +27,71 @@ pub use self::trigger::Trigger;
 use crate::store::{Event, EventStore, Filter, StoredEvent};
 use crate::values::ProcessId;
 
-/// Lets events lead to commands: what has happened in some streams asks for something in others, perhaps
-/// over days, and perhaps undone again when a later step is refused (a *saga*). Run it with
+/// Reacts to events with commands. An event in some streams leads to commands on other streams, possibly over days, and
+/// possibly to further commands that undo earlier steps when a later step is refused (a *saga*). Run it with
 /// [`run_process_manager`].
 ///
-/// There are as many *processes* as [`process_of`](Self::process_of) names, each with a state of its own. A
-/// process takes its triggers one after the other: events, commands of its own that a business rule
-/// rejected, and timeouts that it has asked for. [`react`](Self::react) makes of each the next state and a
-/// [`Reaction`]: commands, timeouts, or the end of the process.
+/// There is one *process* for each id that [`process_of`](Self::process_of) returns. Each process has its own state. It
+/// handles its triggers one after the other. A trigger is an event, a command of the process that a business rule
+/// rejected, or a timeout that the process has asked for. For each trigger, [`react`](Self::react) returns the next state
+/// and a [`Reaction`]: commands, timeouts, or the end of the process.
 ///
-/// # What is promised
+/// # Guarantees
 ///
-/// - Each trigger of a process is taken once, and each command of its reaction is executed once or rejected
-///   once, whatever is delivered twice, however many runners there are, wherever one of them is killed: a
-///   command's events are written in one append with the note that it is done.
-/// - The triggers of a process have one order, in which the events of any one stream keep theirs. The
-///   commands of a reaction are executed in their order, all of them, also after one that was rejected;
-///   then the process is told of those that were rejected, and only then of its next event or timeout.
-/// - A command that fails otherwise, for example because an event cannot be decoded, stops its process. The
-///   trigger is given back and tried again after a while, and is parked in the end like any event of a durable
-///   subscription ([`replay_parked`](crate::SubscriptionStore::replay_parked)). Other processes go on.
-/// - A timeout is told after its time, never before, as soon as a runner is there. Its time starts with the
-///   [`recorded_at`](StoredEvent::recorded_at) of its trigger, which is the store's clock, and is over by the
-///   clock of the machine that the runner is on: keep the two together.
-/// - The events of a command have the correlation id of the trigger (the trigger's event id where it has none)
-///   and the trigger's event id as their causation id.
+/// - A process accepts each trigger once, and each command of its reaction is executed once or rejected once. This holds
+///   if triggers are delivered twice, if several runners are active, and wherever a runner is killed, because a command's
+///   events and the record that it is done are one append.
+/// - The triggers of a process have one order, which preserves the order of events within a stream. The commands of a
+///   reaction are executed in their order, all of them, even after one is rejected. Then the process receives the rejected
+///   commands as triggers, and only then its next event or timeout.
+/// - A command that fails for another reason, for example because an event cannot be decoded, stops its process. Its
+///   trigger is given back and tried again after a while. In the end it is parked, like any event of a durable
+///   subscription ([`replay_parked`](crate::SubscriptionStore::replay_parked)). Other processes continue.
+/// - A timeout arrives after its time, never before, as soon as a runner is active. Its time starts with the
+///   [`recorded_at`](StoredEvent::recorded_at) of its trigger, by the store's clock, and ends by the clock of the runner's
+///   machine: keep the two clocks synchronised.
+/// - The events of a command have the trigger's correlation id (or the trigger's event id, if it has none), and the
+///   trigger's event id as their causation id.
 ///
-/// # What it keeps in the store
+/// # What it stores
 ///
-/// For a manager `M`, the durable subscriptions `M` and `M:timeouts`; for each process a stream
-/// `process:M:<process id>` with an event for each trigger and each command; for each timeout a stream
-/// `process-timeout:M:<uuid>`. Their event types begin with `eventcore.process.`; process managers pass over
-/// them, but projections and consumers without a filter meet them.
+/// For a manager `M`: the durable subscriptions `M` and `M:timeouts`; for each process a stream `process:M:<process id>`
+/// with an event for each trigger and each command; for each timeout a stream `process-timeout:M:<uuid>`. The types of
+/// these events begin with `eventcore.process.`. Process managers skip them, but projections and consumers without a
+/// filter receive them.
 ///
-/// For a trigger, the stream of its process is read back to when the trigger was recorded: a few events,
-/// however long the process. Only a manager that is behind reads more.
+/// To handle a trigger, a runner reads the process's stream back to the time when the trigger was recorded: a few events,
+/// however long the process. It reads more only if the manager is behind.
 pub trait ProcessManager<S: EventStore>: Send + Sync {
-    /// The events that it looks at.
+    /// The events that the manager receives.
     type Event: Event;
 
-    /// What a process knows. It is stored with each trigger that it takes.
+    /// The state of a process. It is stored with each trigger that the process accepts.
     type State: Default + Serialize + DeserializeOwned;
 
-    /// The name of the manager: 1 to 100 bytes, no colon and no ASCII control characters. With another name
-    /// it starts anew.
+    /// The name of the manager: 1 to 100 bytes, no colon and no ASCII control characters. Under another name it starts from
+    /// the beginning.
     fn name(&self) -> &str;
 
-    /// Which events it looks at. By default all; each has to be one of its event type. It cannot be changed
-    /// once the manager has run under its name: give it another name then, or drop its two subscriptions, which have
-    /// that name and that name with `:timeouts`, and it looks at all events again; what it has handled it handles no
-    /// second time.
+    /// Which events the manager receives. By default all; each must fit its event type. The filter cannot be changed once the
+    /// manager has run under its name. To change it, give the manager another name; or drop its two subscriptions, which have
+    /// its name and its name with `:timeouts`. It then receives all events again, but does not handle those twice that it has
+    /// handled.
     fn filter(&self) -> Filter {
         Filter::all()
     }
 
-    /// The process that an event concerns; `None` when it concerns none. An id of up to 146 bytes fits in the
-    /// name of a stream.
+    /// The process that an event belongs to; `None` if it belongs to none. An id may have up to 146 bytes, so that it fits in
+    /// the name of a stream.
     fn process_of(&self, event: &StoredEvent<Self::Event>) -> Option<ProcessId>;
 
-    /// What comes of a trigger: the next state, and what is to be done.
+    /// Reacts to a trigger: returns the next state and fills the reaction.
     ///
-    /// It must depend on nothing but the state and the trigger: it is asked again for the same trigger when
-    /// the work was interrupted, and has to ask for the same again. Ids of what the commands make can be
-    /// taken from the trigger's [`event_id`](StoredEvent::event_id). Commands of another number, kind, or with
-    /// other streams are found out ([`ProcessError::is_not_deterministic`]). So a new version of a program
-    /// that reacts in another way should start when no reaction is half done.
+    /// The result must depend only on the state and the trigger. If the work was interrupted, this is called again for the
+    /// same trigger and must ask for the same again. If commands need new ids, derive them from the trigger's
+    /// [`event_id`](StoredEvent::event_id). The runner detects a different number of commands, other commands, and commands on
+    /// other streams ([`ProcessError::is_not_deterministic`]). So deploy a version that reacts differently when no reaction is
+    /// half done.
     fn react(
         &self,
         state: Self::State,
@@ -99,7 +99,7 @@ pub trait ProcessManager<S: EventStore>: Send + Sync {
         reaction: &mut Reaction<S>,
     ) -> Self::State;
 
-    /// Is told when a trigger could not be handled, before it is tried again or parked: to be logged. By
-    /// default this does nothing; the reason is on record with the event in any case.
+    /// Called when a trigger could not be handled, before it is tried again or parked, for example to log the error. By
+    /// default this does nothing; the error is stored with the event in any case.
     fn on_error(&self, _error: &ProcessError) {}
 }

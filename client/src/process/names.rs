@@ -1,13 +1,13 @@
-//! What a process manager calls its subscriptions and streams.
+//! The names of a process manager's subscriptions and streams.
 //!
-//! The name of a manager has no colon, so that no two of these are ever the same, and they begin with a word
-//! of their own, so that a filter by the prefixes of an application's streams passes over them.
+//! The name of a manager has no colon, so all these names are different. The streams begin with a word of their own, so
+//! that a filter by the prefixes of an application's streams leaves them out.
 
 use uuid::Uuid;
 
 use crate::values::{InvalidValue, ProcessId, StreamId, SubscriptionName};
 
-/// The longest name of a manager, in bytes: it leaves 146 for the id of a process.
+/// The longest name of a manager, in bytes. It leaves 146 bytes for the id of a process.
 const LONGEST: usize = 100;
 
 pub(super) struct Names {
@@ -19,7 +19,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The names of a manager; the reason when its name cannot be used.
+    /// The names of a manager; an error if its name is not valid.
     pub(super) fn new(manager: &str) -> Result<Self, InvalidValue> {
         if manager.len() > LONGEST {
             return Err(InvalidValue::manager("is longer than 100 bytes"));
@@ -44,7 +44,7 @@ impl Names {
         StreamId::new(format!("{}{id}", self.timeout_prefix()))
     }
 
-    /// What the streams of all timeouts begin with.
+    /// The prefix of all streams of timeouts.
     pub(super) fn timeout_prefix(&self) -> String {
         format!("process-timeout:{}:", self.manager)
     }

@@ -1,4 +1,4 @@
-//! How to run a process manager.
+//! [`ProcessOptions`]: how to run a process manager.
 
 use std::time::Duration;
 
@@ -8,30 +8,30 @@ use crate::execute::RetryPolicy;
 use crate::store::Filter;
 use crate::values::ConsumerName;
 
-/// A timeout that is given back until it is due has failed as far as its subscription knows: at least once,
-/// and once a year. So many such failures are allowed on top.
+/// A timeout that is given back until it is due counts as failed each time: at least once, and once a year. So its
+/// subscription allows this many more failures.
 const WAITS: u32 = 10;
 
-/// How to run a process manager. The lease, the retry limit and where to start belong to its durable
-/// subscriptions: they cannot be changed once it has run, and all its runners have to name the same.
+/// How to run a process manager. Its durable subscriptions store the lease, the retry limit and the start, so these cannot
+/// be changed once the manager has run, and all its runners must use the same values.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ProcessOptions {
-    /// Where its first run starts. By default with the first event of the store.
+    /// Where the first run starts. By default at the first event of the store.
     pub start: StartFrom,
-    /// After how long another runner takes over from one that is gone. By default 30 s.
+    /// How long after a runner is lost another one takes over. By default 30 s.
     pub lease: Duration,
-    /// How often a trigger that failed is tried again before it is parked. By default 10.
+    /// How many times a failed trigger is tried again before it is parked. By default 10.
     pub retry_limit: u32,
-    /// After how long, by how often it has failed. By default 1 s, 2 s, 4 s, … up to 1 minute.
+    /// How long to wait before a failed trigger is tried again. By default 1 s, 2 s, 4 s, … up to 1 minute.
     pub retry_delay: RetryPolicy,
-    /// How often to try a command, or a call of the store, before its trigger has failed.
+    /// How often to try a command, or a call of the store, before the trigger counts as failed.
     pub retry: RetryPolicy,
-    /// The most events that a runner takes at once, 1 to 10,000. By default 20.
+    /// The most events that a runner leases at once, 1 to 10,000. By default 20.
     pub batch: u32,
-    /// What operators see as the name of the runner. By default the name of the manager.
+    /// The name of the runner, for operators. By default the name of the manager.
     pub consumer: Option<ConsumerName>,
-    /// To end when there is nothing to do. By default it never ends.
+    /// Whether to return when there is nothing to do. By default false.
     pub until_idle: bool,
 }
 
@@ -57,21 +57,21 @@ impl ProcessOptions {
         self
     }
 
-    /// Sets after how long another runner takes over from one that is gone.
+    /// Sets how long after a runner is lost another one takes over.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Sets how often a trigger that failed is tried again.
+    /// Sets how many times a failed trigger is tried again.
     #[must_use]
     pub fn retry_limit(mut self, retries: u32) -> Self {
         self.retry_limit = retries;
         self
     }
 
-    /// Sets after how long a trigger that failed is tried again.
+    /// Sets how long to wait before a failed trigger is tried again.
     #[must_use]
     pub fn retry_delay(mut self, policy: RetryPolicy) -> Self {
         self.retry_delay = policy;
@@ -85,21 +85,21 @@ impl ProcessOptions {
         self
     }
 
-    /// Takes at most so many events at once.
+    /// Leases at most this many events at once.
     #[must_use]
     pub fn batch(mut self, events: u32) -> Self {
         self.batch = events;
         self
     }
 
-    /// Names the runner.
+    /// Sets the name of the runner.
     #[must_use]
     pub fn consumer(mut self, name: ConsumerName) -> Self {
         self.consumer = Some(name);
         self
     }
 
-    /// Ends when there is nothing to do.
+    /// Returns when there is nothing to do.
     #[must_use]
     pub fn until_idle(mut self) -> Self {
         self.until_idle = true;
@@ -115,15 +115,15 @@ impl ProcessOptions {
             .retry_limit(self.retry_limit)
     }
 
-    /// The definition of the subscription to timeouts. It starts with the first event of the store: there are
-    /// no timeouts before the manager has run.
+    /// The definition of the subscription to timeouts. It starts at the first event of the store: there are no timeouts
+    /// before the manager has run.
     pub(super) fn of_timeouts(&self, filter: Filter) -> SubscriptionDefinition {
         self.of_events(filter)
             .start(StartFrom::Start)
             .retry_limit(self.retry_limit.saturating_add(WAITS))
     }
 
-    /// How the subscriptions are consumed.
+    /// The options of the consumers of both subscriptions.
     pub(super) fn of_consumers(&self) -> ConsumerOptions {
         ConsumerOptions::new()
             .batch(self.batch)

@@ -1,9 +1,9 @@
-//! [`ProcessProgress`]: where a process stands, by the newest events in its stream.
+//! [`ProcessProgress`]: the state of a process, read from the newest events in its stream.
 //!
-//! A process takes a trigger only when it is done with the one before. So what is left to do is known from the
-//! last accepted trigger and the marks after it, with one thing more: its state before, to ask for the
-//! commands again. Whether a trigger was taken before is looked up by its id; it cannot be further back than
-//! the trigger itself is, because nobody can have taken it before it was there.
+//! A process accepts a trigger only after it has completed the one before. So the open work follows from the last accepted
+//! trigger, the events about its commands after it, and the state before it, which is needed to ask for the commands
+//! again. To find out whether a trigger was accepted before, the reader searches for its id. It need not search further
+//! back than the trigger's own position, because nobody can have accepted the trigger before it existed.
 
 use std::collections::VecDeque;
 
@@ -16,26 +16,26 @@ use super::record::{
 use crate::store::{EventStore, ReadStream, RecordedEvent};
 use crate::values::{CorrelationId, EventId, Position, StreamId, StreamVersion};
 
-/// So many events are read at once, the newest first.
+/// How many events are read at once, the newest first.
 const PAGE: u32 = 20;
 
-/// Where a process stands.
+/// The state of a process and its open work.
 #[derive(Default)]
 pub(super) struct ProcessProgress {
     pub(super) version: StreamVersion,
-    /// The trigger that it took last.
+    /// The last accepted trigger.
     pub(super) last: Option<Acceptance>,
-    /// How many of that one's commands are done or rejected.
+    /// How many commands of the last trigger are done or rejected.
     pub(super) commands_done: usize,
-    /// The state before that one, if there is something left of it to do; `None` for the first.
+    /// The state before the last trigger, if that trigger has open commands; `None` for the first trigger.
     pub(super) before: Option<Value>,
-    /// Rejected commands that the process is still to be told of.
+    /// Rejected commands that the process has not received as triggers yet.
     pub(super) pending: VecDeque<RejectedCommand>,
-    /// Whether the trigger that is asked about has been taken.
+    /// Whether the process has accepted the trigger in question.
     pub(super) has_seen: bool,
 }
 
-/// Which trigger is asked about.
+/// The trigger in question.
 #[derive(Clone, Copy)]
 pub(super) struct SoughtTrigger {
     pub(super) event_id: EventId,
@@ -58,7 +58,7 @@ impl ProcessProgress {
         self.last.as_ref().map(|last| &last.state)
     }
 
-    /// Reads as far back as is needed.
+    /// Reads the process's stream as far back as needed.
     pub(super) async fn read<S: EventStore>(
         store: &S,
         stream: &StreamId,
@@ -87,15 +87,15 @@ impl ProcessProgress {
     }
 }
 
-/// What is known so far, from the newest event back.
+/// What is known so far, read from the newest event back.
 struct ProgressReader {
     sought: SoughtTrigger,
     progress: ProcessProgress,
-    /// Whether nothing further back can tell that the trigger was taken.
+    /// Whether earlier events cannot tell anything about the trigger in question.
     is_looked_up: bool,
-    /// What is noted after the last trigger, the newest first.
+    /// The commands that are done or rejected after the last trigger, the newest first.
     outcomes: Vec<CommandId>,
-    /// Which of these are rejections.
+    /// The rejected ones among them.
     rejections: Vec<RejectedCommand>,
 }
 
@@ -110,7 +110,7 @@ impl ProgressReader {
         }
     }
 
-    /// Takes the event before; whether that is enough.
+    /// Takes the next older event. Returns whether enough is known.
     fn take(&mut self, event: RecordedEvent) -> Result<bool, Kind> {
         if self.progress.version == StreamVersion::EMPTY {
             self.progress.version = event.version;
@@ -120,7 +120,7 @@ impl ProgressReader {
         let correlation_id = correlation(event.correlation_id, event_id);
         match Record::from_event(event).map_err(Kind::Record)? {
             Record::Accepted(accepted) => self.take_accepted(accepted)?,
-            // Those before the last trigger are of no interest any more.
+            // Events before the last trigger no longer matter.
             _ if self.progress.last.is_some() => {}
             Record::Done(id) => self.outcomes.push(id),
             Record::Rejected(rejection) => {
@@ -144,7 +144,7 @@ impl ProgressReader {
         }
         let mut outcomes = self.outcomes.iter().rev().enumerate();
         if !outcomes.all(|(index, id)| id.index == index && id.trigger == event_id) {
-            let why = "what is noted in its stream is not about its last trigger";
+            let why = "the progress records in the process stream do not belong to its last accepted trigger";
             return Err(Kind::Inconsistent(why));
         }
         self.progress.commands_done = self.outcomes.len();

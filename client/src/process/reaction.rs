@@ -1,4 +1,4 @@
-//! [`Reaction`]: what a process wants to be done.
+//! [`Reaction`]: what a process asks for after a trigger.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use crate::execute::{ExecuteError, ExecuteOptions};
 use crate::store::EventStore;
 use crate::values::{ProcessId, StreamId};
 
-/// What a process wants to be done after a trigger.
+/// What a process asks for after a trigger: commands, timeouts, or its end.
 pub struct Reaction<S> {
     process: ProcessId,
     pub(super) commands: Vec<Box<dyn Command<S>>>,
@@ -22,7 +22,7 @@ pub struct Reaction<S> {
 pub(super) trait Command<S>: Send + Sync {
     fn name(&self) -> &'static str;
 
-    /// The streams that it declares.
+    /// The streams that the command declares.
     fn streams(&self) -> Vec<StreamId>;
 
     fn execute<'a>(
@@ -34,7 +34,7 @@ pub(super) trait Command<S>: Send + Sync {
 }
 
 impl<S> Reaction<S> {
-    /// Nothing is to be done by this process. A runner makes it; so does a test of `react`.
+    /// An empty reaction of this process. The runner makes it; a test of `react` can make it too.
     pub fn new(process: ProcessId) -> Self {
         Self {
             process,
@@ -49,8 +49,8 @@ impl<S> Reaction<S> {
         &self.process
     }
 
-    /// Executes a command, after those that were asked for before. If a business rule rejects it, the
-    /// process is [told](crate::Trigger::Rejected).
+    /// Executes a command, after the commands that were added before. If a business rule rejects it, the process receives
+    /// [`Trigger::Rejected`](crate::Trigger::Rejected).
     pub fn execute<C>(&mut self, command: C)
     where
         S: EventStore,
@@ -59,15 +59,15 @@ impl<S> Reaction<S> {
         self.commands.push(Box::new(command));
     }
 
-    /// Tells the process of this [timeout](crate::Trigger::Timeout), so long after the trigger was recorded;
-    /// if the trigger is a timeout itself, after that one was due. It cannot be taken back: the process may
-    /// ignore it by its state.
+    /// Sends the process this [timeout](crate::Trigger::Timeout) after a time. The time starts when the trigger was recorded,
+    /// or, if the trigger is a timeout itself, when that timeout was due. A timeout cannot be cancelled; use the state to
+    /// ignore it.
     pub fn timeout(&mut self, name: impl Into<String>, after: Duration) {
         self.timeouts.push((name.into(), after));
     }
 
-    /// Ends the process: what is asked for here is done still, and the process is told of commands that are
-    /// rejected, but all later events and timeouts of the process are ignored, for good.
+    /// Ends the process. The commands of this reaction are still executed, and the process still receives rejected ones as
+    /// triggers. All later events and timeouts of the process are ignored forever.
     pub fn end(&mut self) {
         self.ends = true;
     }

@@ -1,4 +1,4 @@
-//! What a process manager writes: the events in the stream of a process, and timeouts.
+//! What a process manager stores: the events in the stream of a process, and timeouts.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,20 +12,20 @@ use crate::values::{
     CorrelationId, EventId, EventType, InvalidValue, Payload, ProcessId, StreamId, StreamVersion,
 };
 
-/// A process has taken a trigger: it stands in this state, and its commands are to be executed.
+/// A process has accepted a trigger: the state after it, and the commands to execute.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Acceptance {
     pub(super) trigger: TriggerRecord,
     pub(super) state: Value,
     pub(super) commands: Vec<CommandRecord>,
-    /// The names of the timeouts that were asked for.
+    /// The names of the requested timeouts.
     pub(super) timeouts: Vec<String>,
     pub(super) ended: bool,
-    /// Rejected commands that the process is still to be told of after this trigger.
+    /// Rejected commands that the process has yet to receive as triggers after this one.
     pub(super) pending: Vec<RejectedCommand>,
 }
 
-/// What a process has reacted to, such that it can be found again.
+/// A trigger in stored form, so that it can be found again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum TriggerRecord {
@@ -38,14 +38,14 @@ pub(super) enum TriggerRecord {
     Rejected(RejectedCommand),
 }
 
-/// A command, as far as it can be told from another.
+/// A command in stored form: enough to tell it from another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct CommandRecord {
     pub(super) name: String,
     pub(super) streams: Vec<StreamId>,
 }
 
-/// A timeout that is over.
+/// A timeout that is due.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct DueTimeout {
     /// The id of its event.
@@ -58,7 +58,7 @@ pub(super) struct DueTimeout {
 /// A rejected command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct RejectedCommand {
-    /// The id of the mark that says so.
+    /// The id of the event that records the rejection.
     pub(super) event_id: EventId,
     pub(super) command: String,
     pub(super) index: usize,
@@ -72,14 +72,14 @@ pub(super) struct RejectedCommand {
 #[serde(transparent)]
 pub(super) struct Moment(u64);
 
-/// What is in the stream of a process.
+/// An event in the stream of a process.
 pub(super) enum Record {
     Accepted(Acceptance),
     Done(CommandId),
     Rejected(RejectionRecord),
 }
 
-/// A command of the trigger before is done.
+/// Identifies a command. As an event: the command is done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct CommandId {
     /// The id of the trigger.
@@ -87,7 +87,7 @@ pub(super) struct CommandId {
     pub(super) index: usize,
 }
 
-/// A command of the trigger before was rejected.
+/// An event: a command of the last trigger was rejected.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct RejectionRecord {
     #[serde(flatten)]
@@ -96,7 +96,7 @@ pub(super) struct RejectionRecord {
     pub(super) message: String,
 }
 
-/// A timeout that a process has asked for.
+/// An event: a process has asked for a timeout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Timeout {
     pub(super) process: ProcessId,
@@ -155,7 +155,7 @@ impl Event for Timeout {
 }
 
 impl TriggerRecord {
-    /// The id of the event that it is, or of the mark.
+    /// The id of the trigger's event: the event itself, the timeout's event, or the event that records the rejection.
     pub(super) fn event_id(&self) -> EventId {
         match self {
             Self::Event { event_id, .. } => *event_id,
@@ -166,7 +166,7 @@ impl TriggerRecord {
 }
 
 impl RejectedCommand {
-    /// A rejection that was written with this id at this time.
+    /// A rejection that was recorded with this id at this time.
     pub(super) fn new(
         rejection: RejectionRecord,
         event_id: EventId,
@@ -189,13 +189,13 @@ impl Moment {
         Self::from(SystemTime::now())
     }
 
-    /// So much later; `None` when no clock can say.
+    /// The moment this much later; `None` if it is beyond what a clock can represent.
     pub(super) fn after(self, time: Duration) -> Option<Self> {
         let micros = u64::try_from(time.as_micros()).ok()?;
         self.0.checked_add(micros).map(Self)
     }
 
-    /// How long it is from then to this; zero if it was not before.
+    /// The time from `then` to this moment; zero if `then` is not earlier.
     pub(super) fn since(self, then: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(then.0))
     }
@@ -208,8 +208,8 @@ impl From<SystemTime> for Moment {
     }
 }
 
-/// The correlation id of what a trigger leads to: its own, or else one made of its event id, so that it is
-/// the same whoever asks.
+/// The correlation id for everything that a trigger leads to: the trigger's own, or one made from its event id, so that
+/// every runner gets the same.
 pub(super) fn correlation(own: Option<CorrelationId>, event_id: EventId) -> CorrelationId {
     own.unwrap_or_else(|| CorrelationId::from_uuid(event_id.as_uuid()))
 }

@@ -1,4 +1,4 @@
-//! What a process has begun and not finished: its commands are asked for again, and have to be the same.
+//! Completes what a process left unfinished: asks the manager for the commands again and checks that they are the same.
 
 use super::ProcessError;
 use super::ProcessManager;
@@ -20,7 +20,9 @@ impl<S: EventStore, P: ProcessManager<S>> TriggerHandler<'_, S, P> {
     ) -> Result<AcceptedTrigger<'i, S, P::Event>, StopReason> {
         let Some(last) = &progress.last else {
             return Err(self
-                .failed(Kind::Inconsistent("nothing was accepted"))
+                .failed(Kind::Inconsistent(
+                    "there are open commands but no accepted trigger",
+                ))
                 .into());
         };
         let of = |error: ProcessError| error.of(self.process, last.trigger.event_id());
@@ -44,7 +46,7 @@ impl<S: EventStore, P: ProcessManager<S>> TriggerHandler<'_, S, P> {
         })
     }
 
-    /// A trigger that was taken before.
+    /// Finds a trigger that was accepted before.
     async fn find<'i>(
         &self,
         cause: &TriggerRecord,
@@ -68,7 +70,7 @@ impl<S: EventStore, P: ProcessManager<S>> TriggerHandler<'_, S, P> {
                 let events = events.map_err(|error| self.failed(Kind::Store(error)))?;
                 let found = events.into_iter().find(|event| event.event_id == *event_id);
                 let Some(event) = found else {
-                    let why = "the event that it has accepted is not in its stream";
+                    let why = "the event that the process accepted is not in its stream";
                     return Err(self.failed(Kind::Inconsistent(why)));
                 };
                 let event = FollowError::decode(event);

@@ -1,4 +1,4 @@
-//! [`run_process_manager`]: what is to be run, under which names.
+//! [`run_process_manager`]: starts a process manager under its names.
 
 use std::convert::Infallible;
 
@@ -12,12 +12,12 @@ use crate::durable::SubscriptionStore;
 use crate::store::Filter;
 use crate::values::{ConsumerName, InvalidValue};
 
-/// Runs a process manager for ever: handles all events from the first one on, then those to come, and all
-/// timeouts. It may run in several processes at once: they share the work.
+/// Runs a process manager forever: handles all events from the first one, then those to come, and all timeouts. It may run
+/// in several processes at once; they share the work.
 ///
-/// To end it, drop the future. What it was about is finished by another runner, or by the next one. What fails
-/// for now, such as a lost connection, is tried again; what fails for good is parked, after
-/// [`on_error`](ProcessManager::on_error) was told.
+/// To stop it, drop the future. Another runner, or the next one, completes its work. Temporary failures, such as a lost
+/// connection, are tried again. A trigger that keeps failing is parked, after
+/// [`on_error`](ProcessManager::on_error) was called.
 ///
 /// ```
 /// use std::time::Duration;
@@ -147,8 +147,8 @@ use crate::values::{ConsumerName, InvalidValue};
 ///
 /// # Errors
 ///
-/// The name of the manager cannot be used; it has run under its name with another filter or other options; or
-/// the store refuses.
+/// The name of the manager is not valid; the manager has run under its name with another filter or other options; or the
+/// store refuses a request.
 pub async fn run_process_manager<S, P>(store: &S, manager: &P) -> Result<Infallible, ProcessError>
 where
     S: SubscriptionStore + Clone + 'static,
@@ -156,19 +156,19 @@ where
 {
     let options = ProcessOptions::new();
     loop {
-        // This returns with errors only.
+        // Without `until_idle` this returns only errors.
         run_process_manager_with(store, manager, &options).await?;
     }
 }
 
-/// Runs a process manager until there is nothing to do: every event that concerns it has been handled, also
-/// those of its own commands, or is with another runner, parked, or waits to be tried again. Timeouts that
-/// are not due are left. For tests, and for jobs that run now and then.
+/// Runs a process manager until there is nothing to do: every event of its processes, including those of its own commands,
+/// is handled, held by another runner, parked, or waiting for a retry. Timeouts that are not due are left. For tests, and
+/// for jobs that run now and then.
 ///
 /// # Errors
 ///
-/// As [`run_process_manager`], or a trigger cannot be handled, or an event is none of the manager's event type;
-/// it is given back, to be tried again after a while.
+/// Like [`run_process_manager`]; or a trigger cannot be handled, or an event does not fit the manager's event type. The
+/// trigger is given back and tried again after a while.
 pub async fn run_process_manager_until_idle<S, P>(
     store: &S,
     manager: &P,
@@ -181,12 +181,11 @@ where
     run_process_manager_with(store, manager, &options).await
 }
 
-/// As [`run_process_manager`], or as [`run_process_manager_until_idle`] if the options say so, with options of
-/// the caller's.
+/// Like [`run_process_manager`], or like [`run_process_manager_until_idle`] if the options say so, with your own options.
 ///
 /// # Errors
 ///
-/// As these.
+/// Like these two functions.
 pub async fn run_process_manager_with<S, P>(
     store: &S,
     manager: &P,
@@ -225,7 +224,7 @@ where
     match Box::pin(runner.for_ever(events, timeouts)).await? {}
 }
 
-/// The timeouts of a manager.
+/// A filter for the timeouts of a manager.
 fn of_timeouts(names: &Names) -> Result<Filter, InvalidValue> {
     let filter = Filter::all().stream_prefix(names.timeout_prefix());
     Ok(filter.event_type(Timeout::event_type()?))

@@ -17,7 +17,7 @@ use crate::durable::{Nack, SubscriptionDefinition, SubscriptionStore};
 use crate::subscription::FollowError;
 use crate::values::{Position, ProcessId, SubscriptionName};
 
-/// The longest delay that is asked of a store; it takes up to a year.
+/// The longest delay that a runner requests; stores accept up to a year.
 const LONGEST_DELAY: Duration = Duration::from_secs(300 * 24 * 60 * 60);
 
 /// One runner of a process manager.
@@ -37,7 +37,7 @@ where
     S: SubscriptionStore + Clone + 'static,
     P: ProcessManager<S>,
 {
-    /// Both at once, in one task.
+    /// Consumes both in one task.
     pub(super) async fn for_ever(
         &self,
         events: Events<S, P>,
@@ -55,7 +55,7 @@ where
     async fn events(&self, mut events: Events<S, P>) -> Result<Infallible, ProcessError> {
         loop {
             match events.next_delivery().await {
-                // What fails is told and given back.
+                // A failure has been reported and the trigger given back.
                 Ok(delivery) => drop(self.event(delivery).await),
                 Err(error) => self.cannot_deliver(error, false)?,
             }
@@ -65,7 +65,7 @@ where
     async fn timeouts(&self, mut timeouts: Timeouts<S>) -> Result<Infallible, ProcessError> {
         loop {
             match timeouts.next_delivery().await {
-                // As above.
+                // Likewise.
                 Ok(delivery) => drop(self.timeout(delivery).await),
                 Err(error) => self.cannot_deliver(error, false)?,
             }
@@ -112,7 +112,7 @@ where
         }
     }
 
-    /// Handles an event, if it concerns a process.
+    /// Handles an event, if it belongs to a process.
     async fn event(&self, delivery: Delivery<P::Event, S>) -> Result<(), ProcessError> {
         let (event, receipt) = delivery.into_parts();
         let Some(process) = self.manager.process_of(&event) else {
@@ -124,13 +124,13 @@ where
             .await
     }
 
-    /// Handles a timeout if it is due, otherwise gives it back until it is. Whether it was due.
+    /// Handles a timeout if it is due; otherwise gives it back until then. Returns whether it was due.
     async fn timeout(&self, delivery: Delivery<Timeout, S>) -> Result<bool, ProcessError> {
         let left = delivery.event.due.since(Moment::now());
         if !left.is_zero() {
-            // A delay has whole milliseconds.
+            // Delays are in whole milliseconds.
             let delay = left.min(LONGEST_DELAY) + Duration::from_millis(1);
-            let not_due = Nack::retry().reason("it is not due").delay(delay);
+            let not_due = Nack::retry().reason("the timeout is not due").delay(delay);
             let given_back = delivery.nack(not_due).await;
             given_back.map_err(|error| self.failed(Kind::Store(error)))?;
             return Ok(false);
@@ -148,7 +148,7 @@ where
         Ok(true)
     }
 
-    /// Handles a trigger while its lease is kept, and answers its delivery.
+    /// Handles a trigger while its lease is extended, and answers its delivery.
     async fn handle(
         &self,
         process: &ProcessId,
@@ -160,7 +160,7 @@ where
             let (store, manager) = (self.store, self.manager);
             let handling = TriggerHandler::new(store, manager, self.options, &self.names, process)
                 .map_err(|error| error.of(process, input.event_id()))?;
-            // On the heap, as below: futures of stores are large, and so would be this one.
+            // On the heap, because the futures of stores are large.
             Box::pin(handling.handle(input, position)).await
         };
         match receipt.while_leased(handling).await {
@@ -176,7 +176,7 @@ where
         }
     }
 
-    /// An event that cannot be decoded is given back by the consumer, and only told.
+    /// The consumer has already given back an event that cannot be decoded: only report it.
     fn cannot_deliver(&self, error: FollowError, ends: bool) -> Result<(), ProcessError> {
         let is_about_one = error.is_undecodable();
         let error = self.failed(Kind::Undecodable(error));

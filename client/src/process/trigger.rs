@@ -6,18 +6,18 @@ use crate::store::StoredEvent;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Trigger<'a, E> {
-    /// An event that concerns the process.
+    /// An event that belongs to the process.
     Event(&'a StoredEvent<E>),
     /// A business rule rejected a command of the process.
     Rejected {
-        /// The name of the command: that of its type, if it is derived.
+        /// The name of the command; by default the name of its type.
         command: &'a str,
-        /// Which command of its reaction it was, from 0.
+        /// The index of the command in its reaction, from 0.
         index: usize,
-        /// Kind, as the error says.
+        /// The message of the rejection.
         message: &'a str,
     },
-    /// A timeout of the process is over.
+    /// A timeout of the process is due.
     Timeout {
         /// The name that the process gave it.
         name: &'a str,

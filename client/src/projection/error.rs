@@ -1,4 +1,4 @@
-//! [`ProjectionError`]: why a projection has stopped.
+//! [`ProjectionError`]: why a projection stopped.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::subscription::FollowError;
 use crate::values::error_chain::debug_as_chain;
 use crate::values::{Position, StreamId};
 
-/// Kind a projection has stopped. Its checkpoint is where it was before the batch.
+/// Why a projection stopped. Its checkpoint is where it was before the failed batch.
 pub struct ProjectionError(Box<Inner>);
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl ProjectionError {
         &self.0.projection
     }
 
-    /// The event that it did not take in.
+    /// The position of the event that the projection could not apply.
     pub fn position(&self) -> Option<Position> {
         match &self.0.kind {
             Kind::Store(_) => None,
@@ -58,12 +58,12 @@ impl ProjectionError {
         }
     }
 
-    /// Whether the event is none of the projection's event type.
+    /// Whether the event does not fit the projection's event type.
     pub fn is_undecodable(&self) -> bool {
         matches!(self.0.kind, Kind::Undecodable(_))
     }
 
-    /// What the store said, if it was not about an event.
+    /// The error of the store, unless it belongs to an event.
     pub fn store(&self) -> Option<&StoreError> {
         match &self.0.kind {
             Kind::Store(error) => Some(error),

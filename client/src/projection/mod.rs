@@ -1,4 +1,4 @@
-//! [`Projection`]: what an application makes of the events, each exactly once.
+//! [`Projection`]: a read model of an application, updated by each event exactly once.
 
 mod error;
 mod options;
@@ -14,46 +14,46 @@ use crate::store::{Event, Filter, StoredEvent};
 use crate::subscription::FollowError;
 use crate::values::Position;
 
-/// What an application makes of the events: a table to query, for example. Run it with
+/// A read model: what an application makes of the events, for example a table for queries. Run it with
 /// [`run_projection`].
 ///
-/// What [`apply`](Self::apply) writes through the transaction is committed together with the checkpoint,
-/// batch by batch: every event takes effect exactly once, whatever fails. What it writes elsewhere, also
-/// in `self`, may be written more than once.
+/// What [`apply`](Self::apply) writes through the transaction is committed together with the checkpoint, batch by batch.
+/// So every event takes effect exactly once, whatever fails. What it writes elsewhere, including `self`, may be written
+/// more than once.
 pub trait Projection<S: ProjectionStore>: Send {
-    /// The events that it is made of.
+    /// The type of its events.
     type Event: Event;
 
-    /// The name under which its checkpoint is kept: 1 to 255 bytes, no ASCII control characters. With
-    /// another name it starts anew.
+    /// The name of the projection and of its checkpoint: 1 to 255 bytes, no ASCII control characters. Under another name it
+    /// starts from the beginning.
     fn name(&self) -> &str;
 
-    /// Which events it needs. By default all; each has to be one of its event type.
+    /// Which events it needs. By default all; each must fit its event type.
     fn filter(&self) -> Filter {
         Filter::all()
     }
 
-    /// What to do about an event that is none of the projection's event type, or has a payload that cannot be
-    /// decoded. By default the projection stops at it, and stops there again when it is run again.
+    /// What to do with an event that has an unknown type or a payload that cannot be decoded. By default the projection stops
+    /// before it, every time it runs.
     fn undecodable(&mut self, _error: &FollowError) -> OnUndecodable {
         OnUndecodable::Stop
     }
 
-    /// What to do when its checkpoint is of another history of the store, as when the checkpoint and what the projection
-    /// writes are kept elsewhere, or came from a dump of a server whose last events are lost. Where they are in the database
-    /// of the events they come through a fail-over together, and this is not asked. Both histories are the same up to
-    /// `agreed`. By default the projection stops with the error
+    /// What to do if its checkpoint belongs to another history of the store. That happens if the checkpoint is kept outside
+    /// of the database of the events, or came from a dump of a server whose last events are lost. A checkpoint in the
+    /// database of the events comes through a failover together with them, and then this is not called. Both histories are
+    /// the same up to `agreed`. By default the projection stops with the error
     /// ([`StoreError::is_diverged`](crate::StoreError::is_diverged)).
     fn diverged(&mut self, _agreed: Position) -> OnDiverged {
         OnDiverged::Stop
     }
 
-    /// Takes one event in.
+    /// Applies one event.
     ///
     /// # Errors
     ///
-    /// An error of the store that passes, such as a deadlock, lets the batch be tried again. Any other
-    /// stops the projection.
+    /// After a temporary error of the store, such as a deadlock, the batch is tried again. Any other error stops the
+    /// projection.
     fn apply(
         &mut self,
         event: StoredEvent<Self::Event>,

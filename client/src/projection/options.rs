@@ -1,4 +1,4 @@
-//! How to run a projection.
+//! [`ProjectionOptions`]: how to run a projection.
 
 use crate::execute::RetryPolicy;
 use crate::values::Position;
@@ -9,29 +9,28 @@ use crate::values::Position;
 pub struct ProjectionOptions {
     /// The most events that are committed together. By default 500.
     pub batch: u32,
-    /// How often to try a batch when the store fails for now. By default for ever, at least once a
-    /// second.
+    /// How often to try a batch when the store fails temporarily. By default forever, at least once a second.
     pub retry: RetryPolicy,
-    /// To end as soon as everything up to here has been taken in. By default it never ends.
+    /// Where to end: everything up to this position is applied. By default the projection never ends.
     pub until: Option<Position>,
 }
 
-/// What a projection does when its checkpoint is of another history of the store.
+/// What a projection does if its checkpoint belongs to another history of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDiverged {
     /// It stops with the error.
     Stop,
-    /// It goes on after the position up to which both histories are the same. Events that it has taken in before come
-    /// again, with the same ids; for those that are lost it has to make up itself.
+    /// It continues after the position up to which both histories are the same. Events that it has applied before come again,
+    /// with the same ids. It must correct the effects of lost events itself.
     GoBack,
 }
 
-/// What a projection does about an event that it cannot decode.
+/// What a projection does with an event that it cannot decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnUndecodable {
     /// It stops with the error.
     Stop,
-    /// It goes on with the next event. This one takes no effect, also after the program has learned to decode it.
+    /// It continues with the next event. The skipped event takes no effect, even if a later version can decode it.
     Skip,
 }
 
@@ -45,7 +44,7 @@ impl ProjectionOptions {
         }
     }
 
-    /// Commits at most so many events together; at least one.
+    /// Commits at most this many events together; at least one.
     #[must_use]
     pub fn batch(mut self, events: u32) -> Self {
         self.batch = events.max(1);
@@ -59,7 +58,7 @@ impl ProjectionOptions {
         self
     }
 
-    /// Ends as soon as everything up to here has been taken in.
+    /// Ends as soon as everything up to this position has been applied.
     #[must_use]
     pub fn until(mut self, position: Position) -> Self {
         self.until = Some(position);

@@ -1,4 +1,4 @@
-//! [`run_projection`]: follows the events, and commits batches of them with the checkpoint.
+//! [`run_projection`]: follows the events, and commits batches of them together with the checkpoint.
 
 use std::convert::Infallible;
 
@@ -10,19 +10,18 @@ use crate::store::{RecordedEvent, StoreError};
 use crate::subscription::{FollowError, Subscribe};
 use crate::values::{Position, ProjectionName};
 
-/// So many positions without an event of interest are worth a move of the checkpoint on their own.
+/// After this many positions without a matching event, the checkpoint moves on its own.
 const WORTH_A_CHECKPOINT: u64 = 10_000;
 
-/// Runs a projection for ever: takes in all events from its checkpoint on, then those to come.
+/// Runs a projection forever: applies all events after its checkpoint, then those to come.
 ///
-/// To end it, drop the future: nothing is half committed. It may run in several processes at once: they
-/// take turns, and each event takes effect once. What fails for now, such as a lost connection, is tried
-/// again.
+/// To stop it, drop the future: nothing is half committed. It may run in several processes at once; they take turns, and
+/// each event takes effect once. Temporary failures, such as a lost connection, are tried again.
 ///
 /// # Errors
 ///
-/// The projection returned an error, or an event is none of its event type: the error names the event,
-/// and the checkpoint is before its batch. Or the store refuses.
+/// The projection returned an error, or an event does not fit its event type: the error names the event, and the
+/// checkpoint is before its batch. Or the store refuses a request.
 pub async fn run_projection<S, P>(
     store: &S,
     projection: &mut P,
@@ -33,16 +32,16 @@ where
 {
     let options = ProjectionOptions::new();
     loop {
-        // Without a place to end at, this returns with errors only.
+        // Without a position to end at, this returns only errors.
         run_projection_with(store, projection, &options).await?;
     }
 }
 
-/// Runs a projection until it has taken in everything up to a position; perhaps some more.
+/// Runs a projection until it has applied everything up to a position, and possibly more.
 ///
 /// # Errors
 ///
-/// As [`run_projection`].
+/// Like [`run_projection`].
 pub async fn run_projection_until<S, P>(
     store: &S,
     projection: &mut P,
@@ -56,11 +55,11 @@ where
     run_projection_with(store, projection, &options).await
 }
 
-/// As [`run_projection`], with options of the caller's.
+/// Like [`run_projection`], with your own options.
 ///
 /// # Errors
 ///
-/// As [`run_projection`].
+/// Like [`run_projection`].
 pub async fn run_projection_with<S, P>(
     store: &S,
     projection: &mut P,
@@ -89,24 +88,24 @@ struct Run<'a, S> {
     store: &'a S,
     name: ProjectionName,
     options: &'a ProjectionOptions,
-    /// The checkpoint, as far as is known.
+    /// The checkpoint, as far as this runner knows.
     checkpoint: Position,
-    /// How often in a row the store has failed.
+    /// How many times in a row the store has failed.
     failed: u32,
 }
 
-/// Kind a batch was not committed, or may not have been.
+/// Why a batch was not committed, or may not have been committed.
 enum StopReason {
-    /// Another runner was here.
+    /// Another runner has moved the checkpoint.
     Overtaken,
     Store(StoreError),
     Event(Kind),
-    /// An error of the store's that passes, by way of the projection.
+    /// A temporary error of the store that the projection returned.
     Passing(Kind),
 }
 
 impl<S: ProjectionStore> Run<'_, S> {
-    /// Begins at the checkpoint, again whenever it is not known any more where that is.
+    /// Starts at the checkpoint, and starts again whenever the checkpoint may have changed.
     async fn run<P: Projection<S>>(&mut self, projection: &mut P) -> Result<(), Kind> {
         loop {
             let stopped = match self.follow(projection).await {
@@ -154,9 +153,9 @@ impl<S: ProjectionStore> Run<'_, S> {
         }
     }
 
-    /// The store has another history than the one that was read last. Whatever was read beyond the checkpoint took no
-    /// effect that is left: the checkpoint came through with its effects, or neither did. So only a checkpoint that is
-    /// of another history itself is the projection's concern.
+    /// Handles an error that says that the store has another history than the events that were read last. What was read
+    /// after the checkpoint has left no effect: the checkpoint was stored together with its effects. So this only asks the
+    /// projection if the checkpoint itself belongs to another history.
     async fn meet_another_history<P: Projection<S>>(
         &mut self,
         projection: &mut P,
@@ -175,7 +174,7 @@ impl<S: ProjectionStore> Run<'_, S> {
         }
     }
 
-    /// Moves the checkpoint to where the history that it is of is still the one of the store.
+    /// Moves the checkpoint back to the position up to which both histories are the same.
     async fn go_back(&mut self, agreed: Position) -> Result<(), StopReason> {
         let mut transaction = self.store.begin().await?;
         let (from, name) = (self.checkpoint, &self.name);
@@ -191,7 +190,7 @@ impl<S: ProjectionStore> Run<'_, S> {
         }
     }
 
-    /// Takes in a page, and moves the checkpoint with it.
+    /// Applies a page and moves the checkpoint in the same transaction.
     async fn take_in<P: Projection<S>>(
         &mut self,
         projection: &mut P,
@@ -220,7 +219,7 @@ impl<S: ProjectionStore> Run<'_, S> {
         read_to: Position,
         transaction: &mut S::Transaction,
     ) -> Result<(), StopReason> {
-        // First, so that another runner of the same projection waits here and then sees that it is late.
+        // First, so that another runner of this projection waits here and then finds that the checkpoint has moved.
         let (from, to) = (self.checkpoint, read_to);
         self.store
             .advance_checkpoint(transaction, &self.name, from, to)
@@ -252,7 +251,7 @@ impl<S: ProjectionStore> Run<'_, S> {
         Ok(())
     }
 
-    /// Waits before the next attempt, or gives the reason back when there is none to be made.
+    /// Waits before the next attempt; returns the reason if there is none.
     async fn back_off(&mut self, kind: Kind) -> Result<(), Kind> {
         self.failed = self.failed.saturating_add(1);
         match self.options.retry.wait_after(self.failed) {

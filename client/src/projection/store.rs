@@ -1,4 +1,4 @@
-//! [`ProjectionStore`]: a store that keeps the checkpoints of projections.
+//! [`ProjectionStore`]: a store that keeps checkpoints of projections.
 
 use std::error::Error;
 
@@ -6,12 +6,12 @@ use crate::store::StoreError;
 use crate::subscription::EventSubscription;
 use crate::values::{Position, ProjectionName};
 
-/// A store that keeps the checkpoints of projections, in transactions that a projection can write in.
+/// A store that keeps checkpoints of projections, in transactions that the projections can write to.
 pub trait ProjectionStore: EventSubscription {
-    /// What a projection writes with. Dropped without a commit, it has changed nothing.
+    /// The transaction that a projection writes with. If it is dropped without a commit, it changes nothing.
     type Transaction: Send;
 
-    /// How far the projection has come.
+    /// The checkpoint of the projection: the position up to which it has applied all events.
     ///
     /// # Errors
     ///
@@ -28,13 +28,13 @@ pub trait ProjectionStore: EventSubscription {
     /// The store cannot be reached.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction, StoreError>> + Send;
 
-    /// Moves the checkpoint in the transaction. Done first, it keeps another runner of the projection
-    /// from the same events.
+    /// Moves the checkpoint in the transaction. As the first statement, it keeps other runners of the projection from applying
+    /// the same events.
     ///
     /// # Errors
     ///
-    /// The checkpoint is elsewhere (SE008, [`StoreError::is_lease_lost`]): another runner was here. This
-    /// may also be found out by [`commit`](Self::commit).
+    /// The checkpoint is not at `from` (SE008, [`StoreError::is_lease_lost`]): another runner has moved it. A store may report
+    /// this only at [`commit`](Self::commit).
     fn advance_checkpoint(
         &self,
         transaction: &mut Self::Transaction,
@@ -43,22 +43,22 @@ pub trait ProjectionStore: EventSubscription {
         to: Position,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Commits: all of it, or nothing.
+    /// Commits everything or nothing.
     ///
     /// # Errors
     ///
-    /// As [`advance_checkpoint`](Self::advance_checkpoint), or the connection is lost: then it is
-    /// unknown whether it was committed.
+    /// Like [`advance_checkpoint`](Self::advance_checkpoint); or the connection is lost, and it is unknown whether the
+    /// transaction was committed.
     fn commit(
         &self,
         transaction: Self::Transaction,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Undoes the transaction.
+    /// Rolls the transaction back.
     fn roll_back(&self, transaction: Self::Transaction) -> impl Future<Output = ()> + Send;
 
-    /// Whether an error that a projection returned is one of the store's that passes. By default it is
-    /// if it comes from a [`StoreError`] that does.
+    /// Whether an error that a projection returned is a temporary error of the store. By default true if the error comes from
+    /// a retriable [`StoreError`].
     fn is_passing(&self, error: &(dyn Error + 'static)) -> bool {
         let mut cause = Some(error);
         while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! States of commands cached in this process: [`StateCache`].
+//! [`StateCache`]: states of commands, cached in this process.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::store::Snapshot;
 use crate::values::{SnapshotName, StreamId};
 
-/// Keeps the states of commands in this process, so that a command reads only what is new since it last
-/// read the same streams. Only commands that have [`Snapshots`](crate::Snapshots) take part.
+/// Caches the states of commands in this process, so that a command reads only the events that are new since it last read
+/// the same streams. Only commands with [`Snapshots`](crate::Snapshots) use the cache.
 ///
-/// A clone shares the states. One cache is for one store: it knows a state by its name and streams alone. What is
-/// cached may be behind the streams, which costs a read of what is new, or ahead of a store that has lost events, which
-/// costs an attempt: what a command writes is checked against the versions of the state that it decided on, and so is
-/// a rejection on a state from here.
+/// A clone shares the states. Use one cache per store, because a state is found only by its name and its streams. A cached
+/// state may be behind its streams; then the command reads the new events. It may be ahead of a store that has lost
+/// events; then an attempt fails and the command decides again. This is safe: everything that a command writes is checked
+/// against the versions of the state that it decided on, and so is a rejection based on a cached state.
 #[derive(Clone)]
 pub struct StateCache(Arc<Shared>);
 
@@ -25,7 +25,7 @@ struct Shared {
 #[derive(Default)]
 struct CachedStates {
     states: HashMap<Key, CachedState>,
-    /// The keys by their last use: the first is the one that was used the least recently.
+    /// The keys in the order of their last use, the least recently used first.
     by_use: BTreeMap<u64, Key>,
     uses: u64,
 }
@@ -38,7 +38,7 @@ struct CachedState {
 }
 
 impl StateCache {
-    /// Keeps at most this many states; the one that is used the least recently goes first.
+    /// Caches at most this many states. The least recently used state is removed first.
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Shared {
             capacity: capacity.max(1),
@@ -46,7 +46,7 @@ impl StateCache {
         }))
     }
 
-    /// The state that is cached of these streams.
+    /// The cached state of these streams.
     pub(crate) fn get(&self, name: &SnapshotName, streams: &[StreamId]) -> Option<Snapshot> {
         let key = (name.clone(), streams.to_vec());
         let mut cached = self.cached();
@@ -54,7 +54,7 @@ impl StateCache {
         cached.states.get(&key).map(|state| state.snapshot.clone())
     }
 
-    /// Keeps a state unless a newer one is there.
+    /// Caches a state unless a newer one is cached.
     pub(crate) fn put(&self, snapshot: &Snapshot) {
         let key = (snapshot.name.clone(), snapshot.stream_ids());
         let mut cached = self.cached();
@@ -77,7 +77,7 @@ impl StateCache {
         cached.states.insert(key, CachedState { snapshot, used });
     }
 
-    /// Forgets the state of these streams, which turned out not to be of use.
+    /// Removes the state of these streams, because it turned out to be useless.
     pub(crate) fn forget(&self, name: &SnapshotName, streams: &[StreamId]) {
         let mut cached = self.cached();
         if let Some(state) = cached.states.remove(&(name.clone(), streams.to_vec())) {
@@ -91,7 +91,7 @@ impl StateCache {
 }
 
 impl CachedStates {
-    /// Notes that a state is used; `None` if it is not there.
+    /// Records a use of a state; `None` if it is not cached.
     fn use_now(&mut self, key: &Key) -> Option<()> {
         let state = self.states.get_mut(key)?;
         let key = self.by_use.remove(&state.used)?;

@@ -10,14 +10,14 @@ use serde::de::DeserializeOwned;
 pub use self::cache::StateCache;
 use crate::values::{InvalidValue, Payload, SnapshotName};
 
-/// How a command's state is cached: under which name, how often, and as what. A command returns it from
+/// Under which name, how often and in which form a store saves a command's state. A command returns it from
 /// [`CommandLogic::snapshots`](crate::CommandLogic::snapshots).
 ///
-/// A snapshot holds what a command learned from the streams that it declares, not from discovered ones.
-/// Reading goes on behind it, stream by stream, so `apply` must come to the same state whichever stream's
-/// events come first, and must use of the command's fields none but its streams: other commands of the same
-/// streams are given the state too. Change the name when `apply` or the state's type changes: what was cached under the
-/// old one is then not used any more. A snapshot that cannot be read is treated as if there was none.
+/// A snapshot holds what a command learned from its declared streams, not from discovered ones. An execution reads on
+/// after the snapshot, stream by stream. So `apply` must reach the same state in whatever order the streams' events come.
+/// It must not use any field of the command except its streams, because other commands on the same streams share the
+/// state. When `apply` or the type of the state changes, change the name: snapshots under the old name are then no longer
+/// used. A snapshot that cannot be decoded is ignored.
 ///
 /// ```
 /// # use eventcore::*;
@@ -42,7 +42,7 @@ use crate::values::{InvalidValue, Payload, SnapshotName};
 /// #       emit!(events, streams.account, AccountEvent::Deposited { cents: self.cents });
 /// #       Ok(events)
 /// #   }
-///     // apply and handle as ever
+///     // apply and handle as usual
 /// }
 /// ```
 pub struct Snapshots<S> {
@@ -52,11 +52,11 @@ pub struct Snapshots<S> {
     decode: fn(&Payload) -> Result<S, serde_json::Error>,
 }
 
-/// What an execution read, for the policy that says when to keep its state.
+/// What an execution read. The policy uses it to decide whether to save a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Folded {
-    /// How many events were read and applied that no snapshot held.
+    /// How many events the execution read and applied that no snapshot contained.
     pub events: usize,
     /// How many streams the command declares.
     pub streams: usize,
@@ -69,8 +69,8 @@ enum Policy {
 }
 
 impl<S: Serialize + DeserializeOwned> Snapshots<S> {
-    /// Snapshots under this name, which is checked as every name is; one whenever an execution has read
-    /// 100 events that no snapshot holds.
+    /// Snapshots under this name, which must be a valid [`SnapshotName`]. By default an execution saves one whenever it has
+    /// read 100 events that no snapshot contained.
     pub fn named(name: &'static str) -> Self {
         Self {
             name,
@@ -82,32 +82,32 @@ impl<S: Serialize + DeserializeOwned> Snapshots<S> {
 }
 
 impl<S> Snapshots<S> {
-    /// A snapshot whenever an execution has read this many events that no snapshot holds.
+    /// Saves a snapshot whenever an execution has read this many events that no snapshot contained.
     #[must_use]
     pub fn every(mut self, events: usize) -> Self {
         self.when = Policy::Every(events.max(1));
         self
     }
 
-    /// A snapshot whenever this says so.
+    /// Saves a snapshot whenever this function returns true.
     #[must_use]
     pub fn when(mut self, rule: fn(Folded) -> bool) -> Self {
         self.when = Policy::Rule(rule);
         self
     }
 
-    /// The name for a command whose fields have so many streams each, where that is not always the same: states
-    /// of the same streams in other fields are others.
+    /// The name for a command whose fields hold these numbers of streams, if the numbers vary. The same streams in other
+    /// fields make another state.
     pub(crate) fn name_for(&self, fields: Option<&[usize]>) -> Result<SnapshotName, InvalidValue> {
         match fields {
             None => SnapshotName::new(self.name),
-            // First the name alone, so that an error is about what the command says.
+            // The name is checked alone first, so that an error refers to the name that the command gave.
             Some(fields) => SnapshotName::new(self.name)
                 .and_then(|name| SnapshotName::new(format!("{name}{fields:?}"))),
         }
     }
 
-    /// Whether the policy wants a snapshot.
+    /// Whether the policy asks for a snapshot.
     pub(crate) fn is_due(&self, folded: Folded) -> bool {
         match self.when {
             Policy::Every(events) => folded.events >= events,

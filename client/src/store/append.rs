@@ -1,4 +1,4 @@
-//! An append: the streams that it declares, the events that it writes, and what the store answers.
+//! [`Append`]: what to check and what to write, and [`Appended`]: what the store did.
 
 use std::time::SystemTime;
 
@@ -11,24 +11,24 @@ use crate::values::{
     StreamVersion,
 };
 
-/// Events to write atomically, and what must hold of the declared streams for that.
+/// Events to write atomically, and what the declared streams must fulfil.
 ///
-/// Every declared stream is checked in the same transaction, also one that no event goes to. Each
-/// event's stream must be declared. Without events an append only checks its streams.
+/// Every declared stream is checked in the same transaction, even if no event goes to it. An event may only go to a
+/// declared stream. An append without events only checks its streams.
 ///
 /// Sending the same append again, with the same event ids, writes nothing and returns the first result
-/// ([`Appended::repeated`]). Clone it to keep the ids. This holds for good where a written stream is
-/// expected at an exact version, and otherwise until 100 later events have come to each stream.
+/// ([`Appended::repeated`]). Clone the append to keep the ids. If a written stream is expected at an exact version, this
+/// works at any time later. Otherwise it works until each stream has 100 later events.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Append {
-    /// The declared streams and what is demanded of each. At most 1,000, each once, in any order.
+    /// The declared streams and the version expected of each. At most 1,000, each once, in any order.
     pub streams: Vec<(StreamId, ExpectedVersion)>,
     /// The events in the order in which they get their positions.
     pub events: Vec<NewEvent>,
-    /// Kept with every event.
+    /// Stored with every event.
     pub correlation_id: Option<CorrelationId>,
-    /// Kept with every event.
+    /// Stored with every event.
     pub causation_id: Option<CausationId>,
 }
 
@@ -44,22 +44,22 @@ pub struct NewEvent {
     pub event_type: EventType,
     /// What happened: any JSON value but null.
     pub payload: Payload,
-    /// What to keep with it. Arrays and objects in it may be nested up to 127 deep.
+    /// Stored with the event. Arrays and objects may be nested up to 127 levels deep.
     pub metadata: Option<Metadata>,
 }
 
 /// What a store answers to an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
-    /// The position of the first event; `None` when the append had no events.
+    /// The position of the first event; `None` if the append had no events.
     pub first_position: Option<Position>,
-    /// The position of the last event; `None` when the append had no events.
+    /// The position of the last event; `None` if the append had no events.
     pub last_position: Option<Position>,
-    /// The version after the append of each declared stream, in the order of [`Append::streams`].
+    /// The version of each declared stream after the append, in the order of [`Append::streams`].
     pub versions: Vec<StreamVersion>,
-    /// When the events were recorded, by the store's clock.
+    /// When the store recorded the events, by its clock.
     pub recorded_at: SystemTime,
-    /// Whether the events had been written before, by the same append.
+    /// Whether the same append had already written the events before.
     pub repeated: bool,
 }
 
@@ -69,7 +69,7 @@ impl Append {
         Self::default()
     }
 
-    /// Declares a stream and what is demanded of it.
+    /// Declares a stream and the version expected of it.
     #[must_use]
     pub fn stream(mut self, stream_id: StreamId, expected: ExpectedVersion) -> Self {
         self.streams.push((stream_id, expected));
@@ -114,7 +114,7 @@ impl NewEvent {
     ///
     /// # Errors
     ///
-    /// It cannot be encoded, its type's name is no event type, or it names another stream itself
+    /// The event cannot be encoded, its type's name is not a valid event type, or the event names another stream itself
     /// ([`EventError::is_other_stream`]).
     pub fn encode<E: Event>(stream_id: StreamId, event: &E) -> Result<Self, EventError> {
         let name = event.event_type();

@@ -1,4 +1,4 @@
-//! [`Event`]: how a type of yours becomes an event type and a JSON payload, and back.
+//! [`Event`]: converts a type of yours to an event type and a JSON payload, and back.
 
 use std::error::Error;
 use std::fmt;
@@ -29,11 +29,11 @@ use crate::values::{Payload, StreamId};
 /// # Ok::<(), eventcore::EventError>(())
 /// ```
 ///
-/// The derive stores each variant under its own name, or under that of `#[event(name = "…")]`, which
-/// keeps stored events readable when the variant is renamed; the payload is the variant's fields.
+/// The derive stores each variant under its own name, or under the name in `#[event(name = "…")]`. That attribute keeps
+/// stored events readable when you rename the variant. The payload consists of the variant's fields.
 ///
-/// When an event must change, its stored versions stay. Give the new one another name, and say how an
-/// old one is turned into it; nothing but that function ever sees the old one:
+/// When an event must change, the stored events stay as they are. Give the new event another name, and name a function
+/// that converts an old event to the new one. No other code sees old events:
 ///
 /// ```
 /// # use eventcore::{Event, Payload};
@@ -60,7 +60,7 @@ use crate::values::{Payload, StreamId};
 /// # Ok::<(), eventcore::EventError>(())
 /// ```
 ///
-/// An event that says itself which stream it is in, in a field marked `#[stream]`, cannot be written to
+/// If the event has a field marked `#[stream]`, that field names the event's stream, and the event cannot be written to
 /// another one.
 pub trait Event: Sized + Send + Sync + 'static {
     /// The name that the event is stored under.
@@ -77,17 +77,16 @@ pub trait Event: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// There is no event of this type ([`EventError::is_unknown_type`]), or the payload is not one
-    /// of its.
+    /// There is no event of this type ([`EventError::is_unknown_type`]), or the payload does not fit the type.
     fn decode(event_type: &str, payload: &Payload) -> Result<Self, EventError>;
 
-    /// The stream that the event is in, if the event says so itself. It can only be written to that one.
+    /// The stream of the event, if the event names it. The event can then only be written to that stream.
     fn stream_id(&self) -> Option<&StreamId> {
         None
     }
 
-    /// Every name that events of this type are stored under, or were: for
-    /// [`Filter::events_of`](crate::Filter::events_of). Without any, nothing is known about the names.
+    /// All names under which events of this type are stored or were stored, for
+    /// [`Filter::events_of`](crate::Filter::events_of). If the list is empty, the names are unknown.
     fn event_types() -> &'static [&'static str] {
         &[]
     }
@@ -124,12 +123,12 @@ impl EventError {
         Self::make(Kind::Encode, event_type, Some(source.into()))
     }
 
-    /// The payload is not one of this event type.
+    /// The payload does not fit this event type.
     pub fn decode(event_type: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::make(Kind::Decode, event_type, Some(source.into()))
     }
 
-    /// The metadata of the event is not of the type that was asked for.
+    /// The metadata of the event is not of the requested type.
     pub fn metadata(event_type: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::make(Kind::Metadata, event_type, Some(source.into()))
     }
@@ -139,12 +138,12 @@ impl EventError {
         &self.0.event_type
     }
 
-    /// Whether the event is of a type that the program does not know.
+    /// Whether the program does not know the type of the event.
     pub fn is_unknown_type(&self) -> bool {
         self.0.kind == Kind::UnknownType
     }
 
-    /// Whether the event was to be written to another stream than the one that it names itself.
+    /// Whether the event names another stream than the one it was sent to.
     pub fn is_other_stream(&self) -> bool {
         matches!(self.0.kind, Kind::OtherStream { .. })
     }

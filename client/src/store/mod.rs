@@ -1,4 +1,4 @@
-//! [`EventStore`]: what every store does, and what goes into a store and comes out of it.
+//! [`EventStore`]: the operations of every store. What goes into a store and comes out of it is in the files below.
 
 mod append;
 mod error;
@@ -22,17 +22,16 @@ use crate::values::{Position, SnapshotName, StreamId, StreamVersion};
 
 /// A store of events in streams.
 ///
-/// An implementation may be written with `async fn`. Dropping a future that is not done never leaves
-/// half an append: it is written as a whole or not at all.
+/// An implementation may use `async fn`. If the caller drops the future of an append, the append is written completely
+/// or not at all.
 pub trait EventStore: Send + Sync {
     /// Writes all events of the append, or none.
     ///
     /// # Errors
     ///
-    /// A declared stream is not where it is expected (SE001, all such streams are reported); an event
-    /// goes to an undeclared stream (SE002); the append is malformed (SE003), for example declares a
-    /// stream twice; its event ids were used before with other content (SE004); a stream is closed
-    /// (SE005); or the store cannot be reached.
+    /// A declared stream is not at its expected version (SE001, with all such streams); an event goes to an undeclared stream
+    /// (SE002); the append is malformed (SE003), for example it declares a stream twice; its event ids were used before with
+    /// other content (SE004); a stream is closed (SE005); or the store cannot be reached.
     fn append(&self, append: &Append) -> impl Future<Output = Result<Appended, StoreError>> + Send;
 
     /// Reads events of one stream in the order of their versions.
@@ -65,7 +64,7 @@ pub trait EventStore: Send + Sync {
         read: &ReadAll,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, StoreError>> + Send;
 
-    /// The version of each of these streams, in their order.
+    /// The versions of these streams, in the same order.
     ///
     /// # Errors
     ///
@@ -75,15 +74,15 @@ pub trait EventStore: Send + Sync {
         streams: &[StreamId],
     ) -> impl Future<Output = Result<Vec<StreamVersion>, StoreError>> + Send;
 
-    /// The position up to which everything is committed or gone for good.
+    /// The safe position: every position up to it is either committed or will never be used.
     ///
     /// # Errors
     ///
     /// The store cannot be reached.
     fn safe_position(&self) -> impl Future<Output = Result<Position, StoreError>> + Send;
 
-    /// Reads several streams in one snapshot, each to its end: from the newest snapshot of this name that
-    /// the store has of these streams, else from their start. A store need not keep snapshots.
+    /// Reads several streams in one snapshot, each to its end. The read starts after the newest snapshot that the store has
+    /// under this name for these streams; without one, it starts at the first events. A store need not keep snapshots.
     ///
     /// # Errors
     ///
@@ -97,8 +96,8 @@ pub trait EventStore: Send + Sync {
         async move { Ok((None, self.read_streams(&read).await?)) }
     }
 
-    /// Keeps a snapshot, in place of an older one of the same name and streams. One that holds more of a
-    /// stream stays, unless it is ahead of what is in the stream. A store need not keep snapshots.
+    /// Saves a snapshot and replaces an older one with the same name and streams. An existing snapshot that includes more
+    /// events of a stream is kept, unless it is ahead of the stream itself. A store need not keep snapshots.
     ///
     /// # Errors
     ///
@@ -110,6 +109,6 @@ pub trait EventStore: Send + Sync {
         async { Ok(()) }
     }
 
-    /// Waits, with whatever timer the store lives with, so that nothing else needs an async runtime.
+    /// Sleeps, with whatever timer the store uses, so that callers need no async runtime of their own.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }

@@ -4,7 +4,7 @@ use super::event::Event;
 use super::stored_event::RecordedEvent;
 use crate::values::{EventType, Position, StreamId, StreamVersion};
 
-/// The way to read.
+/// The direction of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
     /// The oldest first.
@@ -20,16 +20,15 @@ pub enum Direction {
 pub struct ReadStream {
     /// The stream.
     pub stream_id: StreamId,
-    /// Forward, only events after this version; backward, only events before it, where 0 stands for
-    /// the end.
+    /// Forward: only events after this version. Backward: only events before it; 0 means the end of the stream.
     pub after: StreamVersion,
     /// The most events to return; `None` for all.
     pub limit: Option<u32>,
-    /// The way to read.
+    /// The direction of the read.
     pub direction: Direction,
-    /// Only events of these types; empty for all.
+    /// Only events of these types; if empty, all events.
     pub event_types: Vec<EventType>,
-    /// Not from a copy of the store that may be a moment behind, where there is one.
+    /// Reads from the primary, not from a standby, which may be slightly behind.
     pub up_to_date: bool,
 }
 
@@ -37,25 +36,24 @@ pub struct ReadStream {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ReadStreams {
-    /// The streams, each once, and the version after which to start in each.
+    /// The streams, each once, with the version after which to start.
     pub streams: Vec<(StreamId, StreamVersion)>,
     /// The most events to return of each stream; `None` for all.
     pub limit: Option<u32>,
-    /// Only events of these types; empty for all.
+    /// Only events of these types; if empty, all events.
     pub event_types: Vec<EventType>,
-    /// Not from a copy of the store that may be a moment behind, where there is one.
+    /// Reads from the primary, not from a standby, which may be slightly behind.
     pub up_to_date: bool,
 }
 
-/// What a read of several streams found.
+/// The result of reading several streams.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct StreamsRead {
     /// The events, in the order of [`ReadStreams::streams`], then by version.
     pub events: Vec<RecordedEvent>,
-    /// How far each stream was read, in the order of [`ReadStreams::streams`]: its last event that
-    /// was returned, or where the read of it started. Without limit and filter that is the stream's
-    /// version in the snapshot.
+    /// How far each stream was read, in the order of [`ReadStreams::streams`]: the version of its last returned event, or
+    /// the version after which the read started. Without a limit and a filter this is the stream's version in the snapshot.
     pub versions: Vec<StreamVersion>,
 }
 
@@ -63,25 +61,24 @@ pub struct StreamsRead {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReadAll {
-    /// Forward, only events after this position; backward, only events before it, where 0 stands for
-    /// the end.
+    /// Forward: only events after this position. Backward: only events before it; 0 means the end.
     pub after: Position,
     /// The most events to return.
     pub limit: u32,
-    /// The way to read.
+    /// The direction of the read.
     pub direction: Direction,
     /// Only these events.
     pub filter: Filter,
 }
 
-/// Which events to read of all. By default every one. A store refuses one with more than 1,000 prefixes or
-/// more than 1,000 event types (SE003).
+/// Which events to read. By default all. A store refuses a filter with more than 1,000 prefixes or more than 1,000 event
+/// types (SE003).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Filter {
-    /// Only events of streams whose id starts with one of these; empty for all.
+    /// Only events of streams whose ids start with one of these; if empty, of all streams.
     pub stream_prefixes: Vec<String>,
-    /// Only events of these types; empty for all.
+    /// Only events of these types; if empty, of all types.
     pub event_types: Vec<EventType>,
 }
 
@@ -98,7 +95,7 @@ impl ReadStream {
         }
     }
 
-    /// Reads what is committed by now, also where the store otherwise reads from a standby.
+    /// Reads everything that is committed by now, even if the store otherwise reads from a standby.
     #[must_use]
     pub fn up_to_date(mut self) -> Self {
         self.up_to_date = true;
@@ -146,7 +143,7 @@ impl ReadStreams {
         }
     }
 
-    /// Reads what is committed by now, also where the store otherwise reads from a standby.
+    /// Reads everything that is committed by now, even if the store otherwise reads from a standby.
     #[must_use]
     pub fn up_to_date(mut self) -> Self {
         self.up_to_date = true;
@@ -176,18 +173,17 @@ impl ReadStreams {
 }
 
 impl StreamsRead {
-    /// The answer of a store: events in the order of the streams, then by version, and how far each
-    /// stream was read.
+    /// The answer of a store: the events in the order of the streams, then by version, and how far each stream was read.
     pub fn new(events: Vec<RecordedEvent>, versions: Vec<StreamVersion>) -> Self {
         Self { events, versions }
     }
 }
 
 impl ReadAll {
-    /// The most events that a read returns unless told otherwise.
+    /// How many events a read returns by default at most.
     pub const DEFAULT_LIMIT: u32 = 1_000;
 
-    /// A read from the first event on.
+    /// A read that starts with the first event.
     pub fn new() -> Self {
         Self {
             after: Position::START,
@@ -238,31 +234,31 @@ impl Filter {
         Self::default()
     }
 
-    /// Only events of streams whose id starts with this, or with another prefix that is given.
+    /// Only events of streams whose ids start with this prefix. May be called several times; each prefix adds to the others.
     #[must_use]
     pub fn stream_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.stream_prefixes.push(prefix.into());
         self
     }
 
-    /// Only events of this type, or of another type that is given.
+    /// Only events of this type. May be called several times; each type adds to the others.
     #[must_use]
     pub fn event_type(mut self, event_type: EventType) -> Self {
         self.event_types.push(event_type);
         self
     }
 
-    /// Only events of the types that `E` knows, the old ones that it turns into new ones included, or
-    /// of another type that is given. Where `E` does not say which these are, of every type.
+    /// Only events of the types that `E` knows, including old types that it converts. Adds to the types given otherwise. If
+    /// `E` does not list its types, this changes nothing.
     #[must_use]
     pub fn events_of<E: Event>(mut self) -> Self {
-        // Under a name that is no event type nothing is stored.
+        // A name that is not a valid event type cannot occur in a store.
         let types = E::event_types().iter().filter_map(|name| name.parse().ok());
         self.event_types.extend(types);
         self
     }
 
-    /// Whether the filter lets this event through.
+    /// Whether this event matches the filter.
     pub fn matches(&self, event: &RecordedEvent) -> bool {
         let stream = event.stream_id.as_str();
         (self.stream_prefixes.is_empty()

@@ -1,22 +1,22 @@
-//! [`Rejection`]: the error that a command in the database rejected its input with.
+//! [`Rejection`]: the error with which a command in the database rejected its input.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// The error that `handle` of a command in the database raised: a business rule forbids it.
+/// The error that `handle` of a command in the database raised because a business rule forbids the command.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Rejection {
     /// The name of the command.
     pub command: String,
-    /// The SQLSTATE: the handler's own where it gave one, `P0001` after a plain `RAISE EXCEPTION`.
+    /// The SQLSTATE that the handler gave; `P0001` after a plain `RAISE EXCEPTION`.
     pub sqlstate: String,
-    /// What it said.
+    /// The message.
     pub message: String,
-    /// Its DETAIL.
+    /// The DETAIL.
     pub detail: Option<String>,
-    /// Its HINT.
+    /// The HINT.
     pub hint: Option<String>,
 }
 

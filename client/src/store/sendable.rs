@@ -1,5 +1,5 @@
-//! What no store can hold, although its type allows it: checked before anything is sent, so that all
-//! stores say the same.
+//! Values that no store can hold although their types allow them. Checked before anything is sent, so that all stores
+//! report the same error.
 
 use eventcore_rules::{ExpectedVersion, MAX_EVENTS_PER_APPEND};
 
@@ -8,10 +8,10 @@ use super::error::StoreError;
 use super::snapshot::Snapshot;
 use crate::values::json;
 
-/// How deep arrays and objects may be in one another to be read again: as deep as serde_json goes.
+/// How deep arrays and objects may be nested: serde_json cannot read deeper ones back.
 const MAX_DEPTH: usize = 127;
 
-/// Checks that PostgreSQL's types can hold every expected version, payload and metadata.
+/// Checks that PostgreSQL can hold every expected version, payload and metadata.
 pub(crate) fn check(append: &Append) -> Result<(), StoreError> {
     let too_large = append.streams.iter().position(|(_, expected)| {
         matches!(expected, ExpectedVersion::Exactly(version) if i64::try_from(*version).is_err())
@@ -50,7 +50,7 @@ pub(crate) fn check_state(snapshot: &Snapshot) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The array of the extension that a part of the event goes into, and what is wrong with it.
+/// The extension's array argument that would hold the invalid part of the event, and what is wrong with it.
 fn content(event: &NewEvent) -> Result<(), (&'static str, &'static str)> {
     if event.payload.is_null() {
         return Err(("payloads", "is JSON null"));

@@ -5,13 +5,13 @@ use crate::values::{Payload, SnapshotName, StreamId, StreamVersion};
 
 /// The state of a command after some events of its streams, as a store keeps it.
 ///
-/// It saves reading, and is never relied on: a store may have none, or an old one, or lose it.
+/// A snapshot only saves reading. A store may have none, or an old one, or lose it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// What state of these streams it is.
+    /// The name of this kind of state.
     pub name: SnapshotName,
-    /// The streams and how far each is part of the state, in the order of the command's declaration.
+    /// The streams with the versions up to which the state includes them, in the order of the command's declaration.
     pub streams: Vec<(StreamId, StreamVersion)>,
     /// The state.
     pub state: Payload,
@@ -31,7 +31,7 @@ impl Snapshot {
         }
     }
 
-    /// A read of what came after it.
+    /// A read of the events after the snapshot.
     pub fn rest(&self) -> ReadStreams {
         let streams = self.streams.iter().cloned();
         streams.fold(ReadStreams::default(), |read, (stream, version)| {
@@ -39,7 +39,7 @@ impl Snapshot {
         })
     }
 
-    /// The streams, without how far.
+    /// The streams, without the versions.
     pub(crate) fn stream_ids(&self) -> Vec<StreamId> {
         self.streams
             .iter()
@@ -47,7 +47,7 @@ impl Snapshot {
             .collect()
     }
 
-    /// Whether it holds at least as much of every stream as another one of the same streams.
+    /// Whether it includes at least as many events of every stream as another snapshot of the same streams.
     pub(crate) fn is_as_new_as(&self, other: &Self) -> bool {
         let mut pairs = self.streams.iter().zip(&other.streams);
         pairs.all(|((_, version), (_, other))| version >= other)

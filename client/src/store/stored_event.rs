@@ -1,5 +1,4 @@
-//! Events as they come back from a store: [`RecordedEvent`] as the store holds it, [`StoredEvent`]
-//! with your own type in it.
+//! Events that a store returns: [`RecordedEvent`] in stored form, [`StoredEvent`] with your own type in it.
 
 use std::time::SystemTime;
 
@@ -11,7 +10,7 @@ use crate::values::{
     StreamVersion,
 };
 
-/// An event as a store holds it: one row of `eventcore.events`.
+/// An event in stored form: one row of `eventcore.events`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedEvent {
     /// Its place among all events of the store.
@@ -26,18 +25,17 @@ pub struct RecordedEvent {
     pub event_type: EventType,
     /// What happened: any JSON value but null.
     pub payload: Payload,
-    /// What was kept with it.
+    /// The metadata stored with it.
     pub metadata: Option<Metadata>,
     /// The logical operation that it belongs to.
     pub correlation_id: Option<CorrelationId>,
     /// What directly caused it.
     pub causation_id: Option<CausationId>,
-    /// When it was recorded, by the store's clock.
+    /// When the store recorded it, by its clock.
     pub recorded_at: SystemTime,
 }
 
-/// An event of your type `E`, with everything that the store knows about it. `M` is the type of its
-/// metadata.
+/// An event of your type `E`, with everything that the store knows about it. `M` is the type of its metadata.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StoredEvent<E, M = Metadata> {
@@ -53,13 +51,13 @@ pub struct StoredEvent<E, M = Metadata> {
     pub event_type: EventType,
     /// What happened.
     pub event: E,
-    /// What was kept with it.
+    /// The metadata stored with it.
     pub metadata: Option<M>,
     /// The logical operation that it belongs to.
     pub correlation_id: Option<CorrelationId>,
     /// What directly caused it.
     pub causation_id: Option<CausationId>,
-    /// When it was recorded, by the store's clock.
+    /// When the store recorded it, by its clock.
     pub recorded_at: SystemTime,
 }
 
@@ -68,7 +66,7 @@ impl RecordedEvent {
     ///
     /// # Errors
     ///
-    /// The type of the event is unknown to `E`, or its payload is not one of that type.
+    /// `E` does not know the type of the event, or the payload does not fit that type.
     pub fn decode<E: Event>(self) -> Result<StoredEvent<E>, EventError> {
         let event = E::decode(self.event_type.as_str(), &self.payload)?;
         Ok(self.with_event(event))
@@ -78,7 +76,7 @@ impl RecordedEvent {
     ///
     /// # Errors
     ///
-    /// As [`decode`](Self::decode), or the metadata is not an `M`.
+    /// Like [`decode`](Self::decode); or the metadata is not an `M`.
     pub fn decode_with<E: Event, M: DeserializeOwned>(
         mut self,
     ) -> Result<StoredEvent<E, M>, EventError> {
@@ -94,7 +92,7 @@ impl RecordedEvent {
         Ok(self.into_stored(event, metadata))
     }
 
-    /// The same with its payload decoded to this.
+    /// The same event with its decoded payload.
     pub(crate) fn with_event<E>(mut self, event: E) -> StoredEvent<E> {
         let metadata = self.metadata.take();
         self.into_stored(event, metadata)

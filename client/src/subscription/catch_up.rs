@@ -11,48 +11,48 @@ use super::signals::{Followed, WithSignals};
 use crate::store::{RecordedEvent, StoreError};
 use crate::values::{EventId, Position};
 
-/// Events in position order, each exactly once, those to come included. It never ends.
+/// All events in position order, each exactly once, including future ones. The stream never ends.
 ///
-/// When the store goes on in another history than the one that was read, as after a fail-over that lost events, it ends with
-/// an error ([`StoreError::is_diverged`]) and never skips.
+/// If the store continues in another history than the one that was read, for example after a failover that lost events,
+/// the subscription returns an error ([`StoreError::is_diverged`]) and never skips events.
 ///
-/// While it hands out a page it has the store read the next one, so it holds no more than two pages. A lost
-/// connection is made again. After any other error it goes on where it was when it is polled again.
+/// While it hands out a page, the store reads the next one, so the subscription holds at most two pages. It reconnects
+/// after a lost connection. After any other error, the next poll continues where the subscription was.
 ///
-/// [`typed`](Self::typed) gives events of your own type, and [`with_signals`](Self::with_signals) tells
-/// when it has caught up.
+/// [`typed`](Self::typed) gives events of your own type, and [`with_signals`](Self::with_signals) reports when the
+/// subscription has caught up.
 #[must_use = "a subscription does nothing unless polled"]
 pub struct Subscription {
     after: Position,
-    /// The last page that was read: so much of it as is not handed out. There is more before the first.
+    /// The part of the last page that is not handed out yet. At the start: an empty page with more to read.
     page: Page,
     /// The last event that was handed out.
     last_event: Option<EventId>,
-    /// What was last told by a signal.
+    /// Which signal was given last.
     caught_up: bool,
     fell_behind: bool,
     pending: Option<NextPage>,
     next_page: Box<dyn FnMut(PageRequest) -> NextPage + Send>,
 }
 
-/// What a subscription asks its store for.
+/// What a subscription requests from its store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PageRequest {
     /// Only events after this position.
     pub after: Position,
-    /// The id of the last event that was read up to there, if it is known.
+    /// The id of the last event that the reader has read up to there, if known.
     pub after_event: Option<EventId>,
-    /// Wait until the store can be read to a later position than `after`; otherwise answer at once.
+    /// Wait until the store can be read beyond `after`; otherwise answer at once.
     pub wait: bool,
 }
 
 type NextPage = Pin<Box<dyn Future<Output = Result<Page, StoreError>> + Send>>;
 
 impl Subscription {
-    /// For stores: a subscription that gets its events from `next_page`. Errors that pass, such as a
-    /// lost connection, are for `next_page` to overcome. It is called for the next page, if there is more
-    /// to read, as soon as there is one to hand out; what it gives is polled only when that is used up.
+    /// For implementations of stores: a subscription that gets its events from `next_page`. `next_page` must handle temporary
+    /// errors, such as a lost connection, itself. The subscription calls it for the next page as soon as it has a page to
+    /// hand out and there is more to read. It polls the returned future only when that page is used up.
     pub fn new<F, P>(after: Position, mut next_page: F) -> Self
     where
         F: FnMut(PageRequest) -> P + Send + 'static,
@@ -69,7 +69,7 @@ impl Subscription {
         }
     }
 
-    /// The id of the last event before the first that is asked for.
+    /// Sets the id of the last event before the first requested one.
     #[cfg(feature = "postgres")]
     pub(crate) fn after_event(mut self, id: Option<EventId>) -> Self {
         self.last_event = id;
@@ -77,27 +77,27 @@ impl Subscription {
         self
     }
 
-    /// The same events, and in between whether it has caught up with the store.
+    /// The same events, with signals in between that report whether the subscription has caught up.
     pub fn with_signals(self) -> WithSignals<Self> {
         WithSignals::new(self)
     }
 
-    /// The next event, as soon as there is one. It may be dropped and called again: no event is lost.
+    /// The next event, as soon as there is one. If the future is dropped, call the method again: no event is lost.
     ///
     /// # Errors
     ///
-    /// The store refuses to be read, or cannot be understood.
+    /// The store refuses the read, or its answer cannot be understood.
     pub async fn next_event(&mut self) -> Result<RecordedEvent, StoreError> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    /// The position that everything of interest up to has been handed out. To go on from here later,
-    /// subscribe [after](Subscribe::after) it.
+    /// All matching events up to this position have been handed out. To continue from here later, subscribe
+    /// [after](Subscribe::after) it.
     pub fn position(&self) -> Position {
         self.after
     }
 
-    /// All that was read at once, handed out together, and where to go on. There may be no event in it.
+    /// A whole page at once, and the position up to which it was read. The page may be empty.
     pub(crate) async fn next_page(&mut self) -> Result<(Vec<RecordedEvent>, Position), StoreError> {
         std::future::poll_fn(|cx| self.poll_page(cx)).await?;
         let events = self.page.events.by_ref().collect::<Result<Vec<_>, _>>();
@@ -149,7 +149,7 @@ impl Subscription {
         }
     }
 
-    /// Reads the next page, and has the store begin with the one after it.
+    /// Takes the next page, and makes the store start with the one after it.
     fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StoreError>> {
         if self.pending.is_none() {
             self.read_on();
@@ -161,7 +161,7 @@ impl Subscription {
         self.pending = None;
         let before = self.page.last_event;
         self.page = page?;
-        // A page without an event does not change which the last one is.
+        // A page without events does not change which event was the last.
         self.page.last_event = self.page.last_event.or(before);
         if self.page.more {
             self.read_on();
@@ -169,7 +169,7 @@ impl Subscription {
         Poll::Ready(Ok(()))
     }
 
-    /// Asks for what comes after the last page that was read.
+    /// Requests the page after the last one that was read.
     fn read_on(&mut self) {
         self.pending = Some((self.next_page)(PageRequest {
             after: self.after.max(self.page.read_to),
@@ -178,7 +178,7 @@ impl Subscription {
         }));
     }
 
-    /// Forgets what was read and not handed out.
+    /// Drops everything that was read but not handed out.
     fn start_over(&mut self) {
         self.pending = None;
         self.page = Page::empty(self.after, true).last_event(self.last_event);
@@ -202,16 +202,16 @@ impl fmt::Debug for Subscription {
 }
 
 impl WithSignals<Subscription> {
-    /// The next event or signal. It may be dropped and called again: nothing is lost.
+    /// The next event or signal. If the future is dropped, call the method again: nothing is lost.
     ///
     /// # Errors
     ///
-    /// The store refuses to be read, or cannot be understood.
+    /// The store refuses the read, or its answer cannot be understood.
     pub async fn next_followed(&mut self) -> Result<Followed<RecordedEvent>, StoreError> {
         std::future::poll_fn(|cx| self.0.poll_followed(cx)).await
     }
 
-    /// The position that everything of interest up to has been handed out.
+    /// All matching events up to this position have been handed out.
     pub fn position(&self) -> Position {
         self.0.position()
     }

@@ -8,7 +8,7 @@ use crate::values::error_chain::debug_as_chain;
 use crate::values::own_events;
 use crate::values::{EventType, Position, StreamId};
 
-/// Why there is no next event of your type. Ask it what it is by its predicates.
+/// Why there is no next event of your type. Use the `is_*` methods to classify it.
 pub struct FollowError(Box<Inner>);
 
 #[derive(Debug)]
@@ -23,13 +23,12 @@ enum Inner {
 }
 
 impl FollowError {
-    /// Whether this is about one event: it is of a type that the program does not know, or has another
-    /// payload.
+    /// Whether the error concerns one event: the program does not know its type, or the payload does not fit.
     pub fn is_undecodable(&self) -> bool {
         matches!(*self.0, Inner::Undecodable { .. })
     }
 
-    /// The event that cannot be decoded, by its position.
+    /// The position of the event that cannot be decoded.
     pub fn position(&self) -> Option<Position> {
         match &*self.0 {
             Inner::Undecodable { position, .. } => Some(*position),
@@ -53,7 +52,7 @@ impl FollowError {
         }
     }
 
-    /// What the store said.
+    /// The error of the store.
     pub fn store(&self) -> Option<&StoreError> {
         match &*self.0 {
             Inner::Store(error) => Some(error),
@@ -61,7 +60,7 @@ impl FollowError {
         }
     }
 
-    /// The event as an `E`; `None` for what a process manager writes for itself, unless `E` knows it.
+    /// The event as an `E`. `None` for an event that a process manager wrote for its own use, unless `E` knows it.
     pub(crate) fn decode_of_interest<E: Event>(
         event: RecordedEvent,
     ) -> Result<Option<StoredEvent<E>>, Self> {
@@ -77,7 +76,7 @@ impl FollowError {
         matches!(&*self.0, Inner::Undecodable { source, .. } if source.is_unknown_type())
     }
 
-    /// The event as an `E`, or the error that names it.
+    /// The event as an `E`, or an error that names the event.
     pub(crate) fn decode<E: Event>(event: RecordedEvent) -> Result<StoredEvent<E>, Self> {
         let (position, stream_id) = (event.position, event.stream_id.clone());
         let event_type = event.event_type.clone();

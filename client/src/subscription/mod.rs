@@ -14,33 +14,33 @@ pub use self::typed::TypedSubscription;
 use crate::store::{EventStore, Filter};
 use crate::values::{EventId, Position};
 
-/// A store that can be followed. A store need not be.
+/// A store that can be followed. Not every store can.
 pub trait EventSubscription: EventStore {
-    /// Follows the events from a position on. Nothing happens before the subscription is polled.
+    /// Follows the events after a position. Nothing happens before the subscription is polled.
     fn subscribe(&self, subscribe: Subscribe) -> Subscription;
 }
 
-/// What to follow. By default every event from the first one on.
+/// What to follow. By default all events from the first one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subscribe {
     /// Only events after this position.
     pub after: Position,
-    /// The id of the last event that was read up to there, if it is known.
+    /// The id of the last event that the reader has read up to there, if known.
     pub after_event: Option<EventId>,
     /// Only these events.
     pub filter: Filter,
-    /// The most events that are read from the store at once, and held in memory.
+    /// The most events that the subscription reads from the store at once and holds in memory.
     pub page: u32,
 }
 
 impl Subscribe {
-    /// Every event from the first one on.
+    /// All events from the first one.
     pub fn from_start() -> Self {
         Self::after(Position::START)
     }
 
-    /// Every event after this position.
+    /// All events after this position.
     pub fn after(position: Position) -> Self {
         Self {
             after: position,
@@ -50,8 +50,8 @@ impl Subscribe {
         }
     }
 
-    /// The id of the last event that was read up to there with the same filter. By it the store knows also shortly after
-    /// a fail-over whether the reader comes from another history.
+    /// Sets the id of the last event that the reader has read up to there with the same filter. With it, the store detects
+    /// even shortly after a failover whether the reader comes from another history.
     #[must_use]
     pub fn after_event(mut self, id: EventId) -> Self {
         self.after_event = Some(id);

@@ -1,27 +1,26 @@
-//! [`Page`]: what a store answers to a subscription that reads on.
+//! [`Page`]: the events that a store returns to a subscription at once.
 
 use std::fmt;
 
 use crate::store::{RecordedEvent, StoreError};
 use crate::values::{EventId, Position};
 
-/// Events that a subscription has read, in position order. There may be none, when none was let through by
-/// the filter.
+/// Events that a subscription has read, in position order. A page is empty if no event matched the filter.
 #[non_exhaustive]
 pub struct Page {
-    /// The events, each decoded when it is its turn.
+    /// The events. Each is decoded when it is taken.
     pub events: Box<dyn Iterator<Item = Result<RecordedEvent, StoreError>> + Send>,
-    /// Where to go on: every event of interest up to here is in the page or before it.
+    /// Where to continue: every matching event up to here is in this page or before it.
     pub read_to: Position,
-    /// Whether there was more to read when this was read.
+    /// Whether there was more to read at that time.
     pub more: bool,
-    /// The id of the last of the events, for a store that knows by it whether a reader comes from another history.
+    /// The id of the last of the events, for a store that uses it to detect a reader from another history.
     pub last_event: Option<EventId>,
 }
 
 impl Page {
-    /// A page of events that cost work to decode: that is done as they are asked for, while the next
-    /// page is on its way. After an error the subscription reads on after the last event before it.
+    /// A page of events that take work to decode. They are decoded when they are taken, while the next page is on its way.
+    /// After an error the subscription reads again, after the last event before the error.
     pub fn new(
         events: impl Iterator<Item = Result<RecordedEvent, StoreError>> + Send + 'static,
         read_to: Position,
@@ -35,7 +34,7 @@ impl Page {
         }
     }
 
-    /// Tells the id of the last event of the page.
+    /// Sets the id of the last event of the page.
     #[must_use]
     pub fn last_event(mut self, id: Option<EventId>) -> Self {
         self.last_event = id;

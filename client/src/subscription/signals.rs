@@ -1,29 +1,29 @@
-//! [`WithSignals`]: a subscription that tells live events from those it catches up with.
+//! [`WithSignals`]: a subscription that reports whether its events are live.
 
 use crate::values::Position;
 
-/// What a subscription with signals hands out.
+/// An item of a subscription with signals.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Followed<T> {
     /// An event.
     Event(T),
-    /// Everything of interest up to this position has been handed out, which was all that could be read
-    /// (the safe position) when the subscription read last. What comes next is live. Also told at the
-    /// start when there was nothing to catch up with.
+    /// All matching events up to this position have been handed out. When the subscription last read, this was everything
+    /// that could be read (the safe position). The next events are live. Also given at the start if there is nothing to
+    /// catch up with.
     CaughtUp {
-        /// The safe position of the last read, or the last event of it.
+        /// The safe position at the last read, or the position of its last event.
         position: Position,
     },
-    /// After it had caught up, there is more to read at once than a page holds: until it catches up
-    /// again, what comes next is not live.
+    /// After it had caught up, the subscription found more events than fit in a page. Until it catches up again, its events
+    /// are not live.
     FellBehind {
-        /// Where it is.
+        /// The position of the subscription.
         position: Position,
     },
 }
 
-/// A subscription with signals between its events: [`CaughtUp`](Followed::CaughtUp) and
-/// [`FellBehind`](Followed::FellBehind), always in turns, `CaughtUp` first.
+/// A subscription with signals between its events. [`CaughtUp`](Followed::CaughtUp) comes first, then
+/// [`FellBehind`](Followed::FellBehind) and `CaughtUp` alternate.
 #[derive(Debug)]
 #[must_use = "a subscription does nothing unless polled"]
 pub struct WithSignals<S>(pub(super) S);
@@ -33,7 +33,7 @@ impl<S> WithSignals<S> {
         Self(subscription)
     }
 
-    /// The subscription, without signals from here on.
+    /// The subscription without signals.
     pub fn into_inner(self) -> S {
         self.0
     }

@@ -13,11 +13,11 @@ use super::signals::{Followed, WithSignals};
 use crate::store::{Event, StoredEvent};
 use crate::values::Position;
 
-/// Events of your type `E` in position order, each exactly once, those to come included. It never ends.
+/// All events of your type `E` in position order, each exactly once, including future ones. The stream never ends.
 ///
-/// What is of an unknown type, or has another payload, is an error that names the event
-/// ([`FollowError::is_undecodable`]); the next item is the event after it. To be spared events of other
-/// types, subscribe with a [`Filter`](crate::Filter).
+/// An event with an unknown type or a payload that does not fit is an error that names the event
+/// ([`FollowError::is_undecodable`]); the next item is the event after it. To leave out events of other types, subscribe
+/// with a [`Filter`](crate::Filter).
 #[must_use = "a subscription does nothing unless polled"]
 pub struct TypedSubscription<E> {
     subscription: Subscription,
@@ -25,8 +25,8 @@ pub struct TypedSubscription<E> {
 }
 
 impl Subscription {
-    /// The same events as your own type. What cannot be decoded is an error that names it, and the
-    /// subscription goes on after it.
+    /// The same events as your own type. An event that cannot be decoded is an error that names it, and the subscription
+    /// continues after it.
     pub fn typed<E: Event>(self) -> TypedSubscription<E> {
         TypedSubscription {
             subscription: self,
@@ -36,22 +36,22 @@ impl Subscription {
 }
 
 impl<E: Event> TypedSubscription<E> {
-    /// The same events, and in between whether it has caught up with the store.
+    /// The same events, with signals in between that report whether the subscription has caught up.
     pub fn with_signals(self) -> WithSignals<Self> {
         WithSignals::new(self)
     }
 
-    /// The next event, as soon as there is one. It may be dropped and called again: no event is lost.
+    /// The next event, as soon as there is one. If the future is dropped, call the method again: no event is lost.
     ///
     /// # Errors
     ///
-    /// The event is not an `E`, or the store refuses to be read, or cannot be understood.
+    /// The event is not an `E`, the store refuses the read, or its answer cannot be understood.
     pub async fn next_event(&mut self) -> Result<StoredEvent<E>, FollowError> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    /// The position that everything of interest up to has been handed out. To go on from here later,
-    /// subscribe [after](crate::Subscribe::after) it.
+    /// All matching events up to this position have been handed out. To continue from here later, subscribe
+    /// [after](crate::Subscribe::after) it.
     pub fn position(&self) -> Position {
         self.subscription.position()
     }
@@ -84,16 +84,16 @@ impl<E: Event> TypedSubscription<E> {
 }
 
 impl<E: Event> WithSignals<TypedSubscription<E>> {
-    /// The next event or signal. It may be dropped and called again: nothing is lost.
+    /// The next event or signal. If the future is dropped, call the method again: nothing is lost.
     ///
     /// # Errors
     ///
-    /// As [`TypedSubscription::next_event`].
+    /// Like [`TypedSubscription::next_event`].
     pub async fn next_followed(&mut self) -> Result<Followed<StoredEvent<E>>, FollowError> {
         std::future::poll_fn(|cx| self.0.poll_followed(cx)).await
     }
 
-    /// The position that everything of interest up to has been handed out.
+    /// All matching events up to this position have been handed out.
     pub fn position(&self) -> Position {
         self.0.position()
     }

@@ -1,4 +1,4 @@
-//! The UUIDs: of events, of what they belong to, and of leases.
+//! UUIDs: of events, of operations, of causes and of leases.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,13 +17,13 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new one: a UUIDv7 of this moment.
+            /// A new id: a UUIDv7 of this moment.
             #[allow(clippy::new_without_default, reason = "every one is different")]
             pub fn new() -> Self {
                 Self(uuid_v7::new())
             }
 
-            /// The one with this UUID. Other programs may use other versions than 7.
+            /// The id with this UUID. Other programs may use other UUID versions than 7.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
@@ -69,7 +69,7 @@ macro_rules! id {
 }
 
 id! {
-    /// The identity of an event. Sending the same ids again is what makes an append repeatable.
+    /// The identity of an event. An append can be repeated safely because it is sent with the same event ids.
     EventId, "event id"
 }
 

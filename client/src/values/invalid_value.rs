@@ -1,8 +1,8 @@
-//! The error of every validated type: a text, number, id or payload that is not what its type stands for.
+//! [`InvalidValue`]: the error of every validated type.
 
 use eventcore_rules::InvalidName;
 
-/// A value that its type does not allow, with the reason.
+/// A value that its type does not allow, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {what}: it {reason}")]
 pub struct InvalidValue {
@@ -14,20 +14,20 @@ pub struct InvalidValue {
 enum Reason {
     #[error("{0}")]
     Name(InvalidName),
-    #[error("is no UUID")]
+    #[error("is not a UUID")]
     Uuid,
     #[error("{0}")]
     Metadata(String),
     #[error("{0}")]
     Manager(&'static str),
-    #[error("is no whole number from 0 to {}", u64::MAX)]
+    #[error("is not a whole number from 0 to {}", u64::MAX)]
     Number,
-    #[error("is no JSON")]
+    #[error("is not JSON")]
     Json,
 }
 
 impl InvalidValue {
-    /// What the value should have been, for example `stream id`.
+    /// What the value was meant to be, for example `stream id`.
     pub fn what(&self) -> &str {
         self.what
     }

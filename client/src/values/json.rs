@@ -1,16 +1,16 @@
-//! JSON text as PostgreSQL holds it: of any size of number, and nested deeper than serde_json goes.
+//! JSON text as PostgreSQL stores it: numbers of any size, and deeper nesting than serde_json accepts.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-/// Whether two texts are the same JSON, digit by digit: objects in any order of their keys, and 1.0 is 1.
+/// Whether two texts are the same JSON, digit by digit. The order of an object's keys does not matter, and 1.0 equals 1.
 pub(crate) fn is_same(one: &str, other: &str) -> bool {
     one == other || is_same_to(one, other, MAX_DEPTH)
 }
 
-/// How deep arrays and objects are in one another.
+/// How deep arrays and objects are nested.
 pub(crate) fn depth(json: &str) -> usize {
     let (mut depth, mut deepest, mut bytes) = (0_usize, 0, json.bytes());
     while let Some(byte) = bytes.next() {
@@ -27,10 +27,10 @@ pub(crate) fn depth(json: &str) -> usize {
     deepest
 }
 
-/// Deeper than this only texts that are letter by letter the same are.
+/// Below this depth, texts must be identical to count as the same.
 const MAX_DEPTH: usize = 200;
 
-/// Skips a text after its first quotation mark.
+/// Skips a string, after its opening quotation mark.
 fn skip_text(bytes: &mut std::str::Bytes<'_>) {
     while let Some(byte) = bytes.next() {
         match byte {
@@ -72,7 +72,7 @@ fn is_same_to(one: &str, other: &str, depth: usize) -> bool {
     }
 }
 
-/// Of a key that comes twice the last one counts, as PostgreSQL has it.
+/// If a key appears twice the last value counts, as in PostgreSQL.
 fn object(json: &str) -> Option<BTreeMap<String, &RawValue>> {
     serde_json::from_str(json).ok()
 }
@@ -85,7 +85,7 @@ fn text(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }
 
-/// A number by its digits: 0.DIGITS * 10^exponent, the first digit and the last are not 0.
+/// A number as its digits: 0.DIGITS * 10^exponent. Neither the first nor the last digit is 0.
 #[derive(PartialEq, Eq)]
 struct Number<'a> {
     is_negative: bool,
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nested_deep_is_compared_and_measured_without_going_as_deep() {
+    fn deeply_nested_json_is_compared_and_measured_without_recursing_as_deep() {
         let nested = |depth: usize, space: &str| {
             format!("{}{space}1{}", "[".repeat(depth), "]".repeat(depth))
         };

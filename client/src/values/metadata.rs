@@ -1,4 +1,4 @@
-//! [`Metadata`]: what is kept with an event beside its payload.
+//! [`Metadata`]: what an application stores with an event besides its payload.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 use super::invalid_value::InvalidValue;
 use super::payload::Payload;
 
-/// What an application keeps with an event beside its payload: a JSON object, as text that never changes and is cheap
+/// What an application stores with an event besides its payload: a JSON object, as text that never changes and is cheap
 /// to clone.
 ///
-/// It is parsed where it is asked for, by [`decode`](Self::decode) or
-/// [`RecordedEvent::decode_with`](crate::RecordedEvent::decode_with). So an event whose metadata the program cannot
-/// parse, such as a number that no type of Rust holds, is read like any other.
+/// [`decode`](Self::decode) and [`RecordedEvent::decode_with`](crate::RecordedEvent::decode_with) parse it. Nothing else
+/// does. So an event can be read even if the program cannot parse its metadata, for example because it contains a
+/// number that no Rust type holds.
 ///
 /// ```
 /// use eventcore::Metadata;
@@ -30,22 +30,22 @@ use super::payload::Payload;
 pub struct Metadata(Payload);
 
 impl Metadata {
-    /// The value as JSON, which has to be an object.
+    /// The value as JSON. It must be an object.
     ///
     /// # Errors
     ///
-    /// It cannot be written as JSON, or is no object.
+    /// The value cannot be written as JSON, or is not an object.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, InvalidValue> {
         Payload::encode(value)
             .map_err(InvalidValue::metadata)?
             .try_into()
     }
 
-    /// The value that this is the JSON of: a type of yours, or a map to look into.
+    /// Decodes the JSON as a type of yours, or as a map.
     ///
     /// # Errors
     ///
-    /// It is not the JSON of a `T`.
+    /// The JSON is not a `T`.
     pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         self.0.decode()
     }
@@ -55,12 +55,12 @@ impl Metadata {
         self.0.as_str()
     }
 
-    /// As the JSON that it is.
+    /// The same text as a payload.
     pub(crate) fn as_payload(&self) -> &Payload {
         &self.0
     }
 
-    /// What a store holds as metadata.
+    /// Metadata that a store returned.
     #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
     pub(crate) fn of_store(json: Payload) -> Self {
         Self(json)
@@ -73,7 +73,7 @@ impl TryFrom<Payload> for Metadata {
     fn try_from(json: Payload) -> Result<Self, InvalidValue> {
         match json.as_str().starts_with('{') {
             true => Ok(Self(json)),
-            false => Err(InvalidValue::metadata("is no JSON object")),
+            false => Err(InvalidValue::metadata("is not a JSON object")),
         }
     }
 }
@@ -116,7 +116,7 @@ impl fmt::Debug for Metadata {
     }
 }
 
-/// As the JSON object that it is, not as a text.
+/// Serialized as a JSON object, not as a string.
 impl Serialize for Metadata {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)

@@ -1,4 +1,4 @@
-//! The names: of streams, event types, subscriptions, consumers, projections and processes.
+//! Names: of streams, event types, subscriptions, consumers, projections, snapshots and processes.
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
@@ -26,7 +26,7 @@ macro_rules! name {
             ///
             /// # Errors
             ///
-            /// It is empty, longer than 255 bytes, or has an ASCII control character.
+            /// The text is empty, longer than 255 bytes, or contains an ASCII control character.
             pub fn new(value: impl Into<Arc<str>>) -> Result<Self, InvalidValue> {
                 let value = value.into();
                 match check_name(value.as_bytes()) {
@@ -126,16 +126,16 @@ name! {
 }
 
 thread_local! {
-    /// The event types that were made last, the newest at the end.
+    /// The event types that this thread made last, the newest at the end.
     static RECENT: RefCell<Vec<EventType>> = const { RefCell::new(Vec::new()) };
 }
 
 impl EventType {
-    /// So many are kept by each thread.
+    /// How many event types a thread keeps.
     const RECENT: usize = 16;
 
-    /// As [`new`](Self::new), for the few names that a program encodes its events under: shares the text
-    /// with what was made of it before, so that many events hold it once.
+    /// Like [`new`](Self::new), but events with the same name share its text. A program encodes its events under few names,
+    /// so a short list per thread is enough.
     pub(crate) fn recent(name: &str) -> Result<Self, InvalidValue> {
         let again = RECENT.try_with(|recent| {
             let mut recent = recent.borrow_mut();
@@ -159,23 +159,23 @@ name! {
 }
 
 name! {
-    /// The name of a consumer of a durable subscription, for operators to see who has an event. Several
-    /// may have the same.
+    /// The name of a consumer of a durable subscription. Operators see which consumer holds an event. Several consumers may
+    /// have the same name.
     ConsumerName, "consumer name"
 }
 
 name! {
-    /// The name of a projection, under which its checkpoint is kept, for example `balances`.
+    /// The name of a projection and of its checkpoint, for example `balances`.
     ProjectionName, "projection name"
 }
 
 name! {
-    /// The name of snapshots of one kind of state, for example `balance-1`.
+    /// The name of the snapshots of one kind of state, for example `balance-1`.
     SnapshotName, "snapshot name"
 }
 
 name! {
-    /// The name of one process of a [`ProcessManager`](crate::ProcessManager), for example that of the order
-    /// which it is about.
+    /// The name of one process of a [`ProcessManager`](crate::ProcessManager), for example the id of the order that the
+    /// process handles.
     ProcessId, "process id"
 }

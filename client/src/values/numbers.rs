@@ -58,13 +58,13 @@ macro_rules! number {
 }
 
 number! {
-    /// How many events a stream has had: its events have the versions 1, 2, 3, … without a gap.
+    /// The number of events that a stream has had. Its events have the versions 1, 2, 3, … without a gap.
     StreamVersion, "stream version"
 }
 
 number! {
-    /// The place of an event among all events of a store. Positions rise in the order in which
-    /// readers see events; they may have gaps.
+    /// The place of an event among all events of a store. Readers see events in the order of their positions. Positions may
+    /// have gaps.
     Position, "position"
 }
 
@@ -72,7 +72,7 @@ impl StreamVersion {
     /// The version of a stream with no event yet.
     pub const EMPTY: Self = Self(0);
 
-    /// The demand that a stream is at exactly this version.
+    /// The expectation that a stream is at exactly this version.
     pub const fn exactly(self) -> ExpectedVersion {
         ExpectedVersion::Exactly(self.0)
     }

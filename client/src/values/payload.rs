@@ -17,9 +17,9 @@ use super::json;
 
 /// The payload of an event: JSON text that never changes and is cheap to clone.
 ///
-/// It is written once, where the event is encoded, and parsed once, where it is decoded; what carries it
-/// between the two does not look into it. Two payloads are equal when they are the same JSON value,
-/// however it is written, digit by digit: it may hold numbers that no type of Rust does.
+/// The text is written once, when the event is encoded, and parsed once, when it is decoded. Nothing in between looks
+/// into it. Two payloads are equal if they are the same JSON value, digit by digit, however it is written. A payload may
+/// hold numbers that no Rust type holds.
 ///
 /// ```
 /// use eventcore::Payload;
@@ -39,16 +39,16 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// It cannot be written as JSON, for example because the keys of a map are no text.
+    /// The value cannot be written as JSON, for example because a map has keys that are not strings.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         Self::write(|buffer| serde_json::to_writer(buffer, value))
     }
 
-    /// The value that this is the JSON of: a type of yours, or a [`Value`] to look into.
+    /// Decodes the JSON as a type of yours, or as a [`Value`].
     ///
     /// # Errors
     ///
-    /// It is not the JSON of a `T`.
+    /// The JSON is not a `T`.
     pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.0)
     }
@@ -58,12 +58,12 @@ impl Payload {
         &self.0
     }
 
-    /// Whether it is JSON null, which no store takes.
+    /// Whether the payload is JSON null, which no store accepts.
     pub fn is_null(&self) -> bool {
         &*self.0 == "null"
     }
 
-    /// What is written into the buffer, which has to be JSON without space around it.
+    /// The JSON that `write` puts into the buffer. It must not have white space around it.
     pub(crate) fn write<E: From<serde_json::Error>>(
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<Self, E> {
@@ -73,17 +73,17 @@ impl Payload {
         Ok(Self::from_json(text))
     }
 
-    /// Of text that is known to be JSON without space around it.
+    /// A payload from text that is known to be JSON without white space around it.
     pub(crate) fn from_json(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
-    /// Whether a text in it has the character U+0000. JSON can only write it as an escape.
+    /// Whether a string in it contains the character U+0000. JSON can only write it as an escape.
     pub(crate) fn has_nul(&self) -> bool {
         const NUL: &str = "\\u0000";
         let escapes = |at: usize| {
             let before = self.0.as_bytes()[..at].iter().rev();
-            // A backslash after an odd number of them is the second half of an escaped backslash.
+            // An odd number of backslashes before it means that this one is the second half of an escaped backslash.
             before.take_while(|byte| **byte == b'\\').count() % 2 == 0
         };
         self.0.contains(NUL) && self.0.match_indices(NUL).any(|(at, _)| escapes(at))
@@ -96,7 +96,7 @@ impl From<Value> for Payload {
     }
 }
 
-/// JSON that serde_json has read and not looked into, as it is written.
+/// JSON text that serde_json has checked but not parsed, as it is written.
 impl From<&RawValue> for Payload {
     fn from(json: &RawValue) -> Self {
         Self::from_json(json.get())
@@ -107,7 +107,7 @@ impl FromStr for Payload {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        // A whole value, because serde_json checks text that it skips less strictly.
+        // Parses a whole value, because serde_json checks text that it skips less strictly.
         match serde_json::from_str::<Value>(text) {
             Ok(_) => Ok(Self::from_json(text.trim_ascii())),
             Err(_) => Err(InvalidValue::json("payload")),
@@ -155,8 +155,8 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// As the JSON value that it is, not as a text. What no [`Value`] holds, such as a number with more digits than a
-/// float has, is written into JSON only, as it is.
+/// Serialized as the JSON value that it is, not as a string. What no [`Value`] holds, such as a number with more digits
+/// than a float has, can only be serialized to JSON, and is written as it is.
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.decode::<Value>() {
@@ -169,14 +169,14 @@ impl Serialize for Payload {
     }
 }
 
-/// From JSON as it is written there, from other formats as the [`Value`] that they hold.
+/// From JSON the text is taken as it is. From other formats it is the text of the [`Value`] that they hold.
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(RAW, OfAnyFormat)
     }
 }
 
-/// The name by which serde_json is asked for the text of a value; to other formats it means nothing.
+/// Under this name serde_json hands out the text of a value. To other formats the name means nothing.
 const RAW: &str = "$serde_json::private::RawValue";
 
 struct OfAnyFormat;
@@ -188,7 +188,7 @@ impl<'de> Visitor<'de> for OfAnyFormat {
         f.write_str("a JSON value")
     }
 
-    /// What serde_json answers.
+    /// The form in which serde_json hands out the text.
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Payload, A::Error> {
         let raw = Box::<RawValue>::deserialize(MapAccessDeserializer::new(map))?;
         Ok(Payload::from(&*raw))
@@ -199,7 +199,7 @@ impl<'de> Visitor<'de> for OfAnyFormat {
     }
 }
 
-/// The memory that a thread writes its payloads in before their length is known.
+/// A buffer in which a thread writes payloads while their length is not known.
 struct Buffer(Vec<u8>);
 
 thread_local! {
@@ -207,10 +207,10 @@ thread_local! {
 }
 
 impl Buffer {
-    /// A thread keeps no more than this.
-    const KEPT: usize = 64 * 1024;
+    /// The largest buffer that a thread keeps.
+    const MAX_KEPT: usize = 64 * 1024;
 
-    /// Taken, not borrowed: a type's `Serialize` may itself encode a payload.
+    /// Takes the buffer instead of borrowing it, because a type's `Serialize` may itself encode a payload.
     fn take() -> Self {
         Self(BUFFER.try_with(Cell::take).unwrap_or_default())
     }
@@ -218,10 +218,10 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if self.0.capacity() <= Self::KEPT {
+        if self.0.capacity() <= Self::MAX_KEPT {
             let mut buffer = std::mem::take(&mut self.0);
             buffer.clear();
-            // Where the thread is ending there is nobody to keep it for.
+            // If the thread is ending, the buffer is dropped.
             let _ = BUFFER.try_with(|kept| kept.set(buffer));
         }
     }

@@ -1,5 +1,5 @@
-//! New UUIDs, version 7: of this moment, rising within a thread, made without asking the system for
-//! random bytes each time, which costs more than all the rest of a small append in memory.
+//! New UUIDs, version 7: they contain the current time and rise within a thread. They do not ask the system for random
+//! bytes each time, because that would take longer than the rest of a small append in memory.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
@@ -13,7 +13,7 @@ pub(crate) fn new() -> Uuid {
         static SOURCE: RefCell<Source> = RefCell::new(Source::new());
     }
     let next = SOURCE.try_with(|source| source.borrow_mut().next(milliseconds()));
-    // Where the thread is ending, the system is asked.
+    // The thread is ending and its generator is gone: use the system's random bytes.
     next.unwrap_or_else(|_| Uuid::now_v7())
 }
 
@@ -22,14 +22,14 @@ fn milliseconds() -> u64 {
     now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// The UUIDs of one thread. In each millisecond they begin at a random number of 73 bits and rise by
-/// random steps (RFC 9562, section 6.2, method 2), so that neither two threads nor two programs meet.
+/// The generator of one thread. In each millisecond it starts at a random number of 73 bits and adds random steps
+/// (RFC 9562, section 6.2, method 2). So neither two threads nor two programs make the same UUID.
 struct Source {
-    /// A keyed hash of a counter: random to everybody who does not know the key, which is the system's.
+    /// A keyed hash of a counter. It is random to anyone who does not know the key; the key comes from the system.
     key: RandomState,
     counter: u64,
     millisecond: u64,
-    /// What follows the time: `BITS` of it, without version and variant.
+    /// The `BITS` after the time, without version and variant.
     tail: u128,
 }
 
@@ -48,7 +48,7 @@ impl Source {
     fn next(&mut self, now: u64) -> Uuid {
         self.tail += 1 + (u128::from(self.random()) >> 32);
         if now > self.millisecond || self.tail >> Self::BITS != 0 {
-            // A clock that was set back does not make ids fall.
+            // Ids keep rising even if the clock is set back.
             self.millisecond = now.max(self.millisecond + 1);
             let random = u128::from(self.random()) << 64 | u128::from(self.random());
             self.tail = random >> (128 - Self::BITS + 1);

@@ -1,5 +1,5 @@
-//! What an execution lets an operator see: spans and events of `tracing` (feature `tracing`), numbers through
-//! the facade `metrics` (feature `metrics`). Without these features it is nothing at all.
+//! What operators can observe of an execution: spans and events of `tracing` (feature `tracing`), and metrics through the
+//! facade `metrics` (feature `metrics`). Without these features it does nothing.
 
 #[cfg(feature = "metrics")]
 mod numbers;
@@ -22,7 +22,7 @@ use crate::execute::execution::Execution;
 use crate::store::StoreError;
 use crate::values::{CausationId, CorrelationId};
 
-/// One execution of a command, seen from outside.
+/// Observes one execution of a command.
 pub(crate) struct Observer {
     traces: Traces,
     numbers: Numbers,
@@ -38,16 +38,16 @@ pub(crate) enum Phase {
     Append,
     SaveSnapshot,
     BackOff,
-    /// The server executes the command by itself.
+    /// The server executes the command itself.
     #[cfg(feature = "postgres")]
     Call,
 }
 
-/// What came of an execution.
+/// The result of a successful execution.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(
     not(all(feature = "metrics", feature = "tracing")),
-    allow(dead_code, reason = "each is for one of the features")
+    allow(dead_code, reason = "each field is for one of the features")
 )]
 pub(crate) struct Outcome {
     pub(crate) wrote: bool,
@@ -78,7 +78,7 @@ impl Observer {
         }
     }
 
-    /// All of the execution.
+    /// Observes the whole execution.
     pub(crate) fn whole<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         self.traces.whole(work)
     }
@@ -90,7 +90,7 @@ impl Observer {
         output
     }
 
-    /// A phase that awaits nothing.
+    /// Observes a phase that awaits nothing.
     pub(crate) fn step<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
         let started = self.numbers.start();
         let output = self.traces.step(phase, work);
@@ -98,7 +98,7 @@ impl Observer {
         output
     }
 
-    /// So many events of so many streams were read.
+    /// This many events of this many streams were read.
     pub(crate) fn read(&self, streams: usize, events: usize) {
         self.traces.read(streams, events);
         self.numbers.read(events);
@@ -109,13 +109,13 @@ impl Observer {
         self.numbers.failed(error);
     }
 
-    /// It failed, and is tried again after this.
+    /// An attempt failed and is repeated after this wait.
     pub(crate) fn retry(&self, attempts: u32, wait: Duration, error: &StoreError) {
         self.traces.retry(attempts, wait, error);
         self.numbers.retry(error);
     }
 
-    /// A snapshot could not be used or saved, which costs time only.
+    /// A snapshot could not be used or saved. This only costs time.
     pub(crate) fn snapshot_failed(&self, error: &dyn std::error::Error) {
         self.traces.snapshot_failed(error);
         self.numbers.snapshot_failed();
@@ -131,7 +131,7 @@ impl Observer {
 impl Phase {
     #[cfg_attr(
         not(feature = "metrics"),
-        allow(dead_code, reason = "only metrics call phases by name")
+        allow(dead_code, reason = "only metrics name the phases")
     )]
     fn name(self) -> &'static str {
         match self {
@@ -148,7 +148,7 @@ impl Phase {
     }
 }
 
-/// What traces and metrics call an outcome.
+/// The name of an outcome in traces and metrics.
 fn name(result: Result<Outcome, &ExecuteError>) -> &'static str {
     match result {
         Ok(outcome) if outcome.wrote => "written",

@@ -1,4 +1,4 @@
-//! No numbers: the feature `metrics` is off.
+//! No metrics: the feature `metrics` is off.
 
 use super::{Outcome, Phase};
 use crate::execute::error::ExecuteError;
@@ -6,7 +6,7 @@ use crate::store::StoreError;
 
 pub(super) struct Numbers;
 
-/// When something began, if anybody wants to know.
+/// When a phase began, if metrics are on.
 pub(super) struct Started;
 
 impl Numbers {

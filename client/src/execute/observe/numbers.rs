@@ -1,4 +1,4 @@
-//! Numbers through the facade `metrics`; the crate's documentation lists them.
+//! Metrics through the facade `metrics`. The crate's documentation lists them.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ pub(super) struct Numbers {
     started: Instant,
 }
 
-/// When something began.
+/// When a phase began.
 pub(super) struct Started(Instant);
 
 impl Numbers {

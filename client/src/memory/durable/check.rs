@@ -1,4 +1,4 @@
-//! What a durable subscription refuses as malformed. Names the arguments as the extension does.
+//! What a durable subscription refuses as malformed. Names the arguments like the extension.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::durable::SubscriptionDefinition;
 use crate::store::StoreError;
 use crate::values::{Position, SubscriptionName};
 
-/// The most events that one poll may ask for.
+/// The most events that one poll may request.
 const MAX_EVENTS_PER_POLL: u32 = 10_000;
 
-/// Checks a definition, and returns where it starts.
+/// Checks a definition and returns the position where the subscription starts.
 pub(super) fn definition(
     definition: &SubscriptionDefinition,
     safe: Position,
@@ -24,7 +24,7 @@ pub(super) fn definition(
         ("event_types", types.len()),
     ] {
         if elements > MAX_FILTER_ELEMENTS {
-            let reason = format!("has not 1 to {MAX_FILTER_ELEMENTS} elements");
+            let reason = format!("must have 1 to {MAX_FILTER_ELEMENTS} elements");
             return Err(StoreError::malformed(argument, None, reason));
         }
     }
@@ -36,7 +36,7 @@ pub(super) fn definition(
         return Err(StoreError::malformed(
             "lease",
             None,
-            "is not a time above 0",
+            "must be a time above 0",
         ));
     }
     let start = start(definition.start, safe);
@@ -44,7 +44,7 @@ pub(super) fn definition(
     Ok(start)
 }
 
-/// Whether a subscription that is there is the same as one to be created.
+/// Checks that an existing subscription has the same definition as the one to be created.
 pub(super) fn same(
     name: &SubscriptionName,
     existing: &SubscriptionDefinition,
@@ -53,7 +53,7 @@ pub(super) fn same(
     if *existing == wanted.clone().start(existing.start) {
         return Ok(());
     }
-    let reason = format!("is that of a subscription with another definition: {name:?}");
+    let reason = format!("names an existing subscription with a different definition: {name:?}");
     Err(StoreError::malformed("name", None, reason))
 }
 
@@ -65,7 +65,7 @@ pub(super) fn not_past(
     if position <= safe {
         return Ok(());
     }
-    let reason = format!("is past the safe position, which is {safe}");
+    let reason = format!("is above the safe position, which is {safe}");
     Err(StoreError::malformed(argument, None, reason))
 }
 
@@ -73,11 +73,11 @@ pub(super) fn max_events(max_events: u32) -> Result<(), StoreError> {
     if (1..=MAX_EVENTS_PER_POLL).contains(&max_events) {
         return Ok(());
     }
-    let reason = format!("is not between 1 and {MAX_EVENTS_PER_POLL}");
+    let reason = format!("must be between 1 and {MAX_EVENTS_PER_POLL}");
     Err(StoreError::malformed("max_count", None, reason))
 }
 
-/// No lease can ever have held what was not read yet.
+/// A lease can never have held events that were not read yet.
 pub(super) fn delivered(positions: &[Position], read: Position) -> Result<(), StoreError> {
     let never = |position: &Position| *position > read || *position == Position::START;
     match positions.iter().position(never) {

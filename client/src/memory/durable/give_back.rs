@@ -1,4 +1,4 @@
-//! Events that are given back: to be tried again, set aside, or left.
+//! Gives events back: to be tried again, parked, skipped or released.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ impl SubscriptionState {
         let asked: HashSet<_> = wanted.iter().copied().collect();
         let mut outcomes = Vec::new();
         for position in wanted {
-            // Otherwise it is set aside already, with an earlier event of its stream.
+            // If it is missing, it is parked already, with an earlier event of its stream.
             if !self.deliveries.contains_key(&position) {
                 continue;
             }
@@ -35,7 +35,7 @@ impl SubscriptionState {
         Ok(outcomes)
     }
 
-    /// What becomes of an event, and which later ones of its stream are given back with it.
+    /// Handles one event that is given back. Also returns the later events of its stream that go back with it.
     fn give_back(
         &mut self,
         position: Position,
@@ -62,8 +62,8 @@ impl SubscriptionState {
         }
     }
 
-    /// Releases an event and the later ones of its stream in the same lease, but for those that were
-    /// asked for themselves; returns the later ones.
+    /// Releases an event and the later ones of its stream in the same lease, except those that the caller named. Returns the
+    /// later ones.
     fn release_from(&mut self, first: Position, asked: &HashSet<Position>) -> Vec<Position> {
         let mut later = Vec::new();
         let Some(given) = self.deliveries.get_mut(&first) else {

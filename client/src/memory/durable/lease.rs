@@ -1,4 +1,4 @@
-//! Polling and leases: what waits first, then what is new. A stream is out with one lease at a time.
+//! Polls and leases: events that wait come first, then new ones. Only one lease at a time holds events of a stream.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -9,24 +9,23 @@ use crate::memory::log::Log;
 use crate::store::{ReadAll, StoreError};
 use crate::values::{ConsumerName, LeaseId, Position, StreamId};
 
-/// The lease that holds an event, and until when.
+/// The lease that holds an event, and when it expires.
 #[derive(Clone, Copy)]
 pub(super) struct LeaseHold {
     pub(super) by: LeaseId,
     until: Instant,
 }
 
-/// What a poll found.
+/// The result of a poll.
 pub(super) enum PollAnswer {
     Batch(LeasedBatch),
     Nothing {
-        /// When a retry is due or a lease runs out.
+        /// When a retry is due or a lease expires.
         next_due: Option<Instant>,
     },
 }
 
-/// After so many leases with it that ran out an event is delivered alone, to find out whether it is to
-/// blame.
+/// After this many expired leases an event is delivered alone, to find out whether it causes the expiries.
 const EXPIRIES_BEFORE_ALONE: u32 = 2;
 
 impl SubscriptionState {
@@ -70,8 +69,8 @@ impl SubscriptionState {
         }
     }
 
-    /// Takes back what is in leases that have run out. That is a failure of an event that was alone in
-    /// its lease: of many nobody knows which was to blame.
+    /// Takes back events from expired leases. For an event that was alone in its lease this counts as a failure. With several
+    /// events it is unknown which of them caused the expiry.
     fn take_back_expired(&mut self, now: Instant) {
         let expired: Vec<(Position, LeaseId)> = self
             .deliveries
@@ -98,8 +97,7 @@ impl SubscriptionState {
         }
     }
 
-    /// Events that wait and whose streams are not out, in order; and whether nothing may be added to
-    /// them.
+    /// Waiting events whose streams are not leased, in order; and whether the batch must not get further events.
     fn waiting(&self, now: Instant, max_events: usize) -> (Vec<Position>, bool) {
         let blocks = |delivery: &&Delivery| {
             delivery.held.is_some() || delivery.not_before.is_some_and(|due| due > now)
@@ -129,7 +127,7 @@ impl SubscriptionState {
         (chosen, false)
     }
 
-    /// Lists new events, and chooses those whose streams are not out, until enough are chosen.
+    /// Lists new events, and chooses those whose streams are not leased, until there are enough.
     fn read_new(&mut self, max_events: usize, chosen: &mut Vec<Position>, log: &Log) {
         let out: HashSet<StreamId> = self
             .deliveries
@@ -200,7 +198,7 @@ impl SubscriptionState {
     }
 
     fn lease_until(&self, now: Instant) -> Instant {
-        // As long as a clock can say.
+        // Limited to what a clock can represent.
         let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
         now + self.definition.lease.min(longest)
     }

@@ -1,4 +1,4 @@
-//! SubscriptionState subscriptions in memory, with the rules of the extension's `eventcore_poll`, `_ack`, `_nack`, ….
+//! Durable subscriptions in memory, with the rules of the extension's `eventcore_poll`, `_ack`, `_nack`, ….
 
 mod check;
 mod give_back;
@@ -19,8 +19,7 @@ use crate::values::{ConsumerName, LeaseId, Position, StreamId, SubscriptionName}
 #[derive(Default)]
 pub(super) struct Subscriptions(HashMap<SubscriptionName, SubscriptionState>);
 
-/// One subscription. An event of interest up to `read_position` is in `deliveries`, or in `parked`, or
-/// done with.
+/// One subscription. A matching event up to `read_position` is in `deliveries`, in `parked`, or done.
 pub(super) struct SubscriptionState {
     definition: SubscriptionDefinition,
     paused: bool,
@@ -29,24 +28,24 @@ pub(super) struct SubscriptionState {
     parked: BTreeMap<Position, ParkedEntry>,
 }
 
-/// An event that is with a consumer, or waits for one.
+/// An event that a consumer holds, or that waits for one.
 struct Delivery {
     stream_id: StreamId,
     failures: u32,
-    /// How many leases with it have run out.
+    /// How many leases of it have expired.
     expiries: u32,
     not_before: Option<Instant>,
     held: Option<LeaseHold>,
-    /// Who has or had it last.
+    /// The consumer that has it or had it last.
     consumer: Option<ConsumerName>,
 }
 
-/// An event that is set aside.
+/// A parked event.
 struct ParkedEntry {
     stream_id: StreamId,
     at: SystemTime,
     attempts: u32,
-    /// It did not fail, but waits for an earlier event of its stream that did.
+    /// Whether it has not failed, but waits for an earlier event of its stream that has.
     waits: bool,
     consumer: Option<ConsumerName>,
     reason: Option<String>,
@@ -96,7 +95,7 @@ impl Subscriptions {
             .ok_or_else(|| StoreError::unknown_name(name.as_str()))
     }
 
-    /// What the consumer gets now; otherwise when to look again, if nothing changes before.
+    /// The events for the consumer; if there are none, when to look again unless something changes before.
     pub(super) fn poll(
         &mut self,
         name: &SubscriptionName,
@@ -137,7 +136,7 @@ impl SubscriptionState {
         Ok(())
     }
 
-    /// The positions if the lease holds them; without positions all that it holds.
+    /// The positions, if the lease holds them; without positions, all events of the lease.
     fn wanted(
         &self,
         lease_id: LeaseId,

@@ -1,4 +1,4 @@
-//! Events that are set aside, and streams that stop for them.
+//! Parked events, and streams that wait for them.
 
 use std::collections::HashSet;
 use std::time::SystemTime;
@@ -34,7 +34,7 @@ impl SubscriptionState {
             .collect()
     }
 
-    /// Takes parked events out, to be delivered again or not, and lets their streams go on.
+    /// Removes parked events, either to deliver them again or to discard them, and lets their streams continue.
     pub(in crate::memory) fn unpark(
         &mut self,
         positions: Option<&[Position]>,
@@ -54,7 +54,7 @@ impl SubscriptionState {
             .iter()
             .find(|position| !self.parked.get(position).is_some_and(failed));
         if let Some(missing) = missing {
-            let reason = format!("has {missing}, which is not parked");
+            let reason = format!("contains {missing}, which is not parked");
             return Err(StoreError::malformed("positions", None, reason));
         }
         let mut streams = HashSet::new();
@@ -72,7 +72,8 @@ impl SubscriptionState {
         Ok(wanted.len() as u64)
     }
 
-    /// Sets an event aside, and the later ones of its stream too if the subscription says so: those it
+    /// Parks an event, and if the subscription stops at parked events also the later ones of its stream. Returns the later
+    /// ones.
     /// returns.
     pub(super) fn park(&mut self, position: Position, reason: Option<String>) -> Vec<Position> {
         let Some(failed) = self.deliveries.remove(&position) else {
@@ -105,7 +106,7 @@ impl SubscriptionState {
         later
     }
 
-    /// Lets an event wait behind a parked one of its stream.
+    /// Makes an event wait behind a parked one of its stream.
     pub(super) fn hold(&mut self, position: Position, delivery: Delivery) {
         let parked = ParkedEntry {
             stream_id: delivery.stream_id,
@@ -118,7 +119,7 @@ impl SubscriptionState {
         self.parked.insert(position, parked);
     }
 
-    /// Whether an event of the stream is set aside and later ones have to wait for it.
+    /// Whether later events of the stream must wait for a parked one.
     pub(super) fn is_stopped(&self, stream_id: &StreamId) -> bool {
         self.definition.on_parked == OnParked::Stop
             && self
@@ -127,7 +128,7 @@ impl SubscriptionState {
                 .any(|parked| parked.stream_id == *stream_id)
     }
 
-    /// What waited in these streams is delivered, where nothing else is parked.
+    /// Delivers the events that waited in these streams, unless another event of the stream is parked.
     fn go_on(&mut self, mut streams: HashSet<StreamId>) {
         streams.retain(|stream_id| {
             let mut others = self.parked.values();

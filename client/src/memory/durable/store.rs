@@ -1,4 +1,4 @@
-//! The durable subscriptions of the store in memory: each call under one lock, polls that wait.
+//! [`SubscriptionStore`] for the store in memory: each call takes one lock, and polls wait.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -158,7 +158,7 @@ impl SubscriptionStore for InMemoryEventStore {
         self.unpark(subscription, positions, false)
     }
 
-    /// Nothing here ever waits for input or output, so that one step does all of it.
+    /// Nothing here waits for I/O, so polling once completes the work.
     fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         let _done = Box::pin(work)
             .as_mut()
