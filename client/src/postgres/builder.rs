@@ -1,4 +1,4 @@
-//! The settings of a store.
+//! [`Builder`]: the settings of a store.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,14 +14,14 @@ use super::{Inner, PostgresEventStore, Standbys, read};
 use crate::store::StoreError;
 
 const TIMEOUT_OF_OTHERS: &str = "\
-through a pooler in transaction mode it would stay with a connection that others get next: set it for \
-the role, ALTER ROLE … SET statement_timeout";
+behind a pooler in transaction mode the setting would remain on a connection that other clients use next: set it \
+for the role with ALTER ROLE … SET statement_timeout";
 
 /// The settings of a [`PostgresEventStore`].
 #[derive(Clone)]
 pub struct Builder {
     url: Url,
-    /// What the methods say, not the URL.
+    /// What the builder's methods say, without what the URL says.
     tls: TlsSettings,
     pool: PoolSettings,
     listen_on: Option<Url>,
@@ -46,8 +46,8 @@ impl Builder {
         })
     }
 
-    /// The most connections to work with, beside the one to listen on; at least one. By default 10. A call
-    /// has one to itself, and waits while all are in use.
+    /// The most connections to work with, in addition to the one for listening; at least one. By default 10. Each call uses one
+    /// connection, and waits while all are in use.
     #[must_use]
     pub fn pool_size(mut self, connections: usize) -> Self {
         self.pool.size = connections.max(1);
@@ -61,34 +61,34 @@ impl Builder {
         self
     }
 
-    /// The longest wait for the server to accept a connection, at each of its addresses. By default what
-    /// the URL says in `connect_timeout`, else 5 s. One that is accepted but not ready for use after twice
-    /// that for each host is given up.
+    /// The longest wait for the server to accept a connection, for each of its addresses. By default the URL's
+    /// `connect_timeout`, else 5 s. A connection that is accepted but not ready after twice this time for each host is given
+    /// up.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.url.config.connect_timeout(timeout);
         self
     }
 
-    /// Whether to use TLS, and how far to trust the server. By default what the URL says in `sslmode`,
-    /// else [`TlsMode::Prefer`], which protects from nobody who can change what is sent.
+    /// Whether to use TLS, and how far to verify the server. By default the URL's `sslmode`, else [`TlsMode::Prefer`], which
+    /// does not protect from anyone who can change the traffic.
     #[must_use]
     pub fn tls(mut self, mode: TlsMode) -> Self {
         self.tls.mode = Some(mode);
         self
     }
 
-    /// A file in PEM with the certificates to trust; or `system` for those that the operating system
-    /// trusts, which asks for [`TlsMode::VerifyFull`] and makes it the default. By default what the URL
-    /// says in `sslrootcert`. It is read by [`build`](Self::build).
+    /// A PEM file with the certificates to trust; or `system` for those that the operating system trusts, which requires
+    /// [`TlsMode::VerifyFull`] and makes it the default. By default the URL's `sslrootcert`. [`build`](Self::build) reads the
+    /// file.
     #[must_use]
     pub fn root_certificate(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls.root = Some(path.into().into());
         self
     }
 
-    /// Files in PEM with the certificate and the key to show to the server. By default what the URL says
-    /// in `sslcert` and `sslkey`. They are read by [`build`](Self::build).
+    /// PEM files with the certificate and the key to present to the server. By default the URL's `sslcert` and `sslkey`.
+    /// [`build`](Self::build) reads the files.
     #[must_use]
     pub fn client_certificate(
         mut self,
@@ -100,27 +100,26 @@ impl Builder {
         self
     }
 
-    /// The longest that a statement may take, in whole milliseconds; the server ends it then. By
-    /// default what the server says. A consumer of a durable subscription that is far behind needs
-    /// more than 1 s: so long may one poll look for an event of interest. Set for the session: not for
-    /// a pooler in transaction mode, see [`transaction_pooling`](Self::transaction_pooling).
+    /// The longest time for a statement, in whole milliseconds; then the server cancels it. By default the server's setting. A
+    /// consumer of a durable subscription that is far behind needs more than 1 s, because one poll may search that long for a
+    /// matching event. The timeout is set for the session, so it does not work with a pooler in transaction mode; see
+    /// [`transaction_pooling`](Self::transaction_pooling).
     #[must_use]
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.pool.statement_timeout = Some(timeout);
         self
     }
 
-    /// Whether the URL leads to a pooler that gives one of the server's connections to a client for a
-    /// transaction at a time, as PgBouncer does with `pool_mode = transaction`. By default not.
+    /// Whether the URL leads to a pooler that assigns one of the server's connections to a client for one transaction at a
+    /// time, such as PgBouncer with `pool_mode = transaction`. By default false.
     ///
-    /// Then nothing is kept in a session. Statements are sent as they are instead of prepared once, which
-    /// takes no more round trips, but the server parses them each time. Subscriptions look for events at the [`poll_interval`](Self::poll_interval),
-    /// unless [`listen_on`](Self::listen_on) says where to listen. A
-    /// [`statement_timeout`](Self::statement_timeout) is refused, since other clients would get it too.
+    /// If true, the store keeps nothing in a session. Statements are sent as text instead of being prepared once. This takes no
+    /// more round trips, but the server parses them each time. Subscriptions look for events at the
+    /// [`poll_interval`](Self::poll_interval), unless [`listen_on`](Self::listen_on) gives a server to listen on. A
+    /// [`statement_timeout`](Self::statement_timeout) is refused, because it would also apply to other clients.
     ///
-    /// Without this, a call behind such a pooler fails, or another client's statement is run in its place,
-    /// unless the pooler keeps track of prepared statements (PgBouncer from 1.21 on, with
-    /// `max_prepared_statements`).
+    /// If false, a call behind such a pooler fails or runs another client's statement, unless the pooler tracks prepared
+    /// statements (PgBouncer from 1.21 on, with `max_prepared_statements`).
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), eventcore::StoreError> {
@@ -138,9 +137,9 @@ impl Builder {
         self
     }
 
-    /// Another URL to the same database, past a pooler: to listen on, for subscriptions that are told of
-    /// events as soon as there are any. One connection for the store, while anything is subscribed to. What
-    /// it does not say of TLS is as this builder's methods say.
+    /// Another URL to the same database that bypasses a pooler. The store listens there, so that subscriptions receive events
+    /// at once. It uses one connection while there are subscriptions. TLS settings that this URL does not contain are those of
+    /// the builder's methods.
     ///
     /// # Errors
     ///
@@ -150,14 +149,14 @@ impl Builder {
         Ok(self)
     }
 
-    /// Another URL to the same database, on standbys, to read from: subscriptions, projections of this crate,
-    /// [`read_all`](crate::EventStore::read_all), and reads of streams that are not
-    /// [`up_to_date`](crate::ReadStreams::up_to_date). A standby is a moment behind;
-    /// [`PostgresEventStore::wait_for`] waits for it. Everything else is done on the primary: commands read there what
-    /// they decide by, and durable subscriptions are polled there. Its connections are a pool of their own, of the same
-    /// size, and one more that waits for what is new. What it does not say of TLS is as this builder's methods say.
+    /// Another URL to the same database, on standbys. The store reads from there for subscriptions, for projections of this
+    /// crate, for [`read_all`](crate::EventStore::read_all), and for reads of streams that are not
+    /// [`up_to_date`](crate::ReadStreams::up_to_date). A standby is slightly behind; [`PostgresEventStore::wait_for`] waits
+    /// until it has caught up. Everything else uses the primary: commands read there, and durable subscriptions are polled
+    /// there. The standbys have a pool of their own of the same size, and one more connection that waits for new events. TLS
+    /// settings that this URL does not contain are those of the builder's methods.
     ///
-    /// The URLs may list several servers, and say by `target_session_attrs`, as for libpq, which of them to take:
+    /// A URL may list several servers and choose among them with `target_session_attrs`, as in libpq:
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), eventcore::StoreError> {
@@ -177,19 +176,19 @@ impl Builder {
         Ok(self)
     }
 
-    /// How often a subscription looks for events when nothing wakes it, as when a notification was
-    /// lost; at least 1 s. By default 2 s.
+    /// How often a subscription looks for events if nothing wakes it, for example because a notification was lost; at least
+    /// 1 s. By default 2 s.
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval.max(Duration::from_secs(1));
         self
     }
 
-    /// The store, connected to by the first call that needs it.
+    /// Makes the store. It connects when a call needs a connection.
     ///
     /// # Errors
     ///
-    /// The settings contradict each other, or a file of TLS cannot be used.
+    /// The settings contradict each other, or a TLS file cannot be used.
     pub fn build(self) -> Result<PostgresEventStore, StoreError> {
         if self.pool.transaction_pooling && self.pool.statement_timeout.is_some() {
             return Err(StoreError::malformed(
@@ -230,12 +229,12 @@ impl Builder {
         })
     }
 
-    /// The store, after a look whether the database can be used.
+    /// Makes the store and checks that the database can be used.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build), or the server cannot be reached, or the database has no extension
-    /// `eventcore` that its user may read from.
+    /// Like [`build`](Self::build); or the server cannot be reached; or the database has no extension `eventcore` that the user
+    /// may read from.
     pub async fn connect(self) -> Result<PostgresEventStore, StoreError> {
         let store = self.build()?;
         read::safe_position(&store.inner.pool).await?;
@@ -243,7 +242,7 @@ impl Builder {
     }
 }
 
-/// Without the URL, which may hold a password.
+/// Without the URL, which may contain a password.
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")

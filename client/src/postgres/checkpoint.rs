@@ -1,4 +1,4 @@
-//! The checkpoints of projections on PostgreSQL, moved in the transaction that writes.
+//! The checkpoints of projections on PostgreSQL, moved in the transaction that the projection writes to.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! One connection of a pool: the client, what is prepared on it, and what the server says beside its answers.
+//! One connection of a pool: the client, its prepared statements, and the server's warnings.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -11,13 +11,13 @@ use tokio_postgres::{AsyncMessage, Client, Error, Socket, Statement};
 use super::sqlstate;
 use super::tls::Encrypted;
 
-/// A connection to the server. It is closed when this is dropped.
+/// A connection to the server. Dropping it closes it.
 pub(super) struct Connection {
     client: Client,
     task: JoinHandle<()>,
-    /// What is prepared on it, by the text of the statement.
+    /// The prepared statements, by their text.
     prepared: Mutex<HashMap<&'static str, Statement>>,
-    /// Whether a commit was done on no standby that it should have waited for.
+    /// Whether a commit was not confirmed by a synchronous standby.
     is_unconfirmed: Arc<AtomicBool>,
 }
 
@@ -36,7 +36,7 @@ impl Connection {
         }
     }
 
-    /// The statement, prepared when it is first asked for.
+    /// The prepared statement. It is prepared at the first use.
     pub(super) async fn prepared(&self, sql: &'static str) -> Result<Statement, Error> {
         let known = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(statement) = known().get(sql) {
@@ -47,8 +47,8 @@ impl Connection {
         Ok(statement)
     }
 
-    /// Whether a commit since the last question was not confirmed by the standbys. A commit that has been answered
-    /// is known of here: the server warns before it answers.
+    /// Whether a commit since the last call of this method was not confirmed by the standbys. The server sends its warning
+    /// before the answer, so the flag is set when the answer to the commit arrives.
     pub(super) fn take_unconfirmed(&self) -> bool {
         self.is_unconfirmed.swap(false, Ordering::AcqRel)
     }
@@ -68,7 +68,7 @@ impl Drop for Connection {
     }
 }
 
-/// Carries what is sent and answered, until the connection is lost. Whoever works on it is told of that.
+/// Runs the connection until it is lost. Statements on it fail then.
 async fn serve(
     mut connection: tokio_postgres::Connection<Socket, Encrypted>,
     is_unconfirmed: Arc<AtomicBool>,

@@ -1,5 +1,4 @@
-//! What an error of PostgreSQL is to a store: told by its SQLSTATE and by the JSON of its DETAIL,
-//! never by its text.
+//! Converts an error of PostgreSQL to a [`StoreError`], by its SQLSTATE and the JSON in its DETAIL, never by its text.
 
 use deadpool::managed::{self, TimeoutType};
 use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
@@ -14,7 +13,7 @@ use crate::values::{EventId, Position, StreamId};
 
 type PoolError = managed::PoolError<NoConnection>;
 
-/// What the server says of a missing function does not tell what to do about it; this does.
+/// Tells what to do. The server only says that a function does not exist.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the database has no extension eventcore within its search_path: run CREATE EXTENSION eventcore \
@@ -22,11 +21,11 @@ type PoolError = managed::PoolError<NoConnection>;
 )]
 struct NoExtension(#[source] Source);
 
-/// What the server says of a missing right does not tell which role has it; this does.
+/// Tells what to do. The server does not say which role has the privilege.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "commands need GRANT eventcore_reader, eventcore_writer; durable subscriptions, projections and process \
-     managers eventcore_subscriber too"
+     managers also need eventcore_subscriber"
 )]
 struct NoRight(#[source] Error);
 
@@ -38,7 +37,7 @@ struct NoRight(#[source] Error);
 struct AllInUse(#[source] PoolError);
 
 #[derive(Debug, thiserror::Error)]
-#[error("the server did not get a connection ready within connect_timeout")]
+#[error("no connection was ready within connect_timeout")]
 struct NotReady(#[source] PoolError);
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -67,7 +66,7 @@ pub(super) fn store_error(error: Error) -> StoreError {
 pub(super) fn pool_error(error: PoolError) -> StoreError {
     let failed = match error {
         PoolError::Backend(NoConnection::Failed(error)) => store_error(error),
-        // Another one may take its place soon.
+        // Another connection may be possible soon.
         PoolError::Backend(error) => StoreError::transient(error),
         PoolError::Timeout(TimeoutType::Wait) => StoreError::timed_out(true, AllInUse(error)),
         PoolError::Timeout(_) => StoreError::timed_out(true, NotReady(error)),
@@ -107,7 +106,7 @@ struct MismatchDetail {
     event_ids: Vec<EventId>,
 }
 
-/// What there is none of: in a command also a function of it.
+/// What does not exist. For a command this may be one of its functions.
 #[derive(Deserialize)]
 struct NameDetail {
     function: Option<String>,
@@ -115,7 +114,7 @@ struct NameDetail {
     name: String,
 }
 
-/// Of a lease, or of a checkpoint, which has no positions.
+/// For a lease, or for a checkpoint, which has no positions.
 #[derive(Deserialize)]
 struct LostDetail {
     #[serde(default)]

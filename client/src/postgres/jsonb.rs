@@ -1,4 +1,4 @@
-//! A payload as PostgreSQL sends and takes it: a `jsonb`, whose binary form is a version and the text.
+//! Payloads as `jsonb`, whose binary form consists of a version and the text.
 
 use std::error::Error;
 
@@ -24,9 +24,9 @@ impl ToSql for Payload {
 impl<'a> FromSql<'a> for Payload {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
         match raw.split_first() {
-            // What a server sends as `jsonb` is JSON.
+            // Whatever the server sends as `jsonb` is valid JSON.
             Some((&VERSION, text)) => Ok(Self::from_json(std::str::from_utf8(text)?)),
-            _ => Err("this version of jsonb is not known".into()),
+            _ => Err("unknown version of jsonb".into()),
         }
     }
 

@@ -17,44 +17,44 @@ use super::tls::Encrypted;
 
 const LISTEN: &str = "LISTEN eventcore";
 
-/// Returns the safe position as soon as it is past the first argument.
+/// Returns the safe position as soon as it is above the first argument.
 const WAIT: &str = "CALL eventcore_wait($1::bigint, interval '10 seconds')";
 
-/// How long to wait before a lost connection is made again.
+/// How long to wait before reconnecting.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
-/// Starts listening when it is first asked for, and again after everyone has let go of it.
+/// Starts listening at the first use, and again at the next use after all listeners were dropped.
 pub(super) struct Listening {
     source: Source,
     listener: Mutex<Weak<Listener>>,
 }
 
-/// Where news come from.
+/// Where notifications come from.
 #[derive(Clone)]
 enum Source {
-    /// There is never any.
+    /// There are none.
     Nowhere,
-    /// A server that notifies.
+    /// A server that sends notifications.
     Notifications(Server),
-    /// A server that may be a standby, where nothing can be listened to: a procedure that waits there.
+    /// A server that may be a standby, where LISTEN is not possible: the connection calls a function that waits there.
     Waiting(Server),
 }
 
 /// Listens until it is dropped.
 pub(super) struct Listener {
-    /// Changes whenever there may be something new to read. The payload of a notification is not
-    /// used: anyone may notify, so a position is only believed from the server's functions.
+    /// Changes when there may be new events. The payload of a notification is not used: anyone may notify, so only the server's
+    /// functions are trusted to return a position.
     news: watch::Receiver<()>,
     task: JoinHandle<()>,
 }
 
 impl Listening {
-    /// By notifications of this server, if there is one.
+    /// Listens for notifications of this server, if there is one.
     pub(super) fn new(server: Option<Server>) -> Self {
         Self::of(server.map_or(Source::Nowhere, Source::Notifications))
     }
 
-    /// By waiting on this server, which may be a standby.
+    /// Waits on this server, which may be a standby.
     pub(super) fn by_waiting(server: Server) -> Self {
         Self::of(Source::Waiting(server))
     }
@@ -66,7 +66,7 @@ impl Listening {
         }
     }
 
-    /// The one that listens. Must be called within a tokio runtime.
+    /// The current listener. Must be called within a tokio runtime.
     pub(super) fn listener(&self) -> Arc<Listener> {
         let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = listener
@@ -84,7 +84,7 @@ impl Listening {
 }
 
 impl Listener {
-    /// Hears of everything that is new from now on.
+    /// Receives all changes from now on.
     pub(super) fn news(&self) -> watch::Receiver<()> {
         let mut news = self.news.clone();
         news.mark_unchanged();
@@ -100,7 +100,7 @@ impl Drop for Listener {
 
 async fn listen(source: Source, tell: watch::Sender<()>) {
     loop {
-        // Subscriptions poll while there is no connection: losing it costs latency only.
+        // Subscriptions poll while there is no connection, so a lost one only costs latency.
         let _lost = match &source {
             Source::Nowhere => return tell.closed().await,
             Source::Notifications(server) => listen_once(server, &tell).await,
@@ -110,7 +110,7 @@ async fn listen(source: Source, tell: watch::Sender<()>) {
     }
 }
 
-/// Listens on one connection until that is lost.
+/// Listens on one connection until it is lost.
 async fn listen_once(
     server: &Server,
     tell: &watch::Sender<()>,
@@ -125,7 +125,7 @@ async fn listen_once(
                     return Poll::Ready(Err(error.into()));
                 }
                 listening = true;
-                // What was notified before this was not heard.
+                // Notifications sent before this were missed.
                 tell.send_replace(());
             }
             match connection.poll_message(cx) {
@@ -142,7 +142,7 @@ async fn listen_once(
     .await
 }
 
-/// Waits on one connection, again and again, until that is lost.
+/// Waits on one connection, repeatedly, until it is lost.
 async fn wait_once(
     server: &Server,
     tell: &watch::Sender<()>,
@@ -162,7 +162,7 @@ async fn wait_once(
     }
 }
 
-/// A connection, within the time that it may take.
+/// Connects, within the time that a connection may take.
 async fn connected(
     server: &Server,
 ) -> Result<(Client, tokio_postgres::Connection<Socket, Encrypted>), Box<dyn Error + Send + Sync>> {

@@ -1,10 +1,10 @@
 //! [`PostgresEventStore`]: events in PostgreSQL with the extension `eventcore`.
 //!
-//! TLS is with rustls, by the parameters of libpq in the URL or by the methods of [`Builder`]: `sslmode`
-//! (see [`TlsMode`]), `sslrootcert` (a file, or `system`), `sslcert` and `sslkey`. Other than libpq it looks
-//! for no files in the home folder, so `verify-ca` and `verify-full` need `sslrootcert`; and a
-//! certificate names its host as a subject alternative name, never as its common name. Passwords are
-//! bound to the channel (SCRAM-SHA-256-PLUS) where the server offers that.
+//! TLS uses rustls. It is configured by the parameters of libpq in the URL or by the methods of [`Builder`]: `sslmode` (see
+//! [`TlsMode`]), `sslrootcert` (a file, or `system`), `sslcert` and `sslkey`. Unlike libpq, the store does not look for
+//! files in the home directory, so `verify-ca` and `verify-full` need `sslrootcert`. A certificate must name its host as a
+//! subject alternative name; the common name is not used. Passwords use channel binding (SCRAM-SHA-256-PLUS) if the server
+//! offers it.
 
 mod append;
 mod builder;
@@ -51,12 +51,12 @@ use crate::values::{Position, SnapshotName, StreamId, StreamVersion};
 
 /// Events in PostgreSQL, in a database where `CREATE EXTENSION eventcore` was run.
 ///
-/// With [`Builder::read_from`] it reads from standbys what may be a moment old, and from the primary what commands,
-/// consumers and process managers read.
+/// With [`Builder::read_from`] it reads from standbys what may be slightly old. For commands, consumers and process managers
+/// it reads from the primary.
 ///
-/// It works on a pool of connections, and makes one more to listen on as soon as something is
-/// subscribed to, however many subscriptions and consumers there are. A clone is the same store with the same pool. It needs a tokio runtime with timers and
-/// I/O, and lives in the one where it is first used: its connections stand still when that does.
+/// It has a pool of connections. It opens one more connection for listening when the first subscription or consumer
+/// starts, however many there are. A clone is the same store with the same pool. It needs a tokio runtime with timers and
+/// I/O, and belongs to the runtime in which it is first used: its connections stop when that runtime stops.
 ///
 /// ```no_run
 /// use eventcore::PostgresEventStore;
@@ -77,29 +77,29 @@ pub struct PostgresEventStore {
 
 struct Inner {
     pool: Pool,
-    /// Of standbys to read from, if there are any.
+    /// The standbys to read from, if there are any.
     standbys: Option<Standbys>,
     listening: Listening,
     poll_interval: Duration,
-    /// Listens for the consumers of durable subscriptions, once there are any.
+    /// The listener for the consumers of durable subscriptions, once there are any.
     consumers: OnceLock<Arc<Listener>>,
     redelivery: RedeliverySignal,
     poll_locks: PollLocks,
 }
 
 impl PostgresEventStore {
-    /// Connects to the database of a libpq URL with the settings of [`Builder`].
+    /// Connects to the database of a libpq URL with the default settings of [`Builder`].
     ///
     /// # Errors
     ///
-    /// The URL is malformed, the server cannot be reached, or the database has no extension
-    /// `eventcore` that its user may read from.
+    /// The URL is malformed, the server cannot be reached, or the database has no extension `eventcore` that the user may read
+    /// from.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder(url)?.connect().await
     }
 
-    /// Starts with the database of a libpq URL, for example `postgresql://user@host:5432/database`,
-    /// or with a socket's folder `postgresql:///database?host=/run/postgresql&user=app`.
+    /// A builder for the database of a libpq URL, for example `postgresql://user@host:5432/database`, or with the directory of
+    /// a socket: `postgresql:///database?host=/run/postgresql&user=app`.
     ///
     /// # Errors
     ///
@@ -109,20 +109,20 @@ impl PostgresEventStore {
     }
 }
 
-/// Where to read from.
+/// The standbys that a store reads from.
 struct Standbys {
     pool: Pool,
-    /// Waits there for what is new.
+    /// Waits there for new events.
     listening: Listening,
 }
 
 impl Inner {
-    /// Where to read what may be a moment old.
+    /// The pool for reads that may be slightly old.
     fn readers(&self) -> &Pool {
         self.standbys.as_ref().map_or(&self.pool, |of| &of.pool)
     }
 
-    /// Where to hear of what is new there.
+    /// Where to wait for new events on that server.
     fn heard_by_readers(&self) -> &Listening {
         let standbys = self.standbys.as_ref();
         standbys.map_or(&self.listening, |of| &of.listening)
@@ -137,13 +137,13 @@ impl Inner {
 }
 
 impl PostgresEventStore {
-    /// Waits until what is read from this store shows everything up to a position, such as the
-    /// [`last_position`](Appended::last_position) of an append; whether it does within the time. To read what was
-    /// just written where the store [reads from standbys](Builder::read_from).
+    /// Waits until reads from this store show everything up to a position, such as the
+    /// [`last_position`](Appended::last_position) of an append. Returns whether they do within the time. Use it to read your
+    /// own writes if the store [reads from standbys](Builder::read_from).
     ///
     /// # Errors
     ///
-    /// The server refuses. One that cannot be reached is waited for.
+    /// The server refuses the request. While it cannot be reached, this waits.
     pub async fn wait_for(
         &self,
         position: Position,
@@ -153,7 +153,7 @@ impl PostgresEventStore {
         let listener = self.inner.heard_by_readers().listener();
         let mut news = listener.news();
         loop {
-            // Noted before asking: what comes in between is another reason to ask.
+            // Mark the news as seen before asking, so that news in between wakes us.
             news.mark_unchanged();
             match read::safe_position(self.inner.readers()).await {
                 Ok(safe) if safe >= position => return Ok(true),

@@ -16,11 +16,11 @@ use crate::store::StoreError;
 
 pub(super) struct Pool {
     connections: managed::Pool<Connections>,
-    /// Not behind a pooler that changes the session beneath a connection.
+    /// False behind a pooler that changes the session beneath a connection.
     prepares: bool,
 }
 
-/// What a pool is told about its connections.
+/// The settings of a pool.
 #[derive(Debug, Clone)]
 pub(super) struct PoolSettings {
     pub(super) size: usize,
@@ -30,20 +30,20 @@ pub(super) struct PoolSettings {
     pub(super) transaction_pooling: bool,
 }
 
-/// A connection that is lent by a pool.
+/// A connection that a pool has lent out.
 pub(super) type PooledConnection = managed::Object<Connections>;
 
-/// Makes connections.
+/// Makes connections and checks them.
 pub(super) struct Connections {
     server: Server,
     statement_timeout: Option<Duration>,
 }
 
-/// What the server says of a statement that another session prepared does not tell what to do.
+/// Tells what to do. The server only says that a prepared statement does not exist or exists already.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the session has changed beneath the connection, as behind a pooler in transaction mode: say so \
-     to the store by transaction_pooling(true)"
+    "the connection has another session than before, as behind a pooler in transaction mode: build the store \
+     with transaction_pooling(true)"
 )]
 struct OtherSession(#[source] Error);
 
@@ -68,13 +68,13 @@ impl Pool {
         })
     }
 
-    /// One of its connections, for a transaction.
+    /// A connection of the pool, for a transaction.
     pub(super) async fn client(&self) -> Result<PooledConnection, StoreError> {
         self.connections.get().await.map_err(pool_error)
     }
 
-    /// Runs a statement, prepared once for each connection where that is possible. It gives each of its
-    /// parameters a type, `$1::text[]`.
+    /// Runs a statement, prepared once for each connection if possible. The text must give each parameter a type, as in
+    /// `$1::text[]`.
     pub(super) async fn query(
         &self,
         sql: &'static str,
@@ -87,7 +87,7 @@ impl Pool {
         }
     }
 
-    /// The same for what may be lost with the server: it does not matter whether a standby has confirmed it.
+    /// The same for writes that may be lost with the server: it does not matter whether a standby confirmed them.
     pub(super) async fn query_unconfirmed(
         &self,
         sql: &'static str,
@@ -108,8 +108,8 @@ impl Pool {
             .ok_or_else(|| StoreError::other("the server returned no row"))
     }
 
-    /// The rows, and whether a commit was not confirmed by the standbys. Boxed: every call of a store ends here, and
-    /// in a build without optimisations what they await would otherwise be too large for the stack of a thread.
+    /// The rows, and whether a commit was not confirmed by the standbys. Boxed, because every call of a store ends here, and in
+    /// a build without optimisations the nested futures would otherwise be too large for a thread's stack.
     fn run<'a>(
         &'a self,
         sql: &'static str,
@@ -125,19 +125,20 @@ impl Pool {
     ) -> Result<(Vec<Row>, bool), StoreError> {
         debug_assert!(
             parameter_types(sql, parameters.len()).is_some(),
-            "a parameter has no type of ours: {sql}"
+            "a parameter of the statement has no known type: {sql}"
         );
         let busy = Busy(Some(Box::pin(self.client()).await?));
         let Some(client) = &busy.0 else {
             return Err(StoreError::other("there is no connection"));
         };
-        // Not of a call before this one that was dropped.
+        // Ignore a warning from an earlier call that was dropped.
         client.take_unconfirmed();
         let rows = if self.prepares {
             prepared(client, sql, parameters).await
         } else {
-            let types = parameter_types(sql, parameters.len())
-                .ok_or_else(|| StoreError::other("a parameter has no type of ours"))?;
+            let types = parameter_types(sql, parameters.len()).ok_or_else(|| {
+                StoreError::other("a parameter of the statement has no known type")
+            })?;
             let typed: Vec<_> = parameters.iter().copied().zip(types).collect();
             client.query_typed(sql, &typed).await
         };
@@ -167,7 +168,7 @@ impl managed::Manager for Connections {
     type Error = NoConnection;
 
     async fn create(&self) -> Result<Connection, NoConnection> {
-        // Boxed: what a caller awaits would otherwise be too deep for the compiler.
+        // Boxed, because the nested future would otherwise be too deep for the compiler.
         let (client, connection) = Box::pin(self.server.connect()).await?;
         let connection = Connection::new(client, connection);
         if let Some(timeout) = self.statement_timeout {
@@ -192,11 +193,11 @@ impl managed::Manager for Connections {
     }
 }
 
-/// How long a connection has for the answer to a call that was dropped, before it is given up.
+/// How long a connection may take to answer a call that was dropped, before it is closed.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A connection that waits for an answer. When the call is dropped before that, the connection goes back to the
-/// pool only once the answer is there: whoever got it before would wait for that answer too.
+/// A connection that waits for an answer. If the call is dropped before, the connection returns to the pool only after the
+/// answer has arrived; otherwise the next user would have to wait for that answer too.
 struct Busy(Option<PooledConnection>);
 
 impl Busy {
@@ -216,7 +217,7 @@ impl Drop for Busy {
             return drop(PooledConnection::take(client));
         };
         runtime.spawn(async move {
-            // Answered after all that was asked before it.
+            // The answer to this arrives after all earlier answers.
             let answered = tokio::time::timeout(GRACE, client.simple_query("")).await;
             if !matches!(answered, Ok(Ok(_))) {
                 drop(PooledConnection::take(client));
@@ -225,7 +226,7 @@ impl Drop for Busy {
     }
 }
 
-/// Runs a statement that is prepared on the connection when it is first used there.
+/// Runs a statement that is prepared at its first use on the connection.
 async fn prepared(
     client: &Connection,
     sql: &'static str,

@@ -1,4 +1,4 @@
-//! Reading: streams, the global order, and the heads of both.
+//! Reads: streams, the global order, stream versions and the safe position.
 
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
 use uuid::Uuid;
@@ -94,7 +94,7 @@ pub(super) async fn streams(pool: &Pool, read: &ReadStreams) -> Result<StreamsRe
     Ok(StreamsRead::new(events, versions))
 }
 
-/// How far each stream was read: to the last of its events, or where the read of it started. The events come
+/// How far each stream was read: the version of its last event, or the version after which the read started. The events are
 /// in the order of the streams.
 pub(super) fn reached(
     streams: &[(StreamId, StreamVersion)],
@@ -128,8 +128,8 @@ pub(super) async fn all(pool: &Pool, read: &ReadAll) -> Result<Vec<RecordedEvent
     events(rows)
 }
 
-/// Reads forward, and tells how far: a filter may pass over much without an event to tell by.
-/// `after_event` is the last event that was read up to where it begins, if that is known.
+/// Reads forward and reports how far, because a filter may skip many events without returning any. `after_event` is the id
+/// of the last event that the reader has read before, if known.
 pub(super) async fn page(
     pool: &Pool,
     read: &ReadAll,
@@ -154,7 +154,7 @@ pub(super) async fn page(
     let checkpoint = from_bigint(checkpoint.try_get(0).map_err(store_error)?)?;
     let read_to = Position::new(checkpoint).max(read.after);
     let full = rows.len() >= read.limit as usize;
-    // Positions have gaps, so that it has passed over so many events at the most.
+    // Positions have gaps, so at most this many events were skipped.
     let passed = read_to.get() - read.after.get();
     let cut_short = read.filter != Filter::all() && passed >= MAX_EVENTS_PASSED_OVER as u64;
     let last_event = rows.last().map(|row| row.try_get("event_id")).transpose();

@@ -1,4 +1,4 @@
-//! A row of events.
+//! Rows of events.
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ pub(super) fn events(rows: Vec<Row>) -> Result<Vec<RecordedEvent>, StoreError> {
     decoded(rows).collect()
 }
 
-/// The events of rows, each decoded when it is asked for.
+/// The events of rows. Each is decoded when it is taken.
 pub(super) fn decoded(
     rows: Vec<Row>,
 ) -> impl Iterator<Item = Result<RecordedEvent, StoreError>> + Send {
@@ -39,7 +39,7 @@ pub(super) fn decoded(
     })
 }
 
-/// A version or position as PostgreSQL holds it: a bigint.
+/// A version or position as a bigint of PostgreSQL.
 pub(super) fn to_bigint(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -49,8 +49,7 @@ pub(super) fn from_bigint(number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(StoreError::other)
 }
 
-/// Reads the columns of [`event_columns`]. Shares the names of the event before: streams and
-/// types repeat.
+/// Reads the columns of [`event_columns`]. Shares the names with the previous event, because streams and types repeat.
 pub(super) fn event(
     row: &Row,
     before: Option<(&StreamId, &EventType)>,

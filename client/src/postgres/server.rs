@@ -1,4 +1,4 @@
-//! Where the server is, or the servers are, and the one place where connections to them are made.
+//! [`Server`]: where the server or the servers are. All connections are made here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,16 +16,16 @@ use crate::store::StoreError;
 
 type Connected = (Client, Connection<Socket, Encrypted>);
 
-/// How long what is sent may stay without a sign of the other end, so that a call to a machine that has gone fails.
+/// How long sent data may stay unacknowledged, so that a call to a lost machine fails.
 const UNANSWERED: Duration = Duration::from_secs(20);
 
-/// How long a connection may be silent before the other end is asked whether it is there.
+/// How long a connection may be silent before TCP checks whether the other end is alive.
 const SILENT: Duration = Duration::from_secs(20);
 
-/// Without one in the URL, tokio-postgres takes this for it.
+/// The default of tokio-postgres if the URL gives none.
 const SILENT_OF_DRIVER: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// A URL, taken apart.
+/// A parsed URL.
 #[derive(Clone)]
 pub(super) struct Url {
     pub(super) config: Config,
@@ -43,10 +43,10 @@ pub(super) enum NoConnection {
 }
 
 impl Url {
-    /// With our defaults for what it does not say.
+    /// Parses a URL and adds our defaults.
     pub(super) fn parse(argument: &'static str, url: &str) -> Result<Self, StoreError> {
         let mut target = Target::Any;
-        // A list of sockets' folders is one folder to tokio-postgres.
+        // tokio-postgres takes a list of socket directories for one directory.
         let mut hosts = Vec::new();
         let mut take_ours = |key: &str, value: &str| -> Result<bool, UnknownTarget> {
             match key {
@@ -79,7 +79,7 @@ impl Url {
             config.keepalives_idle(SILENT);
         }
         if config.get_hosts().is_empty() {
-            // An address is a host's name too, where TLS asks for one.
+            // If TLS needs a host name, the address serves as one.
             for address in config.get_hostaddrs().to_vec() {
                 config.host(address.to_string());
             }
@@ -92,18 +92,18 @@ impl Url {
     }
 }
 
-/// Where to connect to, and how.
+/// Where and how to connect.
 #[derive(Clone)]
 pub(super) struct Server {
     config: Config,
     tls: MakeRustlsConnect,
     target: Target,
-    /// The place in the list of the server that was found last.
+    /// The index of the server that was connected to last.
     found: Arc<AtomicUsize>,
 }
 
 impl Server {
-    /// Reads the files of TLS.
+    /// Reads the TLS files.
     pub(super) fn new(url: Url) -> Result<Self, StoreError> {
         let mut config = url.config;
         let tls = url.tls.connector(&mut config)?;
@@ -115,8 +115,8 @@ impl Server {
         })
     }
 
-    /// How long a connection may take until it is ready: the time to reach the server, by two addresses of
-    /// each host, or by one with as much again for TLS and authentication.
+    /// How long a connection may take until it is ready: enough to try two addresses of each host, or one address and then the
+    /// same time for TLS and authentication.
     pub(super) fn limit(&self) -> Option<Duration> {
         let hosts = u32::try_from(self.config.get_hosts().len())
             .unwrap_or(1)
@@ -125,7 +125,7 @@ impl Server {
         Some(timeout.saturating_mul(2).saturating_mul(hosts))
     }
 
-    /// A connection to one of the servers that is what it has to be.
+    /// Connects to one of the servers that meets the target.
     pub(super) async fn connect(&self) -> Result<Connected, NoConnection> {
         if self.target == Target::Any && target::count(&self.config) < 2 {
             return Ok(self.connect_by(&self.config).await?);
@@ -149,8 +149,8 @@ impl Server {
         })
     }
 
-    /// The servers of the list in the order in which to try them: from the one that was found last, so that one
-    /// that is away is not waited for each time; or from any one.
+    /// The indexes of the servers in the order in which to try them. The order starts at the server that was connected to last,
+    /// so that a lost server does not delay each connection; or at a random one.
     fn places(&self) -> impl Iterator<Item = usize> + use<> {
         let count = target::count(&self.config).max(1);
         let first = match self.config.get_load_balance_hosts() {
@@ -179,7 +179,7 @@ impl Server {
         }
     }
 
-    /// Whether TLS is only preferred, and it is TLS that failed, or the server that refused whom it sees.
+    /// Whether TLS is only preferred, and either TLS failed or the server refuses encrypted connections.
     fn may_do_without(&self, error: &Error) -> bool {
         self.config.get_ssl_mode() == SslMode::Prefer
             && (tls::is_of_tls(error) || sqlstate::is_refused_at_the_door(error))

@@ -1,4 +1,4 @@
-//! Snapshots of commands' states on PostgreSQL, read in one statement with what came after them.
+//! Snapshots on PostgreSQL. One statement reads a snapshot and the events after it.
 
 use tokio_postgres::Row;
 

@@ -1,4 +1,4 @@
-//! Following: pages of events, the next one as soon as a notification says that there is more.
+//! Subscriptions: reads pages of events, the next one as soon as a notification says that there is more.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -20,7 +20,7 @@ pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription
         page,
     } = subscribe;
     let read = ReadAll::new().limit(page).filter(filter);
-    // Held as long as the subscription is, also between two pages.
+    // Kept as long as the subscription, even between two pages.
     let listener = Arc::new(OnceLock::new());
     let subscription = Subscription::new(after, move |request| {
         let inner = Arc::clone(&inner);
@@ -31,8 +31,8 @@ pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription
             let last = request.after_event;
             next_page(&inner, listener.news(), &read, last, request.wait).await
         };
-        // In a task of its own it has the server at work while the page before it is handed out, and
-        // gives its connection back however long that takes.
+        // In a task of its own, so that the server works while the previous page is handed out. The task returns its
+        // connection however long that takes.
         let next = if request.wait {
             Next::Waiting(Box::pin(next))
         } else {
@@ -43,7 +43,7 @@ pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription
     subscription.after_event(after_event)
 }
 
-/// A page that is being read. Nothing is read any more when it is dropped.
+/// A page that is being read. Dropping it stops the read.
 enum Next {
     Waiting(Pin<Box<dyn Future<Output = Result<Page, StoreError>> + Send>>),
     Ahead(JoinHandle<Result<Page, StoreError>>),
@@ -66,7 +66,7 @@ impl Drop for Next {
     }
 }
 
-/// Reads, if told to until there is something, and waits for news in between.
+/// Reads a page. If the request says so, waits until there is something to read.
 async fn next_page(
     inner: &Inner,
     mut news: watch::Receiver<()>,
@@ -85,11 +85,11 @@ async fn next_page(
     }
 }
 
-/// Waits for news, or until it is time to look without.
+/// Waits for news, or until it is time to look without news.
 pub(super) async fn wait(news: &mut watch::Receiver<()>, longest: Duration) {
     let wait = tokio::time::timeout(longest, async {
         if news.changed().await.is_err() {
-            // The runtime of the listener is gone, and no news will ever come.
+            // The listener's runtime has ended, so there will be no news.
             std::future::pending::<()>().await;
         }
     });

@@ -1,4 +1,4 @@
-//! Which of several servers to connect to: `target_session_attrs` of a URL, as libpq has it.
+//! [`Target`]: which of several servers to connect to, by `target_session_attrs` in the URL as in libpq.
 
 use std::str::FromStr;
 use std::task::Poll;
@@ -8,22 +8,22 @@ use tokio_postgres::{Client, Config, Error, SimpleQueryMessage, Socket};
 
 use super::tls::Encrypted;
 
-/// What a server has to be. tokio-postgres knows the first three.
+/// What kind of server to connect to. tokio-postgres knows the first three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Target {
     #[default]
     Any,
-    /// Takes writes: no standby, and not read-only by default.
+    /// Accepts writes: not a standby, and not read-only by default.
     ReadWrite,
     ReadOnly,
-    /// No standby.
+    /// Not a standby.
     Primary,
     Standby,
-    /// A standby, or any if there is none.
+    /// A standby, or any server if there is none.
     PreferStandby,
 }
 
-/// A text that names no [`Target`].
+/// A text that does not name a [`Target`].
 #[derive(Debug, thiserror::Error)]
 #[error(
     "target_session_attrs is {0:?}, not any, read-write, read-only, primary, standby or prefer-standby"
@@ -47,18 +47,18 @@ impl FromStr for Target {
 }
 
 impl Target {
-    /// What it is called in an error.
+    /// A description for errors.
     pub(super) fn description(self) -> &'static str {
         match self {
-            Self::Any | Self::PreferStandby => "there",
-            Self::ReadWrite => "one that takes writes",
+            Self::Any | Self::PreferStandby => "available",
+            Self::ReadWrite => "one that accepts writes",
             Self::ReadOnly => "one that is read-only",
             Self::Primary => "a primary",
             Self::Standby => "a standby",
         }
     }
 
-    /// What to look for first, and what then.
+    /// What to look for first, and what next.
     pub(super) fn rounds(self) -> &'static [Self] {
         match self {
             Self::Any => &[Self::Any],
@@ -70,7 +70,7 @@ impl Target {
         }
     }
 
-    /// A statement whose answer says `on` or `off`, and which of them the server has to say.
+    /// A statement that the server answers with `on` or `off`, and the answer that it must give.
     fn question(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Any | Self::PreferStandby => None,
@@ -81,7 +81,7 @@ impl Target {
         }
     }
 
-    /// Whether the server at the other end of a new connection is such a one.
+    /// Whether the server of a new connection meets the target.
     pub(super) async fn is(
         self,
         client: &Client,
@@ -99,7 +99,7 @@ impl Target {
                 match connection.poll_message(cx) {
                     Poll::Ready(Some(Ok(_))) => {}
                     Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                    // The question is told of it.
+                    // The query returns the error.
                     Poll::Ready(None) | Poll::Pending => return Poll::Pending,
                 }
             }
@@ -109,12 +109,12 @@ impl Target {
     }
 }
 
-/// How many servers a configuration names.
+/// How many servers a configuration lists.
 pub(super) fn count(config: &Config) -> usize {
     config.get_hosts().len().max(config.get_hostaddrs().len())
 }
 
-/// The configuration for one of several servers alone.
+/// The configuration of one of several servers.
 pub(super) fn only(config: &Config, place: usize) -> Config {
     let mut one = Config::new();
     if let Some(user) = config.get_user() {

@@ -1,4 +1,4 @@
-//! [`PostgresTransaction`]: what a projection writes with.
+//! [`PostgresTransaction`]: the transaction that a projection writes to.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,29 +9,29 @@ use super::error::store_error;
 use super::pool::{Pool, PooledConnection};
 use crate::store::StoreError;
 
-/// The first fails where the transaction is aborted already, which COMMIT alone would not tell.
+/// The first statement fails if the transaction is aborted already; COMMIT alone would not.
 const COMMIT: &str = "SELECT 1; COMMIT";
 
-/// Whatever the database or the role has as its default: a runner that waits for another one has to see then what
-/// that one did. What is read-only by default stays so.
+/// Overrides the defaults of the database and the role: a runner that waits for another one must then see what the other
+/// did. A default of read-only stays in effect.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// Tells as well whether the server, or the database, takes no writes.
+/// Also detects a server or a database that accepts no writes.
 const ROLLBACK: &str = "ROLLBACK; SHOW transaction_read_only";
 
-/// A transaction on a connection of the pool: [`execute`](Client::execute), [`query`](Client::query) and
-/// what else a [`Client`] can do is done in it.
+/// A transaction on a connection of the pool. [`execute`](Client::execute), [`query`](Client::query) and the other methods
+/// of [`Client`] run in it.
 ///
-/// It is the store that commits: leave `BEGIN`, `COMMIT` and `ROLLBACK` alone. Savepoints are fine.
+/// The store commits: do not use `BEGIN`, `COMMIT` and `ROLLBACK`. Savepoints are fine.
 pub struct PostgresTransaction {
-    /// Gone once it has ended as it should.
+    /// `None` once the transaction has ended normally.
     client: Option<PooledConnection>,
 }
 
 impl PostgresTransaction {
     pub(super) async fn begin(pool: &Pool) -> Result<Self, StoreError> {
         let client = pool.client().await?;
-        // Not of a call before this one that was dropped.
+        // Ignore a warning from an earlier call that was dropped.
         client.take_unconfirmed();
         let transaction = Self {
             client: Some(client),
@@ -51,8 +51,8 @@ impl PostgresTransaction {
         }
     }
 
-    /// If it cannot be undone the connection is closed, which undoes it. So is one that takes no writes: behind a
-    /// proxy the next one may lead to a server that does.
+    /// Rolls back. If that fails, the connection is closed, which also rolls back. A connection that accepts no writes is closed
+    /// too: behind a proxy the next connection may lead to a server that does.
     pub(super) async fn roll_back(mut self) {
         let undone = self.simple_query(ROLLBACK).await;
         if undone.is_ok_and(|answers| !answers.iter().any(is_on)) {
@@ -70,7 +70,7 @@ impl Deref for PostgresTransaction {
 
     #[allow(
         clippy::expect_used,
-        reason = "it is there until the transaction is consumed"
+        reason = "it is set until the transaction is consumed"
     )]
     fn deref(&self) -> &Client {
         self.client
@@ -80,8 +80,7 @@ impl Deref for PostgresTransaction {
 }
 
 impl Drop for PostgresTransaction {
-    /// A connection in the middle of a transaction does not go back to the pool: it is closed, and the
-    /// server undoes the transaction.
+    /// A connection within a transaction does not return to the pool. It is closed, and the server rolls back.
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
             drop(PooledConnection::take(client));

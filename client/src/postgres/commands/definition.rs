@@ -1,14 +1,14 @@
-//! [`CommandDefinition`]: of which functions a command in the database is made.
+//! [`CommandDefinition`]: the functions and settings of a command in the database.
 
 use std::time::SystemTime;
 
 use crate::values::Payload;
 
-/// Of which functions of the database a command there is made, for
+/// The functions and settings of a command in the database, for
 /// [`register_command`](crate::PostgresEventStore::register_command).
 ///
-/// A function is given by its name, with its schema unless that is in the `search_path` of the store's user. There
-/// may be only one of the name.
+/// Give the name of a function, with its schema unless the `search_path` of the store's user contains the schema. The name
+/// must not be overloaded.
 ///
 /// ```no_run
 /// use eventcore::postgres::{CommandDefinition, FieldType};
@@ -25,7 +25,7 @@ use crate::values::Payload;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CommandDefinition {
-    /// What it is called: 1 to 255 bytes, no ASCII control characters.
+    /// The name of the command: 1 to 255 bytes, no ASCII control characters.
     pub name: String,
     /// The function (state `jsonb`, event `eventcore.events`) that returns the next state.
     pub apply: String,
@@ -33,24 +33,23 @@ pub struct CommandDefinition {
     pub handle: String,
     /// JSON pointers to the streams in the input.
     pub streams: Vec<String>,
-    /// JSON pointers to streams in the input that are read and checked, and not written.
+    /// JSON pointers to streams in the input that are read and checked but not written.
     pub checked_streams: Vec<String>,
-    /// The function (input `jsonb`) that returns the streams, in place of pointers.
+    /// The function (input `jsonb`) that returns the streams, instead of pointers.
     pub streams_function: Option<String>,
     /// The function (state `jsonb`, input `jsonb`) that returns further streams.
     pub related_streams: Option<String>,
     /// The state before the first event; by default `{}`.
     pub initial_state: Payload,
-    /// JSON pointers into the input, each with the type of what has to be there.
+    /// JSON pointers into the input, each with the type of the required value.
     pub required_fields: Vec<(String, FieldType)>,
-    /// How often an execution may start over because of a stream that it found on the way; by default 10.
+    /// How many times an execution may start again because of a stream that it discovered; by default 10.
     pub max_attempts: u32,
-    /// The function (state `jsonb`, state `jsonb`) that makes one state of those of different streams, each folded on
-    /// its own.
+    /// The function (state `jsonb`, state `jsonb`) that combines the states of two streams, each folded separately.
     pub combine: Option<String>,
-    /// How many events of a stream an execution has to read for its state to be kept; 0: it never is; by default 100.
+    /// From how many newly read events of a stream on an execution saves its state; 0 means never; by default 100.
     pub snapshot_every: u32,
-    /// Whether it takes the place of a command of the same name; by default there may be none.
+    /// Whether to replace a command of the same name. By default such a command is an error.
     pub replace: bool,
 }
 
@@ -58,7 +57,7 @@ pub struct CommandDefinition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FieldType {
-    /// A text.
+    /// A string.
     String,
     /// A number.
     Number,
@@ -68,23 +67,22 @@ pub enum FieldType {
     Object,
     /// An array.
     Array,
-    /// Anything but null.
+    /// Any value but null.
     Any,
 }
 
-/// A command as the database has it.
+/// A command as registered in the database.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RegisteredCommand {
-    /// How it was registered, its functions with their schemas.
+    /// Its definition, with the schemas of its functions.
     pub definition: CommandDefinition,
-    /// When it was registered, or replaced, or its kept states were discarded.
+    /// When it was registered, replaced, or its saved states were discarded.
     pub changed_at: SystemTime,
 }
 
 impl CommandDefinition {
-    /// A command of this name. It needs [`apply`](Self::apply), [`handle`](Self::handle) and
-    /// [`streams`](Self::streams).
+    /// A command of this name. [`apply`](Self::apply), [`handle`](Self::handle) and [`streams`](Self::streams) are required.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -103,7 +101,7 @@ impl CommandDefinition {
         }
     }
 
-    /// Sets the function that takes one event into the state.
+    /// Sets the function that applies one event to the state.
     #[must_use]
     pub fn apply(mut self, function: impl Into<String>) -> Self {
         self.apply = function.into();
@@ -117,14 +115,14 @@ impl CommandDefinition {
         self
     }
 
-    /// Sets where the input names streams, as JSON pointers: each leads to a string or to an array of strings.
+    /// Sets the JSON pointers to the streams in the input. Each must lead to a string or to an array of strings.
     #[must_use]
     pub fn streams<P: Into<String>>(mut self, pointers: impl IntoIterator<Item = P>) -> Self {
         self.streams = pointers.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Sets where the input names streams that are only read and checked.
+    /// Sets the JSON pointers to streams that are only read and checked.
     #[must_use]
     pub fn checked_streams<P: Into<String>>(
         mut self,
@@ -134,14 +132,14 @@ impl CommandDefinition {
         self
     }
 
-    /// Sets the function that finds the streams in the input, in place of pointers.
+    /// Sets the function that returns the streams, instead of pointers.
     #[must_use]
     pub fn streams_function(mut self, function: impl Into<String>) -> Self {
         self.streams_function = Some(function.into());
         self
     }
 
-    /// Sets the function that finds further streams in the state.
+    /// Sets the function that discovers further streams from the state.
     #[must_use]
     pub fn related_streams(mut self, function: impl Into<String>) -> Self {
         self.related_streams = Some(function.into());
@@ -162,29 +160,29 @@ impl CommandDefinition {
         self
     }
 
-    /// Sets how often an execution may start over because of a stream that it found on the way.
+    /// Sets how many times an execution may start again because of a stream that it discovered.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// Sets the function that makes one state of those of different streams, each folded on its own: then the states of
-    /// all long streams are kept, not of the first one only.
+    /// Sets the function that combines the states of two streams, each folded separately. With it, the states of all long
+    /// streams are saved, not only of the first.
     #[must_use]
     pub fn combine(mut self, function: impl Into<String>) -> Self {
         self.combine = Some(function.into());
         self
     }
 
-    /// Sets how many events of a stream an execution has to read for its state to be kept; 0: it never is.
+    /// Sets from how many newly read events of a stream on an execution saves its state; 0 means never.
     #[must_use]
     pub fn snapshot_every(mut self, events: u32) -> Self {
         self.snapshot_every = events;
         self
     }
 
-    /// Whether it takes the place of a command of the same name.
+    /// Sets whether to replace a command of the same name.
     #[must_use]
     pub fn replace(mut self, replace: bool) -> Self {
         self.replace = replace;

@@ -1,4 +1,4 @@
-//! Commands that run inside the database: registering them, and executing them in one round trip.
+//! Commands inside the database: registers them, and executes them in one round trip.
 
 mod definition;
 mod register;
@@ -14,13 +14,13 @@ use crate::execute::{Executable, ExecuteError, ExecuteOptions};
 use crate::store::StoreError;
 
 impl PostgresEventStore {
-    /// Registers a command under a name, of functions that the database has.
+    /// Registers a command under a name. Its functions must exist in the database.
     ///
     /// # Errors
     ///
-    /// An argument is malformed, a name is not that of one function, the function has not the arguments and the result
-    /// that it should have, or the store's user may not execute it, or there is a command of this name (SE003, with
-    /// [`StoreError::argument`]); the user may not register commands; or the store cannot be reached.
+    /// An argument is malformed, a name does not name exactly one function, a function has the wrong arguments or result, the
+    /// store's user may not execute it, or a command of this name exists (all SE003, with [`StoreError::argument`]); the user
+    /// may not register commands; or the store cannot be reached.
     pub async fn register_command(&self, command: &CommandDefinition) -> Result<(), StoreError> {
         register::register(&self.inner.pool, command).await
     }
@@ -34,12 +34,12 @@ impl PostgresEventStore {
         register::drop(&self.inner.pool, name).await
     }
 
-    /// Lets a command fold its streams from their start again, after a change of what its `apply` calls; `false` if
-    /// there is none of this name.
+    /// Makes a command fold its streams from their start again, after a change of something that its `apply` calls; `false` if
+    /// there is no command of this name.
     ///
     /// # Errors
     ///
-    /// The name is malformed, the store's user may not do that, or the store cannot be reached.
+    /// The name is malformed, the store's user may not discard states, or the store cannot be reached.
     pub async fn discard_command_states(&self, name: &str) -> Result<bool, StoreError> {
         register::discard(&self.inner.pool, name).await
     }
@@ -53,12 +53,12 @@ impl PostgresEventStore {
         register::list(&self.inner.pool).await
     }
 
-    /// Executes a command in the database: the same as [`execute`](crate::execute) with
+    /// Executes a command in the database. The same as [`execute`](crate::execute) with
     /// [`command.with(input)`](ServerCommand::with).
     ///
     /// # Errors
     ///
-    /// As [`ServerCall`] tells.
+    /// See [`ServerCall`].
     pub async fn execute_command<I>(
         &self,
         command: &ServerCommand<I>,

@@ -1,4 +1,4 @@
-//! Registering, dropping and listing commands.
+//! Registers, drops and lists commands.
 
 use serde_json::{Map, Value};
 use tokio_postgres::Row;
@@ -16,7 +16,7 @@ SELECT eventcore_register_command($1::text, $2::text, $3::text,
            max_attempts => $10::bigint, replace => $11::boolean, combine => $12::text,
            snapshot_every => $13::bigint)";
 
-/// A name that is not that of one function would fail by itself, and not say which argument it was.
+/// Checks the names first: a failing cast to regprocedure would not say which argument is wrong.
 const ARE_FUNCTIONS: &str = "\
 SELECT pg_catalog.to_regproc(name) IS NOT NULL
   FROM unnest($1::text[]) WITH ORDINALITY AS given (name, place) ORDER BY place";
@@ -61,7 +61,7 @@ pub(super) async fn register(pool: &Pool, command: &CommandDefinition) -> Result
     Ok(())
 }
 
-/// Whether each name is that of one function.
+/// Checks that each name names exactly one function.
 async fn require_functions(pool: &Pool, command: &CommandDefinition) -> Result<(), StoreError> {
     let functions = [
         ("apply", Some(&command.apply)),
@@ -78,7 +78,7 @@ async fn require_functions(pool: &Pool, command: &CommandDefinition) -> Result<(
     let rows = pool.query(ARE_FUNCTIONS, &[&names]).await?;
     for ((argument, name), row) in arguments.into_iter().zip(names).zip(rows) {
         if !row.try_get::<_, bool>(0).map_err(store_error)? {
-            let reason = format!("{name} is not the name of one function");
+            let reason = format!("{name} does not name exactly one function");
             return Err(StoreError::malformed(argument, None, reason));
         }
     }
@@ -134,7 +134,7 @@ fn registered(row: &Row) -> Result<RegisteredCommand, StoreError> {
     })
 }
 
-/// The name of a function that is listed with its arguments, whose types have no parenthesis.
+/// The name of a function from a text with its argument types, which contain no parenthesis.
 fn name_of(function: &str) -> String {
     let name = function.rsplit_once('(').map_or(function, |(name, _)| name);
     name.to_owned()

@@ -1,5 +1,5 @@
-//! Executing a command in the database: sent once, and again when the answer got lost, which its idempotency key
-//! makes safe.
+//! Executes a command in the database. The call is sent once, and again if the answer is lost; its idempotency key makes
+//! that safe.
 
 use std::time::Instant;
 
@@ -67,7 +67,7 @@ pub(super) async fn run<I: Serialize + Sync + ?Sized>(
     result
 }
 
-/// One execution: what stays the same over its attempts, and what they have come to.
+/// One execution: its input, and the results of its attempts so far.
 struct Run<'a> {
     store: &'a PostgresEventStore,
     command: &'static str,
@@ -78,7 +78,7 @@ struct Run<'a> {
     correlation_id: CorrelationId,
     causation_id: CausationId,
     attempts: u32,
-    /// Whether a call is on its way, or was and its answer is not known.
+    /// Whether a call is under way, or its outcome is unknown.
     in_doubt: bool,
     /// Why the last attempt failed.
     last: Option<StoreError>,
@@ -87,7 +87,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn attempts(&mut self) -> Result<ServerExecution, Failure> {
         loop {
-            // By the clock, not by the alarm: a timer may be late, and a call is not taken back.
+            // Check the clock, not the alarm: a timer may be late, and a call cannot be undone.
             if self
                 .options
                 .deadline
@@ -102,7 +102,7 @@ impl Run<'_> {
                     return Ok(execution);
                 }
                 Err(error) => {
-                    // Whoever refuses it, or knows its key, tells what came of the calls before too.
+                    // If the server rejects the call or knows its key, the outcome of earlier calls is known too.
                     self.in_doubt = error.is_in_doubt();
                     self.back_off(error).await?;
                 }
@@ -134,7 +134,7 @@ impl Run<'_> {
         self.execution(&row)
     }
 
-    /// Waits before another attempt, or says why there is none.
+    /// Waits before the next attempt; returns the failure if there is none.
     async fn back_off(&mut self, error: StoreError) -> Result<(), Failure> {
         self.observer.failed(&error);
         if let Some(rejection) = error.rejection() {
@@ -186,7 +186,7 @@ impl Run<'_> {
 }
 
 fn outcome_of(execution: &ServerExecution) -> Outcome {
-    // The positions of what is written together follow one another.
+    // Events that are written together have consecutive positions.
     let events = |(first, last): (Position, Position)| last.get() - first.get() + 1;
     let written = execution.positions.filter(|_| !execution.repeated);
     Outcome {

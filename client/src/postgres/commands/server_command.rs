@@ -10,7 +10,7 @@ use super::run::run;
 use crate::execute::{Executable, ExecuteError, ExecuteOptions};
 use crate::postgres::PostgresEventStore;
 
-/// A command that is registered in the database, by its name, with the type of its input.
+/// A command that is registered in the database: its name, and the type of its input.
 ///
 /// ```no_run
 /// use eventcore::postgres::ServerCommand;
@@ -47,22 +47,22 @@ pub struct ServerCommand<I: ?Sized> {
 /// A call of a [`ServerCommand`], for [`execute`](crate::execute) and [`execute_with`](crate::execute_with) on a
 /// [`PostgresEventStore`]. It takes one round trip; the server reads, folds, decides and writes.
 ///
-/// **Executed once.** A call has an idempotency key. The server executes a command once for a key; when it is sent
-/// again with the same one, it answers what it did then. So an answer that got lost is asked for again, as the
-/// [`RetryPolicy`](crate::RetryPolicy) says. Each execution gets a key of its own, unless
-/// [`idempotency_key`](Self::idempotency_key) gives one that outlives it. A policy that tries once needs no key, and
-/// none is made: [`RetryPolicy::none`](crate::RetryPolicy::none) spares the row in `eventcore.executions` that each key
-/// takes. Old rows may be deleted.
+/// **Executed once.** A call has an idempotency key. The server executes a command once per key. If the call is sent again
+/// with the same key, the server returns the first result. So the store repeats a call whose answer was lost, as the
+/// [`RetryPolicy`](crate::RetryPolicy) says. Each execution gets its own key, unless
+/// [`idempotency_key`](Self::idempotency_key) gives one that outlives the execution. A policy with one attempt needs no
+/// key: with [`RetryPolicy::none`](crate::RetryPolicy::none) there is no key and no row in `eventcore.executions`. Old rows
+/// may be deleted.
 ///
-/// **Options.** The server checks every stream that it reads, and keeps states as it likes: `always_check` and
-/// `state_cache` change nothing.
+/// **Options.** The server checks every stream that it reads and decides itself which states to save. `always_check` and
+/// `state_cache` have no effect.
 ///
 /// # Errors
 ///
-/// `handle` raised an error ([`ExecuteError::is_business_rule`], with a [`Rejection`](crate::Rejection)); there is no
-/// such command, or a function of it is gone ([`ExecuteError::is_unknown_name`]); it wrote to a stream that was not
-/// read ([`ExecuteError::is_undeclared_stream`]); the input, the metadata, the key or what a function returned is
-/// malformed ([`ExecuteError::is_malformed`]); or the store fails, after the last attempt.
+/// `handle` raised an error ([`ExecuteError::is_business_rule`], with a [`Rejection`](crate::Rejection)); the command or one
+/// of its functions does not exist ([`ExecuteError::is_unknown_name`]); the command wrote to a stream that it did not read
+/// ([`ExecuteError::is_undeclared_stream`]); the input, the metadata, the key or the result of a function is malformed
+/// ([`ExecuteError::is_malformed`]); or the store fails at the last attempt.
 pub struct ServerCall<'a, I: ?Sized> {
     pub(super) command: &'static str,
     pub(super) input: &'a I,
@@ -94,9 +94,9 @@ impl<I: ?Sized> ServerCommand<I> {
 }
 
 impl<I: ?Sized> ServerCall<'_, I> {
-    /// Sets what the call is known by: 1 to 255 bytes without ASCII control characters, such as the id of the request
-    /// that led to it. Whatever the input is, the command is executed once for it, in any process, for as long as its
-    /// row in `eventcore.executions` is there.
+    /// Sets the idempotency key: 1 to 255 bytes without ASCII control characters, for example the id of the request that led to
+    /// the call. The command is executed once for this key, whatever the input is, in any process, as long as the key's row in
+    /// `eventcore.executions` exists.
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());

@@ -1,4 +1,4 @@
-//! What a command in the database did: [`ServerExecution`].
+//! [`ServerExecution`]: what a command in the database did.
 
 use std::time::SystemTime;
 
@@ -8,19 +8,19 @@ use crate::values::{CausationId, CorrelationId, Position, StreamId, StreamVersio
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerExecution {
-    /// The positions of its first and its last event; `None` when the command wrote none.
+    /// The positions of its first and its last event; `None` if the command wrote none.
     pub positions: Option<(Position, Position)>,
     /// Each stream that was read, those of the input first, with its version after the execution.
     pub versions: Vec<(StreamId, StreamVersion)>,
-    /// When it was executed, by the server's clock.
+    /// When the server executed it, by its clock.
     pub recorded_at: SystemTime,
-    /// Whether an earlier call with the same idempotency key had done it, also one of this execution whose answer
-    /// got lost. All of the above is what was done then.
+    /// Whether an earlier call with the same idempotency key had executed it, including a call of this execution whose answer
+    /// was lost. All fields above are then those of the first execution.
     pub repeated: bool,
-    /// How often it was sent, the last time included.
+    /// How many times the call was sent, including the last.
     pub attempts: u32,
-    /// How often the server tried it when it was sent last: more than once when a stream that the command found on the
-    /// way was in use, 0 when it was done already.
+    /// How many times the server tried it after the last call: more than once if a discovered stream was in use, 0 if it was
+    /// executed before.
     pub server_attempts: u32,
     /// The correlation id that was sent.
     pub correlation_id: CorrelationId,
@@ -34,13 +34,13 @@ impl ServerExecution {
         self.positions.is_some()
     }
 
-    /// The position of the first event; `None` when the command wrote none.
+    /// The position of the first event; `None` if the command wrote none.
     pub fn first_position(&self) -> Option<Position> {
         self.positions.map(|(first, _)| first)
     }
 
-    /// The position of the last event; `None` when the command wrote none. A projection that has come so far shows
-    /// what the command did.
+    /// The position of the last event; `None` if the command wrote none. A projection that has reached it shows what the
+    /// command did.
     pub fn last_position(&self) -> Option<Position> {
         self.positions.map(|(_, last)| last)
     }

@@ -1,16 +1,16 @@
-//! Polling a durable subscription: asking at once, and waiting for a reason to ask again.
+//! Polls a durable subscription, and waits for a reason to poll again.
 //!
-//! `eventcore_poll` could wait inside the server. That would take a connection for every consumer that
-//! waits, keep a snapshot that VACUUM respects, and end in an error when `statement_timeout` is
-//! shorter. So the wait is here, without a connection: for the news of new events that the one
-//! listening connection of the store hears (half a millisecond from commit to poll), and for what this
-//! process knows to be there again: given back, or due to be tried again. That an acknowledgement has
-//! released a stream is no reason: who acknowledged polls next, and gets what follows. What remains is
-//! what only other processes or the clock know, such as a lease that ran out: a look every second.
+//! `eventcore_poll` could wait inside the server. But then every waiting consumer would occupy a connection, its snapshot
+//! would hold back VACUUM, and a shorter `statement_timeout` would end the wait with an error. So the wait happens here,
+//! without a connection. It ends when the store's listening connection reports new events (half a millisecond after the
+//! commit), or when this process knows of events that are available again because they were given back or their delay is
+//! over. An acknowledgement that releases a stream is not a reason to poll: its consumer polls next and gets the following
+//! events. Everything else, such as an expired lease, is known only to other processes or to the clock; for that there is
+//! a poll every second.
 //!
-//! Of the consumers of one subscription in this process only one is on watch and asks when there is
-//! news; when it has got something the next one takes over. So an event does not bring all of them to
-//! the server at once, where they would queue for the lock of the subscription.
+//! Of the consumers of one subscription in this process, only one waits for news and polls. When it has received events,
+//! the next one takes over. So an event does not send all of them to the server at once, where they would queue for the
+//! subscription's lock.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ const POLL: &str = concat!(
   FROM eventcore_poll($1::text, $2::text, $3::bigint)"
 );
 
-/// How often to look when there is no news.
+/// How often to poll without news.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(in crate::postgres) async fn poll(
@@ -61,15 +61,14 @@ pub(in crate::postgres) async fn poll(
     }
     let watch = inner.poll_locks.of(subscription);
     let Ok(_on_watch) = tokio::time::timeout(wait, watch.lock()).await else {
-        // Once in a while all ask, lest all of them depend on one whose connection hangs.
+        // From time to time every consumer polls, in case the connection of the polling one hangs.
         return ask().await;
     };
-    // Listening for good once there are consumers: a connection that comes and goes with each poll
-    // would be late every time.
+    // Keep listening once there are consumers: a connection that is opened for each poll would always be late.
     let listener = inner.consumers.get_or_init(|| inner.listening.listener());
     let (mut news, mut returned) = (listener.news(), inner.redelivery.told());
     loop {
-        // Noted before asking: what comes in between is another reason to ask.
+        // Mark the news as seen before polling, so that news in between causes another poll.
         news.mark_unchanged();
         returned.mark_unchanged();
         let asked_at = Instant::now();
@@ -78,7 +77,7 @@ pub(in crate::postgres) async fn poll(
         }
         let now = Instant::now();
         if now.duration_since(asked_at) > LOOK / 2 {
-            // It was busy passing over what is not of interest, and stopped for the others' sake.
+            // The poll took long because it skipped events that do not match, and stopped to let others work.
             continue;
         }
         let left = ends.map_or(LOOK, |ends| ends.saturating_duration_since(now));
@@ -91,7 +90,7 @@ pub(in crate::postgres) async fn poll(
     }
 }
 
-/// One question to the server.
+/// One poll of the server.
 struct PollRequest {
     inner: Arc<Inner>,
     subscription: SubscriptionName,
@@ -99,21 +98,21 @@ struct PollRequest {
     max_events: u32,
 }
 
-/// A batch on its way to whoever asked. Given back if nobody takes it.
+/// A batch on its way to the consumer. It is given back if the consumer is gone.
 struct BatchInTransit {
     asked: PollRequest,
     batch: Option<LeasedBatch>,
 }
 
 impl PollRequest {
-    /// Asks in a task of its own: if whoever asked has gone when the answer comes, the batch is given
-    /// back, and does not have to wait for its lease to run out.
+    /// Polls in a task of its own. If the consumer is gone when the answer arrives, the batch is given back and need not wait
+    /// for its lease to expire.
     async fn safely(self) -> Result<Option<LeasedBatch>, StoreError> {
         let (answer, answered) = oneshot::channel();
         tokio::spawn(async move {
             let polled = self.poll().await;
             let asked = self;
-            // Not taken, it is dropped, and so given back.
+            // If nobody receives the batch it is dropped, and thereby given back.
             let _taken = answer.send(polled.map(|batch| BatchInTransit { asked, batch }));
         });
         match answered.await {
@@ -126,7 +125,7 @@ impl PollRequest {
         let rows = self
             .inner
             .pool
-            // A lease that is lost with the server costs a delivery more, as when it runs out.
+            // If the lease is lost with the server this costs one more delivery, as an expired lease does.
             .query_unconfirmed(
                 POLL,
                 &[
@@ -158,7 +157,7 @@ impl Drop for BatchInTransit {
         runtime.spawn(async move {
             let release = Nack::release();
             let lease_id = batch.lease_id;
-            // If this fails the lease runs out.
+            // If this fails, the lease expires.
             let _released = sql::nack(&inner.pool, &subscription, lease_id, None, &release).await;
             inner.redelivery.tell();
         });

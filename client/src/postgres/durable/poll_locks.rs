@@ -1,11 +1,12 @@
-//! Who is on watch for the consumers of a durable subscription in this process.
+//! [`PollLocks`]: lets one consumer of a durable subscription in this process poll at a time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::values::SubscriptionName;
 
-/// One place on watch for each subscription that is polled; who waits for it gets it in turn.
+/// One async lock per subscription. Of all local consumers, only the holder polls when there is news; the others queue for
+/// the lock.
 #[derive(Default)]
 pub(in crate::postgres) struct PollLocks(Mutex<HashMap<SubscriptionName, PollLock>>);
 
@@ -17,7 +18,7 @@ impl PollLocks {
         if let Some(watch) = poll_locks.get(subscription) {
             return Arc::clone(watch);
         }
-        // A new one is rare: time to forget those that nobody polls.
+        // A new lock is rare: a good time to remove those that nobody uses.
         poll_locks.retain(|_, watch| Arc::strong_count(watch) > 1);
         Arc::clone(poll_locks.entry(subscription.clone()).or_default())
     }

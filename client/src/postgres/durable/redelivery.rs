@@ -1,4 +1,4 @@
-//! What this process knows to have come back to a durable subscription, or to come back later.
+//! [`RedeliverySignal`]: which events of durable subscriptions this process knows to be available again, now or later.
 
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-/// Tells the polls of a store.
+/// Wakes the polls of a store.
 pub(in crate::postgres) struct RedeliverySignal {
     told: watch::Sender<()>,
-    /// When events are due that were given back to be tried later.
+    /// When the events that were given back with a delay are due.
     due: Mutex<Vec<Instant>>,
 }
 
@@ -22,7 +22,7 @@ impl RedeliverySignal {
         }
     }
 
-    /// Changes when something has come back.
+    /// Changes when events are available again.
     pub(in crate::postgres) fn told(&self) -> watch::Receiver<()> {
         self.told.subscribe()
     }
@@ -31,7 +31,7 @@ impl RedeliverySignal {
         self.told.send_replace(());
     }
 
-    /// Something comes back after a delay. Those who wait are told to see how long.
+    /// Events are available again after a delay. Wakes all waiters, so that they compute how long to wait.
     pub(in crate::postgres) fn later(&self, delay: Duration) {
         let now = Instant::now();
         let mut due = self.due();
@@ -41,11 +41,11 @@ impl RedeliverySignal {
         self.tell();
     }
 
-    /// How long until something is due.
+    /// How long until events are due.
     pub(in crate::postgres) fn until_due(&self, now: Instant) -> Option<Duration> {
         let due = self.due();
         let later = due.iter().filter(|due| **due > now);
-        // A little late rather than early: what is early has to come again.
+        // Slightly late rather than early, because an early poll finds nothing.
         let late = Duration::from_millis(1);
         later
             .min()
@@ -57,7 +57,7 @@ impl RedeliverySignal {
     }
 }
 
-/// Done when one of them has news. One whose sender is gone never has any.
+/// Ready when one of the two has news. A future whose sender is gone never has any.
 pub(in crate::postgres) async fn either<E>(
     one: impl Future<Output = Result<(), E>>,
     other: impl Future<Output = Result<(), E>>,

@@ -1,4 +1,4 @@
-//! Durable subscriptions: one SQL function for each call.
+//! The SQL function of each operation on durable subscriptions.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ SELECT position, outcome
   FROM eventcore_nack($1::text, $2::uuid, $3::bigint[], $4::text, $5::text,
                       $6::float8 * interval '1 millisecond')";
 
-/// By the server's clock alone, so that ours may differ.
+/// Computed by the server's clock alone, because ours may differ.
 const EXTEND: &str = "\
 SELECT extract(epoch FROM eventcore_extend_lease($1::text, $2::uuid)
                           - pg_catalog.clock_timestamp())::double precision";
@@ -131,7 +131,7 @@ pub(in crate::postgres) async fn ack(
     Ok(())
 }
 
-/// Acknowledges one event in a transaction that is not ours.
+/// Acknowledges one event in the caller's transaction.
 pub(crate) async fn ack_in(
     transaction: &impl GenericClient,
     subscription: &SubscriptionName,
@@ -228,7 +228,7 @@ pub(in crate::postgres) async fn discard_parked(
     unpark(pool, DISCARD, subscription, positions).await
 }
 
-/// How many parked events a statement has taken out.
+/// Runs a statement that removes parked events, and returns how many it removed.
 async fn unpark(
     pool: &Pool,
     statement: &'static str,
@@ -276,14 +276,13 @@ fn bigints(positions: &[Position]) -> Vec<i64> {
         .collect()
 }
 
-/// For `* interval '1 millisecond'`; at most a hundred years, which PostgreSQL can add to any time of
-/// ours.
+/// For `* interval '1 millisecond'`; at most a hundred years, which PostgreSQL can add to any current time.
 fn milliseconds(duration: Duration) -> f64 {
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     duration.min(LONGEST).as_millis() as f64
 }
 
-/// The lease of a batch, for those who take it from a row.
+/// The lease id from a row.
 pub(in crate::postgres) fn lease_id(uuid: Uuid) -> LeaseId {
     LeaseId::from_uuid(uuid)
 }

@@ -1,4 +1,4 @@
-//! The durable subscriptions of the store on PostgreSQL.
+//! [`SubscriptionStore`](crate::SubscriptionStore) for the store on PostgreSQL.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The files of TLS: root certificates, a client's certificate and its key, in PEM.
+//! TLS files in PEM: root certificates, a client's certificate and its key.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(super) fn roots(root: &Root) -> Result<Vec<CertificateDer<'static>>, StoreEr
         Root::System => {
             let found = rustls_native_certs::load_native_certs();
             match found.errors.into_iter().next() {
-                // Some that cannot be read do not matter where others are.
+                // Some unreadable certificates do not matter if others can be read.
                 Some(error) if found.certs.is_empty() => Err(malformed("sslrootcert", error)),
                 _ => Ok(found.certs),
             }
@@ -23,7 +23,7 @@ pub(super) fn roots(root: &Root) -> Result<Vec<CertificateDer<'static>>, StoreEr
     }
 }
 
-/// A certificate, and those after it that lead to its root.
+/// A certificate, followed by those that lead to its root.
 pub(super) fn certificates(
     parameter: &'static str,
     path: &Path,
@@ -44,7 +44,7 @@ pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, StoreError> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable("sslkey", path, error))
 }
 
-/// A parameter of a URL cannot be used.
+/// A parameter that cannot be used.
 pub(super) fn malformed(
     parameter: &'static str,
     reason: impl Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -22,24 +22,23 @@ pub(super) use self::parameters::{take, take_out};
 use self::verify::Verifier;
 use crate::store::StoreError;
 
-/// What a connection to the server reads from and writes to, encrypted.
+/// The encrypted stream of a connection to the server.
 pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
-/// What the store asks of TLS, as `sslmode` says in a URL. On a unix socket there is never any.
+/// How the store uses TLS, as `sslmode` in a URL. Unix sockets never use TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsMode {
     /// No TLS.
     Disable,
-    /// With TLS if the server offers it, else without: no protection from anyone who can change what
-    /// is sent. The default.
+    /// TLS if the server offers it. Does not protect from anyone who can change the traffic. The default.
     Prefer,
-    /// With TLS or not at all. The server's certificate is verified, as by [`VerifyCa`](Self::VerifyCa),
-    /// only if a root certificate is given.
+    /// TLS always. The server's certificate is verified, as with [`VerifyCa`](Self::VerifyCa), only if a root certificate is
+    /// given.
     Require,
-    /// The server's certificate must have been issued by a root certificate that is given, to whomever.
+    /// The server's certificate must be issued by a given root certificate, for any host.
     VerifyCa,
-    /// As by [`VerifyCa`](Self::VerifyCa), and issued to the host that the URL names: one of the
-    /// certificate's subject alternative names.
+    /// Like [`VerifyCa`](Self::VerifyCa); and the certificate must be issued for the host in the URL, as one of its subject
+    /// alternative names.
     VerifyFull,
 }
 
@@ -58,12 +57,12 @@ impl FromStr for TlsMode {
     }
 }
 
-/// A text that names no [`TlsMode`].
+/// A text that does not name a [`TlsMode`].
 #[derive(Debug, thiserror::Error)]
 #[error("sslmode is {0:?}, not disable, prefer, require, verify-ca or verify-full")]
 pub struct UnknownMode(String);
 
-/// What is said of TLS by a URL, or by the methods of a builder.
+/// The TLS settings of a URL, or of a builder's methods.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TlsSettings {
     pub(super) mode: Option<TlsMode>,
@@ -72,7 +71,7 @@ pub(super) struct TlsSettings {
     pub(super) key: Option<PathBuf>,
 }
 
-/// Whom to trust.
+/// Which certificates to trust.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Root {
     File(PathBuf),
@@ -80,7 +79,7 @@ pub(super) enum Root {
 }
 
 impl From<PathBuf> for Root {
-    /// `system` is what it is in a URL.
+    /// `system` has the same meaning as in a URL.
     fn from(path: PathBuf) -> Self {
         if path.as_os_str() == "system" {
             Self::System
@@ -91,7 +90,7 @@ impl From<PathBuf> for Root {
 }
 
 impl TlsSettings {
-    /// These, and those of another where these say nothing.
+    /// These settings, completed by another's.
     pub(super) fn or(self, other: &Self) -> Self {
         let other = other.clone();
         Self {
@@ -112,7 +111,7 @@ impl TlsSettings {
             self.mode()?
         };
         if mode > TlsMode::Prefer && hosts.iter().any(is_socket) {
-            let reason = "a list of hosts with a socket among them cannot require TLS";
+            let reason = "a list of hosts that includes a socket cannot require TLS";
             return Err(malformed("sslmode", reason));
         }
         config.ssl_mode(match mode {
@@ -120,7 +119,7 @@ impl TlsSettings {
             TlsMode::Prefer => SslMode::Prefer,
             _ => SslMode::Require,
         });
-        // Nothing is read that is not used.
+        // Only files that are used are read.
         let used = match mode {
             TlsMode::Disable => &Self::default(),
             _ => self,
@@ -132,10 +131,10 @@ impl TlsSettings {
         let system = self.root == Some(Root::System);
         let strongest = TlsMode::VerifyFull;
         match self.mode {
-            // Anybody can have a certificate of a public authority, for a name of their own.
+            // Anyone can get a certificate from a public authority, for a name of their own.
             Some(mode) if system && mode != TlsMode::Disable && mode < strongest => Err(malformed(
                 "sslmode",
-                "sslrootcert=system asks for sslmode=verify-full",
+                "sslrootcert=system requires sslmode=verify-full",
             )),
             Some(mode) => Ok(mode),
             None if system => Ok(strongest),
@@ -146,7 +145,7 @@ impl TlsSettings {
     fn rustls(&self, mode: TlsMode) -> Result<ClientConfig, StoreError> {
         let roots = self.root.as_ref().map(files::roots).transpose()?;
         if roots.is_none() && mode >= TlsMode::VerifyCa {
-            let reason = "whom to trust? give the path of a certificate, or `system`";
+            let reason = "is missing: give the path of a root certificate, or `system`";
             return Err(malformed("sslrootcert", reason));
         }
         let crypto = Arc::new(ring::default_provider());
@@ -167,16 +166,16 @@ impl TlsSettings {
                     .with_client_auth_cert(chain, key)
                     .map_err(|error| malformed("sslcert", error))?
             }
-            (Some(_), None) => return Err(malformed("sslkey", "missing beside sslcert")),
-            (None, Some(_)) => return Err(malformed("sslcert", "missing beside sslkey")),
+            (Some(_), None) => return Err(malformed("sslkey", "is missing; sslcert is given")),
+            (None, Some(_)) => return Err(malformed("sslcert", "is missing; sslkey is given")),
         };
-        // Servers of version 17 and later want to be told, in `sslnegotiation=direct`.
+        // Servers from version 17 on need this for `sslnegotiation=direct`.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(config)
     }
 }
 
-/// Whether this is a failure of TLS itself, which does not pass, and not of the connection beneath.
+/// Whether TLS itself failed, which is permanent, and not the connection beneath.
 pub(super) fn is_of_tls(error: &Error) -> bool {
     let of_tls = |error: &io::Error| {
         error

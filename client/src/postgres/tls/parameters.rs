@@ -1,4 +1,4 @@
-//! The parameters of TLS in a connection URL or string, most of which tokio-postgres does not know.
+//! The TLS parameters in a connection URL or string. tokio-postgres does not know most of them.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -7,14 +7,14 @@ use percent_encoding::percent_decode_str;
 
 use super::{TlsSettings, UnknownMode};
 
-/// Takes the parameters of TLS out of a URL or a string of `key=value`, and returns what is left.
+/// Takes the TLS parameters out of a URL or a string of `key=value`, and returns the rest.
 pub(crate) fn take_out(url: &str) -> Result<(String, TlsSettings), UnknownMode> {
     let mut settings = TlsSettings::default();
     let left = take(url, &mut |key, value| settings.set(key, value))?;
     Ok((left, settings))
 }
 
-/// Takes out the parameters that `is_taken` takes, by their key and value, and returns what is left.
+/// Takes out the parameters for which `is_taken` returns true, and returns the rest.
 pub(crate) fn take<E>(
     url: &str,
     is_taken: &mut impl FnMut(&str, &str) -> Result<bool, E>,
@@ -29,7 +29,7 @@ pub(crate) fn take<E>(
 }
 
 impl TlsSettings {
-    /// Whether the parameter is one of ours.
+    /// Whether this is a TLS parameter.
     fn set(&mut self, key: &str, value: &str) -> Result<bool, UnknownMode> {
         match key {
             "sslmode" => self.mode = Some(value.parse()?),
@@ -46,7 +46,7 @@ fn of_url<E>(
     url: &str,
     is_taken: &mut impl FnMut(&str, &str) -> Result<bool, E>,
 ) -> Result<String, E> {
-    // As tokio-postgres takes it apart: who comes before the first `@`.
+    // Like tokio-postgres: the user comes before the first `@`.
     let host = url.find('@').map_or(0, |at| at + 1);
     let Some(query) = url[host..].find('?').map(|at| host + at + 1) else {
         return Ok(url.to_owned());
@@ -62,11 +62,11 @@ fn of_url<E>(
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {
-    // What is no text is no file of ours: it will be missing.
+    // A value that is not UTF-8 is not the name of a file of ours: the file will be missing.
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// What cannot be taken apart is left, to be refused by tokio-postgres.
+/// A string that cannot be parsed is left for tokio-postgres to refuse.
 fn of_pairs<E>(
     text: &str,
     is_taken: &mut impl FnMut(&str, &str) -> Result<bool, E>,
@@ -81,7 +81,7 @@ fn of_pairs<E>(
     Ok(left + rest)
 }
 
-/// The first `key = value`, with the value unquoted, and what comes after.
+/// The first `key = value` with the value unquoted, and the rest.
 fn pair(text: &str) -> Option<(&str, String, &str)> {
     let (key, text) = text.split_once('=')?;
     let text = text.trim_start();

@@ -1,4 +1,4 @@
-//! Whether the server's certificate is trusted.
+//! [`Verifier`]: decides whether to trust the server's certificate.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Believes any certificate, or those that its roots have issued, perhaps only to the host. That the
-/// server has the certificate's key is always looked at.
+/// Trusts any certificate, or those issued by its roots, optionally only for the host. It always checks that the server has
+/// the certificate's key.
 #[derive(Debug)]
 pub(super) struct Verifier {
     roots: Option<Roots>,
@@ -66,8 +66,8 @@ impl Roots {
             algorithms.all,
         );
         match issued {
-            // A server's own certificate may be what is trusted, and such a one may call itself an
-            // authority, which rustls then takes for no server's; after a look at its dates.
+            // The trusted certificate may be the server's own, and such a certificate may claim to be an authority. rustls
+            // rejects that in a server, but only after it has checked the dates.
             Err(error) if is_of_dates(&error) || !self.certificates.contains(certificate) => {
                 return Err(error);
             }
