@@ -1,9 +1,9 @@
-//! What the crate brings along by default: no async runtime, and no more than its core types need.
+//! The default dependencies of the crate: no async runtime, and only what its core types need.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// The names of what the crate depends on with its default features, this deep.
+/// The names of the dependencies with default features, up to this depth.
 fn dependencies(depth: &[&str]) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--package", "eventcore", "--edges", "normal"])

@@ -1,4 +1,4 @@
-//! What `#[derive(Command)]` makes of fields, generics and visibility.
+//! The code that `#[derive(Command)]` generates for fields, generics and visibility.
 
 use eventcore::{
     Command, CommandError, CommandLogic, Event, InMemoryEventStore, NewEvents, StoredEvent,

@@ -1,4 +1,4 @@
-//! What `#[derive(Event)]` stores, and reads back.
+//! The stored form of events with `#[derive(Event)]`, and reading it back.
 
 use eventcore::Event;
 use serde::{Deserialize, Serialize};

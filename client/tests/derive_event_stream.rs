@@ -1,4 +1,4 @@
-//! `#[stream]` in an event: it says itself which stream it is in, and is written to no other.
+//! `#[stream]` in an event: the event names its stream and cannot be written to another.
 
 use eventcore::{
     Command, CommandError, CommandLogic, Event, InMemoryEventStore, NewEvent, NewEvents,

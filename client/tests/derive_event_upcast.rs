@@ -1,4 +1,4 @@
-//! `#[upcast]`: events of the past are turned into those of today before anybody sees them.
+//! `#[upcast]`: old events are converted to current ones before any other code sees them.
 
 use eventcore::ExpectedVersion::Exactly;
 use eventcore::{

@@ -1,4 +1,4 @@
-//! Streams that a command finds while reading.
+//! Streams that a command discovers while reading.
 
 mod support;
 #[path = "support/watched.rs"]
@@ -12,21 +12,21 @@ use serde::{Deserialize, Serialize};
 use support::stream;
 use watched::{Call, Watched, write};
 
-/// A stream leads to others: `Linked` with 7 leads to the stream `s-7`.
+/// A stream refers to others: `Linked` with 7 refers to the stream `s-7`.
 #[derive(Debug, Serialize, Deserialize, Event)]
 enum LinkEvent {
     Linked { n: u64 },
     Visited { n: u64 },
 }
 
-/// Writes to every stream that it finds.
+/// Writes to every discovered stream.
 #[derive(Command)]
 struct Visit {
     #[stream]
     start: StreamId,
     #[stream]
     others: Vec<StreamId>,
-    /// Refuses when it has found so many.
+    /// Rejects itself if it has found this many streams.
     at_most: usize,
 }
 
@@ -190,7 +190,7 @@ async fn a_rejection_counts_only_if_all_that_was_read_held_together() {
 
 #[tokio::test]
 async fn a_stream_that_was_not_discovered_has_no_handle() {
-    /// Asks for the handle of a stream that nothing leads to.
+    /// Asks for the handle of a stream that no event refers to.
     #[derive(Command)]
     struct Presume {
         #[stream]
@@ -224,7 +224,7 @@ async fn a_stream_that_was_not_discovered_has_no_handle() {
     assert_eq!(store.calls(), [read(&["a"])]);
 }
 
-/// Finds new streams for ever, so many at a time.
+/// Discovers new streams without end, this many at a time.
 #[derive(Command)]
 struct Endless {
     #[stream]
@@ -272,7 +272,7 @@ async fn discovery_that_does_not_end_is_an_error_that_says_so() {
     }
 }
 
-/// As `Visit`, but its decision takes a while.
+/// Like `Visit`, but its decision takes a while.
 #[derive(Command)]
 struct Ask {
     #[stream]

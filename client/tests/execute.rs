@@ -1,4 +1,4 @@
-//! What `execute` promises.
+//! The promises of `execute`.
 
 #[path = "support/bank.rs"]
 mod bank;
@@ -129,7 +129,7 @@ fn commands_that_fight_for_a_stream_are_all_executed_and_none_on_stale_state() {
             .map(|n| {
                 let store = store.clone();
                 scope.spawn(move || {
-                    // Each on a thread and an executor of its own.
+                    // Each on its own thread and executor.
                     let runtime = tokio::runtime::Builder::new_current_thread()
                         .build()
                         .unwrap();
@@ -158,7 +158,7 @@ fn commands_that_fight_for_a_stream_are_all_executed_and_none_on_stale_state() {
     assert_eq!(error.rejection::<TooFew>(), Some(&TooFew { missing: 1 }));
 }
 
-/// Moves its stream itself while it decides, a number of times.
+/// While it decides, its own stream changes, this many times.
 #[derive(Command)]
 struct Disturbed {
     #[stream]

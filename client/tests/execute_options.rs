@@ -1,4 +1,4 @@
-//! What a caller can ask of an execution: metadata, a deadline, a check without events.
+//! The options of an execution: metadata, a deadline, a check without events.
 
 #[path = "support/bank.rs"]
 mod bank;

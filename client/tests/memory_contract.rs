@@ -1,11 +1,11 @@
-//! What every store promises, asked of the memory store.
+//! The contract of every store, for the store in memory.
 
 use std::sync::{Arc, Mutex};
 
 use eventcore::{HandlerError, InMemoryEventStore, MemoryTransaction};
 use eventcore_testing::contract::Book;
 
-/// A list behind a lock, written when the transaction is committed.
+/// A list behind a lock, written when the transaction commits.
 #[derive(Clone, Default)]
 struct List(Arc<Mutex<Vec<u64>>>);
 

@@ -1,4 +1,4 @@
-//! What only the memory store promises, beside the contract of every store.
+//! Promises of the store in memory beyond the contract of every store.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What an operator sees of executions by the feature `metrics`.
+//! The metrics of executions, with the feature `metrics`.
 
 #[path = "support/bank.rs"]
 mod bank;

@@ -1,4 +1,4 @@
-//! What process managers write for themselves is passed over by whoever does not know it.
+//! Readers that do not know the events that process managers write for their own use skip them.
 
 mod support;
 

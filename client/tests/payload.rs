@@ -1,4 +1,4 @@
-//! A payload: JSON text, valid by construction, equal by what it says.
+//! Payloads: JSON text, valid by construction, compared by value.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! What the store on PostgreSQL promises where there is no server.
+//! Promises of the store on PostgreSQL that need no server.
 
 #![cfg(feature = "postgres")]
 
@@ -44,7 +44,7 @@ fn what_is_wrong_with_tls_is_told_before_connecting() {
         assert_eq!(error.argument(), Some(argument), "{parameters}");
         assert!(error.is_malformed() && std::error::Error::source(&error).is_some());
     }
-    // On a socket there is no TLS, and nothing is read for it.
+    // A socket never uses TLS, so no TLS file is read.
     let socket = "postgresql:///db?host=/tmp&sslmode=verify-full&sslrootcert=/no/such/file";
     assert!(PostgresEventStore::builder(socket).unwrap().build().is_ok());
     let error = PostgresEventStore::builder(socket)

@@ -1,4 +1,4 @@
-//! Commands whose state is kept, in the store or in the process.
+//! Commands whose states are saved in the store or cached in the process.
 
 mod support;
 #[path = "support/watched.rs"]
@@ -251,7 +251,7 @@ async fn the_state_of_a_command_that_is_rejected_is_kept_too() {
     assert_eq!(store.calls()[0], read_from(Some([0, 4])));
 }
 
-/// As after a failover to a server that has not got the last events.
+/// As after a failover to a server that lacks the last events.
 #[tokio::test]
 async fn a_state_of_this_process_that_is_ahead_of_its_store_decides_nothing() {
     let cache = StateCache::new(10);

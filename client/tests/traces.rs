@@ -1,5 +1,5 @@
-//! What an operator sees of an execution by the feature `tracing`. Alone in its file: which spans are of interest is
-//! remembered for the whole process.
+//! The traces of an execution, with the feature `tracing`. This test has its own file, because a
+//! process remembers which spans are enabled.
 
 #[path = "support/bank.rs"]
 mod bank;

@@ -1,4 +1,4 @@
-//! What the validated types accept, and what they refuse.
+//! What the validated types accept and refuse.
 
 use eventcore::{CorrelationId, EventId, EventType, Position, StreamId, StreamVersion};
 

@@ -1,4 +1,4 @@
-//! What both derives need of attributes.
+//! Attribute handling for both derives.
 
 use syn::{Attribute, Error, LitStr, Meta, Path, Type, parse_quote};
 
@@ -25,7 +25,7 @@ impl Errors {
     }
 }
 
-/// The type itself, where a macro has put it in a group.
+/// The type itself, if a macro has put it in a group.
 pub(crate) fn ungrouped(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => ungrouped(&group.elem),

@@ -1,6 +1,7 @@
 //! The derives of eventcore, re-exported by the crate `eventcore`, which is the one to depend on.
 //!
-//! Each derive goes the same way: parse the item, make a model of it, validate that, expand it.
+//! Each derive takes the same steps: parse the item, make a model of it, validate the model, and
+//! expand it.
 
 mod attributes;
 mod command;
@@ -10,8 +11,8 @@ use proc_macro::TokenStream;
 
 /// Declares the streams of a command: the fields marked `#[stream]`.
 ///
-/// For a command `TransferMoney` it writes a struct `TransferMoneyStreams`, which has a handle for each
-/// of these fields under the field's name, and implements `CommandStreams` with it:
+/// For a command `TransferMoney` it writes a struct `TransferMoneyStreams`, which has a handle for
+/// each of these fields under the field's name, and implements `CommandStreams` with it:
 ///
 /// | field | handle |
 /// |---|---|
@@ -19,9 +20,10 @@ use proc_macro::TokenStream;
 /// | `Option<StreamId>` | `Option<Stream<TransferMoney>>` |
 /// | `Vec<StreamId>` | `Vec<Stream<TransferMoney>>` |
 ///
-/// A type of yours that implements `StreamField` may stand for `StreamId`.
+/// A type of yours that implements `StreamField` may be used instead of `StreamId`.
 ///
-/// `#[eventcore(crate = "…")]` on the struct gives the path of the crate `eventcore` where it is not `::eventcore`.
+/// `#[eventcore(crate = "…")]` on the struct gives the path of the crate `eventcore` where it is
+/// not `::eventcore`.
 #[proc_macro_derive(Command, attributes(stream, eventcore))]
 pub fn derive_command(input: TokenStream) -> TokenStream {
     command::derive(syn::parse_macro_input!(input)).into()
@@ -30,16 +32,18 @@ pub fn derive_command(input: TokenStream) -> TokenStream {
 /// Makes an enum or a struct an `Event`, on top of serde's `Serialize` and `Deserialize`.
 ///
 /// Each variant of an enum is stored under its own name, a struct under the name of its type, or
-/// under that of `#[event(name = "…")]`. The payload is the fields.
+/// under the name in `#[event(name = "…")]`. The payload consists of the fields.
 ///
-/// `#[stream]` marks the field that says which stream the event is in, a `StreamId` or a type of yours
-/// that implements `StreamField`: at most one in each event, and in an enum in every variant or in none.
+/// `#[stream]` marks the field that names the event's stream: a `StreamId`, or a type of yours that
+/// implements `StreamField`. Each event may have at most one. In an enum, either every variant has
+/// one or none.
 ///
-/// `#[upcast(from = "OldName", with = function)]`, as often as there are old names, on a variant or on the
-/// whole type: what was stored under the old name is decoded as the function's argument, and what the
-/// function makes of that is the event.
+/// `#[upcast(from = "OldName", with = function)]` on a variant or on the whole type, once for each
+/// old name: an event stored under the old name is decoded as the function's argument, and the
+/// function returns the event.
 ///
-/// `#[eventcore(crate = "…")]` on the type gives the path of the crate `eventcore` where it is not `::eventcore`.
+/// `#[eventcore(crate = "…")]` on the type gives the path of the crate `eventcore` where it is not
+/// `::eventcore`.
 #[proc_macro_derive(Event, attributes(event, stream, upcast, eventcore))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     event::derive(syn::parse_macro_input!(input)).into()

@@ -1,8 +1,8 @@
-//! Expected versions: what a command demands of a stream before its events are written.
+//! Expected versions: what an append requires of a stream before its events are written.
 
 use std::fmt;
 
-/// What an append demands of a declared stream.
+/// What an append requires of a declared stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExpectedVersion {
     /// Nothing. In SQL `NULL`.
@@ -13,12 +13,12 @@ pub enum ExpectedVersion {
     Exactly(u64),
 }
 
-/// A declared stream that was not where the append expected it.
+/// A declared stream that was not at its expected version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionConflict<S> {
     /// The stream.
     pub stream: S,
-    /// What the append demanded of it.
+    /// The expected version.
     pub expected: ExpectedVersion,
     /// The version it has; 0 is a stream with no event yet.
     pub actual: u64,
@@ -34,7 +34,7 @@ impl ExpectedVersion {
         }
     }
 
-    /// The SQL form. A version that SQL cannot hold becomes the largest that it can.
+    /// The SQL form. A version above SQL's range becomes the largest that SQL can hold.
     pub fn to_sql(self) -> Option<i64> {
         match self {
             Self::Unchecked => None,
@@ -43,7 +43,7 @@ impl ExpectedVersion {
         }
     }
 
-    /// Whether a stream at version `actual` meets the demand.
+    /// Whether a stream at version `actual` meets the expectation.
     pub fn holds(self, actual: u64) -> bool {
         match self {
             Self::Unchecked => true,

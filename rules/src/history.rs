@@ -1,17 +1,20 @@
-//! Histories: when a server has to begin another one, and which positions prove that a reader comes from another one.
+//! Histories: when a server must begin a new one, and which positions prove that a reader comes
+//! from another one.
 //!
-//! A promotion, a recovery to a point in time and a restore each begin another history: up to some position both are
-//! the same, and after it the same positions could stand for different events. So another history begins far above all
-//! positions that the old one may have told.
+//! A promotion, a recovery to a point in time and a restore each begin a new history. Up to some
+//! position the old and the new history are the same. After it, the same positions could stand for
+//! different events. So a new history begins far above all positions that the old one may have
+//! given out.
 
-/// A history begins at a multiple of this: 59 hours of 20,000 events a second are lost before two histories meet, and
-/// JavaScript's 2^53 leaves room for two million of them.
+/// A history begins at a multiple of this. Two histories overlap only if 59 hours of 20,000 events
+/// a second are lost, and JavaScript's 2^53 leaves room for two million histories.
 pub const HISTORY_SPAN: i64 = 1 << 32;
 
-/// No event has a higher position: every row of a store can be restored, and no number overflows.
+/// No event has a higher position. So every row of a store can be restored, and no number
+/// overflows.
 pub const MAX_POSITION: i64 = 1 << 62;
 
-/// Where a history is written: another place means another history.
+/// Where a history is written. Another origin means another history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
     /// What identifies the cluster, from `pg_control`.
@@ -33,9 +36,9 @@ pub enum Cause {
     Database,
     /// The store was restored into another cluster, or upgraded.
     Cluster,
-    /// Events came by SQL, as in a restore.
+    /// Events were inserted by SQL, as in a restore.
     Rows,
-    /// The sequence of positions was behind what the tables hold.
+    /// The sequence of positions was behind the tables.
     Behind,
 }
 
@@ -52,7 +55,8 @@ impl Cause {
         }
     }
 
-    /// Whether the log brought everything, its sequences included. A database may have been copied by a dump as well.
+    /// Whether the write-ahead log carried everything over, including sequences. A database may
+    /// also have been copied by a dump.
     pub const fn is_physical(self) -> bool {
         matches!(self, Self::Timeline)
     }
@@ -61,38 +65,39 @@ impl Cause {
 /// What a server finds before it gives out a position.
 #[derive(Debug, Clone, Copy)]
 pub struct Found {
-    /// Where the last history was written, and its first position.
+    /// The origin of the last history, and its first position.
     pub latest: Option<(Origin, i64)>,
-    /// Where this server writes.
+    /// The origin of this server.
     pub here: Origin,
-    /// The last position that is reserved; 0 for none.
+    /// The last reserved position; 0 if there is none.
     pub reserved: i64,
-    /// The highest position that any table speaks of; 0 for none.
+    /// The highest position in any table; 0 if there is none.
     pub known: i64,
-    /// The next position in memory; `None` until the first one since the server started.
+    /// The next position in memory; `None` until this server has given out one since its start.
     pub next: Option<i64>,
-    /// The highest position that came by SQL and was not given out by this server; 0 for none.
+    /// The highest position inserted by SQL that this server did not give out; 0 if there is none.
     pub foreign: i64,
 }
 
 /// What a server does before it gives out a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// The history goes on.
+    /// The history continues.
     GoOn {
         /// The position to give out next.
         next: i64,
     },
-    /// Another history begins.
+    /// A new history begins.
     Begin {
         /// Why.
         cause: Cause,
-        /// The last position that may have been told before.
+        /// The last position that may have been given out before.
         reserved: i64,
-        /// The position at which it begins. Events come after it, unless it is 1: so it can be told as a safe position.
+        /// The position at which it begins. Its events come after this position, unless it is 1, so
+        /// that it can serve as a safe position.
         first: i64,
     },
-    /// There is no room above the positions that are in use.
+    /// There is no room above the positions in use.
     Exhausted {
         /// The highest of them.
         highest: i64,
@@ -100,7 +105,7 @@ pub enum Decision {
 }
 
 impl Found {
-    /// Decides whether the history goes on.
+    /// Decides whether the history continues.
     pub fn decide(&self) -> Decision {
         let floor = self.latest.map_or(0, |(_, first)| first);
         let next = self.next.unwrap_or(self.reserved.saturating_add(1));
@@ -137,8 +142,8 @@ impl Found {
     }
 }
 
-/// Whether a position lies where no history has ever told one: after the last that the old one reserved, and before the
-/// first of the next.
+/// Whether a position lies where no history has ever given one out: above the last reserved
+/// position of the old history, and below the first position of the next.
 pub const fn is_between(after: i64, reserved: i64, first: i64) -> bool {
     reserved < after && after < first
 }

@@ -1,8 +1,8 @@
-//! The rules of eventcore, as plain functions over plain values: what a valid name is, what an
-//! expected version demands, and which error codes exist.
+//! The rules of eventcore as plain functions over plain values: valid names, expected versions,
+//! error codes and histories.
 //!
-//! The PostgreSQL extension and the in-memory store both obey these, so that neither can drift.
-//! This crate knows nothing of PostgreSQL, of async, or of serde, and depends on nothing.
+//! The PostgreSQL extension and the in-memory store both use them, so that neither can drift. This
+//! crate knows nothing of PostgreSQL, async or serde, and has no dependencies.
 
 pub mod error_code;
 pub mod expected_version;
@@ -17,17 +17,16 @@ pub use name::{InvalidName, MAX_NAME_BYTES, check_name};
 /// whose default size is `max_locks_per_transaction` (64) for every connection.
 pub const MAX_STREAMS_PER_APPEND: usize = 1_000;
 
-/// The most events that one append may write: they are held in memory together.
+/// The most events that one append may write, because they are held in memory together.
 pub const MAX_EVENTS_PER_APPEND: usize = 1_000_000;
 
 /// The most prefixes, and the most event types, that a filter may list.
 pub const MAX_FILTER_ELEMENTS: usize = 1_000;
 
-/// How many of the last events of a stream are looked through for the ids of an append that does not
-/// expect an exact version of any stream that it writes: so many later events may not come between
-/// it and its repeat.
+/// How many of a stream's last events are searched for the ids of an append that expects no exact
+/// version of any stream that it writes. So at most this many events may be written between the
+/// append and its repeat.
 pub const UNCHECKED_REPEAT_WINDOW: u64 = 100;
 
-/// The most events that a read with a checkpoint passes over because its filter does not let them
-/// through: it takes some 50 ms.
+/// The most non-matching events that a read with a checkpoint skips, which takes about 50 ms.
 pub const MAX_EVENTS_PASSED_OVER: usize = 100_000;

@@ -1,4 +1,4 @@
-//! Names: stream ids and event types obey the same rule.
+//! Names: stream ids and event types follow the same rule.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use std::fmt;
 /// fits on a page, long enough for a prefix and two UUIDs.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// Why a text is no stream id and no event type.
+/// Why a text is not a valid stream id or event type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidName {
-    /// It has no characters.
+    /// It is empty.
     Empty,
-    /// It has more than [`MAX_NAME_BYTES`] bytes; the number that it has.
+    /// It has more than [`MAX_NAME_BYTES`] bytes; contains the number of bytes.
     TooLong(usize),
     /// It has an ASCII control character (U+0000 to U+001F, U+007F) at this byte.
     ControlCharacter(usize),
@@ -19,7 +19,7 @@ pub enum InvalidName {
 
 /// Checks a stream id or an event type: 1 to [`MAX_NAME_BYTES`] bytes, no ASCII control characters.
 ///
-/// Takes bytes, because the server holds text as bytes; they are taken to be valid UTF-8.
+/// Takes bytes, because the server stores text as bytes. They must be valid UTF-8.
 pub fn check_name(name: &[u8]) -> Result<(), InvalidName> {
     if name.is_empty() {
         return Err(InvalidName::Empty);

@@ -1,4 +1,4 @@
-//! Waiting for a future on this thread, with no runtime.
+//! Runs a future on this thread, without a runtime.
 
 use std::pin::pin;
 use std::sync::Arc;

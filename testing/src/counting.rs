@@ -10,8 +10,8 @@ use eventcore::{
     Subscribe, Subscription,
 };
 
-/// A store that counts its calls, each of which is a round trip where the store is on a server. A clone
-/// counts with it.
+/// A store that counts its calls. If the store is on a server, each call is a round trip. A clone
+/// shares the counters.
 ///
 /// ```
 /// use eventcore::{EventStore, InMemoryEventStore};
@@ -48,12 +48,12 @@ impl<S> CountingStore<S> {
         }
     }
 
-    /// The calls of `append`, those that failed too.
+    /// The calls of `append`, including failed ones.
     pub fn appends(&self) -> u64 {
         self.counts.appends.load(Relaxed)
     }
 
-    /// The calls of everything that reads: streams, all events, versions, the safe position.
+    /// The calls that read: streams, all events, versions, the safe position.
     pub fn reads(&self) -> u64 {
         self.counts.reads.load(Relaxed)
     }
@@ -68,12 +68,12 @@ impl<S> CountingStore<S> {
         self.appends() + self.reads() + self.snapshots()
     }
 
-    /// The calls of `sleep`: how often somebody waited before another attempt.
+    /// The calls of `sleep`: how many times a caller waited before another attempt.
     pub fn sleeps(&self) -> u64 {
         self.counts.sleeps.load(Relaxed)
     }
 
-    /// The store itself.
+    /// The wrapped store.
     pub fn inner(&self) -> &S {
         &self.store
     }

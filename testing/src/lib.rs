@@ -1,19 +1,19 @@
-//! Tests for what is built on [`eventcore`].
+//! Tests for programs built on [`eventcore`].
 //!
 //! - [`Scenario`]: given these events, when this command is executed, then that happens.
-//! - [`ChaosStore`]: any store, but with conflicts, failures before and after the commit, and latency.
-//! - [`CountingStore`]: any store, and counts its calls.
-//! - [`contract`]: what every store promises, as tests that a store of yours runs by one line.
+//! - [`ChaosStore`]: any store, with conflicts, failures before and after the commit, and latency.
+//! - [`CountingStore`]: any store, counting its calls.
+//! - [`contract`]: the promises of every store, as tests that your own store runs with one line.
 //! - [`model::check`]: random appends, reads and commands against a model, as many as you like.
 
-// For those who write commands.
+// For authors of commands.
 pub mod scenario;
 
-// For those who write programs: any store, but one that fails on purpose, or counts.
+// For authors of programs: any store, with injected failures, or counted.
 pub mod chaos;
 pub mod counting;
 
-// For those who write stores.
+// For authors of stores.
 pub mod contract;
 pub mod model;
 

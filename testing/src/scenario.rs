@@ -11,8 +11,8 @@ use eventcore::{
 
 use crate::block_on::block_on;
 
-/// Given these events, when this command is executed, then that happens: a test of a command, on a store
-/// in memory. It needs no async runtime and may run on one.
+/// Given these events, when this command is executed, then that happens: a test of a command on a
+/// store in memory. It needs no async runtime, but may run on one.
 ///
 /// ```
 /// use eventcore::{
@@ -90,14 +90,14 @@ pub struct Scenario {
     store: InMemoryEventStore,
 }
 
-/// What became of the command. Each of the methods `then…` panics if it is not so, and tells what was
-/// expected and what happened.
+/// The result of the command. Each `then…` method panics if the result is different, and reports
+/// what was expected and what happened.
 #[must_use = "nothing is tested without `then`"]
 pub struct Outcome<C: AsyncCommandLogic> {
     result: Result<Execution, ExecuteError>,
-    /// What the command wrote.
+    /// The events that the command wrote.
     written: Vec<RecordedEvent>,
-    /// What it would find now; `None` unless it was executed.
+    /// The state that the command would find now; `None` unless it was executed.
     state: Option<C::State>,
 }
 
@@ -107,7 +107,7 @@ impl Scenario {
         Self::default()
     }
 
-    /// These events are in the stream, after those that are there already. They may be of any type.
+    /// Adds these events to the stream, after its existing events. They may be of any type.
     ///
     /// # Panics
     ///
@@ -127,12 +127,12 @@ impl Scenario {
         self
     }
 
-    /// The command is executed, once. One that awaits something is waited for on this thread.
+    /// Executes the command once. If the command awaits something, this thread waits for it.
     pub fn when<C: AsyncCommandLogic>(self, command: &C) -> Outcome<C> {
         block_on(self.when_async(command))
     }
 
-    /// The command is executed, once, on the runtime that it needs for what it awaits.
+    /// Executes the command once, on the runtime that its awaits need.
     pub async fn when_async<C: AsyncCommandLogic>(self, command: &C) -> Outcome<C> {
         let options = ExecuteOptions::new().retry(RetryPolicy::none());
         let before = held(self.store.safe_position().await);
@@ -150,7 +150,7 @@ impl Scenario {
         }
     }
 
-    /// What the command finds in its streams.
+    /// The state that the command finds in its streams.
     async fn state<C: AsyncCommandLogic>(&self, command: &C, execution: &Execution) -> C::State {
         let streams = execution.versions.iter();
         let streams = ReadStreams::new(streams.map(|(stream, _)| stream.clone()));
@@ -163,8 +163,8 @@ impl Scenario {
 }
 
 impl<C: AsyncCommandLogic> Outcome<C> {
-    /// The command wrote these events and no other, in this order, each to its stream. They are compared
-    /// as they are stored: by type and payload.
+    /// The command wrote exactly these events in this order, each to its stream. They are compared
+    /// in stored form: by type and payload.
     ///
     /// # Panics
     ///
@@ -204,11 +204,11 @@ impl<C: AsyncCommandLogic> Outcome<C> {
         self
     }
 
-    /// A business rule forbade the command, with a message that has this in it.
+    /// A business rule rejected the command, with a message that contains this text.
     ///
     /// # Panics
     ///
-    /// It did not, or with another message.
+    /// It did not, or the message is different.
     #[track_caller]
     pub fn then_rejected(&self, part: &str) -> &Self {
         let rejection = self
@@ -222,11 +222,11 @@ impl<C: AsyncCommandLogic> Outcome<C> {
         self
     }
 
-    /// A business rule forbade the command, with an error of this type, which is returned.
+    /// A business rule rejected the command, with an error of this type, which is returned.
     ///
     /// # Panics
     ///
-    /// It did not, or with another error.
+    /// It did not, or the error has another type.
     #[track_caller]
     pub fn then_rejected_with<E: Error + 'static>(&self) -> &E {
         match self
@@ -263,7 +263,7 @@ impl<C: AsyncCommandLogic> Outcome<C> {
         self
     }
 
-    /// What `execute` returned.
+    /// The result of `execute`.
     pub fn result(&self) -> Result<&Execution, &ExecuteError> {
         self.result.as_ref()
     }
@@ -318,7 +318,7 @@ fn listed(what: &str, lines: Vec<String>) -> String {
         .fold(format!("{what}:"), |all, line| all + "\n    " + line)
 }
 
-/// What the memory store never fails to give.
+/// Names that are always valid.
 #[track_caller]
 fn held<T, E: Error>(result: Result<T, E>) -> T {
     match result {
@@ -327,12 +327,12 @@ fn held<T, E: Error>(result: Result<T, E>) -> T {
     }
 }
 
-/// An error with all that it comes from.
+/// An error with all its sources.
 fn chain(error: &dyn Error) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(told, ": {error}");
         cause = error.source();
     }

@@ -1,4 +1,4 @@
-//! Commands on a store that fails, and what a failing store promises itself.
+//! Commands on a store that fails, and the promises of the failing store itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn memory() -> ChaosStore<InMemoryEventStore> {
     ChaosStore::new(InMemoryEventStore::new())
 }
 
-/// Tries again at once, and for as long as it takes.
+/// Tries again at once, as often as needed.
 fn stubborn() -> ExecuteOptions {
     let policy = RetryPolicy::default().attempts(10_000).base(Duration::ZERO);
     ExecuteOptions::new().retry(policy)
@@ -76,7 +76,7 @@ async fn a_command_whose_answer_is_lost_is_executed_once() {
     }
 }
 
-/// A store recognises its repeat: a conflict there would make the command decide again.
+/// The store recognises a repeat. A conflict there would make the command decide again.
 #[tokio::test]
 async fn what_was_written_meets_no_conflict_when_it_is_sent_again() {
     let store = memory().lose_answer_once().at_append(2, Fault::Conflict);
@@ -99,7 +99,7 @@ async fn an_append_that_cannot_conflict_does_not() {
 const ACCOUNTS: [&str; 4] = ["ada", "bob", "cleo", "dora"];
 const EACH: u64 = 100;
 
-/// Every kind of fault at once, most appends meet one.
+/// Every kind of fault at once. Most appends meet one.
 fn heavy(seed: u64) -> ChaosStore<InMemoryEventStore> {
     memory()
         .seed(seed)
@@ -118,7 +118,7 @@ async fn open(store: &impl EventStore) {
     }
 }
 
-/// The nth of some transfers; `None` when there is too little in the account.
+/// The nth of some transfers; `None` if the account has too little money.
 async fn transfer(store: &impl EventStore, n: usize) -> Option<Execution> {
     let (from, to) = (ACCOUNTS[n % 4], ACCOUNTS[(n + 1 + n / 4 % 3) % 4]);
     let transfer = Transfer {
@@ -156,7 +156,7 @@ async fn transfers_under_heavy_chaos_are_each_executed_once_and_lose_no_cent() {
             sum += balance(store.inner(), account).await;
         }
         assert_eq!(sum, EACH * 4, "seed {seed}");
-        // Each execution that was told of has its two events, and there are no others.
+        // Each reported execution has its two events, and there are no others.
         let events = store
             .inner()
             .read_all(&ReadAll::new().limit(u32::MAX))
@@ -203,7 +203,7 @@ async fn the_same_seed_gives_the_same_log_of_faults_and_another_seed_another() {
     assert!(first.0.len() > 50);
     assert_eq!(first, again);
     assert_ne!(first.0, other.0);
-    // What becomes of the accounts depends on no fault.
+    // The faults do not change the final balances.
     assert_eq!(first.1, other.1);
 }
 

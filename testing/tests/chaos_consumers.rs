@@ -1,4 +1,5 @@
-//! Consumers of a store that fails: each event is handled at least once, and each stream in its order.
+//! Consumers of a store that fails: each event is handled at least once, and the events of a stream
+//! in order.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -72,7 +73,7 @@ async fn consumers_handle_each_event_and_each_stream_in_order_although_every_thi
     for consumer in &consumers {
         consumer.abort();
     }
-    // Again is possible, but the first time each comes after the one before it.
+    // Repeats are possible, but each event's first delivery comes after that of the event before.
     for (stream, versions) in &*handled.lock().unwrap() {
         let mut newest = 0;
         for version in versions {

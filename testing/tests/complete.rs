@@ -1,4 +1,4 @@
-//! No test of the contract is forgotten in the macros that list them.
+//! The macros list every test of the contract.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ fn every_test_of_the_contract_is_run_by_exactly_one_macro() {
     let mut tests = 0;
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
-        // What the tests use is no test.
+        // Helpers are not tests.
         if path.ends_with("bank.rs") {
             continue;
         }

@@ -1,4 +1,5 @@
-//! The memory store against the model, in more cases than the contract has; and that the model tells.
+//! The store in memory against the model, with more cases than the contract has; and proof that the
+//! model finds flaws.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -14,20 +15,20 @@ async fn the_memory_store_agrees_with_the_model_in_many_random_sequences() {
     model::check(&InMemoryEventStore::new(), 400);
 }
 
-/// What is wrong with a store.
+/// A flaw of a store.
 #[derive(Clone, Copy)]
 enum Flaw {
-    /// Checks no versions where nothing is written to a stream.
+    /// Does not check the versions of streams that are not written.
     UncheckedStreams,
-    /// Reports one conflict of many.
+    /// Reports only one of several conflicts.
     FirstConflict,
-    /// Reads one event too many.
+    /// Returns one event too many.
     Limit,
-    /// Forgets what it wrote before.
+    /// Does not recognise repeats.
     Repeats,
 }
 
-/// A memory store with a flaw.
+/// A store in memory with a flaw.
 struct Flawed(InMemoryEventStore, Flaw);
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Given, when, then: what holds, and what is told where it does not.
+//! Given, when, then: what passes, and what a failure reports.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn ten() -> Scenario {
         .given("ada", [Deposited { cents: 2 }])
 }
 
-/// What a failing test tells.
+/// The message of a failing test.
 fn told(test: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(test)).expect_err("it holds");
     *panic.downcast::<String>().expect("a message")
@@ -63,7 +63,7 @@ fn other_events_than_expected_are_told() {
          but there was these events:\n    ada Withdrawn {\"cents\":3}\n    bob Deposited {\"cents\":3}"
     );
     for wrong in [
-        // Fewer, more, in another order, elsewhere.
+        // Fewer, more, in another order, in another stream.
         vec![("ada", Withdrawn { cents: 3 })],
         vec![
             ("ada", Withdrawn { cents: 3 }),
@@ -157,7 +157,7 @@ fn a_stream_with_an_invalid_name_is_told() {
     assert!(message.contains("invalid stream id"), "{message}");
 }
 
-/// Withdraws as much as another service says, a while later.
+/// Withdraws the amount that another service returns after a while.
 #[derive(Command)]
 struct WithdrawLater {
     #[stream]

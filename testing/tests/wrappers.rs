@@ -1,4 +1,4 @@
-//! Stores in wrappers keep the contract as those without do, if nothing is injected that a caller sees.
+//! Wrapped stores keep the contract, as long as no fault is injected that a caller can see.
 
 use std::time::Duration;
 

@@ -25,7 +25,8 @@ impl CommandError {
         Self(Kind::Rejected(reason.into()))
     }
 
-    /// The command could not decide because something that it needed failed, such as another service.
+    /// The command could not decide because something that it needed failed, such as another
+    /// service.
     pub fn failed(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Kind::Failed(reason.into()))
     }

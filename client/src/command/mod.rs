@@ -1,5 +1,6 @@
-//! Commands: which streams a command declares ([`CommandStreams`]), what it decides ([`CommandLogic`],
-//! [`AsyncCommandLogic`]), and which further streams it discovers ([`StreamResolver`]).
+//! Commands: which streams a command declares ([`CommandStreams`]), what it decides
+//! ([`CommandLogic`], [`AsyncCommandLogic`]), and which further streams it discovers
+//! ([`StreamResolver`]).
 
 mod error;
 mod new_events;
@@ -17,9 +18,10 @@ use crate::values::StreamId;
 
 /// The streams of a command. Implement it with `#[derive(Command)]`.
 ///
-/// The derive makes a struct named after the command, for example `TransferMoneyStreams` for `TransferMoney`. The struct
-/// has a handle for each field marked `#[stream]`: a [`Stream`](crate::Stream) for a `StreamId`, an `Option` of one for
-/// an `Option<StreamId>`, a `Vec` of them for a `Vec<StreamId>`.
+/// The derive makes a struct named after the command, for example `TransferMoneyStreams` for
+/// `TransferMoney`. The struct has a handle for each field marked `#[stream]`: a
+/// [`Stream`](crate::Stream) for a `StreamId`, an `Option` of one for an `Option<StreamId>`, a
+/// `Vec` of them for a `Vec<StreamId>`.
 pub trait CommandStreams: Send + Sync {
     /// A handle for each declared stream.
     type StreamSet: Send;
@@ -43,40 +45,43 @@ pub trait CommandLogic: CommandStreams {
     /// What the command knows after reading its streams.
     type State: Default + Send;
 
-    /// The events in its streams, all of them: an event that this type does not know fails the command. Use one enum for all
-    /// streams of one kind.
+    /// The events in its streams, all of them: an event that this type does not know fails the
+    /// command. Use one enum for all streams of one kind.
     type Event: Event;
 
-    /// Applies one event to the state. The events of the declared streams come first, in the order of declaration, then those
-    /// of discovered streams; within a stream they come by version. It cannot fail, because stored events have happened.
+    /// Applies one event to the state. The events of the declared streams come first, in the order
+    /// of declaration, then those of discovered streams; within a stream they come by version. It
+    /// cannot fail, because stored events have happened.
     fn apply(&self, state: Self::State, event: &StoredEvent<Self::Event>) -> Self::State;
 
-    /// Decides: returns the events to write, or the reason against it. It may run several times in one execution, so it must
-    /// not have other effects.
+    /// Decides: returns the events to write, or the reason against it. It may run several times in
+    /// one execution, so it must not have other effects.
     ///
     /// # Errors
     ///
-    /// A business rule forbids the command ([`CommandError::rejected`], or the macro [`require!`](crate::require)). Nothing is
-    /// written and nothing is tried again.
+    /// A business rule forbids the command ([`CommandError::rejected`], or the macro
+    /// [`require!`](crate::require)). Nothing is written and nothing is tried again.
     fn handle(
         &self,
         state: Self::State,
         streams: Streams<Self>,
     ) -> Result<NewEvents<Self>, CommandError>;
 
-    /// Finds further streams in the state: `Some(self)` for a command that is a [`StreamResolver`]. By default `None`.
+    /// Finds further streams in the state: `Some(self)` for a command that is a [`StreamResolver`].
+    /// By default `None`.
     fn stream_resolver(&self) -> Option<&dyn StreamResolver<Self::State>> {
         None
     }
 
-    /// How to save the state, so that later executions read only new events. By default the state is not saved.
+    /// How to save the state, so that later executions read only new events. By default the state
+    /// is not saved.
     fn snapshots(&self) -> Option<Snapshots<Self::State>> {
         None
     }
 }
 
-/// A command whose decision awaits something, such as the answer of another service. Every [`CommandLogic`] is also an
-/// `AsyncCommandLogic`, so both are executed the same way.
+/// A command whose decision awaits something, such as the answer of another service. Every
+/// [`CommandLogic`] is also an `AsyncCommandLogic`, so both are executed the same way.
 ///
 /// ```
 /// use eventcore::*;
@@ -126,7 +131,8 @@ pub trait AsyncCommandLogic: CommandStreams {
     /// Like [`CommandLogic::apply`].
     fn apply(&self, state: Self::State, event: &StoredEvent<Self::Event>) -> Self::State;
 
-    /// Like [`CommandLogic::handle`], but may await. If a stream changes meanwhile, the command decides again.
+    /// Like [`CommandLogic::handle`], but may await. If a stream changes meanwhile, the command
+    /// decides again.
     ///
     /// # Errors
     ///
@@ -148,12 +154,13 @@ pub trait AsyncCommandLogic: CommandStreams {
     }
 }
 
-/// Finds further streams that a command depends on, in the state that it has read: for example an order names a payment
-/// method, whose stream matters too.
+/// Finds further streams that a command depends on, in the state that it has read: for example an
+/// order names a payment method, whose stream matters too.
 ///
-/// Each stream that it names is read once. When the command's events are written, the stream is checked like a declared
-/// one. The resolver is called again after each such read, until it names no new stream. The command writes to a
-/// discovered stream through the handle that [`Streams::discovered`] returns.
+/// Each stream that it names is read once. When the command's events are written, the stream is
+/// checked like a declared one. The resolver is called again after each such read, until it names
+/// no new stream. The command writes to a discovered stream through the handle that
+/// [`Streams::discovered`] returns.
 pub trait StreamResolver<State>: Sync {
     /// The streams that this state refers to. It may include streams that are already known.
     fn discover_related_streams(&self, state: &State) -> Vec<StreamId>;

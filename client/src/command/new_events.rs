@@ -53,10 +53,11 @@ where
     }
 }
 
-/// Adds an event to those that a command writes: `emit!(events, streams.from, Withdrawn { cents })`.
+/// Adds an event to those that a command writes: `emit!(events, streams.from, Withdrawn { cents
+/// })`.
 ///
-/// The stream is a handle that the command's declaration returned, or a reference to one. Nothing else compiles, and
-/// neither does leaving the stream out, even if the event names its stream.
+/// The stream is a handle that the command's declaration returned, or a reference to one. Nothing
+/// else compiles, and neither does leaving the stream out, even if the event names its stream.
 #[macro_export]
 macro_rules! emit {
     ($events:expr, $stream:expr, $event:expr $(,)?) => {

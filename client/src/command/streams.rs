@@ -1,5 +1,5 @@
-//! The streams of one execution: what a command declares ([`Declaration`]), and the handles through which it writes
-//! ([`Stream`], [`Streams`]).
+//! The streams of one execution: what a command declares ([`Declaration`]), and the handles through
+//! which it writes ([`Stream`], [`Streams`]).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,10 +9,11 @@ use std::ops::Deref;
 use super::{CommandError, CommandStreams};
 use crate::values::StreamId;
 
-/// A handle of a stream that a command of type `C` has declared or discovered: the permission to write to it.
+/// A handle of a stream that a command of type `C` has declared or discovered: the permission to
+/// write to it.
 ///
-/// Only [`Declaration::stream`] and [`Streams::discovered`] make handles, so a command cannot write to a stream that is not
-/// checked.
+/// Only [`Declaration::stream`] and [`Streams::discovered`] make handles, so a command cannot write
+/// to a stream that is not checked.
 pub struct Stream<C: ?Sized> {
     id: StreamId,
     command: PhantomData<fn() -> C>,
@@ -26,8 +27,8 @@ pub struct Declaration<C: ?Sized> {
     command: PhantomData<fn() -> C>,
 }
 
-/// The handles that a command's `handle` receives: those of declared streams under the names of their fields
-/// (`streams.from`), and those of [discovered](Self::discovered) streams.
+/// The handles that a command's `handle` receives: those of declared streams under the names of
+/// their fields (`streams.from`), and those of [discovered](Self::discovered) streams.
 pub struct Streams<C: CommandStreams + ?Sized> {
     declared: C::StreamSet,
     all: StreamList,
@@ -35,8 +36,8 @@ pub struct Streams<C: CommandStreams + ?Sized> {
     count_declared: usize,
 }
 
-/// A type that can be a field marked `#[stream]`, as can an `Option` or a `Vec` of it. A newtype around [`StreamId`] can
-/// implement it.
+/// A type that can be a field marked `#[stream]`, as can an `Option` or a `Vec` of it. A newtype
+/// around [`StreamId`] can implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a `#[stream]` field",
     label = "not a stream id",
@@ -48,7 +49,8 @@ pub trait StreamField {
     fn stream_id(&self) -> &StreamId;
 }
 
-/// What [`emit!`](crate::emit) accepts as a stream: a handle of a stream that the command `C` has declared or discovered.
+/// What [`emit!`](crate::emit) accepts as a stream: a handle of a stream that the command `C` has
+/// declared or discovered.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the handle of a stream that the command `{C}` declares",
     label = "not a handle of this command",
@@ -100,7 +102,8 @@ impl<C: ?Sized> Stream<C> {
 }
 
 impl<C: ?Sized> Declaration<C> {
-    /// Declares a stream and returns its handle. A stream that is declared twice is read and checked once.
+    /// Declares a stream and returns its handle. A stream that is declared twice is read and
+    /// checked once.
     pub fn stream(&mut self, id: &StreamId) -> Stream<C> {
         if let Some(field) = self.fields.last_mut() {
             *field += 1;
@@ -109,7 +112,8 @@ impl<C: ?Sized> Declaration<C> {
         Stream::to(id)
     }
 
-    /// Starts the streams of the next field. The derive calls it, because the same streams in other fields make another state.
+    /// Starts the streams of the next field. The derive calls it, because the same streams in other
+    /// fields make another state.
     pub fn field(&mut self) {
         self.fields.push(0);
     }
@@ -122,8 +126,8 @@ impl<C: ?Sized> Declaration<C> {
         }
     }
 
-    /// The declared streams, each once, in the order of their declaration; and the number of streams in each field, unless
-    /// every field has exactly one.
+    /// The declared streams, each once, in the order of their declaration; and the number of
+    /// streams in each field, unless every field has exactly one.
     pub(crate) fn into_streams(self) -> (StreamList, Option<Vec<usize>>) {
         let is_plain = self.fields.iter().all(|field| *field == 1);
         (self.streams, (!is_plain).then_some(self.fields))
@@ -131,11 +135,13 @@ impl<C: ?Sized> Declaration<C> {
 }
 
 impl<C: CommandStreams + ?Sized> Streams<C> {
-    /// The handle of a stream that the command's [`StreamResolver`](crate::StreamResolver) has named.
+    /// The handle of a stream that the command's [`StreamResolver`](crate::StreamResolver) has
+    /// named.
     ///
     /// # Errors
     ///
-    /// The resolver has not named this stream, so the stream was not read and is not checked. The error ends the execution
+    /// The resolver has not named this stream, so the stream was not read and is not checked. The
+    /// error ends the execution
     /// ([`is_undeclared_stream`](crate::ExecuteError::is_undeclared_stream)).
     pub fn discovered(&self, id: &StreamId) -> Result<Stream<C>, CommandError> {
         if self.all.has(id) {

@@ -8,9 +8,9 @@ use crate::durable::{Nack, NackOutcome, SubscriptionStore};
 use crate::store::{StoreError, StoredEvent};
 use crate::values::LeaseId;
 
-/// An event that was delivered to a consumer and needs an answer: acknowledge it with [`ack`](Self::ack) or
-/// [`handled`](Self::handled), or give it back with [`nack`](Self::nack). A delivery that is dropped without an answer is
-/// given back as failed.
+/// An event that was delivered to a consumer and needs an answer: acknowledge it with
+/// [`ack`](Self::ack) or [`handled`](Self::handled), or give it back with [`nack`](Self::nack). A
+/// delivery that is dropped without an answer is given back as failed.
 #[must_use = "an event that is not acknowledged is delivered again"]
 pub struct Delivery<E, S: SubscriptionStore + 'static> {
     event: StoredEvent<E>,
@@ -32,40 +32,43 @@ impl<E, S: SubscriptionStore> Delivery<E, S> {
         self.receipt.lease_id
     }
 
-    /// Whether the consumer knows that it has lost the event, because an earlier event of its stream was given back or the
-    /// lease has expired. Stop working on it; any answer is ignored.
+    /// Whether the consumer knows that it has lost the event, because an earlier event of its
+    /// stream was given back or the lease has expired. Stop working on it; any answer is ignored.
     pub fn is_void(&self) -> bool {
         self.receipt.is_void()
     }
 
-    /// Acknowledges the event. It is done when this returns [`Settled::Done`]. If the future is dropped, the acknowledgement
-    /// is sent later.
+    /// Acknowledges the event. It is done when this returns [`Settled::Done`]. If the future is
+    /// dropped, the acknowledgement is sent later.
     ///
     /// # Errors
     ///
-    /// The store refuses the request. While the store cannot be reached, this tries again as the options of the consumer say.
+    /// The store refuses the request. While the store cannot be reached, this tries again as the
+    /// options of the consumer say.
     pub async fn ack(self) -> Result<Settled, StoreError> {
         self.receipt.ack().await
     }
 
-    /// Marks the event as handled. It is acknowledged together with others: when the batch is used up, when half of the lease
-    /// is over, or when the consumer is closed. This takes one round trip instead of many. If the program dies before, all of
-    /// them are delivered again.
+    /// Marks the event as handled. It is acknowledged together with others: when the batch is used
+    /// up, when half of the lease is over, or when the consumer is closed. This takes one round
+    /// trip instead of many. If the program dies before, all of them are delivered again.
     pub fn handled(self) {
         self.receipt.handled();
     }
 
-    /// Gives the event back and returns what the store did with it; `None` if the delivery was void. If the future is dropped,
-    /// the event is given back later.
+    /// Gives the event back and returns what the store did with it; `None` if the delivery was
+    /// void. If the future is dropped, the event is given back later.
     ///
     /// # Errors
     ///
-    /// Like [`ack`](Self::ack); or there is a delay for an event that is not to be tried again (SE003).
+    /// Like [`ack`](Self::ack); or there is a delay for an event that is not to be tried again
+    /// (SE003).
     pub async fn nack(self, nack: Nack) -> Result<Option<NackOutcome>, StoreError> {
         self.receipt.nack(nack).await
     }
 
-    /// Call this after committing a transaction that acknowledged the event: there is nothing left to answer.
+    /// Call this after committing a transaction that acknowledged the event: there is nothing left
+    /// to answer.
     #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
     pub fn committed(self) {
         self.receipt.settled();
@@ -79,9 +82,10 @@ impl<E, S: SubscriptionStore> Delivery<E, S> {
 
 #[cfg(feature = "postgres")]
 impl<E> Delivery<E, crate::PostgresEventStore> {
-    /// Acknowledges the event in a transaction of yours, together with the effects of the event, so that these take place
-    /// exactly once. After the commit, call [`committed`](Self::committed). Otherwise, or if the commit fails, drop the
-    /// delivery: the event is given back, unless it is done.
+    /// Acknowledges the event in a transaction of yours, together with the effects of the event, so
+    /// that these take place exactly once. After the commit, call [`committed`](Self::committed).
+    /// Otherwise, or if the commit fails, drop the delivery: the event is given back, unless it is
+    /// done.
     ///
     /// ```no_run
     /// # use eventcore::{Delivery, Event, PostgresEventStore, ProjectionStore};
@@ -101,8 +105,8 @@ impl<E> Delivery<E, crate::PostgresEventStore> {
     ///
     /// # Errors
     ///
-    /// The lease no longer holds the event ([`StoreError::is_lease_lost`]): roll back. Or the server refuses the request or
-    /// cannot be reached.
+    /// The lease no longer holds the event ([`StoreError::is_lease_lost`]): roll back. Or the
+    /// server refuses the request or cannot be reached.
     pub async fn ack_in(
         &self,
         transaction: &impl tokio_postgres::GenericClient,

@@ -63,8 +63,8 @@ impl Leases {
             }));
     }
 
-    /// The next event, unless something must be done first. `kept` means that the leases have just been extended; without it,
-    /// a very short lease would block its events forever.
+    /// The next event, unless something must be done first. `kept` means that the leases have just
+    /// been extended; without it, a very short lease would block its events forever.
     pub(super) fn next(&mut self, kept: bool) -> Option<LeasedEvent> {
         if self.has_failed || (!kept && self.leases.iter().any(|lease| self.is_due(lease))) {
             return None;

@@ -28,19 +28,21 @@ use crate::subscription::FollowError;
 use crate::values::error_chain::chain;
 use crate::values::{ConsumerName, SubscriptionName};
 
-/// One consumer of a durable subscription: a never-ending stream of [`Delivery`]s. Acknowledge each or give it back.
+/// One consumer of a durable subscription: a never-ending stream of [`Delivery`]s. Acknowledge each
+/// or give it back.
 ///
-/// The consumer polls a batch after it has handed out the last one. It hands out one event at a time, in the order of each
-/// stream. It extends the leases of unanswered events whenever it is polled and while [`run`](Self::run) waits for a
-/// handler. If an event is given back for a retry, the later events of its stream go back with it: they are no longer
-/// handed out, or their deliveries are [void](Delivery::is_void).
+/// The consumer polls a batch after it has handed out the last one. It hands out one event at a
+/// time, in the order of each stream. It extends the leases of unanswered events whenever it is
+/// polled and while [`run`](Self::run) waits for a handler. If an event is given back for a retry,
+/// the later events of its stream go back with it: they are no longer handed out, or their
+/// deliveries are [void](Delivery::is_void).
 ///
-/// An event that cannot be decoded is given back as failed and tried again after a while, perhaps by a newer program. In
-/// the end it is parked. The stream returns the error.
+/// An event that cannot be decoded is given back as failed and tried again after a while, perhaps
+/// by a newer program. In the end it is parked. The stream returns the error.
 ///
-/// The consumer reconnects after a lost connection. To stop it, call [`close`](Self::close), which gives back all
-/// unanswered events. If it is dropped, it tries to do so in the background; events that are not given back are delivered
-/// again when their lease has expired.
+/// The consumer reconnects after a lost connection. To stop it, call [`close`](Self::close), which
+/// gives back all unanswered events. If it is dropped, it tries to do so in the background; events
+/// that are not given back are delivered again when their lease has expired.
 #[must_use = "a consumer does nothing unless polled"]
 pub struct Consumer<E, S: SubscriptionStore + 'static> {
     session: Arc<Session<S>>,
@@ -72,17 +74,19 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
         }
     }
 
-    /// The next event, as soon as there is one. If the future is dropped, call the method again: no event is lost.
+    /// The next event, as soon as there is one. If the future is dropped, call the method again: no
+    /// event is lost.
     ///
     /// # Errors
     ///
-    /// The event is not an `E`; the subscription does not exist (SE007); or the store refuses the request. The method may be
-    /// called again after each of these.
+    /// The event is not an `E`; the subscription does not exist (SE007); or the store refuses the
+    /// request. The method may be called again after each of these.
     pub async fn next_delivery(&mut self) -> Result<Delivery<E, S>, FollowError> {
         std::future::poll_fn(|cx| self.poll_delivery(cx)).await
     }
 
-    /// The next event, if there is one now. Handled events are acknowledged before the store is polled.
+    /// The next event, if there is one now. Handled events are acknowledged before the store is
+    /// polled.
     pub(crate) async fn next_delivery_now(
         &mut self,
     ) -> Result<Option<Delivery<E, S>>, FollowError> {
@@ -112,11 +116,13 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
         }
     }
 
-    /// Acknowledges [handled](Delivery::handled) events and gives back all others. Unanswered deliveries become void.
+    /// Acknowledges [handled](Delivery::handled) events and gives back all others. Unanswered
+    /// deliveries become void.
     ///
     /// # Errors
     ///
-    /// The store cannot be reached. Events that were not given back are delivered again when their lease has expired.
+    /// The store cannot be reached. Events that were not given back are delivered again when their
+    /// lease has expired.
     pub async fn close(mut self) -> Result<(), StoreError> {
         self.pending = None;
         self.session.close().await
@@ -145,7 +151,8 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
         }
     }
 
-    /// The event as an `E`. If it cannot be decoded, it is given back first, and then the error is returned.
+    /// The event as an `E`. If it cannot be decoded, it is given back first, and then the error is
+    /// returned.
     fn decode(&mut self, next: LeasedEvent) -> Option<Delivery<E, S>> {
         let attempt = next.delivered.attempt;
         let position = next.delivered.event.position;

@@ -10,10 +10,12 @@ use crate::execute::RetryPolicy;
 pub struct ConsumerOptions {
     /// The most events that the consumer leases at once, 1 to 10,000. By default 100.
     pub batch: u32,
-    /// How to try again when the store cannot be reached. By default forever, at least once a second.
+    /// How to try again when the store cannot be reached. By default forever, at least once a
+    /// second.
     pub reconnect: RetryPolicy,
-    /// How long to wait before a failed event is delivered again, by the number of its attempts. The subscription determines
-    /// how many attempts there are. By default 1 s, 2 s, 4 s, … up to 1 minute.
+    /// How long to wait before a failed event is delivered again, by the number of its attempts.
+    /// The subscription determines how many attempts there are. By default 1 s, 2 s, 4 s, … up to 1
+    /// minute.
     pub retry_delay: RetryPolicy,
 }
 

@@ -13,12 +13,13 @@ use crate::values::{LeaseId, Position};
 pub enum Settled {
     /// The event is done.
     Done,
-    /// The lease no longer held the event: it had expired and the event was leased to another consumer, or the event was done
-    /// already. The event may be handled twice.
+    /// The lease no longer held the event: it had expired and the event was leased to another
+    /// consumer, or the event was done already. The event may be handled twice.
     Void,
 }
 
-/// The answer that a consumer owes for an event. If it is dropped without an answer, the event is given back as failed.
+/// The answer that a consumer owes for an event. If it is dropped without an answer, the event is
+/// given back as failed.
 pub(crate) struct Receipt<S: SubscriptionStore + 'static> {
     pub(super) session: Arc<Session<S>>,
     pub(super) lease_id: LeaseId,

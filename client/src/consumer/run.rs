@@ -19,11 +19,14 @@ pub type HandlerError = Box<dyn Error + Send + Sync>;
 const LOOK: Duration = Duration::from_secs(1);
 
 impl<E: Event, S: SubscriptionStore> Consumer<E, S> {
-    /// Calls the handler for each event, one after the other. An event is done when the handler returns `Ok`; events are
-    /// acknowledged in batches. If the handler fails, the event is given back with the error as the reason and delivered again
-    /// after a [delay](crate::ConsumerOptions::retry_delay). The lease is extended however long the handler takes.
+    /// Calls the handler for each event, one after the other. An event is done when the handler
+    /// returns `Ok`; events are acknowledged in batches. If the handler fails, the event is given
+    /// back with the error as the reason and delivered again after a
+    /// [delay](crate::ConsumerOptions::retry_delay). The lease is extended however long the handler
+    /// takes.
     ///
-    /// To stop it, drop the future, for example with a `select` of your runtime. Events that are not done are given back.
+    /// To stop it, drop the future, for example with a `select` of your runtime. Events that are
+    /// not done are given back.
     ///
     /// # Errors
     ///

@@ -53,7 +53,8 @@ impl<S: SubscriptionStore> Session<S> {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Does the work that is due before another event may be handed out, and polls until there is an event.
+    /// Does the work that is due before another event may be handed out, and polls until there is
+    /// an event.
     pub(super) async fn fill(self: Arc<Self>) -> Result<(), StoreError> {
         loop {
             self.ask_for_more(|| self.wait()).await?;
@@ -94,8 +95,8 @@ impl<S: SubscriptionStore> Session<S> {
         self.give_back_all_failed(&self.options.reconnect).await
     }
 
-    /// Extends leases that are more than half over or whose duration is unknown. Each only once: with a very short lease this
-    /// would never end otherwise.
+    /// Extends leases that are more than half over or whose duration is unknown. Each only once:
+    /// with a very short lease this would never end otherwise.
     pub(super) async fn keep_leases(&self) -> Result<(), StoreError> {
         let due = self.leases().due();
         for lease_id in due {
@@ -116,8 +117,9 @@ impl<S: SubscriptionStore> Session<S> {
         Ok(())
     }
 
-    /// Sends an acknowledgement. Returns whether it was effective for all events. If the lease no longer holds an event this
-    /// is not an error: the event is done already, or another consumer has it.
+    /// Sends an acknowledgement. Returns whether it was effective for all events. If the lease no
+    /// longer holds an event this is not an error: the event is done already, or another consumer
+    /// has it.
     pub(super) async fn ack(
         &self,
         lease_id: LeaseId,
@@ -147,7 +149,8 @@ impl<S: SubscriptionStore> Session<S> {
         Ok(all)
     }
 
-    /// Gives one event back. Returns what the store did with it; `None` if the lease no longer holds it.
+    /// Gives one event back. Returns what the store did with it; `None` if the lease no longer
+    /// holds it.
     pub(super) async fn nack(
         &self,
         lease_id: LeaseId,
@@ -177,8 +180,8 @@ impl<S: SubscriptionStore> Session<S> {
         }
     }
 
-    /// Sends all answers and gives back the rest. If the store cannot be reached, this gives up sooner than usual, because
-    /// leases expire by themselves.
+    /// Sends all answers and gives back the rest. If the store cannot be reached, this gives up
+    /// sooner than usual, because leases expire by themselves.
     pub(super) async fn close(&self) -> Result<(), StoreError> {
         self.closed.store(true, Ordering::Release);
         let policy = RetryPolicy::default();
@@ -231,7 +234,8 @@ impl<S: SubscriptionStore> Session<S> {
     }
 }
 
-/// Whether a lease does not hold the events. After a reset the store does not know that it ever delivered them.
+/// Whether a lease does not hold the events. After a reset the store does not know that it ever
+/// delivered them.
 fn is_void(error: &StoreError) -> bool {
     error.is_lease_lost() || error.argument() == Some("positions")
 }

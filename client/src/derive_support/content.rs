@@ -25,8 +25,8 @@ pub(super) fn of<E: Serialize>(event: &E) -> Result<(Payload, bool), Error> {
     }
 }
 
-/// For a type that does not serialize itself in serde's form of a variant: the content of an object's only field, else the
-/// whole value.
+/// For a type that does not serialize itself in serde's form of a variant: the content of an
+/// object's only field, else the whole value.
 fn by_hand<E: Serialize>(event: &E) -> Result<Payload, Error> {
     Ok(match serde_json::to_value(event)? {
         Value::Object(tagged) if tagged.len() == 1 => tagged

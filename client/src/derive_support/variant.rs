@@ -1,4 +1,5 @@
-//! Deserializes a variant by its index, so that serde's own renaming of variants does not affect what is stored.
+//! Deserializes a variant by its index, so that serde's own renaming of variants does not affect
+//! what is stored.
 
 use serde::de::value::U32Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer};

@@ -1,12 +1,13 @@
-//! [`SubscriptionDefinition`]: which events a durable subscription delivers, and what it does with events that fail.
+//! [`SubscriptionDefinition`]: which events a durable subscription delivers, and what it does with
+//! events that fail.
 
 use std::time::Duration;
 
 use crate::store::Filter;
 use crate::values::Position;
 
-/// Which events a durable subscription delivers, and what it does with events that fail. By default all events from the
-/// first one, with a lease of 30 s and 10 retries.
+/// Which events a durable subscription delivers, and what it does with events that fail. By default
+/// all events from the first one, with a lease of 30 s and 10 retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriptionDefinition {

@@ -1,5 +1,5 @@
-//! Durable subscriptions: the store keeps a reader's position under a name. Consumers share the work and acknowledge the
-//! events that they have handled.
+//! Durable subscriptions: the store keeps a reader's position under a name. Consumers share the
+//! work and acknowledge the events that they have handled.
 
 mod definition;
 mod delivered;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// How a consumer gives back events that it has not handled. By default they are tried again at once.
+/// How a consumer gives back events that it has not handled. By default they are tried again at
+/// once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Nack {
@@ -17,7 +18,8 @@ pub struct Nack {
 /// What the store does with events that are given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NackAction {
-    /// The events have failed and are delivered again. Events that failed more often than the retry limit allows are parked.
+    /// The events have failed and are delivered again. Events that failed more often than the retry
+    /// limit allows are parked.
     Retry,
     /// The events are parked until an operator replays or discards them.
     Park,
@@ -36,7 +38,8 @@ pub enum NackOutcome {
     Parked,
     /// It is skipped.
     Skipped,
-    /// It is delivered again without counting as failed. The same happens to later events of its stream in the same lease.
+    /// It is delivered again without counting as failed. The same happens to later events of its
+    /// stream in the same lease.
     Released,
 }
 

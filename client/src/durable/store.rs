@@ -6,19 +6,20 @@ use super::{LeasedBatch, Nack, NackOutcome, ParkedEvent, SubscriptionDefinition}
 use crate::store::{EventStore, StoreError};
 use crate::values::{ConsumerName, LeaseId, Position, SubscriptionName};
 
-/// A store that keeps durable subscriptions. To handle the events of one, use a [`Consumer`](crate::Consumer): it polls,
-/// extends the lease and acknowledges.
+/// A store that keeps durable subscriptions. To handle the events of one, use a
+/// [`Consumer`](crate::Consumer): it polls, extends the lease and acknowledges.
 ///
-/// Only one lease at a time holds events of a stream, so the events of a stream are handled in their order, however many
-/// consumers there are. An event is delivered until it is acknowledged, skipped or parked: at least once, and again when a
-/// consumer is lost.
+/// Only one lease at a time holds events of a stream, so the events of a stream are handled in
+/// their order, however many consumers there are. An event is delivered until it is acknowledged,
+/// skipped or parked: at least once, and again when a consumer is lost.
 ///
-/// Where positions are an `Option`, `None` means all: all events that the lease still holds, or all parked events. All
-/// methods except `create_subscription` fail with SE007 ([`StoreError::is_unknown_name`]) if the subscription does not
-/// exist. All methods fail if the store cannot be reached.
+/// Where positions are an `Option`, `None` means all: all events that the lease still holds, or all
+/// parked events. All methods except `create_subscription` fail with SE007
+/// ([`StoreError::is_unknown_name`]) if the subscription does not exist. All methods fail if the
+/// store cannot be reached.
 pub trait SubscriptionStore: EventStore {
-    /// Creates a subscription and returns true. If it exists with the same definition, wherever it started, this changes
-    /// nothing and returns false.
+    /// Creates a subscription and returns true. If it exists with the same definition, wherever it
+    /// started, this changes nothing and returns false.
     ///
     /// # Errors
     ///
@@ -59,8 +60,8 @@ pub trait SubscriptionStore: EventStore {
         subscription: &SubscriptionName,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Continues after this position, which may be lower or higher than before. All leases are lost. Events parked up to the
-    /// position stay parked.
+    /// Continues after this position, which may be lower or higher than before. All leases are
+    /// lost. Events parked up to the position stay parked.
     ///
     /// # Errors
     ///
@@ -71,8 +72,8 @@ pub trait SubscriptionStore: EventStore {
         after: Position,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Leases the next events to the consumer, at most `max_events`, as soon as there are any; `None` if there are none
-    /// within `wait`. A future that is dropped leases nothing.
+    /// Leases the next events to the consumer, at most `max_events`, as soon as there are any;
+    /// `None` if there are none within `wait`. A future that is dropped leases nothing.
     ///
     /// # Errors
     ///
@@ -85,13 +86,13 @@ pub trait SubscriptionStore: EventStore {
         wait: Duration,
     ) -> impl Future<Output = Result<Option<LeasedBatch>, StoreError>> + Send;
 
-    /// Acknowledges events. This works even after the lease has expired, as long as the events are not leased to another
-    /// consumer.
+    /// Acknowledges events. This works even after the lease has expired, as long as the events are
+    /// not leased to another consumer.
     ///
     /// # Errors
     ///
-    /// The lease does not hold one of them, or no longer holds it (SE008); then none is acknowledged. Or a position was never
-    /// delivered (SE003).
+    /// The lease does not hold one of them, or no longer holds it (SE008); then none is
+    /// acknowledged. Or a position was never delivered (SE003).
     fn ack(
         &self,
         subscription: &SubscriptionName,
@@ -99,9 +100,9 @@ pub trait SubscriptionStore: EventStore {
         positions: Option<&[Position]>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Gives events back and returns what the store did with each. If an event is to be delivered again, or is parked and its
-    /// stream stops, the later events of its stream in the same lease are given back too. They are part of the result, and
-    /// the consumer must not handle them.
+    /// Gives events back and returns what the store did with each. If an event is to be delivered
+    /// again, or is parked and its stream stops, the later events of its stream in the same lease
+    /// are given back too. They are part of the result, and the consumer must not handle them.
     ///
     /// # Errors
     ///
@@ -159,6 +160,7 @@ pub trait SubscriptionStore: EventStore {
         positions: Option<&[Position]>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Runs the work in the background if possible; otherwise drops it. A dropped consumer uses it to give back its events.
+    /// Runs the work in the background if possible; otherwise drops it. A dropped consumer uses it
+    /// to give back its events.
     fn in_background(&self, work: impl Future<Output = ()> + Send + 'static);
 }

@@ -1,5 +1,5 @@
-//! One attempt, up to the append: read the streams, fold them into state, discover and read further streams, and let the
-//! command decide.
+//! One attempt, up to the append: read the streams, fold them into state, discover and read further
+//! streams, and let the command decide.
 
 use std::mem;
 
@@ -71,8 +71,9 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             Ok(events) => (events, Ok(())),
             Err(error) => (NewEvents::new(), Err(error)),
         };
-        // Streams that were read one after another may never have had these versions at the same time. And a cached state
-        // may include events that the store has lost. So a rejection based on either counts only after a check.
+        // Streams that were read one after another may never have had these versions at the same
+        // time. And a cached state may include events that the store has lost. So a rejection based
+        // on either counts only after a check.
         let is_doubtful = (folded.discoveries > 0 || folded.is_from_cache) && verdict.is_err();
         for (stream, event) in events.iter() {
             let mut event = NewEvent::encode(stream.clone(), event)?;
@@ -99,7 +100,8 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         })
     }
 
-    /// Reads the declared streams in one call of the store, starting from a snapshot if there is one.
+    /// Reads the declared streams in one call of the store, starting from a snapshot if there is
+    /// one.
     async fn read_declared(
         &mut self,
         streams: StreamList,

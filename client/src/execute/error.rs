@@ -12,8 +12,8 @@ use crate::values::{CausationId, CorrelationId, StreamId, StreamVersion};
 
 /// Why a command was not executed. Use the `is_*` methods to classify it.
 ///
-/// For a rejection, `Display` includes the reason that `handle` gave, and the sources start with what caused that reason.
-/// So nothing appears twice in the chain.
+/// For a rejection, `Display` includes the reason that `handle` gave, and the sources start with
+/// what caused that reason. So nothing appears twice in the chain.
 pub struct ExecuteError(Box<Inner>);
 
 #[derive(Debug)]
@@ -75,8 +75,8 @@ impl ExecuteError {
         self.store().is_some_and(StoreError::is_version_conflict)
     }
 
-    /// Whether the events may have been written despite the error: an append was sent and no answer arrived. Search for the
-    /// correlation id to find out.
+    /// Whether the events may have been written despite the error: an append was sent and no answer
+    /// arrived. Search for the correlation id to find out.
     pub fn may_have_written(&self) -> bool {
         self.0.may_have_written
     }
@@ -94,19 +94,20 @@ impl ExecuteError {
                 .is_some_and(CommandError::is_undeclared_stream)
     }
 
-    /// Whether the command's resolver kept finding further streams: more than 1,000 in all, or more than 100 times in a row.
-    /// Nothing was written.
+    /// Whether the command's resolver kept finding further streams: more than 1,000 in all, or more
+    /// than 100 times in a row. Nothing was written.
     pub fn is_runaway_discovery(&self) -> bool {
         matches!(self.0.failure, Failure::Runaway { .. })
     }
 
-    /// Whether the deadline passed. The source is the error of the last attempt, if one failed before; see also
-    /// [`may_have_written`](Self::may_have_written).
+    /// Whether the deadline passed. The source is the error of the last attempt, if one failed
+    /// before; see also [`may_have_written`](Self::may_have_written).
     pub fn is_deadline(&self) -> bool {
         matches!(self.0.failure, Failure::Deadline(_))
     }
 
-    /// Whether the command sent something malformed, or something that no store can hold. Nothing was written.
+    /// Whether the command sent something malformed, or something that no store can hold. Nothing
+    /// was written.
     pub fn is_malformed(&self) -> bool {
         self.store().is_some_and(StoreError::is_malformed)
             || self.command().is_some_and(CommandError::is_malformed)
@@ -118,7 +119,8 @@ impl ExecuteError {
             .is_some_and(StoreError::is_idempotency_mismatch)
     }
 
-    /// Whether the database has no command with this name, or a function of the command is missing. Nothing was written.
+    /// Whether the database has no command with this name, or a function of the command is missing.
+    /// Nothing was written.
     pub fn is_unknown_name(&self) -> bool {
         self.store().is_some_and(StoreError::is_unknown_name)
     }
@@ -151,8 +153,8 @@ impl ExecuteError {
         self.store().map_or(&[], StoreError::conflicts)
     }
 
-    /// The error with which `handle` rejected the command, if it has this type. For a command in the database it is a
-    /// [`Rejection`](crate::Rejection).
+    /// The error with which `handle` rejected the command, if it has this type. For a command in
+    /// the database it is a [`Rejection`](crate::Rejection).
     pub fn rejection<E: Error + 'static>(&self) -> Option<&E> {
         self.command().and_then(CommandError::rejection)
     }

@@ -4,9 +4,9 @@ use super::{ExecuteError, ExecuteOptions, Execution, run};
 use crate::command::AsyncCommandLogic;
 use crate::store::EventStore;
 
-/// What [`execute`](crate::execute) can execute on a store `S`: every command, on every store. A store may also execute
-/// calls itself; `PostgresEventStore` does so with the calls of a `ServerCommand`. This trait lets both share the name
-/// `execute`.
+/// What [`execute`](crate::execute) can execute on a store `S`: every command, on every store. A
+/// store may also execute calls itself; `PostgresEventStore` does so with the calls of a
+/// `ServerCommand`. This trait lets both share the name `execute`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a command that `{S}` executes",
     note = "derive `Command` for its streams and implement `eventcore::CommandLogic`; the calls of a \

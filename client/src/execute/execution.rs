@@ -54,8 +54,8 @@ impl Execution {
         self.written.first().map(|event| event.position)
     }
 
-    /// The position of the last event; `None` if the command wrote none. A projection that has reached it shows what the
-    /// command did.
+    /// The position of the last event; `None` if the command wrote none. A projection that has
+    /// reached it shows what the command did.
     pub fn last_position(&self) -> Option<Position> {
         self.written.last().map(|event| event.position)
     }
@@ -69,8 +69,8 @@ impl Execution {
     }
 }
 
-/// Where the first `count` events of an append were written. All their streams were expected at exact versions. So the
-/// positions are consecutive, and so are the versions within each stream.
+/// Where the first `count` events of an append were written. All their streams were expected at
+/// exact versions. So the positions are consecutive, and so are the versions within each stream.
 pub(super) fn written(append: Append, appended: &Appended, count: usize) -> Vec<WrittenEvent> {
     let Some(first) = appended.first_position else {
         return Vec::new();
@@ -107,8 +107,8 @@ fn at(expected: &ExpectedVersion) -> u64 {
     }
 }
 
-/// The index of the stream. The search starts at the index of the previous event's stream, because events often come in
-/// the order of their streams.
+/// The index of the stream. The search starts at the index of the previous event's stream, because
+/// events often come in the order of their streams.
 fn find(streams: &[(StreamId, ExpectedVersion)], wanted: &StreamId, from: usize) -> usize {
     let places = (from..streams.len()).chain(0..from);
     let mut found = places.filter(|place| streams[*place].0 == *wanted);

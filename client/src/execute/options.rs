@@ -33,7 +33,8 @@ use crate::values::{CausationId, CorrelationId, InvalidValue, Metadata};
 pub struct ExecuteOptions {
     /// How often to try the command.
     pub retry: RetryPolicy,
-    /// The logical operation that the command belongs to. By default a new one, with the same UUID as the causation id.
+    /// The logical operation that the command belongs to. By default a new one, with the same UUID
+    /// as the causation id.
     pub correlation_id: Option<CorrelationId>,
     /// What causes the events. By default this execution.
     pub causation_id: Option<CausationId>,
@@ -41,10 +42,11 @@ pub struct ExecuteOptions {
     pub metadata: Option<Metadata>,
     /// When to give up. By default never.
     pub deadline: Option<Instant>,
-    /// Whether to check the streams even if the command writes no events, so that everything it decided on was true at one
-    /// moment. By default not. It costs one more round trip.
+    /// Whether to check the streams even if the command writes no events, so that everything it
+    /// decided on was true at one moment. By default not. It costs one more round trip.
     pub always_check: bool,
-    /// The cache of this process for the states of commands that have [`Snapshots`](crate::Snapshots). By default none.
+    /// The cache of this process for the states of commands that have
+    /// [`Snapshots`](crate::Snapshots). By default none.
     pub state_cache: Option<StateCache>,
 }
 
@@ -92,8 +94,8 @@ impl ExecuteOptions {
         Ok(self)
     }
 
-    /// Sets when to give up. Nothing is sent after the deadline, and unfinished work is dropped. An append that was sent
-    /// before may still be written, but only completely.
+    /// Sets when to give up. Nothing is sent after the deadline, and unfinished work is dropped. An
+    /// append that was sent before may still be written, but only completely.
     #[must_use]
     pub fn deadline(mut self, at: Instant) -> Self {
         self.deadline = Some(at);

@@ -8,8 +8,8 @@ use crate::store::{EventStore, StoreError};
 
 /// How many times to try, and how long to wait before each further attempt.
 ///
-/// The longest wait grows by a factor up to a cap. The actual wait is a random time up to the longest. This spreads
-/// commands that compete for the same stream ("full jitter",
+/// The longest wait grows by a factor up to a cap. The actual wait is a random time up to the
+/// longest. This spreads commands that compete for the same stream ("full jitter",
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
@@ -84,7 +84,8 @@ impl RetryPolicy {
         })
     }
 
-    /// Calls a store, again while it fails temporarily. A version conflict is an answer, not a failure.
+    /// Calls a store, again while it fails temporarily. A version conflict is an answer, not a
+    /// failure.
     pub(crate) async fn persist<T, F>(
         &self,
         store: &impl EventStore,
@@ -142,7 +143,8 @@ impl Default for RetryPolicy {
     }
 }
 
-/// A number from 0 to 1, taken from the random bits of a UUIDv4, so that no other random generator is needed.
+/// A number from 0 to 1, taken from the random bits of a UUIDv4, so that no other random generator
+/// is needed.
 fn fraction() -> f64 {
     let (_, random) = Uuid::new_v4().as_u64_pair();
     f64::from(random as u32) / f64::from(u32::MAX)

@@ -102,8 +102,8 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }
     }
 
-    /// Writes the decision, or only checks its streams if that was requested. `None` if a stream has changed: the command must
-    /// decide again.
+    /// Writes the decision, or only checks its streams if that was requested. `None` if a stream
+    /// has changed: the command must decide again.
     async fn carry_out(&mut self, decision: Decision) -> Result<Option<Execution>, Failure> {
         let mut appended = None;
         if decision.needs_append {
@@ -136,8 +136,8 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }))
     }
 
-    /// Sends the append, and the same append again while its outcome is unknown. Its event ids make that safe. `None` after a
-    /// version conflict.
+    /// Sends the append, and the same append again while its outcome is unknown. Its event ids make
+    /// that safe. `None` after a version conflict.
     async fn append(&mut self, append: &Append) -> Result<Option<Appended>, Failure> {
         loop {
             // Check the clock, not the alarm: a timer may be late, and an append cannot be undone.
@@ -151,7 +151,8 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
                 }
                 Err(error) => {
                     let conflict = error.is_version_conflict();
-                    // A conflict also means that the append was not written earlier: the store would recognise it.
+                    // A conflict also means that the append was not written earlier: the store
+                    // would recognise it.
                     self.in_doubt = !conflict && (was_in_doubt || error.is_in_doubt());
                     if self.conflicts_with_companion(&error) {
                         return Err(Failure::Store(error));
@@ -189,7 +190,8 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         Ok(())
     }
 
-    /// Saves the pending state. The command has finished, so this takes no longer than the deadline and `SAVE_WITHIN` allow.
+    /// Saves the pending state. The command has finished, so this takes no longer than the deadline
+    /// and `SAVE_WITHIN` allow.
     async fn save_pending_snapshot(&mut self) {
         let Some(snapshot) = self.pending_snapshot.take() else {
             return;
@@ -218,7 +220,8 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     }
 }
 
-/// Whether a stream has fewer events than expected, for example because a snapshot is ahead of its stream.
+/// Whether a stream has fewer events than expected, for example because a snapshot is ahead of its
+/// stream.
 fn is_behind(error: &StoreError) -> bool {
     error
         .conflicts()

@@ -16,7 +16,8 @@ pub(super) fn append(
     append: &Append,
     declared: &DeclaredStreams<'_>,
 ) -> Result<Appended, StoreError> {
-    // Each stream is looked up once, for the checks and for the writing. A few streams fit on the stack.
+    // Each stream is looked up once, for the checks and for the writing. A few streams fit on the
+    // stack.
     let (mut few, mut many) = ([None; FEW], Vec::new());
     let found = match few.get_mut(..append.streams.len()) {
         Some(few) => few,

@@ -35,8 +35,9 @@ impl<'a> DeclaredStreams<'a> {
     }
 }
 
-/// Checks an append in the same order as the store on PostgreSQL: values that cannot be sent, then the streams, then each
-/// event, then whether an id appears twice. Names the arguments like the extension.
+/// Checks an append in the same order as the store on PostgreSQL: values that cannot be sent, then
+/// the streams, then each event, then whether an id appears twice. Names the arguments like the
+/// extension.
 pub(super) fn append(append: &Append) -> Result<DeclaredStreams<'_>, StoreError> {
     // First, as a client of PostgreSQL does before it sends anything.
     sendable::check(append)?;
@@ -95,7 +96,8 @@ fn repeated<T: Eq + Hash>(mut all: impl ExactSizeIterator<Item = T> + Clone) -> 
     all.position(|one| !once.insert(one))
 }
 
-/// Checks that a filter has no more elements than a store looks through, and none that cannot be sent.
+/// Checks that a filter has no more elements than a store looks through, and none that cannot be
+/// sent.
 pub(super) fn filter(filter: &Filter) -> Result<(), StoreError> {
     not_too_many("stream_prefixes", filter.stream_prefixes.len())?;
     let mut prefixes = filter.stream_prefixes.iter();

@@ -13,9 +13,10 @@ pub(super) type Checkpoints = HashMap<ProjectionName, Position>;
 
 /// The changes of a batch of events, carried out when the batch is committed.
 ///
-/// A projection on the store in memory usually keeps its read model in a map behind an `Arc<Mutex<…>>`. If it changes the
-/// map with [`on_commit`](Self::on_commit), the change happens together with the move of the checkpoint. A batch that
-/// fails then changes nothing, and with two runners each event still takes effect once.
+/// A projection on the store in memory usually keeps its read model in a map behind an
+/// `Arc<Mutex<…>>`. If it changes the map with [`on_commit`](Self::on_commit), the change happens
+/// together with the move of the checkpoint. A batch that fails then changes nothing, and with two
+/// runners each event still takes effect once.
 #[derive(Default)]
 pub struct MemoryTransaction {
     changes: Vec<Box<dyn FnOnce() + Send>>,
@@ -23,8 +24,9 @@ pub struct MemoryTransaction {
 }
 
 impl MemoryTransaction {
-    /// Calls this function when the transaction is committed, after the functions that were added before. It is not called
-    /// without a commit. No other commit happens meanwhile. The function must not call the store.
+    /// Calls this function when the transaction is committed, after the functions that were added
+    /// before. It is not called without a commit. No other commit happens meanwhile. The function
+    /// must not call the store.
     pub fn on_commit(&mut self, change: impl FnOnce() + Send + 'static) {
         self.changes.push(Box::new(change));
     }

@@ -115,7 +115,8 @@ impl Log {
         StreamVersion::new(found.map_or(0, |found| self.places[found].len()) as u64)
     }
 
-    /// Fails if this log has never given out so high a position: then the reader comes from another store.
+    /// Fails if this log has never given out so high a position: then the reader comes from another
+    /// store.
     pub(super) fn check_reader(&self, after: Position) -> Result<(), StoreError> {
         let last = self.last_position();
         match after > last {

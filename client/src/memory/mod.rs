@@ -23,11 +23,11 @@ use crate::store::{
 use crate::subscription::{EventSubscription, Page, Subscribe, Subscription};
 use crate::values::{Position, SnapshotName, StreamId, StreamVersion};
 
-/// Events in memory, for tests and for programs that need no more. It needs no async runtime: any executor works, and its
-/// futures never wait for I/O.
+/// Events in memory, for tests and for programs that need no more. It needs no async runtime: any
+/// executor works, and its futures never wait for I/O.
 ///
-/// A clone is the same store. It behaves like PostgreSQL with the extension, with one exception: its positions have no
-/// gaps.
+/// A clone is the same store. It behaves like PostgreSQL with the extension, with one exception:
+/// its positions have no gaps.
 #[derive(Clone, Default)]
 pub struct InMemoryEventStore {
     shared: Arc<Shared>,

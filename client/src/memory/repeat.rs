@@ -8,8 +8,8 @@ use super::log::Log;
 use crate::store::{Append, Appended, NewEvent, RecordedEvent, StoreError};
 use crate::values::{EventId, Position, StreamId, StreamVersion};
 
-/// If this append is a repeat: what the first one returned. SE004 if some of the ids are found, but not all events as they
-/// were sent.
+/// If this append is a repeat: what the first one returned. SE004 if some of the ids are found, but
+/// not all events as they were sent.
 pub(super) fn find(
     log: &Log,
     append: &Append,
@@ -142,8 +142,8 @@ fn is_same(stored: &RecordedEvent, sent: &NewEvent, version: Option<StreamVersio
         && stored.metadata == sent.metadata
 }
 
-/// The versions after the first append. A stream that was only checked, and not at an exact version, has its current
-/// version.
+/// The versions after the first append. A stream that was only checked, and not at an exact
+/// version, has its current version.
 fn versions(
     log: &Log,
     append: &Append,

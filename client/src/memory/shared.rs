@@ -1,4 +1,5 @@
-//! [`Shared`]: what the clones of a store share: the data, and the wakers of those that wait for a change.
+//! [`Shared`]: what the clones of a store share: the data, and the wakers of those that wait for a
+//! change.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -30,7 +31,8 @@ struct Wakers {
     next: u64,
 }
 
-/// The place of a waiter. Register the waker first, then look: a change in between wakes the waiter.
+/// The place of a waiter. Register the waker first, then look: a change in between wakes the
+/// waiter.
 pub(super) struct WakerSlot<'a> {
     shared: &'a Shared,
     ticket: Option<u64>,
@@ -44,7 +46,8 @@ struct PositionPassed<'a> {
 
 impl Shared {
     pub(super) fn log(&self) -> RwLockReadGuard<'_, Log> {
-        // A panic while the lock is held leaves the log consistent: it is only changed by pushes, after all checks.
+        // A panic while the lock is held leaves the log consistent: it is only changed by pushes,
+        // after all checks.
         self.log.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -46,8 +46,8 @@ impl Builder {
         })
     }
 
-    /// The most connections to work with, in addition to the one for listening; at least one. By default 10. Each call uses one
-    /// connection, and waits while all are in use.
+    /// The most connections to work with, in addition to the one for listening; at least one. By
+    /// default 10. Each call uses one connection, and waits while all are in use.
     #[must_use]
     pub fn pool_size(mut self, connections: usize) -> Self {
         self.pool.size = connections.max(1);
@@ -61,34 +61,34 @@ impl Builder {
         self
     }
 
-    /// The longest wait for the server to accept a connection, for each of its addresses. By default the URL's
-    /// `connect_timeout`, else 5 s. A connection that is accepted but not ready after twice this time for each host is given
-    /// up.
+    /// The longest wait for the server to accept a connection, for each of its addresses. By
+    /// default the URL's `connect_timeout`, else 5 s. A connection that is accepted but not ready
+    /// after twice this time for each host is given up.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.url.config.connect_timeout(timeout);
         self
     }
 
-    /// Whether to use TLS, and how far to verify the server. By default the URL's `sslmode`, else [`TlsMode::Prefer`], which
-    /// does not protect from anyone who can change the traffic.
+    /// Whether to use TLS, and how far to verify the server. By default the URL's `sslmode`, else
+    /// [`TlsMode::Prefer`], which does not protect from anyone who can change the traffic.
     #[must_use]
     pub fn tls(mut self, mode: TlsMode) -> Self {
         self.tls.mode = Some(mode);
         self
     }
 
-    /// A PEM file with the certificates to trust; or `system` for those that the operating system trusts, which requires
-    /// [`TlsMode::VerifyFull`] and makes it the default. By default the URL's `sslrootcert`. [`build`](Self::build) reads the
-    /// file.
+    /// A PEM file with the certificates to trust; or `system` for those that the operating system
+    /// trusts, which requires [`TlsMode::VerifyFull`] and makes it the default. By default the
+    /// URL's `sslrootcert`. [`build`](Self::build) reads the file.
     #[must_use]
     pub fn root_certificate(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls.root = Some(path.into().into());
         self
     }
 
-    /// PEM files with the certificate and the key to present to the server. By default the URL's `sslcert` and `sslkey`.
-    /// [`build`](Self::build) reads the files.
+    /// PEM files with the certificate and the key to present to the server. By default the URL's
+    /// `sslcert` and `sslkey`. [`build`](Self::build) reads the files.
     #[must_use]
     pub fn client_certificate(
         mut self,
@@ -100,9 +100,10 @@ impl Builder {
         self
     }
 
-    /// The longest time for a statement, in whole milliseconds; then the server cancels it. By default the server's setting. A
-    /// consumer of a durable subscription that is far behind needs more than 1 s, because one poll may search that long for a
-    /// matching event. The timeout is set for the session, so it does not work with a pooler in transaction mode; see
+    /// The longest time for a statement, in whole milliseconds; then the server cancels it. By
+    /// default the server's setting. A consumer of a durable subscription that is far behind needs
+    /// more than 1 s, because one poll may search that long for a matching event. The timeout is
+    /// set for the session, so it does not work with a pooler in transaction mode; see
     /// [`transaction_pooling`](Self::transaction_pooling).
     #[must_use]
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
@@ -110,16 +111,19 @@ impl Builder {
         self
     }
 
-    /// Whether the URL leads to a pooler that assigns one of the server's connections to a client for one transaction at a
-    /// time, such as PgBouncer with `pool_mode = transaction`. By default false.
+    /// Whether the URL leads to a pooler that assigns one of the server's connections to a client
+    /// for one transaction at a time, such as PgBouncer with `pool_mode = transaction`. By default
+    /// false.
     ///
-    /// If true, the store keeps nothing in a session. Statements are sent as text instead of being prepared once. This takes no
-    /// more round trips, but the server parses them each time. Subscriptions look for events at the
-    /// [`poll_interval`](Self::poll_interval), unless [`listen_on`](Self::listen_on) gives a server to listen on. A
-    /// [`statement_timeout`](Self::statement_timeout) is refused, because it would also apply to other clients.
+    /// If true, the store keeps nothing in a session. Statements are sent as text instead of being
+    /// prepared once. This takes no more round trips, but the server parses them each time.
+    /// Subscriptions look for events at the [`poll_interval`](Self::poll_interval), unless
+    /// [`listen_on`](Self::listen_on) gives a server to listen on. A
+    /// [`statement_timeout`](Self::statement_timeout) is refused, because it would also apply to
+    /// other clients.
     ///
-    /// If false, a call behind such a pooler fails or runs another client's statement, unless the pooler tracks prepared
-    /// statements (PgBouncer from 1.21 on, with `max_prepared_statements`).
+    /// If false, a call behind such a pooler fails or runs another client's statement, unless the
+    /// pooler tracks prepared statements (PgBouncer from 1.21 on, with `max_prepared_statements`).
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), eventcore::StoreError> {
@@ -137,9 +141,9 @@ impl Builder {
         self
     }
 
-    /// Another URL to the same database that bypasses a pooler. The store listens there, so that subscriptions receive events
-    /// at once. It uses one connection while there are subscriptions. TLS settings that this URL does not contain are those of
-    /// the builder's methods.
+    /// Another URL to the same database that bypasses a pooler. The store listens there, so that
+    /// subscriptions receive events at once. It uses one connection while there are subscriptions.
+    /// TLS settings that this URL does not contain are those of the builder's methods.
     ///
     /// # Errors
     ///
@@ -149,14 +153,16 @@ impl Builder {
         Ok(self)
     }
 
-    /// Another URL to the same database, on standbys. The store reads from there for subscriptions, for projections of this
-    /// crate, for [`read_all`](crate::EventStore::read_all), and for reads of streams that are not
-    /// [`up_to_date`](crate::ReadStreams::up_to_date). A standby is slightly behind; [`PostgresEventStore::wait_for`] waits
-    /// until it has caught up. Everything else uses the primary: commands read there, and durable subscriptions are polled
-    /// there. The standbys have a pool of their own of the same size, and one more connection that waits for new events. TLS
-    /// settings that this URL does not contain are those of the builder's methods.
+    /// Another URL to the same database, on standbys. The store reads from there for subscriptions,
+    /// for projections of this crate, for [`read_all`](crate::EventStore::read_all), and for reads
+    /// of streams that are not [`up_to_date`](crate::ReadStreams::up_to_date). A standby is
+    /// slightly behind; [`PostgresEventStore::wait_for`] waits until it has caught up. Everything
+    /// else uses the primary: commands read there, and durable subscriptions are polled there. The
+    /// standbys have a pool of their own of the same size, and one more connection that waits for
+    /// new events. TLS settings that this URL does not contain are those of the builder's methods.
     ///
-    /// A URL may list several servers and choose among them with `target_session_attrs`, as in libpq:
+    /// A URL may list several servers and choose among them with `target_session_attrs`, as in
+    /// libpq:
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), eventcore::StoreError> {
@@ -176,8 +182,8 @@ impl Builder {
         Ok(self)
     }
 
-    /// How often a subscription looks for events if nothing wakes it, for example because a notification was lost; at least
-    /// 1 s. By default 2 s.
+    /// How often a subscription looks for events if nothing wakes it, for example because a
+    /// notification was lost; at least 1 s. By default 2 s.
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval.max(Duration::from_secs(1));
@@ -233,8 +239,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// Like [`build`](Self::build); or the server cannot be reached; or the database has no extension `eventcore` that the user
-    /// may read from.
+    /// Like [`build`](Self::build); or the server cannot be reached; or the database has no
+    /// extension `eventcore` that the user may read from.
     pub async fn connect(self) -> Result<PostgresEventStore, StoreError> {
         let store = self.build()?;
         read::safe_position(&store.inner.pool).await?;

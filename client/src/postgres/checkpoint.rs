@@ -1,4 +1,5 @@
-//! The checkpoints of projections on PostgreSQL, moved in the transaction that the projection writes to.
+//! The checkpoints of projections on PostgreSQL, moved in the transaction that the projection
+//! writes to.
 
 use std::error::Error;
 

@@ -47,8 +47,9 @@ impl Connection {
         Ok(statement)
     }
 
-    /// Whether a commit since the last call of this method was not confirmed by the standbys. The server sends its warning
-    /// before the answer, so the flag is set when the answer to the commit arrives.
+    /// Whether a commit since the last call of this method was not confirmed by the standbys. The
+    /// server sends its warning before the answer, so the flag is set when the answer to the commit
+    /// arrives.
     pub(super) fn take_unconfirmed(&self) -> bool {
         self.is_unconfirmed.swap(false, Ordering::AcqRel)
     }

@@ -1,4 +1,5 @@
-//! Converts an error of PostgreSQL to a [`StoreError`], by its SQLSTATE and the JSON in its DETAIL, never by its text.
+//! Converts an error of PostgreSQL to a [`StoreError`], by its SQLSTATE and the JSON in its DETAIL,
+//! never by its text.
 
 use deadpool::managed::{self, TimeoutType};
 use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};

@@ -36,14 +36,15 @@ enum Source {
     Nowhere,
     /// A server that sends notifications.
     Notifications(Server),
-    /// A server that may be a standby, where LISTEN is not possible: the connection calls a function that waits there.
+    /// A server that may be a standby, where LISTEN is not possible: the connection calls a
+    /// function that waits there.
     Waiting(Server),
 }
 
 /// Listens until it is dropped.
 pub(super) struct Listener {
-    /// Changes when there may be new events. The payload of a notification is not used: anyone may notify, so only the server's
-    /// functions are trusted to return a position.
+    /// Changes when there may be new events. The payload of a notification is not used: anyone may
+    /// notify, so only the server's functions are trusted to return a position.
     news: watch::Receiver<()>,
     task: JoinHandle<()>,
 }

@@ -1,10 +1,11 @@
 //! [`PostgresEventStore`]: events in PostgreSQL with the extension `eventcore`.
 //!
-//! TLS uses rustls. It is configured by the parameters of libpq in the URL or by the methods of [`Builder`]: `sslmode` (see
-//! [`TlsMode`]), `sslrootcert` (a file, or `system`), `sslcert` and `sslkey`. Unlike libpq, the store does not look for
-//! files in the home directory, so `verify-ca` and `verify-full` need `sslrootcert`. A certificate must name its host as a
-//! subject alternative name; the common name is not used. Passwords use channel binding (SCRAM-SHA-256-PLUS) if the server
-//! offers it.
+//! TLS uses rustls. It is configured by the parameters of libpq in the URL or by the methods of
+//! [`Builder`]: `sslmode` (see [`TlsMode`]), `sslrootcert` (a file, or `system`), `sslcert` and
+//! `sslkey`. Unlike libpq, the store does not look for files in the home directory, so `verify-ca`
+//! and `verify-full` need `sslrootcert`. A certificate must name its host as a subject alternative
+//! name; the common name is not used. Passwords use channel binding (SCRAM-SHA-256-PLUS) if the
+//! server offers it.
 
 mod append;
 mod builder;
@@ -51,12 +52,13 @@ use crate::values::{Position, SnapshotName, StreamId, StreamVersion};
 
 /// Events in PostgreSQL, in a database where `CREATE EXTENSION eventcore` was run.
 ///
-/// With [`Builder::read_from`] it reads from standbys what may be slightly old. For commands, consumers and process managers
-/// it reads from the primary.
+/// With [`Builder::read_from`] it reads from standbys what may be slightly old. For commands,
+/// consumers and process managers it reads from the primary.
 ///
-/// It has a pool of connections. It opens one more connection for listening when the first subscription or consumer
-/// starts, however many there are. A clone is the same store with the same pool. It needs a tokio runtime with timers and
-/// I/O, and belongs to the runtime in which it is first used: its connections stop when that runtime stops.
+/// It has a pool of connections. It opens one more connection for listening when the first
+/// subscription or consumer starts, however many there are. A clone is the same store with the same
+/// pool. It needs a tokio runtime with timers and I/O, and belongs to the runtime in which it is
+/// first used: its connections stop when that runtime stops.
 ///
 /// ```no_run
 /// use eventcore::PostgresEventStore;
@@ -92,14 +94,15 @@ impl PostgresEventStore {
     ///
     /// # Errors
     ///
-    /// The URL is malformed, the server cannot be reached, or the database has no extension `eventcore` that the user may read
-    /// from.
+    /// The URL is malformed, the server cannot be reached, or the database has no extension
+    /// `eventcore` that the user may read from.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder(url)?.connect().await
     }
 
-    /// A builder for the database of a libpq URL, for example `postgresql://user@host:5432/database`, or with the directory of
-    /// a socket: `postgresql:///database?host=/run/postgresql&user=app`.
+    /// A builder for the database of a libpq URL, for example
+    /// `postgresql://user@host:5432/database`, or with the directory of a socket:
+    /// `postgresql:///database?host=/run/postgresql&user=app`.
     ///
     /// # Errors
     ///
@@ -138,8 +141,8 @@ impl Inner {
 
 impl PostgresEventStore {
     /// Waits until reads from this store show everything up to a position, such as the
-    /// [`last_position`](Appended::last_position) of an append. Returns whether they do within the time. Use it to read your
-    /// own writes if the store [reads from standbys](Builder::read_from).
+    /// [`last_position`](Appended::last_position) of an append. Returns whether they do within the
+    /// time. Use it to read your own writes if the store [reads from standbys](Builder::read_from).
     ///
     /// # Errors
     ///

@@ -39,7 +39,8 @@ pub(super) struct Connections {
     statement_timeout: Option<Duration>,
 }
 
-/// Tells what to do. The server only says that a prepared statement does not exist or exists already.
+/// Tells what to do. The server only says that a prepared statement does not exist or exists
+/// already.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the connection has another session than before, as behind a pooler in transaction mode: build the store \
@@ -73,8 +74,8 @@ impl Pool {
         self.connections.get().await.map_err(pool_error)
     }
 
-    /// Runs a statement, prepared once for each connection if possible. The text must give each parameter a type, as in
-    /// `$1::text[]`.
+    /// Runs a statement, prepared once for each connection if possible. The text must give each
+    /// parameter a type, as in `$1::text[]`.
     pub(super) async fn query(
         &self,
         sql: &'static str,
@@ -87,7 +88,8 @@ impl Pool {
         }
     }
 
-    /// The same for writes that may be lost with the server: it does not matter whether a standby confirmed them.
+    /// The same for writes that may be lost with the server: it does not matter whether a standby
+    /// confirmed them.
     pub(super) async fn query_unconfirmed(
         &self,
         sql: &'static str,
@@ -108,8 +110,9 @@ impl Pool {
             .ok_or_else(|| StoreError::other("the server returned no row"))
     }
 
-    /// The rows, and whether a commit was not confirmed by the standbys. Boxed, because every call of a store ends here, and in
-    /// a build without optimisations the nested futures would otherwise be too large for a thread's stack.
+    /// The rows, and whether a commit was not confirmed by the standbys. Boxed, because every call
+    /// of a store ends here, and in a build without optimisations the nested futures would
+    /// otherwise be too large for a thread's stack.
     fn run<'a>(
         &'a self,
         sql: &'static str,
@@ -196,8 +199,9 @@ impl managed::Manager for Connections {
 /// How long a connection may take to answer a call that was dropped, before it is closed.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A connection that waits for an answer. If the call is dropped before, the connection returns to the pool only after the
-/// answer has arrived; otherwise the next user would have to wait for that answer too.
+/// A connection that waits for an answer. If the call is dropped before, the connection returns to
+/// the pool only after the answer has arrived; otherwise the next user would have to wait for that
+/// answer too.
 struct Busy(Option<PooledConnection>);
 
 impl Busy {

@@ -94,8 +94,8 @@ pub(super) async fn streams(pool: &Pool, read: &ReadStreams) -> Result<StreamsRe
     Ok(StreamsRead::new(events, versions))
 }
 
-/// How far each stream was read: the version of its last event, or the version after which the read started. The events are
-/// in the order of the streams.
+/// How far each stream was read: the version of its last event, or the version after which the read
+/// started. The events are in the order of the streams.
 pub(super) fn reached(
     streams: &[(StreamId, StreamVersion)],
     events: &[RecordedEvent],
@@ -128,8 +128,8 @@ pub(super) async fn all(pool: &Pool, read: &ReadAll) -> Result<Vec<RecordedEvent
     events(rows)
 }
 
-/// Reads forward and reports how far, because a filter may skip many events without returning any. `after_event` is the id
-/// of the last event that the reader has read before, if known.
+/// Reads forward and reports how far, because a filter may skip many events without returning any.
+/// `after_event` is the id of the last event that the reader has read before, if known.
 pub(super) async fn page(
     pool: &Pool,
     read: &ReadAll,

@@ -10,8 +10,8 @@ use crate::values::{
     StreamId, StreamVersion,
 };
 
-/// The columns of an event, in the order in which [`event`] reads them. Put other columns after them, and read those by
-/// name. A macro, for `concat!`.
+/// The columns of an event, in the order in which [`event`] reads them. Put other columns after
+/// them, and read those by name. A macro, for `concat!`.
 macro_rules! event_columns {
     () => {
         "position, stream_id, version, event_id, event_type, payload, metadata, correlation_id, causation_id, recorded_at"
@@ -49,7 +49,8 @@ pub(super) fn from_bigint(number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(StoreError::other)
 }
 
-/// Reads the columns of [`event_columns`]. Shares the names with the previous event, because streams and types repeat.
+/// Reads the columns of [`event_columns`]. Shares the names with the previous event, because
+/// streams and types repeat.
 pub(super) fn event(
     row: &Row,
     before: Option<(&StreamId, &EventType)>,

@@ -115,8 +115,8 @@ impl Server {
         })
     }
 
-    /// How long a connection may take until it is ready: enough to try two addresses of each host, or one address and then the
-    /// same time for TLS and authentication.
+    /// How long a connection may take until it is ready: enough to try two addresses of each host,
+    /// or one address and then the same time for TLS and authentication.
     pub(super) fn limit(&self) -> Option<Duration> {
         let hosts = u32::try_from(self.config.get_hosts().len())
             .unwrap_or(1)
@@ -149,8 +149,9 @@ impl Server {
         })
     }
 
-    /// The indexes of the servers in the order in which to try them. The order starts at the server that was connected to last,
-    /// so that a lost server does not delay each connection; or at a random one.
+    /// The indexes of the servers in the order in which to try them. The order starts at the server
+    /// that was connected to last, so that a lost server does not delay each connection; or at a
+    /// random one.
     fn places(&self) -> impl Iterator<Item = usize> + use<> {
         let count = target::count(&self.config).max(1);
         let first = match self.config.get_load_balance_hosts() {
@@ -179,7 +180,8 @@ impl Server {
         }
     }
 
-    /// Whether TLS is only preferred, and either TLS failed or the server refuses encrypted connections.
+    /// Whether TLS is only preferred, and either TLS failed or the server refuses encrypted
+    /// connections.
     fn may_do_without(&self, error: &Error) -> bool {
         self.config.get_ssl_mode() == SslMode::Prefer
             && (tls::is_of_tls(error) || sqlstate::is_refused_at_the_door(error))

@@ -1,8 +1,10 @@
-//! What a SQLSTATE means to the client: whether trying again helps, whether the connection is used again, and
-//! whether the statement may have been carried out. This is the only place that decides by a code.
+//! What a SQLSTATE means to the client: whether trying again helps, whether the connection is used
+//! again, and whether the statement may have been carried out. This is the only place that decides
+//! by a code.
 //!
-//! Repeating is safe by what was sent, not by the code: an append by its event ids and expected versions, a call
-//! of a command by its idempotency key, an acknowledgement by its lease, a batch of a projection by its checkpoint.
+//! Repeating is safe by what was sent, not by the code: an append by its event ids and expected
+//! versions, a call of a command by its idempotency key, an acknowledgement by its lease, a batch
+//! of a projection by its checkpoint.
 
 use std::error::Error as _;
 use std::io;
@@ -38,7 +40,8 @@ pub(super) enum Meaning {
     Denied,
     /// A text that PostgreSQL cannot hold.
     Untransmittable,
-    /// There is no such function. We call none but the extension's; a function of a command may call any.
+    /// There is no such function. We call none but the extension's; a function of a command may
+    /// call any.
     NoFunction,
     /// The session knows nothing of what was prepared on the connection.
     OtherSession,
@@ -289,9 +292,9 @@ pub(super) fn is_refused_at_the_door(error: &Error) -> bool {
     error.code().is_some_and(|code| code.code() == "28000")
 }
 
-/// Whether the server tells that a commit is done here, and perhaps on no standby: the wait for the synchronous
-/// standbys was cancelled. The code is that of any warning and the text is translated, so this goes by the function
-/// of the server that says it.
+/// Whether the server tells that a commit is done here, and perhaps on no standby: the wait for the
+/// synchronous standbys was cancelled. The code is that of any warning and the text is translated,
+/// so this goes by the function of the server that says it.
 pub(super) fn is_unconfirmed_commit(notice: &DbError) -> bool {
     notice.parsed_severity() == Some(Severity::Warning)
         && notice.routine() == Some("SyncRepWaitForLSN")

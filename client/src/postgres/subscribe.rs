@@ -1,4 +1,5 @@
-//! Subscriptions: reads pages of events, the next one as soon as a notification says that there is more.
+//! Subscriptions: reads pages of events, the next one as soon as a notification says that there is
+//! more.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -31,8 +32,8 @@ pub(super) fn subscribe(inner: Arc<Inner>, subscribe: Subscribe) -> Subscription
             let last = request.after_event;
             next_page(&inner, listener.news(), &read, last, request.wait).await
         };
-        // In a task of its own, so that the server works while the previous page is handed out. The task returns its
-        // connection however long that takes.
+        // In a task of its own, so that the server works while the previous page is handed out. The
+        // task returns its connection however long that takes.
         let next = if request.wait {
             Next::Waiting(Box::pin(next))
         } else {

@@ -1,4 +1,5 @@
-//! [`Target`]: which of several servers to connect to, by `target_session_attrs` in the URL as in libpq.
+//! [`Target`]: which of several servers to connect to, by `target_session_attrs` in the URL as in
+//! libpq.
 
 use std::str::FromStr;
 use std::task::Poll;

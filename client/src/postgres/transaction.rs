@@ -12,15 +12,15 @@ use crate::store::StoreError;
 /// The first statement fails if the transaction is aborted already; COMMIT alone would not.
 const COMMIT: &str = "SELECT 1; COMMIT";
 
-/// Overrides the defaults of the database and the role: a runner that waits for another one must then see what the other
-/// did. A default of read-only stays in effect.
+/// Overrides the defaults of the database and the role: a runner that waits for another one must
+/// then see what the other did. A default of read-only stays in effect.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Also detects a server or a database that accepts no writes.
 const ROLLBACK: &str = "ROLLBACK; SHOW transaction_read_only";
 
-/// A transaction on a connection of the pool. [`execute`](Client::execute), [`query`](Client::query) and the other methods
-/// of [`Client`] run in it.
+/// A transaction on a connection of the pool. [`execute`](Client::execute),
+/// [`query`](Client::query) and the other methods of [`Client`] run in it.
 ///
 /// The store commits: do not use `BEGIN`, `COMMIT` and `ROLLBACK`. Savepoints are fine.
 pub struct PostgresTransaction {
@@ -51,8 +51,9 @@ impl PostgresTransaction {
         }
     }
 
-    /// Rolls back. If that fails, the connection is closed, which also rolls back. A connection that accepts no writes is closed
-    /// too: behind a proxy the next connection may lead to a server that does.
+    /// Rolls back. If that fails, the connection is closed, which also rolls back. A connection
+    /// that accepts no writes is closed too: behind a proxy the next connection may lead to a
+    /// server that does.
     pub(super) async fn roll_back(mut self) {
         let undone = self.simple_query(ROLLBACK).await;
         if undone.is_ok_and(|answers| !answers.iter().any(is_on)) {
@@ -80,7 +81,8 @@ impl Deref for PostgresTransaction {
 }
 
 impl Drop for PostgresTransaction {
-    /// A connection within a transaction does not return to the pool. It is closed, and the server rolls back.
+    /// A connection within a transaction does not return to the pool. It is closed, and the server
+    /// rolls back.
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
             drop(PooledConnection::take(client));

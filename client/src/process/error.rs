@@ -9,7 +9,8 @@ use crate::subscription::FollowError;
 use crate::values::error_chain::debug_as_chain;
 use crate::values::{EventId, InvalidValue, Position, ProcessId};
 
-/// Why a process manager stopped, or could not handle a trigger. Use the `is_*` methods to classify it.
+/// Why a process manager stopped, or could not handle a trigger. Use the `is_*` methods to classify
+/// it.
 pub struct ProcessError(Box<Inner>);
 
 #[derive(Debug)]
@@ -25,9 +26,11 @@ pub(super) enum Kind {
     Name(InvalidValue),
     Store(StoreError),
     Undecodable(FollowError),
-    /// The stored state does not fit the manager's state type, or the new state cannot be serialized.
+    /// The stored state does not fit the manager's state type, or the new state cannot be
+    /// serialized.
     State(serde_json::Error),
-    /// The stream of a process contains an event that its manager did not write, or the trigger cannot be read again.
+    /// The stream of a process contains an event that its manager did not write, or the trigger
+    /// cannot be read again.
     Record(EventError),
     /// The events in the process's streams contradict each other.
     Inconsistent(&'static str),
@@ -71,9 +74,9 @@ impl ProcessError {
         self.0.process.as_ref()
     }
 
-    /// The id of the trigger that was not handled: the id of the event, of the timeout's event, or of the event that records
-    /// the rejected command. It may be an earlier trigger than the delivered one, because a process finishes one trigger
-    /// before it accepts the next.
+    /// The id of the trigger that was not handled: the id of the event, of the timeout's event, or
+    /// of the event that records the rejected command. It may be an earlier trigger than the
+    /// delivered one, because a process finishes one trigger before it accepts the next.
     pub fn trigger(&self) -> Option<EventId> {
         self.0.trigger
     }
@@ -94,7 +97,8 @@ impl ProcessError {
         }
     }
 
-    /// Whether the manager, when called again for the same trigger, asked for different commands or timeouts.
+    /// Whether the manager, when called again for the same trigger, asked for different commands or
+    /// timeouts.
     pub fn is_not_deterministic(&self) -> bool {
         matches!(self.0.kind, Kind::NotDeterministic { .. })
     }
@@ -104,7 +108,8 @@ impl ProcessError {
         matches!(self.0.kind, Kind::Undecodable(_) | Kind::Record(_))
     }
 
-    /// Whether the state of a process cannot be serialized, or the stored state does not fit the manager's state type.
+    /// Whether the state of a process cannot be serialized, or the stored state does not fit the
+    /// manager's state type.
     pub fn is_state(&self) -> bool {
         matches!(self.0.kind, Kind::State(_))
     }

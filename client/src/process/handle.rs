@@ -1,29 +1,33 @@
 //! Handles one trigger, from its delivery to the last of its commands.
 //!
-//! 1. The process *accepts* the trigger. One append, at the exact version of the process's stream, writes the trigger's
-//!    id, the state after it and the names of its commands. It also writes each timeout to a stream of its own.
-//! 2. Each command is executed with a companion event, which says that the command is done. The command's events and the
-//!    companion are one append, at the exact version of the process's stream. If the command is rejected, an event says
-//!    so; that rejection is a trigger later.
+//! 1. The process *accepts* the trigger. One append, at the exact version of the process's stream,
+//!    writes the trigger's id, the state after it and the names of its commands. It also writes
+//!    each timeout to a stream of its own.
+//! 2. Each command is executed with a companion event, which says that the command is done. The
+//!    command's events and the companion are one append, at the exact version of the process's
+//!    stream. If the command is rejected, an event says so; that rejection is a trigger later.
 //! 3. The delivery is acknowledged.
 //!
-//! Before handling a trigger, a runner first completes whatever the process left unfinished, even if that belongs to
-//! another trigger. The following can happen meanwhile:
+//! Before handling a trigger, a runner first completes whatever the process left unfinished, even
+//! if that belongs to another trigger. The following can happen meanwhile:
 //!
-//! - *The trigger is delivered again*, because its runner was killed, its lease expired or the acknowledgement was lost.
-//!   The runner finds the trigger's id in the process's stream and executes the remaining commands, if any.
-//! - *Two runners have the trigger*, because a lease expired while a command ran. Both may execute the same command at
-//!   once. Only one append finds the process at the expected version. The other writes nothing; its runner reads again
-//!   and continues from there.
-//! - *Two triggers of one process arrive at once*, from different streams. The manager may react to both, but only one
-//!   append finds the expected version. The manager reacts to the other trigger again, on the state after the first, once
-//!   the commands of the first are done.
-//! - *A runner is killed* before an append: nothing was written. After an append: the written events tell how to
-//!   continue. Nothing is stored elsewhere.
-//! - *An answer is lost*: the runner sends the same append again, which its event ids make safe. If that fails too often,
-//!   it reads the stream again. If the first append arrives only then, it finds another version.
-//! - *A command fails* for another reason than a business rule: the trigger fails and is given back. Later triggers of
-//!   the process try to complete the same command first, and fail in the same way.
+//! - *The trigger is delivered again*, because its runner was killed, its lease expired or the
+//!   acknowledgement was lost. The runner finds the trigger's id in the process's stream and
+//!   executes the remaining commands, if any.
+//! - *Two runners have the trigger*, because a lease expired while a command ran. Both may execute
+//!   the same command at once. Only one append finds the process at the expected version. The other
+//!   writes nothing; its runner reads again and continues from there.
+//! - *Two triggers of one process arrive at once*, from different streams. The manager may react to
+//!   both, but only one append finds the expected version. The manager reacts to the other trigger
+//!   again, on the state after the first, once the commands of the first are done.
+//! - *A runner is killed* before an append: nothing was written. After an append: the written
+//!   events tell how to continue. Nothing is stored elsewhere.
+//! - *An answer is lost*: the runner sends the same append again, which its event ids make safe. If
+//!   that fails too often, it reads the stream again. If the first append arrives only then, it
+//!   finds another version.
+//! - *A command fails* for another reason than a business rule: the trigger fails and is given
+//!   back. Later triggers of the process try to complete the same command first, and fail in the
+//!   same way.
 
 use serde_json::Value;
 
@@ -91,7 +95,8 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
         })
     }
 
-    /// Handles a trigger. When this returns, the process has accepted the trigger, now or before, and everything is done.
+    /// Handles a trigger. When this returns, the process has accepted the trigger, now or before,
+    /// and everything is done.
     pub(super) async fn handle(
         &self,
         input: &Input<P::Event>,
@@ -106,8 +111,8 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
                 Err((StopReason::Failed(error), _)) => return Err(error.of(self.process, event_id)),
                 Err((StopReason::Moved, version)) => version,
             };
-            // If another runner was active, the version has changed. If it has not, something else is wrong: try only a
-            // limited number of times.
+            // If another runner was active, the version has changed. If it has not, something else
+            // is wrong: try only a limited number of times.
             moved_at.retain(|at| *at == version);
             moved_at.push(version);
             let failed = u32::try_from(moved_at.len()).unwrap_or(u32::MAX);
@@ -123,8 +128,8 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
         }
     }
 
-    /// Completes what the process left unfinished, then accepts the trigger. An error comes with the version that the attempt
-    /// was based on.
+    /// Completes what the process left unfinished, then accepts the trigger. An error comes with
+    /// the version that the attempt was based on.
     async fn go_on(
         &self,
         input: &Input<P::Event>,
@@ -144,7 +149,8 @@ impl<'a, S: EventStore, P: ProcessManager<S>> TriggerHandler<'a, S, P> {
         }
     }
 
-    /// The next thing to do: the rest of the last trigger, else the next rejected command, else the delivered trigger.
+    /// The next thing to do: the rest of the last trigger, else the next rejected command, else the
+    /// delivered trigger.
     async fn next<'i>(
         &self,
         input: &'i Input<P::Event>,

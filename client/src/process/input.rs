@@ -14,7 +14,8 @@ pub(super) enum Input<E> {
 }
 
 impl<E> Input<E> {
-    /// The id of the trigger's event: the event itself, the timeout's event, or the event that records the rejection.
+    /// The id of the trigger's event: the event itself, the timeout's event, or the event that
+    /// records the rejection.
     pub(super) fn event_id(&self) -> EventId {
         match self {
             Self::Event(event) => event.event_id,

@@ -1,7 +1,7 @@
 //! The names of a process manager's subscriptions and streams.
 //!
-//! The name of a manager has no colon, so all these names are different. The streams begin with a word of their own, so
-//! that a filter by the prefixes of an application's streams leaves them out.
+//! The name of a manager has no colon, so all these names are different. The streams begin with a
+//! word of their own, so that a filter by the prefixes of an application's streams leaves them out.
 
 use uuid::Uuid;
 

@@ -8,12 +8,13 @@ use crate::execute::RetryPolicy;
 use crate::store::Filter;
 use crate::values::ConsumerName;
 
-/// A timeout that is given back until it is due counts as failed each time: at least once, and once a year. So its
-/// subscription allows this many more failures.
+/// A timeout that is given back until it is due counts as failed each time: at least once, and once
+/// a year. So its subscription allows this many more failures.
 const WAITS: u32 = 10;
 
-/// How to run a process manager. Its durable subscriptions store the lease, the retry limit and the start, so these cannot
-/// be changed once the manager has run, and all its runners must use the same values.
+/// How to run a process manager. Its durable subscriptions store the lease, the retry limit and the
+/// start, so these cannot be changed once the manager has run, and all its runners must use the
+/// same values.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ProcessOptions {
@@ -23,7 +24,8 @@ pub struct ProcessOptions {
     pub lease: Duration,
     /// How many times a failed trigger is tried again before it is parked. By default 10.
     pub retry_limit: u32,
-    /// How long to wait before a failed trigger is tried again. By default 1 s, 2 s, 4 s, … up to 1 minute.
+    /// How long to wait before a failed trigger is tried again. By default 1 s, 2 s, 4 s, … up to 1
+    /// minute.
     pub retry_delay: RetryPolicy,
     /// How often to try a command, or a call of the store, before the trigger counts as failed.
     pub retry: RetryPolicy,
@@ -115,8 +117,8 @@ impl ProcessOptions {
             .retry_limit(self.retry_limit)
     }
 
-    /// The definition of the subscription to timeouts. It starts at the first event of the store: there are no timeouts
-    /// before the manager has run.
+    /// The definition of the subscription to timeouts. It starts at the first event of the store:
+    /// there are no timeouts before the manager has run.
     pub(super) fn of_timeouts(&self, filter: Filter) -> SubscriptionDefinition {
         self.of_events(filter)
             .start(StartFrom::Start)

@@ -1,9 +1,10 @@
 //! [`ProcessProgress`]: the state of a process, read from the newest events in its stream.
 //!
-//! A process accepts a trigger only after it has completed the one before. So the open work follows from the last accepted
-//! trigger, the events about its commands after it, and the state before it, which is needed to ask for the commands
-//! again. To find out whether a trigger was accepted before, the reader searches for its id. It need not search further
-//! back than the trigger's own position, because nobody can have accepted the trigger before it existed.
+//! A process accepts a trigger only after it has completed the one before. So the open work follows
+//! from the last accepted trigger, the events about its commands after it, and the state before it,
+//! which is needed to ask for the commands again. To find out whether a trigger was accepted
+//! before, the reader searches for its id. It need not search further back than the trigger's own
+//! position, because nobody can have accepted the trigger before it existed.
 
 use std::collections::VecDeque;
 
@@ -27,7 +28,8 @@ pub(super) struct ProcessProgress {
     pub(super) last: Option<Acceptance>,
     /// How many commands of the last trigger are done or rejected.
     pub(super) commands_done: usize,
-    /// The state before the last trigger, if that trigger has open commands; `None` for the first trigger.
+    /// The state before the last trigger, if that trigger has open commands; `None` for the first
+    /// trigger.
     pub(super) before: Option<Value>,
     /// Rejected commands that the process has not received as triggers yet.
     pub(super) pending: VecDeque<RejectedCommand>,

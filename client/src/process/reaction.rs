@@ -49,8 +49,8 @@ impl<S> Reaction<S> {
         &self.process
     }
 
-    /// Executes a command, after the commands that were added before. If a business rule rejects it, the process receives
-    /// [`Trigger::Rejected`](crate::Trigger::Rejected).
+    /// Executes a command, after the commands that were added before. If a business rule rejects
+    /// it, the process receives [`Trigger::Rejected`](crate::Trigger::Rejected).
     pub fn execute<C>(&mut self, command: C)
     where
         S: EventStore,
@@ -59,15 +59,16 @@ impl<S> Reaction<S> {
         self.commands.push(Box::new(command));
     }
 
-    /// Sends the process this [timeout](crate::Trigger::Timeout) after a time. The time starts when the trigger was recorded,
-    /// or, if the trigger is a timeout itself, when that timeout was due. A timeout cannot be cancelled; use the state to
-    /// ignore it.
+    /// Sends the process this [timeout](crate::Trigger::Timeout) after a time. The time starts when
+    /// the trigger was recorded, or, if the trigger is a timeout itself, when that timeout was due.
+    /// A timeout cannot be cancelled; use the state to ignore it.
     pub fn timeout(&mut self, name: impl Into<String>, after: Duration) {
         self.timeouts.push((name.into(), after));
     }
 
-    /// Ends the process. The commands of this reaction are still executed, and the process still receives rejected ones as
-    /// triggers. All later events and timeouts of the process are ignored forever.
+    /// Ends the process. The commands of this reaction are still executed, and the process still
+    /// receives rejected ones as triggers. All later events and timeouts of the process are ignored
+    /// forever.
     pub fn end(&mut self) {
         self.ends = true;
     }

@@ -155,7 +155,8 @@ impl Event for Timeout {
 }
 
 impl TriggerRecord {
-    /// The id of the trigger's event: the event itself, the timeout's event, or the event that records the rejection.
+    /// The id of the trigger's event: the event itself, the timeout's event, or the event that
+    /// records the rejection.
     pub(super) fn event_id(&self) -> EventId {
         match self {
             Self::Event { event_id, .. } => *event_id,
@@ -208,8 +209,8 @@ impl From<SystemTime> for Moment {
     }
 }
 
-/// The correlation id for everything that a trigger leads to: the trigger's own, or one made from its event id, so that
-/// every runner gets the same.
+/// The correlation id for everything that a trigger leads to: the trigger's own, or one made from
+/// its event id, so that every runner gets the same.
 pub(super) fn correlation(own: Option<CorrelationId>, event_id: EventId) -> CorrelationId {
     own.unwrap_or_else(|| CorrelationId::from_uuid(event_id.as_uuid()))
 }

@@ -1,4 +1,5 @@
-//! Completes what a process left unfinished: asks the manager for the commands again and checks that they are the same.
+//! Completes what a process left unfinished: asks the manager for the commands again and checks
+//! that they are the same.
 
 use super::ProcessError;
 use super::ProcessManager;

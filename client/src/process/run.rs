@@ -12,12 +12,12 @@ use crate::durable::SubscriptionStore;
 use crate::store::Filter;
 use crate::values::{ConsumerName, InvalidValue};
 
-/// Runs a process manager forever: handles all events from the first one, then those to come, and all timeouts. It may run
-/// in several processes at once; they share the work.
+/// Runs a process manager forever: handles all events from the first one, then those to come, and
+/// all timeouts. It may run in several processes at once; they share the work.
 ///
-/// To stop it, drop the future. Another runner, or the next one, completes its work. Temporary failures, such as a lost
-/// connection, are tried again. A trigger that keeps failing is parked, after
-/// [`on_error`](ProcessManager::on_error) was called.
+/// To stop it, drop the future. Another runner, or the next one, completes its work. Temporary
+/// failures, such as a lost connection, are tried again. A trigger that keeps failing is parked,
+/// after [`on_error`](ProcessManager::on_error) was called.
 ///
 /// ```
 /// use std::time::Duration;
@@ -147,8 +147,8 @@ use crate::values::{ConsumerName, InvalidValue};
 ///
 /// # Errors
 ///
-/// The name of the manager is not valid; the manager has run under its name with another filter or other options; or the
-/// store refuses a request.
+/// The name of the manager is not valid; the manager has run under its name with another filter or
+/// other options; or the store refuses a request.
 pub async fn run_process_manager<S, P>(store: &S, manager: &P) -> Result<Infallible, ProcessError>
 where
     S: SubscriptionStore + Clone + 'static,
@@ -161,14 +161,14 @@ where
     }
 }
 
-/// Runs a process manager until there is nothing to do: every event of its processes, including those of its own commands,
-/// is handled, held by another runner, parked, or waiting for a retry. Timeouts that are not due are left. For tests, and
-/// for jobs that run now and then.
+/// Runs a process manager until there is nothing to do: every event of its processes, including
+/// those of its own commands, is handled, held by another runner, parked, or waiting for a retry.
+/// Timeouts that are not due are left. For tests, and for jobs that run now and then.
 ///
 /// # Errors
 ///
-/// Like [`run_process_manager`]; or a trigger cannot be handled, or an event does not fit the manager's event type. The
-/// trigger is given back and tried again after a while.
+/// Like [`run_process_manager`]; or a trigger cannot be handled, or an event does not fit the
+/// manager's event type. The trigger is given back and tried again after a while.
 pub async fn run_process_manager_until_idle<S, P>(
     store: &S,
     manager: &P,
@@ -181,7 +181,8 @@ where
     run_process_manager_with(store, manager, &options).await
 }
 
-/// Like [`run_process_manager`], or like [`run_process_manager_until_idle`] if the options say so, with your own options.
+/// Like [`run_process_manager`], or like [`run_process_manager_until_idle`] if the options say so,
+/// with your own options.
 ///
 /// # Errors
 ///

@@ -124,7 +124,8 @@ where
             .await
     }
 
-    /// Handles a timeout if it is due; otherwise gives it back until then. Returns whether it was due.
+    /// Handles a timeout if it is due; otherwise gives it back until then. Returns whether it was
+    /// due.
     async fn timeout(&self, delivery: Delivery<Timeout, S>) -> Result<bool, ProcessError> {
         let left = delivery.event.due.since(Moment::now());
         if !left.is_zero() {

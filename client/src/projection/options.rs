@@ -9,9 +9,11 @@ use crate::values::Position;
 pub struct ProjectionOptions {
     /// The most events that are committed together. By default 500.
     pub batch: u32,
-    /// How often to try a batch when the store fails temporarily. By default forever, at least once a second.
+    /// How often to try a batch when the store fails temporarily. By default forever, at least once
+    /// a second.
     pub retry: RetryPolicy,
-    /// Where to end: everything up to this position is applied. By default the projection never ends.
+    /// Where to end: everything up to this position is applied. By default the projection never
+    /// ends.
     pub until: Option<Position>,
 }
 
@@ -20,8 +22,9 @@ pub struct ProjectionOptions {
 pub enum OnDiverged {
     /// It stops with the error.
     Stop,
-    /// It continues after the position up to which both histories are the same. Events that it has applied before come again,
-    /// with the same ids. It must correct the effects of lost events itself.
+    /// It continues after the position up to which both histories are the same. Events that it has
+    /// applied before come again, with the same ids. It must correct the effects of lost events
+    /// itself.
     GoBack,
 }
 
@@ -30,7 +33,8 @@ pub enum OnDiverged {
 pub enum OnUndecodable {
     /// It stops with the error.
     Stop,
-    /// It continues with the next event. The skipped event takes no effect, even if a later version can decode it.
+    /// It continues with the next event. The skipped event takes no effect, even if a later version
+    /// can decode it.
     Skip,
 }
 

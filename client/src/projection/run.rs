@@ -1,4 +1,5 @@
-//! [`run_projection`]: follows the events, and commits batches of them together with the checkpoint.
+//! [`run_projection`]: follows the events, and commits batches of them together with the
+//! checkpoint.
 
 use std::convert::Infallible;
 
@@ -15,13 +16,14 @@ const WORTH_A_CHECKPOINT: u64 = 10_000;
 
 /// Runs a projection forever: applies all events after its checkpoint, then those to come.
 ///
-/// To stop it, drop the future: nothing is half committed. It may run in several processes at once; they take turns, and
-/// each event takes effect once. Temporary failures, such as a lost connection, are tried again.
+/// To stop it, drop the future: nothing is half committed. It may run in several processes at once;
+/// they take turns, and each event takes effect once. Temporary failures, such as a lost
+/// connection, are tried again.
 ///
 /// # Errors
 ///
-/// The projection returned an error, or an event does not fit its event type: the error names the event, and the
-/// checkpoint is before its batch. Or the store refuses a request.
+/// The projection returned an error, or an event does not fit its event type: the error names the
+/// event, and the checkpoint is before its batch. Or the store refuses a request.
 pub async fn run_projection<S, P>(
     store: &S,
     projection: &mut P,
@@ -219,7 +221,8 @@ impl<S: ProjectionStore> Run<'_, S> {
         read_to: Position,
         transaction: &mut S::Transaction,
     ) -> Result<(), StopReason> {
-        // First, so that another runner of this projection waits here and then finds that the checkpoint has moved.
+        // First, so that another runner of this projection waits here and then finds that the
+        // checkpoint has moved.
         let (from, to) = (self.checkpoint, read_to);
         self.store
             .advance_checkpoint(transaction, &self.name, from, to)

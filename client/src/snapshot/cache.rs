@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::store::Snapshot;
 use crate::values::{SnapshotName, StreamId};
 
-/// Caches the states of commands in this process, so that a command reads only the events that are new since it last read
-/// the same streams. Only commands with [`Snapshots`](crate::Snapshots) use the cache.
+/// Caches the states of commands in this process, so that a command reads only the events that are
+/// new since it last read the same streams. Only commands with [`Snapshots`](crate::Snapshots) use
+/// the cache.
 ///
-/// A clone shares the states. Use one cache per store, because a state is found only by its name and its streams. A cached
-/// state may be behind its streams; then the command reads the new events. It may be ahead of a store that has lost
-/// events; then an attempt fails and the command decides again. This is safe: everything that a command writes is checked
-/// against the versions of the state that it decided on, and so is a rejection based on a cached state.
+/// A clone shares the states. Use one cache per store, because a state is found only by its name
+/// and its streams. A cached state may be behind its streams; then the command reads the new
+/// events. It may be ahead of a store that has lost events; then an attempt fails and the command
+/// decides again. This is safe: everything that a command writes is checked against the versions of
+/// the state that it decided on, and so is a rejection based on a cached state.
 #[derive(Clone)]
 pub struct StateCache(Arc<Shared>);
 

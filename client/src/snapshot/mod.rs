@@ -1,4 +1,5 @@
-//! [`Snapshots`]: how a command asks for snapshots of its state, and [`StateCache`]: states cached by this process.
+//! [`Snapshots`]: how a command asks for snapshots of its state, and [`StateCache`]: states cached
+//! by this process.
 
 mod cache;
 
@@ -10,14 +11,15 @@ use serde::de::DeserializeOwned;
 pub use self::cache::StateCache;
 use crate::values::{InvalidValue, Payload, SnapshotName};
 
-/// Under which name, how often and in which form a store saves a command's state. A command returns it from
-/// [`CommandLogic::snapshots`](crate::CommandLogic::snapshots).
+/// Under which name, how often and in which form a store saves a command's state. A command returns
+/// it from [`CommandLogic::snapshots`](crate::CommandLogic::snapshots).
 ///
-/// A snapshot holds what a command learned from its declared streams, not from discovered ones. An execution reads on
-/// after the snapshot, stream by stream. So `apply` must reach the same state in whatever order the streams' events come.
-/// It must not use any field of the command except its streams, because other commands on the same streams share the
-/// state. When `apply` or the type of the state changes, change the name: snapshots under the old name are then no longer
-/// used. A snapshot that cannot be decoded is ignored.
+/// A snapshot holds what a command learned from its declared streams, not from discovered ones. An
+/// execution reads on after the snapshot, stream by stream. So `apply` must reach the same state in
+/// whatever order the streams' events come. It must not use any field of the command except its
+/// streams, because other commands on the same streams share the state. When `apply` or the type of
+/// the state changes, change the name: snapshots under the old name are then no longer used. A
+/// snapshot that cannot be decoded is ignored.
 ///
 /// ```
 /// # use eventcore::*;
@@ -69,8 +71,8 @@ enum Policy {
 }
 
 impl<S: Serialize + DeserializeOwned> Snapshots<S> {
-    /// Snapshots under this name, which must be a valid [`SnapshotName`]. By default an execution saves one whenever it has
-    /// read 100 events that no snapshot contained.
+    /// Snapshots under this name, which must be a valid [`SnapshotName`]. By default an execution
+    /// saves one whenever it has read 100 events that no snapshot contained.
     pub fn named(name: &'static str) -> Self {
         Self {
             name,
@@ -96,12 +98,13 @@ impl<S> Snapshots<S> {
         self
     }
 
-    /// The name for a command whose fields hold these numbers of streams, if the numbers vary. The same streams in other
-    /// fields make another state.
+    /// The name for a command whose fields hold these numbers of streams, if the numbers vary. The
+    /// same streams in other fields make another state.
     pub(crate) fn name_for(&self, fields: Option<&[usize]>) -> Result<SnapshotName, InvalidValue> {
         match fields {
             None => SnapshotName::new(self.name),
-            // The name is checked alone first, so that an error refers to the name that the command gave.
+            // The name is checked alone first, so that an error refers to the name that the command
+            // gave.
             Some(fields) => SnapshotName::new(self.name)
                 .and_then(|name| SnapshotName::new(format!("{name}{fields:?}"))),
         }

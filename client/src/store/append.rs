@@ -13,16 +13,18 @@ use crate::values::{
 
 /// Events to write atomically, and what the declared streams must fulfil.
 ///
-/// Every declared stream is checked in the same transaction, even if no event goes to it. An event may only go to a
-/// declared stream. An append without events only checks its streams.
+/// Every declared stream is checked in the same transaction, even if no event goes to it. An event
+/// may only go to a declared stream. An append without events only checks its streams.
 ///
-/// Sending the same append again, with the same event ids, writes nothing and returns the first result
-/// ([`Appended::repeated`]). Clone the append to keep the ids. If a written stream is expected at an exact version, this
-/// works at any time later. Otherwise it works until each stream has 100 later events.
+/// Sending the same append again, with the same event ids, writes nothing and returns the first
+/// result ([`Appended::repeated`]). Clone the append to keep the ids. If a written stream is
+/// expected at an exact version, this works at any time later. Otherwise it works until each stream
+/// has 100 later events.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Append {
-    /// The declared streams and the version expected of each. At most 1,000, each once, in any order.
+    /// The declared streams and the version expected of each. At most 1,000, each once, in any
+    /// order.
     pub streams: Vec<(StreamId, ExpectedVersion)>,
     /// The events in the order in which they get their positions.
     pub events: Vec<NewEvent>,
@@ -114,8 +116,8 @@ impl NewEvent {
     ///
     /// # Errors
     ///
-    /// The event cannot be encoded, its type's name is not a valid event type, or the event names another stream itself
-    /// ([`EventError::is_other_stream`]).
+    /// The event cannot be encoded, its type's name is not a valid event type, or the event names
+    /// another stream itself ([`EventError::is_other_stream`]).
     pub fn encode<E: Event>(stream_id: StreamId, event: &E) -> Result<Self, EventError> {
         let name = event.event_type();
         if let Some(named) = event.stream_id().filter(|named| **named != stream_id) {

@@ -29,11 +29,12 @@ use crate::values::{Payload, StreamId};
 /// # Ok::<(), eventcore::EventError>(())
 /// ```
 ///
-/// The derive stores each variant under its own name, or under the name in `#[event(name = "…")]`. That attribute keeps
-/// stored events readable when you rename the variant. The payload consists of the variant's fields.
+/// The derive stores each variant under its own name, or under the name in `#[event(name = "…")]`.
+/// That attribute keeps stored events readable when you rename the variant. The payload consists of
+/// the variant's fields.
 ///
-/// When an event must change, the stored events stay as they are. Give the new event another name, and name a function
-/// that converts an old event to the new one. No other code sees old events:
+/// When an event must change, the stored events stay as they are. Give the new event another name,
+/// and name a function that converts an old event to the new one. No other code sees old events:
 ///
 /// ```
 /// # use eventcore::{Event, Payload};
@@ -60,8 +61,8 @@ use crate::values::{Payload, StreamId};
 /// # Ok::<(), eventcore::EventError>(())
 /// ```
 ///
-/// If the event has a field marked `#[stream]`, that field names the event's stream, and the event cannot be written to
-/// another one.
+/// If the event has a field marked `#[stream]`, that field names the event's stream, and the event
+/// cannot be written to another one.
 pub trait Event: Sized + Send + Sync + 'static {
     /// The name that the event is stored under.
     fn event_type(&self) -> &str;
@@ -77,16 +78,19 @@ pub trait Event: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// There is no event of this type ([`EventError::is_unknown_type`]), or the payload does not fit the type.
+    /// There is no event of this type ([`EventError::is_unknown_type`]), or the payload does not
+    /// fit the type.
     fn decode(event_type: &str, payload: &Payload) -> Result<Self, EventError>;
 
-    /// The stream of the event, if the event names it. The event can then only be written to that stream.
+    /// The stream of the event, if the event names it. The event can then only be written to that
+    /// stream.
     fn stream_id(&self) -> Option<&StreamId> {
         None
     }
 
     /// All names under which events of this type are stored or were stored, for
-    /// [`Filter::events_of`](crate::Filter::events_of). If the list is empty, the names are unknown.
+    /// [`Filter::events_of`](crate::Filter::events_of). If the list is empty, the names are
+    /// unknown.
     fn event_types() -> &'static [&'static str] {
         &[]
     }

@@ -1,4 +1,5 @@
-//! [`EventStore`]: the operations of every store. What goes into a store and comes out of it is in the files below.
+//! [`EventStore`]: the operations of every store. What goes into a store and comes out of it is in
+//! the files below.
 
 mod append;
 mod error;
@@ -22,16 +23,17 @@ use crate::values::{Position, SnapshotName, StreamId, StreamVersion};
 
 /// A store of events in streams.
 ///
-/// An implementation may use `async fn`. If the caller drops the future of an append, the append is written completely
-/// or not at all.
+/// An implementation may use `async fn`. If the caller drops the future of an append, the append is
+/// written completely or not at all.
 pub trait EventStore: Send + Sync {
     /// Writes all events of the append, or none.
     ///
     /// # Errors
     ///
-    /// A declared stream is not at its expected version (SE001, with all such streams); an event goes to an undeclared stream
-    /// (SE002); the append is malformed (SE003), for example it declares a stream twice; its event ids were used before with
-    /// other content (SE004); a stream is closed (SE005); or the store cannot be reached.
+    /// A declared stream is not at its expected version (SE001, with all such streams); an event
+    /// goes to an undeclared stream (SE002); the append is malformed (SE003), for example it
+    /// declares a stream twice; its event ids were used before with other content (SE004); a stream
+    /// is closed (SE005); or the store cannot be reached.
     fn append(&self, append: &Append) -> impl Future<Output = Result<Appended, StoreError>> + Send;
 
     /// Reads events of one stream in the order of their versions.
@@ -81,8 +83,9 @@ pub trait EventStore: Send + Sync {
     /// The store cannot be reached.
     fn safe_position(&self) -> impl Future<Output = Result<Position, StoreError>> + Send;
 
-    /// Reads several streams in one snapshot, each to its end. The read starts after the newest snapshot that the store has
-    /// under this name for these streams; without one, it starts at the first events. A store need not keep snapshots.
+    /// Reads several streams in one snapshot, each to its end. The read starts after the newest
+    /// snapshot that the store has under this name for these streams; without one, it starts at the
+    /// first events. A store need not keep snapshots.
     ///
     /// # Errors
     ///
@@ -96,8 +99,9 @@ pub trait EventStore: Send + Sync {
         async move { Ok((None, self.read_streams(&read).await?)) }
     }
 
-    /// Saves a snapshot and replaces an older one with the same name and streams. An existing snapshot that includes more
-    /// events of a stream is kept, unless it is ahead of the stream itself. A store need not keep snapshots.
+    /// Saves a snapshot and replaces an older one with the same name and streams. An existing
+    /// snapshot that includes more events of a stream is kept, unless it is ahead of the stream
+    /// itself. A store need not keep snapshots.
     ///
     /// # Errors
     ///
@@ -109,6 +113,7 @@ pub trait EventStore: Send + Sync {
         async { Ok(()) }
     }
 
-    /// Sleeps, with whatever timer the store uses, so that callers need no async runtime of their own.
+    /// Sleeps, with whatever timer the store uses, so that callers need no async runtime of their
+    /// own.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }

@@ -20,7 +20,8 @@ pub enum Direction {
 pub struct ReadStream {
     /// The stream.
     pub stream_id: StreamId,
-    /// Forward: only events after this version. Backward: only events before it; 0 means the end of the stream.
+    /// Forward: only events after this version. Backward: only events before it; 0 means the end of
+    /// the stream.
     pub after: StreamVersion,
     /// The most events to return; `None` for all.
     pub limit: Option<u32>,
@@ -52,8 +53,9 @@ pub struct ReadStreams {
 pub struct StreamsRead {
     /// The events, in the order of [`ReadStreams::streams`], then by version.
     pub events: Vec<RecordedEvent>,
-    /// How far each stream was read, in the order of [`ReadStreams::streams`]: the version of its last returned event, or
-    /// the version after which the read started. Without a limit and a filter this is the stream's version in the snapshot.
+    /// How far each stream was read, in the order of [`ReadStreams::streams`]: the version of its
+    /// last returned event, or the version after which the read started. Without a limit and a
+    /// filter this is the stream's version in the snapshot.
     pub versions: Vec<StreamVersion>,
 }
 
@@ -71,8 +73,8 @@ pub struct ReadAll {
     pub filter: Filter,
 }
 
-/// Which events to read. By default all. A store refuses a filter with more than 1,000 prefixes or more than 1,000 event
-/// types (SE003).
+/// Which events to read. By default all. A store refuses a filter with more than 1,000 prefixes or
+/// more than 1,000 event types (SE003).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Filter {
@@ -173,7 +175,8 @@ impl ReadStreams {
 }
 
 impl StreamsRead {
-    /// The answer of a store: the events in the order of the streams, then by version, and how far each stream was read.
+    /// The answer of a store: the events in the order of the streams, then by version, and how far
+    /// each stream was read.
     pub fn new(events: Vec<RecordedEvent>, versions: Vec<StreamVersion>) -> Self {
         Self { events, versions }
     }
@@ -234,7 +237,8 @@ impl Filter {
         Self::default()
     }
 
-    /// Only events of streams whose ids start with this prefix. May be called several times; each prefix adds to the others.
+    /// Only events of streams whose ids start with this prefix. May be called several times; each
+    /// prefix adds to the others.
     #[must_use]
     pub fn stream_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.stream_prefixes.push(prefix.into());
@@ -248,8 +252,8 @@ impl Filter {
         self
     }
 
-    /// Only events of the types that `E` knows, including old types that it converts. Adds to the types given otherwise. If
-    /// `E` does not list its types, this changes nothing.
+    /// Only events of the types that `E` knows, including old types that it converts. Adds to the
+    /// types given otherwise. If `E` does not list its types, this changes nothing.
     #[must_use]
     pub fn events_of<E: Event>(mut self) -> Self {
         // A name that is not a valid event type cannot occur in a store.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// The error that `handle` of a command in the database raised because a business rule forbids the command.
+/// The error that `handle` of a command in the database raised because a business rule forbids the
+/// command.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Rejection {

@@ -1,5 +1,5 @@
-//! Values that no store can hold although their types allow them. Checked before anything is sent, so that all stores
-//! report the same error.
+//! Values that no store can hold although their types allow them. Checked before anything is sent,
+//! so that all stores report the same error.
 
 use eventcore_rules::{ExpectedVersion, MAX_EVENTS_PER_APPEND};
 
@@ -50,7 +50,8 @@ pub(crate) fn check_state(snapshot: &Snapshot) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The extension's array argument that would hold the invalid part of the event, and what is wrong with it.
+/// The extension's array argument that would hold the invalid part of the event, and what is wrong
+/// with it.
 fn content(event: &NewEvent) -> Result<(), (&'static str, &'static str)> {
     if event.payload.is_null() {
         return Err(("payloads", "is JSON null"));

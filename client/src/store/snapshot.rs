@@ -11,7 +11,8 @@ use crate::values::{Payload, SnapshotName, StreamId, StreamVersion};
 pub struct Snapshot {
     /// The name of this kind of state.
     pub name: SnapshotName,
-    /// The streams with the versions up to which the state includes them, in the order of the command's declaration.
+    /// The streams with the versions up to which the state includes them, in the order of the
+    /// command's declaration.
     pub streams: Vec<(StreamId, StreamVersion)>,
     /// The state.
     pub state: Payload,
@@ -47,7 +48,8 @@ impl Snapshot {
             .collect()
     }
 
-    /// Whether it includes at least as many events of every stream as another snapshot of the same streams.
+    /// Whether it includes at least as many events of every stream as another snapshot of the same
+    /// streams.
     pub(crate) fn is_as_new_as(&self, other: &Self) -> bool {
         let mut pairs = self.streams.iter().zip(&other.streams);
         pairs.all(|((_, version), (_, other))| version >= other)

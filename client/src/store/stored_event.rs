@@ -1,4 +1,5 @@
-//! Events that a store returns: [`RecordedEvent`] in stored form, [`StoredEvent`] with your own type in it.
+//! Events that a store returns: [`RecordedEvent`] in stored form, [`StoredEvent`] with your own
+//! type in it.
 
 use std::time::SystemTime;
 
@@ -35,7 +36,8 @@ pub struct RecordedEvent {
     pub recorded_at: SystemTime,
 }
 
-/// An event of your type `E`, with everything that the store knows about it. `M` is the type of its metadata.
+/// An event of your type `E`, with everything that the store knows about it. `M` is the type of its
+/// metadata.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StoredEvent<E, M = Metadata> {

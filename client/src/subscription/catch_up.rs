@@ -13,18 +13,21 @@ use crate::values::{EventId, Position};
 
 /// All events in position order, each exactly once, including future ones. The stream never ends.
 ///
-/// If the store continues in another history than the one that was read, for example after a failover that lost events,
-/// the subscription returns an error ([`StoreError::is_diverged`]) and never skips events.
+/// If the store continues in another history than the one that was read, for example after a
+/// failover that lost events, the subscription returns an error ([`StoreError::is_diverged`]) and
+/// never skips events.
 ///
-/// While it hands out a page, the store reads the next one, so the subscription holds at most two pages. It reconnects
-/// after a lost connection. After any other error, the next poll continues where the subscription was.
+/// While it hands out a page, the store reads the next one, so the subscription holds at most two
+/// pages. It reconnects after a lost connection. After any other error, the next poll continues
+/// where the subscription was.
 ///
-/// [`typed`](Self::typed) gives events of your own type, and [`with_signals`](Self::with_signals) reports when the
-/// subscription has caught up.
+/// [`typed`](Self::typed) gives events of your own type, and [`with_signals`](Self::with_signals)
+/// reports when the subscription has caught up.
 #[must_use = "a subscription does nothing unless polled"]
 pub struct Subscription {
     after: Position,
-    /// The part of the last page that is not handed out yet. At the start: an empty page with more to read.
+    /// The part of the last page that is not handed out yet. At the start: an empty page with more
+    /// to read.
     page: Page,
     /// The last event that was handed out.
     last_event: Option<EventId>,
@@ -50,9 +53,10 @@ pub struct PageRequest {
 type NextPage = Pin<Box<dyn Future<Output = Result<Page, StoreError>> + Send>>;
 
 impl Subscription {
-    /// For implementations of stores: a subscription that gets its events from `next_page`. `next_page` must handle temporary
-    /// errors, such as a lost connection, itself. The subscription calls it for the next page as soon as it has a page to
-    /// hand out and there is more to read. It polls the returned future only when that page is used up.
+    /// For implementations of stores: a subscription that gets its events from `next_page`.
+    /// `next_page` must handle temporary errors, such as a lost connection, itself. The
+    /// subscription calls it for the next page as soon as it has a page to hand out and there is
+    /// more to read. It polls the returned future only when that page is used up.
     pub fn new<F, P>(after: Position, mut next_page: F) -> Self
     where
         F: FnMut(PageRequest) -> P + Send + 'static,
@@ -82,7 +86,8 @@ impl Subscription {
         WithSignals::new(self)
     }
 
-    /// The next event, as soon as there is one. If the future is dropped, call the method again: no event is lost.
+    /// The next event, as soon as there is one. If the future is dropped, call the method again: no
+    /// event is lost.
     ///
     /// # Errors
     ///
@@ -91,8 +96,8 @@ impl Subscription {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    /// All matching events up to this position have been handed out. To continue from here later, subscribe
-    /// [after](Subscribe::after) it.
+    /// All matching events up to this position have been handed out. To continue from here later,
+    /// subscribe [after](Subscribe::after) it.
     pub fn position(&self) -> Position {
         self.after
     }

@@ -23,7 +23,8 @@ enum Inner {
 }
 
 impl FollowError {
-    /// Whether the error concerns one event: the program does not know its type, or the payload does not fit.
+    /// Whether the error concerns one event: the program does not know its type, or the payload
+    /// does not fit.
     pub fn is_undecodable(&self) -> bool {
         matches!(*self.0, Inner::Undecodable { .. })
     }
@@ -60,7 +61,8 @@ impl FollowError {
         }
     }
 
-    /// The event as an `E`. `None` for an event that a process manager wrote for its own use, unless `E` knows it.
+    /// The event as an `E`. `None` for an event that a process manager wrote for its own use,
+    /// unless `E` knows it.
     pub(crate) fn decode_of_interest<E: Event>(
         event: RecordedEvent,
     ) -> Result<Option<StoredEvent<E>>, Self> {

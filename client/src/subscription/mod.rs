@@ -50,8 +50,9 @@ impl Subscribe {
         }
     }
 
-    /// Sets the id of the last event that the reader has read up to there with the same filter. With it, the store detects
-    /// even shortly after a failover whether the reader comes from another history.
+    /// Sets the id of the last event that the reader has read up to there with the same filter.
+    /// With it, the store detects even shortly after a failover whether the reader comes from
+    /// another history.
     #[must_use]
     pub fn after_event(mut self, id: EventId) -> Self {
         self.after_event = Some(id);

@@ -5,7 +5,8 @@ use std::fmt;
 use crate::store::{RecordedEvent, StoreError};
 use crate::values::{EventId, Position};
 
-/// Events that a subscription has read, in position order. A page is empty if no event matched the filter.
+/// Events that a subscription has read, in position order. A page is empty if no event matched the
+/// filter.
 #[non_exhaustive]
 pub struct Page {
     /// The events. Each is decoded when it is taken.
@@ -14,13 +15,15 @@ pub struct Page {
     pub read_to: Position,
     /// Whether there was more to read at that time.
     pub more: bool,
-    /// The id of the last of the events, for a store that uses it to detect a reader from another history.
+    /// The id of the last of the events, for a store that uses it to detect a reader from another
+    /// history.
     pub last_event: Option<EventId>,
 }
 
 impl Page {
-    /// A page of events that take work to decode. They are decoded when they are taken, while the next page is on its way.
-    /// After an error the subscription reads again, after the last event before the error.
+    /// A page of events that take work to decode. They are decoded when they are taken, while the
+    /// next page is on its way. After an error the subscription reads again, after the last event
+    /// before the error.
     pub fn new(
         events: impl Iterator<Item = Result<RecordedEvent, StoreError>> + Send + 'static,
         read_to: Position,

@@ -13,11 +13,12 @@ use super::signals::{Followed, WithSignals};
 use crate::store::{Event, StoredEvent};
 use crate::values::Position;
 
-/// All events of your type `E` in position order, each exactly once, including future ones. The stream never ends.
+/// All events of your type `E` in position order, each exactly once, including future ones. The
+/// stream never ends.
 ///
 /// An event with an unknown type or a payload that does not fit is an error that names the event
-/// ([`FollowError::is_undecodable`]); the next item is the event after it. To leave out events of other types, subscribe
-/// with a [`Filter`](crate::Filter).
+/// ([`FollowError::is_undecodable`]); the next item is the event after it. To leave out events of
+/// other types, subscribe with a [`Filter`](crate::Filter).
 #[must_use = "a subscription does nothing unless polled"]
 pub struct TypedSubscription<E> {
     subscription: Subscription,
@@ -25,8 +26,8 @@ pub struct TypedSubscription<E> {
 }
 
 impl Subscription {
-    /// The same events as your own type. An event that cannot be decoded is an error that names it, and the subscription
-    /// continues after it.
+    /// The same events as your own type. An event that cannot be decoded is an error that names it,
+    /// and the subscription continues after it.
     pub fn typed<E: Event>(self) -> TypedSubscription<E> {
         TypedSubscription {
             subscription: self,
@@ -41,7 +42,8 @@ impl<E: Event> TypedSubscription<E> {
         WithSignals::new(self)
     }
 
-    /// The next event, as soon as there is one. If the future is dropped, call the method again: no event is lost.
+    /// The next event, as soon as there is one. If the future is dropped, call the method again: no
+    /// event is lost.
     ///
     /// # Errors
     ///
@@ -50,8 +52,8 @@ impl<E: Event> TypedSubscription<E> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    /// All matching events up to this position have been handed out. To continue from here later, subscribe
-    /// [after](crate::Subscribe::after) it.
+    /// All matching events up to this position have been handed out. To continue from here later,
+    /// subscribe [after](crate::Subscribe::after) it.
     pub fn position(&self) -> Position {
         self.subscription.position()
     }

@@ -13,8 +13,8 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// `Debug` for an error type: the whole chain of sources. `main` reports errors with `Debug`, and the sources usually
-/// hold what the reader needs to know.
+/// `Debug` for an error type: the whole chain of sources. `main` reports errors with `Debug`, and
+/// the sources usually hold what the reader needs to know.
 macro_rules! debug_as_chain {
     ($error:ty) => {
         impl std::fmt::Debug for $error {

@@ -69,7 +69,8 @@ macro_rules! id {
 }
 
 id! {
-    /// The identity of an event. An append can be repeated safely because it is sent with the same event ids.
+    /// The identity of an event. An append can be repeated safely because it is sent with the same
+    /// event ids.
     EventId, "event id"
 }
 

@@ -1,11 +1,13 @@
-//! JSON text as PostgreSQL stores it: numbers of any size, and deeper nesting than serde_json accepts.
+//! JSON text as PostgreSQL stores it: numbers of any size, and deeper nesting than serde_json
+//! accepts.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-/// Whether two texts are the same JSON, digit by digit. The order of an object's keys does not matter, and 1.0 equals 1.
+/// Whether two texts are the same JSON, digit by digit. The order of an object's keys does not
+/// matter, and 1.0 equals 1.
 pub(crate) fn is_same(one: &str, other: &str) -> bool {
     one == other || is_same_to(one, other, MAX_DEPTH)
 }

@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 use super::invalid_value::InvalidValue;
 use super::payload::Payload;
 
-/// What an application stores with an event besides its payload: a JSON object, as text that never changes and is cheap
-/// to clone.
+/// What an application stores with an event besides its payload: a JSON object, as text that never
+/// changes and is cheap to clone.
 ///
-/// [`decode`](Self::decode) and [`RecordedEvent::decode_with`](crate::RecordedEvent::decode_with) parse it. Nothing else
-/// does. So an event can be read even if the program cannot parse its metadata, for example because it contains a
-/// number that no Rust type holds.
+/// [`decode`](Self::decode) and [`RecordedEvent::decode_with`](crate::RecordedEvent::decode_with)
+/// parse it. Nothing else does. So an event can be read even if the program cannot parse its
+/// metadata, for example because it contains a number that no Rust type holds.
 ///
 /// ```
 /// use eventcore::Metadata;

@@ -1,4 +1,5 @@
-//! The values that everything else is made of: names, ids, numbers and JSON. Each is checked when it is made.
+//! The values that everything else is made of: names, ids, numbers and JSON. Each is checked when
+//! it is made.
 
 pub(crate) mod error_chain;
 mod ids;

@@ -134,8 +134,8 @@ impl EventType {
     /// How many event types a thread keeps.
     const RECENT: usize = 16;
 
-    /// Like [`new`](Self::new), but events with the same name share its text. A program encodes its events under few names,
-    /// so a short list per thread is enough.
+    /// Like [`new`](Self::new), but events with the same name share its text. A program encodes its
+    /// events under few names, so a short list per thread is enough.
     pub(crate) fn recent(name: &str) -> Result<Self, InvalidValue> {
         let again = RECENT.try_with(|recent| {
             let mut recent = recent.borrow_mut();
@@ -159,8 +159,8 @@ name! {
 }
 
 name! {
-    /// The name of a consumer of a durable subscription. Operators see which consumer holds an event. Several consumers may
-    /// have the same name.
+    /// The name of a consumer of a durable subscription. Operators see which consumer holds an
+    /// event. Several consumers may have the same name.
     ConsumerName, "consumer name"
 }
 
@@ -175,7 +175,7 @@ name! {
 }
 
 name! {
-    /// The name of one process of a [`ProcessManager`](crate::ProcessManager), for example the id of the order that the
-    /// process handles.
+    /// The name of one process of a [`ProcessManager`](crate::ProcessManager), for example the id
+    /// of the order that the process handles.
     ProcessId, "process id"
 }

@@ -58,13 +58,14 @@ macro_rules! number {
 }
 
 number! {
-    /// The number of events that a stream has had. Its events have the versions 1, 2, 3, … without a gap.
+    /// The number of events that a stream has had. Its events have the versions 1, 2, 3, … without
+    /// a gap.
     StreamVersion, "stream version"
 }
 
 number! {
-    /// The place of an event among all events of a store. Readers see events in the order of their positions. Positions may
-    /// have gaps.
+    /// The place of an event among all events of a store. Readers see events in the order of their
+    /// positions. Positions may have gaps.
     Position, "position"
 }
 

@@ -1,4 +1,5 @@
-//! The types of the events that process managers write for their own use. Readers that do not know them skip them.
+//! The types of the events that process managers write for their own use. Readers that do not know
+//! them skip them.
 
 use super::names::EventType;
 

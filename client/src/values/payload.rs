@@ -17,9 +17,9 @@ use super::json;
 
 /// The payload of an event: JSON text that never changes and is cheap to clone.
 ///
-/// The text is written once, when the event is encoded, and parsed once, when it is decoded. Nothing in between looks
-/// into it. Two payloads are equal if they are the same JSON value, digit by digit, however it is written. A payload may
-/// hold numbers that no Rust type holds.
+/// The text is written once, when the event is encoded, and parsed once, when it is decoded.
+/// Nothing in between looks into it. Two payloads are equal if they are the same JSON value, digit
+/// by digit, however it is written. A payload may hold numbers that no Rust type holds.
 ///
 /// ```
 /// use eventcore::Payload;
@@ -39,7 +39,8 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// The value cannot be written as JSON, for example because a map has keys that are not strings.
+    /// The value cannot be written as JSON, for example because a map has keys that are not
+    /// strings.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         Self::write(|buffer| serde_json::to_writer(buffer, value))
     }
@@ -83,7 +84,8 @@ impl Payload {
         const NUL: &str = "\\u0000";
         let escapes = |at: usize| {
             let before = self.0.as_bytes()[..at].iter().rev();
-            // An odd number of backslashes before it means that this one is the second half of an escaped backslash.
+            // An odd number of backslashes before it means that this one is the second half of an
+            // escaped backslash.
             before.take_while(|byte| **byte == b'\\').count() % 2 == 0
         };
         self.0.contains(NUL) && self.0.match_indices(NUL).any(|(at, _)| escapes(at))
@@ -155,8 +157,9 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// Serialized as the JSON value that it is, not as a string. What no [`Value`] holds, such as a number with more digits
-/// than a float has, can only be serialized to JSON, and is written as it is.
+/// Serialized as the JSON value that it is, not as a string. What no [`Value`] holds, such as a
+/// number with more digits than a float has, can only be serialized to JSON, and is written as it
+/// is.
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.decode::<Value>() {
@@ -169,14 +172,16 @@ impl Serialize for Payload {
     }
 }
 
-/// From JSON the text is taken as it is. From other formats it is the text of the [`Value`] that they hold.
+/// From JSON the text is taken as it is. From other formats it is the text of the [`Value`] that
+/// they hold.
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(RAW, OfAnyFormat)
     }
 }
 
-/// Under this name serde_json hands out the text of a value. To other formats the name means nothing.
+/// Under this name serde_json hands out the text of a value. To other formats the name means
+/// nothing.
 const RAW: &str = "$serde_json::private::RawValue";
 
 struct OfAnyFormat;
@@ -210,7 +215,8 @@ impl Buffer {
     /// The largest buffer that a thread keeps.
     const MAX_KEPT: usize = 64 * 1024;
 
-    /// Takes the buffer instead of borrowing it, because a type's `Serialize` may itself encode a payload.
+    /// Takes the buffer instead of borrowing it, because a type's `Serialize` may itself encode a
+    /// payload.
     fn take() -> Self {
         Self(BUFFER.try_with(Cell::take).unwrap_or_default())
     }

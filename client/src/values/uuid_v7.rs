@@ -1,5 +1,6 @@
-//! New UUIDs, version 7: they contain the current time and rise within a thread. They do not ask the system for random
-//! bytes each time, because that would take longer than the rest of a small append in memory.
+//! New UUIDs, version 7: they contain the current time and rise within a thread. They do not ask
+//! the system for random bytes each time, because that would take longer than the rest of a small
+//! append in memory.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
@@ -22,10 +23,12 @@ fn milliseconds() -> u64 {
     now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// The generator of one thread. In each millisecond it starts at a random number of 73 bits and adds random steps
-/// (RFC 9562, section 6.2, method 2). So neither two threads nor two programs make the same UUID.
+/// The generator of one thread. In each millisecond it starts at a random number of 73 bits and
+/// adds random steps (RFC 9562, section 6.2, method 2). So neither two threads nor two programs
+/// make the same UUID.
 struct Source {
-    /// A keyed hash of a counter. It is random to anyone who does not know the key; the key comes from the system.
+    /// A keyed hash of a counter. It is random to anyone who does not know the key; the key comes
+    /// from the system.
     key: RandomState,
     counter: u64,
     millisecond: u64,

@@ -98,14 +98,14 @@ impl CommandLogic for Transfer {
     }
 }
 
-/// A memory store that counts its calls, and loses connections before or after an append.
+/// A store in memory that counts its calls, and loses connections before or after an append.
 #[derive(Default)]
 pub(crate) struct Unsteady {
     pub(crate) store: InMemoryEventStore,
     pub(crate) calls: AtomicU32,
-    /// So many reads fail.
+    /// This many reads fail.
     pub(crate) reads_fail: AtomicU32,
-    /// So many appends are written, but the answer is lost.
+    /// This many appends are written, but their answers are lost.
     pub(crate) answers_lost: AtomicU32,
 }
 

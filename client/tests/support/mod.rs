@@ -1,4 +1,4 @@
-//! What the tests of the memory store share: short ways to say streams, appends and reads.
+//! Helpers for the tests of the store in memory: short ways to make streams, appends and reads.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 

@@ -1,4 +1,4 @@
-//! A memory store that tells what it was asked for, and lets a test step in between.
+//! A store in memory that records its calls and lets a test act in between.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -15,18 +15,18 @@ use eventcore::{
 };
 use serde_json::json;
 
-/// What the store was asked for.
+/// A call of the store.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Call {
-    /// To read these streams, each after this version.
+    /// Reads these streams, each after this version.
     Read(Vec<(String, u64)>),
-    /// To read these streams from a snapshot; it had one up to these versions.
+    /// Reads these streams from a snapshot; the snapshot had these versions, if there was one.
     ReadFromSnapshot(Vec<String>, Option<Vec<u64>>),
     Append,
     SaveSnapshot,
 }
 
-/// What happens to a store before it does what it is asked for.
+/// What a test does to the store before a call is executed.
 type StepIn = Box<dyn FnMut(&InMemoryEventStore, &Call) + Send>;
 
 #[derive(Default)]
@@ -34,16 +34,16 @@ pub(crate) struct Watched {
     pub(crate) store: InMemoryEventStore,
     calls: Mutex<Vec<Call>>,
     step_in: Mutex<Option<StepIn>>,
-    /// What is given for a snapshot, whatever the store has.
+    /// The snapshot to return instead of the store's own.
     pub(crate) forged: Mutex<Option<Snapshot>>,
-    /// What is never answered.
+    /// A call that is never answered.
     stuck_at: Option<Call>,
-    /// Whether the answer to an append is lost, and later ones are refused for good.
+    /// Whether the answer to an append is lost and later appends fail permanently.
     loses_answers: bool,
 }
 
 impl Watched {
-    /// Does this to the store beneath before each call.
+    /// Runs this on the wrapped store before each call.
     pub(crate) fn stepping_in(
         step_in: impl FnMut(&InMemoryEventStore, &Call) + Send + 'static,
     ) -> Self {
@@ -60,7 +60,7 @@ impl Watched {
         }
     }
 
-    /// Writes, and loses the answer; and refuses to be asked again.
+    /// Writes the first append, loses its answer, and refuses to repeat it.
     pub(crate) fn losing_answers() -> Self {
         Self {
             loses_answers: true,
@@ -68,7 +68,7 @@ impl Watched {
         }
     }
 
-    /// The calls since the last time that this was asked.
+    /// The calls since the last call of this method.
     pub(crate) fn calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.calls.lock().unwrap())
     }
@@ -87,7 +87,7 @@ impl Watched {
     }
 }
 
-/// Writes one event with a number, whatever the stream holds.
+/// Writes one event with a number, at any version of the stream.
 pub(crate) fn write(store: &InMemoryEventStore, stream: &str, event_type: &str, n: u64) {
     let stream = StreamId::new(stream).unwrap();
     let payload = json!({ "n": n, "cents": n });

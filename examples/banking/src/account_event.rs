@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::account_id::AccountId;
 use crate::money::Money;
 
-/// What can happen to an account. A transfer is a withdrawal in one stream and a deposit in another,
-/// written together or not at all.
+/// What can happen to an account. A transfer is a withdrawal in one stream and a deposit in
+/// another, both written or neither.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 pub(crate) enum AccountEvent {
     /// The account exists from now on, with this much in it.

@@ -14,7 +14,8 @@ pub(crate) const STREAM_PREFIX: &str = "account-";
 pub(crate) struct AccountId(StreamId);
 
 impl AccountId {
-    /// The account with this number, as the file writes it. Whether it exists, only the store knows.
+    /// The account with this number, as the file writes it. Whether it exists, only the store
+    /// knows.
     pub(crate) fn new(number: &str) -> Result<Self, InvalidValue> {
         StreamId::new(format!("{STREAM_PREFIX}{number}")).map(Self)
     }

@@ -57,13 +57,13 @@ pub(crate) enum Store {
 }
 
 impl Arguments {
-    /// The store that was asked for.
+    /// The store to use.
     pub(crate) fn store(&self) -> Result<Store, Failure> {
         self.store_in(env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()))
     }
 
-    /// As [`store`](Self::store), in an environment with this URL. It counts for less than any
-    /// argument: whoever asks for memory gets it.
+    /// Like [`store`](Self::store), with this URL from the environment. Any argument overrides the
+    /// URL.
     fn store_in(&self, environment: Option<String>) -> Result<Store, Failure> {
         match (self.store, self.url.clone()) {
             (Some(StoreKind::Memory), None) => Ok(Store::Memory),

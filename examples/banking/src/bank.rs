@@ -17,7 +17,7 @@ use crate::subscriber::Subscriber;
 use crate::transfer_file::Line;
 use crate::{history, workers};
 
-/// What there is to say about a run.
+/// The results of a run.
 pub(crate) struct Audited {
     pub(crate) report: String,
     pub(crate) violated: Vec<Invariant>,

@@ -8,7 +8,7 @@ use eventcore::{EventError, ExecuteError, InvalidValue, StoreError, StreamId};
 
 use crate::transfer_file::NoHeader;
 
-/// Why the example could not run to its end. A violated invariant is none: see
+/// Why the example could not run to its end. A violated invariant is not a failure: see
 /// [`audit`](crate::audit).
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -44,7 +44,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// 2 when the example was asked for something that it cannot do, 1 when it failed doing it.
+    /// 2 if the arguments are wrong, 1 if the run failed.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::NotFresh(_)

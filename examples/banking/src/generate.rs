@@ -13,10 +13,10 @@ pub(crate) const COMMITTED_SEED: u64 = 2026;
 /// How many transfers there are in a file.
 const TRANSFERS: usize = 10_000;
 
-/// The text of a file of transfers: the same for the same seed, for ever.
+/// The text of a file of transfers. The same seed always gives the same text.
 ///
-/// Of 1,000 lines about 20 are malformed and 15 name an account that does not exist. Every twentieth
-/// of the others is large, so that many of these are overdrafts.
+/// Of 1,000 lines about 20 are malformed and 15 name an account that does not exist. Every
+/// twentieth of the others is large, so that many of these are overdrafts.
 pub(crate) fn transfers(seed: u64) -> String {
     let mut random = SplitMix64::new(seed);
     let mut file = format!("{HEADER}\n");
@@ -89,7 +89,7 @@ mod tests {
         assert!(transfers(COMMITTED_SEED + 1) != COMMITTED_FILE);
     }
 
-    /// The numbers were counted with awk, not with our parser.
+    /// The numbers were counted with awk, not with the example's parser.
     #[test]
     fn the_committed_file_holds_what_the_readme_says() {
         let lines = parse(COMMITTED_FILE).unwrap();

@@ -1,4 +1,4 @@
-//! [`Entry`]: an event of an account as it was read; and the final read of all of them.
+//! [`Entry`]: an event of an account; and the final read of all accounts.
 
 use eventcore::{
     EventError, EventId, EventStore, Position, ReadStream, RecordedEvent, StreamField, StreamId,
@@ -9,7 +9,7 @@ use crate::account_event::AccountEvent;
 use crate::failure::Failure;
 use crate::openings::Opening;
 
-/// An event of an account as it was read.
+/// An event of an account.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) position: Position,

@@ -13,16 +13,16 @@ pub(crate) struct Ledger {
     accounts: BTreeMap<StreamId, Account>,
 }
 
-/// An account as its events tell it.
+/// An account, computed from its events.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Account {
     pub(crate) balance: Money,
-    /// The least that there ever was in it.
+    /// The lowest balance that it ever had.
     pub(crate) lowest: Money,
 }
 
 impl Ledger {
-    /// What these events make, applied in this order.
+    /// The result of these events, applied in this order.
     pub(crate) fn of(entries: &[Entry]) -> Self {
         let mut accounts = BTreeMap::new();
         for Entry { stream, event, .. } in entries {
@@ -43,19 +43,19 @@ impl Ledger {
         self.accounts.iter()
     }
 
-    /// The money in all accounts.
+    /// The sum of all balances.
     pub(crate) fn total(&self) -> Money {
         self.accounts.values().map(|account| account.balance).sum()
     }
 
-    /// The account that once held the least of all.
+    /// The account that had the lowest balance at any time.
     pub(crate) fn lowest(&self) -> Option<(&StreamId, Money)> {
         self.accounts()
             .map(|(stream, account)| (stream, account.lowest))
             .min_by_key(|(_, lowest)| *lowest)
     }
 
-    /// The balance of an account; `None` when it has no event.
+    /// The balance of an account; `None` if it has no event.
     pub(crate) fn balance(&self, stream: &StreamId) -> Option<Money> {
         self.accounts.get(stream).map(|account| account.balance)
     }

@@ -1,7 +1,7 @@
 //! Moves money between accounts, atomically, with concurrent workers and a subscriber that watches;
 //! then audits every cent and every event. See README.md.
 
-// The bank: its accounts, what can happen to them, what can be asked for.
+// The bank: its accounts, their events, its commands.
 mod account_event;
 mod account_id;
 mod money;
@@ -18,7 +18,7 @@ mod subscriber;
 mod transfer_file;
 mod workers;
 
-// What came of it.
+// The results.
 mod audit;
 mod ledger;
 mod report;
@@ -27,7 +27,7 @@ mod same_in_sql;
 mod samples;
 mod speed;
 
-// The program around it.
+// The program itself.
 mod arguments;
 mod failure;
 mod generate;
@@ -76,7 +76,7 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Store::Memory => bank::run(&InMemoryEventStore::new(), lines, workers).await?,
         #[cfg(feature = "postgres")]
         Store::Postgres(url) => {
-            // One more for the subscriber's reads.
+            // One more connection for the subscriber's reads.
             let builder = eventcore::PostgresEventStore::builder(url)?;
             let store = builder.pool_size(workers.get() + 1).connect().await?;
             bank::run(&store, lines, workers).await?
@@ -98,8 +98,8 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::FAILURE)
 }
 
-/// What came of a write, except that nobody need read it, as after `| head -1`: the exit code says
-/// what there is to know.
+/// The result of writing the report. A closed pipe is not an error, as after `| head -1`: the exit
+/// code tells whether the invariants hold.
 fn read_or_not(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -10,8 +10,8 @@ use crate::text::grouped;
 
 /// An amount in whole cents, shown as `1,234.56`.
 ///
-/// Sums stop at the largest amount there is instead of wrapping around. The bank cannot get there:
-/// it moves money that [`openings`](crate::openings) put in, and makes none.
+/// Sums saturate at the largest amount instead of wrapping around. The bank cannot reach it: it
+/// only moves the money that [`openings`](crate::openings) put in.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize,
 )]

@@ -34,7 +34,7 @@ pub(crate) fn openings() -> Result<Vec<Opening>, Failure> {
         .collect()
 }
 
-/// Makes sure that none of the accounts exists: figures from two runs in one database would mean
+/// Checks that none of the accounts exists. With two runs in one database the figures would mean
 /// nothing.
 pub(crate) async fn must_be_new<S: EventStore>(
     store: &S,
@@ -51,7 +51,7 @@ pub(crate) async fn must_be_new<S: EventStore>(
     }
 }
 
-/// Opens all accounts, one after the other; the position of the last event.
+/// Opens all accounts, one after the other. Returns the position of the last event.
 pub(crate) async fn open<S: EventStore>(
     store: &S,
     openings: &[Opening],

@@ -1,4 +1,4 @@
-//! [`Outcome`]: what became of a line of the file.
+//! [`Outcome`]: what happened to a line of the file.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::failure::Failure;
 use crate::transfer_file::Malformed;
 use crate::transfer_money::TransferRejected;
 
-/// What became of a line of the file.
+/// What happened to a line of the file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outcome {
     /// The line's number.
     pub(crate) line: u32,
     pub(crate) result: Result<Accepted, Reason>,
-    /// How it went in the store; `None` for a line that never got there.
+    /// The execution in the store; `None` for a line that was not sent to the store.
     pub(crate) work: Option<Work>,
 }
 
@@ -34,16 +34,16 @@ pub(crate) enum Reason {
     Malformed(Malformed),
 }
 
-/// How the execution of a transfer went.
+/// The execution of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Work {
     pub(crate) took: Duration,
-    /// How often it had to be tried again.
+    /// How many times it was tried again.
     pub(crate) retries: u32,
 }
 
 impl Outcome {
-    /// The outcome of a line that is no transfer.
+    /// The outcome of a line that is not a valid transfer.
     pub(crate) fn malformed(line: u32, wrong: Malformed) -> Self {
         Self {
             line,
@@ -56,7 +56,7 @@ impl Outcome {
     ///
     /// # Errors
     ///
-    /// It was neither accepted nor rejected by a rule of the bank.
+    /// Fails for another reason than a rule of the bank.
     pub(crate) fn executed(
         line: u32,
         execution: Result<Execution, ExecuteError>,

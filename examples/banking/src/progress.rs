@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use crate::text::count;
 
-/// How often to show it.
+/// How often to show the progress.
 pub(crate) const PERIOD: Duration = Duration::from_millis(100);
 
-/// Back to the start of the line, and away with what is in it.
+/// Returns to the start of the line and clears it.
 const CLEAR: &str = "\r\u{1b}[K";
 
-/// A line on standard error that is written over and over, and gone at the end; nothing at all when
-/// standard error is no terminal.
+/// A line on standard error that is overwritten repeatedly and removed at the end. Nothing is shown
+/// if standard error is not a terminal.
 pub(crate) struct Progress {
     total: usize,
     terminal: bool,
@@ -28,12 +28,12 @@ impl Progress {
     /// Shows how many transfers a worker has taken.
     pub(crate) fn show(&self, taken: usize) {
         if self.terminal {
-            // A terminal that is gone is no reason to stop.
+            // A closed terminal is no reason to stop.
             let _ = write!(io::stderr(), "{CLEAR}{}", self.line(taken));
         }
     }
 
-    /// Each worker asks for one more when there are none left.
+    /// Each worker counts one more transfer when there are none left.
     fn line(&self, taken: usize) -> String {
         let (taken, total) = (taken.min(self.total), self.total);
         format!("{} of {} transfers", count(taken), count(total))

@@ -1,5 +1,5 @@
-//! The files in `sql/`: what the commands in PL/pgSQL come to there is what these in Rust come to. The scripts
-//! are run by a test that has a server; here it is made sure that they are compared to the truth.
+//! The SQL files in `sql/` must give the same results as the commands in Rust. A test with a server
+//! runs the scripts; this module makes sure that the expected results are right.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

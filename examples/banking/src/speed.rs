@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::outcome::Outcome;
 
-/// How fast the workers were. Lines that never got to the store do not count.
+/// How fast the workers were, without lines that were not sent to the store.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Speed {
     /// How many transfers were executed, accepted or not.
@@ -17,7 +17,7 @@ pub(crate) struct Speed {
 }
 
 impl Speed {
-    /// The speed of these transfers, which together took this long.
+    /// The speed of these transfers, which took this long together.
     pub(crate) fn of(outcomes: &[Outcome], took: Duration) -> Self {
         let mut times: Vec<Duration> = outcomes
             .iter()
@@ -33,7 +33,7 @@ impl Speed {
     }
 }
 
-/// The smallest of the sorted times that this many of 100 do not exceed (nearest rank).
+/// The smallest of the sorted times that is not exceeded by this many of 100 (nearest rank).
 fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted

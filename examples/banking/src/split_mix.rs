@@ -1,8 +1,8 @@
-//! [`SplitMix64`]: the random numbers behind the committed data. Spelled out here, so that the same
-//! seed gives the same file for as long as this example exists.
+//! [`SplitMix64`]: the random numbers behind the committed data. Implemented here, so that the same
+//! seed gives the same file as long as this example exists.
 
-/// Vigna's SplitMix64 (<https://prng.di.unimi.it/splitmix64.c>, public domain), after Steele, Lea and
-/// Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+/// Vigna's SplitMix64 (<https://prng.di.unimi.it/splitmix64.c>, public domain), after Steele, Lea
+/// and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 pub(crate) struct SplitMix64(u64);
 
 impl SplitMix64 {
@@ -19,8 +19,8 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
-    /// A number from `low` to `high`, both included; `low` when they are the wrong way round. Ranges
-    /// here are so small that the bias of the remainder does not matter.
+    /// A number from `low` to `high`, inclusive; `low` if `high` is smaller. The ranges here are so
+    /// small that the bias of the remainder does not matter.
     pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
         let span = u64::from(high.saturating_sub(low)) + 1;
         low + (self.next() % span) as u32

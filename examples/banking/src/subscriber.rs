@@ -13,7 +13,7 @@ use crate::history::Entry;
 
 /// How long to wait for the next event before the rest counts as missing.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long to look out, after the last event, for one that should not be there.
+/// How long to watch, after the last event, for an event that should not be there.
 const QUIET: Duration = Duration::from_millis(200);
 
 /// What a subscriber saw.
@@ -43,10 +43,10 @@ impl Subscriber {
         }
     }
 
-    /// What it saw, once it has seen the event at this position. If that does not come, what it saw
-    /// until then: it is for the audit to say what is missing.
+    /// What it saw until it reached the event at this position. If that event does not arrive, what
+    /// it saw so far: the audit reports what is missing.
     pub(crate) async fn stop_after(self, last: Position) -> Result<Seen, Failure> {
-        // When nobody receives it, the task has failed and says why.
+        // If nobody receives it, the task has failed and reports why.
         let _ = self.last.send(last);
         self.task.await?
     }

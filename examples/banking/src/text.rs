@@ -1,4 +1,4 @@
-//! How numbers and errors are written.
+//! Formats numbers and errors.
 
 use std::error::Error;
 
@@ -15,7 +15,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// A count of things that are in memory, as [`grouped`].
+/// A count of things in memory, like [`grouped`].
 pub(crate) fn count(things: usize) -> String {
     grouped(u64::try_from(things).unwrap_or(u64::MAX))
 }

@@ -32,7 +32,8 @@ pub(crate) enum Malformed {
     SameAccount,
 }
 
-/// The file does not start as it should. Its first line could be a transfer that nobody would miss.
+/// The file does not start with its header. Otherwise a transfer in the first line could be lost
+/// unnoticed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the first line of the file is not `{HEADER}`")]
 pub(crate) struct NoHeader;

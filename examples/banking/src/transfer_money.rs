@@ -10,15 +10,15 @@ use crate::account_event::AccountEvent;
 use crate::account_id::AccountId;
 use crate::money::Money;
 
-/// Moves money from one account to another, if there is enough of it. Both streams are checked when
-/// it is written: had either moved since it was read, the command would decide again.
+/// Moves money from one account to another, if there is enough. Both streams are checked when the
+/// events are written. If either has changed since it was read, the command decides again.
 #[derive(Debug, Clone, PartialEq, Serialize, Command)]
 pub(crate) struct TransferMoney {
     #[stream]
     pub(crate) from: AccountId,
     #[stream]
     pub(crate) to: AccountId,
-    /// More than nothing.
+    /// Above zero.
     pub(crate) cents: Money,
     /// The line of the file.
     pub(crate) transfer: u32,

@@ -1,4 +1,4 @@
-//! The workers: they share the lines of the file and execute the transfers in them.
+//! The workers: they share the lines of the file and execute the transfers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::progress::{PERIOD, Progress};
 use crate::transfer_file::Line;
 
-/// What the workers did.
+/// The results of the workers.
 #[derive(Debug)]
 pub(crate) struct Run {
     /// One for each line, in the order of the file.
@@ -22,8 +22,7 @@ pub(crate) struct Run {
     pub(crate) took: Duration,
 }
 
-/// Executes all transfers with this many workers at a time, each taking the next line that nobody
-/// has taken.
+/// Executes all transfers with this many workers. Each worker takes the next free line.
 pub(crate) async fn run<S>(store: &S, lines: &Arc<[Line]>, workers: usize) -> Result<Run, Failure>
 where
     S: EventStore + Clone + 'static,
@@ -57,7 +56,7 @@ async fn work<S: EventStore>(
     lines: Arc<[Line]>,
     next: Arc<AtomicUsize>,
 ) -> Result<Vec<Outcome>, Failure> {
-    // Nobody gives up because others are faster: a conflict is no reason to reject a transfer.
+    // No worker gives up because others are faster: a conflict is no reason to reject a transfer.
     let options = ExecuteOptions::new().retry(RetryPolicy::default().attempts(100));
     let mut outcomes = Vec::new();
     while let Some(line) = lines.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -33,7 +33,7 @@ fn figure(report: &str, label: &str) -> u64 {
     number.replace(',', "").parse().unwrap()
 }
 
-/// A file that is gone at the end of the test.
+/// A file that is removed at the end of the test.
 struct TemporaryFile(PathBuf);
 
 impl TemporaryFile {

@@ -1,6 +1,6 @@
 //! The code for a command: the struct of handles, and the declaration that fills it.
 //!
-//! It is written after an error too, so that the error is the only one.
+//! The code is also generated after an error, so that the error is the only one.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -22,7 +22,7 @@ pub(super) fn expand(command: &Command<'_>) -> TokenStream {
     let command_name = name.to_string();
     let doc = format!("A handle for each stream that [`{name}`] declares.");
 
-    // Without a stream nothing would use the type parameters; this only follows an error.
+    // Without a stream nothing would use the type parameters. This happens only after an error.
     let (set_generics, set_type) = if streams.is_empty() {
         (quote!(), quote!(#set))
     } else {
@@ -89,7 +89,7 @@ fn handle(field: &StreamField<'_>, command: &TokenStream, eventcore: &Path) -> T
 
 fn declare(field: &StreamField<'_>, eventcore: &Path) -> TokenStream {
     let StreamField { name, shape, id } = field;
-    // At the type, where the user reads what is wrong with it.
+    // With the span of the type, so that the compiler reports errors there.
     let stream_id = quote_spanned!(id.span()=> <#id as #eventcore::StreamField>::stream_id);
     match shape {
         Shape::One => quote!(declaration.stream(#stream_id(&self.#name))),

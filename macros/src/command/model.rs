@@ -1,4 +1,4 @@
-//! What a command is to the derive: a name, generics, and the fields marked `#[stream]`.
+//! The derive's model of a command: its name, its generics, and the fields marked `#[stream]`.
 
 use syn::spanned::Spanned;
 use syn::{
@@ -32,7 +32,7 @@ pub(super) enum Shape {
 }
 
 impl<'a> Command<'a> {
-    /// The model of an item. What cannot be part of it is left out and reported.
+    /// Makes the model of an item. Invalid parts are left out and reported.
     pub(super) fn of(input: &'a DeriveInput, errors: &mut Errors) -> Self {
         let mut streams = Vec::new();
         for field in fields(input, errors) {

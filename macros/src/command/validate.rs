@@ -1,4 +1,4 @@
-//! What must hold of a command beyond its form.
+//! Checks a command beyond its syntax.
 
 use syn::Error;
 

@@ -70,7 +70,8 @@ pub(super) fn expand(event: &Event<'_>) -> TokenStream {
     }
 }
 
-/// With what serde and `Event` ask of the whole type, which depends on its parameters.
+/// The generics, with a bound for the whole type: serde and `Event` require it, and it depends on
+/// the parameters.
 fn bounded(name: &Ident, generics: &Generics, eventcore: &Path) -> Generics {
     let mut bounded = generics.clone();
     if generics.type_params().next().is_some() {
@@ -86,12 +87,12 @@ fn bounded(name: &Ident, generics: &Generics, eventcore: &Path) -> Generics {
     bounded
 }
 
-/// What is different for a struct and an enum: expressions, and arms for the event types.
+/// The parts that differ between structs and enums: expressions, and match arms by event type.
 struct Functions {
     event_type: TokenStream,
     encode: TokenStream,
     decode: TokenStream,
-    /// Of an event that names its stream.
+    /// For an event that names its stream.
     stream_id: Option<TokenStream>,
 }
 
@@ -166,7 +167,7 @@ fn of_variants(variants: &[Variant<'_>], eventcore: &Path) -> Option<TokenStream
 
 fn stream_id(field: &StreamField<'_>, value: &TokenStream, eventcore: &Path) -> TokenStream {
     let ty = field.ty;
-    // At the type, where the user reads what is wrong with it.
+    // With the span of the type, so that the compiler reports errors there.
     let stream_id = quote_spanned!(ty.span()=> <#ty as #eventcore::StreamField>::stream_id);
     quote!(#stream_id(#value))
 }
@@ -175,12 +176,12 @@ fn old_names<'a>(event: &'a Event<'_>) -> impl Iterator<Item = &'a LitStr> {
     event.upcasts.iter().map(|upcast| &upcast.from)
 }
 
-/// An arm for each event type of the past.
+/// A match arm for each old event type.
 fn upcasts(event: &Event<'_>) -> TokenStream {
     let (from, eventcore) = (old_names(event), &event.eventcore);
     let upcast = event.upcasts.iter().map(|upcast| {
         let with = &upcast.with;
-        // At the function, where the user reads what is wrong with it.
+        // With the span of the function, so that the compiler reports errors there.
         quote_spanned!(with.span()=> #eventcore::derive_support::upcast::<_, Self, _>)
     });
     let with = event.upcasts.iter().map(|upcast| &upcast.with);

@@ -1,5 +1,5 @@
-//! What an event is to the derive: a type, the names that it is stored under, where its stream is, and
-//! what its older versions are turned into it by.
+//! The derive's model of an event: its type, the names under which it is stored, its stream, and
+//! the functions that convert older versions of it.
 
 use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, Generics, Ident, LitStr};
 use syn::{Member, Path, Type};
@@ -29,7 +29,7 @@ pub(super) struct Variant<'a> {
 pub(super) struct Shape<'a> {
     pub(super) stored_as: LitStr,
     pub(super) unit: bool,
-    /// The fields marked `#[stream]`: one at the most in a valid event.
+    /// The fields marked `#[stream]`: at most one in a valid event.
     pub(super) streams: Vec<StreamField<'a>>,
 }
 
@@ -39,14 +39,14 @@ pub(super) struct StreamField<'a> {
     pub(super) ty: &'a Type,
 }
 
-/// An event type of the past, and the function that makes today's event of it.
+/// An old event type, and the function that converts it to the current event.
 pub(super) struct Upcast {
     pub(super) from: LitStr,
     pub(super) with: Path,
 }
 
 impl<'a> Shape<'a> {
-    /// The field that says in which stream the event is.
+    /// The field that names the event's stream.
     pub(super) fn stream(&self) -> Option<&StreamField<'a>> {
         self.streams
             .first()
@@ -65,7 +65,7 @@ impl StreamField<'_> {
 }
 
 impl<'a> Event<'a> {
-    /// The model of an item. What cannot be part of it is left out and reported.
+    /// Makes the model of an item. Invalid parts are left out and reported.
     pub(super) fn of(input: &'a DeriveInput, errors: &mut Errors) -> Self {
         let mut upcasts = upcasts(&input.attrs, errors);
         let body = match &input.data {
@@ -105,7 +105,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Each struct or variant that can be stored.
+    /// The struct, or each variant.
     pub(super) fn shapes(&self) -> impl Iterator<Item = &Shape<'a>> {
         let (one, many) = match &self.body {
             Body::Struct(shape) => (Some(shape), &[][..]),
@@ -159,7 +159,7 @@ fn stored_as(attributes: &[Attribute], ident: &Ident, errors: &mut Errors) -> Li
     given.unwrap_or_else(|| LitStr::new(ident.to_string().trim_start_matches("r#"), ident.span()))
 }
 
-/// What `#[upcast(from = "…", with = …)]` says, each time.
+/// The arguments of each `#[upcast(from = "…", with = …)]`.
 fn upcasts(attributes: &[Attribute], errors: &mut Errors) -> Vec<Upcast> {
     let mut upcasts = Vec::new();
     for attribute in named(attributes, "upcast") {

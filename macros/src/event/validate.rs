@@ -1,5 +1,5 @@
-//! What must hold of an event beyond its form: names that can be stored and told apart, one stream for
-//! each event or for none, and no serde attribute that changes where the fields are.
+//! Checks an event beyond its syntax: its names are valid and distinct, each event has one stream
+//! or none, and no serde attribute changes where the fields are stored.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use syn::{Attribute, Data, DeriveInput, Error, LitStr, Meta, Token};
 use super::model::{Body, Event, Shape};
 use crate::attributes::{Errors, named};
 
-/// The rule of `eventcore-rules`, which a macro crate does not depend on for one number.
+/// The same as in `eventcore-rules`; a dependency for one number is not worth it.
 const MAX_NAME_BYTES: usize = 255;
 
 pub(super) fn validate(input: &DeriveInput, event: &Event<'_>, errors: &mut Errors) {
@@ -32,7 +32,7 @@ pub(super) fn validate(input: &DeriveInput, event: &Event<'_>, errors: &mut Erro
     }
 }
 
-/// All names, those of the past included.
+/// Checks all names, including old ones.
 fn names(event: &Event<'_>, errors: &mut Errors) {
     let mut names = HashSet::new();
     for shape in event.shapes() {
@@ -57,7 +57,7 @@ fn names(event: &Event<'_>, errors: &mut Errors) {
     }
 }
 
-/// At most one field says in which stream the event is.
+/// Checks that at most one field names the event's stream.
 fn stream(shape: &Shape<'_>, errors: &mut Errors) {
     for second in shape.streams.iter().skip(1) {
         let message = "a second #[stream] in one event, which is in one stream: remove one";
@@ -72,7 +72,7 @@ fn stream(shape: &Shape<'_>, errors: &mut Errors) {
     }
 }
 
-/// In an enum every variant has a stream, or none.
+/// Checks that in an enum either every variant has a stream, or none.
 fn all_or_none(event: &Event<'_>, errors: &mut Errors) {
     let Body::Enum(variants) = &event.body else {
         return;
@@ -111,7 +111,7 @@ fn check_name(name: &LitStr, errors: &mut Errors) {
 
 fn refuse(attributes: &[Attribute], refused: &[&str], errors: &mut Errors) {
     for attribute in named(attributes, "serde") {
-        // What serde cannot parse, serde reports.
+        // serde itself reports attributes that it cannot parse.
         let parse = Punctuated::<Meta, Token![,]>::parse_terminated;
         for meta in attribute.parse_args_with(parse).into_iter().flatten() {
             if let Some(name) = refused.iter().find(|name| meta.path().is_ident(name)) {

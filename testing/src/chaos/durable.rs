@@ -1,4 +1,4 @@
-//! Durable subscriptions of a [`ChaosStore`]: each call fails before it is done, or after it.
+//! Durable subscriptions of a [`ChaosStore`]: each call may fail before or after it takes effect.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::store::lost;
 use super::{ChaosStore, Fault, Operation};
 
 impl<S: SubscriptionStore> ChaosStore<S> {
-    /// Does this, unless it is to fail before.
+    /// Runs the call, with the failure that is planned for it.
     async fn meet<T>(
         &self,
         doing: impl Future<Output = Result<T, StoreError>>,
@@ -24,12 +24,12 @@ impl<S: SubscriptionStore> ChaosStore<S> {
             None | Some(Fault::Conflict) => doing.await,
             Some(Fault::Before) => {
                 self.note(Operation::Subscription, call, Fault::Before);
-                Err(lost("before it was done"))
+                Err(lost("before the call took effect"))
             }
             Some(Fault::After) => {
                 doing.await?;
                 self.note(Operation::Subscription, call, Fault::After);
-                Err(lost("after it was done"))
+                Err(lost("after the call took effect"))
             }
         }
     }

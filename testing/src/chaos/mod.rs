@@ -1,4 +1,4 @@
-//! [`ChaosStore`]: a store that fails on purpose, in the ways in which real stores do.
+//! [`ChaosStore`]: a store that fails on purpose, in the ways in which real stores fail.
 
 mod durable;
 mod plan;
@@ -12,14 +12,15 @@ use eventcore::EventId;
 
 use self::plan::Plan;
 
-/// A store that fails on purpose: with version conflicts, with failures before and after the commit of an
-/// append, with reads that fail, and slowly.
+/// A store that fails on purpose: with version conflicts, with failures before and after the commit
+/// of an append, with failing reads, and with delays.
 ///
-/// A new one injects nothing until it is told to, by probability ([`conflicts`](Self::conflicts), …) or at
-/// certain calls ([`conflict_once`](Self::conflict_once), [`at_append`](Self::at_append), …). Appends are
-/// numbered from 1 on, and so are reads, and calls of durable subscriptions. What happens to a call follows from the seed and its number alone,
-/// so that the same calls meet the same faults with the same seed (and the same version of this crate), and
-/// concurrent ones whatever order they come in.
+/// A new one injects nothing. Set faults by probability ([`conflicts`](Self::conflicts), …) or for
+/// certain calls ([`conflict_once`](Self::conflict_once), [`at_append`](Self::at_append), …).
+/// Appends, reads, and calls of durable subscriptions are numbered from 1, each separately. The
+/// seed and the number alone determine what happens to a call. So with the same seed and the same
+/// version of this crate, the same calls meet the same faults, and concurrent calls do so in
+/// whatever order they arrive.
 ///
 /// A clone is the same store, with the same numbers and the same log.
 ///
@@ -49,25 +50,25 @@ pub struct ChaosStore<S> {
 /// A way to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
-    /// An append is refused as if another had been there first, at one stream that it declares with
-    /// [`Exactly`](eventcore::ExpectedVersion::Exactly) or [`Exists`](eventcore::ExpectedVersion::Exists).
-    /// One that declares no such stream is not refused, nor one that has been written: a store
-    /// recognises its repeat.
+    /// The append is refused as if another append had been faster, on one declared stream with
+    /// [`Exactly`](eventcore::ExpectedVersion::Exactly) or
+    /// [`Exists`](eventcore::ExpectedVersion::Exists). Two appends are not refused: one without
+    /// such a stream, and one that was already written, because a store recognises its repeat.
     Conflict,
-    /// The call fails, and nothing is done: the connection was lost on the way there.
+    /// The call fails without effect: the connection was lost on the way to the store.
     Before,
-    /// It is done, but the call fails: the connection was lost on the way back.
+    /// The call takes effect but fails: the connection was lost on the way back.
     After,
 }
 
-/// The calls that are numbered, each for itself.
+/// The kinds of calls, each numbered separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
     /// `append`.
     Append,
-    /// Everything that reads: streams, all events, versions, the safe position; and keeping a snapshot.
+    /// All reads: streams, all events, versions, the safe position. Also saving a snapshot.
     Read,
-    /// Everything of a durable subscription, and `create_subscription` too.
+    /// All calls of durable subscriptions, including `create_subscription`.
     Subscription,
 }
 
@@ -77,13 +78,13 @@ pub enum Operation {
 pub struct Injected {
     /// What was called.
     pub operation: Operation,
-    /// The number of the call among those of its operation, from 1 on.
+    /// The number of the call within its operation, from 1.
     pub call: u64,
     /// How it failed.
     pub fault: Fault,
 }
 
-/// What all clones of a store have in common.
+/// The state that all clones of a store share.
 #[derive(Debug, Default)]
 struct Shared {
     appends: u64,
@@ -95,7 +96,7 @@ struct Shared {
 }
 
 impl<S> ChaosStore<S> {
-    /// A store that does what this one does, and so far nothing else. Its seed is 0.
+    /// A wrapper of this store that injects nothing yet. Its seed is 0.
     pub fn new(store: S) -> Self {
         Self {
             store,
@@ -104,104 +105,104 @@ impl<S> ChaosStore<S> {
         }
     }
 
-    /// Sets the seed that everything random follows from.
+    /// Sets the seed of all random decisions.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.plan.seed = seed;
         self
     }
 
-    /// Sets how many of the appends meet a [`Fault::Conflict`], from 0 to 1.
+    /// Sets the share of appends that meet a [`Fault::Conflict`], from 0 to 1.
     #[must_use]
     pub fn conflicts(mut self, probability: f64) -> Self {
         self.plan.conflicts = probability;
         self
     }
 
-    /// Sets how many of the appends meet a [`Fault::Before`], from 0 to 1.
+    /// Sets the share of appends that meet a [`Fault::Before`], from 0 to 1.
     #[must_use]
     pub fn failures_before(mut self, probability: f64) -> Self {
         self.plan.before = probability;
         self
     }
 
-    /// Sets how many of the appends meet a [`Fault::After`], from 0 to 1: acknowledgements that get lost.
+    /// Sets the share of appends that meet a [`Fault::After`], from 0 to 1: their answers are lost.
     #[must_use]
     pub fn failures_after(mut self, probability: f64) -> Self {
         self.plan.after = probability;
         self
     }
 
-    /// Sets how many of the reads meet a [`Fault::Before`], from 0 to 1.
+    /// Sets the share of reads that meet a [`Fault::Before`], from 0 to 1.
     #[must_use]
     pub fn failing_reads(mut self, probability: f64) -> Self {
         self.plan.reads = probability;
         self
     }
 
-    /// Sets how many of the calls of durable subscriptions fail, from 0 to 1. One half meet a
-    /// [`Fault::Before`], the other a [`Fault::After`]: a batch that nobody got, an acknowledgement that
-    /// counts although nobody was told.
+    /// Sets the share of durable subscription calls that fail, from 0 to 1. Half of them meet a
+    /// [`Fault::Before`], the others a [`Fault::After`]: a batch that no consumer received, or an
+    /// acknowledgement that took effect without an answer.
     #[must_use]
     pub fn failing_subscriptions(mut self, probability: f64) -> Self {
         self.plan.subscriptions = probability;
         self
     }
 
-    /// Lets each of the numbered calls take up to so much longer.
+    /// Delays each numbered call by up to this time.
     #[must_use]
     pub fn latency(mut self, at_most: Duration) -> Self {
         self.plan.latency = at_most;
         self
     }
 
-    /// Lets the append with this number, counted from 1 on, meet a fault.
+    /// Makes the append with this number, counted from 1, meet a fault.
     #[must_use]
     pub fn at_append(mut self, call: u64, fault: Fault) -> Self {
         self.plan.set(Operation::Append, call, fault);
         self
     }
 
-    /// Lets the read with this number, counted from 1 on, fail.
+    /// Makes the read with this number, counted from 1, fail.
     #[must_use]
     pub fn at_read(mut self, call: u64) -> Self {
         self.plan.set(Operation::Read, call, Fault::Before);
         self
     }
 
-    /// Lets the first append meet a conflict.
+    /// Makes the first append meet a conflict.
     #[must_use]
     pub fn conflict_once(self) -> Self {
         self.conflict_times(1)
     }
 
-    /// Lets the first so many appends meet a conflict.
+    /// Makes the first appends, this many, meet a conflict.
     #[must_use]
     pub fn conflict_times(self, times: u64) -> Self {
         (1..=times).fold(self, |store, call| store.at_append(call, Fault::Conflict))
     }
 
-    /// Lets the first append fail before it is written.
+    /// Makes the first append fail before it is written.
     #[must_use]
     pub fn fail_once(self) -> Self {
         self.at_append(1, Fault::Before)
     }
 
-    /// Writes the first append, but loses the answer.
+    /// Writes the first append, but loses its answer.
     #[must_use]
     pub fn lose_answer_once(self) -> Self {
         self.at_append(1, Fault::After)
     }
 
-    /// The faults that calls have met, by operation and number. The same calls give the same log with the
-    /// same seed.
+    /// The faults that calls have met, by operation and number. With the same seed the same calls
+    /// give the same log.
     pub fn injected(&self) -> Vec<Injected> {
         let mut log = self.shared().log.clone();
         log.sort_unstable();
         log
     }
 
-    /// The store itself, which does not fail.
+    /// The wrapped store, which does not fail.
     pub fn inner(&self) -> &S {
         &self.store
     }

@@ -1,4 +1,4 @@
-//! What is to happen to which call.
+//! [`Plan`]: what happens to which call.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 use super::{Fault, Operation};
 
-/// What is to happen to which call.
+/// What happens to which call.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Plan {
     pub(super) seed: u64,
@@ -20,7 +20,7 @@ pub(super) struct Plan {
     certain: HashMap<(Operation, u64), Fault>,
 }
 
-/// What is to happen to one call.
+/// What happens to one call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Fate {
     pub(super) latency: Duration,
@@ -28,15 +28,15 @@ pub(super) struct Fate {
 }
 
 impl Plan {
-    /// Decides over a call by hand.
+    /// Sets the fate of one call.
     pub(super) fn set(&mut self, operation: Operation, call: u64, fault: Fault) {
         self.certain.insert((operation, call), fault);
     }
 
-    /// What happens to the call with this number: always the same.
+    /// The fate of the call with this number. It is always the same.
     pub(super) fn fate(&self, operation: Operation, call: u64) -> Fate {
         let mut random = Rng::with_seed(self.seed_of(operation, call));
-        // Each is drawn, whatever comes of it, so that one setting does not change what another does.
+        // All values are drawn in any case, so that one setting does not affect the others.
         let latency = self.latency.mul_f64(random.f64());
         let (conflict, before, after) = (random.f64(), random.f64(), random.f64());
         let drawn = match operation {
@@ -57,7 +57,7 @@ impl Plan {
         }
     }
 
-    /// Far from those of the calls before and after, by the multiplier of Knuth's that spreads bits.
+    /// Far from the seeds of the neighbouring calls, by Knuth's multiplier, which spreads bits.
     fn seed_of(&self, operation: Operation, call: u64) -> u64 {
         let number = call * 4 + operation as u64;
         self.seed.rotate_left(32) ^ number.wrapping_mul(0x5851_f42d_4c95_7f2d)
@@ -102,7 +102,7 @@ mod tests {
                 .count();
             met as f64 / fates.len() as f64
         };
-        // What is left by the ones before.
+        // The share that remains after the previous faults.
         for (fault, expected) in [
             (Fault::Before, 0.1),
             (Fault::Conflict, 0.18),

@@ -1,4 +1,4 @@
-//! The traits of a [`ChaosStore`]: each call meets its fate, and goes on to the store.
+//! The store traits of a [`ChaosStore`]: each call meets its fate and is passed on to the store.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ impl<S: EventStore> EventStore for ChaosStore<S> {
     }
 }
 
-/// A subscription overcomes what passes by itself, so nothing is injected here.
+/// A subscription overcomes temporary errors itself, so nothing is injected here.
 impl<S: EventSubscription> EventSubscription for ChaosStore<S> {
     fn subscribe(&self, subscribe: Subscribe) -> Subscription {
         self.store.subscribe(subscribe)
@@ -92,7 +92,7 @@ impl<S: EventSubscription> EventSubscription for ChaosStore<S> {
 }
 
 impl<S: EventStore> ChaosStore<S> {
-    /// The store to read from or to keep a snapshot in, unless that is to fail.
+    /// The store for a read or for saving a snapshot, unless the call is to fail.
     async fn reading(&self) -> Result<&S, StoreError> {
         let call = self.next(Operation::Read);
         let Fate { latency, fault } = self.plan.fate(Operation::Read, call);
@@ -100,7 +100,7 @@ impl<S: EventStore> ChaosStore<S> {
         match fault {
             Some(fault) => {
                 self.note(Operation::Read, call, fault);
-                Err(lost("before it was done"))
+                Err(lost("before the call took effect"))
             }
             None => Ok(&self.store),
         }
@@ -132,7 +132,7 @@ impl<S: EventStore> ChaosStore<S> {
     }
 }
 
-/// The first of the declared streams at which there can be a conflict, and what that is.
+/// A conflict on the first declared stream that can have one.
 fn conflict(append: &Append) -> Option<VersionConflict<StreamId>> {
     append.streams.iter().find_map(|(stream, expected)| {
         let actual = match expected {

@@ -48,7 +48,7 @@ impl CommandLogic for Deposit {
 }
 
 impl CommandLogic for Transfer {
-    /// What is in the account `from`.
+    /// The balance of the account `from`.
     type State = u64;
     type Event = AccountEvent;
 
@@ -74,7 +74,7 @@ impl CommandLogic for Transfer {
     }
 }
 
-/// What is in an account, by its events.
+/// The balance of an account, computed from its events.
 pub async fn balance(store: &impl EventStore, account: &str) -> u64 {
     let events = read(store, account).await;
     let events = events

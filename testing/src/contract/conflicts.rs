@@ -1,4 +1,4 @@
-//! Expected versions: when they hold, and what is told when they do not.
+//! Expected versions: when they hold, and what the error reports when they do not.
 
 use eventcore::ExpectedVersion::{Exactly, Exists, Unchecked};
 use eventcore::{EventStore, ReadAll, StreamVersion, VersionConflict};

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Counted, add, add_as, consumer, create, poll, polled, shown, subscription};
 
-/// A consumer whose failures come again soon.
+/// A consumer that retries failures soon.
 pub(crate) fn new<S: SubscriptionStore + Clone>(store: &S, name: &str) -> Consumer<Counted, S> {
     let soon = RetryPolicy::default()
         .attempts(u32::MAX)
@@ -80,7 +80,7 @@ where
     assert_eq!(third.event, Counted(3));
     let became = first.nack(Nack::retry()).await.unwrap();
     assert_eq!(became, Some(NackOutcome::Retry));
-    // The third went back with the first, although it was handed out.
+    // The third event went back with the first, although it had been handed out.
     assert!(third.is_void() && !second.is_void());
     assert_eq!(third.ack().await.unwrap(), Settled::Void);
     let became = second.nack(Nack::skip()).await.unwrap();
@@ -132,7 +132,7 @@ where
     let mut consumer = new(store, "one");
     let error = consumer.next_delivery().await.unwrap_err();
     assert!(error.is_undecodable() && error.position() == Some(position));
-    // The stream waits for it, others do not.
+    // Its stream waits for the event, other streams do not.
     assert_eq!(next(&mut consumer).await, (3, 1));
     let error = consumer.next_delivery().await.unwrap_err();
     assert_eq!(error.stream_id().unwrap(), "a");
@@ -163,7 +163,7 @@ where
     let mut dropped = new(store, "dropped");
     assert_eq!(next(&mut dropped).await, (2, 1));
     drop(dropped);
-    // It is given back at once, and not after the lease of 30 s.
+    // The event is given back at once, not after the lease of 30 s.
     let (name, who) = (subscription(), consumer("last"));
     let wait = Duration::from_secs(10);
     let batch = store
@@ -269,7 +269,7 @@ where
         .ack(subscription(), taken.lease_id, None)
         .await
         .unwrap();
-    // What was left of the batch is not handed out, and that is no error.
+    // The rest of the batch is not handed out, and this is not an error.
     add(store, "c", 4).await;
     assert_eq!(next(&mut late).await, (4, 1));
 }
@@ -304,7 +304,7 @@ where
         .unwrap();
     assert_eq!(first.ack().await.unwrap(), Settled::Void);
     assert_eq!(second.nack(Nack::retry()).await.unwrap(), None);
-    // The last of the batch is on its way already; then all come again.
+    // The last event of the batch is on its way already; then all come again.
     assert_eq!(next(&mut consumer).await, (3, 1));
     for n in 1..=3 {
         assert_eq!(next(&mut consumer).await, (n, 1));

@@ -12,10 +12,10 @@ const CONSUMERS: u64 = 5;
 const STREAMS: u64 = 12;
 const EVENTS: u64 = 360;
 
-/// What was acknowledged: stream and version, in the order of the acknowledgements.
+/// The acknowledged events: stream and version, in the order of the acknowledgements.
 type Answered = Arc<Mutex<Vec<(String, u64)>>>;
 
-/// Consumers work while events come, give back at random, drop deliveries, and are replaced.
+/// Consumers work while events arrive, give some back at random, drop deliveries, and are replaced.
 pub async fn many_consumers_answer_each_event_once_and_each_stream_in_order<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
@@ -71,14 +71,15 @@ where
                 }
                 2 => drop(delivery),
                 _ => {
-                    // Noted before, so that who gets the next one of the stream comes after.
+                    // Recorded before the acknowledgement, so that the next event of the stream is recorded
+                    // later.
                     assert!(!delivery.is_void());
                     answered.lock().unwrap().push(stands_for);
                     assert_eq!(delivery.ack().await.unwrap(), Settled::Done);
                 }
             }
         }
-        // Replaced by another, in either way.
+        // The consumer is replaced, in one way or the other.
         match random(2) {
             0 => consumer.close().await.unwrap(),
             _ => drop(consumer),

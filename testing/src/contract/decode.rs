@@ -1,4 +1,4 @@
-//! Events that are read as what they are not.
+//! Events that are decoded as the wrong type.
 
 use std::error::Error;
 

@@ -205,7 +205,7 @@ pub async fn an_acknowledgement_counts_after_the_lease_until_somebody_else_has_t
     add(store, "a", 2).await;
     let second = poll(store, 100).await.unwrap();
     store.sleep(Duration::from_millis(300)).await;
-    // Alone in its lease: that it ran out counts as a failure.
+    // The event was alone in its lease, so the expiry counts as a failure.
     assert_eq!(polled(store).await, ["a:2#2"]);
     let lost = store
         .ack(subscription(), second.lease_id, Some(&second.positions()))
@@ -238,7 +238,7 @@ where
         "{error:?}"
     );
     assert!(ack(LeaseId::new(), &[own]).await.is_lease_lost());
-    // Both are held still.
+    // Both are still leased.
     store
         .ack(subscription(), first.lease_id, Some(&[own]))
         .await

@@ -1,4 +1,4 @@
-//! Everything that is kept with an event, there and back.
+//! Everything that is stored with an event comes back unchanged.
 
 use std::time::{Duration, SystemTime};
 
@@ -81,7 +81,7 @@ where
     assert_eq!((event.correlation_id, event.causation_id), (None, None));
 }
 
-/// An object without fields is not nothing, and each event of an append has its own.
+/// An empty object is not the same as no metadata, and each event of an append has its own.
 pub async fn each_event_of_an_append_has_its_own_metadata<S>(store: &S)
 where
     S: EventStore,
@@ -107,7 +107,7 @@ where
     assert_eq!(read, metadata);
 }
 
-/// Of any version, the two special ones included.
+/// Ids of any UUID version, including the two special ones.
 pub async fn event_ids_are_kept_as_they_are<S>(store: &S)
 where
     S: EventStore,
@@ -132,7 +132,8 @@ where
     assert_eq!(read, ids);
 }
 
-/// By the store's clock, which may be a bit off ours, and never before an event of the same stream.
+/// By the store's clock, which may differ slightly from ours, and never before an earlier event of
+/// the same stream.
 pub async fn events_are_recorded_about_now_and_in_order<S>(store: &S)
 where
     S: EventStore,

@@ -64,7 +64,7 @@ pub async fn caught_up_is_told_when_all_was_handed_out_and_fell_behind_when_ther
         let (next, _) = tokio::join!(followed.next_followed(), add(store, "a", n));
         assert_eq!(number(next.unwrap()), Some(n));
     }
-    // Nobody looks while three come.
+    // Three events arrive while nobody reads.
     for n in 6..=8 {
         add(store, "a", n).await;
     }

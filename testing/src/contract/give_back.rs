@@ -1,4 +1,4 @@
-//! Durable subscriptions: events that are given back, set aside and looked after.
+//! Durable subscriptions: events that are given back, parked, replayed and discarded.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ where
         .await
         .unwrap_err();
     assert_eq!(lost.lost_positions(), [at[3]]);
-    // The stream is out still, with its first event.
+    // The stream is still leased, with its first event.
     assert_eq!(polled(store).await, [""; 0]);
     store
         .ack(subscription(), batch.lease_id, None)

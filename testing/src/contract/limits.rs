@@ -1,4 +1,4 @@
-//! The largest and the strangest that a store has to take.
+//! The largest and strangest values that a store must accept.
 
 use eventcore::ExpectedVersion::{Exactly, Unchecked};
 use eventcore::{ConsumerName, EventStore, EventType, ReadAll, ReadStreams, StreamId};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{add_as, declare, event, read, stream, with_payload};
 
-/// Whatever the store, these never reach it.
+/// No store ever reaches these numbers.
 pub async fn names_that_are_empty_too_long_or_have_control_characters_cannot_be_made<S>(_: &S)
 where
     S: EventStore,
@@ -133,7 +133,7 @@ where
     comes_back(store, &payloads).await;
 }
 
-/// What is written by a program of Rust, such a program can decode.
+/// What a Rust program writes, a Rust program can decode.
 pub async fn metadata_is_nested_as_deep_as_it_can_be_read_and_no_deeper<S>(store: &S)
 where
     S: EventStore,
@@ -167,7 +167,7 @@ where
     comes_back(store, &payloads).await;
 }
 
-/// The same number, however it is written: 1e300 may come back with 300 zeros.
+/// The same number in any notation: 1e300 may come back with 300 zeros.
 pub async fn fractions_are_kept_to_the_last_bit<S>(store: &S)
 where
     S: EventStore,
@@ -209,7 +209,7 @@ async fn comes_back(store: &impl EventStore, payloads: &[Value]) {
     }
 }
 
-/// Arrays and objects in one another, so many of them.
+/// Arrays and objects, nested this deep.
 fn nested(depth: usize) -> Value {
     (0..depth).fold(json!(1), |inner, n| {
         if n % 2 == 0 {

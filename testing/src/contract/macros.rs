@@ -1,8 +1,8 @@
-//! The macros that list the promises, one for each trait of a store.
+//! The macros that list the tests, one for each trait of a store.
 
-/// Runs every test of the contract of `EventStore` on stores that `$fresh` makes: an
-/// `async fn(name: &str)` that returns an empty store, which is `Clone + 'static` too. The name is that of
-/// the test.
+/// Runs every test of the contract of `EventStore` on stores that `$fresh` makes: an `async
+/// fn(name: &str)` that returns an empty store, which must be `Clone + 'static`. The argument is
+/// the name of the test.
 #[macro_export]
 macro_rules! event_store_contract {
     ($fresh:path) => {
@@ -99,8 +99,8 @@ macro_rules! event_store_contract {
     };
 }
 
-/// Runs every test of what a store promises that keeps snapshots, as
-/// [`event_store_contract!`](crate::event_store_contract) does.
+/// Runs every test of the contract for stores that keep snapshots, like
+/// [`event_store_contract!`](crate::event_store_contract).
 #[macro_export]
 macro_rules! snapshot_contract {
     ($fresh:path) => {
@@ -119,8 +119,8 @@ macro_rules! snapshot_contract {
     };
 }
 
-/// Runs every test of the contract of `EventSubscription`, as
-/// [`event_store_contract!`](crate::event_store_contract) does.
+/// Runs every test of the contract of `EventSubscription`, like
+/// [`event_store_contract!`](crate::event_store_contract).
 #[macro_export]
 macro_rules! event_subscription_contract {
     ($fresh:path) => {
@@ -150,8 +150,8 @@ macro_rules! event_subscription_contract {
     };
 }
 
-/// Runs every test of the contract of `SubscriptionStore`, as
-/// [`event_store_contract!`](crate::event_store_contract) does.
+/// Runs every test of the contract of `SubscriptionStore`, like
+/// [`event_store_contract!`](crate::event_store_contract).
 #[macro_export]
 macro_rules! subscription_store_contract {
     ($fresh:path) => {
@@ -196,8 +196,8 @@ macro_rules! subscription_store_contract {
     };
 }
 
-/// Runs every test of what process managers promise on a `SubscriptionStore`, as
-/// [`event_store_contract!`](crate::event_store_contract) does.
+/// Runs every test of process managers on a `SubscriptionStore`, like
+/// [`event_store_contract!`](crate::event_store_contract).
 #[macro_export]
 macro_rules! process_manager_contract {
     ($fresh:path) => {
@@ -232,7 +232,7 @@ macro_rules! process_manager_contract {
 }
 
 /// Runs every test of the contract of `ProjectionStore`. `$fresh` returns a store, and a
-/// [`Book`](crate::contract::Book) that projections of the tests write into.
+/// [`Book`](crate::contract::Book) that the projections of the tests write to.
 #[macro_export]
 macro_rules! projection_store_contract {
     ($fresh:path) => {

@@ -1,4 +1,4 @@
-//! Appends and reads that no store takes, whatever it holds.
+//! Appends and reads that every store refuses, whatever it contains.
 
 use eventcore::ExpectedVersion::{Exactly, Unchecked};
 use eventcore::{
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{declare, event, event_type, stream, with_payload};
 
-/// Refuses an append as malformed, names the argument, and has written nothing.
+/// Expects a refusal as malformed that names the argument, and that nothing was written.
 async fn refuses(store: &impl EventStore, append: &Append, argument: &str) {
     let error = store.append(append).await.unwrap_err();
     is_malformed(&error);
@@ -35,7 +35,7 @@ where
     assert_eq!(store.safe_position().await.unwrap(), Position::START);
 }
 
-/// It has to be told before conflicts are: no other version makes such an append right.
+/// This error comes before conflicts, because no other version makes such an append valid.
 pub async fn an_undeclared_stream_is_told_before_conflicts_are<S>(store: &S)
 where
     S: EventStore,
@@ -90,7 +90,7 @@ where
         let append = declare(&[("a", Unchecked)]).event(bad);
         refuses(store, &append, "metadata").await;
     }
-    // A null inside is no null, and a backslash is no character U+0000.
+    // A null inside is not JSON null, and an escaped backslash is not the character U+0000.
     let good = with_payload(&event("a", 1), json!([null, "\\u0000", { "null": null }]));
     store
         .append(&declare(&[("a", Unchecked)]).event(good))
@@ -98,7 +98,7 @@ where
         .unwrap();
 }
 
-/// Where there is more than one thing wrong, all stores name the same.
+/// If several things are wrong, all stores name the same one.
 pub async fn what_cannot_be_stored_at_all_is_told_before_anything_else<S>(store: &S)
 where
     S: EventStore,

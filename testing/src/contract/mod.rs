@@ -1,4 +1,4 @@
-//! What every store promises: tests that a store runs by one line.
+//! The promises of every store, as tests that a store runs with one line.
 //!
 //! ```
 //! use eventcore::InMemoryEventStore;
@@ -12,18 +12,20 @@
 //! # fn main() {}
 //! ```
 //!
-//! Each promise becomes a `#[test]` of its own, named by the sentence that it proves, with a store of its
-//! own and a tokio runtime of several threads. There is a macro for each trait of `eventcore` that a store
-//! may implement:
+//! Each promise is a `#[test]` of its own, named by the sentence that it proves, with its own store
+//! and a tokio runtime of several threads. There is a macro for each trait of `eventcore` that a
+//! store may implement:
 //!
 //! | macro | for |
 //! |---|---|
 //! | [`event_store_contract!`](crate::event_store_contract) | `EventStore + Clone + 'static` |
+//! | [`snapshot_contract!`](crate::snapshot_contract) | `EventStore` with snapshots |
 //! | [`event_subscription_contract!`](crate::event_subscription_contract) | also `EventSubscription` |
 //! | [`subscription_store_contract!`](crate::subscription_store_contract) | also `SubscriptionStore` |
+//! | [`process_manager_contract!`](crate::process_manager_contract) | process managers on a `SubscriptionStore` |
 //! | [`projection_store_contract!`](crate::projection_store_contract) | also `ProjectionStore`; `fresh` makes a store and a [`Book`] |
 
-// What is written.
+// Writing.
 #[doc(hidden)]
 pub mod conflicts;
 #[doc(hidden)]
@@ -37,7 +39,7 @@ pub mod repeat;
 #[doc(hidden)]
 pub mod versions;
 
-// What is read.
+// Reading.
 #[doc(hidden)]
 pub mod decode;
 #[doc(hidden)]
@@ -47,7 +49,7 @@ pub mod read_all;
 #[doc(hidden)]
 pub mod snapshots;
 
-// Many at once.
+// Concurrency.
 #[doc(hidden)]
 pub mod order;
 #[doc(hidden)]
@@ -79,7 +81,7 @@ pub mod project_many;
 #[doc(hidden)]
 pub mod subscribe;
 
-// What the tests use.
+// Helpers of the tests.
 #[doc(hidden)]
 pub mod bank;
 mod macros;
@@ -99,7 +101,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 ///
 /// # Panics
 ///
-/// The test does, or it takes 3 minutes.
+/// The test panics, or takes 3 minutes.
 #[doc(hidden)]
 pub fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -1,4 +1,5 @@
-//! A process manager that notes the numbers it counts, and does as told, for the tests of process managers.
+//! A process manager for tests: it records the numbers that are counted, and does what the test
+//! tells it to do.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use eventcore::{
 use super::shop::events;
 use super::{Counted, stream};
 
-/// Notes a number, or refuses to, or fails.
+/// Records a number, or rejects it, or fails.
 #[derive(Command)]
 pub(crate) struct Note {
     #[stream]
@@ -19,7 +20,7 @@ pub(crate) struct Note {
     number: u64,
     refuses: bool,
     fails: bool,
-    /// Takes so long, and blocks its thread meanwhile.
+    /// Takes this long and blocks its thread meanwhile.
     takes: Duration,
 }
 
@@ -43,8 +44,8 @@ impl AsyncCommandLogic for Note {
 
 type Choice = Box<dyn Fn(u64) -> Vec<u64> + Send + Sync>;
 
-/// Notes each number that is counted in a stream `counted-…`, in a stream with its own name. All numbers are
-/// of one process. By its state it knows what it was told of.
+/// Records each number that is counted in a stream `counted-…`, in a stream with the manager's
+/// name. All numbers belong to one process. Its state contains the triggers that it has received.
 pub(crate) struct Notes {
     name: String,
     writes_to: StreamId,
@@ -57,7 +58,7 @@ pub(crate) struct Notes {
     after_rejection: Choice,
     one_for_all: bool,
     by_state: bool,
-    /// What `on_error` was told.
+    /// The errors that `on_error` received.
     pub(crate) told: Mutex<Vec<String>>,
 }
 
@@ -79,7 +80,7 @@ impl Notes {
         }
     }
 
-    /// Notes these numbers for a number.
+    /// Records these numbers for a number.
     pub(crate) fn commands(
         mut self,
         commands: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static,
@@ -88,7 +89,7 @@ impl Notes {
         self
     }
 
-    /// Notes these numbers when a command was rejected, by its index.
+    /// Records these numbers when a command was rejected, by its index.
     pub(crate) fn after_rejection(
         mut self,
         commands: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static,
@@ -122,19 +123,19 @@ impl Notes {
         self
     }
 
-    /// Asks for a timeout with every number, and notes 1,000 when it is told.
+    /// Asks for a timeout with every number, and records 1,000 when it arrives.
     pub(crate) fn timeout(mut self, after: Duration) -> Self {
         self.timeout = Some(after);
         self
     }
 
-    /// A process for each stream that is counted in.
+    /// One process for each counted stream.
     pub(crate) fn process_of_each_stream(mut self) -> Self {
         self.one_for_all = false;
         self
     }
 
-    /// Notes 500 for each number that it was told of so far, too.
+    /// Also records 500 for each number that it has received so far.
     pub(crate) fn by_state(mut self) -> Self {
         self.by_state = true;
         self
@@ -153,7 +154,7 @@ impl Notes {
 
 impl<S: EventStore> ProcessManager<S> for Notes {
     type Event = Counted;
-    /// The numbers that it was told of.
+    /// The numbers that it has received.
     type State = Vec<u64>;
 
     fn name(&self) -> &str {
@@ -208,7 +209,7 @@ impl<S: EventStore> ProcessManager<S> for Notes {
     }
 }
 
-/// The numbers that a manager of this name has noted.
+/// The numbers that a manager of this name has recorded.
 pub(crate) async fn noted<S: EventStore>(store: &S, name: &str) -> Vec<u64> {
     let events = events(store, stream(name)).await;
     events

@@ -1,4 +1,4 @@
-//! Readers that follow while writers commit: nothing is missed, seen twice or out of order.
+//! Readers follow while writers commit: no event is missed, seen twice or out of order.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::{declare, event};
 const WRITERS: u64 = 6;
 const APPENDS: u64 = 40;
 
-/// Starts writers whose appends go to one to three of four streams, so that they meet there.
+/// Starts writers whose appends go to one to three of four streams, so that they compete there.
 fn start_writers<S: EventStore + Clone + 'static>(store: &S) -> JoinSet<()> {
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
@@ -54,7 +54,7 @@ fn all_events() -> usize {
     (0..3).map(events_of_kind).sum()
 }
 
-/// What a reader has seen.
+/// The events that a reader has seen.
 #[derive(Default)]
 struct Seen {
     events: usize,
@@ -63,7 +63,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Takes in the next event, which has to be the next of its stream.
+    /// Takes the next event, which must be the next of its stream.
     fn take(&mut self, event: &RecordedEvent) {
         assert!(
             event.position > self.last,
@@ -128,7 +128,7 @@ where
     assert!(more.is_empty(), "{more:?}");
 }
 
-/// What is up to the safe position stays as it is.
+/// Events up to the safe position never change.
 pub async fn nothing_appears_at_or_before_the_safe_position<S>(store: &S)
 where
     S: EventStore + Clone + 'static,

@@ -1,4 +1,4 @@
-//! Process managers: what comes of events, rejections and timeouts.
+//! Process managers: reactions to events, rejections and timeouts.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
@@ -14,7 +14,7 @@ use super::notes::{Notes, noted};
 use super::shop::{Charge, Fulfilment, events, types};
 use super::{Counted, add, add_as, stream};
 
-/// Short enough to be waited for, long enough not to be over before the test looks.
+/// Short enough to wait for, long enough not to be over before the test looks.
 const SOON: Duration = Duration::from_millis(400);
 
 pub async fn an_order_is_fulfilled_step_by_step<S>(store: &S)
@@ -37,7 +37,7 @@ where
         types(store, shop.account("ada")).await,
         ["Deposited", "Charged"]
     );
-    // Each is caused by the one before, and all are one operation.
+    // Each is caused by the one before, and all belong to one operation.
     let [placed, reserved, shipped] = &order[..] else {
         panic!("{order:?}")
     };
@@ -76,7 +76,7 @@ where
         cancelled.payload.decode::<serde_json::Value>().unwrap()["why"],
         "20 cents are too few"
     );
-    // What causes it is the note that the command was rejected.
+    // Its cause is the event that records the rejection.
     let process = events(store, stream("process:shop:1")).await;
     let rejected = process
         .iter()
@@ -163,7 +163,7 @@ where
     S: SubscriptionStore + Clone + 'static,
 {
     let shop = Fulfilment::of("shop");
-    // Some are paid, some are not, some not in time; one comes when all is sold.
+    // Some are paid, some are not, some not in time; one comes when everything is sold.
     shop.stock(store, "lamp", 9).await;
     shop.deposit(store, "ada", 100).await;
     for order in 1..=10 {
@@ -201,7 +201,8 @@ where
     add(store, "counted-a", 1).await;
     add(store, "counted-a", 50).await;
     run_process_manager_until_idle(store, &notes).await.unwrap();
-    // 3 was rejected, so 99 was tried and 11 done; then 5, so 13; then 99, so 10; then only the next event.
+    // 3 was rejected, so 99 was tried and 11 done; then 5, so 13; then 99, so 10; then only the
+    // next event.
     let noted = noted(store, "notes").await;
     assert_eq!(noted, [1, 4, 11, 13, 10, 50, 52, 53, 54]);
 }
@@ -233,7 +234,7 @@ where
     for (name, n) in [("counted-a", 1), ("counted-a", 2), ("counted-b", 3)] {
         add(store, name, n).await;
     }
-    // Twice at once, then it is parked. What is behind it finds its process stopped.
+    // It fails twice at once, then it is parked. Later events find their process stopped.
     let at_once = RetryPolicy::default().base(Duration::ZERO);
     let options = ProcessOptions::new()
         .until_idle()
@@ -333,7 +334,7 @@ where
     assert_eq!(noted(store, "notes").await, [2]);
 }
 
-/// Looks at everything there is.
+/// Receives all events.
 struct All(Mutex<Vec<u64>>);
 
 impl<S: SubscriptionStore> ProcessManager<S> for All {

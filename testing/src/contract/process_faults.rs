@@ -19,15 +19,15 @@ use super::shop::{Fulfilment, types};
 /// What happens at a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
-    /// The runner is gone before it, or after it.
+    /// The runner dies before or after the call.
     DiesBefore,
     DiesAfter,
-    /// It is not done, or its answer is lost.
+    /// The call has no effect, or its answer is lost.
     FailsBefore,
     FailsAfter,
 }
 
-/// A store with a fault at one of the calls by which events are read, written and answered.
+/// A store with a fault at one of the calls that read events, write events or answer deliveries.
 #[derive(Clone)]
 pub(super) struct Faulty<S> {
     store: S,
@@ -42,7 +42,7 @@ struct Plan {
 }
 
 impl<S> Faulty<S> {
-    /// No fault, but others come in between its calls.
+    /// No fault, but other tasks run between its calls.
     pub(super) fn interrupted(store: S) -> Self {
         Self::new(store, Fault::FailsBefore, u32::MAX)
     }
@@ -62,7 +62,7 @@ impl<S> Faulty<S> {
         &self,
         doing: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        // Others may come in between.
+        // Other tasks may run here.
         tokio::task::yield_now().await;
         if self.plan.calls.fetch_add(1, SeqCst) + 1 != self.plan.at {
             return doing.await;
@@ -86,13 +86,13 @@ impl<S> Faulty<S> {
         }
     }
 
-    /// Nothing comes after this.
+    // Nothing happens after this.
     async fn die<T>(&self) -> T {
         self.plan.has_come.store(true, SeqCst);
         pending().await
     }
 
-    /// The same for calls that are of no interest when the runner lives on.
+    /// The same for calls that matter only if the runner dies.
     async fn call_if_it_dies<T>(
         &self,
         doing: impl Future<Output = Result<T, StoreError>>,
@@ -236,7 +236,7 @@ impl<S: SubscriptionStore> SubscriptionStore for Faulty<S> {
     }
 
     fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
-        // A runner that is dead does not clear up either.
+        // A dead runner does not clean up either.
         if !self.plan.has_come.load(SeqCst) {
             self.store.in_background(work);
         }
@@ -265,7 +265,7 @@ where
     }
 }
 
-/// Everything from the start, until the order is closed.
+/// Handles everything from the start, until the order is closed.
 async fn run_again<S>(store: &S, shop: &Fulfilment)
 where
     S: SubscriptionStore + Clone + 'static,
@@ -280,17 +280,18 @@ where
     }
 }
 
-/// Everything is delivered again.
+/// Delivers everything again.
 async fn reset<S: SubscriptionStore>(store: &S, manager: &str) {
     for name in [manager, &format!("{manager}:timeouts")] {
         let name = SubscriptionName::new(name).unwrap();
-        // Perhaps the runner died before there was one.
+        // The runner may have died before the subscription existed.
         let reset = store.reset_subscription(&name, Position::START).await;
         assert!(reset.is_ok() || reset.unwrap_err().is_unknown_name());
     }
 }
 
-/// One order in a shop of its own, with a fault at this call; whether there was such a call.
+/// One order in a shop of its own, with a fault at this call. Returns whether there was such a
+/// call.
 async fn trial<S>(store: &S, fault: Fault, at: u32, pays_within: Option<Duration>) -> bool
 where
     S: SubscriptionStore + Clone + 'static,
@@ -333,7 +334,7 @@ where
         }
         assert!(at > 20, "only {at} calls");
     }
-    // With a timeout, at fewer of them: those before are the same.
+    // With a timeout, at fewer calls: the earlier ones are the same.
     for at in (3..23).step_by(2) {
         let late = Some(Duration::from_millis(1));
         trial(store, faults[at as usize / 2 % 2], at, late).await;
@@ -354,8 +355,8 @@ where
     at_each_call(store, [Fault::FailsBefore, Fault::FailsAfter]).await;
 }
 
-/// Some commands are rejected, and a command that is the answer to one is too; what is asked for depends on
-/// the state.
+/// Some commands are rejected, and so is a command that answers a rejection. The requested commands
+/// depend on the state.
 pub async fn a_runner_that_dies_between_rejections_goes_on_with_the_next<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,

@@ -14,7 +14,7 @@ use super::notes::{Notes, noted};
 use super::process_faults::Faulty;
 use super::shop::{Fulfilment, types};
 
-/// Runs a manager so many times at once, until that much is done.
+/// Runs a manager several times at once, until this much is done.
 async fn run_many<S, P>(
     store: &S,
     manager: &Arc<P>,
@@ -70,7 +70,7 @@ where
         let last = types(store, shop.order(&order.to_string())).await.pop();
         *closed.entry(last.unwrap()).or_default() += 1;
     }
-    // Six can be paid, whoever comes first; what they and the others took and gave back adds up.
+    // Six can be paid, whichever come first. The balances of all orders together must match.
     assert_eq!(closed["Shipped"], 6);
     let count = |types: &[String], name: &str| types.iter().filter(|t| *t == name).count();
     let item = types(store, shop.item("lamp")).await;
@@ -128,7 +128,7 @@ pub async fn a_lease_that_runs_out_while_a_command_runs_does_not_let_it_run_twic
 where
     S: SubscriptionStore + Clone + 'static,
 {
-    // The command blocks its runner, so that the lease is not kept.
+    // The command blocks its runner, so the lease is not extended.
     let notes = Notes::new("notes").takes(Duration::from_millis(120));
     let notes = Arc::new(notes);
     for n in 1..=4 {
@@ -143,7 +143,7 @@ where
         }
     };
     run_many(store, &notes, &options, 2, all).await;
-    // Whoever lost the race finds that out.
+    // The runner that lost the race notices.
     let again = options.clone().until_idle();
     for _ in 0..3 {
         store.sleep(Duration::from_millis(50)).await;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Counted, add, add_as};
 
-/// Where the tests of projections write the numbers that a projection takes in.
+/// Where the projections of the tests write the numbers that they apply.
 pub trait Book<S: ProjectionStore>: Clone + Send + Sync + 'static {
     /// Writes a number, in the transaction.
     fn note(
@@ -20,18 +20,18 @@ pub trait Book<S: ProjectionStore>: Clone + Send + Sync + 'static {
         transaction: &mut S::Transaction,
     ) -> impl Future<Output = Result<(), HandlerError>> + Send;
 
-    /// The numbers that are committed, in the order in which they were written.
+    /// The committed numbers, in the order in which they were written.
     fn noted(&self) -> impl Future<Output = Vec<u64>> + Send;
 }
 
-/// Writes every number down.
+/// A projection that writes every number to a book.
 pub(crate) struct Noting<B> {
     pub(crate) book: B,
     pub(crate) name: &'static str,
     pub(crate) filter: Filter,
-    /// Does not take in this number.
+    /// The number that it refuses.
     pub(crate) refuses: Option<u64>,
-    /// Takes so long for each event.
+    /// How long it takes for each event.
     pub(crate) takes: Duration,
 }
 
@@ -111,7 +111,7 @@ where
             .unwrap();
         assert_eq!(book.noted().await, (1..=25).collect::<Vec<_>>());
     }
-    // And those to come.
+    // And future ones.
     let mut waiting = Noting::in_book(book);
     let following = async {
         let position = add(store, "a", 26).await;
@@ -184,7 +184,7 @@ where
     let options = ProjectionOptions::new().batch(5).until(at[59]);
     let mut dropped = 0;
     loop {
-        // Longer and longer, so that it gets somewhere on a busy machine too.
+        // Longer each time, so that it makes progress on a busy machine too.
         let limit = Duration::from_millis(11 + 3 * dropped);
         let run = run_projection_with(store, &mut noting, &options);
         match tokio::time::timeout(limit, run).await {

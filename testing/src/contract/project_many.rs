@@ -1,4 +1,4 @@
-//! One projection in several processes, as it were.
+//! One projection run by several tasks, as by several processes.
 
 use eventcore::{Position, ProjectionOptions, ProjectionStore, run_projection_with};
 
@@ -7,14 +7,14 @@ use super::project::{Book, Noting};
 
 const EVENTS: u64 = 200;
 
-/// Both run while events come, until everything is taken in.
+/// Both run while events arrive, until everything is applied.
 pub async fn two_runners_of_a_projection_let_each_event_take_effect_once<S, B>(
     (store, book): &(S, B),
 ) where
     S: ProjectionStore + Clone + 'static,
     B: Book<S>,
 {
-    // Where no event is yet, far ahead: only aborting ends them.
+    // A position far ahead that no event has: only aborting ends the runs.
     let options = ProjectionOptions::new()
         .batch(7)
         .until(Position::new(1_000_000_000));

@@ -1,4 +1,4 @@
-//! Writers that are really at it at once, on several threads.
+//! Writers that really run at the same time, on several threads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::{declare, event, read, stream, told};
 
 const WRITERS: u64 = 8;
 
-/// Runs a task for each writer, all from the same moment on, and returns what they return.
+/// Runs one task per writer, all starting at the same moment, and returns their results.
 async fn at_once<S, T, F>(store: &S, task: impl Fn(S, u64) -> F) -> Vec<T>
 where
     S: EventStore + Clone + 'static,
@@ -66,7 +66,8 @@ where
     assert_eq!(all as u64, VERSIONS);
 }
 
-/// Each declares two streams, half of them in the opposite order, and none is ever refused.
+/// Each writer declares two streams, half of them in the opposite order, and no append is ever
+/// refused.
 pub async fn appends_that_cross_do_not_hinder_one_another<S>(store: &S)
 where
     S: EventStore + Clone + 'static,
@@ -99,7 +100,8 @@ where
     assert_eq!(all, WRITERS * EACH * 2);
 }
 
-/// Each writes where it read nothing, provided the other stream is empty: only one of two may.
+/// Each writer writes to a stream that it has not read, provided the other stream is empty. Only
+/// one of two may succeed.
 pub async fn two_that_each_check_what_the_other_writes_are_not_both_written<S>(store: &S)
 where
     S: EventStore + Clone + 'static,
@@ -221,7 +223,7 @@ where
                 .event(event(&b, 2));
             let patience = Duration::from_micros(200 * n);
             let in_time = tokio::time::timeout(patience, store.append(&append)).await;
-            // Sent again it is there once, whatever became of the first.
+            // Sent again, it is there exactly once, whatever happened to the first.
             let again = store.append(&append).await.unwrap();
             assert!(again.repeated || in_time.is_err());
             assert_eq!(told(&read(&store, &a).await), [format!("{a}@1:1")]);

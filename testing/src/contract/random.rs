@@ -2,7 +2,7 @@
 
 use eventcore::EventStore;
 
-/// So few that a store behind a network takes seconds.
+/// Few enough that a store behind a network takes seconds.
 const CASES: u32 = 16;
 
 pub async fn random_appends_reads_and_commands_agree_with_a_model<S>(store: &S)

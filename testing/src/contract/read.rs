@@ -55,7 +55,7 @@ where
     );
 }
 
-/// Among the wanted events the limit counts, not among those passed over.
+/// The limit counts matching events, not skipped ones.
 pub async fn a_stream_is_read_by_event_type<S>(store: &S)
 where
     S: EventStore,
@@ -99,14 +99,14 @@ where
         if backward {
             read = read.backward();
         }
-        // More pages than there are, and no end of them where a store is wrong.
+        // A limit on the number of pages, in case a wrong store never ends.
         for _ in 0..10 {
             let page = versions(store, read.clone()).await;
             assert!(page.len() <= 7);
             let Some(last) = page.last() else { break };
             read.after = version(*last);
             seen.extend(page);
-            // Before the first there is nothing, and 0 would stand for the end.
+            // There is nothing before the first event, and 0 would mean the end.
             if backward && read.after == version(1) {
                 break;
             }
@@ -140,7 +140,7 @@ where
     assert!(nothing.events.is_empty() && nothing.versions.is_empty());
 }
 
-/// What is reported is how far a stream was read, also where nothing was found there.
+/// The result reports how far a stream was read, even if nothing was found there.
 pub async fn several_streams_are_read_by_event_type_and_from_beyond_their_end<S>(store: &S)
 where
     S: EventStore,

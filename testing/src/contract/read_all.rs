@@ -15,7 +15,7 @@ fn number(event: &RecordedEvent) -> u64 {
     event.payload.to_string().parse().unwrap()
 }
 
-/// Appends 1, 2, … to these streams; their positions.
+/// Appends 1, 2, … to these streams and returns their positions.
 async fn add_to<S: EventStore>(store: &S, names: &[&str]) -> Vec<Position> {
     let mut positions = Vec::new();
     for (n, name) in (1..).zip(names) {
@@ -38,7 +38,7 @@ where
     assert_eq!(numbers(store, read().limit(0)).await, none);
     assert_eq!(numbers(store, read().after(at[3])).await, none);
     let end = Position::new(u64::MAX);
-    // No reader of this store can have come so far.
+    // No reader of this store can have reached that position.
     let beyond = store.read_all(&read().after(end)).await.unwrap_err();
     assert!(beyond.is_diverged() && !beyond.is_retriable(), "{beyond:?}");
     assert!(beyond.agreed_position().unwrap() < end);
@@ -59,7 +59,7 @@ where
     let mut seen = Vec::new();
     let mut read = ReadAll::new().limit(3);
     let mut more = 11..=14;
-    // More pages than there are, and no end of them where a store is wrong.
+    // A limit on the number of pages, in case a wrong store never ends.
     for _ in 0..10 {
         let page = store.read_all(&read).await.unwrap();
         let Some(last) = page.last() else { break };

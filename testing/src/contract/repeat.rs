@@ -1,4 +1,4 @@
-//! Sending an append again: what is recognised, and what is refused.
+//! Repeated appends: which are recognised, and which are refused.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ async fn events(store: &impl EventStore) -> usize {
     store.read_all(&ReadAll::new()).await.unwrap().len()
 }
 
-/// Sends it again, and expects the answer of the first time.
+/// Sends it again, and expects the first answer.
 async fn repeats(store: &impl EventStore, append: &Append, written: &Appended) {
     let before = events(store).await;
     let again = store.append(append).await.unwrap();
@@ -43,7 +43,7 @@ where
     for _ in 0..2 {
         repeats(store, &append, &written).await;
     }
-    // It was, whatever became of its streams.
+    // It was written, whatever happened to its streams.
     store.sleep(Duration::from_millis(5)).await;
     for n in 0..150 {
         add(store, ["a", "b", "checked"][n as usize % 3], n).await;
@@ -77,7 +77,7 @@ where
         add(store, "a", n).await;
     }
     repeats(store, &first, &written).await;
-    // Behind that it is another append.
+    // After that it is another append.
     add(store, "a", 101).await;
     let another = store.append(&first).await.unwrap();
     assert!(!another.repeated);
@@ -145,7 +145,7 @@ where
     assert!(error.is_idempotency_mismatch(), "{error}");
 }
 
-/// Ids are compared where the events of a repeat would be, and nowhere else.
+/// Ids are compared only where the events of a repeat would be.
 pub async fn an_id_in_use_in_another_stream_is_not_looked_for<S>(store: &S)
 where
     S: EventStore,
@@ -162,7 +162,7 @@ where
     }
 }
 
-/// A repeat is one in spite of another time, correlation and order of keys.
+/// An append with another correlation id and another order of keys is still a repeat.
 pub async fn the_order_of_keys_makes_no_difference_to_a_repeat<S>(store: &S)
 where
     S: EventStore,

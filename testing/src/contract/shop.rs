@@ -1,4 +1,5 @@
-//! A shop, for the tests of process managers: orders that reserve stock, are paid and are shipped, or undone.
+//! A shop, for the tests of process managers: orders reserve stock, are paid and shipped, or are
+//! undone.
 
 use std::time::Duration;
 
@@ -13,13 +14,13 @@ use super::stream;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 pub(crate) enum Shop {
-    // Of an order.
+    // Events of an order.
     Placed {
         order: String,
         item: StreamId,
         account: StreamId,
         cents: u64,
-        /// To be paid by the customer, so long after it was reserved at most.
+        /// The customer must pay within this time after the reservation.
         pays_within: Option<Duration>,
     },
     Reserved {
@@ -32,7 +33,7 @@ pub(crate) enum Shop {
         order: String,
         why: String,
     },
-    // Of an item.
+    // Events of an item.
     Stocked {
         pieces: u64,
     },
@@ -42,7 +43,7 @@ pub(crate) enum Shop {
     PutBack {
         order: String,
     },
-    // Of an account.
+    // Events of an account.
     Deposited {
         cents: u64,
     },
@@ -128,7 +129,7 @@ impl CommandLogic for PutBack {
 }
 
 impl CommandLogic for Charge {
-    /// What is on the account.
+    /// The balance of the account.
     type State = u64;
     type Event = Shop;
 
@@ -264,13 +265,13 @@ impl Fulfilment {
         stream(&format!("{}-item-{name}", self.shop))
     }
 
-    /// Opens an account with so much on it.
+    /// Opens an account with this balance.
     pub(crate) async fn deposit<S: EventStore>(&self, store: &S, account: &str, cents: u64) {
         self.write(store, self.account(account), Shop::Deposited { cents })
             .await;
     }
 
-    /// Puts so many pieces in stock.
+    /// Puts this many pieces in stock.
     pub(crate) async fn stock<S: EventStore>(&self, store: &S, item: &str, pieces: u64) {
         self.write(store, self.item(item), Shop::Stocked { pieces })
             .await;
@@ -312,7 +313,7 @@ impl Fulfilment {
         }
     }
 
-    /// Undoes what was done.
+    /// Undoes the finished steps.
     fn went_wrong<S: EventStore>(
         &self,
         state: &Order,

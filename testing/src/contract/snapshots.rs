@@ -1,5 +1,5 @@
-//! Snapshots of what commands know: kept with their versions, and read with what came after them. A store
-//! need not keep any; one that does keeps this.
+//! Snapshots of commands' states: saved with their versions, and read together with the later
+//! events. A store need not keep any; a store that does passes these tests.
 
 use eventcore::ExpectedVersion::Unchecked;
 use eventcore::{
@@ -165,7 +165,8 @@ impl CommandLogic for AddUp {
     }
 }
 
-/// The state of the snapshot is not what a command would fold, so that one sees where it came from.
+/// The snapshot has another state than a fold would give, so that the test sees where the state
+/// came from.
 pub async fn a_command_goes_on_from_a_snapshot_and_keeps_one<S: EventStore>(store: &S) {
     let add_up = AddUp {
         numbers: stream("numbers"),
@@ -186,7 +187,7 @@ pub async fn a_command_goes_on_from_a_snapshot_and_keeps_one<S: EventStore>(stor
     assert_eq!(told(&read(store, "sum").await), ["sum@1:55", "sum@2:1005"]);
 }
 
-/// What a command decided on a snapshot is checked as anything else.
+/// A decision based on a snapshot is checked like any other.
 pub async fn a_command_on_a_snapshot_notices_that_its_streams_have_moved<S: EventStore>(store: &S) {
     let add_up = AddUp {
         numbers: stream("numbers"),
@@ -206,7 +207,7 @@ pub async fn a_command_on_a_snapshot_notices_that_its_streams_have_moved<S: Even
     assert_eq!(told(&read(store, "sum").await), ["sum@1:8"]);
 }
 
-/// Writes how many events there are in a stream, itself included.
+/// Writes the number of events in a stream, including itself.
 #[derive(Command)]
 struct Count {
     #[stream]

@@ -19,7 +19,7 @@ async fn next<const N: usize>(subscription: &mut Subscription) -> [u64; N] {
     numbers
 }
 
-/// Nothing comes for a while.
+/// Checks that nothing arrives for a while.
 async fn waits<S: EventSubscription>(store: &S, subscription: &mut Subscription) {
     let mut next = pin!(subscription.next_event());
     let mut pause = pin!(store.sleep(Duration::from_millis(60)));
@@ -149,7 +149,8 @@ where
     assert!(error.is_malformed(), "{error}");
 }
 
-/// Of the store it cannot be: none of its events is so far. Waiting for it would skip all that comes before.
+/// The position cannot be this store's, because no event has reached it. Waiting for it would skip
+/// all events before it.
 pub async fn a_subscription_after_a_position_that_the_store_never_told_ends_with_an_error<S>(
     store: &S,
 ) where

@@ -1,4 +1,4 @@
-//! What the tests of the contract share: short ways to say streams, appends and reads.
+//! Helpers for the tests of the contract: short ways to make streams, appends and reads.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use eventcore::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// How long a store may take to tell of what has happened.
+/// How long a store may take to report something that has happened.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Something with a number. Of another type, or without a number, it cannot be decoded.
+/// An event with a number. An event of another type or without a number cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Event)]
 pub(crate) struct Counted(pub(crate) u64);
 
@@ -42,7 +42,7 @@ pub(crate) fn consumer(name: &str) -> ConsumerName {
     ConsumerName::new(name).unwrap()
 }
 
-/// Appends `Counted(n)` to a stream; its position.
+/// Appends `Counted(n)` to a stream and returns its position.
 pub(crate) async fn add(store: &impl EventStore, name: &str, n: u64) -> Position {
     add_as(store, name, "Counted", json!(n)).await
 }
@@ -76,7 +76,7 @@ pub(crate) fn shown(batch: &LeasedBatch) -> Vec<String> {
         .collect()
 }
 
-/// The same of what is polled; nothing for nothing.
+/// The same for the events of a poll; empty if there are none.
 pub(crate) async fn polled<S: SubscriptionStore>(store: &S) -> Vec<String> {
     let batch = poll(store, 100).await;
     batch.as_ref().map(shown).unwrap_or_default()

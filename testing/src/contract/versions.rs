@@ -1,5 +1,5 @@
-//! What an append writes: whole, at the next versions and positions, with the streams checked that it
-//! only names.
+//! What an append writes: everything or nothing, at the next versions and positions, with all
+//! declared streams checked.
 
 use eventcore::EventStore;
 use eventcore::ExpectedVersion::{Exactly, Exists};
@@ -39,7 +39,7 @@ where
         .iter()
         .map(|name| (name.as_str(), Exactly(0)))
         .collect();
-    // Not in the order in which they are declared, nor stream by stream.
+    // Neither in the order of the declarations nor stream by stream.
     let append = (0..100).fold(declare(&declared), |append, n: u64| {
         append.event(event(&names[(n as usize * 7) % 20], n))
     });
@@ -64,7 +64,7 @@ where
     }
 }
 
-/// The good events stand before, between and after the bad one, in their own and in other streams.
+/// Valid events come before, between and after the invalid one, in its own and in other streams.
 pub async fn a_bad_event_among_good_ones_keeps_all_of_them_from_being_written<S>(store: &S)
 where
     S: EventStore,
@@ -93,7 +93,7 @@ where
         .await
         .unwrap();
     assert_eq!(versions, [1, 0].map(StreamVersion::new));
-    // And nothing of it is in the way.
+    // And nothing of it is left behind.
     store.append(&good).await.unwrap();
     assert_eq!(told(&read(store, "b").await), ["b@1:2"]);
 }
@@ -147,7 +147,7 @@ where
     assert_eq!(store.stream_versions(&[]).await.unwrap(), []);
 }
 
-/// The safe position of an empty store is the start; of one at rest, at least where its last event is.
+/// The safe position of an empty store is the start. At rest it is at or above the last event.
 pub async fn the_safe_position_follows_what_is_written<S>(store: &S)
 where
     S: EventStore,

@@ -7,16 +7,17 @@ use eventcore::{
     StreamVersion, VersionConflict,
 };
 
-/// What the store should hold, in the order of positions.
+/// What the store should contain, in the order of positions.
 #[derive(Default)]
 pub(super) struct Held {
     /// Each event with its stream's version after it.
     pub(super) events: Vec<(NewEvent, u64)>,
-    /// What was written, with its answer.
+    /// The appends that were written, with their answers.
     pub(super) appends: Vec<(Append, Appended)>,
 }
 
-/// What a store may answer to an append. A store may find any one of several faults first.
+/// What a store may answer to an append. If an append has several faults, a store may report any of
+/// them.
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
     Written(Vec<StreamVersion>),
@@ -60,7 +61,7 @@ impl Held {
         )
     }
 
-    /// What the store should answer to an append that it has answered before.
+    /// What the store should answer to an append that it has written before.
     pub(super) fn judge_repeat(&self, append: &Append, first: &Appended) -> Answer {
         let declared = append.streams.iter().zip(&first.versions);
         let versions = declared.map(|((stream, expected), version)| {
@@ -127,7 +128,7 @@ impl Held {
     }
 }
 
-/// What is wrong with an append whatever the store holds.
+/// What is wrong with an append, whatever the store contains.
 fn faults(append: &Append) -> Option<Answer> {
     let streams: HashSet<_> = append.streams.iter().map(|(stream, _)| stream).collect();
     let ids: HashSet<_> = append.events.iter().map(|event| event.event_id).collect();
@@ -148,7 +149,7 @@ fn faults(append: &Append) -> Option<Answer> {
     })
 }
 
-/// Whether a read that starts after `after` gets to this version or place.
+/// Whether a read that starts after `after` includes this version or place.
 fn starts(direction: Direction, at: u64, after: u64) -> bool {
     match direction {
         Direction::Forward => at > after,

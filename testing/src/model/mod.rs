@@ -1,5 +1,5 @@
-//! Random appends, reads and commands, on a store and on a model that is as simple as can be: both have to
-//! say the same.
+//! Random appends, reads and commands, on a store and on a model that is as simple as possible.
+//! Both must give the same results.
 
 mod held;
 mod run;
@@ -8,12 +8,12 @@ mod step;
 use eventcore::EventStore;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
-/// Runs so many random sequences on the store, each in streams of its own, and shrinks one that fails. To
-/// be called on a tokio runtime of several threads; nobody else may write to the store meanwhile.
+/// Runs random sequences on the store, each in streams of its own, and shrinks a failing one. Call
+/// it on a tokio runtime of several threads. Nothing else may write to the store meanwhile.
 ///
 /// # Panics
 ///
-/// The store and the model differ. The message has the shortest sequence that was found.
+/// The store and the model differ. The message contains the shortest sequence that was found.
 pub fn check<S: EventStore>(store: &S, cases: u32) {
     let persistence: Option<Box<FileFailurePersistence>> = None;
     let config = Config {

@@ -1,4 +1,4 @@
-//! Taking a random sequence step by step, on the store and on the model.
+//! Runs a random sequence step by step, on the store and on the model.
 
 use std::fmt::Debug;
 
@@ -20,7 +20,7 @@ pub(super) struct Run<'a, S> {
     balances: [u64; STREAMS],
 }
 
-/// What differs.
+/// A description of a difference.
 type Differs = String;
 
 impl<'a, S: EventStore> Run<'a, S> {
@@ -40,7 +40,7 @@ impl<'a, S: EventStore> Run<'a, S> {
                 .await
                 .map_err(|differs| format!("{told}: {differs}"))?;
         }
-        // At the end the store holds what the model holds, and nothing else.
+        // At the end the store contains exactly what the model contains.
         let read = ReadAll::new().filter(self.of_streams(&[]));
         self.read_all(read, 0).await?;
         for account in 0..STREAMS {

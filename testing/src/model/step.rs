@@ -1,4 +1,4 @@
-//! What a random sequence consists of.
+//! The steps of a random sequence.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -9,11 +9,12 @@ pub(super) const STREAMS: usize = 4;
 /// How many event types.
 pub(super) const TYPES: usize = 3;
 
-/// One call, in which streams and types are numbers, and versions are relative to those of the model.
+/// One call, in which streams and types are numbers, and versions are relative to those of the
+/// model.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Append(Vec<(usize, Demand)>, Vec<Event>),
-    /// The nth append that was written, again; or with another payload in one of its events.
+    /// Repeats the nth written append, unchanged or with another payload in one of its events.
     Repeat {
         nth: usize,
         changed: Option<usize>,
@@ -50,12 +51,12 @@ pub(super) enum Step {
     },
 }
 
-/// What is demanded of a stream.
+/// The expected version of a stream.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Demand {
     Unchecked,
     Exists,
-    /// Its version and so many.
+    /// Its version plus this number.
     Near(i8),
 }
 
@@ -64,13 +65,13 @@ pub(super) enum Demand {
 pub(super) struct Event {
     pub(super) stream: usize,
     pub(super) event_type: usize,
-    /// `None` for null, which no store takes.
+    /// `None` for null, which no store accepts.
     pub(super) payload: Option<u8>,
-    /// With the id of the event before it.
+    /// Whether it has the id of the event before it.
     pub(super) twin: bool,
 }
 
-/// So few steps that a repeat is always recognised.
+/// Few enough steps that a repeat is always recognised.
 pub(super) fn sequence() -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 1..24)
 }
@@ -103,7 +104,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// With each stream once, and events that go there: most of these are written.
+/// With each stream once, and events that go to these streams. Most of these appends are written.
 fn good_append() -> impl Strategy<Value = Step> {
     let demand = prop_oneof![1 => Just(Demand::Unchecked), 4 => Just(Demand::Near(0))];
     let events = vec((0..STREAMS, 0..TYPES, any::<u8>()), 1..4);

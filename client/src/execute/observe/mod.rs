@@ -1,5 +1,6 @@
-//! What operators can observe of an execution: spans and events of `tracing` (feature `tracing`), and metrics through the
-//! facade `metrics` (feature `metrics`). Without these features it does nothing.
+//! What operators can observe of an execution: spans and events of `tracing` (feature `tracing`),
+//! and metrics through the facade `metrics` (feature `metrics`). Without these features it does
+//! nothing.
 
 #[cfg(feature = "metrics")]
 mod numbers;

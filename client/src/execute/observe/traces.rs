@@ -1,5 +1,5 @@
-//! Spans and events of `tracing`. Each execution has one span, `eventcore.execute`, with one span for each phase inside:
-//! `eventcore.read`, `eventcore.handle`, …
+//! Spans and events of `tracing`. Each execution has one span, `eventcore.execute`, with one span
+//! for each phase inside: `eventcore.read`, `eventcore.handle`, …
 
 use std::error::Error;
 use std::time::Duration;

@@ -35,7 +35,8 @@ impl SubscriptionState {
         Ok(outcomes)
     }
 
-    /// Handles one event that is given back. Also returns the later events of its stream that go back with it.
+    /// Handles one event that is given back. Also returns the later events of its stream that go
+    /// back with it.
     fn give_back(
         &mut self,
         position: Position,
@@ -62,8 +63,8 @@ impl SubscriptionState {
         }
     }
 
-    /// Releases an event and the later ones of its stream in the same lease, except those that the caller named. Returns the
-    /// later ones.
+    /// Releases an event and the later ones of its stream in the same lease, except those that the
+    /// caller named. Returns the later ones.
     fn release_from(&mut self, first: Position, asked: &HashSet<Position>) -> Vec<Position> {
         let mut later = Vec::new();
         let Some(given) = self.deliveries.get_mut(&first) else {

@@ -1,4 +1,5 @@
-//! Polls and leases: events that wait come first, then new ones. Only one lease at a time holds events of a stream.
+//! Polls and leases: events that wait come first, then new ones. Only one lease at a time holds
+//! events of a stream.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -25,7 +26,8 @@ pub(super) enum PollAnswer {
     },
 }
 
-/// After this many expired leases an event is delivered alone, to find out whether it causes the expiries.
+/// After this many expired leases an event is delivered alone, to find out whether it causes the
+/// expiries.
 const EXPIRIES_BEFORE_ALONE: u32 = 2;
 
 impl SubscriptionState {
@@ -69,8 +71,8 @@ impl SubscriptionState {
         }
     }
 
-    /// Takes back events from expired leases. For an event that was alone in its lease this counts as a failure. With several
-    /// events it is unknown which of them caused the expiry.
+    /// Takes back events from expired leases. For an event that was alone in its lease this counts
+    /// as a failure. With several events it is unknown which of them caused the expiry.
     fn take_back_expired(&mut self, now: Instant) {
         let expired: Vec<(Position, LeaseId)> = self
             .deliveries
@@ -97,7 +99,8 @@ impl SubscriptionState {
         }
     }
 
-    /// Waiting events whose streams are not leased, in order; and whether the batch must not get further events.
+    /// Waiting events whose streams are not leased, in order; and whether the batch must not get
+    /// further events.
     fn waiting(&self, now: Instant, max_events: usize) -> (Vec<Position>, bool) {
         let blocks = |delivery: &&Delivery| {
             delivery.held.is_some() || delivery.not_before.is_some_and(|due| due > now)

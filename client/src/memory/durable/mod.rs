@@ -1,4 +1,5 @@
-//! Durable subscriptions in memory, with the rules of the extension's `eventcore_poll`, `_ack`, `_nack`, ….
+//! Durable subscriptions in memory, with the rules of the extension's `eventcore_poll`, `_ack`,
+//! `_nack`, ….
 
 mod check;
 mod give_back;
@@ -19,7 +20,8 @@ use crate::values::{ConsumerName, LeaseId, Position, StreamId, SubscriptionName}
 #[derive(Default)]
 pub(super) struct Subscriptions(HashMap<SubscriptionName, SubscriptionState>);
 
-/// One subscription. A matching event up to `read_position` is in `deliveries`, in `parked`, or done.
+/// One subscription. A matching event up to `read_position` is in `deliveries`, in `parked`, or
+/// done.
 pub(super) struct SubscriptionState {
     definition: SubscriptionDefinition,
     paused: bool,
@@ -95,7 +97,8 @@ impl Subscriptions {
             .ok_or_else(|| StoreError::unknown_name(name.as_str()))
     }
 
-    /// The events for the consumer; if there are none, when to look again unless something changes before.
+    /// The events for the consumer; if there are none, when to look again unless something changes
+    /// before.
     pub(super) fn poll(
         &mut self,
         name: &SubscriptionName,

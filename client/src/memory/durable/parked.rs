@@ -34,7 +34,8 @@ impl SubscriptionState {
             .collect()
     }
 
-    /// Removes parked events, either to deliver them again or to discard them, and lets their streams continue.
+    /// Removes parked events, either to deliver them again or to discard them, and lets their
+    /// streams continue.
     pub(in crate::memory) fn unpark(
         &mut self,
         positions: Option<&[Position]>,
@@ -72,9 +73,8 @@ impl SubscriptionState {
         Ok(wanted.len() as u64)
     }
 
-    /// Parks an event, and if the subscription stops at parked events also the later ones of its stream. Returns the later
-    /// ones.
-    /// returns.
+    /// Parks an event, and if the subscription stops at parked events also the later ones of its
+    /// stream. Returns the later ones. returns.
     pub(super) fn park(&mut self, position: Position, reason: Option<String>) -> Vec<Position> {
         let Some(failed) = self.deliveries.remove(&position) else {
             return Vec::new();
@@ -128,7 +128,8 @@ impl SubscriptionState {
                 .any(|parked| parked.stream_id == *stream_id)
     }
 
-    /// Delivers the events that waited in these streams, unless another event of the stream is parked.
+    /// Delivers the events that waited in these streams, unless another event of the stream is
+    /// parked.
     fn go_on(&mut self, mut streams: HashSet<StreamId>) {
         streams.retain(|stream_id| {
             let mut others = self.parked.values();

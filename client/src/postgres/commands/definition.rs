@@ -7,8 +7,8 @@ use crate::values::Payload;
 /// The functions and settings of a command in the database, for
 /// [`register_command`](crate::PostgresEventStore::register_command).
 ///
-/// Give the name of a function, with its schema unless the `search_path` of the store's user contains the schema. The name
-/// must not be overloaded.
+/// Give the name of a function, with its schema unless the `search_path` of the store's user
+/// contains the schema. The name must not be overloaded.
 ///
 /// ```no_run
 /// use eventcore::postgres::{CommandDefinition, FieldType};
@@ -29,7 +29,8 @@ pub struct CommandDefinition {
     pub name: String,
     /// The function (state `jsonb`, event `eventcore.events`) that returns the next state.
     pub apply: String,
-    /// The function (state `jsonb`, input `jsonb`) that returns the events to write, or raises an error.
+    /// The function (state `jsonb`, input `jsonb`) that returns the events to write, or raises an
+    /// error.
     pub handle: String,
     /// JSON pointers to the streams in the input.
     pub streams: Vec<String>,
@@ -43,11 +44,14 @@ pub struct CommandDefinition {
     pub initial_state: Payload,
     /// JSON pointers into the input, each with the type of the required value.
     pub required_fields: Vec<(String, FieldType)>,
-    /// How many times an execution may start again because of a stream that it discovered; by default 10.
+    /// How many times an execution may start again because of a stream that it discovered; by
+    /// default 10.
     pub max_attempts: u32,
-    /// The function (state `jsonb`, state `jsonb`) that combines the states of two streams, each folded separately.
+    /// The function (state `jsonb`, state `jsonb`) that combines the states of two streams, each
+    /// folded separately.
     pub combine: Option<String>,
-    /// From how many newly read events of a stream on an execution saves its state; 0 means never; by default 100.
+    /// From how many newly read events of a stream on an execution saves its state; 0 means never;
+    /// by default 100.
     pub snapshot_every: u32,
     /// Whether to replace a command of the same name. By default such a command is an error.
     pub replace: bool,
@@ -82,7 +86,8 @@ pub struct RegisteredCommand {
 }
 
 impl CommandDefinition {
-    /// A command of this name. [`apply`](Self::apply), [`handle`](Self::handle) and [`streams`](Self::streams) are required.
+    /// A command of this name. [`apply`](Self::apply), [`handle`](Self::handle) and
+    /// [`streams`](Self::streams) are required.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -115,7 +120,8 @@ impl CommandDefinition {
         self
     }
 
-    /// Sets the JSON pointers to the streams in the input. Each must lead to a string or to an array of strings.
+    /// Sets the JSON pointers to the streams in the input. Each must lead to a string or to an
+    /// array of strings.
     #[must_use]
     pub fn streams<P: Into<String>>(mut self, pointers: impl IntoIterator<Item = P>) -> Self {
         self.streams = pointers.into_iter().map(Into::into).collect();
@@ -167,15 +173,16 @@ impl CommandDefinition {
         self
     }
 
-    /// Sets the function that combines the states of two streams, each folded separately. With it, the states of all long
-    /// streams are saved, not only of the first.
+    /// Sets the function that combines the states of two streams, each folded separately. With it,
+    /// the states of all long streams are saved, not only of the first.
     #[must_use]
     pub fn combine(mut self, function: impl Into<String>) -> Self {
         self.combine = Some(function.into());
         self
     }
 
-    /// Sets from how many newly read events of a stream on an execution saves its state; 0 means never.
+    /// Sets from how many newly read events of a stream on an execution saves its state; 0 means
+    /// never.
     #[must_use]
     pub fn snapshot_every(mut self, events: u32) -> Self {
         self.snapshot_every = events;

@@ -18,9 +18,10 @@ impl PostgresEventStore {
     ///
     /// # Errors
     ///
-    /// An argument is malformed, a name does not name exactly one function, a function has the wrong arguments or result, the
-    /// store's user may not execute it, or a command of this name exists (all SE003, with [`StoreError::argument`]); the user
-    /// may not register commands; or the store cannot be reached.
+    /// An argument is malformed, a name does not name exactly one function, a function has the
+    /// wrong arguments or result, the store's user may not execute it, or a command of this name
+    /// exists (all SE003, with [`StoreError::argument`]); the user may not register commands; or
+    /// the store cannot be reached.
     pub async fn register_command(&self, command: &CommandDefinition) -> Result<(), StoreError> {
         register::register(&self.inner.pool, command).await
     }
@@ -29,17 +30,19 @@ impl PostgresEventStore {
     ///
     /// # Errors
     ///
-    /// The name is malformed, the store's user may not drop commands, or the store cannot be reached.
+    /// The name is malformed, the store's user may not drop commands, or the store cannot be
+    /// reached.
     pub async fn drop_command(&self, name: &str) -> Result<bool, StoreError> {
         register::drop(&self.inner.pool, name).await
     }
 
-    /// Makes a command fold its streams from their start again, after a change of something that its `apply` calls; `false` if
-    /// there is no command of this name.
+    /// Makes a command fold its streams from their start again, after a change of something that
+    /// its `apply` calls; `false` if there is no command of this name.
     ///
     /// # Errors
     ///
-    /// The name is malformed, the store's user may not discard states, or the store cannot be reached.
+    /// The name is malformed, the store's user may not discard states, or the store cannot be
+    /// reached.
     pub async fn discard_command_states(&self, name: &str) -> Result<bool, StoreError> {
         register::discard(&self.inner.pool, name).await
     }

@@ -1,5 +1,5 @@
-//! Executes a command in the database. The call is sent once, and again if the answer is lost; its idempotency key makes
-//! that safe.
+//! Executes a command in the database. The call is sent once, and again if the answer is lost; its
+//! idempotency key makes that safe.
 
 use std::time::Instant;
 
@@ -102,7 +102,8 @@ impl Run<'_> {
                     return Ok(execution);
                 }
                 Err(error) => {
-                    // If the server rejects the call or knows its key, the outcome of earlier calls is known too.
+                    // If the server rejects the call or knows its key, the outcome of earlier calls
+                    // is known too.
                     self.in_doubt = error.is_in_doubt();
                     self.back_off(error).await?;
                 }

@@ -1,4 +1,5 @@
-//! [`ServerCommand`]: a command in the database, with the type of its input; and [`ServerCall`]: a call of it.
+//! [`ServerCommand`]: a command in the database, with the type of its input; and [`ServerCall`]: a
+//! call of it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -44,25 +45,28 @@ pub struct ServerCommand<I: ?Sized> {
     input: PhantomData<fn(&I)>,
 }
 
-/// A call of a [`ServerCommand`], for [`execute`](crate::execute) and [`execute_with`](crate::execute_with) on a
-/// [`PostgresEventStore`]. It takes one round trip; the server reads, folds, decides and writes.
+/// A call of a [`ServerCommand`], for [`execute`](crate::execute) and
+/// [`execute_with`](crate::execute_with) on a [`PostgresEventStore`]. It takes one round trip; the
+/// server reads, folds, decides and writes.
 ///
-/// **Executed once.** A call has an idempotency key. The server executes a command once per key. If the call is sent again
-/// with the same key, the server returns the first result. So the store repeats a call whose answer was lost, as the
-/// [`RetryPolicy`](crate::RetryPolicy) says. Each execution gets its own key, unless
-/// [`idempotency_key`](Self::idempotency_key) gives one that outlives the execution. A policy with one attempt needs no
-/// key: with [`RetryPolicy::none`](crate::RetryPolicy::none) there is no key and no row in `eventcore.executions`. Old rows
-/// may be deleted.
+/// **Executed once.** A call has an idempotency key. The server executes a command once per key. If
+/// the call is sent again with the same key, the server returns the first result. So the store
+/// repeats a call whose answer was lost, as the [`RetryPolicy`](crate::RetryPolicy) says. Each
+/// execution gets its own key, unless [`idempotency_key`](Self::idempotency_key) gives one that
+/// outlives the execution. A policy with one attempt needs no key: with
+/// [`RetryPolicy::none`](crate::RetryPolicy::none) there is no key and no row in
+/// `eventcore.executions`. Old rows may be deleted.
 ///
-/// **Options.** The server checks every stream that it reads and decides itself which states to save. `always_check` and
-/// `state_cache` have no effect.
+/// **Options.** The server checks every stream that it reads and decides itself which states to
+/// save. `always_check` and `state_cache` have no effect.
 ///
 /// # Errors
 ///
-/// `handle` raised an error ([`ExecuteError::is_business_rule`], with a [`Rejection`](crate::Rejection)); the command or one
-/// of its functions does not exist ([`ExecuteError::is_unknown_name`]); the command wrote to a stream that it did not read
-/// ([`ExecuteError::is_undeclared_stream`]); the input, the metadata, the key or the result of a function is malformed
-/// ([`ExecuteError::is_malformed`]); or the store fails at the last attempt.
+/// `handle` raised an error ([`ExecuteError::is_business_rule`], with a
+/// [`Rejection`](crate::Rejection)); the command or one of its functions does not exist
+/// ([`ExecuteError::is_unknown_name`]); the command wrote to a stream that it did not read
+/// ([`ExecuteError::is_undeclared_stream`]); the input, the metadata, the key or the result of a
+/// function is malformed ([`ExecuteError::is_malformed`]); or the store fails at the last attempt.
 pub struct ServerCall<'a, I: ?Sized> {
     pub(super) command: &'static str,
     pub(super) input: &'a I,
@@ -94,9 +98,9 @@ impl<I: ?Sized> ServerCommand<I> {
 }
 
 impl<I: ?Sized> ServerCall<'_, I> {
-    /// Sets the idempotency key: 1 to 255 bytes without ASCII control characters, for example the id of the request that led to
-    /// the call. The command is executed once for this key, whatever the input is, in any process, as long as the key's row in
-    /// `eventcore.executions` exists.
+    /// Sets the idempotency key: 1 to 255 bytes without ASCII control characters, for example the
+    /// id of the request that led to the call. The command is executed once for this key, whatever
+    /// the input is, in any process, as long as the key's row in `eventcore.executions` exists.
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());

@@ -14,13 +14,14 @@ pub struct ServerExecution {
     pub versions: Vec<(StreamId, StreamVersion)>,
     /// When the server executed it, by its clock.
     pub recorded_at: SystemTime,
-    /// Whether an earlier call with the same idempotency key had executed it, including a call of this execution whose answer
-    /// was lost. All fields above are then those of the first execution.
+    /// Whether an earlier call with the same idempotency key had executed it, including a call of
+    /// this execution whose answer was lost. All fields above are then those of the first
+    /// execution.
     pub repeated: bool,
     /// How many times the call was sent, including the last.
     pub attempts: u32,
-    /// How many times the server tried it after the last call: more than once if a discovered stream was in use, 0 if it was
-    /// executed before.
+    /// How many times the server tried it after the last call: more than once if a discovered
+    /// stream was in use, 0 if it was executed before.
     pub server_attempts: u32,
     /// The correlation id that was sent.
     pub correlation_id: CorrelationId,
@@ -39,8 +40,8 @@ impl ServerExecution {
         self.positions.map(|(first, _)| first)
     }
 
-    /// The position of the last event; `None` if the command wrote none. A projection that has reached it shows what the
-    /// command did.
+    /// The position of the last event; `None` if the command wrote none. A projection that has
+    /// reached it shows what the command did.
     pub fn last_position(&self) -> Option<Position> {
         self.positions.map(|(_, last)| last)
     }

@@ -1,16 +1,17 @@
 //! Polls a durable subscription, and waits for a reason to poll again.
 //!
-//! `eventcore_poll` could wait inside the server. But then every waiting consumer would occupy a connection, its snapshot
-//! would hold back VACUUM, and a shorter `statement_timeout` would end the wait with an error. So the wait happens here,
-//! without a connection. It ends when the store's listening connection reports new events (half a millisecond after the
-//! commit), or when this process knows of events that are available again because they were given back or their delay is
-//! over. An acknowledgement that releases a stream is not a reason to poll: its consumer polls next and gets the following
-//! events. Everything else, such as an expired lease, is known only to other processes or to the clock; for that there is
-//! a poll every second.
+//! `eventcore_poll` could wait inside the server. But then every waiting consumer would occupy a
+//! connection, its snapshot would hold back VACUUM, and a shorter `statement_timeout` would end the
+//! wait with an error. So the wait happens here, without a connection. It ends when the store's
+//! listening connection reports new events (half a millisecond after the commit), or when this
+//! process knows of events that are available again because they were given back or their delay is
+//! over. An acknowledgement that releases a stream is not a reason to poll: its consumer polls next
+//! and gets the following events. Everything else, such as an expired lease, is known only to other
+//! processes or to the clock; for that there is a poll every second.
 //!
-//! Of the consumers of one subscription in this process, only one waits for news and polls. When it has received events,
-//! the next one takes over. So an event does not send all of them to the server at once, where they would queue for the
-//! subscription's lock.
+//! Of the consumers of one subscription in this process, only one waits for news and polls. When it
+//! has received events, the next one takes over. So an event does not send all of them to the
+//! server at once, where they would queue for the subscription's lock.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,7 +65,8 @@ pub(in crate::postgres) async fn poll(
         // From time to time every consumer polls, in case the connection of the polling one hangs.
         return ask().await;
     };
-    // Keep listening once there are consumers: a connection that is opened for each poll would always be late.
+    // Keep listening once there are consumers: a connection that is opened for each poll would
+    // always be late.
     let listener = inner.consumers.get_or_init(|| inner.listening.listener());
     let (mut news, mut returned) = (listener.news(), inner.redelivery.told());
     loop {
@@ -77,7 +79,8 @@ pub(in crate::postgres) async fn poll(
         }
         let now = Instant::now();
         if now.duration_since(asked_at) > LOOK / 2 {
-            // The poll took long because it skipped events that do not match, and stopped to let others work.
+            // The poll took long because it skipped events that do not match, and stopped to let
+            // others work.
             continue;
         }
         let left = ends.map_or(LOOK, |ends| ends.saturating_duration_since(now));
@@ -105,8 +108,8 @@ struct BatchInTransit {
 }
 
 impl PollRequest {
-    /// Polls in a task of its own. If the consumer is gone when the answer arrives, the batch is given back and need not wait
-    /// for its lease to expire.
+    /// Polls in a task of its own. If the consumer is gone when the answer arrives, the batch is
+    /// given back and need not wait for its lease to expire.
     async fn safely(self) -> Result<Option<LeasedBatch>, StoreError> {
         let (answer, answered) = oneshot::channel();
         tokio::spawn(async move {
@@ -125,7 +128,8 @@ impl PollRequest {
         let rows = self
             .inner
             .pool
-            // If the lease is lost with the server this costs one more delivery, as an expired lease does.
+            // If the lease is lost with the server this costs one more delivery, as an expired
+            // lease does.
             .query_unconfirmed(
                 POLL,
                 &[

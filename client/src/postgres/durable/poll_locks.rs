@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::values::SubscriptionName;
 
-/// One async lock per subscription. Of all local consumers, only the holder polls when there is news; the others queue for
-/// the lock.
+/// One async lock per subscription. Of all local consumers, only the holder polls when there is
+/// news; the others queue for the lock.
 #[derive(Default)]
 pub(in crate::postgres) struct PollLocks(Mutex<HashMap<SubscriptionName, PollLock>>);
 

@@ -1,4 +1,5 @@
-//! [`RedeliverySignal`]: which events of durable subscriptions this process knows to be available again, now or later.
+//! [`RedeliverySignal`]: which events of durable subscriptions this process knows to be available
+//! again, now or later.
 
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,7 +32,8 @@ impl RedeliverySignal {
         self.told.send_replace(());
     }
 
-    /// Events are available again after a delay. Wakes all waiters, so that they compute how long to wait.
+    /// Events are available again after a delay. Wakes all waiters, so that they compute how long
+    /// to wait.
     pub(in crate::postgres) fn later(&self, delay: Duration) {
         let now = Instant::now();
         let mut due = self.due();

@@ -276,7 +276,8 @@ fn bigints(positions: &[Position]) -> Vec<i64> {
         .collect()
 }
 
-/// For `* interval '1 millisecond'`; at most a hundred years, which PostgreSQL can add to any current time.
+/// For `* interval '1 millisecond'`; at most a hundred years, which PostgreSQL can add to any
+/// current time.
 fn milliseconds(duration: Duration) -> f64 {
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     duration.min(LONGEST).as_millis() as f64

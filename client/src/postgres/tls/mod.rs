@@ -30,15 +30,16 @@ pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Strea
 pub enum TlsMode {
     /// No TLS.
     Disable,
-    /// TLS if the server offers it. Does not protect from anyone who can change the traffic. The default.
+    /// TLS if the server offers it. Does not protect from anyone who can change the traffic. The
+    /// default.
     Prefer,
-    /// TLS always. The server's certificate is verified, as with [`VerifyCa`](Self::VerifyCa), only if a root certificate is
-    /// given.
+    /// TLS always. The server's certificate is verified, as with [`VerifyCa`](Self::VerifyCa), only
+    /// if a root certificate is given.
     Require,
     /// The server's certificate must be issued by a given root certificate, for any host.
     VerifyCa,
-    /// Like [`VerifyCa`](Self::VerifyCa); and the certificate must be issued for the host in the URL, as one of its subject
-    /// alternative names.
+    /// Like [`VerifyCa`](Self::VerifyCa); and the certificate must be issued for the host in the
+    /// URL, as one of its subject alternative names.
     VerifyFull,
 }
 

@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Trusts any certificate, or those issued by its roots, optionally only for the host. It always checks that the server has
-/// the certificate's key.
+/// Trusts any certificate, or those issued by its roots, optionally only for the host. It always
+/// checks that the server has the certificate's key.
 #[derive(Debug)]
 pub(super) struct Verifier {
     roots: Option<Roots>,
@@ -66,8 +66,9 @@ impl Roots {
             algorithms.all,
         );
         match issued {
-            // The trusted certificate may be the server's own, and such a certificate may claim to be an authority. rustls
-            // rejects that in a server, but only after it has checked the dates.
+            // The trusted certificate may be the server's own, and such a certificate may claim to
+            // be an authority. rustls rejects that in a server, but only after it has checked the
+            // dates.
             Err(error) if is_of_dates(&error) || !self.certificates.contains(certificate) => {
                 return Err(error);
             }

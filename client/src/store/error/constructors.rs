@@ -47,19 +47,20 @@ impl StoreError {
         Self::make(Kind::Rejected(rejection), None)
     }
 
-    /// There is no subscription, projection or command with this name, or a command's function is missing (SE007).
+    /// There is no subscription, projection or command with this name, or a command's function is
+    /// missing (SE007).
     pub fn unknown_name(name: impl Into<String>) -> Self {
         Self::make(Kind::UnknownName { name: name.into() }, None)
     }
 
-    /// A lease does not hold the events at these positions, or no longer holds them (SE008). For a checkpoint: another runner
-    /// of the projection has moved it.
+    /// A lease does not hold the events at these positions, or no longer holds them (SE008). For a
+    /// checkpoint: another runner of the projection has moved it.
     pub fn lease_lost(positions: Vec<Position>) -> Self {
         Self::make(Kind::LeaseLost { positions }, None)
     }
 
-    /// The reader comes from another history of the store (SE011): it continues after a position that this store has never
-    /// given out. Both histories are the same up to `agreed`.
+    /// The reader comes from another history of the store (SE011): it continues after a position
+    /// that this store has never given out. Both histories are the same up to `agreed`.
     pub fn diverged(after: Position, agreed: Position) -> Self {
         Self::make(Kind::Diverged { after, agreed }, None)
     }
@@ -74,13 +75,14 @@ impl StoreError {
         Self::make(Kind::Denied, Some(source.into()))
     }
 
-    /// A temporary failure, such as a lost connection. It is unknown whether the store did what it was asked.
+    /// A temporary failure, such as a lost connection. It is unknown whether the store did what it
+    /// was asked.
     pub fn transient(source: impl Into<Source>) -> Self {
         Self::make(Kind::Transient, Some(source.into()))
     }
 
-    /// The store did what it was asked, but the wait for a synchronous standby to confirm the commit was cancelled. If the
-    /// server is lost, the commit may be lost too.
+    /// The store did what it was asked, but the wait for a synchronous standby to confirm the
+    /// commit was cancelled. If the server is lost, the commit may be lost too.
     pub fn unconfirmed() -> Self {
         Self::make(Kind::Unconfirmed, None)
     }

@@ -15,7 +15,8 @@ type Source = Box<dyn Error + Send + Sync>;
 
 /// Why a store did not do what it was asked. Use the `is_*` methods to classify it.
 ///
-/// `{:?}` prints the whole chain of sources on one line, because `main` reports errors with `Debug`.
+/// `{:?}` prints the whole chain of sources on one line, because `main` reports errors with
+/// `Debug`.
 pub struct StoreError(Box<Inner>);
 
 #[derive(Debug)]
@@ -88,13 +89,15 @@ impl StoreError {
         }
     }
 
-    /// Whether declared streams were not at their expected versions; see [`conflicts`](Self::conflicts).
+    /// Whether declared streams were not at their expected versions; see
+    /// [`conflicts`](Self::conflicts).
     pub fn is_version_conflict(&self) -> bool {
         self.code() == Some(ErrorCode::VersionConflict)
     }
 
-    /// Whether trying again may help. After a version conflict, read the streams again and decide again. After any other
-    /// retriable error send the same request again; the event ids make that safe.
+    /// Whether trying again may help. After a version conflict, read the streams again and decide
+    /// again. After any other retriable error send the same request again; the event ids make that
+    /// safe.
     pub fn is_retriable(&self) -> bool {
         self.is_version_conflict()
             || matches!(
@@ -103,36 +106,39 @@ impl StoreError {
             )
     }
 
-    /// Whether the store may have done what it was asked despite the error, for example because the connection was lost
-    /// before the answer arrived. Sending the same request again is safe: the store recognises an append by its event ids,
-    /// a command in the database by its idempotency key, an acknowledgement by its lease, and a batch of a projection by its
-    /// checkpoint.
+    /// Whether the store may have done what it was asked despite the error, for example because the
+    /// connection was lost before the answer arrived. Sending the same request again is safe: the
+    /// store recognises an append by its event ids, a command in the database by its idempotency
+    /// key, an acknowledgement by its lease, and a batch of a projection by its checkpoint.
     pub fn is_in_doubt(&self) -> bool {
         self.0.in_doubt
     }
 
-    /// Whether the store did what it was asked, but an operator or a timeout cancelled the wait for a synchronous standby to
-    /// confirm the commit. Sending the same request again, with the same ids, waits again.
+    /// Whether the store did what it was asked, but an operator or a timeout cancelled the wait for
+    /// a synchronous standby to confirm the commit. Sending the same request again, with the same
+    /// ids, waits again.
     pub fn is_unconfirmed(&self) -> bool {
         matches!(self.0.kind, Kind::Unconfirmed)
     }
 
-    /// Whether the operation took too long and was not done: the server ended the statement, because of its
-    /// `statement_timeout` or because an operator cancelled it, or no connection was free in time. Only in the last case may
-    /// trying again help; see [`is_retriable`](Self::is_retriable).
+    /// Whether the operation took too long and was not done: the server ended the statement,
+    /// because of its `statement_timeout` or because an operator cancelled it, or no connection was
+    /// free in time. Only in the last case may trying again help; see
+    /// [`is_retriable`](Self::is_retriable).
     pub fn is_timeout(&self) -> bool {
         matches!(self.0.kind, Kind::TimedOut { .. })
     }
 
-    /// Whether the reader comes from another history of the store: after a failover or a restore, events that it has read are
-    /// no longer in the store, or other events have their positions. Go back to
-    /// [`agreed_position`](Self::agreed_position) and process the events after it again. Recognise events by their ids.
+    /// Whether the reader comes from another history of the store: after a failover or a restore,
+    /// events that it has read are no longer in the store, or other events have their positions. Go
+    /// back to [`agreed_position`](Self::agreed_position) and process the events after it again.
+    /// Recognise events by their ids.
     pub fn is_diverged(&self) -> bool {
         self.code() == Some(ErrorCode::Diverged)
     }
 
-    /// The position up to which the reader's history and the store's history are the same. Only set if
-    /// [`is_diverged`](Self::is_diverged).
+    /// The position up to which the reader's history and the store's history are the same. Only set
+    /// if [`is_diverged`](Self::is_diverged).
     pub fn agreed_position(&self) -> Option<Position> {
         self.diverged_positions().map(|(_, agreed)| agreed)
     }
@@ -186,13 +192,14 @@ impl StoreError {
         }
     }
 
-    /// Whether there is no subscription, projection or command with the name, or a command's function is missing.
+    /// Whether there is no subscription, projection or command with the name, or a command's
+    /// function is missing.
     pub fn is_unknown_name(&self) -> bool {
         self.code() == Some(ErrorCode::UnknownName)
     }
 
-    /// Whether a lease does not hold the events, or no longer holds them: they are done, or another consumer has them. For a
-    /// checkpoint: another runner of the projection has moved it.
+    /// Whether a lease does not hold the events, or no longer holds them: they are done, or another
+    /// consumer has them. For a checkpoint: another runner of the projection has moved it.
     pub fn is_lease_lost(&self) -> bool {
         self.code() == Some(ErrorCode::LeaseLost)
     }
@@ -205,8 +212,8 @@ impl StoreError {
         }
     }
 
-    /// All streams that were not at their expected versions, in the order in which they were declared. Empty unless this is a
-    /// version conflict.
+    /// All streams that were not at their expected versions, in the order in which they were
+    /// declared. Empty unless this is a version conflict.
     pub fn conflicts(&self) -> &[VersionConflict<StreamId>] {
         match &self.0.kind {
             Kind::VersionConflict(conflicts) => conflicts,

@@ -97,8 +97,8 @@ struct Effect {
     deposited: Vec<(StreamId, Money)>,
 }
 
-/// What each transfer did, by its line; an error when an account was not opened exactly once, by its
-/// first event.
+/// What each transfer did, by its line; an error when an account was not opened exactly once, by
+/// its first event.
 fn effects(stored: &[Entry]) -> Result<BTreeMap<u32, Effect>, String> {
     let mut effects: BTreeMap<u32, Effect> = BTreeMap::new();
     for Entry {

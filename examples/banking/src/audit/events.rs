@@ -16,7 +16,7 @@ pub(super) fn each_once(evidence: &Evidence<'_>) -> Result<String, String> {
     }
 }
 
-/// Every event of the streams, and none beside: the same content at the same place.
+/// Every event of the streams and no other: the same content at the same position.
 pub(super) fn nothing_missed(evidence: &Evidence<'_>) -> Result<String, String> {
     let by_id = |entries: &'_ [Entry]| -> HashMap<EventId, Entry> {
         entries

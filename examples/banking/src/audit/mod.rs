@@ -1,5 +1,5 @@
-//! The audit: whether a run kept its promises. It trusts nobody; it compares what the file holds,
-//! what the workers say, what the subscriber saw and what the streams hold at the end.
+//! The audit: whether a run kept its promises. It compares the file, the reports of the workers,
+//! the events that the subscriber saw, and the streams at the end.
 
 mod accounts;
 mod events;
@@ -17,19 +17,19 @@ use crate::transfer_file::Line;
 /// Everything that is known after a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Evidence<'a> {
-    /// The accounts that there should be.
+    /// The accounts that should exist.
     pub(crate) openings: &'a [Opening],
     /// The file.
     pub(crate) lines: &'a [Line],
-    /// What the workers say.
+    /// The outcomes that the workers report.
     pub(crate) outcomes: &'a [Outcome],
-    /// What the subscriber saw, in the order in which it saw it.
+    /// The events that the subscriber saw, in that order.
     pub(crate) seen: &'a [Entry],
-    /// What the streams hold at the end: stream by stream, each from its first event on.
+    /// The streams at the end, one after the other, each from its first event.
     pub(crate) stored: &'a [Entry],
 }
 
-/// What has to hold after every run.
+/// What must hold after every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Invariant {
     OneOutcomePerLine,
@@ -45,7 +45,7 @@ pub(crate) enum Invariant {
     BalancesAgree,
 }
 
-/// An invariant with what was found: how it holds, or how it does not.
+/// An invariant with its finding: how it holds, or how it is violated.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finding {
     pub(crate) invariant: Invariant,
@@ -89,7 +89,7 @@ pub(crate) fn audit(evidence: &Evidence<'_>) -> Verdict {
 }
 
 impl Verdict {
-    /// The invariants that do not hold.
+    /// The violated invariants.
     pub(crate) fn violated(&self) -> Vec<Invariant> {
         self.findings
             .iter()

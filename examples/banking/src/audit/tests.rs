@@ -9,8 +9,8 @@ use crate::money::Money;
 use crate::outcome::{Accepted, Reason};
 use crate::transfer_file::{Malformed, parse};
 
-/// An honest run: three accounts, a good transfer, one that is malformed, one to nowhere, an
-/// overdraft, and another good one.
+/// A correct run: three accounts, a valid transfer, a malformed one, one to an unknown account, an
+/// overdraft, and another valid one.
 #[derive(Clone)]
 struct Run {
     openings: Vec<Opening>,
@@ -82,7 +82,7 @@ impl Run {
         .violated()
     }
 
-    /// Changes the event at this position, both as it was seen and as it is stored.
+    /// Changes the event at this position, both as seen and as stored.
     fn change(&mut self, position: u64, change: impl Fn(&mut Entry)) {
         for entry in self.seen.iter_mut().chain(&mut self.stored) {
             if entry.position.get() == position {

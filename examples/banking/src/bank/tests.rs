@@ -1,4 +1,4 @@
-//! The whole run notices a store that breaks its promises.
+//! The whole run detects a store that breaks its promises.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ impl EventSubscription for Spoiled {
     }
 }
 
-/// What is violated when subscriptions are spoiled like this.
+/// The violated invariants if subscriptions are spoiled like this.
 async fn violated(spoil: fn(&mut Vec<RecordedEvent>)) -> Vec<Invariant> {
     let store = Spoiled {
         store: InMemoryEventStore::new(),
