@@ -1,6 +1,6 @@
 //! What appends cost, against plain INSERT and COPY into a table with the same columns.
 //!
-//! `cargo xtask bench append`; docs/performance.md says what is compared to what.
+//! `cargo xtask bench append`; docs/operations/performance.md says what is compared to what.
 
 mod batch;
 mod batches;

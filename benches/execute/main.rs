@@ -2,7 +2,7 @@
 //! a function that updates two rows without any events, and against one that tries instead of waiting; and on
 //! long streams against short ones.
 //!
-//! `cargo xtask bench execute`; docs/performance.md says what is compared to what.
+//! `cargo xtask bench execute`; docs/operations/performance.md says what is compared to what.
 
 mod accounts;
 mod in_rust;

@@ -1,7 +1,7 @@
 //! What subscribers wait, what waiting ones cost the writers, how fast events are read, and what consumers
 //! that share a subscription get done.
 //!
-//! `cargo xtask bench subscribe`; docs/performance.md says what is compared to what.
+//! `cargo xtask bench subscribe`; docs/operations/performance.md says what is compared to what.
 
 mod latency;
 mod read;

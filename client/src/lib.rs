@@ -83,7 +83,5 @@ pub use values::{
     SubscriptionName,
 };
 
-/// Runs the Rust of the project's README as a doctest.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct ReadmeDoctests;
+mod book;

@@ -12,39 +12,19 @@ fn blocks(language: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_sql_of_the_readme_runs_and_gives_two_events_that_are_consumed_a_transfer_and_balances() {
-    let blocks = blocks("sql");
-    assert_eq!(blocks.len(), 4);
-    // Projections want a worker besides the notifier.
+fn the_sql_of_the_readme_runs_and_gives_the_two_events_that_it_shows() {
+    let [sql] = blocks("sql")[..] else {
+        panic!("the README has another number of SQL blocks")
+    };
     let server = server_with_workers();
     server.create_empty_database("readme").unwrap();
-    let output = server.psql("readme", blocks[0]).unwrap();
+    let output = server.psql("readme", sql).unwrap();
     let lines: Vec<&str> = output.lines().collect();
     assert!(lines[0].starts_with("1|2|{1,1}|"), "{output}");
-    assert_eq!(
-        lines[1..],
-        [
-            r#"1|account-ada|1|Withdrawn|{"cents": 70}"#,
-            r#"2|account-bob|1|Deposited|{"cents": 70}"#,
-        ]
-    );
-    let output = server.psql("readme", blocks[1]).unwrap();
-    assert!(
-        output.contains(r#"|2|account-bob|{"cents": 70}"#),
-        "{output}"
-    );
-    let output = server.psql("readme", blocks[2]).unwrap();
-    assert!(
-        output.trim().ends_with("{account-bob,account-ada}|{2,2}"),
-        "{output}"
-    );
-    let output = server.psql("readme", blocks[3]).unwrap();
-    assert!(
-        output.trim().ends_with("account-ada|-20\naccount-bob|20"),
-        "{output}"
-    );
-    let left = "SELECT count(*) FROM eventcore.deliveries";
-    assert_eq!(server.psql("readme", left).unwrap().trim(), "0");
+    let shown = blocks("text")[0].lines().skip(2);
+    let shown: Vec<String> = shown.map(|row| row.replace(' ', "")).collect();
+    let given: Vec<String> = lines[1..].iter().map(|row| row.replace(' ', "")).collect();
+    assert_eq!(given, shown);
 }
 
 #[test]

@@ -271,10 +271,10 @@ async fn inflight_shows_no_other_database_and_rows_by_sql_hold_everything() {
     assert_eq!(counts(&there).await, [1, 1, 0, 0, 0], "that is no append");
 }
 
-/// The SQL of the operations page: what to grant a monitoring role, then what that asks.
+/// The SQL of the page on monitoring: what to grant its role, then what that role asks.
 fn operations() -> Vec<&'static str> {
-    let page = include_str!("../../docs/operations.md");
-    let section = page.split_once("## What to look at").unwrap().1;
+    let page = include_str!("../../docs/operations/monitor.md");
+    let section = page.split_once("### Its privileges").unwrap().1;
     let blocks = section.split("```sql\n").skip(1);
     blocks
         .map(|rest| rest.split_once("```").unwrap().0)
@@ -313,7 +313,7 @@ async fn readers_see_of_other_sessions_what_pg_stat_activity_lets_them_see() {
 }
 
 #[tokio::test]
-async fn the_queries_of_the_operations_page_run_for_a_monitoring_role() {
+async fn the_queries_of_the_page_on_monitoring_run_for_a_monitoring_role() {
     let (_, client) = database("stat_page").await;
     let sql = operations();
     assert_eq!(sql.len(), 7);

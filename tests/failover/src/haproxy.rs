@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::network::{NODES, Place};
 use crate::process::Process;
 
-/// What docs/scaling.md shows.
+/// What docs/operations/replication.md shows.
 const CONFIGURATION: &str = include_str!("../haproxy.cfg");
 
 const PRIMARY: u16 = 5000;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::http;
 
-/// What docs/scaling.md shows.
+/// What docs/operations/replication.md shows.
 const TEMPLATE: &str = include_str!("../patroni.yml");
 
 /// What differs from node to node.
