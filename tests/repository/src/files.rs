@@ -27,7 +27,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// Where files are going, and where they are until then: pages may name the new place while the old
 /// one exists. Once the files have moved, the entries do nothing and can be deleted.
-const MOVES: [(&str, &str); 7] = [
+const MOVES: [(&str, &str); 0] = [
     ("client/src/values", "client/src/ids.rs"),
     ("client/src/snapshot", "client/src/snapshot.rs"),
     ("client/src/store", "client/src/store.rs"),
@@ -35,11 +35,6 @@ const MOVES: [(&str, &str); 7] = [
     (
         "client/src/postgres/durable",
         "client/src/postgres/durable.rs",
-    ),
-    ("docs/operations/performance.md", "docs/performance.md"),
-    (
-        "tests/surface/documentation",
-        "tests/surface/documentation.rs",
     ),
 ];
 
