@@ -1,11 +1,15 @@
-//! What docs/operations.md tells operators to do works as it stands there.
+//! The recipes for an import and for a freeze work exactly as their pages show them.
 
 use eventcore_harness::{Server, ServerOptions};
 use std::time::{Duration, Instant};
 
 use crate::support::{server_with_workers, value};
 
-const PAGE: &str = include_str!("../../docs/operations.md");
+const PAGE: &str = concat!(
+    include_str!("../../docs/guides/import.md"),
+    "\n",
+    include_str!("../../docs/operations/freeze.md")
+);
 
 /// The SQL of a section, without the indentation of a list.
 fn blocks(heading: &str) -> Vec<String> {

@@ -25,35 +25,9 @@ pub(crate) fn root() -> PathBuf {
     package.ancestors().nth(2).unwrap().to_owned()
 }
 
-/// Where files are going, and where they are until then: pages may name the new place while the old
-/// one exists. Once the files have moved, the entries do nothing and can be deleted.
-const MOVES: [(&str, &str); 0] = [
-    ("client/src/values", "client/src/ids.rs"),
-    ("client/src/snapshot", "client/src/snapshot.rs"),
-    ("client/src/store", "client/src/store.rs"),
-    ("client/src/subscription", "client/src/subscription.rs"),
-    (
-        "client/src/postgres/durable",
-        "client/src/postgres/durable.rs",
-    ),
-];
-
-/// Whether a file or a folder exists, by its path from the root, or is on its way there.
+/// Whether a file or a folder exists, by its path from the root.
 pub(crate) fn exists(path: &str) -> bool {
     root().join(path).exists()
-        || MOVES.iter().any(|(new, old)| {
-            let inside = path.strip_prefix(new);
-            inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                && root().join(old).exists()
-        })
-}
-
-/// Where a file is going, if it is on its way.
-pub(crate) fn going_to(path: &str) -> Option<&'static str> {
-    MOVES
-        .iter()
-        .find(|(_, old)| *old == path)
-        .map(|(new, _)| *new)
 }
 
 /// One file, by its path from the root.

@@ -103,9 +103,7 @@ fn every_test_file_that_is_about_a_promise_is_named_there() {
             let is_there = |named: &String| {
                 let folder = named.strip_suffix('/');
                 let inside = folder.and_then(|folder| path.strip_prefix(folder));
-                *named == path
-                    || inside.is_some_and(|rest| rest.starts_with('/'))
-                    || (folder.is_some() && files::going_to(&path) == folder)
+                *named == path || inside.is_some_and(|rest| rest.starts_with('/'))
             };
             if !named.into_iter().any(is_there) {
                 missing.push(format!("P{number}: {path}"));

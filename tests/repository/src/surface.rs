@@ -62,27 +62,6 @@ fn every_function_that_the_documentation_names_exists() {
     assert!(unknown.is_empty(), "\n{}\n", unknown.join("\n"));
 }
 
-/// `from_sqlstate` goes by the list `ALL`, so a code that it lacks would be unknown to the client.
-#[test]
-fn every_error_code_is_in_the_list_of_all_and_has_a_code_of_its_own() {
-    let source = files::read("rules/src/error_code.rs");
-    let list = source.split("pub const ALL").nth(1).unwrap();
-    let (list, rest) = list.split_once("];").unwrap();
-    let variants = rest
-        .lines()
-        .filter_map(|line| line.trim().split_once(" => \"SE"));
-    let variants: Vec<(&str, &str)> = variants.collect();
-    assert!(variants.len() >= 10, "{variants:?}");
-    let mut codes = BTreeSet::new();
-    for (variant, code) in variants {
-        let listed = list
-            .lines()
-            .any(|line| line.trim() == format!("{variant},"));
-        assert!(listed, "ErrorCode::ALL lacks {variant}");
-        assert!(codes.insert(code), "two variants are SE{code}");
-    }
-}
-
 /// A function means the same whatever the `search_path` of its caller: it sets its own, or its names
 /// are bound when it is created, or it has none.
 #[test]
