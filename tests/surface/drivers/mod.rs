@@ -32,7 +32,7 @@ impl Folder {
             .join(folder);
         for file in fs::read_dir(from).unwrap() {
             let file = file.unwrap();
-            fs::copy(file.path(), self.path(&file.file_name())).unwrap();
+            fs::copy(file.path(), self.path(file.file_name())).unwrap();
         }
     }
 
