@@ -139,10 +139,10 @@ BEGIN ATOMIC
                      -- Without temporary tables before all others, and without "$user", who is another one at each call.
                      ARRAY(SELECT quote_ident(p) FROM unnest(current_schemas(false)) p WHERE p !~ '^pg_temp_') || 'pg_temp'::text, ', ')]
         || ARRAY(SELECT n || '=' || current_setting(n, true)
-                   FROM unnest('{plpgsql.check_asserts,plpgsql.variable_conflict,row_security,transform_null_equals,
+                   FROM unnest('{plpgsql.check_asserts,row_security,quote_all_identifiers,transform_null_equals,
                                  gin_fuzzy_search_limit,default_text_search_config,array_nulls,standard_conforming_strings,
-                                 xmloption,TimeZone,timezone_abbreviations,DateStyle,IntervalStyle,lc_monetary,lc_numeric,
-                                 extra_float_digits,bytea_output}'::text[]) n
+                                 xmloption,xmlbinary,TimeZone,timezone_abbreviations,DateStyle,IntervalStyle,lc_monetary,
+                                 lc_numeric,lc_time,extra_float_digits,bytea_output}'::text[]) n
                   WHERE current_setting(n, true) IS NOT NULL);
 END;
 COMMENT ON FUNCTION eventcore.session_settings() IS
@@ -157,6 +157,7 @@ DECLARE
     settings CONSTANT text[] COLLATE "C" := settings;
     allowed  CONSTANT text[] COLLATE "C" := ARRAY(SELECT split_part(s, '=', 1) FROM unnest(eventcore.session_settings()) s);
     wrong    text;
+    reason   text;
 BEGIN
     IF settings IS NULL OR array_ndims(settings) > 1 THEN
         PERFORM eventcore.fail_malformed('settings', 'is not a list of settings, each as name=value');
@@ -167,6 +168,20 @@ BEGIN
         PERFORM eventcore.fail_malformed('settings', format('has "%s", which is none of the settings that can be kept', wrong));
     ELSIF NOT EXISTS (SELECT FROM unnest(settings) s WHERE split_part(s, '=', 1) = 'search_path') THEN
         PERFORM eventcore.fail_malformed('settings', 'has no search_path');
+    END IF;
+    -- Each value must be one that this server accepts. The exception takes all of them back.
+    BEGIN
+        FOREACH wrong IN ARRAY settings LOOP
+            PERFORM set_config(split_part(wrong, '=', 1), substr(wrong, strpos(wrong, '=') + 1), true);
+        END LOOP;
+        wrong := NULL;
+        RAISE no_data_found;
+    EXCEPTION
+        WHEN no_data_found THEN NULL;
+        WHEN data_exception OR syntax_error_or_access_rule_violation THEN reason := SQLERRM;
+    END;
+    IF wrong IS NOT NULL THEN
+        PERFORM eventcore.fail_malformed('settings', format('has "%s", which this server does not accept: %s', wrong, reason));
     END IF;
 END
 $$;

@@ -25,6 +25,9 @@ pub struct StreamLocking<'a> {
 
 impl<'a> StreamLocking<'a> {
     pub fn new(named: &[NamedStream<'a>]) -> Result<Self, Error> {
+        if named.len() > MAX_STREAMS_PER_APPEND {
+            return Err(too_many(named.len()));
+        }
         let mut locking = Self {
             named: Vec::new(),
             locks: Vec::new(),
@@ -95,6 +98,11 @@ fn mode(named: &NamedStream<'_>) -> LockMode {
         true => LockMode::Shared,
         false => LockMode::Exclusive,
     }
+}
+
+fn too_many(count: usize) -> Error {
+    let reason = format!("names {count} streams; a command has at most {MAX_STREAMS_PER_APPEND}");
+    Malformed::argument("input", reason).into()
 }
 
 fn check(stream: Text<'_>, argument: &'static str, index: usize) -> Result<(), Error> {

@@ -70,7 +70,7 @@ fn execute_now<'a>(
     let mut definition = Definition::load(name, events)?;
     input::require_fields(&definition, input)?;
     // If one of its functions fails, the end of the transaction restores the settings.
-    let environment = Environment::enter(&definition.settings);
+    let environment = Environment::enter(&definition.settings, "command", &name);
     let named = input::streams(&mut definition, input)?;
     let mut locking = StreamLocking::new(&named)?;
     let states = SavedStates::of(&definition);

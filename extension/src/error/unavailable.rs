@@ -37,6 +37,13 @@ pub enum Unavailable {
     InCommand { what: &'static str },
     /// A subscription, a checkpoint or a projection belongs to another database.
     Copied { kind: String, name: String },
+    /// The server refuses a setting that a command or a projection was registered with.
+    SettingRefused {
+        kind: &'static str,
+        name: String,
+        setting: String,
+        error: String,
+    },
     /// Logical replication brings the events of another database.
     Replicating,
     /// A table that is to be dropped contains rows.
@@ -137,6 +144,18 @@ impl Unavailable {
                 format!("{kind} \"{name}\" is a copy that belongs to another database"),
                 "Use it in the database that it was copied from, or use another name here. If this database replaces \
                  that one, stop the replication and call eventcore_adopt_copies().",
+            ),
+            Self::SettingRefused {
+                kind,
+                name,
+                setting,
+                error,
+            } => (
+                "setting_refused",
+                format!(
+                    "{kind} \"{name}\" was registered with a value of {setting} that this server refuses: {error}"
+                ),
+                "Register the command again with replace => true, or drop the projection and create it again.",
             ),
             Self::Replicating => (
                 "replicating",

@@ -19,14 +19,15 @@ use pgrx::pg_sys::Oid;
 
 /// The trigger function of `events_before_insert`, called for each row. Returns the row.
 pub fn before_insert(call: &Call<'_>) -> Returned {
-    let row = call.trigger_row().ok_or_else(|| {
+    let events = Events::open(Use::Write)?;
+    // The columns of another table have other types.
+    let row = call.trigger_row(events.table.oid()).ok_or_else(|| {
         Malformed::argument(
             "eventcore.before_insert()",
-            "can be called only by its trigger",
+            "can be called only by its trigger on eventcore.events",
         )
     })?;
     check(&row)?;
-    let events = Events::open(Use::Write)?;
     let registry = Registry::open(&events.catalog)?;
     let position = row.bigint(column::POSITION);
     registry.check_ahead(&events, position)?;

@@ -4,6 +4,10 @@
 use super::raise::{attempt, raise};
 use crate::error::Error;
 
+/// How many bytes of a message a summary keeps: it goes to a row, to a view and to the log each
+/// time that the error occurs.
+const LONGEST_MESSAGE: usize = 8 << 10;
+
 /// An error that was caught, raised by the server or by the extension.
 #[derive(Debug)]
 pub struct ErrorSummary {
@@ -32,11 +36,24 @@ pub fn catching<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSu
             let detail = raised.detail().map(|detail| format!(" ({detail})"));
             Err(ErrorSummary {
                 sqlstate: raised.sqlstate(),
-                message: format!("{}{}", raised.message(), detail.unwrap_or_default()),
+                message: shortened(format!(
+                    "{}{}",
+                    raised.message(),
+                    detail.unwrap_or_default()
+                )),
                 is_full_queue: raised.is_full_queue(),
             })
         }
     }
+}
+
+/// The message up to [`LONGEST_MESSAGE`], with a mark where it was cut.
+fn shortened(mut message: String) -> String {
+    if message.len() > LONGEST_MESSAGE {
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        message.push('…');
+    }
+    message
 }
 
 /// The fields of an error that was raised.
@@ -87,7 +104,7 @@ impl From<Error> for ErrorSummary {
         let report = error.report();
         Self {
             sqlstate: report.code.sqlstate().to_owned(),
-            message: report.message,
+            message: shortened(report.message),
             is_full_queue: false,
         }
     }

@@ -1,31 +1,36 @@
 //! The settings that functions of applications run with: those of the session that registered them,
 //! not those of the session that calls them.
 
+use super::catch::{ErrorFields, translating};
 use super::ffi::guarded;
 use super::scan::Row;
+use crate::error::{Error, Unavailable};
 use pgrx::pg_sys::{self, GucAction, GucContext, GucSource};
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_int};
+use std::fmt::Display;
 use std::rc::Rc;
 
 /// The settings that are applied. `eventcore.session_settings()` has the same list, with reasons.
-const PINNED: [&str; 18] = [
+const PINNED: [&str; 20] = [
     "search_path",
     "plpgsql.check_asserts",
-    "plpgsql.variable_conflict",
     "row_security",
+    "quote_all_identifiers",
     "transform_null_equals",
     "gin_fuzzy_search_limit",
     "default_text_search_config",
     "array_nulls",
     "standard_conforming_strings",
     "xmloption",
+    "xmlbinary",
     "TimeZone",
     "timezone_abbreviations",
     "DateStyle",
     "IntervalStyle",
     "lc_monetary",
     "lc_numeric",
+    "lc_time",
     "extra_float_digits",
     "bytea_output",
 ];
@@ -68,6 +73,18 @@ impl Setting {
             value: CString::new(value).ok()?,
         })
     }
+
+    /// The error to report if the server refuses the value or does not know the setting.
+    fn refused(&self, kind: &'static str, name: &dyn Display, error: ErrorFields) -> Option<Error> {
+        let is_refusal = error.sqlstate.starts_with("22") || error.sqlstate.starts_with("42");
+        let refused = is_refusal.then(|| Unavailable::SettingRefused {
+            kind,
+            name: name.to_string(),
+            setting: self.name.to_string_lossy().into_owned(),
+            error: error.message,
+        });
+        refused.map(Error::from)
+    }
 }
 
 /// Settings that apply until [`leave`](Self::leave). After an error, the end of the transaction or
@@ -76,21 +93,27 @@ impl Setting {
 pub struct Environment(c_int);
 
 impl Environment {
-    /// Applies settings, with the rights of the current role.
-    pub fn enter(settings: &[Setting]) -> Self {
-        // SAFETY: C strings, of which the server makes copies. It owns what it returns.
-        unsafe {
-            let level = pg_sys::NewGUCNestLevel();
-            guarded(|| {
-                for Setting { name, value } in settings {
-                    let now = get(name);
-                    if now.is_none_or(|now| now != value.as_c_str()) {
-                        set(name, value);
-                    }
-                }
-            });
-            Self(level)
+    /// Applies the settings of a command or a projection (`kind`), with the rights of the current
+    /// role. SE009 if the server does not accept one of them any more, for example because it lacks
+    /// a locale of the server that a dump came from.
+    pub fn enter(settings: &[Setting], kind: &'static str, name: &dyn Display) -> Self {
+        // SAFETY: no preconditions.
+        let level = unsafe { pg_sys::NewGUCNestLevel() };
+        // SAFETY: C strings. The server owns what it returns.
+        let differs = |Setting { name, value }: &Setting| unsafe {
+            get(name).is_none_or(|now| now != value.as_c_str())
+        };
+        // SAFETY: nothing in it owns memory.
+        if unsafe { guarded(|| settings.iter().any(differs)) } {
+            for setting in settings.iter().filter(|setting| differs(setting)) {
+                translating(
+                    // SAFETY: C strings, of which the server makes copies.
+                    || unsafe { guarded(|| set(&setting.name, &setting.value)) },
+                    |error| setting.refused(kind, name, error),
+                );
+            }
         }
+        Self(level)
     }
 
     /// Restores the settings before.

@@ -187,7 +187,7 @@ impl<'a> Call<'a> {
     }
 
     /// The new row, if a trigger was called for one.
-    pub fn trigger_row(&self) -> Option<TriggerRow> {
+    pub fn trigger_row(&self, table: Oid) -> Option<TriggerRow> {
         // SAFETY: for a trigger the context is a TriggerData, whose row and table live as long as
         // the call.
         unsafe {
@@ -196,7 +196,7 @@ impl<'a> Call<'a> {
                 return None;
             }
             let tuple = (*context).tg_trigtuple;
-            if tuple.is_null() {
+            if tuple.is_null() || (*(*context).tg_relation).rd_id != table {
                 return None;
             }
             // The row and its descriptor belong together. The arrays have room for all columns.

@@ -5,6 +5,8 @@
 //! The callback here copies the error with the context that the inner frames have added. The outer
 //! callbacks are called when the error is raised again.
 
+use super::memory;
+use super::raise::OUT_OF_MEMORY;
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::{self, ErrorContextCallback, ErrorData, MemoryContext};
 use std::ffi::{c_int, c_void};
@@ -80,8 +82,12 @@ unsafe extern "C-unwind" fn see(seen: *mut c_void) {
     // SAFETY: the server calls this while it raises a message, with what `begin` has passed.
     unsafe {
         // 00000 is a message that is not an error.
-        if raw::geterrcode() == 0 {
+        let code = raw::geterrcode();
+        if code == 0 {
             return;
+        }
+        if code == OUT_OF_MEMORY {
+            memory::release_reserve();
         }
         let seen: *mut LastError = seen.cast();
         let before = pg_sys::CurrentMemoryContext;

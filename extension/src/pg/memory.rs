@@ -3,6 +3,8 @@
 use super::unwinding::give_back;
 use super::value::Jsonb;
 use pgrx::pg_sys::{self, Datum, MemoryContext};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 
 /// Below this many bytes, memory is not checked.
 const FEW: usize = 1 << 20;
@@ -25,6 +27,37 @@ pub fn require(bytes: usize) {
             "out of memory",
             format!("The statement needs {bytes} bytes.")
         );
+    }
+}
+
+/// The size of the reserve. The server asks for at least one MiB at a time once a memory context
+/// has grown.
+const RESERVE: Layout = match Layout::from_size_align(2 << 20, 16) {
+    Ok(layout) => layout,
+    Err(_) => unreachable!(),
+};
+
+thread_local! {
+    /// The reserve, or null. It is never written to, so it takes up addresses only.
+    static RESERVED: Cell<*mut u8> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+/// Sets memory aside for reporting that there is none left. pgrx copies each error. If the copy
+/// fails, it tries to copy that error in turn, until the server's stack of errors is full and the
+/// server panics.
+pub(super) fn hold_reserve() {
+    if RESERVED.get().is_null() {
+        // SAFETY: the size is not zero. The result may be null: then there is no reserve.
+        RESERVED.set(unsafe { System.alloc(RESERVE) });
+    }
+}
+
+/// Frees the reserve. To be called when an error says that there is no memory.
+pub(super) fn release_reserve() {
+    let reserve = RESERVED.replace(std::ptr::null_mut());
+    if !reserve.is_null() {
+        // SAFETY: allocated with this layout, and not used by anything.
+        unsafe { System.dealloc(reserve, RESERVE) };
     }
 }
 

@@ -6,6 +6,7 @@
 //! [`last_error`](super::last_error) keeps all of it, and the entry point raises that.
 
 use super::last_error::{ErrorWatch, LastError};
+use super::memory;
 use crate::error::Error;
 use pgrx::PgLogLevel;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
@@ -48,6 +49,7 @@ pub fn entry_without_error(work: impl FnOnce()) {
 
 /// Runs `work` and catches the error that it returns or raises.
 pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Raised> {
+    memory::hold_reserve();
     let mut seen = LastError::nothing();
     let mut watch = ErrorWatch::of(&mut seen);
     watch.begin();
@@ -222,10 +224,13 @@ const INTERNAL: &str = "XX000";
 /// Program_limit_exceeded.
 const LIMIT_EXCEEDED: &str = "54000";
 
+/// The server's form of SQLSTATE 53200, out_of_memory.
+pub(super) const OUT_OF_MEMORY: c_int = encode("53200");
+
 /// The error to raise if there is no memory left for any other.
 static mut NO_MEMORY: ErrorData = ErrorData {
     elevel: PgLogLevel::ERROR as c_int,
-    sqlerrcode: encode("53200"),
+    sqlerrcode: OUT_OF_MEMORY,
     message: c"out of memory".as_ptr().cast_mut(),
     filename: c"eventcore".as_ptr(),
     funcname: c"eventcore".as_ptr(),

@@ -94,9 +94,7 @@ impl Session {
         let done = attempt(|| {
             // SAFETY: we are in a transaction in which nothing else has been done.
             unsafe {
-                if !pg_sys::ThereAreNoReadyPortals() {
-                    pg_sys::PortalHashTableDeleteAll();
-                }
+                pg_sys::PortalHashTableDeleteAll();
                 pg_sys::ResetAllOptions();
                 pg_sys::DropAllPreparedStatements();
                 let user_locks = pg_sys::USER_LOCKMETHOD as pg_sys::LOCKMETHODID;

@@ -45,7 +45,7 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
     let row_type = relation::row_type(events.catalog.objects.events);
     let mut handler = definition.open_handler(row_type)?;
     let fresh = ActiveSnapshot::push_unless_kept();
-    let environment = Environment::enter(&definition.settings);
+    let environment = Environment::enter(&definition.settings, "projection", &definition.name);
     if definition.takes_array {
         handler.perform_on(row_array(row_type, rows));
         transaction::end_command();

@@ -1,5 +1,6 @@
 //! The positions that the tables contain: those of events, and those that consumers have reached.
 
+use super::positions::MAX_AHEAD;
 use crate::pg::relation::{self, Kind, Relation, Use};
 use crate::pg::sequence;
 use crate::pg::snapshot::Snapshot;
@@ -77,9 +78,12 @@ impl KnownPositions {
             settled,
             checkpoint: 0,
         };
+        // A role may write the positions of its own consumers. A mistake or a lie must not use up
+        // the positions of all.
+        let plausible = known.highest.saturating_add(MAX_AHEAD);
         let snapshot = Snapshot::latest();
         for source in SOURCES {
-            let (all, telling) = source.highest(&snapshot);
+            let (all, telling) = source.highest(&snapshot, plausible);
             known.highest = known.highest.max(all);
             if source.is_checkpoint {
                 known.checkpoint = known.checkpoint.max(telling);
@@ -93,7 +97,9 @@ impl Source {
     /// The highest position of all rows, and the highest of the rows that tell how far their
     /// consumer has read. Rows of inline projections are not among the latter: they show only what
     /// their transaction saw.
-    fn highest(&self, snapshot: &Snapshot) -> (i64, i64) {
+    ///
+    /// Rows with a position above `plausible` are ignored.
+    fn highest(&self, snapshot: &Snapshot, plausible: i64) -> (i64, i64) {
         let Some((table, column)) = self.find() else {
             return (0, 0);
         };
@@ -101,6 +107,9 @@ impl Source {
         let (mut all, mut telling) = (0, 0);
         for_each_row(&table, snapshot, |row| {
             let position = row.bigint(column);
+            if position > plausible {
+                return;
+            }
             all = position.max(all);
             if !mode.is_some_and(|mode| row.text_is(mode, b"inline")) {
                 telling = position.max(telling);

@@ -35,7 +35,7 @@ pub use eventcore_rules::history::MAX_POSITION;
 
 /// How far the position of a row that SQL inserts may be ahead of all positions given out so far.
 /// The first row of all may have any position.
-const MAX_AHEAD: i64 = 1 << 48;
+pub(super) const MAX_AHEAD: i64 = 1 << 48;
 
 /// Draws `count` consecutive positions for this transaction, reserved on disk, and returns the
 /// first.
