@@ -231,6 +231,10 @@ fn obstacle_to_writes(events: &Relation) -> Option<&'static str> {
 /// Called by the server when a relation may have changed; `None` means all of them.
 fn forget(relation: Option<Oid>) {
     CACHE.with(|cache| {
-        cache.change(|catalog| relation.is_none_or(|oid| catalog.objects.contains(oid)));
+        // A missing object may appear with any change.
+        cache.change(|catalog| {
+            catalog.objects.contains(Oid::INVALID)
+                || relation.is_none_or(|oid| catalog.objects.contains(oid))
+        });
     });
 }
