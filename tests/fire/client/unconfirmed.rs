@@ -74,7 +74,10 @@ async fn an_append_that_no_standby_has_is_an_error_and_the_same_again_waits_agai
     let (first, ()) = tokio::join!(server.store.append(&one), server.cancel_a_wait());
     let error = first.expect_err("it was told as done");
     assert!(error.is_unconfirmed() && error.is_retriable() && error.is_in_doubt());
-    assert!(error.to_string().contains("to confirm the commit"), "{error}");
+    assert!(
+        error.to_string().contains("to confirm the commit"),
+        "{error}"
+    );
     // The same again writes nothing, and waits for the standby nevertheless.
     let (again, ()) = tokio::join!(server.store.append(&one), server.cancel_a_wait());
     assert!(again.expect_err("it was told as done").is_unconfirmed());

@@ -22,8 +22,9 @@ const RULES: &str = "
             RAISE EXCEPTION 'too little' USING ERRCODE = 'ZZ001';
         END IF;
         ASSERT (input->>'cents')::bigint <> 7, 'not seven';
-        IF to_char('2026-01-01 12:00+00'::timestamptz, 'HH24') <> '12' OR '01/02/2026'::date <> '2026-01-02' THEN
-            RAISE EXCEPTION 'another time' USING ERRCODE = 'ZZ002';
+        IF to_char('2026-01-01 12:00+00'::timestamptz, 'HH24') <> '12' OR '01/02/2026'::date <> '2026-01-02'
+           OR quote_ident('plain') <> 'plain' THEN
+            RAISE EXCEPTION 'another form' USING ERRCODE = 'ZZ002';
         END IF;
         RETURN jsonb_build_array(jsonb_build_object('stream', 'a', 'type', 'Withdrawn', 'payload', input->'cents'));
     END $$;
@@ -40,6 +41,7 @@ const TRICKS: &[&str] = &[
      SET search_path = pg_temp, app, public",
     "SET plpgsql.check_asserts = off",
     "SET TimeZone = 'Asia/Tokyo'; SET DateStyle = 'DMY'; SET transform_null_equals = on; SET extra_float_digits = -10",
+    "SET quote_all_identifiers = on; SET xmlbinary = hex",
 ];
 
 async fn withdraw(client: &Client, cents: i64) -> Result<(), Failure> {
@@ -129,6 +131,9 @@ async fn what_a_function_sets_for_itself_goes_before_and_settings_can_be_given()
         "{search_path=app, work_mem=1}",
         "{search_path}",
         "{NULL}",
+        "{search_path=app, lc_monetary=nowhere}",
+        "{search_path=app, TimeZone=Mars/Base}",
+        "{search_path=app, default_text_search_config=app.none}",
     ] {
         let failed = failure(
             client
@@ -143,6 +148,81 @@ async fn what_a_function_sets_for_itself_goes_before_and_settings_can_be_given()
             "{settings}"
         );
     }
+}
+
+/// As after a restore on a server without that locale.
+#[tokio::test]
+async fn a_setting_that_the_server_refuses_is_named_with_the_command_or_the_projection() {
+    let (_, client) = database("doors_refused").await;
+    client.batch_execute(RULES).await.unwrap();
+    client
+        .batch_execute(
+            "CREATE FUNCTION app.see(e eventcore.events) RETURNS void LANGUAGE sql AS '';
+             SELECT public.eventcore_create_projection('see', 'app.see', mode => 'inline', start_from => 'now');
+             UPDATE eventcore.commands SET settings = settings || '{lc_monetary=nowhere}'",
+        )
+        .await
+        .unwrap();
+    let failed = withdraw(&client, 1).await.unwrap_err();
+    assert_eq!(failed.assert_ours("SE009")["reason"], "setting_refused");
+    assert!(
+        failed.message.contains("\"withdraw\"") && failed.message.contains("lc_monetary"),
+        "{failed:?}"
+    );
+    client
+        .batch_execute(
+            "UPDATE eventcore.projections SET settings = settings || '{lc_monetary=nowhere}'",
+        )
+        .await
+        .unwrap();
+    let failed = append(&client, &[("w", Some(0))], json!([event("w", 1)]))
+        .await
+        .unwrap_err();
+    assert_eq!(failed.assert_ours("SE009")["reason"], "setting_refused");
+    assert!(failed.message.contains("\"see\""), "{failed:?}");
+}
+
+/// Only superusers may change `plpgsql.variable_conflict`, so no executor turns a rule off with it.
+#[tokio::test]
+async fn a_setting_of_superusers_at_the_registration_stops_no_executor() {
+    let (_, client) = database("doors_superuser").await;
+    client
+        .batch_execute("DO 'BEGIN END'; SET plpgsql.variable_conflict = use_column")
+        .await
+        .unwrap();
+    client.batch_execute(RULES).await.unwrap();
+    client
+        .batch_execute(
+            "CREATE ROLE doors_superuser_executor LOGIN IN ROLE eventcore_executor;
+             GRANT USAGE ON SCHEMA app TO doors_superuser_executor;
+             GRANT SELECT ON app.accounts TO doors_superuser_executor",
+        )
+        .await
+        .unwrap();
+    let session = session_as("doors_superuser", "doors_superuser_executor").await;
+    withdraw(&session, 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_command_has_no_more_streams_than_an_append() {
+    let (_, client) = database("doors_many_streams").await;
+    client
+        .batch_execute(
+            "CREATE FUNCTION apply(state jsonb, e eventcore.events) RETURNS jsonb LANGUAGE sql AS 'SELECT $1';
+             CREATE FUNCTION handle(state jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT '[]'::jsonb $$;
+             SELECT eventcore_register_command('many', 'apply', 'handle', streams => '{/s}')",
+        )
+        .await
+        .unwrap();
+    let execute = |count: u32| {
+        format!(
+            "SELECT * FROM eventcore_execute('many', jsonb_build_object('s',
+                 (SELECT jsonb_agg('s' || n) FROM generate_series(1, {count}) n)))"
+        )
+    };
+    client.batch_execute(&execute(1_000)).await.unwrap();
+    let failed = failure(client.batch_execute(&execute(1_001)).await);
+    assert_eq!(failed.assert_ours("SE003")["argument"], "input");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Rows of `eventcore.events` that come by SQL are what an append could have written.
 
-use crate::support::{append, database, event, failure, session, stream, value};
+use crate::support::{append, connect, database, event, failure, session, stream, value};
+use eventcore_harness::{Server, ServerOptions};
 use serde_json::json;
 
 /// One row, with what is wrong about it.
@@ -121,4 +122,53 @@ async fn the_first_row_of_an_empty_store_has_any_position_and_appends_end_before
         value::<i64>(&client, "SELECT count(*) FROM eventcore.events").await,
         1
     );
+}
+
+/// A role may write the checkpoints of its own consumers, and the registry reads all of them at the start.
+#[tokio::test]
+async fn a_checkpoint_that_is_a_lie_uses_up_no_positions() {
+    let mut server = Server::start(ServerOptions::new()).unwrap();
+    let url = server.create_database("lie").unwrap();
+    let client = connect(&url).await;
+    append(&client, &[("s", Some(0))], json!([event("s", 1)]))
+        .await
+        .unwrap();
+    client
+        .batch_execute(
+            "CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE sql AS '';
+             SELECT eventcore_create_projection('p', 'see'), eventcore_create_subscription('s');
+             SELECT eventcore_pause_projection('p');
+             UPDATE eventcore.projections SET checkpoint = 4611686018427387903, singly_until = 4611686018427387903;
+             UPDATE eventcore.subscriptions SET read_position = 4611686018427387903",
+        )
+        .await
+        .unwrap();
+    drop(client);
+    server.restart().unwrap();
+    let client = connect(&url).await;
+    let appended = append(&client, &[("s", Some(1))], json!([event("s", 2)]))
+        .await
+        .unwrap();
+    let (first, _) = appended.positions.unwrap();
+    assert!(first < 1 << 32, "{first}");
+}
+
+#[tokio::test]
+async fn the_trigger_of_events_is_of_no_use_on_another_table() {
+    let (_, client) = database("doors_foreign_trigger").await;
+    client
+        .batch_execute(
+            "CREATE TABLE other (a text, b text, c text, d text, e text, f text, g text, h text, i text, j text);
+             CREATE TRIGGER t BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION eventcore.before_insert()",
+        )
+        .await
+        .unwrap();
+    let failed = failure(
+        client
+            .batch_execute(
+                "INSERT INTO other VALUES ('1', '2', '3', '4', '5', '6', '7', '8', '9', '10')",
+            )
+            .await,
+    );
+    failed.assert_ours("SE003");
 }

@@ -67,4 +67,6 @@ async fn a_handler_finds_nothing_that_another_one_has_left() {
     assert_eq!(value::<i32>(&client, worker).await, pid, "one session");
     let locks = "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE objid = 4711)";
     until(&client, locks).await;
+    let log = server.log();
+    assert!(!log.contains("leaked"), "{}", server.log_tail(20));
 }
