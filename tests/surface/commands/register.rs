@@ -22,6 +22,7 @@ async fn a_command_is_listed_as_it_was_registered() {
         "max_attempts": 10,
         "combine": null,
         "snapshot_every": 100,
+        "function_owners": ["postgres"],
     });
     assert_eq!(value::<serde_json::Value>(&client, sql).await, expected);
 }

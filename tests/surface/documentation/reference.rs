@@ -142,9 +142,9 @@ fn words_after(text: &str, mark: &str) -> Vec<String> {
 fn every_reason_of_se009_is_in_the_page_on_errors() {
     let code = repository().join("extension/src/error/unavailable.rs");
     let code = fs::read_to_string(code).unwrap();
-    let function = code.split_once("fn reason(").unwrap().1;
+    let function = code.split_once("fn report(").unwrap().1;
     let function = function.split_once("\n    }\n").unwrap().0;
-    let mut reasons = words_after(function, "=> \"");
+    let mut reasons = words_after(function, "=> (\n                \"");
     for file in fs::read_dir(repository().join("sql")).unwrap() {
         let Ok(sql) = fs::read_to_string(file.unwrap().path()) else {
             continue;
