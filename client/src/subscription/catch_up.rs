@@ -97,7 +97,7 @@ impl Subscription {
     }
 
     /// All matching events up to this position have been handed out. To continue from here later,
-    /// subscribe [after](Subscribe::after) it.
+    /// subscribe [after](crate::Subscribe::after) it.
     pub fn position(&self) -> Position {
         self.after
     }
