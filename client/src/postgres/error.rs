@@ -289,7 +289,7 @@ mod tests {
         }
         assert_eq!(
             text,
-            "the store refuses (SE009): the database has no extension eventcore within its \
+            "the store refused the request (SE009): the database has no extension eventcore within its \
              search_path: run CREATE EXTENSION eventcore in it: function eventcore_append does not \
              exist"
         );
