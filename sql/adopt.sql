@@ -1,6 +1,6 @@
 -- Taking over what came from another database.
 
-CREATE FUNCTION eventcore_adopt_copies() RETURNS TABLE (kind text, name text, detail text)
+CREATE FUNCTION @extschema@.eventcore_adopt_copies() RETURNS TABLE (kind text, name text, detail text)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -43,9 +43,9 @@ BEGIN
     PERFORM eventcore.announce_work(true);
 END
 $$;
-COMMENT ON FUNCTION eventcore_adopt_copies() IS
+COMMENT ON FUNCTION @extschema@.eventcore_adopt_copies() IS
 $$Makes this database the one that delivers the subscriptions, advances the checkpoints and runs the projections that came from
 another database by logical replication, or by a restore with --disable-triggers; returns what it has adopted. Projections are
 paused until each is resumed. For superusers. SE009 a logical subscription still brings changes.$$;
 
-REVOKE ALL ON FUNCTION eventcore_adopt_copies() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_adopt_copies() FROM PUBLIC;

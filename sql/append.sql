@@ -17,7 +17,7 @@ COMMENT ON COLUMN eventcore.appended.recorded_at IS 'When the events were writte
 COMMENT ON COLUMN eventcore.appended.repeated IS
     'The events were there already, written by an earlier append with the same event ids.';
 
-CREATE FUNCTION eventcore_append(
+CREATE FUNCTION @extschema@.eventcore_append(
     streams           text[],
     expected_versions bigint[],
     events            jsonb,
@@ -27,7 +27,7 @@ CREATE FUNCTION eventcore_append(
 RETURNS eventcore.appended
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_append_json';
-COMMENT ON FUNCTION eventcore_append(text[], bigint[], jsonb, uuid, uuid) IS
+COMMENT ON FUNCTION @extschema@.eventcore_append(text[], bigint[], jsonb, uuid, uuid) IS
 $$Writes events to several streams in one step, only if every declared stream is where the caller expects it.
 
 streams: every stream that the events depend on, each once, 1000 at the most; also those only checked.
@@ -40,7 +40,7 @@ Call it in FROM: SELECT (eventcore_append(…)).* calls it once for each column.
 SE001 version conflict, SE002 undeclared stream, SE003 malformed event or argument,
 SE004 event id used before with other content, SE005 stream closed or deleted.$$;
 
-CREATE FUNCTION eventcore_append(
+CREATE FUNCTION @extschema@.eventcore_append(
     streams           text[],
     expected_versions bigint[],
     event_streams     text[],
@@ -54,13 +54,13 @@ CREATE FUNCTION eventcore_append(
 RETURNS eventcore.appended
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_append_arrays';
-COMMENT ON FUNCTION eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid) IS
+COMMENT ON FUNCTION @extschema@.eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid) IS
 $$The same as the JSON form of eventcore_append, for drivers with arrays: event i is made of the i-th
 elements of event_streams, event_types, payloads, metadata and event_ids. The arrays have one length;
 metadata and event_ids may be NULL as a whole, and so may their elements. metadata has to be given, so
 that the number of arguments tells the two forms apart, also where a driver sends no types.$$;
 
 REVOKE ALL ON TYPE eventcore.appended FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_append(text[], bigint[], jsonb, uuid, uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
+REVOKE ALL ON FUNCTION @extschema@.eventcore_append(text[], bigint[], jsonb, uuid, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
     FROM PUBLIC;

@@ -243,7 +243,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION eventcore.check_events() IS 'The findings of eventcore_check about every single event.';
 
-CREATE FUNCTION eventcore_check(thorough boolean DEFAULT false)
+CREATE FUNCTION @extschema@.eventcore_check(thorough boolean DEFAULT false)
 RETURNS TABLE (finding text, object text, detail text, statement text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -264,7 +264,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION eventcore_check(boolean) IS
+COMMENT ON FUNCTION @extschema@.eventcore_check(boolean) IS
 $$What an operator looks at after a restore, a fail-over or an upgrade: one row for each finding, with the statement that repairs
 it, NULL where there is none; no row when all is well. It reads the catalog and the small tables, in milliseconds.
 thorough: reads every event too. For superusers.$$;
@@ -275,4 +275,4 @@ REVOKE ALL ON FUNCTION eventcore.check_library() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_tables() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_rows() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_events() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_check(boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_check(boolean) FROM PUBLIC;

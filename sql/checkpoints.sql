@@ -22,7 +22,7 @@ CREATE TRIGGER checkpoints_settle BEFORE INSERT ON eventcore.checkpoints
 COMMENT ON TRIGGER checkpoints_settle ON eventcore.checkpoints IS
     'What is advanced or restored here belongs to this database; what is replicated does not.';
 
-CREATE FUNCTION eventcore_checkpoint(projection text) RETURNS bigint
+CREATE FUNCTION @extschema@.eventcore_checkpoint(projection text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -38,11 +38,11 @@ BEGIN
     RETURN coalesce(found_one.position, 0);
 END
 $$;
-COMMENT ON FUNCTION eventcore_checkpoint(text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_checkpoint(text) IS
 $$How far a projection has come; 0 if nobody has advanced it yet. SE003 malformed argument. SE009 the checkpoint is a copy of
 that of another database.$$;
 
-CREATE FUNCTION eventcore_advance_checkpoint(projection text, from_position bigint, to_position bigint) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_advance_checkpoint(projection text, from_position bigint, to_position bigint) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -77,12 +77,12 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_advance_checkpoint(text, bigint, bigint) IS
+COMMENT ON FUNCTION @extschema@.eventcore_advance_checkpoint(text, bigint, bigint) IS
 $$Brings a projection from one position to another, in the transaction that writes what it made of the events
 between them: so each takes effect exactly once. Call it first in that transaction: another process that runs
 the same projection then waits, and fails. Back to an earlier position is allowed, to rebuild it.
 SE003 malformed argument. SE008 the projection is not at from_position. SE009 the checkpoint is a copy of that of another
 database. SE011 to_position is of another history.$$;
 
-REVOKE ALL ON FUNCTION eventcore_checkpoint(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_advance_checkpoint(text, bigint, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_checkpoint(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_advance_checkpoint(text, bigint, bigint) FROM PUBLIC;

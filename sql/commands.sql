@@ -108,7 +108,7 @@ COMMENT ON TYPE eventcore.executed IS
 $$What eventcore_execute did: the positions of its events, NULL if there are none; every stream that it read,
 and their versions afterwards; when; whether an earlier execution had done it; how often it was tried.$$;
 
-CREATE FUNCTION eventcore_execute(
+CREATE FUNCTION @extschema@.eventcore_execute(
     command         text,
     input           jsonb,
     correlation_id  uuid  DEFAULT NULL,
@@ -118,7 +118,7 @@ CREATE FUNCTION eventcore_execute(
 ) RETURNS eventcore.executed
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_execute';
-COMMENT ON FUNCTION eventcore_execute(text, jsonb, uuid, uuid, text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.eventcore_execute(text, jsonb, uuid, uuid, text, jsonb) IS
 $$Executes a registered command in one round trip: locks and reads the streams that the input names, folds their
 events into a state by the command's `apply`, reads what `related_streams` finds in it, and writes the events that
 `handle` returns. Its functions run with the caller's rights.
@@ -340,7 +340,7 @@ COMMENT ON FUNCTION eventcore.register_command(text, regproc, regproc, text[], t
 
 -- Names of functions are text, since drivers send text. They are looked up as a cast to regproc looks them up, on the
 -- search_path of the caller: so this function sets none, and its body is bound when it is created.
-CREATE FUNCTION eventcore_register_command(
+CREATE FUNCTION @extschema@.eventcore_register_command(
     name             text,
     apply            text,
     handle           text,
@@ -362,7 +362,7 @@ BEGIN ATOMIC
         streams_function::regproc, related_streams::regproc, initial_state, required_fields, max_attempts,
         combine::regproc, snapshot_every, replace, settings);
 END;
-COMMENT ON FUNCTION eventcore_register_command(text, text, text, text[], text[], text, text, jsonb, jsonb, bigint, text, bigint, boolean, text[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_register_command(text, text, text, text[], text[], text, text, jsonb, jsonb, bigint, text, bigint, boolean, text[]) IS
 $$Registers a command under a name, for eventcore_execute. Its functions are in any procedural language:
 apply(state jsonb, event eventcore.events) returns jsonb, handle(state jsonb, input jsonb) returns jsonb, an array of
 {"stream", "type", "payload", "metadata"?, "id"?}.
@@ -379,7 +379,7 @@ settings: what the functions run with, whoever executes the command: by default 
 and the other settings of this session that change what a function decides. What a function sets for itself goes before them.
 SE003 malformed argument; a function that is not as it has to be, or that the caller may not execute.$$;
 
-CREATE FUNCTION eventcore_drop_command(name text) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_drop_command(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -394,10 +394,10 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_drop_command(text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_drop_command(text) IS
 $$Drops a command; false if there is none of this name. Its functions stay. SE003 malformed argument.$$;
 
-CREATE FUNCTION eventcore_discard_command_states(name text) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_discard_command_states(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -412,16 +412,16 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_discard_command_states(text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_discard_command_states(text) IS
 $$Lets a command fold its streams from their start again: after a change that `apply` depends on and that is not a
 change of `apply` itself, such as that of a function that it calls. Executions that are under way keep nothing that
 is used later. False if there is no command of this name. SE003 malformed argument.$$;
 
-REVOKE ALL ON FUNCTION eventcore_execute(text, jsonb, uuid, uuid, text, jsonb) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_register_command(text, text, text, text[], text[], text, text, jsonb, jsonb, bigint, text, bigint, boolean, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_execute(text, jsonb, uuid, uuid, text, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_register_command(text, text, text, text[], text[], text, text, jsonb, jsonb, bigint, text, bigint, boolean, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, bigint, regproc, bigint, boolean, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_drop_command(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_discard_command_states(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_drop_command(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_discard_command_states(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.delete_command_states(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.session_settings() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_settings(text[]) FROM PUBLIC;

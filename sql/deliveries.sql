@@ -32,7 +32,7 @@ $$;
 COMMENT ON FUNCTION eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]) IS
     'Keeps a lease from being taken back until the transaction ends; SE008 if there is none.';
 
-CREATE FUNCTION eventcore_ack(subscription text, lease_id uuid, positions bigint[] DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION @extschema@.eventcore_ack(subscription text, lease_id uuid, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -66,7 +66,7 @@ BEGIN
     RETURN acknowledged;
 END
 $$;
-COMMENT ON FUNCTION eventcore_ack(text, uuid, bigint[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_ack(text, uuid, bigint[]) IS
 $$Acknowledges events of a lease: they are done with. In the transaction that writes what the consumer made
 of them, each event takes effect exactly once. Returns how many.
 
@@ -74,7 +74,7 @@ positions: which; NULL: all that the lease still holds.
 SE003 malformed argument, or a position that was never handed out. SE007 no such subscription. SE008 the lease
 does not hold them (any more): nothing is acknowledged. A lease that has run out counts until a poll takes it back.$$;
 
-CREATE FUNCTION eventcore_nack(
+CREATE FUNCTION @extschema@.eventcore_nack(
     subscription text,
     lease_id     uuid,
     positions    bigint[] DEFAULT NULL,
@@ -178,7 +178,7 @@ BEGIN
     PERFORM eventcore.announce_work(true);
 END
 $$;
-COMMENT ON FUNCTION eventcore_nack(text, uuid, bigint[], text, text, interval) IS
+COMMENT ON FUNCTION @extschema@.eventcore_nack(text, uuid, bigint[], text, text, interval) IS
 $$Gives events of a lease back, and says what becomes of each.
 
 positions: which; NULL: all that the lease still holds.
@@ -190,7 +190,7 @@ later ones of its stream that the lease holds are released with it: leave them a
 SE003 malformed argument. SE007 no such subscription. SE008 the lease does not hold them (any more). SE009 in a
 REPEATABLE READ transaction block.$$;
 
-CREATE FUNCTION eventcore_extend_lease(subscription text, lease_id uuid) RETURNS timestamptz
+CREATE FUNCTION @extschema@.eventcore_extend_lease(subscription text, lease_id uuid) RETURNS timestamptz
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -213,11 +213,11 @@ BEGIN
     RETURN until;
 END
 $$;
-COMMENT ON FUNCTION eventcore_extend_lease(text, uuid) IS
+COMMENT ON FUNCTION @extschema@.eventcore_extend_lease(text, uuid) IS
 $$Begins the time of a lease anew, for what it still holds; returns when it runs out.
 SE007 no such subscription. SE008 the lease holds nothing (any more).$$;
 
 REVOKE ALL ON FUNCTION eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_ack(text, uuid, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_nack(text, uuid, bigint[], text, text, interval) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_extend_lease(text, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_ack(text, uuid, bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_nack(text, uuid, bigint[], text, text, interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_extend_lease(text, uuid) FROM PUBLIC;

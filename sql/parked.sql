@@ -36,7 +36,7 @@ $$;
 COMMENT ON FUNCTION eventcore.park(eventcore.subscriptions, bigint[], integer, text, text) IS
     'Sets events aside.';
 
-CREATE FUNCTION eventcore_parked(
+CREATE FUNCTION @extschema@.eventcore_parked(
     subscription   text,
     after_position bigint  DEFAULT 0,
     max_count      bigint  DEFAULT 100
@@ -78,7 +78,7 @@ BEGIN
          ORDER BY k.position LIMIT max_count;
 END
 $$;
-COMMENT ON FUNCTION eventcore_parked(text, bigint, bigint) IS
+COMMENT ON FUNCTION @extschema@.eventcore_parked(text, bigint, bigint) IS
 $$The parked events of a subscription after a position, in order, with why they are parked. max_count: at most so many; NULL: all.
 SE003 malformed argument. SE007 no such subscription.$$;
 
@@ -123,7 +123,7 @@ $$;
 COMMENT ON FUNCTION eventcore.unpark(text, bigint[], boolean) IS
     'Takes parked events out, to be delivered again or not. A stream that stopped goes on when none of its events is parked.';
 
-CREATE FUNCTION eventcore_replay_parked(subscription text, positions bigint[] DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION @extschema@.eventcore_replay_parked(subscription text, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -131,12 +131,12 @@ BEGIN
     RETURN eventcore.unpark(subscription, positions, true);
 END
 $$;
-COMMENT ON FUNCTION eventcore_replay_parked(text, bigint[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_replay_parked(text, bigint[]) IS
 $$Delivers parked events again, as if for the first time; returns how many. Where their streams went on without
 them, they come late. A stream that stopped goes on when none of its events is parked any more. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such subscription.$$;
 
-CREATE FUNCTION eventcore_discard_parked(subscription text, positions bigint[] DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION @extschema@.eventcore_discard_parked(subscription text, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -144,13 +144,13 @@ BEGIN
     RETURN eventcore.unpark(subscription, positions, false);
 END
 $$;
-COMMENT ON FUNCTION eventcore_discard_parked(text, bigint[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_discard_parked(text, bigint[]) IS
 $$Gives parked events up: this subscription is done with them; returns how many. A stream that stopped for them
 goes on. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such subscription.$$;
 
 REVOKE ALL ON FUNCTION eventcore.park(eventcore.subscriptions, bigint[], integer, text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_parked(text, bigint, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_parked(text, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.unpark(text, bigint[], boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_replay_parked(text, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_discard_parked(text, bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_replay_parked(text, bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_discard_parked(text, bigint[]) FROM PUBLIC;

@@ -1,7 +1,7 @@
 -- Polling a subscription: under its lock events are leased to a consumer, as leasing.sql does it; where there is
 -- nothing the lock is given back, and the poll waits.
 
-CREATE FUNCTION eventcore_poll(
+CREATE FUNCTION @extschema@.eventcore_poll(
     subscription text,
     consumer     text,
     max_count    bigint   DEFAULT 100,
@@ -88,7 +88,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION eventcore_poll(text, text, bigint, interval) IS
+COMMENT ON FUNCTION @extschema@.eventcore_poll(text, text, bigint, interval) IS
 $$Leases events of a subscription to a consumer, in order of position, and returns them.
 
 A stream is out with one lease at a time, whoever has it, so that its events are dealt with in order by one
@@ -103,4 +103,4 @@ attempt: 1, and one more for each failure before. lease_id is the same in all ro
 SE003 malformed argument. SE007 no such subscription. SE009 in a REPEATABLE READ transaction block. 25006 on a standby and
 in a read-only transaction.$$;
 
-REVOKE ALL ON FUNCTION eventcore_poll(text, text, bigint, interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_poll(text, text, bigint, interval) FROM PUBLIC;

@@ -1,6 +1,6 @@
 -- Parked events of projections: set aside because the handler failed on them, and handed to it again.
 
-CREATE FUNCTION eventcore_projection_parked(
+CREATE FUNCTION @extschema@.eventcore_projection_parked(
     projection     text,
     after_position bigint  DEFAULT 0,
     max_count      bigint  DEFAULT 100
@@ -43,7 +43,7 @@ BEGIN
          ORDER BY k.position LIMIT max_count;
 END
 $$;
-COMMENT ON FUNCTION eventcore_projection_parked(text, bigint, bigint) IS
+COMMENT ON FUNCTION @extschema@.eventcore_projection_parked(text, bigint, bigint) IS
 $$The parked events of a projection after a position, in order, with why they are parked, and whether they wait to be
 handed to the handler again. max_count: at most so many; NULL: all.
 SE003 malformed argument. SE007 no such projection.$$;
@@ -71,7 +71,7 @@ $$;
 COMMENT ON FUNCTION eventcore.change_projection_parked(text, bigint[]) IS
     'The projection, which no worker runs until the transaction ends; SE003 unless these are parked, SE007 if there is none, 42501 if it is somebody else''s.';
 
-CREATE FUNCTION eventcore_replay_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION @extschema@.eventcore_replay_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -86,13 +86,13 @@ BEGIN
     RETURN count;
 END
 $$;
-COMMENT ON FUNCTION eventcore_replay_projection_parked(text, bigint[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_replay_projection_parked(text, bigint[]) IS
 $$Lets the worker hand parked events to the handler again, each in a transaction of its own, in which it ceases to be
 parked; returns how many. They come late: events after them have been projected. One that fails again stays parked, with what it
 failed of now. Nothing is replayed while the projection is paused or has failed. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such projection. 42501 it is somebody else's.$$;
 
-CREATE FUNCTION eventcore_discard_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION @extschema@.eventcore_discard_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -103,7 +103,7 @@ BEGIN
     RETURN eventcore.delete_projection_parked(p.name, positions);
 END
 $$;
-COMMENT ON FUNCTION eventcore_discard_projection_parked(text, bigint[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_discard_projection_parked(text, bigint[]) IS
 $$Gives parked events up: this projection is done with them; returns how many. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such projection. 42501 it is somebody else's.$$;
 
@@ -149,9 +149,9 @@ $$;
 COMMENT ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text, boolean, boolean) IS
     'A worker has failed on this parked event again: it stays parked.';
 
-REVOKE ALL ON FUNCTION eventcore_projection_parked(text, bigint, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_projection_parked(text, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.change_projection_parked(text, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_replay_projection_parked(text, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_discard_projection_parked(text, bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_replay_projection_parked(text, bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_discard_projection_parked(text, bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projection_replayed(text, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text, boolean, boolean) FROM PUBLIC;

@@ -1,6 +1,6 @@
 -- Rebuilding projections: in their tables, or in shadow tables that take the place of those.
 
-CREATE FUNCTION eventcore_rebuild_projection(name text, shadow boolean DEFAULT false) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_rebuild_projection(name text, shadow boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -44,7 +44,7 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_rebuild_projection(text, boolean) IS
+COMMENT ON FUNCTION @extschema@.eventcore_rebuild_projection(text, boolean) IS
 $$Begins an async projection anew, from the first event.
 
 shadow => false: its worker empties its tables and calls its reset function in the transaction that does the first
@@ -337,7 +337,7 @@ $$;
 COMMENT ON FUNCTION eventcore.drop_shadow(eventcore.projections) IS
     'Drops the tables of a rebuild, if they were made.';
 
-REVOKE ALL ON FUNCTION eventcore_rebuild_projection(text, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_rebuild_projection(text, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.reset_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.projection_relations(text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_shadow_possible(eventcore.projections) FROM PUBLIC;

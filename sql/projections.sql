@@ -100,7 +100,7 @@ COMMENT ON FUNCTION eventcore.create_projection(text, regproc, text, text[], tex
 
 -- Names of functions and tables are text, since drivers send text. They are looked up as casts to regproc and regclass look
 -- them up, on the search_path of the caller: so this function sets none, and its body is bound when it is created.
-CREATE FUNCTION eventcore_create_projection(
+CREATE FUNCTION @extschema@.eventcore_create_projection(
     name            text,
     handler         text,
     mode            text    DEFAULT 'async',
@@ -119,7 +119,7 @@ BEGIN ATOMIC
     SELECT eventcore.create_projection(name, handler::regproc, mode, stream_prefixes, event_types, start_from, batch_size,
         on_error, retry_limit, reset::regproc, tables::regclass[], settings);
 END;
-COMMENT ON FUNCTION eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]) IS
 $$Creates a projection that runs inside the server. Its handler is a function in any language, (event eventcore.events)
 or, faster, (events eventcore.events[]), that returns void.
 
@@ -137,7 +137,7 @@ settings: what an inline handler runs with, whoever appends: by default search_p
 other settings of this session that change what a function does. An async handler has the settings of its owner.
 SE003 malformed argument, a function that does not fit or that the caller may not execute, a name that is taken.$$;
 
-CREATE FUNCTION eventcore_pause_projection(name text) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_pause_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -152,10 +152,10 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_pause_projection(text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_pause_projection(text) IS
 $$Waits for the batch that is under way; after that the handler is not called. SE003 an inline projection. SE007 if there is none.$$;
 
-CREATE FUNCTION eventcore_resume_projection(name text) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_resume_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -178,11 +178,11 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_resume_projection(text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_resume_projection(text) IS
 $$Lets a projection that is paused, has failed or waits to retry go on at once. SE007 if there is none. SE009 its owner does
 not exist: as after a restore where that role is missing.$$;
 
-CREATE FUNCTION eventcore_set_projection_owner(name text, owner text) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_set_projection_owner(name text, owner text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -201,7 +201,7 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_set_projection_owner(text, text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_set_projection_owner(text, text) IS
 $$Gives a projection to another role: its worker logs in as that role from now on. For superusers. SE003 there is no such role,
 or one that may not log in. SE007 there is no such projection.$$;
 
@@ -219,7 +219,7 @@ $$;
 COMMENT ON FUNCTION eventcore.remove_projection(eventcore.projections) IS
     'Removes a projection, what is parked of it, and the tables of a rebuild.';
 
-CREATE FUNCTION eventcore_drop_projection(name text) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_drop_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -237,11 +237,11 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_drop_projection(text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_drop_projection(text) IS
 $$Waits for the batch that is under way and removes the projection. Its handler and what that wrote stay. A rebuild of
 it that is under way is given up, with its tables. Of a projection "p", "p/rebuild" is the rebuild alone. SE007 if there is none.$$;
 
-CREATE PROCEDURE eventcore_wait_for_projection(
+CREATE PROCEDURE @extschema@.eventcore_wait_for_projection(
     name             text,
     to_position      bigint   DEFAULT NULL,
     timeout          interval DEFAULT '10 seconds',
@@ -249,7 +249,7 @@ CREATE PROCEDURE eventcore_wait_for_projection(
 )
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_wait_for_projection';
-COMMENT ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) IS
+COMMENT ON PROCEDURE @extschema@.eventcore_wait_for_projection(text, bigint, interval, bigint) IS
 $$Returns as soon as an async projection has done everything up to a position, such as the last_position of an append,
 or when the timeout is over: with how far it is. to_position: NULL: the last one that is committed. It does not hold
 back VACUUM while it waits, and cannot be called inside a transaction block (SE009).
@@ -325,11 +325,11 @@ COMMENT ON COLUMN eventcore.stat_projections.rebuilds IS
     'The projection whose place it takes when it has caught up; NULL: it is no rebuild.';
 COMMENT ON COLUMN eventcore.stat_projections.shadow_schema IS 'Where a rebuild has its tables until then.';
 
-REVOKE ALL ON FUNCTION eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.create_projection(text, regproc, text, text[], text[], text, bigint, text, bigint, regproc, regclass[], text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_pause_projection(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_resume_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_pause_projection(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_resume_projection(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.remove_projection(eventcore.projections) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_set_projection_owner(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_drop_projection(text) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_set_projection_owner(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_drop_projection(text) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE @extschema@.eventcore_wait_for_projection(text, bigint, interval, bigint) FROM PUBLIC;

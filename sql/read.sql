@@ -1,6 +1,6 @@
 -- Reading: streams, the global order, and the heads of both.
 
-CREATE FUNCTION eventcore_read_stream(
+CREATE FUNCTION @extschema@.eventcore_read_stream(
     stream        text,
     after_version bigint  DEFAULT 0,
     max_count     bigint  DEFAULT NULL,
@@ -21,7 +21,7 @@ RETURNS TABLE (
 )
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 20
 AS 'MODULE_PATHNAME', 'eventcore_read_stream';
-COMMENT ON FUNCTION eventcore_read_stream(text, bigint, bigint, boolean, text[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_read_stream(text, bigint, bigint, boolean, text[]) IS
 $$The events of one stream after a version, in order of version; none if there is no such stream.
 
 max_count: at most so many events; NULL: all.
@@ -29,7 +29,7 @@ backward: newest first, the events before after_version; 0: from the end.
 event_types: only these types; NULL: all.
 SE003 malformed argument.$$;
 
-CREATE FUNCTION eventcore_read_streams(
+CREATE FUNCTION @extschema@.eventcore_read_streams(
     streams        text[],
     after_versions bigint[] DEFAULT NULL,
     max_count      bigint   DEFAULT NULL,
@@ -49,7 +49,7 @@ RETURNS TABLE (
 )
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 40
 AS 'MODULE_PATHNAME', 'eventcore_read_streams';
-COMMENT ON FUNCTION eventcore_read_streams(text[], bigint[], bigint, text[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_read_streams(text[], bigint[], bigint, text[]) IS
 $$The events of many streams, all in one snapshot: in the order of the streams given, then by version.
 
 after_versions: one per stream, only events after it; NULL: from the start.
@@ -57,7 +57,7 @@ max_count: at most so many events of each stream; NULL: all.
 event_types: only these types; NULL: all.
 SE003 malformed argument.$$;
 
-CREATE FUNCTION eventcore_read_all(
+CREATE FUNCTION @extschema@.eventcore_read_all(
     after_position  bigint  DEFAULT 0,
     max_count       bigint  DEFAULT 1000,
     backward        boolean DEFAULT false,
@@ -80,7 +80,7 @@ RETURNS TABLE (
 )
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
 AS 'MODULE_PATHNAME', 'eventcore_read_all';
-COMMENT ON FUNCTION eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) IS
+COMMENT ON FUNCTION @extschema@.eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) IS
 $$The events of all streams after a position, in order of position, up to the safe position.
 
 A reader that passes the last position it saw gets every event exactly once, in order, whatever
@@ -99,29 +99,29 @@ SE003 malformed argument; with_checkpoint does not go with backward. SE011 this 
 after_event is not the last event up to there: the reader comes from another history. DETAIL says up to where both
 histories are the same (agreed); not looked at for backward.$$;
 
-CREATE FUNCTION eventcore_stream_versions(streams text[])
+CREATE FUNCTION @extschema@.eventcore_stream_versions(streams text[])
 RETURNS TABLE (stream_id text, version bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10
 AS 'MODULE_PATHNAME', 'eventcore_stream_versions';
-COMMENT ON FUNCTION eventcore_stream_versions(text[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_stream_versions(text[]) IS
 $$The version of every stream given, in that order, in one snapshot; 0 for a stream with no event.
 SE003 malformed argument.$$;
 
-CREATE FUNCTION eventcore_safe_position() RETURNS bigint
+CREATE FUNCTION @extschema@.eventcore_safe_position() RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_safe_position';
-COMMENT ON FUNCTION eventcore_safe_position() IS
+COMMENT ON FUNCTION @extschema@.eventcore_safe_position() IS
 $$The position up to which nothing can change any more: every event there is committed or gone for good.
 0 before the first event. Held back only by transactions that have appended and not ended.$$;
 
-CREATE PROCEDURE eventcore_wait(
+CREATE PROCEDURE @extschema@.eventcore_wait(
     after_position bigint,
     timeout        interval DEFAULT '30 seconds',
     INOUT safe_position bigint DEFAULT NULL
 )
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_wait';
-COMMENT ON PROCEDURE eventcore_wait(bigint, interval, bigint) IS
+COMMENT ON PROCEDURE @extschema@.eventcore_wait(bigint, interval, bigint) IS
 $$Returns as soon as the safe position is past after_position, or when the timeout is over; gives the
 safe position either way. A long poll for drivers and poolers without LISTEN.
 
@@ -171,9 +171,9 @@ COMMENT ON FUNCTION eventcore.safe_position() IS 'eventcore_safe_position, for f
 REVOKE ALL ON FUNCTION eventcore.read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.stream_versions(text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.safe_position() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_read_stream(text, bigint, bigint, boolean, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_read_streams(text[], bigint[], bigint, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_stream_versions(text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_safe_position() FROM PUBLIC;
-REVOKE ALL ON PROCEDURE eventcore_wait(bigint, interval, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_read_stream(text, bigint, bigint, boolean, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_read_streams(text[], bigint[], bigint, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_stream_versions(text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_safe_position() FROM PUBLIC;
+REVOKE ALL ON PROCEDURE @extschema@.eventcore_wait(bigint, interval, bigint) FROM PUBLIC;

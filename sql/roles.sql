@@ -25,16 +25,16 @@ $$;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_reader;
 GRANT SELECT ON eventcore.events, eventcore.streams, eventcore.history TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION
-    eventcore_read_stream(text, bigint, bigint, boolean, text[]),
-    eventcore_read_streams(text[], bigint[], bigint, text[]),
-    eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid),
-    eventcore_stream_versions(text[]),
-    eventcore_safe_position(),
+    @extschema@.eventcore_read_stream(text, bigint, bigint, boolean, text[]),
+    @extschema@.eventcore_read_streams(text[], bigint[], bigint, text[]),
+    @extschema@.eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid),
+    @extschema@.eventcore_stream_versions(text[]),
+    @extschema@.eventcore_safe_position(),
     eventcore.read_all(bigint, bigint, boolean, text[], text[], boolean, uuid),
     eventcore.stream_versions(text[]),
     eventcore.safe_position()
     TO eventcore_reader;
-GRANT EXECUTE ON PROCEDURE eventcore_wait(bigint, interval, bigint) TO eventcore_reader;
+GRANT EXECUTE ON PROCEDURE @extschema@.eventcore_wait(bigint, interval, bigint) TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION eventcore.home_id(), eventcore.fail_copied(text, text) TO eventcore_reader;
 -- A view asks its reader for the right to the functions in it.
 GRANT SELECT ON eventcore.stat_appends, eventcore.stat_inflight, eventcore.stat_notifier, eventcore.stat_workers,
@@ -47,26 +47,26 @@ GRANT EXECUTE ON FUNCTION
     TO eventcore_reader;
 
 GRANT EXECUTE ON FUNCTION
-    eventcore_append(text[], bigint[], jsonb, uuid, uuid),
-    eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
+    @extschema@.eventcore_append(text[], bigint[], jsonb, uuid, uuid),
+    @extschema@.eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
     TO eventcore_writer;
 
 -- Only commands may write where nobody is a writer: executing one appends beneath SQL, so EXECUTE is the privilege.
 GRANT USAGE ON SCHEMA eventcore TO eventcore_executor;
 GRANT SELECT ON eventcore.commands TO eventcore_executor, eventcore_reader;
-GRANT EXECUTE ON FUNCTION eventcore_execute(text, jsonb, uuid, uuid, text, jsonb)
+GRANT EXECUTE ON FUNCTION @extschema@.eventcore_execute(text, jsonb, uuid, uuid, text, jsonb)
     TO eventcore_executor, eventcore_writer;
 
 -- Who appends may keep the state that it decided on; who reads may start from it.
 GRANT SELECT ON eventcore.snapshots TO eventcore_reader;
-GRANT EXECUTE ON FUNCTION eventcore_load_snapshot(text, text[]), eventcore.streams_digest(text[]) TO eventcore_reader;
+GRANT EXECUTE ON FUNCTION @extschema@.eventcore_load_snapshot(text, text[]), eventcore.streams_digest(text[]) TO eventcore_reader;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_writer;
 -- Not UPDATE of the whole table: with it comes LOCK TABLE.
 GRANT SELECT (name, streams_digest, streams, versions), INSERT, UPDATE (taken_at, streams, versions, state)
     ON eventcore.snapshots TO eventcore_writer;
 GRANT EXECUTE ON FUNCTION
-    eventcore_save_snapshot(text, text[], bigint[], jsonb),
-    eventcore_stream_versions(text[]),
+    @extschema@.eventcore_save_snapshot(text, text[], bigint[], jsonb),
+    @extschema@.eventcore_stream_versions(text[]),
     eventcore.stream_versions(text[]),
     eventcore.streams_digest(text[]),
     eventcore.check_name(text, text),
@@ -88,20 +88,20 @@ GRANT SELECT, INSERT, UPDATE, DELETE
        eventcore.checkpoints
     TO eventcore_subscriber;
 GRANT EXECUTE ON FUNCTION
-    eventcore_create_subscription(text, text[], text[], text, interval, bigint, text),
-    eventcore_drop_subscription(text),
-    eventcore_pause_subscription(text),
-    eventcore_resume_subscription(text),
-    eventcore_reset_subscription(text, bigint),
-    eventcore_poll(text, text, bigint, interval),
-    eventcore_ack(text, uuid, bigint[]),
-    eventcore_nack(text, uuid, bigint[], text, text, interval),
-    eventcore_extend_lease(text, uuid),
-    eventcore_parked(text, bigint, bigint),
-    eventcore_replay_parked(text, bigint[]),
-    eventcore_discard_parked(text, bigint[]),
-    eventcore_checkpoint(text),
-    eventcore_advance_checkpoint(text, bigint, bigint),
+    @extschema@.eventcore_create_subscription(text, text[], text[], text, interval, bigint, text),
+    @extschema@.eventcore_drop_subscription(text),
+    @extschema@.eventcore_pause_subscription(text),
+    @extschema@.eventcore_resume_subscription(text),
+    @extschema@.eventcore_reset_subscription(text, bigint),
+    @extschema@.eventcore_poll(text, text, bigint, interval),
+    @extschema@.eventcore_ack(text, uuid, bigint[]),
+    @extschema@.eventcore_nack(text, uuid, bigint[], text, text, interval),
+    @extschema@.eventcore_extend_lease(text, uuid),
+    @extschema@.eventcore_parked(text, bigint, bigint),
+    @extschema@.eventcore_replay_parked(text, bigint[]),
+    @extschema@.eventcore_discard_parked(text, bigint[]),
+    @extschema@.eventcore_checkpoint(text),
+    @extschema@.eventcore_advance_checkpoint(text, bigint, bigint),
     eventcore.fail_malformed(text, text, integer),
     eventcore.fail_unknown(text),
     eventcore.fail_lost(text, uuid, bigint[]),
@@ -149,28 +149,28 @@ GRANT SELECT ON eventcore.projections, eventcore.projection_parked, eventcore.st
 GRANT EXECUTE ON FUNCTION
     eventcore.projection_key(text),
     eventcore.owner_waits_for(regrole),
-    eventcore_projection_parked(text, bigint, bigint),
+    @extschema@.eventcore_projection_parked(text, bigint, bigint),
     eventcore.find_projection(text, text),
     eventcore.check_name(text, text),
     eventcore.fail_malformed(text, text, integer),
     eventcore.fail_unknown_projection(text)
     TO eventcore_reader;
-GRANT EXECUTE ON PROCEDURE eventcore_wait_for_projection(text, bigint, interval, bigint) TO eventcore_reader;
+GRANT EXECUTE ON PROCEDURE @extschema@.eventcore_wait_for_projection(text, bigint, interval, bigint) TO eventcore_reader;
 -- Not UPDATE of the whole table, nor DELETE: with these comes LOCK TABLE, and every append reads this one.
 GRANT INSERT, UPDATE (table_ids, checkpoint, singly_until, retry_at, attempts, reset_pending, status, skipped, last_error, last_sqlstate,
     last_error_position, last_error_at, interruptions) ON eventcore.projections TO eventcore_projector;
 GRANT INSERT, UPDATE (replay, attempts, sqlstate, reason, projection) ON eventcore.projection_parked TO eventcore_projector;
 GRANT EXECUTE ON FUNCTION
-    eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]),
+    @extschema@.eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]),
     eventcore.create_projection(text, regproc, text, text[], text[], text, bigint, text, bigint, regproc, regclass[], text[]),
     eventcore.session_settings(),
     eventcore.check_settings(text[]),
     eventcore.delete_projection_parked(text, bigint[]),
-    eventcore_pause_projection(text),
-    eventcore_resume_projection(text),
-    eventcore_drop_projection(text),
+    @extschema@.eventcore_pause_projection(text),
+    @extschema@.eventcore_resume_projection(text),
+    @extschema@.eventcore_drop_projection(text),
     eventcore.remove_projection(eventcore.projections),
-    eventcore_rebuild_projection(text, boolean),
+    @extschema@.eventcore_rebuild_projection(text, boolean),
     eventcore.reset_projection(text),
     eventcore.projection_relations(text[]),
     eventcore.table_ids(text[]),
@@ -194,8 +194,8 @@ GRANT EXECUTE ON FUNCTION
     eventcore.check_projection_owner(text, regrole),
     eventcore.check_positions(bigint[]),
     eventcore.change_projection_parked(text, bigint[]),
-    eventcore_replay_projection_parked(text, bigint[]),
-    eventcore_discard_projection_parked(text, bigint[]),
+    @extschema@.eventcore_replay_projection_parked(text, bigint[]),
+    @extschema@.eventcore_discard_projection_parked(text, bigint[]),
     eventcore.retry_time(integer),
     eventcore.is_blameless(text),
     eventcore.lock_projection_soon(text),

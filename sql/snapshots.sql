@@ -28,7 +28,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION eventcore.streams_digest(text[]) IS 'What a list of streams is looked up by.';
 
-CREATE FUNCTION eventcore_load_snapshot(name text, streams text[])
+CREATE FUNCTION @extschema@.eventcore_load_snapshot(name text, streams text[])
 RETURNS TABLE (versions bigint[], state jsonb, taken_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
@@ -38,12 +38,12 @@ BEGIN ATOMIC
        AND s.streams_digest = eventcore.streams_digest(eventcore_load_snapshot.streams)
        AND s.streams = eventcore_load_snapshot.streams COLLATE "C";
 END;
-COMMENT ON FUNCTION eventcore_load_snapshot(text, text[]) IS
+COMMENT ON FUNCTION @extschema@.eventcore_load_snapshot(text, text[]) IS
 $$The snapshot of this name of these streams, given in this order: for each stream the version up to which it is
 part of the state, and the state. No row if there is none. Read on with
 eventcore_read_streams(streams, after_versions => versions).$$;
 
-CREATE FUNCTION eventcore_save_snapshot(name text, streams text[], versions bigint[], state jsonb) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_save_snapshot(name text, streams text[], versions bigint[], state jsonb) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 -- Another session may be saving the same, in a transaction that goes on for long: a state is not worth waiting for.
@@ -103,10 +103,10 @@ BEGIN
     RETURN FOUND;
 END
 $$;
-COMMENT ON FUNCTION eventcore_save_snapshot(text, text[], bigint[], jsonb) IS
+COMMENT ON FUNCTION @extschema@.eventcore_save_snapshot(text, text[], bigint[], jsonb) IS
 $$Keeps a state of these streams, each up to the version given, in place of an older one. Returns whether it
 did: false when one is there that holds more of a stream, or another session is saving one. SE003 malformed argument.$$;
 
 REVOKE ALL ON FUNCTION eventcore.streams_digest(text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_load_snapshot(text, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_save_snapshot(text, text[], bigint[], jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_load_snapshot(text, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_save_snapshot(text, text[], bigint[], jsonb) FROM PUBLIC;

@@ -1,7 +1,7 @@
 -- Durable subscriptions: creating, dropping, pausing and resetting them. leasing.sql, poll.sql, deliveries.sql and
 -- parked.sql hold what is done with the events of one.
 
-CREATE FUNCTION eventcore_create_subscription(
+CREATE FUNCTION @extschema@.eventcore_create_subscription(
     name            text,
     stream_prefixes text[]   DEFAULT NULL,
     event_types     text[]   DEFAULT NULL,
@@ -49,7 +49,7 @@ BEGIN
     RETURN false;
 END
 $$;
-COMMENT ON FUNCTION eventcore_create_subscription(text, text[], text[], text, interval, bigint, text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_create_subscription(text, text[], text[], text, interval, bigint, text) IS
 $$Creates a durable subscription. True: created; false: it was there already, with the same definition.
 
 stream_prefixes: only streams that begin with one of these, letter by letter; NULL: all.
@@ -61,7 +61,7 @@ retry_limit: how often a failed event is delivered again before it is parked; 0:
 on_parked: what the stream of a parked event does: 'continue', or 'stop' until it is replayed or discarded.
 SE003 malformed argument, or a subscription of this name with another definition. SE011 a position of another history.$$;
 
-CREATE FUNCTION eventcore_drop_subscription(name text) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_drop_subscription(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -76,10 +76,10 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_drop_subscription(text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_drop_subscription(text) IS
 $$Removes a subscription with its checkpoint, its leases and its parked events. SE007 if there is none.$$;
 
-CREATE FUNCTION eventcore_pause_subscription(name text) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_pause_subscription(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -91,10 +91,10 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_pause_subscription(text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_pause_subscription(text) IS
 $$Polls get nothing from now on. What consumers have already they may still acknowledge. SE007 if there is none.$$;
 
-CREATE FUNCTION eventcore_resume_subscription(name text) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_resume_subscription(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -107,10 +107,10 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_resume_subscription(text) IS
+COMMENT ON FUNCTION @extschema@.eventcore_resume_subscription(text) IS
 $$Ends a pause: polls that wait get events at once. SE007 if there is none.$$;
 
-CREATE FUNCTION eventcore_reset_subscription(name text, after_position bigint) RETURNS boolean
+CREATE FUNCTION @extschema@.eventcore_reset_subscription(name text, after_position bigint) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -142,13 +142,13 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION eventcore_reset_subscription(text, bigint) IS
+COMMENT ON FUNCTION @extschema@.eventcore_reset_subscription(text, bigint) IS
 $$Goes on after this position, back or ahead: everything after it is delivered, again or for the first time.
 All leases are lost. Events parked before the position stay parked.
 SE003 a position past the safe position. SE007 no such subscription. SE011 a position of another history.$$;
 
-REVOKE ALL ON FUNCTION eventcore_create_subscription(text, text[], text[], text, interval, bigint, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_drop_subscription(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_pause_subscription(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_resume_subscription(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore_reset_subscription(text, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_create_subscription(text, text[], text[], text, interval, bigint, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_drop_subscription(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_pause_subscription(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_resume_subscription(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_reset_subscription(text, bigint) FROM PUBLIC;

@@ -37,6 +37,44 @@ fn nothing_is_security_definer() {
     }
 }
 
+/// The install script has no schema of the user in its `search_path`: what goes there says so.
+#[test]
+fn every_public_function_is_written_with_its_schema() {
+    let mut count = 0;
+    for file in files::below("sql", &[".sql"]) {
+        for (number, line) in file.text.lines().enumerate() {
+            let is_statement = ["CREATE ", "COMMENT ON ", "REVOKE ", "GRANT "]
+                .iter()
+                .any(|word| line.starts_with(word));
+            let names = ["FUNCTION ", "PROCEDURE "]
+                .iter()
+                .filter_map(|kind| line.split(kind).nth(1));
+            for name in names.filter(|_| is_statement) {
+                count += usize::from(name.starts_with("@extschema@."));
+                assert!(
+                    !name.starts_with("eventcore_"),
+                    "{}:{}: {name}",
+                    file.path,
+                    number + 1
+                );
+            }
+        }
+    }
+    assert!(count > 80, "only {count} statements were found");
+    let first = files::below("sql", &[".sql"])
+        .into_iter()
+        .find(|file| file.path == "sql/tables.sql")
+        .unwrap();
+    let statement = first
+        .text
+        .lines()
+        .find(|line| !line.is_empty() && !line.starts_with("--"));
+    assert_eq!(
+        statement,
+        Some("SET LOCAL search_path = pg_catalog, pg_temp;")
+    );
+}
+
 #[test]
 fn every_function_that_the_documentation_names_exists() {
     let sql: String = files::below("sql", &[".sql"])

@@ -2,6 +2,7 @@
 
 mod bound;
 mod default_privileges;
+mod hijack;
 mod locks;
 mod renamed_schema;
 mod rows;
