@@ -18,6 +18,34 @@ AS $$
 $$;
 COMMENT ON FUNCTION eventcore.public_name(text) IS 'A public function of the extension with its schema, whatever that is called now.';
 
+CREATE FUNCTION eventcore.find_function(signature text) RETURNS regprocedure
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN to_regprocedure(signature);
+EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR program_limit_exceeded THEN
+    -- It is no name of a function.
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION eventcore.find_function(text) IS
+    'The function with this full name and these types of arguments; NULL if there is none or the text is malformed.';
+
+CREATE FUNCTION eventcore.find_table(name text) RETURNS regclass
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN to_regclass(name);
+EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR program_limit_exceeded THEN
+    -- It is no name of a table.
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION eventcore.find_table(text) IS
+    'The table with this full name; NULL if there is none or the text is malformed.';
+
 CREATE VIEW eventcore.expected_triggers AS
 SELECT t.table_name, t.trigger_name, t.enabled::"char" AS enabled, t.definition
   FROM (VALUES
@@ -77,6 +105,102 @@ COMMENT ON COLUMN eventcore.expected_indexes.table_name IS 'The table.';
 COMMENT ON COLUMN eventcore.expected_indexes.index_name IS 'The index.';
 COMMENT ON COLUMN eventcore.expected_indexes.is_constraint IS 'Whether it belongs to a constraint of its name.';
 COMMENT ON COLUMN eventcore.expected_indexes.definition IS 'What follows its name, or that of its table, when it is made.';
+
+CREATE FUNCTION eventcore.check_definitions() RETURNS TABLE (finding text, object text, detail text, statement text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH expected (number, name, type, is_nullable) AS (VALUES
+        (1, 'position', 'bigint', false), (2, 'version', 'bigint', false), (3, 'recorded_at', 'timestamp with time zone', false),
+        (4, 'event_id', 'uuid', false), (5, 'stream_id', 'text', false), (6, 'event_type', 'text', false),
+        (7, 'payload', 'jsonb', false), (8, 'metadata', 'jsonb', true), (9, 'correlation_id', 'uuid', true), (10, 'causation_id', 'uuid', true)
+    ), found AS (
+        SELECT x.name, x.type, x.is_nullable, a.attnum, a.attname, a.attisdropped, a.attnotnull, a.atttypid, a.attcollation,
+               format_type(a.atttypid, a.atttypmod) AS has_type
+          FROM expected x FULL JOIN (SELECT * FROM pg_attribute WHERE attrelid = 'eventcore.events'::regclass AND attnum > 0) a ON a.attnum = x.number
+    ), policy (table_name, name, command, qualification, definition) AS (VALUES
+        ('projections', 'readers', 'r', 'true', 'FOR SELECT USING (true)'),
+        ('projections', 'creators', 'a', NULL, 'FOR INSERT WITH CHECK (true)'),
+        ('projections', 'owners', 'w', 'pg_has_role(owner, ''USAGE''::text)',
+         'FOR UPDATE USING (pg_catalog.pg_has_role(owner, ''USAGE'')) WITH CHECK (true)'),
+        ('projection_parked', 'readers', 'r', 'true', 'FOR SELECT USING (true)'),
+        ('projection_parked', 'creators', 'a', NULL, 'FOR INSERT WITH CHECK (true)'),
+        ('projection_parked', 'owners', 'w', '%pg_has_role(p.owner, ''USAGE''::text)%',
+         'FOR UPDATE USING (EXISTS (SELECT FROM eventcore.projections p WHERE p.name = projection AND '
+         || 'pg_catalog.pg_has_role(p.owner, ''USAGE''))) WITH CHECK (true)')
+    ), body (name, hash) AS (VALUES
+        ('refuse_change', 'afb3869ae847b322dcd879834a89d5f3'), ('settle', 'b5c9a5279a527f3e1dce9acd65a9dfe0'), ('settle_projection', 'baa304e50b4cdaf70d8eb45931817715'),
+        ('guard_projection', '8025a6163b9dde0494010ef783dddf90'), ('guard_projection_parked', '78e053ed6c36ce090b56dceec9782829'),
+        ('announce_projections', '89fdd500f95693e3b79df05b204ac35e'), ('before_insert', '0b6ff5b25a7aeb1932ffbf3b34c7b16b')
+    )
+    SELECT 'column_missing', 'eventcore.events', format('the column %I was dropped: appends are refused', f.name), NULL
+      FROM found f WHERE f.name IS NOT NULL AND coalesce(f.attisdropped, true)
+    UNION ALL
+    SELECT 'column_added', 'eventcore.events', format('the column %I is not one of ours: appends are refused', f.attname),
+           format('ALTER TABLE eventcore.events DROP COLUMN %I', f.attname)
+      FROM found f WHERE f.name IS NULL AND NOT f.attisdropped
+    UNION ALL
+    SELECT 'column_renamed', 'eventcore.events', format('the column %I is called %I', f.name, f.attname),
+           format('ALTER TABLE eventcore.events RENAME COLUMN %I TO %I', f.attname, f.name)
+      FROM found f WHERE NOT f.attisdropped AND f.name <> f.attname
+    UNION ALL
+    SELECT 'column_type', 'eventcore.events', format('the column %I has the type %s: appends are refused', f.attname, f.has_type),
+           -- Of other types nobody knows what the values were.
+           CASE WHEN f.type = 'text' AND f.atttypid IN ('varchar'::regtype, 'bpchar'::regtype)
+                THEN format('ALTER TABLE eventcore.events ALTER COLUMN %I TYPE text COLLATE "C"', f.attname) END
+      FROM found f WHERE NOT f.attisdropped AND f.type <> f.has_type
+    UNION ALL
+    SELECT 'column_collation', 'eventcore.events', format('the column %I has the collation %s: appends are refused', f.attname, f.attcollation::regcollation),
+           format('ALTER TABLE eventcore.events ALTER COLUMN %I TYPE text COLLATE "C"', f.attname)
+      FROM found f WHERE NOT f.attisdropped AND f.type = 'text' AND f.has_type = 'text' AND f.attcollation <> '"C"'::regcollation
+    UNION ALL
+    SELECT 'column_null', 'eventcore.events', format('the column %I %s NULL: appends are refused', f.attname, CASE WHEN f.attnotnull THEN 'refuses' ELSE 'allows' END),
+           format('ALTER TABLE eventcore.events ALTER COLUMN %I %s NOT NULL', f.attname, CASE WHEN f.attnotnull THEN 'DROP' ELSE 'SET' END)
+      FROM found f WHERE NOT f.attisdropped AND f.is_nullable = f.attnotnull
+    UNION ALL
+    SELECT 'foreign_index', 'eventcore.events', format('the unique index %s is not one of ours', i.indexrelid::regclass),
+           CASE WHEN k.oid IS NULL THEN format('DROP INDEX %s', i.indexrelid::regclass)
+                ELSE format('ALTER TABLE eventcore.events DROP CONSTRAINT %I', k.conname) END
+      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+      LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u')
+     WHERE i.indrelid = 'eventcore.events'::regclass AND (i.indisunique OR i.indisexclusion)
+       AND NOT EXISTS (SELECT FROM eventcore.expected_indexes x WHERE x.table_name = 'events' AND x.index_name = c.relname)
+    UNION ALL
+    SELECT 'wrong_index', 'eventcore.' || x.table_name, format('the constraint %I is %s', x.index_name, pg_get_constraintdef(k.oid)),
+           format('ALTER TABLE eventcore.%1$I DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I %3$s', x.table_name, x.index_name, x.definition)
+      FROM eventcore.expected_indexes x JOIN pg_constraint k ON k.conrelid = to_regclass('eventcore.' || x.table_name) AND k.conname = x.index_name
+     WHERE x.is_constraint AND replace(pg_get_constraintdef(k.oid), '"', '') <> x.definition
+    UNION ALL
+    SELECT 'missing_policy', 'eventcore.' || y.table_name, format('the policy %I is missing or is another one', y.name),
+           format('%sCREATE POLICY %I ON eventcore.%I %s', CASE WHEN h.oid IS NULL THEN '' ELSE format('DROP POLICY %I ON eventcore.%I; ', y.name, y.table_name) END,
+                  y.name, y.table_name, y.definition)
+      FROM policy y LEFT JOIN pg_policy h ON h.polrelid = to_regclass('eventcore.' || y.table_name) AND h.polname = y.name
+     WHERE h.oid IS NULL OR h.polcmd <> y.command::"char" OR NOT h.polpermissive OR h.polroles <> '{0}'
+        OR (pg_get_expr(h.polqual, h.polrelid) LIKE y.qualification) IS FALSE
+        OR (y.command <> 'r' AND pg_get_expr(h.polwithcheck, h.polrelid) IS DISTINCT FROM 'true')
+    UNION ALL
+    SELECT 'foreign_policy', h.polrelid::regclass::text, format('the policy %I is not one of ours', h.polname),
+           format('DROP POLICY %I ON %s', h.polname, h.polrelid::regclass)
+      FROM pg_policy h JOIN pg_class c ON c.oid = h.polrelid
+     WHERE c.relnamespace = 'eventcore'::regnamespace
+       AND NOT EXISTS (SELECT FROM policy y WHERE to_regclass('eventcore.' || y.table_name) = h.polrelid AND y.name = h.polname)
+    UNION ALL
+    SELECT 'wrong_trigger', 'eventcore.' || x.table_name, format('the trigger %I is another one than ours', x.trigger_name),
+           format('DROP TRIGGER %1$I ON eventcore.%2$I; CREATE TRIGGER %1$I %3$s%4$s', x.trigger_name, x.table_name, x.definition,
+                  CASE x.enabled WHEN 'A' THEN format('; ALTER TABLE eventcore.%I ENABLE ALWAYS TRIGGER %I', x.table_name, x.trigger_name) ELSE '' END)
+      FROM eventcore.expected_triggers x
+      JOIN pg_trigger t ON t.tgrelid = to_regclass('eventcore.' || x.table_name) AND t.tgname = x.trigger_name
+      JOIN pg_proc f ON f.oid = t.tgfoid
+     WHERE f.pronamespace <> 'eventcore'::regnamespace OR t.tgqual IS NOT NULL OR t.tgnargs > 0
+        OR right(x.definition, length(f.proname) + 13) <> format(' eventcore.%s()', f.proname)
+    UNION ALL
+    -- Nothing but another CREATE EXTENSION makes it as it was.
+    SELECT 'replaced_function', format('eventcore.%s()', b.name), 'the function of a trigger is not the one that CREATE EXTENSION made', NULL
+      FROM body b LEFT JOIN pg_proc f ON f.pronamespace = 'eventcore'::regnamespace AND f.proname = b.name AND f.pronargs = 0
+     WHERE md5(f.prosrc) IS DISTINCT FROM b.hash;
+$$;
+COMMENT ON FUNCTION eventcore.check_definitions() IS
+    'The findings of eventcore_check about columns, constraints and policies that were altered, and triggers that were replaced.';
 
 CREATE FUNCTION eventcore.check_library() RETURNS TABLE (finding text, object text, detail text, statement text)
 LANGUAGE plpgsql STABLE
@@ -170,12 +294,24 @@ CREATE FUNCTION eventcore.check_rows() RETURNS TABLE (finding text, object text,
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH known AS (
-        SELECT greatest((SELECT max(e.position) FROM eventcore.events e),
-                        (SELECT max(s.read_position) FROM eventcore.subscriptions s),
-                        (SELECT max(c.position) FROM eventcore.checkpoints c),
-                        (SELECT max(p.checkpoint) FROM eventcore.projections p)) AS highest,
+    WITH base AS (
+        SELECT coalesce((SELECT max(e.position) FROM eventcore.events e), 0) AS last_event,
                (SELECT CASE WHEN b.is_called THEN b.last_value + 1023 ELSE 0 END FROM eventcore.position_blocks b) AS reserved
+    ), reached AS (
+        SELECT 'subscription' AS kind, s.name, s.read_position AS position,
+               format('UPDATE eventcore.subscriptions SET read_position = %%s WHERE name = %L', s.name) AS repair FROM eventcore.subscriptions s
+         UNION ALL
+        SELECT 'checkpoint', c.projection, c.position,
+               format('UPDATE eventcore.checkpoints SET position = %%s WHERE projection = %L', c.projection) FROM eventcore.checkpoints c
+         UNION ALL
+        SELECT 'projection', p.name, greatest(p.checkpoint, p.singly_until),
+               format('UPDATE eventcore.projections SET checkpoint = least(checkpoint, %%1$s), singly_until = least(singly_until, %%1$s) WHERE name = %L', p.name)
+          FROM eventcore.projections p
+    ), judged AS (
+        -- A fail-over leaves 2^32 positions out: nothing gets this far ahead of the last event by itself.
+        SELECT r.*, r.position > b.last_event + 281474976710656 AS is_implausible, b.last_event FROM reached r, base b
+    ), known AS (
+        SELECT greatest(b.last_event, (SELECT max(j.position) FROM judged j WHERE NOT j.is_implausible)) AS highest, b.reserved FROM base b
     ), replicating AS (
         SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
          WHERE s.subenabled AND r.srrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'eventcore'::regnamespace)
@@ -188,6 +324,11 @@ AS $$
            format('SELECT setval(''eventcore.position_blocks'', %s)', k.highest - (k.highest - 1) % 1024)
       FROM known k WHERE k.highest > k.reserved
     UNION ALL
+    SELECT 'implausible_position', j.kind || ' ' || j.name,
+           format('it is at position %s, and the last event has position %s', j.position, j.last_event),
+           format(j.repair, j.last_event)
+      FROM judged j WHERE j.is_implausible
+    UNION ALL
     SELECT 'copy', v.kind || ' ' || v.name, 'it belongs to another database, and nothing brings changes from there',
            'SELECT * FROM ' || eventcore.public_name('eventcore_adopt_copies') || '()'
       FROM (SELECT 'subscription' AS kind, s.name, s.home_id FROM eventcore.subscriptions s
@@ -195,8 +336,13 @@ AS $$
              UNION ALL SELECT 'projection', p.name, p.home_id FROM eventcore.projections p) v, home
      WHERE v.home_id <> home.id AND NOT EXISTS (SELECT FROM replicating)
     UNION ALL
-    SELECT 'owner_missing', 'projection ' || p.name, format('its owner, the role "%s", does not exist', p.owner_name),
-           format('SELECT %s(%L, %L)', eventcore.public_name('eventcore_set_projection_owner'), p.name, current_user)
+    SELECT 'owner_missing', 'projection ' || p.name, format('its owner, the role "%s", does not exist; with a new owner it stays paused until eventcore_resume_projection', p.owner_name),
+           -- The owner of its functions, who gains nothing by it: any other role would lend its rights to the author of the handler.
+           coalesce((SELECT format('SELECT %s(%L, %L)', eventcore.public_name('eventcore_set_projection_owner'), p.name, r.rolname)
+                       FROM pg_proc f JOIN pg_roles r ON r.oid = f.proowner
+                      WHERE f.oid = eventcore.find_function(p.handler) AND r.rolcanlogin
+                        AND (p.reset IS NULL OR EXISTS (SELECT FROM pg_proc e WHERE e.oid = eventcore.find_function(p.reset) AND e.proowner = r.oid))),
+                    format('SELECT %s(%L)', eventcore.public_name('eventcore_drop_projection'), p.name))
       FROM eventcore.projections p, home
      WHERE p.home_id = home.id AND p.mode = 'async' AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = p.owner)
     UNION ALL
@@ -206,21 +352,21 @@ AS $$
      WHERE p.home_id = home.id AND r.rolname <> p.owner_name
     UNION ALL
     SELECT 'function_missing', 'projection ' || p.name, format('there is no function %s', f), NULL
-      FROM eventcore.projections p CROSS JOIN unnest(ARRAY[p.handler, p.reset]) f WHERE to_regprocedure(f) IS NULL AND f IS NOT NULL
+      FROM eventcore.projections p CROSS JOIN unnest(ARRAY[p.handler, p.reset]) f WHERE eventcore.find_function(f) IS NULL AND f IS NOT NULL
     UNION ALL
     SELECT 'function_missing', 'command ' || c.name, format('there is no function %s', f), NULL
       FROM eventcore.commands c CROSS JOIN unnest(ARRAY[c.apply, c.handle, c.related_streams, c.streams_function, c.combine]) f
-     WHERE to_regprocedure(f) IS NULL AND f IS NOT NULL
+     WHERE eventcore.find_function(f) IS NULL AND f IS NOT NULL
     UNION ALL
     SELECT 'table_replaced', 'projection ' || p.name,
            format('%s is not the table that it was at checkpoint %s: events up to there may be missing in it', t.name, p.checkpoint),
            format('SELECT %s(%L)', eventcore.public_name('eventcore_rebuild_projection'), p.name)
       FROM home, eventcore.projections p CROSS JOIN LATERAL unnest(p.tables, p.table_ids) AS t (name, id)
-     WHERE p.home_id = home.id AND p.rebuilds IS NULL AND to_regclass(t.name)::oid <> coalesce(t.id, 0)
+     WHERE p.home_id = home.id AND p.rebuilds IS NULL AND eventcore.find_table(t.name)::oid <> coalesce(t.id, 0)
     UNION ALL
     SELECT 'table_missing', 'projection ' || p.name, format('there is no table %s', t.name), NULL
       FROM home, eventcore.projections p CROSS JOIN unnest(p.tables) t (name)
-     WHERE p.home_id = home.id AND to_regclass(t.name) IS NULL
+     WHERE p.home_id = home.id AND eventcore.find_table(t.name) IS NULL
     UNION ALL
     SELECT 'orphans', 'eventcore.deliveries', format('%s rows belong to no subscription', count(*)), 'SELECT eventcore.sweep()'
       FROM eventcore.deliveries d WHERE NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = d.subscription_id)
@@ -255,6 +401,7 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY SELECT * FROM eventcore.check_tables();
+    RETURN QUERY SELECT * FROM eventcore.check_definitions();
     RETURN QUERY SELECT 'privilege', format('%s %s', lower(g.kind), g.object),
                         format('%s has %s, which CREATE EXTENSION has not given', g.role, g.privilege), g.revoke
                    FROM eventcore.granted_privileges g WHERE NOT g.as_created;
@@ -271,8 +418,11 @@ thorough: reads every event too. For superusers.$$;
 
 REVOKE ALL ON FUNCTION eventcore.library_version() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.public_name(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.find_function(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.find_table(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_library() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_tables() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.check_definitions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_rows() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_events() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.eventcore_check(boolean) FROM PUBLIC;

@@ -16,6 +16,7 @@ CREATE FUNCTION eventcore.create_projection(
 ) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET quote_all_identifiers = off
 AS $$
 #variable_conflict use_variable
@@ -91,7 +92,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM eventcore.fail_malformed('name', 'is that of another projection: drop it first');
     END IF;
-    UPDATE eventcore.projections p SET status = 'running' WHERE p.name = name;
+    UPDATE eventcore.projections p SET status = 'running', table_ids = eventcore.table_ids(p.tables) WHERE p.name = name;
     RETURN true;
 END
 $$;
@@ -140,6 +141,7 @@ SE003 malformed argument, a function that does not fit or that the caller may no
 CREATE FUNCTION @extschema@.eventcore_pause_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -158,6 +160,7 @@ $$Waits for the batch that is under way; after that the handler is not called. S
 CREATE FUNCTION @extschema@.eventcore_resume_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -185,6 +188,7 @@ not exist: as after a restore where that role is missing.$$;
 CREATE FUNCTION @extschema@.eventcore_set_projection_owner(name text, owner text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -197,12 +201,15 @@ BEGIN
     ELSIF p.mode = 'async' AND NOT new.rolcanlogin THEN
         PERFORM eventcore.fail_malformed('owner', format('is "%s", a role that may not log in', owner));
     END IF;
-    UPDATE eventcore.projections t SET owner = new.oid WHERE t.name = p.name;
+    -- Whoever gives a projection away says explicitly that its handler may run with the rights of the new owner.
+    UPDATE eventcore.projections t
+       SET owner = new.oid, status = CASE p.mode WHEN 'async' THEN 'paused' ELSE t.status END WHERE t.name = p.name;
     RETURN true;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_set_projection_owner(text, text) IS
-$$Gives a projection to another role: its worker logs in as that role from now on. For superusers. SE003 there is no such role,
+$$Gives a projection to another role: its worker logs in as that role from now on. An async projection is paused until
+eventcore_resume_projection. For superusers. SE003 there is no such role,
 or one that may not log in. SE007 there is no such projection.$$;
 
 CREATE FUNCTION eventcore.remove_projection(p eventcore.projections) RETURNS void
@@ -222,6 +229,7 @@ COMMENT ON FUNCTION eventcore.remove_projection(eventcore.projections) IS
 CREATE FUNCTION @extschema@.eventcore_drop_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 #variable_conflict use_variable
 DECLARE

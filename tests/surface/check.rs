@@ -124,11 +124,83 @@ fn a_fresh_database_has_no_findings_and_each_fault_of_a_table_is_found_and_repai
             "constraint",
         ),
         (
+            "ALTER TABLE eventcore.events ADD COLUMN mine text",
+            "column_added",
+        ),
+        (
+            "ALTER TABLE eventcore.events RENAME COLUMN metadata TO mine",
+            "column_renamed",
+        ),
+        (
+            "ALTER TABLE eventcore.events ALTER COLUMN event_type TYPE varchar(300)",
+            "column_type",
+        ),
+        (
+            "ALTER TABLE eventcore.events ALTER COLUMN event_type TYPE text COLLATE \"POSIX\"",
+            "column_collation",
+        ),
+        (
+            "ALTER TABLE eventcore.events ALTER COLUMN payload DROP NOT NULL",
+            "column_null",
+        ),
+        (
+            "ALTER TABLE eventcore.events ADD CONSTRAINT mine UNIQUE (event_id)",
+            "foreign_index",
+        ),
+        (
+            "CREATE UNIQUE INDEX mine ON eventcore.events (event_id)",
+            "foreign_index",
+        ),
+        (
+            "ALTER TABLE eventcore.events DROP CONSTRAINT events_stream_id_version_key,
+             ADD CONSTRAINT events_stream_id_version_key UNIQUE (stream_id, version) DEFERRABLE",
+            "wrong_index",
+        ),
+        (
+            "DROP POLICY owners ON eventcore.projections",
+            "missing_policy",
+        ),
+        (
+            "ALTER POLICY owners ON eventcore.projection_parked USING (true)",
+            "missing_policy",
+        ),
+        (
+            "CREATE POLICY mine ON eventcore.projections USING (true)",
+            "foreign_policy",
+        ),
+        (
+            "DROP TRIGGER projections_have_owners ON eventcore.projections;
+             CREATE TRIGGER projections_have_owners BEFORE INSERT ON eventcore.projections
+                 FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+             ALTER TABLE eventcore.projections ENABLE ALWAYS TRIGGER projections_have_owners",
+            "wrong_trigger",
+        ),
+        (
             "SET allow_system_table_mods = on; UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'eventcore.streams_pkey'::regclass",
             "invalid_index",
         ),
     ] {
         checked.finds(provocation, finding);
+    }
+    // What no statement repairs.
+    for (provocation, finding) in [
+        (
+            "ALTER TABLE eventcore.events DROP COLUMN causation_id",
+            "column_missing|eventcore.events|",
+        ),
+        (
+            "ALTER TABLE eventcore.events ALTER COLUMN version TYPE integer",
+            "column_type|eventcore.events|",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION eventcore.guard_projection() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+            "replaced_function|eventcore.guard_projection()|",
+        ),
+    ] {
+        let found = checked.psql(&format!(
+            "\\o /dev/null\nBEGIN; {provocation};\n\\o\n{CHECK};\nROLLBACK"
+        ));
+        assert_eq!(found, finding, "{provocation}");
     }
     // And then it works.
     checked.psql("SELECT eventcore_append('{s}', '{0}', '{s}', '{T}', '{1}', NULL)");
@@ -217,6 +289,97 @@ fn positions_copies_owners_functions_and_tables_that_do_not_go_together_are_foun
         checked.psql("SELECT finding, object, detail FROM eventcore_check(thorough => true)"),
         "version_gap|stream s|3 events have the versions 1 to 7"
     );
+}
+
+#[test]
+fn a_projection_without_an_owner_goes_to_the_owner_of_its_functions_or_is_dropped() {
+    shared().create_database("check_owner").unwrap();
+    let psql = |sql: &str| shared().psql("check_owner", sql).unwrap();
+    psql(
+        "CREATE ROLE check_gone LOGIN IN ROLE eventcore_projector; CREATE ROLE check_author LOGIN IN ROLE eventcore_projector;
+         CREATE ROLE check_nologin IN ROLE eventcore_reader;
+         GRANT CREATE ON SCHEMA public TO check_author, check_nologin;
+         SET ROLE check_author;
+         CREATE FUNCTION own(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT';
+         CREATE FUNCTION own_reset() RETURNS void LANGUAGE sql AS 'SELECT';
+         RESET ROLE; SET ROLE check_nologin;
+         CREATE FUNCTION nologin(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT';
+         RESET ROLE;
+         CREATE FUNCTION reset() RETURNS void LANGUAGE sql AS 'SELECT';
+         SET ROLE check_gone;
+         SELECT eventcore_create_projection('own', 'own', reset => 'own_reset');
+         SELECT eventcore_create_projection('mixed', 'own', reset => 'reset');
+         SELECT eventcore_create_projection('none', 'nologin');
+         RESET ROLE;
+         DROP OWNED BY check_gone; DROP ROLE check_gone",
+    );
+    let found = psql(
+        "SELECT object, statement FROM eventcore_check() WHERE finding = 'owner_missing' ORDER BY 1",
+    );
+    assert_eq!(
+        found,
+        "projection mixed|SELECT public.eventcore_drop_projection('mixed')\n\
+         projection none|SELECT public.eventcore_drop_projection('none')\n\
+         projection own|SELECT public.eventcore_set_projection_owner('own', 'check_author')"
+    );
+    for statement in found.lines().filter_map(|line| line.rsplit('|').next()) {
+        psql(statement);
+    }
+    assert_eq!(
+        psql("SELECT name, status, owner_name FROM eventcore.projections"),
+        "own|paused|check_author"
+    );
+    assert_eq!(psql(CHECK), "");
+    psql("SELECT eventcore_resume_projection('own')");
+    psql("SELECT eventcore_set_projection_owner('own', 'check_author')");
+    assert_eq!(psql("SELECT status FROM eventcore.projections"), "paused");
+}
+
+#[test]
+fn a_malformed_name_of_a_function_is_one_finding_and_ends_no_check() {
+    shared().create_database("check_malformed").unwrap();
+    let psql = |sql: &str| shared().psql("check_malformed", sql).unwrap();
+    psql(
+        "INSERT INTO eventcore.projections (name, checkpoint, owner, batch_size, retry_limit, takes_array, mode, on_error, handler, tables)
+         VALUES ('bad', 0, 'postgres'::regrole, 1, 1, false, 'async', 'stop', '((((', '{((((}'),
+                ('worse', 0, 'postgres'::regrole, 1, 1, false, 'async', 'stop', 'a.b.c.d(integer)', '{a.b.c.d}'),
+                ('long', 0, 'postgres'::regrole, 1, 1, false, 'async', 'stop', 'f(nothing[)', NULL);
+         INSERT INTO eventcore.commands (name, max_attempts, snapshot_every, apply, handle, initial_state) VALUES ('c', 1, 0, '\"', ')(', '1')",
+    );
+    assert_eq!(
+        psql("SELECT finding, object FROM eventcore_check() ORDER BY 1, 2"),
+        "function_missing|command c\nfunction_missing|command c\nfunction_missing|projection bad\nfunction_missing|projection long\n\
+         function_missing|projection worse\ntable_missing|projection bad\ntable_missing|projection worse"
+    );
+}
+
+#[test]
+fn a_checkpoint_far_ahead_of_all_events_is_implausible_and_is_set_back() {
+    shared().create_database("check_ahead").unwrap();
+    let checked = Checked {
+        server: shared(),
+        database: "check_ahead",
+    };
+    checked.psql(
+        "CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT';
+         SELECT eventcore_append('{s}', '{0}', '{s}', '{T}', '{1}', NULL);
+         SELECT eventcore_create_subscription('s'); SELECT eventcore_advance_checkpoint('c', 0, 1);
+         SELECT eventcore_create_projection('p', 'see'); SELECT eventcore_pause_projection('p')",
+    );
+    for provocation in [
+        "UPDATE eventcore.subscriptions SET read_position = 4611686018427387904",
+        "UPDATE eventcore.checkpoints SET position = 281474976710658",
+        "UPDATE eventcore.projections SET checkpoint = 4611686018427387904",
+        "UPDATE eventcore.projections SET singly_until = 4611686018427387904",
+    ] {
+        checked.finds(provocation, "implausible_position");
+    }
+    // As far as fail-overs bring it.
+    checked.finds(
+        "UPDATE eventcore.checkpoints SET position = 4294967296",
+        "positions_behind",
+    );
+    checked.psql("SELECT eventcore_append('{s}', '{1}', '{s}', '{T}', '{1}', NULL)");
 }
 
 #[test]
