@@ -6,7 +6,9 @@ CREATE TABLE eventcore.checkpoints (
     home_id         bigint      NOT NULL,
     changed_at      timestamptz NOT NULL DEFAULT pg_catalog.now(),
     projection      text        COLLATE "C" NOT NULL,
-    CONSTRAINT checkpoints_pkey PRIMARY KEY (projection)
+    CONSTRAINT checkpoints_pkey PRIMARY KEY (projection),
+    CONSTRAINT checkpoints_projection_check CHECK (octet_length(projection) BETWEEN 1 AND 255 AND projection !~ E'[\\u0001-\\u001f\\u007f]'),
+    CONSTRAINT checkpoints_position_check CHECK (position BETWEEN 0 AND 4611686018427387904)
 ) USING heap WITH (fillfactor = 50);
 COMMENT ON TABLE eventcore.checkpoints IS
     'How far each projection of a client has come. Written by eventcore_advance_checkpoint.';
@@ -59,7 +61,7 @@ BEGIN
     END IF;
     PERFORM eventcore.require_told(to_position, true);
     IF from_position = 0 THEN
-        INSERT INTO eventcore.checkpoints (projection, position) VALUES (projection, to_position)
+        INSERT INTO eventcore.checkpoints (projection, position, home_id) VALUES (projection, to_position, eventcore.home_id())
         ON CONFLICT ON CONSTRAINT checkpoints_pkey DO UPDATE
            SET position = to_position, changed_at = now()
          WHERE checkpoints.position = 0 AND checkpoints.home_id = eventcore.home_id();

@@ -16,7 +16,8 @@ CREATE TABLE eventcore.commands (
     initial_state     jsonb       NOT NULL,
     settings          text[]      NOT NULL DEFAULT '{"search_path=pg_catalog, pg_temp"}',
     function_owners   text[]      COLLATE "C" NOT NULL DEFAULT '{}',
-    CONSTRAINT commands_pkey PRIMARY KEY (name)
+    CONSTRAINT commands_pkey PRIMARY KEY (name),
+    CONSTRAINT commands_name_check CHECK (octet_length(name) BETWEEN 1 AND 255 AND name !~ E'[\\u0001-\\u001f\\u007f]')
 );
 COMMENT ON TABLE eventcore.commands IS 'The registered commands. Written by eventcore_register_command.';
 COMMENT ON COLUMN eventcore.commands.max_attempts IS

@@ -24,6 +24,7 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql STABLE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -51,6 +52,7 @@ SE003 malformed argument. SE007 no such projection.$$;
 CREATE FUNCTION eventcore.change_projection_parked(projection text, positions bigint[]) RETURNS eventcore.projections
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -74,6 +76,7 @@ COMMENT ON FUNCTION eventcore.change_projection_parked(text, bigint[]) IS
 CREATE FUNCTION @extschema@.eventcore_replay_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -128,6 +131,7 @@ CREATE FUNCTION eventcore.projection_replay_failed(
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 BEGIN
     IF NOT eventcore.lock_projection_soon(wanted) THEN

@@ -3,6 +3,7 @@
 CREATE FUNCTION @extschema@.eventcore_rebuild_projection(name text, shadow boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -33,9 +34,10 @@ BEGIN
     PERFORM eventcore.check_shadow_possible(p);
     INSERT INTO eventcore.projections
            (name, rebuilds, shadow_schema, handler, mode, owner, checkpoint, reset_pending, batch_size, on_error,
-            retry_limit, takes_array, stream_prefixes, event_types, tables, function_owners)
+            retry_limit, takes_array, stream_prefixes, event_types, tables, function_owners, home_id, owner_name, table_ids)
     VALUES (rebuild, p.name, 'eventcore_rebuild_' || substr(gen_random_uuid()::text, 1, 8), p.handler, p.mode, p.owner, 0, true,
-            p.batch_size, p.on_error, p.retry_limit, p.takes_array, p.stream_prefixes, p.event_types, p.tables, p.function_owners)
+            p.batch_size, p.on_error, p.retry_limit, p.takes_array, p.stream_prefixes, p.event_types, p.tables, p.function_owners,
+            eventcore.home_id(), p.owner_name, eventcore.table_ids(p.tables))
     ON CONFLICT ON CONSTRAINT projections_pkey DO NOTHING;
     IF NOT FOUND THEN
         PERFORM eventcore.fail_malformed('name', format('is "%s", and there is another projection "%s"', p.name, rebuild));
@@ -59,6 +61,7 @@ there is none. 42501 it is somebody else's.$$;
 CREATE FUNCTION eventcore.reset_projection(wanted text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
     listed text;
@@ -149,6 +152,7 @@ COMMENT ON FUNCTION eventcore.check_shadow_possible(eventcore.projections) IS
 CREATE FUNCTION eventcore.make_shadow(wanted text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
     p        eventcore.projections := eventcore.find_projection(wanted);

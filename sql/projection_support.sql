@@ -71,6 +71,7 @@ COMMENT ON FUNCTION eventcore.check_projection_owner(text, regrole) IS
 CREATE FUNCTION eventcore.guard_projection() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
@@ -174,6 +175,7 @@ COMMENT ON TRIGGER projections_are_announced ON eventcore.projections IS
 CREATE FUNCTION eventcore.guard_projection_parked() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
     names CONSTANT text[] := CASE TG_OP WHEN 'INSERT' THEN ARRAY[NEW.projection]
@@ -215,6 +217,7 @@ CREATE FUNCTION eventcore.find_projection(wanted text, argument text DEFAULT 'na
 RETURNS eventcore.projections
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
     found_one eventcore.projections;
@@ -256,6 +259,7 @@ COMMENT ON FUNCTION eventcore.change_projection(text, text) IS
 CREATE FUNCTION eventcore.projection_advanced(wanted text, to_position bigint) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 BEGIN
     UPDATE eventcore.projections p
@@ -311,6 +315,7 @@ CREATE FUNCTION eventcore.projection_failed(
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $$
 DECLARE
     wanted     CONSTANT text COLLATE "C" := wanted;

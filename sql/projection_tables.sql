@@ -36,8 +36,10 @@ CREATE TABLE eventcore.projections (
     CONSTRAINT projections_pkey PRIMARY KEY (name),
     CONSTRAINT projections_mode_check CHECK (mode IN ('async', 'inline')),
     CONSTRAINT projections_batch_size_check CHECK (batch_size BETWEEN 1 AND 100000),
-    CONSTRAINT projections_positions_check CHECK (checkpoint >= 0 AND singly_until >= 0),
-    CONSTRAINT projections_name_check CHECK (rebuilds IS NOT NULL OR name NOT LIKE '%/rebuild'),
+    CONSTRAINT projections_positions_check CHECK (checkpoint BETWEEN 0 AND 4611686018427387904
+        AND singly_until BETWEEN 0 AND 4611686018427387904),
+    CONSTRAINT projections_name_check CHECK (octet_length(name) BETWEEN 1 AND 255 AND name !~ E'[\\u0001-\\u001f\\u007f]'
+        AND (rebuilds IS NOT NULL OR name NOT LIKE '%/rebuild')),
     CONSTRAINT projections_retry_limit_check CHECK (retry_limit >= 0),
     CONSTRAINT projections_attempts_check CHECK (attempts BETWEEN 0 AND 1000000000 AND interruptions BETWEEN 0 AND 1000000000),
     CONSTRAINT projections_length_check CHECK (length(handler) <= 10000 AND length(reset) <= 10000
@@ -109,7 +111,8 @@ CREATE TABLE eventcore.projection_parked (
     sqlstate        text        NOT NULL,
     reason          text        NOT NULL,
     replay          boolean     NOT NULL DEFAULT false,
-    CONSTRAINT projection_parked_pkey PRIMARY KEY (projection, position)
+    CONSTRAINT projection_parked_pkey PRIMARY KEY (projection, position),
+    CONSTRAINT projection_parked_position_check CHECK (position BETWEEN 1 AND 4611686018427387904)
 ) USING heap;
 CREATE INDEX projection_parked_replay_idx ON eventcore.projection_parked (projection, position) WHERE replay;
 COMMENT ON TABLE eventcore.projection_parked IS

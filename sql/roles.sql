@@ -84,9 +84,10 @@ $$;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_subscriber;
 GRANT SELECT ON eventcore.stat_subscriptions TO eventcore_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON eventcore.subscriptions, eventcore.leases, eventcore.deliveries, eventcore.backlogs, eventcore.parked,
-       eventcore.checkpoints
+    ON eventcore.subscriptions, eventcore.leases, eventcore.deliveries, eventcore.backlogs, eventcore.parked
     TO eventcore_subscriber;
+-- Not UPDATE of the whole table: with it comes LOCK TABLE, and the server reads this table before its first append.
+GRANT SELECT, INSERT, UPDATE (position, changed_at) ON eventcore.checkpoints TO eventcore_subscriber;
 GRANT EXECUTE ON FUNCTION
     @extschema@.eventcore_create_subscription(text, text[], text[], text, interval, bigint, text),
     @extschema@.eventcore_drop_subscription(text),

@@ -15,6 +15,8 @@ CREATE TABLE eventcore.subscriptions (
     stream_prefixes text[]      COLLATE "C",
     event_types     text[]      COLLATE "C",
     CONSTRAINT subscriptions_pkey PRIMARY KEY (name),
+    CONSTRAINT subscriptions_name_check CHECK (octet_length(name) BETWEEN 1 AND 255 AND name !~ E'[\\u0001-\\u001f\\u007f]'),
+    CONSTRAINT subscriptions_read_position_check CHECK (read_position BETWEEN 0 AND 4611686018427387904),
     CONSTRAINT subscriptions_on_parked_check CHECK (on_parked IN ('continue', 'stop'))
 ) USING heap WITH (fillfactor = 50);
 COMMENT ON TABLE eventcore.subscriptions IS
@@ -72,7 +74,8 @@ CREATE TABLE eventcore.deliveries (
     failed_at       timestamptz,
     consumer        text        COLLATE "C",
     reason          text,
-    CONSTRAINT deliveries_pkey PRIMARY KEY (subscription_id, position)
+    CONSTRAINT deliveries_pkey PRIMARY KEY (subscription_id, position),
+    CONSTRAINT deliveries_position_check CHECK (position BETWEEN 1 AND 4611686018427387904)
 ) USING heap WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX deliveries_lease_idx ON eventcore.deliveries (lease_id, position) WHERE lease_id IS NOT NULL;
 CREATE INDEX deliveries_waiting_idx ON eventcore.deliveries (subscription_id, stream_id, position) WHERE lease_id IS NULL;
@@ -134,7 +137,8 @@ CREATE TABLE eventcore.parked (
     stream_id       text        COLLATE "C" NOT NULL,
     consumer        text        COLLATE "C",
     reason          text,
-    CONSTRAINT parked_pkey PRIMARY KEY (subscription_id, position)
+    CONSTRAINT parked_pkey PRIMARY KEY (subscription_id, position),
+    CONSTRAINT parked_position_check CHECK (position BETWEEN 1 AND 4611686018427387904)
 ) USING heap;
 COMMENT ON TABLE eventcore.parked IS 'Events that a subscription has set aside because they failed.';
 COMMENT ON COLUMN eventcore.parked.subscription_id IS 'The subscription.';

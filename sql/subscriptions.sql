@@ -36,8 +36,8 @@ BEGIN
     SELECT * INTO existing FROM eventcore.subscriptions s WHERE s.name = name COLLATE "C";
     IF NOT FOUND THEN
         INSERT INTO eventcore.subscriptions
-               (name, stream_prefixes, event_types, read_position, lease, retry_limit, on_parked)
-        VALUES (name, stream_prefixes, event_types, after_position, lease, retry_limit, on_parked);
+               (name, stream_prefixes, event_types, read_position, lease, retry_limit, on_parked, home_id)
+        VALUES (name, stream_prefixes, event_types, after_position, lease, retry_limit, on_parked, eventcore.home_id());
         RETURN true;
     ELSIF existing.home_id <> eventcore.home_id() THEN
         PERFORM eventcore.fail_copied('subscription', name);

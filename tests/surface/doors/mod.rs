@@ -6,5 +6,6 @@ mod hijack;
 mod locks;
 mod renamed_schema;
 mod rows;
+mod sessions;
 mod statements;
 mod table;
