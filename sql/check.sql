@@ -109,6 +109,7 @@ COMMENT ON COLUMN eventcore.expected_indexes.definition IS 'What follows its nam
 CREATE FUNCTION eventcore.check_definitions() RETURNS TABLE (finding text, object text, detail text, statement text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
     WITH expected (number, name, type, is_nullable) AS (VALUES
         (1, 'position', 'bigint', false), (2, 'version', 'bigint', false), (3, 'recorded_at', 'timestamp with time zone', false),

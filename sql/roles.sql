@@ -84,9 +84,11 @@ $$;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_subscriber;
 GRANT SELECT ON eventcore.stat_subscriptions TO eventcore_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON eventcore.subscriptions, eventcore.leases, eventcore.deliveries, eventcore.backlogs, eventcore.parked
+    ON eventcore.leases, eventcore.deliveries, eventcore.backlogs, eventcore.parked
     TO eventcore_subscriber;
--- Not UPDATE of the whole table: with it comes LOCK TABLE, and the server reads this table before its first append.
+-- Not UPDATE of the whole table, nor DELETE: with these comes LOCK TABLE, and the server reads these tables before its
+-- first append.
+GRANT SELECT, INSERT, UPDATE (id, read_position, paused) ON eventcore.subscriptions TO eventcore_subscriber;
 GRANT SELECT, INSERT, UPDATE (position, changed_at) ON eventcore.checkpoints TO eventcore_subscriber;
 GRANT EXECUTE ON FUNCTION
     @extschema@.eventcore_create_subscription(text, text[], text[], text, interval, bigint, text),
@@ -116,6 +118,7 @@ GRANT EXECUTE ON FUNCTION
     eventcore.require_told(bigint, boolean),
     eventcore.lock_subscription(text),
     eventcore.unlock_subscription(text),
+    eventcore.delete_subscription(text),
     eventcore.announce_work(boolean),
     eventcore.announced_work(),
     eventcore.monotonic(),

@@ -50,6 +50,12 @@ AS 'MODULE_PATHNAME', 'eventcore_unlock_subscription';
 COMMENT ON FUNCTION eventcore.unlock_subscription(text) IS
     'Takes back one eventcore.lock_subscription, when nothing has been changed under it.';
 
+CREATE FUNCTION eventcore.delete_subscription(name text) RETURNS void
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'eventcore_delete_subscription';
+COMMENT ON FUNCTION eventcore.delete_subscription(text) IS
+    'Deletes the row of a subscription, if there is one, without the privilege DELETE. 40001 if another transaction has changed it meanwhile.';
+
 CREATE FUNCTION eventcore.announce_work(to_all boolean) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_announce_work';
@@ -243,6 +249,7 @@ REVOKE ALL ON FUNCTION eventcore.see_newest(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.check_name(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.lock_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.unlock_subscription(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventcore.delete_subscription(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.announce_work(boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.announced_work() FROM PUBLIC;
 REVOKE ALL ON FUNCTION eventcore.monotonic() FROM PUBLIC;

@@ -70,7 +70,7 @@ DECLARE
     s eventcore.subscriptions := eventcore.change_subscription(name, 'name');
 BEGIN
     DELETE FROM eventcore.parked p WHERE p.subscription_id = s.id;
-    DELETE FROM eventcore.subscriptions t WHERE t.name = s.name;
+    PERFORM eventcore.delete_subscription(s.name);
     PERFORM eventcore.sweep();
     PERFORM eventcore.announce_work(true);
     RETURN true;

@@ -4,12 +4,16 @@
 use crate::arguments::filter::Filter;
 use crate::error::{Error, Unavailable};
 use crate::locks;
+use crate::pg::delete::delete_or_wait;
 use crate::pg::function::Call;
+use crate::pg::scan::{Condition, Direction, IndexScan};
+use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction::{self, Hooks};
 use crate::read;
 use crate::registry::Registry;
 use crate::registry::wake::{RECHECK_INTERVAL, Wake};
-use crate::tables::Catalog;
+use crate::tables::columns::subscriptions_by_name;
+use crate::tables::{self, Catalog};
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -53,6 +57,35 @@ pub fn unlock(call: &Call<'_>) {
     if let Some(name) = call.text(0) {
         locks::unlock_subscription(name.bytes());
     }
+}
+
+/// `eventcore.delete_subscription(name)`.
+///
+/// Beneath SQL: a role with the privilege DELETE could also lock the table, which the server reads
+/// before its first append.
+pub fn delete(call: &Call<'_>) -> Result<(), Error> {
+    lock(call)?;
+    let Some(name) = call.text(0) else {
+        return Ok(());
+    };
+    // The calling statement may have changed it.
+    transaction::end_command();
+    let (table, by_name) = tables::subscriptions()?;
+    let snapshot = Snapshot::latest();
+    let mut scan = IndexScan::new(&table, &by_name, &snapshot);
+    scan.seek(
+        &[Condition::TextEquals(subscriptions_by_name::NAME, name)],
+        Direction::Forward,
+    );
+    if let Some(row) = scan.next()
+        && !delete_or_wait(&table, &row)
+    {
+        transaction::fail_serialization(&format!(
+            "another transaction has changed subscription \"{name}\""
+        ));
+    }
+    transaction::end_command();
+    Ok(())
 }
 
 /// `eventcore.announce_work(to_all)`.

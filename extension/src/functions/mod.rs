@@ -125,6 +125,9 @@ export!(eventcore_unlock_subscription, |call| {
     subscriptions::unlock(call);
     Ok(None)
 });
+export!(eventcore_delete_subscription, |call| nothing(
+    subscriptions::delete(call)
+));
 export!(eventcore_announce_work, |call| nothing(
     subscriptions::announce_work(call)
 ));

@@ -16,6 +16,9 @@ struct Source {
     column: &'static CStr,
     /// Whether the transaction that handled everything up to the position also wrote it.
     is_checkpoint: bool,
+    /// Whether roles may lock the table. Its positions are not above the checkpoint of their
+    /// consumer, so it is skipped while it is locked: no role stops the appends of others.
+    can_be_locked: bool,
 }
 
 const fn checkpoint(table: &'static CStr, column: &'static CStr) -> Source {
@@ -23,6 +26,7 @@ const fn checkpoint(table: &'static CStr, column: &'static CStr) -> Source {
         table,
         column,
         is_checkpoint: true,
+        can_be_locked: false,
     }
 }
 
@@ -31,6 +35,16 @@ const fn position(table: &'static CStr, column: &'static CStr) -> Source {
         table,
         column,
         is_checkpoint: false,
+        can_be_locked: false,
+    }
+}
+
+const fn lockable_position(table: &'static CStr, column: &'static CStr) -> Source {
+    Source {
+        table,
+        column,
+        is_checkpoint: false,
+        can_be_locked: true,
     }
 }
 
@@ -40,8 +54,8 @@ const SOURCES: [Source; 7] = [
     checkpoint(c"projections", c"checkpoint"),
     position(c"projections", c"singly_until"),
     position(c"projection_parked", c"position"),
-    position(c"deliveries", c"position"),
-    position(c"parked", c"position"),
+    lockable_position(c"deliveries", c"position"),
+    lockable_position(c"parked", c"position"),
 ];
 
 /// The positions in the tables.
@@ -126,7 +140,11 @@ impl Source {
         {
             return None;
         }
-        let table = Relation::existing_table(found, Use::Read)?;
+        let table = if self.can_be_locked {
+            Relation::try_table(found, Use::Read)?
+        } else {
+            Relation::existing_table(found, Use::Read)?
+        };
         let number = relation::column_number(found, self.column)?;
         let column = table
             .columns()

@@ -49,6 +49,11 @@ pub mod history {
     pub const COUNT: usize = 8;
 }
 
+/// The index of `eventcore.subscriptions` by name.
+pub mod subscriptions_by_name {
+    pub const NAME: i16 = 1;
+}
+
 /// `eventcore.commands`.
 pub mod commands {
     pub const MAX_ATTEMPTS: i16 = 1;

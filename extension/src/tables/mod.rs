@@ -19,5 +19,5 @@ pub use catalog::Catalog;
 pub use events::Events;
 pub use open::{
     command_states, commands, executions, projection_parked, projection_parked_to_replay,
-    projections,
+    projections, subscriptions,
 };

@@ -54,6 +54,8 @@ objects! {
     /// Its value identifies this database in rows that must not act in a copy of it.
     home_id: Sequence c"home_id",
     history: Table c"history",
+    subscriptions: Table c"subscriptions" optional,
+    subscriptions_by_name: Index c"subscriptions_pkey" optional,
     commands: Table c"commands",
     commands_by_name: Index c"commands_pkey",
     executions: Table c"executions",

@@ -33,6 +33,14 @@ pub fn command_states() -> Result<Option<(Relation, Relation)>, Error> {
     }))
 }
 
+/// `eventcore.subscriptions` for writing, and its index by name.
+pub fn subscriptions() -> Result<(Relation, Relation), Error> {
+    let table = |objects: &Objects| objects.subscriptions;
+    let (table, catalog) = open_existing(Catalog::load, table, Use::Write)?;
+    let by_name = optional_index(catalog.objects.subscriptions_by_name, Use::Write)?;
+    Ok((table, by_name))
+}
+
 /// `eventcore.projections`, and its index by name.
 pub fn projections(purpose: Use) -> Result<(Relation, Relation), Error> {
     let (table, catalog) = open_existing(Catalog::load, |objects| objects.projections, purpose)?;

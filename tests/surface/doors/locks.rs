@@ -3,6 +3,7 @@
 use crate::support::{
     append, connect, database, event, failure, server_with_workers, session_as, value,
 };
+use eventcore_harness::{Server, ServerOptions};
 use serde_json::json;
 
 #[tokio::test]
@@ -84,6 +85,64 @@ async fn a_projector_locks_nothing_of_another_ones_projections() {
         .await
         .unwrap();
     two.batch_execute("ROLLBACK").await.unwrap();
+}
+
+/// Of the tables that subscriptions are leased from a subscriber can delete every row, and stop other subscribers by that too.
+const OF_SUBSCRIBERS: [&str; 4] = ["backlogs", "deliveries", "leases", "parked"];
+
+#[tokio::test]
+async fn no_role_locks_a_table_that_an_append_or_the_start_of_the_server_waits_for() {
+    let mut server = Server::start(ServerOptions::new().without_fsync()).unwrap();
+    let client = connect(&server.create_database("doors_tables").unwrap()).await;
+    client
+        .batch_execute(
+            "CREATE ROLE doors_all LOGIN IN ROLE eventcore_reader, eventcore_writer, eventcore_subscriber, eventcore_executor, eventcore_projector;
+             SELECT eventcore_append('{s}', '{0}', '{s}', '{T}', '{1}', NULL); SELECT eventcore_create_subscription('s');
+             SELECT eventcore_create_subscription('gone'); SELECT eventcore_drop_subscription('gone')",
+        )
+        .await
+        .unwrap();
+    let tables = "SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'eventcore'::regnamespace AND relkind = 'r'";
+    let tables: String = value(&client, tables).await;
+    assert!(tables.split(',').count() > 12, "{tables}");
+    drop(client);
+    server.restart().unwrap();
+    let other = connect(&server.url("doors_tables")).await;
+    other
+        .batch_execute("SET SESSION AUTHORIZATION doors_all")
+        .await
+        .unwrap();
+    let modes = [
+        "SHARE UPDATE EXCLUSIVE",
+        "SHARE",
+        "SHARE ROW EXCLUSIVE",
+        "EXCLUSIVE",
+        "ACCESS EXCLUSIVE",
+    ];
+    for table in tables
+        .split(',')
+        .filter(|table| !OF_SUBSCRIBERS.contains(table))
+    {
+        for mode in modes {
+            let statement = format!("BEGIN; LOCK TABLE eventcore.{table} IN {mode} MODE");
+            let failed = failure(other.batch_execute(&statement).await);
+            assert_eq!(failed.code, "42501", "{statement}: {failed:?}");
+            other.batch_execute("ROLLBACK").await.unwrap();
+        }
+    }
+    // The first append after a restart, beside all the locks that are left.
+    other.batch_execute("BEGIN").await.unwrap();
+    for table in OF_SUBSCRIBERS {
+        let statement = format!("LOCK TABLE eventcore.{table} IN ACCESS EXCLUSIVE MODE");
+        other.batch_execute(&statement).await.unwrap();
+    }
+    let client = connect(&server.url("doors_tables")).await;
+    client
+        .batch_execute(
+            "SET statement_timeout = '10 s'; SELECT eventcore_append('{s}', '{1}', '{s}', '{T}', '{1}', NULL)",
+        )
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
