@@ -4,6 +4,7 @@
 use super::catch::{ErrorFields, translating};
 use super::ffi::guarded;
 use super::scan::Row;
+use super::session_values::{BY_NAME, SessionValues};
 use crate::error::{Error, Unavailable};
 use pgrx::pg_sys::{self, GucAction, GucContext, GucSource};
 use std::cell::RefCell;
@@ -43,6 +44,8 @@ pub struct Setting {
 }
 
 thread_local! {
+    /// Settings that the session was found to have, and the values of its variables then.
+    static KNOWN: RefCell<Option<(Rc<[Setting]>, SessionValues)>> = const { RefCell::new(None) };
     /// The bytes of the last list that was read from a row, and its settings.
     static READ: RefCell<(Vec<u8>, Rc<[Setting]>)> = RefCell::new((Vec::new(), Rc::new([])));
 }
@@ -96,15 +99,30 @@ impl Environment {
     /// Applies the settings of a command or a projection (`kind`), with the rights of the current
     /// role. SE009 if the server does not accept one of them any more, for example because it lacks
     /// a locale of the server that a dump came from.
-    pub fn enter(settings: &[Setting], kind: &'static str, name: &dyn Display) -> Self {
+    pub fn enter(settings: &Rc<[Setting]>, kind: &'static str, name: &dyn Display) -> Self {
         // SAFETY: no preconditions.
         let level = unsafe { pg_sys::NewGUCNestLevel() };
         // SAFETY: C strings. The server owns what it returns.
         let differs = |Setting { name, value }: &Setting| unsafe {
             get(name).is_none_or(|now| now != value.as_c_str())
         };
+        let are_known = KNOWN.with_borrow(|known| {
+            known
+                .as_ref()
+                .is_some_and(|(known, values)| Rc::ptr_eq(known, settings) && values.are_in_force())
+        });
+        let to_compare = |setting: &&Setting| {
+            !are_known
+                || BY_NAME
+                    .iter()
+                    .any(|name| setting.name.to_bytes() == name.as_bytes())
+        };
         // SAFETY: nothing in it owns memory.
-        if unsafe { guarded(|| settings.iter().any(differs)) } {
+        if !unsafe { guarded(|| settings.iter().filter(to_compare).any(differs)) } {
+            if !are_known {
+                KNOWN.set(Some((Rc::clone(settings), SessionValues::now())));
+            }
+        } else {
             for setting in settings.iter().filter(|setting| differs(setting)) {
                 translating(
                     // SAFETY: C strings, of which the server makes copies.

@@ -34,6 +34,7 @@ pub mod rows;
 pub mod scan;
 pub mod sequence;
 pub mod session;
+mod session_values;
 pub mod shared_memory;
 pub mod signals;
 pub mod snapshot;
