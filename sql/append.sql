@@ -30,7 +30,7 @@ AS 'MODULE_PATHNAME', 'eventcore_append_json';
 COMMENT ON FUNCTION @extschema@.eventcore_append(text[], bigint[], jsonb, uuid, uuid) IS
 $$Writes events to several streams in one step, only if every declared stream is where the caller expects it.
 
-streams: every stream that the events depend on, each once, 1000 at the most; also those only checked.
+streams: every stream that the events depend on, each once, at most 1000; also those that are only checked.
 expected_versions: one per stream. n: exactly n; 0: no event yet; -1: at least one event; NULL: unchecked.
 events: an array of {"stream", "type", "payload", "metadata"?, "id"?}. An empty array only checks.
 Returns the first and last position, the new version of every declared stream in the order given,

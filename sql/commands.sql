@@ -58,7 +58,7 @@ CREATE TABLE eventcore.executions (
     CONSTRAINT executions_pkey PRIMARY KEY (command, idempotency_key)
 );
 COMMENT ON TABLE eventcore.executions IS
-    'What executions with an idempotency key did. A row that is deleted lets its key be used anew.';
+    'What executions with an idempotency key did. Once a row is deleted, its key can be used again.';
 COMMENT ON COLUMN eventcore.executions.recorded_at IS 'When it was executed.';
 COMMENT ON COLUMN eventcore.executions.first_position IS 'The position of its first event; NULL if it wrote none.';
 COMMENT ON COLUMN eventcore.executions.last_position IS 'The position of its last event; NULL if it wrote none.';
@@ -128,7 +128,7 @@ idempotency_key: the same command with the same key is executed once; again, it 
 the input is. metadata: an object that is kept with each event; what `handle` gives an event goes before it.
 SE002 an event for a stream that was not read. SE003 malformed argument, input, or result of a function.
 SE005 stream closed. SE006 `handle` raised an error: that error is in the DETAIL. SE007 unknown command.
-SE009 cannot be done here, as in a function of a command.$$;
+SE009 not available in this context, for example in a function of a command.$$;
 
 -- What names mean, which checks are made, how text becomes a value and a value becomes text: settings that a session may
 -- change and that change what a function decides. Not what limits a session (statement_timeout, work_mem), what chooses a
@@ -166,7 +166,7 @@ BEGIN
     SELECT s INTO wrong FROM unnest(settings) s
      WHERE s IS NULL OR strpos(s, '=') = 0 OR split_part(s, '=', 1) <> ALL (allowed) LIMIT 1;
     IF FOUND THEN
-        PERFORM eventcore.fail_malformed('settings', format('has "%s", which is none of the settings that can be kept', wrong));
+        PERFORM eventcore.fail_malformed('settings', format('has "%s", which is not one of the settings that can be kept', wrong));
     ELSIF NOT EXISTS (SELECT FROM unnest(settings) s WHERE split_part(s, '=', 1) = 'search_path') THEN
         PERFORM eventcore.fail_malformed('settings', 'has no search_path');
     END IF;
@@ -307,9 +307,9 @@ BEGIN
     ELSIF snapshot_every IS NULL OR snapshot_every NOT BETWEEN 0 AND 2147483647 THEN
         PERFORM eventcore.fail_malformed('snapshot_every', 'is not a number of events from 0 to 2147483647');
     ELSIF streams_function IS NOT NULL AND (streams IS NOT NULL OR checked_streams IS NOT NULL) THEN
-        PERFORM eventcore.fail_malformed('streams_function', 'is given beside streams: one or the other');
+        PERFORM eventcore.fail_malformed('streams_function', 'was given together with streams; give only one of them');
     ELSIF streams_function IS NULL AND coalesce(cardinality(streams), 0) + coalesce(cardinality(checked_streams), 0) = 0 THEN
-        PERFORM eventcore.fail_malformed('streams', 'is empty: where does the input name a stream?');
+        PERFORM eventcore.fail_malformed('streams', 'is empty; name at least one JSON pointer to a stream in the input');
     END IF;
     PERFORM eventcore.check_pointers('streams', streams);
     PERFORM eventcore.check_pointers('checked_streams', checked_streams);
@@ -331,7 +331,7 @@ BEGIN
     END IF;
     INSERT INTO eventcore.commands VALUES (command.*) ON CONFLICT ON CONSTRAINT commands_pkey DO NOTHING;
     IF NOT FOUND THEN
-        PERFORM eventcore.fail_malformed('name', 'is that of another command: register with replace => true');
+        PERFORM eventcore.fail_malformed('name', 'is already in use by another command; to replace it, register with replace => true');
     END IF;
     RETURN true;
 END
@@ -376,7 +376,7 @@ combine(state jsonb, state jsonb) returns jsonb: each stream is then folded on i
 this makes one state of theirs, one after the other. snapshot_every: an execution that reads this many events of a
 stream keeps its state, and later ones go on from there; 0: never. Without `combine` that is for the first stream
 only, since the others are folded into its state. `apply` has to depend on its arguments alone.
-settings: what the functions run with, whoever executes the command: by default search_path, without temporary tables first,
+settings: the settings that the functions run with, for every executor: by default search_path, without temporary tables first,
 and the other settings of this session that change what a function decides. What a function sets for itself goes before them.
 SE003 malformed argument; a function that is not as it has to be, or that the caller may not execute.$$;
 

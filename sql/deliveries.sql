@@ -184,7 +184,7 @@ $$Gives events of a lease back, and says what becomes of each.
 positions: which; NULL: all that the lease still holds.
 action: 'retry', deliver it again after the delay, or park it when it has failed more often than retry_limit;
 'park'; 'skip', as if acknowledged; 'release', deliver it again and count no failure.
-reason: why, for whoever looks.
+reason: why, for operators.
 outcome: 'retry', 'parked', 'skipped', 'released'. When an event is to come again, or its stream stops, the
 later ones of its stream that the lease holds are released with it: leave them alone.
 SE003 malformed argument. SE007 no such subscription. SE008 the lease does not hold them (any more). SE009 in a
@@ -214,7 +214,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_extend_lease(text, uuid) IS
-$$Begins the time of a lease anew, for what it still holds; returns when it runs out.
+$$Renews a lease for the events that it still holds; returns when it runs out.
 SE007 no such subscription. SE008 the lease holds nothing (any more).$$;
 
 REVOKE ALL ON FUNCTION eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]) FROM PUBLIC;

@@ -79,7 +79,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_parked(text, bigint, bigint) IS
-$$The parked events of a subscription after a position, in order, with why they are parked. max_count: at most so many; NULL: all.
+$$The parked events of a subscription after a position, in order, with why they are parked. max_count: the most events to return; NULL: all.
 SE003 malformed argument. SE007 no such subscription.$$;
 
 CREATE FUNCTION eventcore.unpark(wanted_subscription text, positions bigint[], deliver_them boolean) RETURNS bigint

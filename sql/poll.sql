@@ -91,13 +91,13 @@ $$;
 COMMENT ON FUNCTION @extschema@.eventcore_poll(text, text, bigint, interval) IS
 $$Leases events of a subscription to a consumer, in order of position, and returns them.
 
-A stream is out with one lease at a time, whoever has it, so that its events are dealt with in order by one
+A stream has one lease at a time, so that its events are handled in order by one
 consumer. Until the lease runs out nobody else gets them; acknowledge them with eventcore_ack, or give them
 back with eventcore_nack. Commit the poll before you begin: its transaction keeps other polls waiting.
 consumer: a name for the views; many processes may have one name.
-max_count: at most so many events, 1 to 10,000.
-wait: how long to wait for one, 365 days at the most. It may return nothing earlier, when it has looked through much
-that was not of interest, or at events whose streams are out: poll again. The statement has a snapshot as long
+max_count: the most events to return, 1 to 10,000.
+wait: how long to wait for an event, at most 365 days. It may return nothing earlier, if it has read many events that
+do not match, or whose streams are leased: poll again. The statement has a snapshot as long
 as it waits, which VACUUM respects.
 attempt: 1, and one more for each failure before. lease_id is the same in all rows.
 SE003 malformed argument. SE007 no such subscription. SE009 in a REPEATABLE READ transaction block. 25006 on a standby and

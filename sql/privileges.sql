@@ -50,7 +50,7 @@ SELECT o.kind,
                                  ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS name) n
  WHERE a.grantee <> o.owner;
 COMMENT ON VIEW eventcore.granted_privileges IS
-    'Who but the owner has which privilege on the objects of the extension. as_created false: CREATE EXTENSION has not given it.';
+    'The privileges of all roles but the owner on the objects of the extension. as_created false: CREATE EXTENSION has not given it.';
 COMMENT ON COLUMN eventcore.granted_privileges.kind IS 'TABLE (views too), COLUMN, SEQUENCE, FUNCTION, PROCEDURE, SCHEMA or TYPE.';
 COMMENT ON COLUMN eventcore.granted_privileges.object IS 'Its full name.';
 COMMENT ON COLUMN eventcore.granted_privileges.grantee IS 'The role; 0: PUBLIC.';
@@ -59,7 +59,7 @@ COMMENT ON COLUMN eventcore.granted_privileges.privilege IS 'The privilege.';
 COMMENT ON COLUMN eventcore.granted_privileges.is_grantable IS 'Whether the role may grant it to others.';
 COMMENT ON COLUMN eventcore.granted_privileges.revoke IS 'The statement that takes it back.';
 COMMENT ON COLUMN eventcore.granted_privileges.as_created IS
-    'Whether CREATE EXTENSION gave it to this role. Where not, somebody has granted it since.';
+    'Whether CREATE EXTENSION gave it to this role. If not, it was granted later.';
 
 -- Default privileges may have given some of these to others, or more to our roles than roles.sql does. Every grant is
 -- made after this, in roles.sql.

@@ -46,7 +46,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_projection_parked(text, bigint, bigint) IS
 $$The parked events of a projection after a position, in order, with why they are parked, and whether they wait to be
-handed to the handler again. max_count: at most so many; NULL: all.
+handed to the handler again. max_count: the most events to return; NULL: all.
 SE003 malformed argument. SE007 no such projection.$$;
 
 CREATE FUNCTION eventcore.change_projection_parked(projection text, positions bigint[]) RETURNS eventcore.projections
@@ -71,7 +71,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.change_projection_parked(text, bigint[]) IS
-    'The projection, which no worker runs until the transaction ends; SE003 unless these are parked, SE007 if there is none, 42501 if it is somebody else''s.';
+    'The projection, which no worker runs until the transaction ends; SE003 unless these are parked, SE007 if there is none, 42501 if it belongs to another role.';
 
 CREATE FUNCTION @extschema@.eventcore_replay_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
@@ -93,7 +93,7 @@ COMMENT ON FUNCTION @extschema@.eventcore_replay_projection_parked(text, bigint[
 $$Lets the worker hand parked events to the handler again, each in a transaction of its own, in which it ceases to be
 parked; returns how many. They come late: events after them have been projected. One that fails again stays parked, with what it
 failed of now. Nothing is replayed while the projection is paused or has failed. positions: which; NULL: all.
-SE003 one of them is not parked. SE007 no such projection. 42501 it is somebody else's.$$;
+SE003 one of them is not parked. SE007 no such projection. 42501 it belongs to another role.$$;
 
 CREATE FUNCTION @extschema@.eventcore_discard_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
@@ -108,7 +108,7 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_discard_projection_parked(text, bigint[]) IS
 $$Gives parked events up: this projection is done with them; returns how many. positions: which; NULL: all.
-SE003 one of them is not parked. SE007 no such projection. 42501 it is somebody else's.$$;
+SE003 one of them is not parked. SE007 no such projection. 42501 it belongs to another role.$$;
 
 -- What a worker writes down.
 

@@ -20,7 +20,7 @@ BEGIN
     ELSIF EXISTS (SELECT FROM eventcore.projections t WHERE t.rebuilds = p.name AND t.owner = p.owner) THEN
         PERFORM eventcore.fail_malformed('name', format('is "%s", which is being rebuilt: drop "%s" to give that up', p.name, rebuild));
     ELSIF NOT shadow AND p.reset IS NULL AND p.tables IS NULL THEN
-        PERFORM eventcore.fail_malformed('name', format('is "%s", which was created with neither reset nor tables: what is to be emptied?', p.name));
+        PERFORM eventcore.fail_malformed('name', format('is "%s", which was created with neither reset nor tables, so that a rebuild cannot empty anything', p.name));
     END IF;
     -- Emptied, or made, by its worker, with its owner's rights, which need not be those of the caller.
     IF NOT shadow THEN
@@ -47,7 +47,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_rebuild_projection(text, boolean) IS
-$$Begins an async projection anew, from the first event.
+$$Rebuilds an async projection from the first event.
 
 shadow => false: its worker empties its tables and calls its reset function in the transaction that does the first
 batch. Readers see it as it was until then, and as it grows after that. Needs reset or tables.
@@ -56,7 +56,7 @@ search_path, while the projection goes on. When it has caught up, its rows repla
 see the one state or the other. eventcore.stat_projections shows it until then; it is paused, resumed and dropped as any other. Needs
 tables, a handler that names them without their schema, and an owner who may CREATE in the database.
 SE003 an inline projection; one with nothing to empty; one that is being rebuilt; a shadow that is not possible. SE007 if
-there is none. 42501 it is somebody else's.$$;
+there is none. 42501 it belongs to another role.$$;
 
 CREATE FUNCTION eventcore.reset_projection(wanted text) RETURNS void
 LANGUAGE plpgsql

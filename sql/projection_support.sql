@@ -10,7 +10,7 @@ CREATE FUNCTION eventcore.lock_projection(name text) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_lock_projection';
 COMMENT ON FUNCTION eventcore.lock_projection(text) IS
-    'Waits until no worker runs this projection, and keeps them from it until the transaction ends. 42501 if there is one that is somebody else''s. 25006 where nothing may be written.';
+    'Waits until no worker runs this projection, and keeps them from it until the transaction ends. 42501 if it belongs to another role. 25006 where nothing may be written.';
 
 CREATE FUNCTION eventcore.projection_key(name text) RETURNS bigint
 LANGUAGE c IMMUTABLE STRICT
@@ -28,13 +28,13 @@ CREATE FUNCTION eventcore.projections_changed() RETURNS void
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_projections_changed';
 COMMENT ON FUNCTION eventcore.projections_changed() IS
-    'When the transaction commits, lets every process look anew which projections there are.';
+    'When the transaction commits, makes every process read the list of projections again.';
 
 CREATE FUNCTION eventcore.delete_projection(name text) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_delete_projection';
 COMMENT ON FUNCTION eventcore.delete_projection(text) IS
-    'Deletes the row of a projection, if there is one, without the privilege DELETE. 42501 if it is somebody else''s. 40001 if somebody has changed it meanwhile.';
+    'Deletes the row of a projection, if there is one, without the privilege DELETE. 42501 if it belongs to another role. 40001 if another transaction has changed it meanwhile.';
 
 CREATE FUNCTION eventcore.delete_projection_parked(projection text, positions bigint[]) RETURNS bigint
 LANGUAGE c
@@ -164,13 +164,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.announce_projections() IS
-    'Trigger that lets every process look anew which projections there are; not for what a batch writes down.';
+    'Trigger that makes every process read the list of projections again, except after a batch.';
 CREATE TRIGGER projections_are_announced AFTER INSERT OR DELETE OR UPDATE OF name, owner, mode, status, handler, takes_array,
         stream_prefixes, event_types ON eventcore.projections
     FOR EACH STATEMENT EXECUTE FUNCTION eventcore.announce_projections();
 ALTER TABLE eventcore.projections ENABLE ALWAYS TRIGGER projections_are_announced;
 COMMENT ON TRIGGER projections_are_announced ON eventcore.projections IS
-    'Whoever keeps a list of projections hears of a change.';
+    'Every process that caches the list of projections receives each change.';
 
 CREATE FUNCTION eventcore.guard_projection_parked() RETURNS trigger
 LANGUAGE plpgsql
@@ -293,7 +293,7 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 COMMENT ON FUNCTION eventcore.lock_projection_soon(text) IS
-    'The same as eventcore.lock_projection, for 200 ms at most; false when somebody else still has it.';
+    'The same as eventcore.lock_projection, for at most 200 ms; false if another session still holds it.';
 
 CREATE FUNCTION eventcore.retry_time(failures integer) RETURNS timestamptz
 LANGUAGE sql VOLATILE
@@ -301,7 +301,7 @@ BEGIN ATOMIC
     SELECT pg_catalog.clock_timestamp()
          + least(interval '60 s', interval '100 ms' * pg_catalog.power(2, least(failures, 20) - 1));
 END;
-COMMENT ON FUNCTION eventcore.retry_time(integer) IS 'When to try again after so many failures in a row.';
+COMMENT ON FUNCTION eventcore.retry_time(integer) IS 'When to try again after this many failures in a row.';
 
 CREATE FUNCTION eventcore.projection_failed(
     wanted        text,

@@ -53,7 +53,7 @@ CREATE TABLE eventcore.projections (
 COMMENT ON TABLE eventcore.projections IS
     'Projections that run inside the server. Written by eventcore_…_projection and by the workers; a trigger lets roles change their own only.';
 COMMENT ON COLUMN eventcore.projections.checkpoint IS
-    'Every event of interest up to here has taken effect, was skipped or is parked. Of an inline one: where it began.';
+    'Every matching event up to here has taken effect, was skipped or is parked. For an inline projection: where it began.';
 COMMENT ON COLUMN eventcore.projections.singly_until IS
     'Up to here the handler gets one event per transaction, because a batch failed: to find the event to blame.';
 COMMENT ON COLUMN eventcore.projections.retry_at IS 'The handler is not called before this time.';
@@ -93,7 +93,7 @@ COMMENT ON COLUMN eventcore.projections.last_error_position IS
     'The event that failed; NULL where it was no event, or one of a batch.';
 COMMENT ON COLUMN eventcore.projections.last_error_at IS 'When that was.';
 COMMENT ON COLUMN eventcore.projections.settings IS
-    'The settings, each as name=value, that an inline handler runs with, whoever appends. An async one has those of its owner.';
+    'The settings, each as name=value, that an inline handler runs with, for every appender. An async one has the settings of its owner.';
 COMMENT ON COLUMN eventcore.projections.function_owners IS
     'The roles that owned its functions when it was created. A function of the same name that is another role''s, and no superuser''s, is not called.';
 COMMENT ON COLUMN eventcore.projections.interruptions IS
@@ -125,7 +125,7 @@ COMMENT ON COLUMN eventcore.projection_parked.sqlstate IS 'The SQLSTATE of the l
 COMMENT ON COLUMN eventcore.projection_parked.reason IS 'What the last failure said.';
 COMMENT ON COLUMN eventcore.projection_parked.replay IS
     'The worker hands it to the handler again: eventcore_replay_projection_parked was called.';
-COMMENT ON INDEX eventcore.projection_parked_replay_idx IS 'What is to be handed to the handler again.';
+COMMENT ON INDEX eventcore.projection_parked_replay_idx IS 'The events to hand to the handler again.';
 
 SELECT pg_catalog.pg_extension_config_dump('eventcore.projections', '');
 SELECT pg_catalog.pg_extension_config_dump('eventcore.projection_parked', '');

@@ -62,14 +62,14 @@ BEGIN
     found_handler := eventcore.check_function('handler', handler,
         ARRAY[CASE WHEN takes_array THEN many_events ELSE one_event END], 'void');
     IF found_handler IS NULL THEN
-        PERFORM eventcore.fail_malformed('handler', 'is no function');
+        PERFORM eventcore.fail_malformed('handler', 'is not a function');
     END IF;
     SELECT t INTO wrong FROM unnest(tables) t LEFT JOIN pg_class c ON c.oid = t
      WHERE c.oid IS NULL OR c.relkind NOT IN ('r', 'p') OR c.relpersistence = 't'
         OR c.relnamespace = 'eventcore'::regnamespace
      LIMIT 1;
     IF FOUND OR array_position(tables, NULL) IS NOT NULL THEN
-        PERFORM eventcore.fail_malformed('tables', format('has %s, which is no table of the application', coalesce(wrong::text, 'a NULL')));
+        PERFORM eventcore.fail_malformed('tables', format('has %s, which is not a table of the application', coalesce(wrong::text, 'a NULL')));
     END IF;
 
     PERFORM eventcore.see_newest('projection');
@@ -90,7 +90,7 @@ BEGIN
             (SELECT array_agg((pg_identify_object('pg_class'::regclass, t, 0)).identity) FROM unnest(tables) t))
     ON CONFLICT ON CONSTRAINT projections_pkey DO NOTHING;
     IF NOT FOUND THEN
-        PERFORM eventcore.fail_malformed('name', 'is that of another projection: drop it first');
+        PERFORM eventcore.fail_malformed('name', 'is already in use by another projection; drop that one first');
     END IF;
     UPDATE eventcore.projections p SET status = 'running', table_ids = eventcore.table_ids(p.tables) WHERE p.name = name;
     RETURN true;
@@ -126,7 +126,7 @@ or, faster, (events eventcore.events[]), that returns void.
 
 mode: 'async': a background worker that has logged in as the role that created it calls the handler, in the
 transaction that writes the checkpoint: each event takes effect exactly once. 'inline': the handler runs in the
-transaction of the append with the rights of whoever appends, as a trigger does, and an error refuses the append; needs
+transaction of the append with the rights of the appender, as a trigger does, and an error refuses the append; needs
 the privilege TRIGGER on eventcore.events and start_from => 'now'.
 stream_prefixes, event_types: only such events; NULL: all.
 start_from: 'start'; 'now', after what can be read already; or a position, after that.
@@ -134,7 +134,7 @@ batch_size: how many events one transaction takes, 1 to 100000.
 on_error: what becomes of an event that has failed more often than retry_limit: 'stop', 'skip' or 'park'.
 reset: a function () that returns void and empties what the handler writes; tables: the tables that it writes. A
 rebuild calls the one and truncates the others, or makes others of the same names.
-settings: what an inline handler runs with, whoever appends: by default search_path, without temporary tables first, and the
+settings: the settings that an inline handler runs with, for every appender: by default search_path, without temporary tables first, and the
 other settings of this session that change what a function does. An async handler has the settings of its owner.
 SE003 malformed argument, a function that does not fit or that the caller may not execute, a name that is taken.$$;
 
@@ -304,12 +304,12 @@ COMMENT ON COLUMN eventcore.stat_projections.mode IS 'async or inline.';
 COMMENT ON COLUMN eventcore.stat_projections.status IS
     'running, paused or failed; copy: it belongs to another database, which runs it.';
 COMMENT ON COLUMN eventcore.stat_projections.owner IS 'The role whose rights its worker has.';
-COMMENT ON COLUMN eventcore.stat_projections.checkpoint IS 'Everything of interest up to here is done.';
+COMMENT ON COLUMN eventcore.stat_projections.checkpoint IS 'All matching events up to here are done.';
 COMMENT ON COLUMN eventcore.stat_projections.safe_position IS 'The position that it could have reached.';
 COMMENT ON COLUMN eventcore.stat_projections.lag_events IS
-    'How many positions there are between the two: at most so many events are left to do.';
+    'The number of positions between the two: no more events than this are left to do.';
 COMMENT ON COLUMN eventcore.stat_projections.lag_seconds IS
-    'The age of the first event after the checkpoint, of interest or not; 0 if there is none.';
+    'The age of the first event after the checkpoint, matching or not; 0 if there is none.';
 COMMENT ON COLUMN eventcore.stat_projections.worker_pid IS
     'The process that has it right now; NULL between two batches.';
 COMMENT ON COLUMN eventcore.stat_projections.waits_for IS

@@ -24,7 +24,7 @@ AS 'MODULE_PATHNAME', 'eventcore_read_stream';
 COMMENT ON FUNCTION @extschema@.eventcore_read_stream(text, bigint, bigint, boolean, text[]) IS
 $$The events of one stream after a version, in order of version; none if there is no such stream.
 
-max_count: at most so many events; NULL: all.
+max_count: the most events to return; NULL: all.
 backward: newest first, the events before after_version; 0: from the end.
 event_types: only these types; NULL: all.
 SE003 malformed argument.$$;
@@ -53,7 +53,7 @@ COMMENT ON FUNCTION @extschema@.eventcore_read_streams(text[], bigint[], bigint,
 $$The events of many streams, all in one snapshot: in the order of the streams given, then by version.
 
 after_versions: one per stream, only events after it; NULL: from the start.
-max_count: at most so many events of each stream; NULL: all.
+max_count: the most events to return of each stream; NULL: all.
 event_types: only these types; NULL: all.
 SE003 malformed argument.$$;
 
@@ -86,13 +86,13 @@ $$The events of all streams after a position, in order of position, up to the sa
 A reader that passes the last position it saw gets every event exactly once, in order, whatever
 commits late or rolls back. Always reads the newest committed state, whatever the isolation level of
 the transaction: an older snapshot could miss events below the safe position.
-max_count: at most so many events; NULL: all.
+max_count: the most events to return; NULL: all.
 backward: newest first, the events before after_position; 0: from the safe position.
 stream_prefixes: only streams that begin with one of these, letter by letter; NULL: all.
 event_types: only these types; NULL: all.
-with_checkpoint: one more row at the end, in which only position is set: every event of interest up to
+with_checkpoint: one more row at the end, in which only position is set: every matching event up to
 there is in the rows, or before after_position. Go on after it, also when there is no other row: so no
-event is looked at twice. Such a read passes over 100,000 events that are not of interest at the most.
+event is read twice. Such a read passes over at most 100,000 events that do not match.
 after_event: the id of the last event that such a read, with the same filter, returned up to after_position. It shows
 after a fail-over or a restore whether that event is still there.
 SE003 malformed argument; with_checkpoint does not go with backward. SE011 this store has never told after_position, or

@@ -52,12 +52,12 @@ COMMENT ON VIEW eventcore.stat_subscriptions IS
 COMMENT ON COLUMN eventcore.stat_subscriptions.name IS 'The subscription.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.paused IS 'Whether polls get nothing.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.checkpoint IS
-    'Everything of interest up to this position is done with: acknowledged, skipped or parked.';
+    'All matching events up to this position are acknowledged, skipped or parked.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.safe_position IS 'The position that a reader could have reached.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.lag_events IS
-    'How many positions there are between the two, without those between two histories: at most so many events are left to do.';
+    'The number of positions between the two, without those between two histories: no more events than this are left to do.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.lag_seconds IS
-    'The age of the first event after the checkpoint, of interest or not yet looked at; 0 if there is none.';
+    'The age of the first event after the checkpoint, matching or not yet read; 0 if there is none.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.leased IS 'Events that consumers have, also in leases that ran out.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.leases IS 'Leases with such events.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.consumers IS 'Consumers with such events, by name.';
@@ -68,10 +68,10 @@ COMMENT ON COLUMN eventcore.stat_subscriptions.streams_behind IS
 COMMENT ON COLUMN eventcore.stat_subscriptions.streams_stopped IS
     'Streams that stand still because an event of theirs is parked.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.read_position IS 'How far it has read.';
-COMMENT ON COLUMN eventcore.stat_subscriptions.retrying IS 'Events that have failed and are to be retried.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.retrying IS 'Events that have failed and will be retried.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.parked IS 'Events that have been parked.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.last_error IS
-    'The reason that the newest failure gave, among events that are to be retried or are parked.';
+    'The reason of the newest failure among events that will be retried or are parked.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.last_error_at IS 'When that was.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.stream_prefixes IS 'Its filter by streams; NULL: all.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.event_types IS 'Its filter by types; NULL: all.';

@@ -85,7 +85,7 @@ CREATE FUNCTION eventcore.wait_for_work(
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_wait_for_work';
 COMMENT ON FUNCTION eventcore.wait_for_work(bigint, bigint, bigint, boolean, text[], text[]) IS
-    'Waits until there is an event of interest after after_position, until work has been announced more often than announced, or until the time is over. Returns a position that there is nothing of interest up to. blocked: wakes at once also when a stream is released.';
+    'Waits until there is a matching event after after_position, until work has been announced more often than announced, or until the time is over. Returns a position that there is nothing of interest up to. blocked: wakes at once also when a stream is released.';
 
 CREATE FUNCTION eventcore.check_names(argument text, names text[]) RETURNS void
 LANGUAGE plpgsql
@@ -97,7 +97,7 @@ BEGIN
     ELSIF array_ndims(names) > 1 THEN
         PERFORM eventcore.fail_malformed(argument, 'has more than one dimension');
     ELSIF cardinality(names) NOT BETWEEN 1 AND 1000 THEN
-        PERFORM eventcore.fail_malformed(argument, 'has not 1 to 1000 elements; NULL is for all');
+        PERFORM eventcore.fail_malformed(argument, 'must have 1 to 1000 elements (NULL means all)');
     END IF;
     FOR place IN 1 .. cardinality(names) LOOP
         PERFORM eventcore.check_name(argument, names[array_lower(names, 1) + place - 1]);
@@ -137,7 +137,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.check_time(text, interval, interval) IS
-    'The value in seconds; SE003 unless it is at least so long, and a year at the most.';
+    'The value in seconds; SE003 unless it is at least that long, and at most a year.';
 
 CREATE FUNCTION eventcore.start_position(start_from text) RETURNS bigint
 LANGUAGE plpgsql

@@ -24,7 +24,7 @@ COMMENT ON TABLE eventcore.subscriptions IS
 COMMENT ON COLUMN eventcore.subscriptions.id IS
     'Another one after each reset: what was leased or read under the old one is void.';
 COMMENT ON COLUMN eventcore.subscriptions.read_position IS
-    'Every event of interest up to here has been delivered, or waits in deliveries, in backlogs or in parked.';
+    'Every matching event up to here has been delivered, or waits in deliveries, in backlogs or in parked.';
 COMMENT ON COLUMN eventcore.subscriptions.home_id IS
     'The database that delivers it: eventcore.home_id() of that one.';
 COMMENT ON COLUMN eventcore.subscriptions.created_at IS 'When it was created.';
@@ -58,7 +58,7 @@ COMMENT ON COLUMN eventcore.leases.subscription_id IS 'The subscription.';
 COMMENT ON COLUMN eventcore.leases.lease_id IS 'The poll.';
 COMMENT ON COLUMN eventcore.leases.leased_until IS
     'When the lease runs out: from then on a poll may take back what it holds.';
-COMMENT ON COLUMN eventcore.leases.consumer IS 'Who has it.';
+COMMENT ON COLUMN eventcore.leases.consumer IS 'The consumer that holds the lease.';
 
 -- Deleted from as fast as written to: vacuumed early. No query of a poll goes over positions: with a
 -- transaction that keeps VACUUM from its work it would walk over all that was ever acknowledged.
@@ -80,7 +80,7 @@ CREATE TABLE eventcore.deliveries (
 CREATE INDEX deliveries_lease_idx ON eventcore.deliveries (lease_id, position) WHERE lease_id IS NOT NULL;
 CREATE INDEX deliveries_waiting_idx ON eventcore.deliveries (subscription_id, stream_id, position) WHERE lease_id IS NULL;
 COMMENT ON INDEX eventcore.deliveries_lease_idx IS 'What a lease holds.';
-COMMENT ON INDEX eventcore.deliveries_waiting_idx IS 'What is to be delivered again, stream by stream.';
+COMMENT ON INDEX eventcore.deliveries_waiting_idx IS 'The events to deliver again, stream by stream.';
 COMMENT ON TABLE eventcore.deliveries IS
     'Events that were delivered and are not done with: in a lease, or to be delivered again.';
 COMMENT ON COLUMN eventcore.deliveries.subscription_id IS 'The subscription.';
@@ -123,7 +123,7 @@ COMMENT ON COLUMN eventcore.backlogs.due IS
 COMMENT ON COLUMN eventcore.backlogs.returned_position IS
     'The first of the stream''s events that came back and wait in deliveries; NULL: none does.';
 COMMENT ON COLUMN eventcore.backlogs.after_version IS
-    'The matching events after this version, up to the subscription''s read_position, are to be delivered; NULL: none.';
+    'The matching events after this version, up to the subscription''s read_position, will be delivered; NULL: none.';
 COMMENT ON COLUMN eventcore.backlogs.next_position IS 'The first of those is not before this position.';
 COMMENT ON COLUMN eventcore.backlogs.delayed_at IS 'When the delay began that due is the end of; NULL: there was none.';
 COMMENT ON COLUMN eventcore.backlogs.stream_id IS 'The stream.';

@@ -44,7 +44,7 @@ BEGIN
     ELSIF (existing.stream_prefixes, existing.event_types, existing.lease, existing.retry_limit, existing.on_parked)
             IS DISTINCT FROM (stream_prefixes, event_types, lease, retry_limit, on_parked) THEN
         PERFORM eventcore.fail_malformed('name',
-            format('is that of a subscription with another definition: "%s"', name));
+            format('is "%s", which names an existing subscription with a different definition', name));
     END IF;
     RETURN false;
 END

@@ -123,7 +123,7 @@ ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER every_event_is_immutable;
 COMMENT ON TRIGGER events_are_immutable ON eventcore.events IS
     'No role changes an event, the owner included.';
 COMMENT ON TRIGGER every_event_is_immutable ON eventcore.events IS
-    'No role changes an event by way of a parent table.';
+    'No role can change an event through a parent table.';
 
 CREATE FUNCTION eventcore.before_insert() RETURNS trigger
 LANGUAGE c
