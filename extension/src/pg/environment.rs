@@ -36,6 +36,9 @@ const PINNED: [&str; 20] = [
     "bytea_output",
 ];
 
+/// The most settings that are applied, more than there are pinned ones.
+const MOST: usize = 64;
+
 /// A setting and its value.
 #[derive(Clone)]
 pub struct Setting {
@@ -60,6 +63,7 @@ pub fn settings_of(row: &Row<'_>, column: i16) -> Rc<[Setting]> {
             let texts = (0..texts.0.len()).filter_map(|index| texts.get(index));
             texts
                 .filter_map(|text| Setting::parse(&text.to_string()))
+                .take(MOST)
                 .collect()
         });
         READ.set((bytes.to_vec(), Rc::clone(&settings)));
@@ -102,28 +106,36 @@ impl Environment {
     pub fn enter(settings: &Rc<[Setting]>, kind: &'static str, name: &dyn Display) -> Self {
         // SAFETY: no preconditions.
         let level = unsafe { pg_sys::NewGUCNestLevel() };
-        // SAFETY: C strings. The server owns what it returns.
-        let differs = |Setting { name, value }: &Setting| unsafe {
-            get(name).is_none_or(|now| now != value.as_c_str())
-        };
         let are_known = KNOWN.with_borrow(|known| {
             known
                 .as_ref()
                 .is_some_and(|(known, values)| Rc::ptr_eq(known, settings) && values.are_in_force())
         });
-        let to_compare = |setting: &&Setting| {
+        let to_compare = |setting: &Setting| {
             !are_known
                 || BY_NAME
                     .iter()
                     .any(|name| setting.name.to_bytes() == name.as_bytes())
         };
-        // SAFETY: nothing in it owns memory.
-        if !unsafe { guarded(|| settings.iter().filter(to_compare).any(differs)) } {
-            if !are_known {
-                KNOWN.set(Some((Rc::clone(settings), SessionValues::now())));
-            }
-        } else {
-            for setting in settings.iter().filter(|setting| differs(setting)) {
+        // One bit for each setting that differs, since nothing under a guard may own memory.
+        let mut differing = 0_u64;
+        // SAFETY: C strings. The server owns what it returns, which is compared at once.
+        unsafe {
+            guarded(|| {
+                for (number, setting) in settings.iter().enumerate() {
+                    if to_compare(setting)
+                        && get(&setting.name).is_none_or(|now| now != setting.value.as_c_str())
+                    {
+                        differing |= 1 << number;
+                    }
+                }
+            });
+        }
+        if differing == 0 && !are_known {
+            KNOWN.set(Some((Rc::clone(settings), SessionValues::now())));
+        }
+        for (number, setting) in settings.iter().enumerate() {
+            if differing & (1 << number) != 0 {
                 translating(
                     // SAFETY: C strings, of which the server makes copies.
                     || unsafe { guarded(|| set(&setting.name, &setting.value)) },
