@@ -157,7 +157,7 @@ AS $$
 DECLARE
     settings CONSTANT text[] COLLATE "C" := settings;
     allowed  CONSTANT text[] COLLATE "C" := ARRAY(SELECT split_part(s, '=', 1) FROM unnest(eventcore.session_settings()) s);
-    wrong    text;
+    wrong    text COLLATE "C";
     reason   text;
 BEGIN
     IF settings IS NULL OR array_ndims(settings) > 1 THEN
