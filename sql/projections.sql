@@ -252,7 +252,7 @@ it that is under way is given up, with its tables. Of a projection "p", "p/rebui
 CREATE PROCEDURE @extschema@.eventcore_wait_for_projection(
     name             text,
     to_position      bigint   DEFAULT NULL,
-    timeout          interval DEFAULT '10 seconds',
+    timeout          interval DEFAULT '30 seconds',
     INOUT checkpoint bigint   DEFAULT NULL
 )
 LANGUAGE c
