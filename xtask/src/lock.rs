@@ -9,7 +9,15 @@ use crate::step::Ui;
 
 /// Held until dropped; the operating system lets go of it when the process ends.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    /// Unlocks rather than only closes: a process that another thread is just starting has a copy of the open file
+    /// until it runs its program, and the copy would hold the lock.
+    fn drop(&mut self) {
+        let _closing_is_next = self.0.unlock();
+    }
+}
 
 /// Waits for the folder's lock.
 pub(crate) fn lock(ui: &Ui, folder: &Path) -> Result<Lock> {
@@ -46,7 +54,26 @@ fn open(folder: &Path) -> Result<(PathBuf, File)> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+    use std::thread;
+
     use super::*;
+
+    #[test]
+    fn a_dropped_lock_is_free_also_while_another_thread_starts_processes() {
+        let folder = std::env::temp_dir().join(format!("xtask-fork-{}", std::process::id()));
+        thread::scope(|scope| {
+            let starts = scope.spawn(|| {
+                for _ in 0..200 {
+                    Command::new("/bin/true").status().unwrap();
+                }
+            });
+            while !starts.is_finished() {
+                assert!(try_lock(&folder).unwrap().is_some());
+            }
+        });
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn only_one_holds_a_lock_and_the_next_gets_it_afterwards() {
