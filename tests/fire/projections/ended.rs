@@ -135,7 +135,10 @@ async fn a_shutdown_in_the_middle_of_an_event_is_nobodys_failure() {
     let create = "SELECT eventcore_create_projection('p', 'p', on_error => 'skip', retry_limit => 0, batch_size => 1)";
     session.batch_execute(create).await.unwrap();
     let url = server.url("ended");
-    let at_work = "SELECT EXISTS (SELECT FROM eventcore.stat_projections WHERE worker_pid IS NOT NULL AND checkpoint = 2)";
+    // In the handler: a worker also holds a projection while it looks whether there is work.
+    let at_work = "SELECT EXISTS (SELECT FROM eventcore.stat_projections p
+                     JOIN pg_stat_activity a ON a.pid = p.worker_pid
+                    WHERE a.wait_event = 'PgSleep' AND p.checkpoint = 2)";
     until(&url, "it is at the event", at_work).await;
     server.restart().unwrap();
     let session = until(&url, "it is at the event again", at_work).await;
