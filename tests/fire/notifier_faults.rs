@@ -257,3 +257,33 @@ async fn a_database_without_a_worker_at_the_start_is_looked_at_later() {
     })
     .await;
 }
+
+/// Databases that a prepared transaction has locked: their notifiers cannot log in. The launcher serves the others
+/// meanwhile.
+#[tokio::test]
+async fn databases_that_cannot_be_entered_keep_no_other_one_waiting() {
+    let options = options()
+        .set("max_prepared_transactions", "4")
+        .without_fsync();
+    let mut server = Server::start(options).unwrap();
+    let admin = connect(&server.url("postgres")).await;
+    for name in ["first", "second", "third", "fourth"] {
+        let statements = [
+            format!("CREATE DATABASE {name}"),
+            "BEGIN".to_owned(),
+            format!("ALTER DATABASE {name} RENAME TO {name}_renamed"),
+            format!("PREPARE TRANSACTION '{name}'"),
+        ];
+        for statement in statements {
+            admin.batch_execute(&statement).await.unwrap();
+        }
+    }
+    let url = server.create_database("free").unwrap();
+    let session = connect(&url).await;
+    session.batch_execute(SETUP).await.unwrap();
+    drop((admin, session));
+    server.restart().unwrap();
+    let session = connect(&url).await;
+    let last = append_one(&*session, "s").await;
+    projected(&session, last).await;
+}

@@ -10,7 +10,7 @@ use crate::pg::worker::{self, Kind, Worker, WorkerHandle};
 use crate::processes::retry::{Retry, no_free_worker};
 use crate::processes::{self, launcher_latch};
 use crate::registry;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 const KIND: Kind = Kind {
@@ -26,8 +26,11 @@ const NOTIFIER: Kind = Kind {
 /// has died.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest time that the launcher waits for a notifier to inspect a database.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the launcher lets a notifier inspect a database before it goes on to the next one.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often the launcher checks whether an inspection is over.
+const INSPECTION_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The longest pause between two notifiers of a database in which they end at once.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -49,6 +52,7 @@ pub fn run() -> ! {
     let mut launcher = Launcher {
         worker,
         uninspected: None,
+        inspection: None,
         notifiers: HashMap::new(),
         databases_retry: Retry::new("the launcher cannot list the databases"),
         notifiers_retry: Retry::new(
@@ -57,7 +61,10 @@ pub fn run() -> ! {
     };
     loop {
         launcher.check();
-        launcher.wait(INTERVAL);
+        launcher.wait(match launcher.inspection {
+            Some(_) => INSPECTION_INTERVAL,
+            None => INTERVAL,
+        });
     }
 }
 
@@ -65,7 +72,9 @@ struct Launcher {
     worker: Worker,
     /// The databases that no notifier has inspected since the server started; `None` until they
     /// have been listed.
-    uninspected: Option<Vec<u32>>,
+    uninspected: Option<VecDeque<u32>>,
+    /// The database that a notifier inspects now, and since when.
+    inspection: Option<(u32, Instant)>,
     /// The notifiers that this launcher has started, by database.
     notifiers: HashMap<u32, LastStart>,
     databases_retry: Retry,
@@ -80,12 +89,20 @@ struct LastStart {
     pause: Duration,
 }
 
+impl LastStart {
+    /// Whether the notifier has neither become the notifier of its database nor ended yet.
+    fn inspects(&self, database: u32) -> bool {
+        self.process.is_alive() && !registry::has_notifier(database)
+    }
+}
+
 impl Launcher {
     /// Starts the notifiers that are missing.
     fn check(&mut self) {
         let lacking = registry::databases_without_notifier();
-        let nothing_to_do =
-            lacking.is_empty() && self.uninspected.as_ref().is_some_and(Vec::is_empty);
+        let inspects_next =
+            !self.is_inspecting() && !self.uninspected.as_ref().is_some_and(VecDeque::is_empty);
+        let nothing_to_do = lacking.is_empty() && !inspects_next;
         if nothing_to_do || self.databases_retry.remaining().is_some() {
             return;
         }
@@ -107,34 +124,50 @@ impl Launcher {
                 self.start(database);
             }
         }
-        let uninspected = self
-            .uninspected
-            .take()
-            .unwrap_or_else(|| connectable.clone());
-        let mut left = Vec::new();
-        for database in uninspected {
-            // One at a time, because others need background workers too.
-            if connectable.contains(&database) && !self.inspect(database) {
-                left.push(database);
-            }
+        if inspects_next {
+            self.inspect_next(&connectable);
         }
-        self.uninspected = Some(left);
     }
 
-    /// Has a notifier inspect a database; returns `false` if no worker is free, or if the
-    /// inspection takes too long.
-    fn inspect(&mut self, database: u32) -> bool {
-        if self.notifiers_retry.remaining().is_some() || !self.start(database) {
-            return false;
-        }
-        let begun = Instant::now();
-        while self.is_inspecting(database) {
-            if begun.elapsed() > PATIENCE {
-                return false;
+    /// Has a notifier inspect the next database that none has inspected. One at a time, because
+    /// others need background workers too. The launcher does not wait for it: a notifier cannot log
+    /// in while a transaction, perhaps a prepared one, has locked its database.
+    fn inspect_next(&mut self, connectable: &[u32]) {
+        let mut uninspected = match self.uninspected.take() {
+            Some(mut left) => {
+                left.retain(|database| connectable.contains(database));
+                left
             }
-            self.wait(Duration::from_millis(100));
+            None => connectable.iter().copied().collect(),
+        };
+        if self.notifiers_retry.remaining().is_none()
+            && let Some(database) = uninspected.pop_front()
+        {
+            if self.start(database) {
+                self.inspection = Some((database, Instant::now()));
+            } else {
+                uninspected.push_front(database);
+            }
         }
-        true
+        self.uninspected = Some(uninspected);
+    }
+
+    /// Whether a notifier is still inspecting a database. One that takes too long is put off, and the
+    /// next database has its turn.
+    fn is_inspecting(&mut self) -> bool {
+        let Some((database, begun)) = self.inspection else {
+            return false;
+        };
+        let last = self.notifiers.get(&database);
+        let inspects = last.is_some_and(|last| last.inspects(database));
+        if inspects && begun.elapsed() < PATIENCE {
+            return true;
+        }
+        if inspects && let Some(uninspected) = &mut self.uninspected {
+            uninspected.push_back(database);
+        }
+        self.inspection = None;
+        false
     }
 
     /// Starts a notifier, unless one is starting or has just ended; returns `false` if no worker is
@@ -167,12 +200,6 @@ impl Launcher {
                 false
             }
         }
-    }
-
-    /// Whether a started notifier has neither become the notifier nor ended yet.
-    fn is_inspecting(&self, database: u32) -> bool {
-        let past = self.notifiers.get(&database);
-        past.is_some_and(|past| past.process.is_alive()) && !registry::has_notifier(database)
     }
 
     /// Waits until this process is woken, or for `at_most`. Ends the process if it was told to end.
