@@ -47,5 +47,3 @@ COMMENT ON FUNCTION @extschema@.eventcore_adopt_copies() IS
 $$Makes this database the one that delivers the subscriptions, advances the checkpoints and runs the projections that came from
 another database by logical replication, or by a restore with --disable-triggers; returns what it has adopted. Projections are
 paused until each is resumed. For superusers. SE009 a logical subscription still brings changes.$$;
-
-REVOKE ALL ON FUNCTION @extschema@.eventcore_adopt_copies() FROM PUBLIC;

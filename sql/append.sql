@@ -59,8 +59,3 @@ $$The same as the JSON form of eventcore_append, for drivers with arrays: event 
 elements of event_streams, event_types, payloads, metadata and event_ids. The arrays have one length;
 metadata and event_ids may be NULL as a whole, and so may their elements. metadata has to be given, so
 that the number of arguments tells the two forms apart, also where a driver sends no types.$$;
-
-REVOKE ALL ON TYPE eventcore.appended FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_append(text[], bigint[], jsonb, uuid, uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
-    FROM PUBLIC;

@@ -418,14 +418,3 @@ COMMENT ON FUNCTION @extschema@.eventcore_check(boolean) IS
 $$What an operator looks at after a restore, a fail-over or an upgrade: one row for each finding, with the statement that repairs
 it, NULL where there is none; no row when all is well. It reads the catalog and the small tables, in milliseconds.
 thorough: reads every event too. For superusers.$$;
-
-REVOKE ALL ON FUNCTION eventcore.library_version() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.public_name(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.find_function(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.find_table(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_library() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_tables() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_definitions() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_rows() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_events() FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_check(boolean) FROM PUBLIC;

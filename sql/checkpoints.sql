@@ -85,6 +85,3 @@ between them: so each takes effect exactly once. Call it first in that transacti
 the same projection then waits, and fails. Back to an earlier position is allowed, to rebuild it.
 SE003 malformed argument. SE008 the projection is not at from_position. SE009 the checkpoint is a copy of that of another
 database. SE011 to_position is of another history.$$;
-
-REVOKE ALL ON FUNCTION @extschema@.eventcore_checkpoint(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_advance_checkpoint(text, bigint, bigint) FROM PUBLIC;

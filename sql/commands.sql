@@ -417,15 +417,3 @@ COMMENT ON FUNCTION @extschema@.eventcore_discard_command_states(text) IS
 $$Lets a command fold its streams from their start again: after a change that `apply` depends on and that is not a
 change of `apply` itself, such as that of a function that it calls. Executions that are under way keep nothing that
 is used later. False if there is no command of this name. SE003 malformed argument.$$;
-
-REVOKE ALL ON FUNCTION @extschema@.eventcore_execute(text, jsonb, uuid, uuid, text, jsonb) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_register_command(text, text, text, text[], text[], text, text, jsonb, jsonb, bigint, text, bigint, boolean, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, bigint, regproc, bigint, boolean, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_drop_command(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_discard_command_states(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.delete_command_states(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.session_settings() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_settings(text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_function(text, regproc, regtype[], regtype) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_pointers(text, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_required_fields(jsonb) FROM PUBLIC;

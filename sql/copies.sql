@@ -38,9 +38,3 @@ END
 $$;
 COMMENT ON FUNCTION eventcore.settle() IS
     'Trigger that lets rows that are made or restored here belong to this database. Not ENABLE ALWAYS: rows that are replicated stay those of the publisher.';
-
-REVOKE ALL ON SEQUENCE eventcore.home_id FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.home_id() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.fail_copied(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.pass_position(bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.settle() FROM PUBLIC;

@@ -216,8 +216,3 @@ $$;
 COMMENT ON FUNCTION @extschema@.eventcore_extend_lease(text, uuid) IS
 $$Renews a lease for the events that it still holds; returns when it runs out.
 SE007 no such subscription. SE008 the lease holds nothing (any more).$$;
-
-REVOKE ALL ON FUNCTION eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_ack(text, uuid, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_nack(text, uuid, bigint[], text, text, interval) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_extend_lease(text, uuid) FROM PUBLIC;

@@ -35,4 +35,3 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_require_told';
 COMMENT ON FUNCTION eventcore.require_told(bigint, boolean) IS
     'SE011 if this position is between two histories of this store or, if or_reserved, above all that were ever reserved: it is of another history.';
-REVOKE ALL ON FUNCTION eventcore.require_told(bigint, boolean) FROM PUBLIC;

@@ -418,12 +418,3 @@ END
 $$;
 COMMENT ON FUNCTION eventcore.remove_empty_leases(eventcore.subscriptions) IS
     'Removes leases from which everything has been acknowledged or given back.';
-
-REVOKE ALL ON FUNCTION eventcore.take_back_expired(eventcore.subscriptions, timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.refresh_backlogs(eventcore.subscriptions, text[], boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lease_returned(eventcore.subscriptions, timestamptz, uuid, text[], integer, boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lease_backlog(eventcore.subscriptions, timestamptz, uuid, text[], integer, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lease_new(eventcore.subscriptions, uuid, text[], integer, bigint, integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lease_events(eventcore.subscriptions, uuid, integer, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.has_many_waiting(eventcore.subscriptions, timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.remove_empty_leases(eventcore.subscriptions) FROM PUBLIC;

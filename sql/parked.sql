@@ -148,9 +148,3 @@ COMMENT ON FUNCTION @extschema@.eventcore_discard_parked(text, bigint[]) IS
 $$Gives parked events up: this subscription is done with them; returns how many. A stream that stopped for them
 goes on. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such subscription.$$;
-
-REVOKE ALL ON FUNCTION eventcore.park(eventcore.subscriptions, bigint[], integer, text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_parked(text, bigint, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.unpark(text, bigint[], boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_replay_parked(text, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_discard_parked(text, bigint[]) FROM PUBLIC;

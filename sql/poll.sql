@@ -102,5 +102,3 @@ as it waits, which VACUUM respects.
 attempt: 1, and one more for each failure before. lease_id is the same in all rows.
 SE003 malformed argument. SE007 no such subscription. SE009 in a REPEATABLE READ transaction block. 25006 on a standby and
 in a read-only transaction.$$;
-
-REVOKE ALL ON FUNCTION @extschema@.eventcore_poll(text, text, bigint, interval) FROM PUBLIC;

@@ -152,10 +152,3 @@ END
 $$;
 COMMENT ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text, boolean, boolean) IS
     'A worker has failed on this parked event again: it stays parked.';
-
-REVOKE ALL ON FUNCTION @extschema@.eventcore_projection_parked(text, bigint, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.change_projection_parked(text, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_replay_projection_parked(text, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_discard_projection_parked(text, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.projection_replayed(text, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text, boolean, boolean) FROM PUBLIC;

@@ -74,7 +74,6 @@ END
 $$;
 COMMENT ON FUNCTION eventcore.reset_projection(text) IS 'Empties the tables of a projection. Called by its worker, as its owner.';
 
-
 CREATE FUNCTION eventcore.projection_relations(tables text[]) RETURNS SETOF regclass
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -340,14 +339,3 @@ END
 $$;
 COMMENT ON FUNCTION eventcore.drop_shadow(eventcore.projections) IS
     'Drops the tables of a rebuild, if they were made.';
-
-REVOKE ALL ON FUNCTION @extschema@.eventcore_rebuild_projection(text, boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.reset_projection(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.projection_relations(text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_shadow_possible(eventcore.projections) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.make_shadow(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.has_used(regclass) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_shadow(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_original_unused(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.take_place(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.drop_shadow(eventcore.projections) FROM PUBLIC;

@@ -385,25 +385,3 @@ END
 $$;
 COMMENT ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text, boolean, boolean) IS
     'A worker has failed on these events, or, where they are NULL, before the first: the next transactions go event by event, wait, or do what on_error says. no_blame: whether no event is to blame; NULL: by the SQLSTATE. process_ended: the process of the worker ended on it.';
-
-REVOKE ALL ON FUNCTION eventcore.lock_events() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lock_projection(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.projection_key(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.owner_waits_for(regrole) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.projections_changed() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.delete_projection(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.delete_projection_parked(text, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.fail_unknown_projection(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_projection_owner(text, regrole) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.guard_projection() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.table_ids(text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.settle_projection() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.announce_projections() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.retry_time(integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.is_blameless(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lock_projection_soon(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.guard_projection_parked() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.find_projection(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.change_projection(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.projection_advanced(text, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text, boolean, boolean) FROM PUBLIC;

@@ -332,12 +332,3 @@ COMMENT ON COLUMN eventcore.stat_projections.created_at IS 'When it was created.
 COMMENT ON COLUMN eventcore.stat_projections.rebuilds IS
     'The projection whose place it takes when it has caught up; NULL: it is no rebuild.';
 COMMENT ON COLUMN eventcore.stat_projections.shadow_schema IS 'Where a rebuild has its tables until then.';
-
-REVOKE ALL ON FUNCTION @extschema@.eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.create_projection(text, regproc, text, text[], text[], text, bigint, text, bigint, regproc, regclass[], text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_pause_projection(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_resume_projection(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.remove_projection(eventcore.projections) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_set_projection_owner(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_drop_projection(text) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE @extschema@.eventcore_wait_for_projection(text, bigint, interval, bigint) FROM PUBLIC;

@@ -167,13 +167,3 @@ CREATE FUNCTION eventcore.safe_position() RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_safe_position';
 COMMENT ON FUNCTION eventcore.safe_position() IS 'eventcore_safe_position, for functions of the extension.';
-
-REVOKE ALL ON FUNCTION eventcore.read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.stream_versions(text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.safe_position() FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_read_stream(text, bigint, bigint, boolean, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_read_streams(text[], bigint[], bigint, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_stream_versions(text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_safe_position() FROM PUBLIC;
-REVOKE ALL ON PROCEDURE @extschema@.eventcore_wait(bigint, interval, bigint) FROM PUBLIC;

@@ -106,7 +106,3 @@ $$;
 COMMENT ON FUNCTION @extschema@.eventcore_save_snapshot(text, text[], bigint[], jsonb) IS
 $$Keeps a state of these streams, each up to the version given, in place of an older one. Returns whether it
 did: false when one is there that holds more of a stream, or another session is saving one. SE003 malformed argument.$$;
-
-REVOKE ALL ON FUNCTION eventcore.streams_digest(text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_load_snapshot(text, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_save_snapshot(text, text[], bigint[], jsonb) FROM PUBLIC;

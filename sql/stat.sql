@@ -161,8 +161,3 @@ COMMENT ON COLUMN eventcore.stat_workers.last_error IS
     'What the last failure said.';
 COMMENT ON COLUMN eventcore.stat_workers.last_error_at IS
     'When that was.';
-
-REVOKE ALL ON FUNCTION eventcore.stat_get_workers() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.stat_get_appends() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.stat_get_inflight() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.stat_get_notifier() FROM PUBLIC;

@@ -240,25 +240,3 @@ END
 $$;
 COMMENT ON FUNCTION eventcore.sweep() IS
     'Removes what belongs to no subscription any more, but waits for nobody who is acknowledging. Does nothing while logical replication brings such rows.';
-
-REVOKE ALL ON FUNCTION eventcore.fail_malformed(text, text, integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.fail_unknown(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.fail_lost(text, uuid, bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.fail_moved(text, bigint, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.see_newest(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_name(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lock_subscription(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.unlock_subscription(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.delete_subscription(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.announce_work(boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.announced_work() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.monotonic() FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.wait_for_work(bigint, bigint, bigint, boolean, text[], text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_names(text, text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_positions(bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.check_time(text, interval, interval) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.start_position(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.find_subscription(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.lock_to_change(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.change_subscription(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION eventcore.sweep() FROM PUBLIC;

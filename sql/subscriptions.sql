@@ -146,9 +146,3 @@ COMMENT ON FUNCTION @extschema@.eventcore_reset_subscription(text, bigint) IS
 $$Goes on after this position, back or ahead: everything after it is delivered, again or for the first time.
 All leases are lost. Events parked before the position stay parked.
 SE003 a position past the safe position. SE007 no such subscription. SE011 a position of another history.$$;
-
-REVOKE ALL ON FUNCTION @extschema@.eventcore_create_subscription(text, text[], text[], text, interval, bigint, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_drop_subscription(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_pause_subscription(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_resume_subscription(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_reset_subscription(text, bigint) FROM PUBLIC;

@@ -108,7 +108,6 @@ END
 $$;
 COMMENT ON FUNCTION eventcore.refuse_change() IS
     'Trigger that refuses UPDATE, DELETE and TRUNCATE of events (SE009).';
-REVOKE ALL ON FUNCTION eventcore.refuse_change() FROM PUBLIC;
 
 CREATE TRIGGER events_are_immutable
     BEFORE UPDATE OR DELETE OR TRUNCATE ON eventcore.events
@@ -130,7 +129,6 @@ LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_before_insert';
 COMMENT ON FUNCTION eventcore.before_insert() IS
     'Trigger that tells the server of rows that come by SQL, as in a restore, so that readers see them in order.';
-REVOKE ALL ON FUNCTION eventcore.before_insert() FROM PUBLIC;
 
 -- eventcore_append writes beneath SQL and does not come past this. For each row, because logical
 -- replication fires no other triggers.
