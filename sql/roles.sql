@@ -2,6 +2,18 @@
 -- (none is SECURITY DEFINER): appending and reading reach the tables beneath SQL, so EXECUTE is the
 -- privilege; subscriptions keep their state by SQL, so who consumes may write it.
 
+-- Before any grant: takes back what CREATE gave to PUBLIC, and what default privileges gave to other roles, or to our roles
+-- beyond what follows here. An upgrade script revokes for itself, see README.md.
+DO $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN SELECT g.revoke FROM eventcore.granted_privileges g LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+
 DO $$
 DECLARE
     role_name text;

@@ -1,5 +1,5 @@
--- What an operator looks at. The views read shared memory and never the events: they are made to be
--- read every second.
+-- Monitoring of appends and of background processes. The views read shared memory and never the events: they are made to
+-- be read every second.
 
 CREATE FUNCTION eventcore.stat_get_appends(
     OUT appends     bigint,

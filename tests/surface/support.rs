@@ -1,5 +1,7 @@
 //! What the tests share: databases, sessions, appends, and errors taken apart.
 
+use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +12,24 @@ use tokio_postgres::{GenericClient, NoTls, Row};
 use uuid::Uuid;
 
 pub(crate) use tokio_postgres::Client;
+
+/// The text of each file of `sql`, whatever the folder.
+pub(crate) fn sql_files() -> Vec<String> {
+    fn collect(folder: &Path, texts: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, texts);
+            } else if path.extension().is_some_and(|kind| kind == "sql") {
+                texts.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut texts = Vec::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sql");
+    collect(Path::new(folder), &mut texts);
+    texts
+}
 
 /// The database of the tests that need nothing but streams of their own.
 pub(crate) async fn session() -> Client {

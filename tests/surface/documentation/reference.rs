@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::page::{Page, repository};
-use crate::support::session;
+use crate::support::{session, sql_files};
 
 /// The reference as one text.
 fn reference() -> String {
@@ -145,10 +145,7 @@ fn every_reason_of_se009_is_in_the_page_on_errors() {
     let function = code.split_once("fn report(").unwrap().1;
     let function = function.split_once("\n    }\n").unwrap().0;
     let mut reasons = words_after(function, "=> (\n                \"");
-    for file in fs::read_dir(repository().join("sql")).unwrap() {
-        let Ok(sql) = fs::read_to_string(file.unwrap().path()) else {
-            continue;
-        };
+    for sql in sql_files() {
         reasons.extend(words_after(&sql, "'reason', '"));
         reasons.extend(words_after(&sql, "{\"reason\": \""));
     }

@@ -3,6 +3,8 @@
 
 use eventcore_harness::shared;
 
+use crate::support::sql_files;
+
 /// Operators for pairs of types, and functions of the names that `sql` calls, each where PostgreSQL has none of exactly
 /// these types. Each says when it is called.
 const TRAPS: &str = r#"
@@ -63,14 +65,8 @@ fn foreign(schema: &str) -> String {
 
 /// The names of functions that `sql` calls without a schema.
 fn called_names() -> String {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sql");
     let mut names = std::collections::BTreeSet::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "sql") {
-            continue;
-        }
-        let text = std::fs::read_to_string(path).unwrap();
+    for text in sql_files() {
         for (at, _) in text.match_indices('(') {
             let before = &text[..at];
             let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';

@@ -15,18 +15,6 @@ LANGUAGE c STABLE
 AS 'MODULE_PATHNAME', 'eventcore_home_id';
 COMMENT ON FUNCTION eventcore.home_id() IS 'The home_id of the rows that belong to this database.';
 
-CREATE FUNCTION eventcore.fail_copied(kind text, name text) RETURNS void
-LANGUAGE c
-AS 'MODULE_PATHNAME', 'eventcore_fail_copied';
-COMMENT ON FUNCTION eventcore.fail_copied(text, text) IS
-    'Raises SE009: this subscription, checkpoint or projection belongs to another database.';
-
-CREATE FUNCTION eventcore.pass_position(up_to bigint) RETURNS void
-LANGUAGE c STRICT
-AS 'MODULE_PATHNAME', 'eventcore_pass_position';
-COMMENT ON FUNCTION eventcore.pass_position(bigint) IS
-    'No position up to this one is given out from now on.';
-
 CREATE FUNCTION eventcore.settle() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

@@ -60,15 +60,3 @@ COMMENT ON COLUMN eventcore.granted_privileges.is_grantable IS 'Whether the role
 COMMENT ON COLUMN eventcore.granted_privileges.revoke IS 'The statement that takes it back.';
 COMMENT ON COLUMN eventcore.granted_privileges.as_created IS
     'Whether CREATE EXTENSION gave it to this role. If not, it was granted later.';
-
--- Default privileges may have given some of these to others, or more to our roles than roles.sql does. Every grant is
--- made after this, in roles.sql.
-DO $$
-DECLARE
-    statement text;
-BEGIN
-    FOR statement IN SELECT g.revoke FROM eventcore.granted_privileges g LOOP
-        EXECUTE statement;
-    END LOOP;
-END
-$$;

@@ -1,5 +1,4 @@
--- Durable subscriptions: creating, dropping, pausing and resetting them. leasing.sql, poll.sql, deliveries.sql and
--- parked.sql hold what is done with the events of one.
+-- Creating, dropping, pausing and resetting durable subscriptions.
 
 CREATE FUNCTION @extschema@.eventcore_create_subscription(
     name            text,

@@ -1,5 +1,11 @@
 -- Taking over what came from another database.
 
+CREATE FUNCTION eventcore.pass_position(up_to bigint) RETURNS void
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'eventcore_pass_position';
+COMMENT ON FUNCTION eventcore.pass_position(bigint) IS
+    'No position up to this one is given out from now on.';
+
 CREATE FUNCTION @extschema@.eventcore_adopt_copies() RETURNS TABLE (kind text, name text, detail text)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

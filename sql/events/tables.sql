@@ -1,26 +1,4 @@
--- The tables of eventcore. Everything that is stored is here.
-
--- The whole install script looks names up in pg_catalog only. A role that may CREATE in the schema that CREATE EXTENSION
--- names could otherwise put a function or an operator there whose argument types fit better than those of pg_catalog: it
--- would run with the rights of the superuser who installs, and views would keep it. So every name in that schema is written
--- with the placeholder that PostgreSQL replaces by it. CREATE EXTENSION takes this setting back when it ends.
-SET LOCAL search_path = pg_catalog, pg_temp;
-
-DO $$
-BEGIN
-    IF pg_catalog.current_setting('server_encoding') <> 'UTF8' THEN
-        RAISE EXCEPTION 'eventcore needs a database with encoding UTF8, this one has %',
-                pg_catalog.current_setting('server_encoding')
-            USING ERRCODE = 'SE009',
-                  DETAIL = '{"reason": "encoding"}',
-                  HINT = 'Create the database with ENCODING ''UTF8'' TEMPLATE template0.';
-    END IF;
-END
-$$;
-
-CREATE SCHEMA eventcore;
-COMMENT ON SCHEMA eventcore IS
-    'Tables and views of the extension eventcore. Its functions are in the schema that CREATE EXTENSION named.';
+-- What is stored of events and streams, and the sequences of positions.
 
 -- Columns of fixed width come first and those that may be NULL last: a row is then read fastest.
 CREATE TABLE eventcore.events (
@@ -94,46 +72,3 @@ SELECT pg_catalog.pg_extension_config_dump('eventcore.events', '');
 SELECT pg_catalog.pg_extension_config_dump('eventcore.streams', '');
 SELECT pg_catalog.pg_extension_config_dump('eventcore.position_blocks', '');
 SELECT pg_catalog.pg_extension_config_dump('eventcore.settled_position', '');
-
-CREATE FUNCTION eventcore.refuse_change() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RAISE EXCEPTION 'events are immutable: % of % refused', TG_OP, TG_RELID::regclass
-        USING ERRCODE = 'SE009',
-              DETAIL = '{"reason": "immutable"}',
-              HINT = 'Record what changed as a new event.';
-END
-$$;
-COMMENT ON FUNCTION eventcore.refuse_change() IS
-    'Trigger that refuses UPDATE, DELETE and TRUNCATE of events (SE009).';
-
-CREATE TRIGGER events_are_immutable
-    BEFORE UPDATE OR DELETE OR TRUNCATE ON eventcore.events
-    FOR EACH STATEMENT EXECUTE FUNCTION eventcore.refuse_change();
--- Triggers for statements do not see what a parent table is told to do.
-CREATE TRIGGER every_event_is_immutable
-    BEFORE UPDATE OR DELETE ON eventcore.events
-    FOR EACH ROW EXECUTE FUNCTION eventcore.refuse_change();
--- Also where session_replication_role is 'replica'.
-ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_are_immutable;
-ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER every_event_is_immutable;
-COMMENT ON TRIGGER events_are_immutable ON eventcore.events IS
-    'No role changes an event, the owner included.';
-COMMENT ON TRIGGER every_event_is_immutable ON eventcore.events IS
-    'No role can change an event through a parent table.';
-
-CREATE FUNCTION eventcore.before_insert() RETURNS trigger
-LANGUAGE c
-AS 'MODULE_PATHNAME', 'eventcore_before_insert';
-COMMENT ON FUNCTION eventcore.before_insert() IS
-    'Trigger that tells the server of rows that come by SQL, as in a restore, so that readers see them in order.';
-
--- eventcore_append writes beneath SQL and does not come past this. For each row, because logical
--- replication fires no other triggers.
-CREATE TRIGGER events_before_insert BEFORE INSERT ON eventcore.events
-    FOR EACH ROW EXECUTE FUNCTION eventcore.before_insert();
-ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_before_insert;
-COMMENT ON TRIGGER events_before_insert ON eventcore.events IS
-    'Readers wait for rows that come by SQL, and their positions are not given out again.';

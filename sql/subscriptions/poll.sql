@@ -1,4 +1,4 @@
--- Polling a subscription: under its lock events are leased to a consumer, as leasing.sql does it; where there is
+-- Polling a subscription: under its lock events are leased to a consumer, as lease.sql does it; where there is
 -- nothing the lock is given back, and the poll waits.
 
 CREATE FUNCTION @extschema@.eventcore_poll(

@@ -1,0 +1,46 @@
+-- What the parts of eventcore_check share: the version of the library, and names that are looked up without an error.
+
+CREATE FUNCTION eventcore.library_version() RETURNS text
+LANGUAGE c STABLE
+AS 'MODULE_PATHNAME', 'eventcore_library_version';
+COMMENT ON FUNCTION eventcore.library_version() IS 'The version of the library that the server has loaded.';
+
+CREATE FUNCTION eventcore.public_name(function text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%I.%I', n.nspname, p.proname)
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+      JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+     WHERE e.extname = 'eventcore' AND p.proname = public_name.function COLLATE "C"
+$$;
+COMMENT ON FUNCTION eventcore.public_name(text) IS 'A public function of the extension with its schema, whatever that is called now.';
+
+CREATE FUNCTION eventcore.find_function(signature text) RETURNS regprocedure
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN to_regprocedure(signature);
+EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR program_limit_exceeded THEN
+    -- It is no name of a function.
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION eventcore.find_function(text) IS
+    'The function with this full name and these types of arguments; NULL if there is none or the text is malformed.';
+
+CREATE FUNCTION eventcore.find_table(name text) RETURNS regclass
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN to_regclass(name);
+EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR program_limit_exceeded THEN
+    -- It is no name of a table.
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION eventcore.find_table(text) IS
+    'The table with this full name; NULL if there is none or the text is malformed.';

@@ -1,0 +1,35 @@
+-- Executing a registered command.
+
+CREATE TYPE eventcore.executed AS (
+    first_position bigint,
+    last_position  bigint,
+    streams        text[],
+    versions       bigint[],
+    recorded_at    timestamptz,
+    repeated       boolean,
+    attempts       integer
+);
+COMMENT ON TYPE eventcore.executed IS
+$$What eventcore_execute did: the positions of its events, NULL if there are none; every stream that it read,
+and their versions afterwards; when; whether an earlier execution had done it; how often it was tried.$$;
+
+CREATE FUNCTION @extschema@.eventcore_execute(
+    command         text,
+    input           jsonb,
+    correlation_id  uuid  DEFAULT NULL,
+    causation_id    uuid  DEFAULT NULL,
+    idempotency_key text  DEFAULT NULL,
+    metadata        jsonb DEFAULT NULL
+) RETURNS eventcore.executed
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventcore_execute';
+COMMENT ON FUNCTION @extschema@.eventcore_execute(text, jsonb, uuid, uuid, text, jsonb) IS
+$$Executes a registered command in one round trip: locks and reads the streams that the input names, folds their
+events into a state by the command's `apply`, reads what `related_streams` finds in it, and writes the events that
+`handle` returns. Its functions run with the caller's rights.
+
+idempotency_key: the same command with the same key is executed once; again, it returns what it did then, whatever
+the input is. metadata: an object that is kept with each event; what `handle` gives an event goes before it.
+SE002 an event for a stream that was not read. SE003 malformed argument, input, or result of a function.
+SE005 stream closed. SE006 `handle` raised an error: that error is in the DETAIL. SE007 unknown command.
+SE009 not available in this context, for example in a function of a command.$$;

@@ -1,0 +1,44 @@
+-- Triggers that keep events immutable, and that register rows inserted by SQL.
+
+CREATE FUNCTION eventcore.refuse_change() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'events are immutable: % of % refused', TG_OP, TG_RELID::regclass
+        USING ERRCODE = 'SE009',
+              DETAIL = '{"reason": "immutable"}',
+              HINT = 'Record what changed as a new event.';
+END
+$$;
+COMMENT ON FUNCTION eventcore.refuse_change() IS
+    'Trigger that refuses UPDATE, DELETE and TRUNCATE of events (SE009).';
+
+CREATE TRIGGER events_are_immutable
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON eventcore.events
+    FOR EACH STATEMENT EXECUTE FUNCTION eventcore.refuse_change();
+-- Triggers for statements do not see what a parent table is told to do.
+CREATE TRIGGER every_event_is_immutable
+    BEFORE UPDATE OR DELETE ON eventcore.events
+    FOR EACH ROW EXECUTE FUNCTION eventcore.refuse_change();
+-- Also where session_replication_role is 'replica'.
+ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_are_immutable;
+ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER every_event_is_immutable;
+COMMENT ON TRIGGER events_are_immutable ON eventcore.events IS
+    'No role changes an event, the owner included.';
+COMMENT ON TRIGGER every_event_is_immutable ON eventcore.events IS
+    'No role can change an event through a parent table.';
+
+CREATE FUNCTION eventcore.before_insert() RETURNS trigger
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_before_insert';
+COMMENT ON FUNCTION eventcore.before_insert() IS
+    'Trigger that tells the server of rows that come by SQL, as in a restore, so that readers see them in order.';
+
+-- eventcore_append writes beneath SQL and does not come past this. For each row, because logical
+-- replication fires no other triggers.
+CREATE TRIGGER events_before_insert BEFORE INSERT ON eventcore.events
+    FOR EACH ROW EXECUTE FUNCTION eventcore.before_insert();
+ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_before_insert;
+COMMENT ON TRIGGER events_before_insert ON eventcore.events IS
+    'Readers wait for rows that come by SQL, and their positions are not given out again.';

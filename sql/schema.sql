@@ -1,0 +1,23 @@
+-- The first file: what holds for the whole install script, and the schema eventcore.
+
+-- The whole install script looks names up in pg_catalog only. A role that may CREATE in the schema that CREATE EXTENSION
+-- names could otherwise put a function or an operator there whose argument types fit better than those of pg_catalog: it
+-- would run with the rights of the superuser who installs, and views would keep it. So every name in that schema is written
+-- with the placeholder that PostgreSQL replaces by it. CREATE EXTENSION takes this setting back when it ends.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+DO $$
+BEGIN
+    IF pg_catalog.current_setting('server_encoding') <> 'UTF8' THEN
+        RAISE EXCEPTION 'eventcore needs a database with encoding UTF8, this one has %',
+                pg_catalog.current_setting('server_encoding')
+            USING ERRCODE = 'SE009',
+                  DETAIL = '{"reason": "encoding"}',
+                  HINT = 'Create the database with ENCODING ''UTF8'' TEMPLATE template0.';
+    END IF;
+END
+$$;
+
+CREATE SCHEMA eventcore;
+COMMENT ON SCHEMA eventcore IS
+    'Tables and views of the extension eventcore. Its functions are in the schema that CREATE EXTENSION named.';

@@ -1,0 +1,145 @@
+-- How a poll leases events to a consumer, step by step. The poll itself is in poll.sql, and the steps
+-- are in lease_returned.sql, lease_backlog.sql and lease_new.sql.
+--
+-- Only one transaction at a time polls a subscription or changes it (eventcore.lock_subscription), and under that
+-- lock it waits for nobody: what is being acknowledged is locked, and is skipped.
+--
+-- A stream is out with one lease at a time. Events that come back wait in eventcore.deliveries with no lease; events
+-- that were read while an earlier one of their stream was out are not stored. Either way the stream has a row in
+-- eventcore.backlogs. A poll gives out what came back, what is behind and what is new, each in its share of the room, so
+-- that none waits for all of another. It looks at what is out by way of the leases there are, at no more than it can
+-- give out of the rest, and never over positions that are done with.
+
+CREATE FUNCTION eventcore.lease_events(
+    s         eventcore.subscriptions,
+    lease_id  uuid,
+    max_count integer,
+    read_from bigint,
+    OUT leased       integer,
+    OUT has_changed  boolean,
+    OUT is_blocked   boolean,
+    OUT is_caught_up boolean,
+    OUT next_due     timestamptz,
+    OUT read_to      bigint
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+-- By their indexes, a row at a time: the statistics are of tables that are empty one moment and full the next.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    now       timestamptz := clock_timestamp();
+    began     bigint := eventcore.monotonic();
+    safe      bigint := eventcore.safe_position();
+    -- What is behind and what is new have a quarter of the lease each, and what others leave of it.
+    share     integer := max_count / 4;
+    room      integer := max_count - 2 * share;
+    given     integer;
+    are_more_returned boolean;
+    are_more_behind   boolean;
+    blocked   text[];
+    is_alone  boolean;
+    new       record;
+    page_size integer := max_count;
+BEGIN
+    read_to := read_from;
+    has_changed := eventcore.take_back_expired(s, now);
+    -- A delay that began later than it is now begins now: the clock was set back. A second is left to its steps.
+    UPDATE eventcore.backlogs b SET due = now + (b.due - b.delayed_at), delayed_at = now
+     WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity';
+    SELECT coalesce(array_agg(DISTINCT d.stream_id), '{}'), min(l.leased_until) FILTER (WHERE l.leased_until > now)
+      INTO blocked, next_due
+      FROM eventcore.leases l
+     CROSS JOIN LATERAL (SELECT v.stream_id FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id OFFSET 0) d
+     WHERE l.subscription_id = s.id;
+    is_blocked := cardinality(blocked) > 0;
+    next_due := least(next_due,
+        (SELECT b.due FROM eventcore.backlogs b
+          WHERE b.subscription_id = s.id AND b.returned_position IS NOT NULL AND b.due > now AND b.due < 'infinity'
+          ORDER BY b.due LIMIT 1),
+        (SELECT b.due FROM eventcore.backlogs b
+          WHERE b.subscription_id = s.id AND b.returned_position IS NULL AND b.due > now AND b.due < 'infinity'
+          ORDER BY b.due LIMIT 1));
+    IF share = 0 AND random() < 0.25 AND eventcore.has_many_waiting(s, now) THEN
+        -- Too small to be shared: now and then what is new comes first.
+        share := max_count;
+        room := 0;
+    END IF;
+
+    SELECT l.leased, l.is_alone INTO leased, is_alone
+      FROM eventcore.lease_returned(s, now, lease_id, blocked, room, true) l;
+    IF is_alone THEN
+        has_changed := true;
+        is_caught_up := true;
+        RETURN;
+    END IF;
+    are_more_returned := leased >= room;
+    room := max_count - share - leased;
+    given := eventcore.lease_backlog(s, now, lease_id, blocked, room, read_from);
+    are_more_behind := given >= room;
+    leased := leased + given;
+    has_changed := has_changed OR leased > 0;
+    is_caught_up := read_to >= safe;
+    WHILE NOT is_caught_up AND leased < max_count LOOP
+        SELECT * INTO new
+          FROM eventcore.lease_new(s, lease_id, blocked, max_count - leased, read_to, page_size);
+        leased := leased + new.leased;
+        has_changed := has_changed OR new.is_anything;
+        read_to := new.read_to;
+        is_caught_up := read_to >= safe;
+        -- Far behind, with a filter that lets little through, or most streams out: others have their turn, and
+        -- the next attempt goes on from here.
+        EXIT WHEN NOT new.is_anything OR eventcore.monotonic() > began + 500000;
+        page_size := least(1000, 2 * page_size);
+    END LOOP;
+    IF are_more_behind AND leased < max_count THEN
+        leased := leased + eventcore.lease_backlog(s, now, lease_id, blocked, max_count - leased, read_to);
+    END IF;
+    IF are_more_returned AND leased < max_count THEN
+        leased := leased + (SELECT l.leased FROM eventcore.lease_returned(
+                                s, now, lease_id, blocked, max_count - leased, leased = 0) l);
+    END IF;
+    has_changed := has_changed OR leased > 0;
+END
+$$;
+COMMENT ON FUNCTION eventcore.lease_events(eventcore.subscriptions, uuid, integer, bigint) IS
+    'One attempt to lease events, under the lock of the subscription: what came back, what is behind, what is new.';
+
+CREATE FUNCTION eventcore.has_many_waiting(s eventcore.subscriptions, now timestamptz) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN (SELECT count(*) > 100 FROM (
+                SELECT FROM eventcore.backlogs b
+                 WHERE b.subscription_id = s.id AND b.returned_position IS NOT NULL AND b.due <= now LIMIT 101) v)
+        OR (SELECT count(*) > 100 FROM (
+                SELECT FROM eventcore.backlogs b
+                 WHERE b.subscription_id = s.id AND b.returned_position IS NULL AND b.due <= now LIMIT 101) v);
+END
+$$;
+COMMENT ON FUNCTION eventcore.has_many_waiting(eventcore.subscriptions, timestamptz) IS
+    'Whether more than a hundred streams wait and are due.';
+
+CREATE FUNCTION eventcore.remove_empty_leases(s eventcore.subscriptions) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM eventcore.leases l
+     WHERE l.subscription_id = s.id
+       AND l.lease_id IN (
+               SELECT o.lease_id FROM eventcore.leases o
+                WHERE o.subscription_id = s.id
+                  AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = o.lease_id OFFSET 0)
+                  FOR UPDATE SKIP LOCKED);
+END
+$$;
+COMMENT ON FUNCTION eventcore.remove_empty_leases(eventcore.subscriptions) IS
+    'Removes leases from which everything has been acknowledged or given back.';
