@@ -1,6 +1,6 @@
 //! What the synchronous standbys have confirmed, and whether any standby is connected.
 
-use pgrx::pg_sys::{self, SyncCommitLevel};
+use pgrx::pg_sys;
 use std::ffi::CStr;
 
 /// The first minor version in which the byte that tells whether standbys are named is a set of
@@ -16,9 +16,9 @@ const FLAGS_SINCE: i32 = 170_005;
 #[cfg(feature = "pg18")]
 const FLAGS_SINCE: i32 = 180_000;
 
-/// The end of the log that the synchronous standbys have confirmed, at the level of this session:
-/// written with `remote_write`, applied with `remote_apply`, otherwise flushed. `None` if commits
-/// wait for no standby.
+/// The end of the log that the synchronous standbys have flushed; `None` if commits wait for no
+/// standby. It is the same for every `synchronous_commit`: what is only written may be lost, and
+/// what is flushed is there after a fail-over, applied or not.
 pub fn confirmed() -> Option<u64> {
     // SAFETY: made when the server started. The walsenders write these under a lock of their own;
     // each is read whole, and an old value only means that a reader waits a little longer.
@@ -29,12 +29,8 @@ pub fn confirmed() -> Option<u64> {
         {
             return None;
         }
-        let mode = match pg_sys::synchronous_commit as SyncCommitLevel::Type {
-            SyncCommitLevel::SYNCHRONOUS_COMMIT_REMOTE_WRITE => pg_sys::SYNC_REP_WAIT_WRITE,
-            SyncCommitLevel::SYNCHRONOUS_COMMIT_REMOTE_APPLY => pg_sys::SYNC_REP_WAIT_APPLY,
-            _ => pg_sys::SYNC_REP_WAIT_FLUSH,
-        };
-        Some((&raw const (*shared).lsn[mode as usize]).read_volatile())
+        let flushed = pg_sys::SYNC_REP_WAIT_FLUSH as usize;
+        Some((&raw const (*shared).lsn[flushed]).read_volatile())
     }
 }
 

@@ -335,3 +335,42 @@ async fn with_remote_apply_readers_see_what_is_applied_or_will_be_after_a_fail_o
     let last = truth(&*promoted).await.last().unwrap().position;
     assert_eq!(Some(last), cancelled.last);
 }
+
+/// A standby may lose what it has written and not flushed. `pg_receivewal` confirms what it has written, and nothing as
+/// flushed before a segment is full.
+#[tokio::test]
+async fn with_remote_write_readers_see_what_is_flushed() {
+    let (primary, session) = primary(1).await;
+    let received = primary.socket_folder().join("received");
+    std::fs::create_dir(&received).unwrap();
+    let mut program = primary.command("pg_receivewal");
+    program.arg("--directory").arg(&received);
+    program.args(["--slot", "written", "--status-interval", "1"]);
+    let create = "SELECT pg_create_physical_replication_slot('written', true)";
+    session.batch_execute(create).await.unwrap();
+    let mut program = program.spawn().unwrap();
+    let setting = [("synchronous_standby_names", "pg_receivewal")];
+    primary.configure(&setting).unwrap();
+    primary.psql("postgres", "SELECT pg_reload_conf()").unwrap();
+    eventually("it is the synchronous standby", async || {
+        let sql = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        number(&*session, sql).await == 1
+    })
+    .await;
+    let level = "SET synchronous_commit = remote_write";
+    session.batch_execute(level).await.unwrap();
+    let written = append_one(&*session, "s").await;
+    let seen = safe_position(&*session).await.unwrap();
+    program.kill().unwrap();
+    program.wait().unwrap();
+    assert!(seen < written, "a reader saw {seen}");
+    // From now on nobody has to confirm.
+    primary
+        .configure(&[("synchronous_standby_names", "")])
+        .unwrap();
+    primary.psql("postgres", "SELECT pg_reload_conf()").unwrap();
+    eventually("readers see it", async || {
+        safe_position(&*session).await.unwrap() == written
+    })
+    .await;
+}
