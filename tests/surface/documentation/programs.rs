@@ -26,13 +26,20 @@ pub(super) fn psql(server: &Server, database: &str, sql: &str) -> Ran {
     run(&mut command, sql)
 }
 
-/// Runs a shell script from the root of the repository; it ends at the first command that fails.
+/// Runs a shell script from the root of the repository, with a folder of its own for its files; it ends at the first
+/// command that fails.
 pub(super) fn shell(server: &Server, database: &str, script: &str) -> Ran {
+    let name = format!("eventcore-page-{}-{database}", std::process::id());
+    let files = env::temp_dir().join(name);
+    fs::create_dir_all(&files).unwrap();
     let mut command = command(server, database, Path::new("/bin/sh"));
     command
         .args(["-e", "-c", &format!("exec 2>&1\n{script}")])
-        .current_dir(super::page::repository());
-    run(&mut command, "")
+        .current_dir(super::page::repository())
+        .env("TMPDIR", &files);
+    let ran = run(&mut command, "");
+    fs::remove_dir_all(files).unwrap();
+    ran
 }
 
 /// Runs a program in Python, with psycopg.

@@ -4,7 +4,9 @@
 //! once: one set for everything without PostgreSQL, one for the extension, one for the server
 //! tests.
 
+use std::num::NonZero;
 use std::process::Command;
+use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, bail};
 use eventcore_harness::{PG_BIN, PG_CACHE};
@@ -55,6 +57,8 @@ pub(crate) const PARTS: [Part; 8] = [
 ];
 
 const EXTENSION: &str = "eventcore-extension";
+/// How many tests the test runner runs at the same time.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
 /// The crates whose tests start servers.
 const NEED_SERVER: [&str; 2] = ["eventcore-tests", "eventcore-harness"];
 
@@ -165,6 +169,11 @@ fn server(run: &mut Run<'_>) -> Result<()> {
     cargo
         .env(PG_BIN, installation.binaries.folder())
         .env(PG_CACHE, installation.cache());
+    if std::env::var_os(TEST_THREADS).is_none() {
+        // These tests mostly wait, for servers that start and for time that passes.
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        cargo.env(TEST_THREADS, (2 * processors).to_string());
+    }
     let title = format!("server tests on PostgreSQL {}", installation.major);
     runner(run, &title, &mut cargo, true)
 }
