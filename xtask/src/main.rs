@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that a person or a CI machine does here, set-up included.
 
 mod bench;
+mod book;
 mod demo;
 mod failover;
 mod lock;
@@ -44,6 +45,8 @@ enum Command {
     Bench(bench::Arguments),
     /// The private PostgreSQL server with the extension: start, stop, status, url, psql, reset
     Server(server::Arguments),
+    /// Build the documentation as a website, with mdBook
+    Book,
     /// Only the set-up: packages, cargo-pgrx, a private PostgreSQL, the extension
     Setup(PgOption),
 }
@@ -78,6 +81,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Failover(arguments) => failover::run(&workspace, &ui, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &ui, &arguments),
         Command::Server(arguments) => server::run(&workspace, &ui, &arguments),
+        Command::Book => book::run(&workspace, &ui),
         Command::Setup(PgOption { pg }) => {
             let installation = setup::run(&workspace, &ui, pg)?;
             ui.say(&format!(
