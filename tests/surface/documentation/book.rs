@@ -9,7 +9,7 @@ use super::page::{Block, Page, difference, repository};
 use super::programs;
 
 /// Languages of blocks that nothing runs: configuration, drawings and data.
-const SHOWN_ONLY: &[&str] = &["conf", "ini", "json", "mermaid", "text", "toml", "yaml"];
+const SHOWN_ONLY: &[&str] = &["conf", "ini", "json", "text", "toml", "yaml"];
 
 /// The program of `start/rust.md`, as the binary that is built with the tests.
 const FIRST_PROGRAM: &str = include_str!("../../documentation/first_program.rs");
