@@ -205,6 +205,7 @@ GRANT EXECUTE ON FUNCTION
     eventcore.require_told(bigint, boolean),
     eventcore.see_newest(text),
     eventcore.fail_unknown_projection(text),
+    eventcore.fail_unavailable(text, text[]),
     eventcore.find_projection(text, text),
     eventcore.change_projection(text, text),
     eventcore.check_projection_owner(text, regrole),

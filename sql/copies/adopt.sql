@@ -19,11 +19,7 @@ BEGIN
      WHERE s.subenabled AND r.srrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'eventcore'::regnamespace)
      LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'the logical subscription "%" still brings changes of another database', bringer
-            USING ERRCODE = 'SE009',
-                  DETAIL = json_build_object('reason', 'replicating', 'subscription', bringer),
-                  HINT = format('When the other database is out of use: ALTER SUBSCRIPTION %1$I DISABLE; '
-                                'ALTER SUBSCRIPTION %1$I SET (slot_name = NONE); DROP SUBSCRIPTION %1$I;', bringer);
+        PERFORM eventcore.fail_unavailable('replicating', ARRAY[bringer, quote_ident(bringer)]);
     END IF;
     -- No position that somebody who is being adopted has passed is given out from now on.
     PERFORM eventcore.pass_position(greatest(

@@ -31,10 +31,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = p.owner) THEN
         p.owner := (SELECT r.oid FROM pg_roles r WHERE r.rolname = p.owner_name);
         IF p.owner IS NULL THEN
-            RAISE EXCEPTION 'projection "%" belongs to the role "%", which does not exist', p.name, p.owner_name
-                USING ERRCODE = 'SE009',
-                      DETAIL = json_build_object('reason', 'owner_missing', 'projection', p.name, 'owner', p.owner_name),
-                      HINT = 'Create the role, or give the projection to another one with eventcore_set_projection_owner(name, owner).';
+            PERFORM eventcore.fail_unavailable('owner_missing', ARRAY[p.name, p.owner_name]);
         END IF;
         UPDATE eventcore.projections t SET owner = p.owner WHERE t.name = p.name;
     END IF;

@@ -61,9 +61,7 @@ DECLARE
 BEGIN
     -- Its owner's: functions that others put there would run with the owner's rights.
     IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = p.shadow_schema AND n.nspowner = p.owner) THEN
-        RAISE EXCEPTION 'the schema "%" of "%" is gone', p.shadow_schema, wanted
-            USING ERRCODE = 'SE009', DETAIL = json_build_object('reason', 'shadow_missing', 'schema', p.shadow_schema),
-                  HINT = 'Drop the rebuild and begin another.';
+        PERFORM eventcore.fail_unavailable('shadow_missing', ARRAY[p.shadow_schema, wanted]);
     END IF;
 END
 $$;
@@ -82,10 +80,7 @@ BEGIN
     SET CONSTRAINTS ALL IMMEDIATE;
     SELECT r INTO used FROM eventcore.projection_relations(p.tables) r WHERE eventcore.has_used(r) LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'handler % of "%" used % and not its shadow: a rebuild with a shadow takes a handler that names its tables without their schema',
-            p.handler, wanted, used
-            USING ERRCODE = 'SE009', DETAIL = json_build_object('reason', 'original_used', 'table', used),
-                  HINT = 'Let the handler, and what it calls, name its tables without their schema; or rebuild without a shadow.';
+        PERFORM eventcore.fail_unavailable('original_used', ARRAY[p.handler, wanted, used::text]);
     END IF;
 END
 $$;
@@ -135,9 +130,7 @@ BEGIN
     FOR one IN SELECT DISTINCT t::regclass FROM unnest(p.tables) t LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM %s)', one) INTO is_left;
         IF is_left THEN
-            RAISE EXCEPTION 'rows of % could not be deleted: "%" cannot take the place of "%"', one, wanted, p.rebuilds
-                USING ERRCODE = 'SE009', DETAIL = json_build_object('reason', 'rows_left', 'table', one),
-                      HINT = 'A trigger keeps them: drop the rebuild, and rebuild without a shadow.';
+            PERFORM eventcore.fail_unavailable('rows_left', ARRAY[one::pg_catalog.text, wanted, p.rebuilds]);
         END IF;
     END LOOP;
     EXECUTE inserts;

@@ -1,6 +1,6 @@
 //! An error that passes through our functions arrives as it was raised: its SQLSTATE, its place, its context.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_postgres::error::DbError;
 
 use crate::support::*;
@@ -110,4 +110,63 @@ async fn the_code_of_an_error_that_was_caught_inside_is_not_given_to_a_later_one
     assert_eq!(error.code().code(), "40P01");
     assert_eq!(error.table(), Some("seen"));
     assert!(error.where_().unwrap().contains("PL/pgSQL function decide"));
+}
+
+#[tokio::test]
+async fn each_reason_that_sql_raises_has_its_message_its_detail_and_its_hint() {
+    let session = session().await;
+    for (call, message, detail, hint) in [
+        (
+            "'replicating', ARRAY['the sub', '\"the sub\"']",
+            "the logical subscription \"the sub\" still brings changes of another database",
+            json!({ "reason": "replicating", "subscription": "the sub" }),
+            "When the other database is out of use: ALTER SUBSCRIPTION \"the sub\" DISABLE; \
+             ALTER SUBSCRIPTION \"the sub\" SET (slot_name = NONE); DROP SUBSCRIPTION \"the sub\";",
+        ),
+        (
+            "'owner_missing', ARRAY['p', 'shop']",
+            "projection \"p\" belongs to the role \"shop\", which does not exist",
+            json!({ "reason": "owner_missing", "projection": "p", "owner": "shop" }),
+            "Create the role, or give the projection to another one with eventcore_set_projection_owner(name, owner).",
+        ),
+        (
+            "'shadow_missing', ARRAY['s', 'p/rebuild']",
+            "the schema \"s\" of \"p/rebuild\" is gone",
+            json!({ "reason": "shadow_missing", "schema": "s" }),
+            "Drop the rebuild and begin another.",
+        ),
+        (
+            "'original_used', ARRAY['public.h(eventcore.events)', 'p/rebuild', 'public.t']",
+            "handler public.h(eventcore.events) of \"p/rebuild\" used public.t and not its shadow: a rebuild with a \
+             shadow takes a handler that names its tables without their schema",
+            json!({ "reason": "original_used", "table": "public.t" }),
+            "Let the handler, and what it calls, name its tables without their schema; or rebuild without a shadow.",
+        ),
+        (
+            "'rows_left', ARRAY['public.t', 'p/rebuild', 'p']",
+            "rows of public.t could not be deleted: \"p/rebuild\" cannot take the place of \"p\"",
+            json!({ "reason": "rows_left", "table": "public.t" }),
+            "A trigger keeps them: drop the rebuild, and rebuild without a shadow.",
+        ),
+    ] {
+        let error = error_of(
+            &session,
+            &format!("SELECT eventcore.fail_unavailable({call})"),
+        )
+        .await;
+        assert_eq!(error.code().code(), "SE009", "{call}");
+        assert_eq!(error.message(), message);
+        let found: Value = serde_json::from_str(error.detail().unwrap()).unwrap();
+        assert_eq!(found, detail);
+        assert_eq!(error.hint(), Some(hint));
+    }
+    for call in [
+        "'rows_left', ARRAY['too few']",
+        "'unknown', ARRAY['a', 'b']",
+        "'rows_left', NULL",
+    ] {
+        let statement = format!("SELECT eventcore.fail_unavailable({call})");
+        let error = error_of(&session, &statement).await;
+        assert_eq!(error.code().code(), "SE003", "{call}");
+    }
 }

@@ -46,6 +46,28 @@ pub enum Unavailable {
     },
     /// Logical replication brings the events of another database.
     Replicating,
+    /// This logical subscription is enabled, so that copies cannot be adopted.
+    StillReplicating {
+        subscription: String,
+        /// As a statement names it.
+        identifier: String,
+    },
+    /// A projection cannot resume, because its owner does not exist.
+    OwnerMissing { projection: String, owner: String },
+    /// The schema with the shadow tables of a rebuild does not exist.
+    ShadowMissing { schema: String, rebuild: String },
+    /// The handler of a rebuild read or wrote the table itself instead of its shadow.
+    OriginalUsed {
+        handler: String,
+        rebuild: String,
+        table: String,
+    },
+    /// A rebuild could not empty a table of its projection.
+    RowsLeft {
+        table: String,
+        rebuild: String,
+        projection: String,
+    },
     /// A table that is to be dropped contains rows.
     HoldsEvents,
     /// The extension finds this object by its name.
@@ -62,6 +84,50 @@ impl Unavailable {
         Self::Copied {
             kind: kind.to_owned(),
             name: name.to_owned(),
+        }
+    }
+
+    /// What `eventcore.fail_unavailable` raises for a reason and what it is about.
+    pub fn raised_in_sql(reason: &str, subjects: &[String]) -> Option<Self> {
+        Some(match (reason, subjects) {
+            ("replicating", [subscription, identifier]) => Self::StillReplicating {
+                subscription: subscription.clone(),
+                identifier: identifier.clone(),
+            },
+            ("owner_missing", [projection, owner]) => Self::OwnerMissing {
+                projection: projection.clone(),
+                owner: owner.clone(),
+            },
+            ("shadow_missing", [schema, rebuild]) => Self::ShadowMissing {
+                schema: schema.clone(),
+                rebuild: rebuild.clone(),
+            },
+            ("original_used", [handler, rebuild, table]) => Self::OriginalUsed {
+                handler: handler.clone(),
+                rebuild: rebuild.clone(),
+                table: table.clone(),
+            },
+            ("rows_left", [table, rebuild, projection]) => Self::RowsLeft {
+                table: table.clone(),
+                rebuild: rebuild.clone(),
+                projection: projection.clone(),
+            },
+            _ => return None,
+        })
+    }
+
+    /// What DETAIL has besides the reason.
+    fn details(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::StillReplicating { subscription, .. } => vec![("subscription", subscription)],
+            Self::OwnerMissing { projection, owner } => {
+                vec![("projection", projection), ("owner", owner)]
+            }
+            Self::ShadowMissing { schema, .. } => vec![("schema", schema)],
+            Self::OriginalUsed { table, .. } | Self::RowsLeft { table, .. } => {
+                vec![("table", table)]
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -164,6 +230,50 @@ impl Unavailable {
                 "Append in the database that the events come from: it gives out the positions. If this database \
                  replaces that one, run ALTER SUBSCRIPTION … DISABLE, then SELECT * FROM eventcore_adopt_copies().",
             ),
+            Self::StillReplicating { subscription, .. } => (
+                "replicating",
+                format!(
+                    "the logical subscription \"{subscription}\" still brings changes of another database"
+                ),
+                "When the other database is out of use: ALTER SUBSCRIPTION {subscription} DISABLE; ALTER SUBSCRIPTION \
+                 {subscription} SET (slot_name = NONE); DROP SUBSCRIPTION {subscription};",
+            ),
+            Self::OwnerMissing { projection, owner } => (
+                "owner_missing",
+                format!(
+                    "projection \"{projection}\" belongs to the role \"{owner}\", which does not exist"
+                ),
+                "Create the role, or give the projection to another one with \
+                 eventcore_set_projection_owner(name, owner).",
+            ),
+            Self::ShadowMissing { schema, rebuild } => (
+                "shadow_missing",
+                format!("the schema \"{schema}\" of \"{rebuild}\" is gone"),
+                "Drop the rebuild and begin another.",
+            ),
+            Self::OriginalUsed {
+                handler,
+                rebuild,
+                table,
+            } => (
+                "original_used",
+                format!(
+                    "handler {handler} of \"{rebuild}\" used {table} and not its shadow: a rebuild with a shadow \
+                     takes a handler that names its tables without their schema"
+                ),
+                "Let the handler, and what it calls, name its tables without their schema; or rebuild without a shadow.",
+            ),
+            Self::RowsLeft {
+                table,
+                rebuild,
+                projection,
+            } => (
+                "rows_left",
+                format!(
+                    "rows of {table} could not be deleted: \"{rebuild}\" cannot take the place of \"{projection}\""
+                ),
+                "A trigger keeps them: drop the rebuild, and rebuild without a shadow.",
+            ),
             Self::HoldsEvents => (
                 "holds_events",
                 "cannot drop the tables of eventcore: they still contain events or subscriptions"
@@ -188,11 +298,19 @@ impl Unavailable {
                 "eventcore writes and reads events in this table alone. Create a view over both tables.",
             ),
         };
+        let hint = match self {
+            Self::StillReplicating { identifier, .. } => hint.replace("{subscription}", identifier),
+            _ => hint.to_owned(),
+        };
+        let mut detail = json!({ "reason": reason });
+        for (key, value) in self.details() {
+            detail[key] = value.into();
+        }
         Report {
             code: ErrorCode::Unavailable,
             message,
-            detail: json!({ "reason": reason }),
-            hint: hint.to_owned(),
+            detail,
+            hint,
         }
     }
 }

@@ -39,6 +39,28 @@ pub fn copied(call: &Call<'_>) -> Error {
     Unavailable::copied(&text(call, 0), &text(call, 1)).into()
 }
 
+/// `eventcore.fail_unavailable(reason, subjects)`.
+pub fn unavailable(call: &Call<'_>) -> Result<Error, Error> {
+    let reason = text(call, 0);
+    let subjects = call.text_array(1, "subjects")?;
+    let subjects: Vec<String> = subjects.map_or_else(Vec::new, |subjects| {
+        let subjects = (0..subjects.0.len()).map(|index| subjects.get(index));
+        subjects
+            .map(|subject| subject.map_or_else(String::new, |subject| subject.to_string()))
+            .collect()
+    });
+    Ok(match Unavailable::raised_in_sql(&reason, &subjects) {
+        Some(unavailable) => unavailable.into(),
+        None => {
+            let malformed = format!(
+                "is \"{reason}\" with {} subjects, which is not in the list",
+                subjects.len()
+            );
+            Malformed::argument("reason", malformed).into()
+        }
+    })
+}
+
 /// `eventcore.fail_lost(subscription, lease_id, positions)`.
 pub fn lease_lost(call: &Call<'_>) -> Result<Error, Error> {
     let positions = call.bigint_array(2, "positions")?;

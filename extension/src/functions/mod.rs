@@ -112,6 +112,9 @@ export!(eventcore_fail_moved, |call| Err(errors::checkpoint_moved(
     call
 )));
 export!(eventcore_fail_copied, |call| Err(errors::copied(call)));
+export!(eventcore_fail_unavailable, |call| Err(errors::unavailable(
+    call
+)?));
 
 // Subscriptions
 

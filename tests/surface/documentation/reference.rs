@@ -146,7 +146,7 @@ fn every_reason_of_se009_is_in_the_page_on_errors() {
     let function = function.split_once("\n    }\n").unwrap().0;
     let mut reasons = words_after(function, "=> (\n                \"");
     for sql in sql_files() {
-        reasons.extend(words_after(&sql, "'reason', '"));
+        reasons.extend(words_after(&sql, "fail_unavailable('"));
         reasons.extend(words_after(&sql, "{\"reason\": \""));
     }
     assert!(reasons.len() > 20, "{reasons:?}");
