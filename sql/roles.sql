@@ -1,9 +1,8 @@
--- Who may do what. PUBLIC may do nothing. The functions do not run with their owner's rights
--- (none is SECURITY DEFINER): appending and reading reach the tables beneath SQL, so EXECUTE is the
--- privilege; subscriptions keep their state by SQL, so who consumes may write it.
+-- The roles and their privileges. PUBLIC has none. No function is SECURITY DEFINER: appends and reads reach the tables
+-- beneath SQL, so EXECUTE is the privilege; subscriptions keep their state by SQL, so a consumer may write that state.
 
--- Before any grant: takes back what CREATE gave to PUBLIC, and what default privileges gave to other roles, or to our roles
--- beyond what follows here. An upgrade script revokes for itself, see README.md.
+-- Before any grant, revokes what CREATE gave to PUBLIC, and what default privileges gave to any role. So every grant follows
+-- here. An upgrade script has to revoke by itself, see README.md.
 DO $$
 DECLARE
     statement text;
@@ -19,12 +18,12 @@ DECLARE
     role_name text;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector'] LOOP
-        -- Roles belong to the whole cluster: another database may have made them.
+        -- Roles belong to the whole cluster: another database may have created them.
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
             BEGIN
                 EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
             EXCEPTION WHEN duplicate_object OR unique_violation THEN
-                -- Another database is making it now.
+                -- Another database is creating it now.
                 NULL;
             END;
         END IF;
@@ -32,8 +31,8 @@ BEGIN
 END
 $$;
 
--- Not on the schema of the functions: pg_dump would take all its grants for ours. PUBLIC may use
--- public; of another schema its owner decides.
+-- Not on the schema of the functions: pg_dump would take all its grants for ours. PUBLIC may use the schema public; for
+-- another schema its owner decides.
 GRANT USAGE ON SCHEMA eventcore TO eventcore_reader;
 GRANT SELECT ON eventcore.events, eventcore.streams, eventcore.history TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION
@@ -48,7 +47,7 @@ GRANT EXECUTE ON FUNCTION
     TO eventcore_reader;
 GRANT EXECUTE ON PROCEDURE @extschema@.eventcore_wait(bigint, interval, bigint) TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION eventcore.home_id(), eventcore.fail_copied(text, text) TO eventcore_reader;
--- A view asks its reader for the right to the functions in it.
+-- The reader of a view needs the right to execute the functions in it.
 GRANT SELECT ON eventcore.stat_appends, eventcore.stat_inflight, eventcore.stat_notifier, eventcore.stat_workers,
     eventcore.granted_privileges TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION
@@ -63,13 +62,13 @@ GRANT EXECUTE ON FUNCTION
     @extschema@.eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
     TO eventcore_writer;
 
--- Only commands may write where nobody is a writer: executing one appends beneath SQL, so EXECUTE is the privilege.
+-- Where no role is a writer, only commands write: executing one appends beneath SQL, so EXECUTE is the privilege.
 GRANT USAGE ON SCHEMA eventcore TO eventcore_executor;
 GRANT SELECT ON eventcore.commands TO eventcore_executor, eventcore_reader;
 GRANT EXECUTE ON FUNCTION @extschema@.eventcore_execute(text, jsonb, uuid, uuid, text, jsonb)
     TO eventcore_executor, eventcore_writer;
 
--- Who appends may keep the state that it decided on; who reads may start from it.
+-- A writer may save the state that it decided on; a reader may start from it.
 GRANT SELECT ON eventcore.snapshots TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION @extschema@.eventcore_load_snapshot(text, text[]), eventcore.streams_digest(text[]) TO eventcore_reader;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_writer;
@@ -85,7 +84,7 @@ GRANT EXECUTE ON FUNCTION
     eventcore.fail_malformed(text, text, integer)
     TO eventcore_writer;
 
--- A consumer reads; it is a reader too.
+-- A consumer reads, so it is a reader too.
 DO $$
 BEGIN
     IF NOT pg_catalog.pg_has_role('eventcore_subscriber', 'eventcore_reader', 'MEMBER') THEN
@@ -152,7 +151,7 @@ GRANT EXECUTE ON FUNCTION
     eventcore.remove_empty_leases(eventcore.subscriptions)
     TO eventcore_subscriber;
 
--- Who has projections reads, and is a reader too; eventcore.guard_projection keeps each to its own.
+-- A projector reads, so it is a reader too. eventcore.guard_projection lets each role change only its own projections.
 DO $$
 BEGIN
     IF NOT pg_catalog.pg_has_role('eventcore_projector', 'eventcore_reader', 'MEMBER') THEN

@@ -1,9 +1,9 @@
 -- The first file: what holds for the whole install script, and the schema eventcore.
 
--- The whole install script looks names up in pg_catalog only. A role that may CREATE in the schema that CREATE EXTENSION
--- names could otherwise put a function or an operator there whose argument types fit better than those of pg_catalog: it
--- would run with the rights of the superuser who installs, and views would keep it. So every name in that schema is written
--- with the placeholder that PostgreSQL replaces by it. CREATE EXTENSION takes this setting back when it ends.
+-- The whole install script looks names up in pg_catalog only. Otherwise a role that may CREATE in the schema that CREATE
+-- EXTENSION names could put a function or an operator there whose argument types fit better than those of pg_catalog. It would
+-- run with the rights of the superuser that installs the extension, and views would keep it. So a name in that schema is
+-- written with a placeholder, which PostgreSQL replaces by the schema. The setting ends with CREATE EXTENSION.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 DO $$

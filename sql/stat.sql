@@ -1,5 +1,5 @@
--- Monitoring of appends and of background processes. The views read shared memory and never the events: they are made to
--- be read every second.
+-- Monitoring of appends and of background processes. The views read shared memory and never the events, so they can be read
+-- every second.
 
 CREATE FUNCTION eventcore.stat_get_appends(
     OUT appends     bigint,
@@ -24,7 +24,7 @@ RETURNS TABLE (
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
 AS 'MODULE_PATHNAME', 'eventcore_stat_get_inflight';
 COMMENT ON FUNCTION eventcore.stat_get_inflight() IS
-    'What shared memory knows of the transactions that hold positions; see eventcore.stat_inflight.';
+    'The transactions that hold positions, from shared memory; see eventcore.stat_inflight.';
 
 CREATE FUNCTION eventcore.stat_get_notifier(
     OUT pid              integer,
@@ -54,23 +54,23 @@ RETURNS TABLE (
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 5
 AS 'MODULE_PATHNAME', 'eventcore_stat_get_workers';
 COMMENT ON FUNCTION eventcore.stat_get_workers() IS
-    'What shared memory knows of our processes; see eventcore.stat_workers.';
+    'The processes of eventcore, from shared memory; see eventcore.stat_workers.';
 
 CREATE VIEW eventcore.stat_appends AS
     SELECT a.appends, a.events, a.conflicts, a.repeats, a.rolled_back, a.since
       FROM eventcore.stat_get_appends() AS a;
 COMMENT ON VIEW eventcore.stat_appends IS
-    'How many appends of this database came to which end: one row. An append without events only checks and is not counted, except as a conflict.';
+    'How many appends of this database ended in which way: one row. An append without events only checks and is not counted, except as a conflict.';
 COMMENT ON COLUMN eventcore.stat_appends.appends IS
     'Appends that were committed.';
 COMMENT ON COLUMN eventcore.stat_appends.events IS
     'Events of those appends.';
 COMMENT ON COLUMN eventcore.stat_appends.conflicts IS
-    'Appends refused with SE001. Counted at once, also where the application catches the error.';
+    'Appends refused with SE001. Counted at once, even if the application catches the error.';
 COMMENT ON COLUMN eventcore.stat_appends.repeats IS
-    'Appends that had been made before, and were answered with the first one''s result. Counted at once.';
+    'Appends that repeated an earlier one and returned its result. Counted at once.';
 COMMENT ON COLUMN eventcore.stat_appends.rolled_back IS
-    'Appends that went well and were then rolled back, with their transaction, a savepoint or an exception block.';
+    'Appends that succeeded and were then rolled back, with their transaction, a savepoint or an exception block.';
 COMMENT ON COLUMN eventcore.stat_appends.since IS
     'When counting began: at the first use of this database after a start of the server, or after CREATE EXTENSION.';
 
@@ -90,51 +90,51 @@ CREATE VIEW eventcore.stat_inflight AS
       FROM eventcore.stat_get_inflight() AS i
       LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = i.pid;
 COMMENT ON VIEW eventcore.stat_inflight IS
-    'The transactions of this database that hold positions: they have appended and not ended. One row more where readers wait for a synchronous standby. Of other roles'' sessions pg_stat_activity, and so this view, shows the rest only to members of pg_read_all_stats.';
+    'The transactions of this database that hold positions: they have appended and not ended. One more row if readers wait for a synchronous standby. Like pg_stat_activity, the view shows the details of sessions of other roles only to members of pg_read_all_stats.';
 COMMENT ON COLUMN eventcore.stat_inflight.pid IS
     'Process id of the backend: what pg_terminate_backend takes. NULL for standbys.';
 COMMENT ON COLUMN eventcore.stat_inflight.lowest_position IS
-    'The lowest position that the transaction may hold; 1 where rows come by SQL, as in a restore.';
+    'The lowest position that the transaction may hold; 1 if SQL inserts rows, as a restore does.';
 COMMENT ON COLUMN eventcore.stat_inflight.holds_safe_position IS
-    'Whether this is the transaction that readers wait for: the safe position is right below its lowest one.';
+    'Whether readers wait for this transaction: the safe position is just below its lowest position.';
 COMMENT ON COLUMN eventcore.stat_inflight.holder IS
-    'transaction, or standby: events are committed here and no synchronous standby has confirmed them yet, because a commit did not wait for it.';
+    'transaction, or standby: events are committed here, but no synchronous standby has confirmed them yet, because a commit did not wait for it.';
 COMMENT ON COLUMN eventcore.stat_inflight.age_seconds IS
-    'How long ago the statement began that made it hold positions, in seconds.';
+    'Seconds since the start of the statement by which it got its first position.';
 COMMENT ON COLUMN eventcore.stat_inflight.transaction_start IS
-    'When its transaction began.';
+    'When the transaction began.';
 COMMENT ON COLUMN eventcore.stat_inflight.state IS
-    'As in pg_stat_activity. "idle in transaction": it waits for its client.';
+    'As in pg_stat_activity. "idle in transaction": the session waits for its client.';
 COMMENT ON COLUMN eventcore.stat_inflight.wait_event_type IS
-    'As in pg_stat_activity: the kind of thing that it waits for.';
+    'As in pg_stat_activity: the type of event that the session waits for.';
 COMMENT ON COLUMN eventcore.stat_inflight.wait_event IS
-    'As in pg_stat_activity: the thing that it waits for.';
+    'As in pg_stat_activity: the event that the session waits for.';
 COMMENT ON COLUMN eventcore.stat_inflight.application_name IS
-    'The name that the client gave itself.';
+    'The application name that the client has set.';
 COMMENT ON COLUMN eventcore.stat_inflight.usename IS
-    'The role that is logged in.';
+    'The role that logged in.';
 COMMENT ON COLUMN eventcore.stat_inflight.query IS
-    'The statement that runs now, or ran last.';
+    'The current statement, or the last one.';
 
 CREATE VIEW eventcore.stat_notifier AS
     SELECT n.pid, n.state, n.started_at, n.notifications, n.last_position, n.last_notified_at, n.pending
       FROM eventcore.stat_get_notifier() AS n;
 COMMENT ON VIEW eventcore.stat_notifier IS
-    'The background worker that tells listeners and waiters of new events in this database: one row, also where none runs.';
+    'The background worker that notifies listeners and waiters of new events in this database: one row, even if no notifier runs.';
 COMMENT ON COLUMN eventcore.stat_notifier.pid IS
-    'Its process id; NULL where none runs.';
+    'Its process id; NULL if no notifier runs.';
 COMMENT ON COLUMN eventcore.stat_notifier.state IS
-    'running; away: it leaves this database alone for some seconds, for a statement such as ALTER DATABASE ... RENAME; starting: one is wanted and none runs yet; none: none is wanted, as before the first append since the server started and on a standby.';
+    'running; away: it has left this database for some seconds, because of a statement such as ALTER DATABASE ... RENAME; starting: a notifier is needed and does not run yet; none: no notifier is needed, as before the first append since the server started and on a standby.';
 COMMENT ON COLUMN eventcore.stat_notifier.started_at IS
-    'When it began its work; NULL where none runs.';
+    'When it started; NULL if no notifier runs.';
 COMMENT ON COLUMN eventcore.stat_notifier.notifications IS
-    'Notifications sent since the time that eventcore.stat_appends.since gives, by this one and those before it.';
+    'Notifications sent since eventcore.stat_appends.since, by this process and earlier ones.';
 COMMENT ON COLUMN eventcore.stat_notifier.last_position IS
-    'The safe position in the last of them; NULL if there was none.';
+    'The safe position in the last notification; NULL before the first one.';
 COMMENT ON COLUMN eventcore.stat_notifier.last_notified_at IS
-    'When the last of them was sent; NULL if there was none.';
+    'When the last notification was sent; NULL before the first one.';
 COMMENT ON COLUMN eventcore.stat_notifier.pending IS
-    'Whether an append has ended that it has not looked at yet.';
+    'Whether an append has ended that the notifier has not seen yet.';
 
 CREATE VIEW eventcore.stat_workers AS
     SELECT w.kind, w.pid, r.rolname::text AS owner, w.since, w.projection, w.failures,
@@ -142,22 +142,22 @@ CREATE VIEW eventcore.stat_workers AS
       FROM eventcore.stat_get_workers() AS w
       LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = w.owner;
 COMMENT ON VIEW eventcore.stat_workers IS
-    'The background workers of eventcore that serve this database, and those that failed and have ended: the launcher of the server, the notifier, the workers of projections. Kept until the server restarts, or others need the place.';
+    'The background workers of eventcore that serve this database, and those that failed and have ended: the launcher of the server, the notifier, the projection workers. A row stays until the server restarts, or until another process needs its place.';
 COMMENT ON COLUMN eventcore.stat_workers.kind IS
     'launcher, notifier or projections.';
 COMMENT ON COLUMN eventcore.stat_workers.pid IS
-    'Its process id; NULL when it has ended.';
+    'Its process id; NULL if it has ended.';
 COMMENT ON COLUMN eventcore.stat_workers.owner IS
     'The role whose projections it runs.';
 COMMENT ON COLUMN eventcore.stat_workers.since IS
-    'When it began.';
+    'When it started.';
 COMMENT ON COLUMN eventcore.stat_workers.projection IS
-    'The projection whose handler runs right now; of a process that has ended, the one that it ended on.';
+    'The projection whose handler is running; if the process has ended, the projection that was running then.';
 COMMENT ON COLUMN eventcore.stat_workers.failures IS
-    'How often it could not do what it is there for. What handlers fail on is in eventcore.stat_projections.';
+    'How often its own work failed. Failures of handlers are in eventcore.stat_projections.';
 COMMENT ON COLUMN eventcore.stat_workers.last_sqlstate IS
     'The SQLSTATE of the last failure.';
 COMMENT ON COLUMN eventcore.stat_workers.last_error IS
-    'What the last failure said.';
+    'The message of the last failure.';
 COMMENT ON COLUMN eventcore.stat_workers.last_error_at IS
-    'When that was.';
+    'When the last failure was.';

@@ -9,13 +9,13 @@ AS $$
 BEGIN
     RETURN QUERY SELECT * FROM eventcore.check_library();
     IF FOUND THEN
-        -- What else there is depends on functions of the library.
+        -- The other checks call functions of the library.
         RETURN;
     END IF;
     RETURN QUERY SELECT * FROM eventcore.check_tables();
     RETURN QUERY SELECT * FROM eventcore.check_definitions();
     RETURN QUERY SELECT 'privilege', format('%s %s', lower(g.kind), g.object),
-                        format('%s has %s, which CREATE EXTENSION has not given', g.role, g.privilege), g.revoke
+                        format('%s has %s, which CREATE EXTENSION did not grant', g.role, g.privilege), g.revoke
                    FROM eventcore.granted_privileges g WHERE NOT g.as_created;
     RETURN QUERY SELECT * FROM eventcore.check_rows();
     IF thorough THEN
@@ -24,6 +24,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_check(boolean) IS
-$$What an operator looks at after a restore, a fail-over or an upgrade: one row for each finding, with the statement that repairs
-it, NULL where there is none; no row when all is well. It reads the catalog and the small tables, in milliseconds.
-thorough: reads every event too. For superusers.$$;
+$$Checks the extension after a restore, a fail-over or an upgrade. One row for each finding, with the statement that repairs it,
+or NULL; no row if everything is well. It reads the catalog and the small tables, in milliseconds.
+thorough: also reads every event. For superusers.$$;

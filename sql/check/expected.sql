@@ -23,11 +23,11 @@ SELECT t.table_name, t.trigger_name, t.enabled::"char" AS enabled, t.definition
     ('projection_parked', 'projection_parked_has_owners', 'A',
      'BEFORE INSERT OR UPDATE OR DELETE ON eventcore.projection_parked FOR EACH ROW EXECUTE FUNCTION eventcore.guard_projection_parked()')
   ) AS t (table_name, trigger_name, enabled, definition);
-COMMENT ON VIEW eventcore.expected_triggers IS 'The triggers that the tables have, for eventcore_check.';
+COMMENT ON VIEW eventcore.expected_triggers IS 'The triggers that the tables must have, for eventcore_check.';
 COMMENT ON COLUMN eventcore.expected_triggers.table_name IS 'The table.';
 COMMENT ON COLUMN eventcore.expected_triggers.trigger_name IS 'The trigger.';
 COMMENT ON COLUMN eventcore.expected_triggers.enabled IS 'How it is enabled, as in pg_trigger.tgenabled.';
-COMMENT ON COLUMN eventcore.expected_triggers.definition IS 'What follows its name in CREATE TRIGGER.';
+COMMENT ON COLUMN eventcore.expected_triggers.definition IS 'The part of CREATE TRIGGER after its name.';
 
 CREATE VIEW eventcore.expected_indexes AS
 SELECT i.table_name, i.index_name, i.is_constraint, i.definition
@@ -54,8 +54,8 @@ SELECT i.table_name, i.index_name, i.is_constraint, i.definition
     ('projection_parked', 'projection_parked_pkey', true, 'PRIMARY KEY (projection, position)'),
     ('projection_parked', 'projection_parked_replay_idx', false, '(projection, position) WHERE replay')
   ) AS i (table_name, index_name, is_constraint, definition);
-COMMENT ON VIEW eventcore.expected_indexes IS 'The indexes that the tables have, for eventcore_check.';
+COMMENT ON VIEW eventcore.expected_indexes IS 'The indexes that the tables must have, for eventcore_check.';
 COMMENT ON COLUMN eventcore.expected_indexes.table_name IS 'The table.';
 COMMENT ON COLUMN eventcore.expected_indexes.index_name IS 'The index.';
 COMMENT ON COLUMN eventcore.expected_indexes.is_constraint IS 'Whether it belongs to a constraint of its name.';
-COMMENT ON COLUMN eventcore.expected_indexes.definition IS 'What follows its name, or that of its table, when it is made.';
+COMMENT ON COLUMN eventcore.expected_indexes.definition IS 'The part of CREATE INDEX or ADD CONSTRAINT after the name, or after the table.';

@@ -9,7 +9,7 @@ DECLARE
     loaded text;
 BEGIN
     IF 'eventcore' <> ALL (string_to_array(replace(replace(current_setting('shared_preload_libraries'), ' ', ''), '"', ''), ',')) THEN
-        RETURN QUERY SELECT 'not_preloaded', 'shared_preload_libraries', 'the server has not loaded eventcore when it started: nothing works',
+        RETURN QUERY SELECT 'not_preloaded', 'shared_preload_libraries', 'the server did not load eventcore when it started: nothing works',
             format('ALTER SYSTEM SET shared_preload_libraries = %s', array_to_string(ARRAY(
                 SELECT quote_literal(trim(l)) FROM regexp_split_to_table(current_setting('shared_preload_libraries'), ',') l
                  WHERE trim(l) <> '' UNION ALL SELECT '''eventcore'''), ', '));

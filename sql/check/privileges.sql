@@ -1,4 +1,4 @@
--- Who has which privilege on what is ours, and what of it CREATE EXTENSION has not given.
+-- The privileges on objects of the extension, and whether CREATE EXTENSION granted them.
 
 CREATE VIEW eventcore.granted_privileges AS
 WITH member AS (
@@ -38,7 +38,7 @@ SELECT o.kind,
             ELSE pg_catalog.format('REVOKE %s ON %s %s FROM %s', a.privilege_type, o.kind,
                                    (pg_catalog.pg_identify_object(o.classid, o.objid, 0)).identity, n.name)
        END || CASE WHEN a.is_grantable THEN ' CASCADE' ELSE '' END AS revoke,
-       -- What CREATE EXTENSION has given to the roles of the extension; pg_dump goes by this too.
+       -- What CREATE EXTENSION has granted to the roles of the extension. pg_dump uses the same catalog.
        coalesce(r.rolname IN ('eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector')
                 AND EXISTS (SELECT FROM pg_catalog.pg_init_privs i CROSS JOIN pg_catalog.aclexplode(i.initprivs) b
                              WHERE i.classoid = o.classid AND i.objoid = o.objid AND i.objsubid = o.part AND b.grantee = a.grantee
@@ -50,13 +50,13 @@ SELECT o.kind,
                                  ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS name) n
  WHERE a.grantee <> o.owner;
 COMMENT ON VIEW eventcore.granted_privileges IS
-    'The privileges of all roles but the owner on the objects of the extension. as_created false: CREATE EXTENSION has not given it.';
+    'The privileges of all roles except the owner on the objects of the extension. as_created is false if CREATE EXTENSION did not grant it.';
 COMMENT ON COLUMN eventcore.granted_privileges.kind IS 'TABLE (views too), COLUMN, SEQUENCE, FUNCTION, PROCEDURE, SCHEMA or TYPE.';
 COMMENT ON COLUMN eventcore.granted_privileges.object IS 'Its full name.';
 COMMENT ON COLUMN eventcore.granted_privileges.grantee IS 'The role; 0: PUBLIC.';
 COMMENT ON COLUMN eventcore.granted_privileges.role IS 'The name of the role, as GRANT takes it.';
 COMMENT ON COLUMN eventcore.granted_privileges.privilege IS 'The privilege.';
 COMMENT ON COLUMN eventcore.granted_privileges.is_grantable IS 'Whether the role may grant it to others.';
-COMMENT ON COLUMN eventcore.granted_privileges.revoke IS 'The statement that takes it back.';
+COMMENT ON COLUMN eventcore.granted_privileges.revoke IS 'The statement that revokes it.';
 COMMENT ON COLUMN eventcore.granted_privileges.as_created IS
-    'Whether CREATE EXTENSION gave it to this role. If not, it was granted later.';
+    'Whether CREATE EXTENSION granted it to this role. If not, it was granted later.';

@@ -18,7 +18,7 @@ AS $$
                format('UPDATE eventcore.projections SET checkpoint = least(checkpoint, %%1$s), singly_until = least(singly_until, %%1$s) WHERE name = %L', p.name)
           FROM eventcore.projections p
     ), judged AS (
-        -- A fail-over leaves 2^32 positions out: nothing gets this far ahead of the last event by itself.
+        -- A fail-over skips 2^32 positions: no position gets this far ahead of the last event without a mistake.
         SELECT r.*, r.position > b.last_event + 281474976710656 AS is_implausible, b.last_event FROM reached r, base b
     ), known AS (
         SELECT greatest(b.last_event, (SELECT max(j.position) FROM judged j WHERE NOT j.is_implausible)) AS highest, b.reserved FROM base b
@@ -26,11 +26,11 @@ AS $$
         SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
          WHERE s.subenabled AND r.srrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'eventcore'::regnamespace)
     ), home AS (
-        -- Not eventcore.home_id(), which wants all tables and indexes to be there.
+        -- Not eventcore.home_id(), which fails if a table or an index is missing.
         SELECT h.last_value AS id FROM eventcore.home_id h
     )
     SELECT 'positions_behind', 'eventcore.position_blocks',
-           format('positions up to %s are in use, and those up to %s are known to be', k.highest, k.reserved),
+           format('positions up to %s are in use, but only those up to %s are reserved', k.highest, k.reserved),
            format('SELECT setval(''eventcore.position_blocks'', %s)', k.highest - (k.highest - 1) % 1024)
       FROM known k WHERE k.highest > k.reserved
     UNION ALL
@@ -39,7 +39,7 @@ AS $$
            format(j.repair, j.last_event)
       FROM judged j WHERE j.is_implausible
     UNION ALL
-    SELECT 'copy', v.kind || ' ' || v.name, 'it belongs to another database, and nothing brings changes from there',
+    SELECT 'copy', v.kind || ' ' || v.name, 'it belongs to another database, and no logical subscription brings changes from there',
            'SELECT * FROM ' || eventcore.public_name('eventcore_adopt_copies') || '()'
       FROM (SELECT 'subscription' AS kind, s.name, s.home_id FROM eventcore.subscriptions s
              UNION ALL SELECT 'checkpoint', c.projection, c.home_id FROM eventcore.checkpoints c
@@ -47,7 +47,7 @@ AS $$
      WHERE v.home_id <> home.id AND NOT EXISTS (SELECT FROM replicating)
     UNION ALL
     SELECT 'owner_missing', 'projection ' || p.name, format('its owner, the role "%s", does not exist; with a new owner it stays paused until eventcore_resume_projection', p.owner_name),
-           -- The owner of its functions, who gains nothing by it: any other role would lend its rights to the author of the handler.
+           -- The owner of its functions, because any other role would lend its rights to the author of the handler.
            coalesce((SELECT format('SELECT %s(%L, %L)', eventcore.public_name('eventcore_set_projection_owner'), p.name, r.rolname)
                        FROM pg_proc f JOIN pg_roles r ON r.oid = f.proowner
                       WHERE f.oid = eventcore.find_function(p.handler) AND r.rolcanlogin

@@ -1,4 +1,4 @@
--- What the parts of eventcore_check share: the version of the library, and names that are looked up without an error.
+-- What the parts of eventcore_check share: the version of the library, and looking up names without errors.
 
 CREATE FUNCTION eventcore.library_version() RETURNS text
 LANGUAGE c STABLE
@@ -15,7 +15,7 @@ AS $$
       JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
      WHERE e.extname = 'eventcore' AND p.proname = public_name.function COLLATE "C"
 $$;
-COMMENT ON FUNCTION eventcore.public_name(text) IS 'A public function of the extension with its schema, whatever that is called now.';
+COMMENT ON FUNCTION eventcore.public_name(text) IS 'The full name of a public function of the extension, with the current name of its schema.';
 
 CREATE FUNCTION eventcore.find_function(signature text) RETURNS regprocedure
 LANGUAGE plpgsql STABLE
@@ -24,12 +24,12 @@ AS $$
 BEGIN
     RETURN to_regprocedure(signature);
 EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR program_limit_exceeded THEN
-    -- It is no name of a function.
+    -- The text is not the name of a function.
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION eventcore.find_function(text) IS
-    'The function with this full name and these types of arguments; NULL if there is none or the text is malformed.';
+    'The function with this full name and these types of arguments; NULL if it does not exist or the text is malformed.';
 
 CREATE FUNCTION eventcore.find_table(name text) RETURNS regclass
 LANGUAGE plpgsql STABLE
@@ -38,9 +38,9 @@ AS $$
 BEGIN
     RETURN to_regclass(name);
 EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR program_limit_exceeded THEN
-    -- It is no name of a table.
+    -- The text is not the name of a table.
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION eventcore.find_table(text) IS
-    'The table with this full name; NULL if there is none or the text is malformed.';
+    'The table with this full name; NULL if it does not exist or the text is malformed.';

@@ -12,11 +12,11 @@ AS $$
     SELECT 'unlogged', o.oid::regclass::text, 'a crash empties the table', format('ALTER TABLE %s SET LOGGED', o.oid::regclass)
       FROM ours o WHERE o.relpersistence <> 'p'
     UNION ALL
-    SELECT 'row_security', o.oid::regclass::text, 'row security hides rows from our functions',
+    SELECT 'row_security', o.oid::regclass::text, 'row security hides rows from functions of eventcore',
            format('ALTER TABLE %1$s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY', o.oid::regclass)
       FROM ours o WHERE (o.relrowsecurity OR o.relforcerowsecurity) AND o.relname NOT IN ('projections', 'projection_parked')
     UNION ALL
-    -- These two are meant to have it: it keeps roles from locking projections of others.
+    -- These two tables need it: it keeps roles from locking projections of others.
     SELECT 'row_security', o.oid::regclass::text, 'row security is switched off, so that roles can lock projections of others',
            format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', o.oid::regclass)
       FROM ours o WHERE NOT o.relrowsecurity AND o.relname IN ('projections', 'projection_parked')
@@ -29,7 +29,7 @@ AS $$
            format('DROP RULE %I ON %s', r.rulename, r.ev_class::regclass)
       FROM pg_rewrite r WHERE r.ev_class IN (SELECT o.oid FROM ours o)
     UNION ALL
-    SELECT 'constraint', k.conrelid::regclass::text, format('appends pass by the constraint %I', k.conname),
+    SELECT 'constraint', k.conrelid::regclass::text, format('appends do not check the constraint %I', k.conname),
            format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::regclass, k.conname)
       FROM pg_constraint k WHERE k.conrelid = 'eventcore.events'::regclass AND k.contype NOT IN ('p', 'u', 'n')
     UNION ALL
@@ -47,7 +47,7 @@ AS $$
       JOIN pg_trigger t ON t.tgrelid = to_regclass('eventcore.' || x.table_name) AND t.tgname = x.trigger_name
      WHERE t.tgenabled <> x.enabled
     UNION ALL
-    SELECT 'foreign_trigger', t.tgrelid::regclass::text, format('the trigger %I is not one of ours', t.tgname),
+    SELECT 'foreign_trigger', t.tgrelid::regclass::text, format('the trigger %I does not belong to eventcore', t.tgname),
            format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass)
       FROM pg_trigger t WHERE t.tgrelid IN (SELECT o.oid FROM ours o) AND NOT t.tgisinternal
        AND NOT EXISTS (SELECT FROM eventcore.expected_triggers x

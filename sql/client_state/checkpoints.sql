@@ -1,5 +1,4 @@
--- Checkpoints of projections that run in a client: how far each has come, written in the transaction that
--- writes what it made of the events.
+-- Checkpoints of projections that run in a client. The transaction that writes the read model also writes the checkpoint.
 
 CREATE TABLE eventcore.checkpoints (
     position        bigint      NOT NULL,
@@ -15,14 +14,14 @@ COMMENT ON TABLE eventcore.checkpoints IS
 COMMENT ON COLUMN eventcore.checkpoints.position IS 'Every event up to here has taken effect.';
 COMMENT ON COLUMN eventcore.checkpoints.home_id IS
     'The database that the projection follows: eventcore.home_id() of that one.';
-COMMENT ON COLUMN eventcore.checkpoints.changed_at IS 'When the transaction began that brought it here.';
+COMMENT ON COLUMN eventcore.checkpoints.changed_at IS 'When the transaction that wrote this position began.';
 COMMENT ON COLUMN eventcore.checkpoints.projection IS
     'Its name: 1 to 255 bytes, no ASCII control characters.';
 SELECT pg_catalog.pg_extension_config_dump('eventcore.checkpoints', '');
 CREATE TRIGGER checkpoints_settle BEFORE INSERT ON eventcore.checkpoints
     FOR EACH ROW EXECUTE FUNCTION eventcore.settle();
 COMMENT ON TRIGGER checkpoints_settle ON eventcore.checkpoints IS
-    'What is advanced or restored here belongs to this database; what is replicated does not.';
+    'A checkpoint that is advanced or restored here belongs to this database; a replicated one does not.';
 
 CREATE FUNCTION @extschema@.eventcore_checkpoint(projection text) RETURNS bigint
 LANGUAGE plpgsql STABLE
@@ -41,8 +40,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_checkpoint(text) IS
-$$How far a projection has come; 0 if nobody has advanced it yet. SE003 malformed argument. SE009 the checkpoint is a copy of
-that of another database.$$;
+$$The checkpoint of a projection; 0 if it has not been advanced yet. SE003 malformed argument. SE009 the checkpoint is a copy
+that belongs to another database.$$;
 
 CREATE FUNCTION @extschema@.eventcore_advance_checkpoint(projection text, from_position bigint, to_position bigint) RETURNS boolean
 LANGUAGE plpgsql
@@ -80,8 +79,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_advance_checkpoint(text, bigint, bigint) IS
-$$Brings a projection from one position to another, in the transaction that writes what it made of the events
-between them: so each takes effect exactly once. Call it first in that transaction: another process that runs
-the same projection then waits, and fails. Back to an earlier position is allowed, to rebuild it.
-SE003 malformed argument. SE008 the projection is not at from_position. SE009 the checkpoint is a copy of that of another
-database. SE011 to_position is of another history.$$;
+$$Advances a projection from one position to another, in the transaction that writes the effects of the events between
+them: so each event takes effect exactly once. Call it first in that transaction: another process that runs the same
+projection then waits, and fails. to_position may be lower than from_position, to rebuild the projection.
+SE003 malformed argument. SE008 the projection is not at from_position. SE009 the checkpoint is a copy that belongs to
+another database. SE011 to_position is of another history.$$;

@@ -1,5 +1,5 @@
--- Snapshots of the state that clients' commands fold their streams into: a way to read less, never needed,
--- and not dumped.
+-- Snapshots of states that commands of clients have folded from streams. They save reads, no result depends on them, and
+-- they are not dumped.
 
 CREATE TABLE eventcore.snapshots (
     taken_at        timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -11,22 +11,22 @@ CREATE TABLE eventcore.snapshots (
     CONSTRAINT snapshots_pkey PRIMARY KEY (name, streams_digest)
 );
 COMMENT ON TABLE eventcore.snapshots IS
-    'States of streams up to some version, kept by clients. Any row may be deleted at any time.';
+    'States of streams up to a version, saved by clients. Any row may be deleted at any time.';
 COMMENT ON COLUMN eventcore.snapshots.taken_at IS 'When it was saved.';
 COMMENT ON COLUMN eventcore.snapshots.name IS
-    'What state it is, as the client names it: 1 to 255 bytes, no ASCII control characters.';
+    'The name that the client gives this kind of state: 1 to 255 bytes, no ASCII control characters.';
 COMMENT ON COLUMN eventcore.snapshots.streams_digest IS
     'SHA-256 of the list of streams, which may be too long for an index.';
 COMMENT ON COLUMN eventcore.snapshots.streams IS 'The streams, in the order in which the client gave them.';
-COMMENT ON COLUMN eventcore.snapshots.versions IS 'For each stream the version up to which it is part of the state.';
-COMMENT ON COLUMN eventcore.snapshots.state IS 'The state, as the client made it.';
+COMMENT ON COLUMN eventcore.snapshots.versions IS 'For each stream, the version up to which the state includes it.';
+COMMENT ON COLUMN eventcore.snapshots.state IS 'The state, as the client serialized it.';
 
 CREATE FUNCTION eventcore.streams_digest(streams text[]) RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.array_to_json(streams)::text, 'UTF8'));
 END;
-COMMENT ON FUNCTION eventcore.streams_digest(text[]) IS 'What a list of streams is looked up by.';
+COMMENT ON FUNCTION eventcore.streams_digest(text[]) IS 'The key by which a list of streams is looked up.';
 
 CREATE FUNCTION @extschema@.eventcore_load_snapshot(name text, streams text[])
 RETURNS TABLE (versions bigint[], state jsonb, taken_at timestamptz)
@@ -39,14 +39,14 @@ BEGIN ATOMIC
        AND s.streams = eventcore_load_snapshot.streams COLLATE "C";
 END;
 COMMENT ON FUNCTION @extschema@.eventcore_load_snapshot(text, text[]) IS
-$$The snapshot of this name of these streams, given in this order: for each stream the version up to which it is
-part of the state, and the state. No row if there is none. Read on with
+$$The snapshot with this name of these streams, in this order: for each stream the version up to which the state includes
+it, and the state. No row if there is no such snapshot. Read the later events with
 eventcore_read_streams(streams, after_versions => versions).$$;
 
 CREATE FUNCTION @extschema@.eventcore_save_snapshot(name text, streams text[], versions bigint[], state jsonb) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
--- Another session may be saving the same, in a transaction that goes on for long: a state is not worth waiting for.
+-- Another session may be saving the same snapshot in a long transaction: a snapshot is not worth the wait.
 SET lock_timeout = '200 ms'
 AS $$
 #variable_conflict use_variable
@@ -60,7 +60,7 @@ DECLARE
     place integer;
 BEGIN
     PERFORM eventcore.check_name('name', name);
-    -- Refuses what is no list of streams.
+    -- Refuses an argument that is not a list of streams.
     heads := ARRAY(SELECT v.version FROM eventcore.stream_versions(streams) v);
     IF cardinality(heads) = 0 THEN
         PERFORM eventcore.fail_malformed('streams', 'is empty');
@@ -91,18 +91,18 @@ BEGIN
     EXCEPTION WHEN lock_not_available THEN
         RETURN false;
     END;
-    -- Read again, with the row in hand: whoever had it may have written to the streams.
+    -- Read again, now that the row is locked: the previous lock holder may have written to the streams.
     heads := ARRAY(SELECT v.version FROM eventcore.stream_versions(streams) v);
     UPDATE eventcore.snapshots s
        SET taken_at = now(), streams = streams, versions = versions, state = state
      WHERE s.name = name AND s.streams_digest = digest
        AND (kept_streams <> streams
             OR NOT EXISTS (SELECT FROM unnest(kept_versions, versions) AS v (kept, given) WHERE v.kept > v.given)
-            -- Ahead of its streams, so that nobody can go on from it.
+            -- It is ahead of its streams, so no client can use it.
             OR EXISTS (SELECT FROM unnest(kept_versions, heads) AS v (kept, head) WHERE v.kept > v.head));
     RETURN FOUND;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_save_snapshot(text, text[], bigint[], jsonb) IS
-$$Keeps a state of these streams, each up to the version given, in place of an older one. Returns whether it
-did: false when one is there that holds more of a stream, or another session is saving one. SE003 malformed argument.$$;
+$$Saves a state of these streams, each up to the version given, in place of an older one. Returns whether it did: false if
+the saved one includes more of a stream, or if another session is saving one. SE003 malformed argument.$$;

@@ -10,8 +10,8 @@ CREATE TYPE eventcore.executed AS (
     attempts       integer
 );
 COMMENT ON TYPE eventcore.executed IS
-$$What eventcore_execute did: the positions of its events, NULL if there are none; every stream that it read,
-and their versions afterwards; when; whether an earlier execution had done it; how often it was tried.$$;
+$$The result of eventcore_execute: the positions of its events, NULL if there are none; every stream that it read, and their
+versions afterwards; the time; whether an earlier execution had already done it; the number of attempts.$$;
 
 CREATE FUNCTION @extschema@.eventcore_execute(
     command         text,
@@ -28,8 +28,8 @@ $$Executes a registered command in one round trip: locks and reads the streams t
 events into a state by the command's `apply`, reads what `related_streams` finds in it, and writes the events that
 `handle` returns. Its functions run with the caller's rights.
 
-idempotency_key: the same command with the same key is executed once; again, it returns what it did then, whatever
-the input is. metadata: an object that is kept with each event; what `handle` gives an event goes before it.
+idempotency_key: the same command with the same key is executed once. A repetition returns the first result, whatever its
+input. metadata: an object that is added to the metadata of each event; keys that `handle` sets take precedence.
 SE002 an event for a stream that was not read. SE003 malformed argument, input, or result of a function.
 SE005 stream closed. SE006 `handle` raised an error: that error is in the DETAIL. SE007 unknown command.
 SE009 not available in this context, for example in a function of a command.$$;

@@ -1,4 +1,4 @@
--- Dropping a command, and discarding the states that it has kept.
+-- Dropping a command, and discarding its saved states.
 
 CREATE FUNCTION @extschema@.eventcore_drop_command(name text) RETURNS boolean
 LANGUAGE plpgsql
@@ -16,7 +16,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_drop_command(text) IS
-$$Drops a command; false if there is none of this name. Its functions stay. SE003 malformed argument.$$;
+$$Drops a command; false if there is no command with this name. Its functions stay. SE003 malformed argument.$$;
 
 CREATE FUNCTION @extschema@.eventcore_discard_command_states(name text) RETURNS boolean
 LANGUAGE plpgsql
@@ -34,6 +34,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_discard_command_states(text) IS
-$$Lets a command fold its streams from their start again: after a change that `apply` depends on and that is not a
-change of `apply` itself, such as that of a function that it calls. Executions that are under way keep nothing that
-is used later. False if there is no command of this name. SE003 malformed argument.$$;
+$$Discards the saved states of a command, so that it folds its streams from the start again. Needed after a change that affects
+`apply` without changing it, such as a change of a function that it calls. States that running executions save are not used
+later. False if there is no command with this name. SE003 malformed argument.$$;

@@ -1,4 +1,4 @@
--- Registering a command: checks of its definition, and the row.
+-- Registering a command.
 
 CREATE FUNCTION eventcore.check_pointers(argument text, pointers text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -47,13 +47,13 @@ CREATE FUNCTION eventcore.delete_command_states(command text) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- What an execution that is not over yet has kept is passed over: it is no longer used either.
+    -- Skips states that a running execution has saved: they will not be used either.
     DELETE FROM eventcore.command_states s
      USING (SELECT k.stream_id, k.role FROM eventcore.command_states k WHERE k.command = $1 COLLATE "C" FOR UPDATE SKIP LOCKED) found
      WHERE s.command = $1 COLLATE "C" AND s.stream_id = found.stream_id AND s.role = found.role
 $$;
 COMMENT ON FUNCTION eventcore.delete_command_states(text) IS
-    'Deletes the kept states of a command, once another registration of it has made them useless.';
+    'Deletes the saved states of a command, after a new registration has made them useless.';
 
 CREATE FUNCTION eventcore.register_command(
     name             text,
@@ -121,10 +121,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.register_command(text, regproc, regproc, text[], text[], regproc, regproc, jsonb, jsonb, bigint, regproc, bigint, boolean, text[]) IS
-    'eventcore_register_command, once the names of functions have been looked up.';
+    'The body of eventcore_register_command: it takes functions where that takes their names.';
 
--- Names of functions are text, since drivers send text. They are looked up as a cast to regproc looks them up, on the
--- search_path of the caller: so this function sets none, and its body is bound when it is created.
+-- Names of functions are text, because drivers send text. Casts to regproc look them up on the search_path of the caller. So
+-- this function does not set search_path, and its own names are bound when it is created.
 CREATE FUNCTION @extschema@.eventcore_register_command(
     name             text,
     apply            text,
@@ -148,18 +148,18 @@ BEGIN ATOMIC
         combine::regproc, snapshot_every, replace, settings);
 END;
 COMMENT ON FUNCTION @extschema@.eventcore_register_command(text, text, text, text[], text[], text, text, jsonb, jsonb, bigint, text, bigint, boolean, text[]) IS
-$$Registers a command under a name, for eventcore_execute. Its functions are in any procedural language:
-apply(state jsonb, event eventcore.events) returns jsonb, handle(state jsonb, input jsonb) returns jsonb, an array of
-{"stream", "type", "payload", "metadata"?, "id"?}.
+$$Registers a command under a name, for eventcore_execute. Its functions may be in any procedural language:
+apply(state jsonb, event eventcore.events) returns jsonb, the next state; handle(state jsonb, input jsonb) returns jsonb, an
+array of {"stream", "type", "payload", "metadata"?, "id"?}.
 
 streams: JSON pointers to the streams in the input, each a string or an array of strings; checked_streams: the
 same for streams that are read and checked and not written. Or streams_function(input jsonb) returns text[].
 related_streams(state jsonb, input jsonb) returns text[]: further streams, found in the state.
-required_fields: what the input has to have, {"/cents": "number"}; types: string, number, boolean, object, array, any.
-combine(state jsonb, state jsonb) returns jsonb: each stream is then folded on its own, from the initial state, and
-this makes one state of theirs, one after the other. snapshot_every: an execution that reads this many events of a
-stream keeps its state, and later ones go on from there; 0: never. Without `combine` that is for the first stream
-only, since the others are folded into its state. `apply` has to depend on its arguments alone.
-settings: the settings that the functions run with, for every executor: by default search_path, without temporary tables first,
-and the other settings of this session that change what a function decides. What a function sets for itself goes before them.
-SE003 malformed argument; a function that is not as it has to be, or that the caller may not execute.$$;
+required_fields: what the input must have, such as {"/cents": "number"}; types: string, number, boolean, object, array, any.
+combine(state jsonb, state jsonb) returns jsonb: if given, each stream is folded separately from the initial state, and this
+function combines their states one after the other. snapshot_every: an execution that reads this many events of a stream saves
+its state, and later executions start from there; 0: never. Without `combine` this holds only for the first stream, because the
+others are folded into its state. The result of `apply` must depend only on its arguments.
+settings: the settings that the functions run with, for every executor. By default search_path, without temporary tables first,
+and the other settings of this session that change what a function decides. Settings of a function itself take precedence.
+SE003 malformed argument; a function with other arguments or another result, or that the caller may not execute.$$;

@@ -1,10 +1,10 @@
--- Taking over what came from another database.
+-- Adopting copies: rows of another database become work of this one.
 
 CREATE FUNCTION eventcore.pass_position(up_to bigint) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_pass_position';
 COMMENT ON FUNCTION eventcore.pass_position(bigint) IS
-    'No position up to this one is given out from now on.';
+    'From now on no append gets a position up to this one.';
 
 CREATE FUNCTION @extschema@.eventcore_adopt_copies() RETURNS TABLE (kind text, name text, detail text)
 LANGUAGE plpgsql
@@ -21,14 +21,14 @@ BEGIN
     IF FOUND THEN
         PERFORM eventcore.fail_unavailable('replicating', ARRAY[bringer, quote_ident(bringer)]);
     END IF;
-    -- No position that somebody who is being adopted has passed is given out from now on.
+    -- From now on no append gets a position that an adopted reader has already passed.
     PERFORM eventcore.pass_position(greatest(
         (SELECT max(s.read_position) FROM eventcore.subscriptions s WHERE s.home_id <> home),
         (SELECT max(c.position) FROM eventcore.checkpoints c WHERE c.home_id <> home),
         (SELECT max(p.checkpoint) FROM eventcore.projections p WHERE p.home_id <> home)));
     RETURN QUERY
         UPDATE eventcore.subscriptions s SET home_id = home WHERE s.home_id <> home
-        RETURNING 'subscription', s.name::text, format('it goes on after position %s', s.read_position);
+        RETURNING 'subscription', s.name::text, format('it continues after position %s', s.read_position);
     RETURN QUERY
         UPDATE eventcore.checkpoints c SET home_id = home WHERE c.home_id <> home
         RETURNING 'checkpoint', c.projection::text, format('it is at position %s', c.position);
@@ -46,6 +46,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_adopt_copies() IS
-$$Makes this database the one that delivers the subscriptions, advances the checkpoints and runs the projections that came from
-another database by logical replication, or by a restore with --disable-triggers; returns what it has adopted. Projections are
-paused until each is resumed. For superusers. SE009 a logical subscription still brings changes.$$;
+$$Adopts the subscriptions, checkpoints and projections that came from another database by logical replication, or by a restore
+with --disable-triggers: from now on this database delivers, advances and runs them. Returns what it has adopted. Projections
+are paused until they are resumed. For superusers. SE009 a logical subscription still brings changes.$$;

@@ -1,12 +1,12 @@
--- Which database this is, so that rows of another one are known. A row of a subscription, of a checkpoint or of a
--- projection is work that one database does. Logical replication, and a restore that disables triggers, bring such rows
--- into a second database: there they are copies, which nobody delivers, runs or advances until they are adopted.
+-- The identity of this database, by which rows of another database are recognised. The row of a subscription, a checkpoint or
+-- a projection is work for exactly one database. Logical replication, and a restore that disables triggers, bring such rows
+-- into a second database. There they are copies: they are not delivered, advanced or run until they are adopted.
 
--- A sequence, because these go where the files go (a base backup, a standby, pg_upgrade), and neither into a
--- publication nor, without pg_extension_config_dump, into a dump.
+-- A sequence, because sequences are part of the files (a base backup, a standby, pg_upgrade), but not of a publication, and
+-- without pg_extension_config_dump not of a dump.
 CREATE SEQUENCE eventcore.home_id AS bigint MINVALUE 1 NO CYCLE;
 COMMENT ON SEQUENCE eventcore.home_id IS
-    'A random number that this database got from CREATE EXTENSION. Rows with another home_id belong to another database.';
+    'A random number that CREATE EXTENSION gave this database. Rows with another home_id belong to another database.';
 SELECT FROM pg_catalog.setval('eventcore.home_id', 1 + (
     'x' || pg_catalog.substr(pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', ''), 18))::bit(60)::bigint);
 
@@ -25,4 +25,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.settle() IS
-    'Trigger that lets rows that are made or restored here belong to this database. Not ENABLE ALWAYS: rows that are replicated stay those of the publisher.';
+    'Trigger that assigns rows that are created or restored here to this database. Not ENABLE ALWAYS: replicated rows keep belonging to the publisher.';

@@ -1,6 +1,6 @@
--- Appending: the one way by which events are written.
+-- Appending: the only way to write events.
 
--- A type with a name: the server describes it to every call at less cost than OUT arguments.
+-- A named type: for each call it costs the server less to describe than OUT arguments.
 CREATE TYPE eventcore.appended AS (
     first_position bigint,
     last_position  bigint,
@@ -8,14 +8,14 @@ CREATE TYPE eventcore.appended AS (
     recorded_at    timestamptz,
     repeated       boolean
 );
-COMMENT ON TYPE eventcore.appended IS 'What became of an append.';
-COMMENT ON COLUMN eventcore.appended.first_position IS 'The position of its first event; NULL when it had none.';
-COMMENT ON COLUMN eventcore.appended.last_position IS 'The position of its last event; NULL when it had none.';
+COMMENT ON TYPE eventcore.appended IS 'The result of an append.';
+COMMENT ON COLUMN eventcore.appended.first_position IS 'The position of its first event; NULL if it had no events.';
+COMMENT ON COLUMN eventcore.appended.last_position IS 'The position of its last event; NULL if it had no events.';
 COMMENT ON COLUMN eventcore.appended.versions IS
     'The version of every declared stream after the append, in the order of the declaration.';
 COMMENT ON COLUMN eventcore.appended.recorded_at IS 'When the events were written, by the server''s clock.';
 COMMENT ON COLUMN eventcore.appended.repeated IS
-    'The events were there already, written by an earlier append with the same event ids.';
+    'Whether an earlier append with the same event ids had already written the events.';
 
 CREATE FUNCTION @extschema@.eventcore_append(
     streams           text[],
@@ -28,14 +28,14 @@ RETURNS eventcore.appended
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_append_json';
 COMMENT ON FUNCTION @extschema@.eventcore_append(text[], bigint[], jsonb, uuid, uuid) IS
-$$Writes events to several streams in one step, only if every declared stream is where the caller expects it.
+$$Writes events to several streams in one step, only if every declared stream has the version that the caller expects.
 
 streams: every stream that the events depend on, each once, at most 1000; also those that are only checked.
-expected_versions: one per stream. n: exactly n; 0: no event yet; -1: at least one event; NULL: unchecked.
+expected_versions: one per stream. n: exactly n; 0: no event yet; -1: at least one event; NULL: not checked.
 events: an array of {"stream", "type", "payload", "metadata"?, "id"?}. An empty array only checks.
 Returns the first and last position, the new version of every declared stream in the order given,
 the time, and whether this was a repeat of an earlier append with the same event ids.
-Call it in FROM: SELECT (eventcore_append(…)).* calls it once for each column.
+Call it in FROM: SELECT (eventcore_append(…)).* would call it once for each column.
 
 SE001 version conflict, SE002 undeclared stream, SE003 malformed event or argument,
 SE004 event id used before with other content, SE005 stream closed or deleted.$$;
@@ -55,7 +55,7 @@ RETURNS eventcore.appended
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_append_arrays';
 COMMENT ON FUNCTION @extschema@.eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid) IS
-$$The same as the JSON form of eventcore_append, for drivers with arrays: event i is made of the i-th
-elements of event_streams, event_types, payloads, metadata and event_ids. The arrays have one length;
-metadata and event_ids may be NULL as a whole, and so may their elements. metadata has to be given, so
-that the number of arguments tells the two forms apart, also where a driver sends no types.$$;
+$$The same as the JSON form of eventcore_append, for drivers with arrays: event i consists of the i-th
+elements of event_streams, event_types, payloads, metadata and event_ids. All arrays have the same length;
+metadata and event_ids may be NULL as a whole, and so may their elements. metadata has no default, so
+that the number of arguments tells the two forms apart, even if a driver sends no types.$$;

@@ -1,4 +1,4 @@
--- Reading: streams, the global order, and the heads of both.
+-- Reading events of a stream, of many streams and of all streams; their versions, and the safe position.
 
 CREATE FUNCTION @extschema@.eventcore_read_stream(
     stream        text,
@@ -22,7 +22,7 @@ RETURNS TABLE (
 LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 20
 AS 'MODULE_PATHNAME', 'eventcore_read_stream';
 COMMENT ON FUNCTION @extschema@.eventcore_read_stream(text, bigint, bigint, boolean, text[]) IS
-$$The events of one stream after a version, in order of version; none if there is no such stream.
+$$The events of one stream after a version, in order of version; no row if the stream does not exist.
 
 max_count: the most events to return; NULL: all.
 backward: newest first, the events before after_version; 0: from the end.
@@ -83,21 +83,21 @@ AS 'MODULE_PATHNAME', 'eventcore_read_all';
 COMMENT ON FUNCTION @extschema@.eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) IS
 $$The events of all streams after a position, in order of position, up to the safe position.
 
-A reader that passes the last position it saw gets every event exactly once, in order, whatever
-commits late or rolls back. Always reads the newest committed state, whatever the isolation level of
-the transaction: an older snapshot could miss events below the safe position.
+A reader that passes the last position it saw gets every event exactly once, in order, even if transactions commit late or
+roll back. It always reads the newest committed state, in every isolation level: an older snapshot could miss events below
+the safe position.
 max_count: the most events to return; NULL: all.
 backward: newest first, the events before after_position; 0: from the safe position.
-stream_prefixes: only streams that begin with one of these, letter by letter; NULL: all.
+stream_prefixes: only streams whose name begins with one of these, byte by byte; NULL: all.
 event_types: only these types; NULL: all.
-with_checkpoint: one more row at the end, in which only position is set: every matching event up to
-there is in the rows, or before after_position. Go on after it, also when there is no other row: so no
-event is read twice. Such a read passes over at most 100,000 events that do not match.
-after_event: the id of the last event that such a read, with the same filter, returned up to after_position. It shows
-after a fail-over or a restore whether that event is still there.
-SE003 malformed argument; with_checkpoint does not go with backward. SE011 this store has never told after_position, or
-after_event is not the last event up to there: the reader comes from another history. DETAIL says up to where both
-histories are the same (agreed); not looked at for backward.$$;
+with_checkpoint: one more row at the end, in which only position is set: every matching event up to that position has been
+returned. Continue after it, even if it is the only row, so that no event is read twice. Such a read skips at most 100,000
+events that do not match.
+after_event: the id of the last event up to after_position that such a read, with the same filter, returned. After a
+fail-over or a restore it shows whether that event still exists.
+SE003 malformed argument; with_checkpoint together with backward. SE011 this store has never returned after_position, or
+after_event is not the last event up to it: the reader comes from another history. DETAIL says up to which position both
+histories are the same (agreed). A read backward does not check this.$$;
 
 CREATE FUNCTION @extschema@.eventcore_stream_versions(streams text[])
 RETURNS TABLE (stream_id text, version bigint)
@@ -111,7 +111,7 @@ CREATE FUNCTION @extschema@.eventcore_safe_position() RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_safe_position';
 COMMENT ON FUNCTION @extschema@.eventcore_safe_position() IS
-$$The position up to which nothing can change any more: every event there is committed or gone for good.
+$$The position up to which nothing can change any more: every event up to it has been committed, or will never exist.
 0 before the first event. Held back only by transactions that have appended and not ended.$$;
 
 CREATE PROCEDURE @extschema@.eventcore_wait(
@@ -125,11 +125,11 @@ COMMENT ON PROCEDURE @extschema@.eventcore_wait(bigint, interval, bigint) IS
 $$Returns as soon as the safe position is past after_position, or when the timeout is over; gives the
 safe position either way. A long poll for drivers and poolers without LISTEN.
 
-Holds no snapshot while it waits, so it does not hold back VACUUM; for that reason it cannot run in a
-transaction block (SE009). SE003 malformed argument. SE011 this store has never told after_position.$$;
+It holds no snapshot while it waits, so it does not hold back VACUUM; for that reason it cannot run in a
+transaction block (SE009). SE003 malformed argument. SE011 this store has never returned after_position.$$;
 
--- The same functions for the bodies of our own. The schema of the public ones may be renamed, and then a function of
--- somebody else may have their name.
+-- The same functions for bodies of the extension. The schema of the public functions may be renamed, and then functions of
+-- another role may take their names.
 
 CREATE FUNCTION eventcore.read_all(
     after_position  bigint,

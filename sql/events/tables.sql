@@ -1,6 +1,6 @@
--- What is stored of events and streams, and the sequences of positions.
+-- The tables of events and streams, and the sequences of positions.
 
--- Columns of fixed width come first and those that may be NULL last: a row is then read fastest.
+-- Columns of fixed width come first and nullable ones last: this order reads fastest.
 CREATE TABLE eventcore.events (
     position        bigint      NOT NULL,
     version         bigint      NOT NULL,
@@ -16,15 +16,15 @@ CREATE TABLE eventcore.events (
     CONSTRAINT events_stream_id_version_key UNIQUE (stream_id, version)
 ) USING heap;
 COMMENT ON TABLE eventcore.events IS
-    'Every event, once, for good. Written by eventcore_append only; UPDATE, DELETE and TRUNCATE are refused.';
+    'Every event, forever. Only eventcore_append writes here; UPDATE, DELETE and TRUNCATE are refused.';
 COMMENT ON COLUMN eventcore.events.position IS
-    'Place in the global order: unique, ascending, with gaps. Follow it with eventcore_read_all only.';
+    'Place in the global order: unique, ascending, with gaps. Only eventcore_read_all follows it safely.';
 COMMENT ON COLUMN eventcore.events.version IS
     'Place in the stream: 1, 2, 3, ... without gaps.';
 COMMENT ON COLUMN eventcore.events.recorded_at IS
     'When the event was written, by the server''s clock.';
 COMMENT ON COLUMN eventcore.events.event_id IS
-    'Id of the event, a UUIDv7 unless the caller gave another. Makes a repeated append recognisable.';
+    'Id of the event, a UUIDv7 unless the caller gave another id. A repeated append is recognised by it.';
 COMMENT ON COLUMN eventcore.events.stream_id IS
     'The stream: 1 to 255 bytes, no ASCII control characters. Compared byte by byte.';
 COMMENT ON COLUMN eventcore.events.event_type IS
@@ -32,13 +32,13 @@ COMMENT ON COLUMN eventcore.events.event_type IS
 COMMENT ON COLUMN eventcore.events.payload IS
     'The event''s data: any JSON value but null.';
 COMMENT ON COLUMN eventcore.events.metadata IS
-    'Data about the event, such as who caused it: a JSON object, or NULL.';
+    'Data about the event, such as the user that caused it: a JSON object, or NULL.';
 COMMENT ON COLUMN eventcore.events.correlation_id IS
     'The operation that the event belongs to; the same for all events of one append.';
 COMMENT ON COLUMN eventcore.events.causation_id IS
     'What caused the event directly, such as a command; the same for all events of one append.';
 
--- A stream exists by having events. Only a stream with a state of its own has a row here.
+-- A stream exists as soon as it has an event. Only a closed or deleted stream has a row here.
 CREATE TABLE eventcore.streams (
     stream_id   text        COLLATE "C" NOT NULL,
     state       text        NOT NULL,
@@ -51,22 +51,22 @@ CREATE TABLE eventcore.streams (
 COMMENT ON TABLE eventcore.streams IS
     'Streams that take no more events. A stream that is not listed here is open.';
 COMMENT ON COLUMN eventcore.streams.stream_id IS 'The stream.';
-COMMENT ON COLUMN eventcore.streams.state IS 'closed or deleted: either way an append to it fails with SE005.';
-COMMENT ON COLUMN eventcore.streams.changed_at IS 'When the stream came into this state.';
-COMMENT ON COLUMN eventcore.streams.changed_by IS 'The role that brought it into this state.';
-COMMENT ON COLUMN eventcore.streams.reason IS 'Why, in that role''s words.';
+COMMENT ON COLUMN eventcore.streams.state IS 'closed or deleted: in both states an append to it fails with SE005.';
+COMMENT ON COLUMN eventcore.streams.changed_at IS 'When the stream entered this state.';
+COMMENT ON COLUMN eventcore.streams.changed_by IS 'The role that closed or deleted it.';
+COMMENT ON COLUMN eventcore.streams.reason IS 'The reason that this role gave.';
 
--- Positions are handed out from shared memory. This sequence makes them durable, one block of 1024
--- at a time: a value v stands for the positions v to v + 1023, and no position is handed out before
--- the block that it belongs to is on disk. So no position is ever used twice, even after a crash.
+-- Appends get positions from shared memory. This sequence makes them durable, one block of 1024 at a time: a value v stands
+-- for the positions v to v + 1023, and no append gets a position before its block is on disk. So no position is ever used
+-- twice, even after a crash.
 CREATE SEQUENCE eventcore.position_blocks AS bigint START 1 MINVALUE 1 INCREMENT BY 1024 NO CYCLE;
 COMMENT ON SEQUENCE eventcore.position_blocks IS
     'Blocks of 1024 positions that the server has reserved; a value is the first position of its block.';
 
--- What a hot standby knows of the safe position: the notifier writes it after the commits it speaks of.
+-- The safe position for hot standbys. The notifier writes it after the commits up to that position.
 CREATE SEQUENCE eventcore.settled_position AS bigint START 1 MINVALUE 1 NO CYCLE;
 COMMENT ON SEQUENCE eventcore.settled_position IS
-    'A recent safe position, for hot standbys, which see only what the log brings them.';
+    'A recent safe position for hot standbys, which see only what is in the log.';
 
 SELECT pg_catalog.pg_extension_config_dump('eventcore.events', '');
 SELECT pg_catalog.pg_extension_config_dump('eventcore.streams', '');

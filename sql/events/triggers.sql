@@ -17,11 +17,11 @@ COMMENT ON FUNCTION eventcore.refuse_change() IS
 CREATE TRIGGER events_are_immutable
     BEFORE UPDATE OR DELETE OR TRUNCATE ON eventcore.events
     FOR EACH STATEMENT EXECUTE FUNCTION eventcore.refuse_change();
--- Triggers for statements do not see what a parent table is told to do.
+-- Statement triggers do not fire for a statement on a parent table.
 CREATE TRIGGER every_event_is_immutable
     BEFORE UPDATE OR DELETE ON eventcore.events
     FOR EACH ROW EXECUTE FUNCTION eventcore.refuse_change();
--- Also where session_replication_role is 'replica'.
+-- Also if session_replication_role is 'replica'.
 ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_are_immutable;
 ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER every_event_is_immutable;
 COMMENT ON TRIGGER events_are_immutable ON eventcore.events IS
@@ -33,12 +33,12 @@ CREATE FUNCTION eventcore.before_insert() RETURNS trigger
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_before_insert';
 COMMENT ON FUNCTION eventcore.before_insert() IS
-    'Trigger that tells the server of rows that come by SQL, as in a restore, so that readers see them in order.';
+    'Trigger that registers the positions of rows that SQL inserts, as a restore does, so that readers see them in order.';
 
--- eventcore_append writes beneath SQL and does not come past this. For each row, because logical
--- replication fires no other triggers.
+-- eventcore_append writes beneath SQL and does not fire this trigger. For each row, because logical replication fires no
+-- statement triggers.
 CREATE TRIGGER events_before_insert BEFORE INSERT ON eventcore.events
     FOR EACH ROW EXECUTE FUNCTION eventcore.before_insert();
 ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_before_insert;
 COMMENT ON TRIGGER events_before_insert ON eventcore.events IS
-    'Readers wait for rows that come by SQL, and their positions are not given out again.';
+    'Readers wait for rows that SQL inserts, and no append gets their positions.';

@@ -35,7 +35,7 @@ DECLARE
 BEGIN
     PERFORM eventcore.check_name('name', name);
     IF name ~ '/rebuild$' THEN
-        PERFORM eventcore.fail_malformed('name', 'ends in /rebuild, as only those of rebuilds do');
+        PERFORM eventcore.fail_malformed('name', 'ends in /rebuild, which is reserved for rebuilds');
     END IF;
     PERFORM eventcore.check_names('stream_prefixes', stream_prefixes);
     PERFORM eventcore.check_names('event_types', event_types);
@@ -52,9 +52,9 @@ BEGIN
     ELSIF retry_limit IS NULL OR retry_limit NOT BETWEEN 0 AND 2147483647 THEN
         PERFORM eventcore.fail_malformed('retry_limit', 'is not a number of retries from 0 to 2147483647');
     ELSIF mode = 'async' AND NOT me.rolcanlogin THEN
-        PERFORM eventcore.fail_malformed('mode', format('is async, for which the role %I would have to be one that may log in', current_user));
+        PERFORM eventcore.fail_malformed('mode', format('is async, but the role %I may not log in', current_user));
     ELSIF mode = 'inline' AND start_from IS DISTINCT FROM 'now' THEN
-        PERFORM eventcore.fail_malformed('start_from', 'is not ''now'': an inline projection gets what is appended from now on');
+        PERFORM eventcore.fail_malformed('start_from', 'is not ''now'': an inline projection gets only events that are appended after it is created');
     END IF;
 
     takes_array := EXISTS (SELECT FROM pg_proc p WHERE p.oid = handler 
@@ -78,7 +78,7 @@ BEGIN
         PERFORM eventcore.lock_events();
     END IF;
     after_position := CASE WHEN mode = 'inline'
-        -- Not the safe position: an append that has released its locks may be waiting for its flush.
+        -- Not the safe position: an append that has released its locks may still wait for its flush.
         THEN (SELECT coalesce(max(e.position), 0) FROM eventcore.events e)
         ELSE eventcore.start_position(start_from) END;
     INSERT INTO eventcore.projections
@@ -97,10 +97,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.create_projection(text, regproc, text, text[], text[], text, bigint, text, bigint, regproc, regclass[], text[]) IS
-    'eventcore_create_projection, once the names of functions and tables have been looked up.';
+    'The body of eventcore_create_projection: it takes functions and tables where that takes their names.';
 
--- Names of functions and tables are text, since drivers send text. They are looked up as casts to regproc and regclass look
--- them up, on the search_path of the caller: so this function sets none, and its body is bound when it is created.
+-- Names of functions and tables are text, because drivers send text. Casts to regproc and regclass look them up on the
+-- search_path of the caller. So this function does not set search_path, and its own names are bound when it is created.
 CREATE FUNCTION @extschema@.eventcore_create_projection(
     name            text,
     handler         text,
@@ -121,19 +121,19 @@ BEGIN ATOMIC
         on_error, retry_limit, reset::regproc, tables::regclass[], settings);
 END;
 COMMENT ON FUNCTION @extschema@.eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]) IS
-$$Creates a projection that runs inside the server. Its handler is a function in any language, (event eventcore.events)
-or, faster, (events eventcore.events[]), that returns void.
+$$Creates a projection that runs inside the server. Its handler is a function in any language that returns void and takes
+(event eventcore.events) or, which is faster, (events eventcore.events[]).
 
 mode: 'async': a background worker that has logged in as the role that created it calls the handler, in the
 transaction that writes the checkpoint: each event takes effect exactly once. 'inline': the handler runs in the
 transaction of the append with the rights of the appender, as a trigger does, and an error refuses the append; needs
 the privilege TRIGGER on eventcore.events and start_from => 'now'.
-stream_prefixes, event_types: only such events; NULL: all.
-start_from: 'start'; 'now', after what can be read already; or a position, after that.
+stream_prefixes, event_types: only matching events; NULL: all.
+start_from: 'start'; 'now', after the events that can be read already; or a position, after that one.
 batch_size: how many events one transaction takes, 1 to 100000.
-on_error: what becomes of an event that has failed more often than retry_limit: 'stop', 'skip' or 'park'.
-reset: a function () that returns void and empties what the handler writes; tables: the tables that it writes. A
-rebuild calls the one and truncates the others, or makes others of the same names.
-settings: the settings that an inline handler runs with, for every appender: by default search_path, without temporary tables first, and the
-other settings of this session that change what a function does. An async handler has the settings of its owner.
-SE003 malformed argument, a function that does not fit or that the caller may not execute, a name that is taken.$$;
+on_error: what to do with an event that has failed more often than retry_limit: 'stop', 'skip' or 'park'.
+reset: a function () that returns void and empties what the handler writes. tables: the tables that the handler writes. A
+rebuild calls the function and truncates the tables, or fills shadow tables with the same names.
+settings: the settings that an inline handler runs with, for every appender. By default search_path, without temporary tables
+first, and the other settings of this session that change what a function does. An async handler has the settings of its owner.
+SE003 malformed argument; a function that does not fit or that the caller may not execute; a name that is already in use.$$;

@@ -1,4 +1,4 @@
--- Pausing, resuming, giving away, dropping and waiting for projections.
+-- Pausing, resuming and dropping projections, changing their owner, and waiting for them.
 
 CREATE FUNCTION @extschema@.eventcore_pause_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
@@ -17,7 +17,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_pause_projection(text) IS
-$$Waits for the batch that is under way; after that the handler is not called. SE003 an inline projection. SE007 if there is none.$$;
+$$Waits for the current batch; after that the handler is not called. SE003 an inline projection. SE007 no such projection.$$;
 
 CREATE FUNCTION @extschema@.eventcore_resume_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
@@ -41,8 +41,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_resume_projection(text) IS
-$$Lets a projection that is paused, has failed or waits to retry go on at once. SE007 if there is none. SE009 its owner does
-not exist: as after a restore where that role is missing.$$;
+$$Lets a projection that is paused, has failed or waits to retry continue at once. SE007 no such projection. SE009 its owner does
+not exist, for example after a restore into a cluster that lacks this role.$$;
 
 CREATE FUNCTION @extschema@.eventcore_set_projection_owner(name text, owner text) RETURNS boolean
 LANGUAGE plpgsql
@@ -60,7 +60,7 @@ BEGIN
     ELSIF p.mode = 'async' AND NOT new.rolcanlogin THEN
         PERFORM eventcore.fail_malformed('owner', format('is "%s", a role that may not log in', owner));
     END IF;
-    -- Whoever gives a projection away says explicitly that its handler may run with the rights of the new owner.
+    -- The caller says explicitly that the handler may run with the rights of the new owner.
     UPDATE eventcore.projections t
        SET owner = new.oid, status = CASE p.mode WHEN 'async' THEN 'paused' ELSE t.status END WHERE t.name = p.name;
     RETURN true;
@@ -68,22 +68,21 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_set_projection_owner(text, text) IS
 $$Gives a projection to another role: its worker logs in as that role from now on. An async projection is paused until
-eventcore_resume_projection. For superusers. SE003 there is no such role,
-or one that may not log in. SE007 there is no such projection.$$;
+eventcore_resume_projection. For superusers. SE003 the role does not exist or may not log in. SE007 no such projection.$$;
 
 CREATE FUNCTION eventcore.remove_projection(p eventcore.projections) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- In this order: the projection says whose they are.
+    -- In this order: the row of the projection says whose parked events these are.
     PERFORM eventcore.delete_projection_parked(p.name, NULL);
     PERFORM eventcore.delete_projection(p.name);
     PERFORM eventcore.drop_shadow(p);
 END
 $$;
 COMMENT ON FUNCTION eventcore.remove_projection(eventcore.projections) IS
-    'Removes a projection, what is parked of it, and the tables of a rebuild.';
+    'Removes a projection, its parked events, and the tables of a rebuild.';
 
 CREATE FUNCTION @extschema@.eventcore_drop_projection(name text) RETURNS boolean
 LANGUAGE plpgsql
@@ -105,8 +104,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_drop_projection(text) IS
-$$Waits for the batch that is under way and removes the projection. Its handler and what that wrote stay. A rebuild of
-it that is under way is given up, with its tables. Of a projection "p", "p/rebuild" is the rebuild alone. SE007 if there is none.$$;
+$$Waits for the current batch and removes the projection. Its handler and the rows that it wrote stay. A rebuild in progress
+is cancelled, and its shadow tables are dropped. To cancel only the rebuild of "p", drop "p/rebuild". SE007 no such projection.$$;
 
 CREATE PROCEDURE @extschema@.eventcore_wait_for_projection(
     name             text,
@@ -117,7 +116,7 @@ CREATE PROCEDURE @extschema@.eventcore_wait_for_projection(
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_wait_for_projection';
 COMMENT ON PROCEDURE @extschema@.eventcore_wait_for_projection(text, bigint, interval, bigint) IS
-$$Returns as soon as an async projection has done everything up to a position, such as the last_position of an append,
-or when the timeout is over: with how far it is. to_position: NULL: the last one that is committed. It does not hold
-back VACUUM while it waits, and cannot be called inside a transaction block (SE009).
-SE003 malformed argument. SE007 no such projection. SE009 the projection has failed: it comes no further.$$;
+$$Returns as soon as an async projection has handled all events up to a position, such as the last_position of an append, or
+when the timeout is over; gives the checkpoint either way. to_position: NULL means the last committed position. It does not
+hold back VACUUM while it waits, and cannot be called inside a transaction block (SE009).
+SE003 malformed argument. SE007 no such projection. SE009 the projection has failed and does not advance.$$;

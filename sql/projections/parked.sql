@@ -1,4 +1,4 @@
--- Parked events of projections: set aside because the handler failed on them, and handed to it again.
+-- Parked events of projections: set aside because the handler failed, and passed to the handler again on request.
 
 CREATE FUNCTION @extschema@.eventcore_projection_parked(
     projection     text,
@@ -45,8 +45,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_projection_parked(text, bigint, bigint) IS
-$$The parked events of a projection after a position, in order, with why they are parked, and whether they wait to be
-handed to the handler again. max_count: the most events to return; NULL: all.
+$$The parked events of a projection after a position, in order, with the reason, and whether the worker will pass them to the
+handler again. max_count: the most events to return; NULL: all.
 SE003 malformed argument. SE007 no such projection.$$;
 
 CREATE FUNCTION eventcore.change_projection_parked(projection text, positions bigint[]) RETURNS eventcore.projections
@@ -71,7 +71,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.change_projection_parked(text, bigint[]) IS
-    'The projection, which no worker runs until the transaction ends; SE003 unless these are parked, SE007 if there is none, 42501 if it belongs to another role.';
+    'Returns a projection and keeps workers from it until the transaction ends. SE003 unless these events are parked. SE007 no such projection. 42501 it belongs to another role.';
 
 CREATE FUNCTION @extschema@.eventcore_replay_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
@@ -90,9 +90,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_replay_projection_parked(text, bigint[]) IS
-$$Lets the worker hand parked events to the handler again, each in a transaction of its own, in which it ceases to be
-parked; returns how many. They come late: events after them have been projected. One that fails again stays parked, with what it
-failed of now. Nothing is replayed while the projection is paused or has failed. positions: which; NULL: all.
+$$Lets the worker pass parked events to the handler again, each in a transaction of its own, which also removes it from the
+parked events. Returns how many. They come late: later events have been projected already. An event that fails again stays
+parked, with its new error. Nothing is replayed while the projection is paused or has failed. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such projection. 42501 it belongs to another role.$$;
 
 CREATE FUNCTION @extschema@.eventcore_discard_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
@@ -107,5 +107,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_discard_projection_parked(text, bigint[]) IS
-$$Gives parked events up: this projection is done with them; returns how many. positions: which; NULL: all.
+$$Discards parked events: this projection will not see them again. Returns how many. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such projection. 42501 it belongs to another role.$$;

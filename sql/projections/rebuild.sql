@@ -1,4 +1,4 @@
--- Rebuilding a projection: in its tables, or in shadow tables, if they are possible.
+-- Rebuilding a projection, in its own tables or in shadow tables.
 
 CREATE FUNCTION @extschema@.eventcore_rebuild_projection(name text, shadow boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql
@@ -16,13 +16,13 @@ BEGIN
     ELSIF p.mode = 'inline' THEN
         PERFORM eventcore.fail_malformed('name', format('is "%s", an inline projection, which is not rebuilt', p.name));
     ELSIF p.rebuilds IS NOT NULL THEN
-        PERFORM eventcore.fail_malformed('name', format('is "%s", a rebuild itself: drop it and begin another', p.name));
+        PERFORM eventcore.fail_malformed('name', format('is "%s", a rebuild itself: drop it and start another', p.name));
     ELSIF EXISTS (SELECT FROM eventcore.projections t WHERE t.rebuilds = p.name AND t.owner = p.owner) THEN
-        PERFORM eventcore.fail_malformed('name', format('is "%s", which is being rebuilt: drop "%s" to give that up', p.name, rebuild));
+        PERFORM eventcore.fail_malformed('name', format('is "%s", which is being rebuilt: drop "%s" to cancel that', p.name, rebuild));
     ELSIF NOT shadow AND p.reset IS NULL AND p.tables IS NULL THEN
         PERFORM eventcore.fail_malformed('name', format('is "%s", which was created with neither reset nor tables, so that a rebuild cannot empty anything', p.name));
     END IF;
-    -- Emptied, or made, by its worker, with its owner's rights, which need not be those of the caller.
+    -- The worker empties the tables or creates the shadow tables, because the owner's rights may differ from the caller's.
     IF NOT shadow THEN
         UPDATE eventcore.projections t
            SET checkpoint = 0, reset_pending = true, table_ids = eventcore.table_ids(p.tables), singly_until = 0, attempts = 0, retry_at = '-infinity',
@@ -49,14 +49,15 @@ $$;
 COMMENT ON FUNCTION @extschema@.eventcore_rebuild_projection(text, boolean) IS
 $$Rebuilds an async projection from the first event.
 
-shadow => false: its worker empties its tables and calls its reset function in the transaction that does the first
-batch. Readers see it as it was until then, and as it grows after that. Needs reset or tables.
-shadow => true: a projection "<name>/rebuild" hands the events to the same handler, with copies of its tables first on
-search_path, while the projection goes on. When it has caught up, its rows replace those of the tables in one transaction: readers
-see the one state or the other. eventcore.stat_projections shows it until then; it is paused, resumed and dropped as any other. Needs
-tables, a handler that names them without their schema, and an owner who may CREATE in the database.
-SE003 an inline projection; one with nothing to empty; one that is being rebuilt; a shadow that is not possible. SE007 if
-there is none. 42501 it belongs to another role.$$;
+shadow => false: its worker empties its tables and calls its reset function, in the transaction of the first batch. Readers
+see the old rows until then, and the growing new ones after that. Needs reset or tables.
+shadow => true: a projection "<name>/rebuild" passes the events to the same handler, with copies of the tables first on
+search_path, while the projection continues. When it has caught up, its rows replace those of the tables in one transaction:
+readers see either the old or the new state. eventcore.stat_projections shows the rebuild until then; it is paused, resumed and
+dropped like any projection. Needs tables, a handler that names them without their schema, and an owner that may CREATE in the
+database.
+SE003 an inline projection; nothing to empty; a projection that is being rebuilt; a shadow that is not possible. SE007 no such
+projection. 42501 it belongs to another role.$$;
 
 CREATE FUNCTION eventcore.reset_projection(wanted text) RETURNS void
 LANGUAGE plpgsql
@@ -72,7 +73,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION eventcore.reset_projection(text) IS 'Empties the tables of a projection. Called by its worker, as its owner.';
+COMMENT ON FUNCTION eventcore.reset_projection(text) IS 'Empties the tables of a projection. Its worker calls it, as its owner.';
 
 CREATE FUNCTION eventcore.projection_relations(tables text[]) RETURNS SETOF regclass
 LANGUAGE sql STABLE
@@ -109,15 +110,15 @@ BEGIN
             format('is true, but %s sets search_path itself and would not find the shadow tables', p.handler));
     ELSIF EXISTS (SELECT FROM pg_proc f WHERE f.oid = handler AND f.prosqlbody IS NOT NULL) THEN
         PERFORM eventcore.fail_malformed('shadow',
-            format('is true, but %s has a body that was parsed when it was created, and would not find the shadow tables', p.handler));
+            format('is true, but the body of %s was parsed when it was created, and would not find the shadow tables', p.handler));
     ELSIF NOT has_database_privilege(p.owner, current_database(), 'CREATE') THEN
         PERFORM eventcore.fail_malformed('shadow',
-            format('is true, for which the role %s would need the privilege CREATE on database %I', p.owner_name, current_database()));
+            format('is true, but the role %s lacks the privilege CREATE on database %I', p.owner_name, current_database()));
     END IF;
 
     SELECT t INTO wrong FROM unnest(p.tables) t WHERE to_regclass(t) IS NULL LIMIT 1;
     IF FOUND THEN
-        PERFORM eventcore.fail_malformed('shadow', format('is true, but the table %s is not there', wrong));
+        PERFORM eventcore.fail_malformed('shadow', format('is true, but the table %s does not exist', wrong));
     END IF;
     SELECT min(c.relname) INTO wrong FROM pg_class c
      WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t)
@@ -139,9 +140,9 @@ BEGIN
      LIMIT 1;
     IF FOUND THEN
         PERFORM eventcore.fail_malformed('shadow',
-            format('is true, but %s has a foreign key to %s and is none of the tables', wrong, referenced));
+            format('is true, but %s has a foreign key to %s and is not one of the tables', wrong, referenced));
     END IF;
 END
 $$;
 COMMENT ON FUNCTION eventcore.check_shadow_possible(eventcore.projections) IS
-    'SE003 where it is known beforehand that a projection cannot be rebuilt in shadow tables.';
+    'SE003 if it is already known that a projection cannot be rebuilt in shadow tables.';

@@ -23,7 +23,7 @@ BEGIN
         IF identity IS NOT NULL THEN
             EXECUTE format('ALTER TABLE %s REPLICA IDENTITY %s', copy, identity);
         END IF;
-        -- ON CONFLICT ON CONSTRAINT speaks of constraints by the names that they have in the original.
+        -- ON CONFLICT ON CONSTRAINT in the handler uses the names that the constraints have in the original.
         SELECT array_agg(c.conname), array_agg(o.conname) INTO old_names, new_names
           FROM (SELECT k.conname, pg_get_constraintdef(k.oid) AS definition,
                        row_number() OVER (PARTITION BY pg_get_constraintdef(k.oid) ORDER BY k.oid) AS nth
@@ -32,7 +32,7 @@ BEGIN
                        row_number() OVER (PARTITION BY pg_get_constraintdef(k.oid) ORDER BY k.oid) AS nth
                   FROM pg_constraint k WHERE k.conrelid = copy AND k.contype IN ('p', 'u', 'x')) c USING (definition, nth)
          WHERE c.conname <> o.conname;
-        -- First out of each other's way.
+        -- In two steps, because the old and the new names may overlap.
         FOR n IN 1 .. coalesce(cardinality(old_names), 0) LOOP
             EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', copy, old_names[n], 'eventcore ' || n);
         END LOOP;
@@ -44,7 +44,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.make_shadow(text) IS
-    'Makes the tables of a rebuild: like those that it is to replace, empty, in a schema of its own.';
+    'Creates the shadow tables of a rebuild: empty copies of the tables that they will replace, in a schema of their own.';
 
 CREATE FUNCTION eventcore.has_used(relation regclass) RETURNS boolean
 LANGUAGE c STRICT
@@ -59,14 +59,14 @@ AS $$
 DECLARE
     p eventcore.projections := eventcore.find_projection(wanted);
 BEGIN
-    -- Its owner's: functions that others put there would run with the owner's rights.
+    -- The owner of the projection must own it: functions that another role put there would run with the owner's rights.
     IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = p.shadow_schema AND n.nspowner = p.owner) THEN
         PERFORM eventcore.fail_unavailable('shadow_missing', ARRAY[p.shadow_schema, wanted]);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION eventcore.check_shadow(text) IS
-    'SE009 unless a rebuild has its schema, and that its owner.';
+    'SE009 unless the schema of a rebuild exists and belongs to the owner of the projection.';
 
 CREATE FUNCTION eventcore.check_original_unused(wanted text) RETURNS void
 LANGUAGE plpgsql
@@ -76,7 +76,7 @@ DECLARE
     p    eventcore.projections := eventcore.find_projection(wanted);
     used regclass;
 BEGIN
-    -- What is deferred would write after we have looked.
+    -- Deferred triggers would write after this check.
     SET CONSTRAINTS ALL IMMEDIATE;
     SELECT r INTO used FROM eventcore.projection_relations(p.tables) r WHERE eventcore.has_used(r) LIMIT 1;
     IF FOUND THEN
@@ -85,7 +85,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.check_original_unused(text) IS
-    'SE009 if this transaction has read or written a table that is to be rebuilt.';
+    'SE009 if this transaction has read or written one of the tables that the rebuild will replace.';
 
 CREATE FUNCTION eventcore.take_place(wanted text) RETURNS void
 LANGUAGE plpgsql
@@ -102,16 +102,16 @@ DECLARE
     patience CONSTANT text := current_setting('lock_timeout');
     is_left  boolean;
 BEGIN
-    -- Not for those who only read, but for whoever writes them or locks rows, which would be gone. Not for long, for they
-    -- would queue up behind it: 55P03, and it is tried again.
+    -- Readers need not wait. Writers must, and so must sessions that lock rows, because these rows are deleted. The wait is
+    -- short, because others queue up behind it: after 55P03 the worker tries again.
     PERFORM set_config('lock_timeout', '200 ms', true);
     FOR one IN SELECT DISTINCT t::regclass FROM unnest(p.tables) t ORDER BY 1 LOOP
         EXECUTE format('LOCK TABLE %s IN EXCLUSIVE MODE', one);
     END LOOP;
     PERFORM set_config('lock_timeout', patience, true);
-    -- Nobody can change it now: what held at the call may hold no more.
+    -- The tables cannot change from here on, but they may have changed since eventcore_rebuild_projection was called.
     PERFORM eventcore.check_shadow_possible(eventcore.find_projection(p.rebuilds));
-    -- All in one statement, at whose end foreign keys from one of them to another are checked.
+    -- One statement for all tables: foreign keys between them are checked at its end.
     SELECT string_agg(format('%I AS (DELETE FROM %s)', 'd' || t.number, t.original), ', '),
            string_agg(format('%I AS (INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %I.%I)',
                              't' || t.number, t.original, t.columns, t.columns, p.shadow_schema, t.relname), ', ')
@@ -122,9 +122,10 @@ BEGIN
               FROM pg_class c WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t)) t;
     deletes := format('WITH %s SELECT', deletes);
     inserts := format('WITH %s SELECT', inserts);
-    -- A policy must not hide rows that are to be replaced: an error then. The tables of eventcore have policies of their own.
+    -- A policy must not hide rows that are replaced: PostgreSQL raises an error then. The tables of eventcore have policies
+    -- of their own, so this holds only for these statements.
     PERFORM set_config('row_security', 'off', true);
-    -- Triggers and functions in constraints find what they find when the handler writes.
+    -- With the search_path that triggers and functions in constraints have when the handler writes.
     PERFORM set_config('search_path', s.reset_val, true) FROM pg_settings s WHERE s.name = 'search_path';
     EXECUTE deletes;
     FOR one IN SELECT DISTINCT t::regclass FROM unnest(p.tables) t LOOP
@@ -137,8 +138,8 @@ BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM set_config('row_security', 'on', true);
 
-    -- Sequences of identity columns go on after what was drawn for either; never back, for that is not undone by a
-    -- rollback. Other sequences were shared.
+    -- The sequence of an identity column continues after the highest value drawn for either table. It never goes back, because
+    -- a rollback does not undo setval. Other sequences were shared.
     FOR old_sequence, new_sequence IN
         SELECT pg_get_serial_sequence(c.oid::regclass::text, a.attname),
                pg_get_serial_sequence(format('%I.%I', p.shadow_schema, c.relname), a.attname)
@@ -167,7 +168,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.take_place(text) IS
-    'Replaces the rows, the checkpoint and what is parked of a projection by those of its rebuild, which ends. Under the locks of both.';
+    'Replaces the rows, the checkpoint and the parked events of a projection by those of its rebuild, and ends the rebuild. The caller holds the locks of both.';
 
 CREATE FUNCTION eventcore.drop_shadow(p eventcore.projections) RETURNS void
 LANGUAGE plpgsql
@@ -175,7 +176,7 @@ SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 BEGIN
-    -- Whoever wrote the name there, it is a schema that the owner could drop.
+    -- The name may have been written by any member of the owner: only a schema that the owner could drop is dropped.
     IF p.shadow_schema ~ '^eventcore_rebuild_' AND EXISTS (
         SELECT FROM pg_namespace n WHERE n.nspname = p.shadow_schema AND n.nspowner = p.owner) THEN
         EXECUTE format('DROP SCHEMA %I CASCADE', p.shadow_schema);
@@ -183,4 +184,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.drop_shadow(eventcore.projections) IS
-    'Drops the tables of a rebuild, if they were made.';
+    'Drops the shadow tables of a rebuild, if they exist.';

@@ -35,37 +35,37 @@ SELECT p.name, p.mode,
        SELECT v.recorded_at FROM eventcore.events v
         WHERE v.position > p.checkpoint AND v.position <= h.safe_position
         ORDER BY v.position LIMIT 1) n ON true;
-COMMENT ON VIEW eventcore.stat_projections IS 'How far each projection inside the server is, and what keeps it.';
+COMMENT ON VIEW eventcore.stat_projections IS 'The progress of each projection inside the server, and what holds it back.';
 COMMENT ON COLUMN eventcore.stat_projections.name IS 'The projection.';
 COMMENT ON COLUMN eventcore.stat_projections.mode IS 'async or inline.';
 COMMENT ON COLUMN eventcore.stat_projections.status IS
     'running, paused or failed; copy: it belongs to another database, which runs it.';
 COMMENT ON COLUMN eventcore.stat_projections.owner IS 'The role whose rights its worker has.';
-COMMENT ON COLUMN eventcore.stat_projections.checkpoint IS 'All matching events up to here are done.';
-COMMENT ON COLUMN eventcore.stat_projections.safe_position IS 'The position that it could have reached.';
+COMMENT ON COLUMN eventcore.stat_projections.checkpoint IS 'All matching events up to here have been handled.';
+COMMENT ON COLUMN eventcore.stat_projections.safe_position IS 'The position up to which events can be read.';
 COMMENT ON COLUMN eventcore.stat_projections.lag_events IS
-    'The number of positions between the two: no more events than this are left to do.';
+    'The number of positions between the two: an upper bound of the events that are left.';
 COMMENT ON COLUMN eventcore.stat_projections.lag_seconds IS
-    'The age of the first event after the checkpoint, matching or not; 0 if there is none.';
+    'The age of the first event after the checkpoint, matching or not; 0 if there is no such event.';
 COMMENT ON COLUMN eventcore.stat_projections.worker_pid IS
-    'The process that has it right now; NULL between two batches.';
+    'The process that is running it; NULL between two batches.';
 COMMENT ON COLUMN eventcore.stat_projections.waits_for IS
-    'What a running projection waits for where it is not events: retry (at retry_at), read-only (default_transaction_read_only is on for its owner here), owner may not log in, owner may not connect, owner lacks privileges (it is not in eventcore_projector), no free worker, no notifier, and others; NULL: nothing.';
+    'What a running projection waits for, other than events: retry (at retry_at), read-only (default_transaction_read_only is on for its owner here), owner may not log in, owner may not connect, owner lacks privileges (it is not in eventcore_projector), no free worker, no notifier, and others; NULL: nothing.';
 COMMENT ON COLUMN eventcore.stat_projections.attempts IS 'How often the next event has failed.';
-COMMENT ON COLUMN eventcore.stat_projections.retry_at IS 'When it is tried again.';
+COMMENT ON COLUMN eventcore.stat_projections.retry_at IS 'When its worker tries again.';
 COMMENT ON COLUMN eventcore.stat_projections.skipped IS 'How many events were skipped because they failed.';
 COMMENT ON COLUMN eventcore.stat_projections.parked IS 'How many events are parked because they failed.';
-COMMENT ON COLUMN eventcore.stat_projections.last_error IS 'What the last failure said.';
+COMMENT ON COLUMN eventcore.stat_projections.last_error IS 'The message of the last failure.';
 COMMENT ON COLUMN eventcore.stat_projections.last_sqlstate IS 'Its SQLSTATE.';
-COMMENT ON COLUMN eventcore.stat_projections.last_error_position IS 'The event that failed, where it is known.';
-COMMENT ON COLUMN eventcore.stat_projections.last_error_at IS 'When that was.';
+COMMENT ON COLUMN eventcore.stat_projections.last_error_position IS 'The event that failed, if it is known.';
+COMMENT ON COLUMN eventcore.stat_projections.last_error_at IS 'When the last failure was.';
 COMMENT ON COLUMN eventcore.stat_projections.handler IS 'The function that gets the events.';
 COMMENT ON COLUMN eventcore.stat_projections.stream_prefixes IS 'Its filter by streams; NULL: all.';
 COMMENT ON COLUMN eventcore.stat_projections.event_types IS 'Its filter by types; NULL: all.';
 COMMENT ON COLUMN eventcore.stat_projections.batch_size IS 'The most events in one transaction.';
-COMMENT ON COLUMN eventcore.stat_projections.on_error IS 'What becomes of an event that failed too often.';
-COMMENT ON COLUMN eventcore.stat_projections.retry_limit IS 'How often an event is retried before that.';
+COMMENT ON COLUMN eventcore.stat_projections.on_error IS 'What to do with an event that has failed too often.';
+COMMENT ON COLUMN eventcore.stat_projections.retry_limit IS 'How often a failed event is retried before that.';
 COMMENT ON COLUMN eventcore.stat_projections.created_at IS 'When it was created.';
 COMMENT ON COLUMN eventcore.stat_projections.rebuilds IS
-    'The projection whose place it takes when it has caught up; NULL: it is no rebuild.';
-COMMENT ON COLUMN eventcore.stat_projections.shadow_schema IS 'Where a rebuild has its tables until then.';
+    'The projection that it replaces when it has caught up; NULL: it is not a rebuild.';
+COMMENT ON COLUMN eventcore.stat_projections.shadow_schema IS 'The schema of the shadow tables of a rebuild until then.';

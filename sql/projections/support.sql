@@ -1,46 +1,46 @@
--- What the functions of projections share: locks, finding one, deleting rows without the privilege DELETE.
+-- What the functions of projections share: locks, looking up a projection, deleting rows without the privilege DELETE.
 
 CREATE FUNCTION eventcore.lock_events() RETURNS void
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_lock_events';
 COMMENT ON FUNCTION eventcore.lock_events() IS
-    'Waits until all appends under way have ended, and keeps others from beginning until the transaction ends, as CREATE TRIGGER does. 42501 without the privilege TRIGGER on eventcore.events.';
+    'Waits until all running appends have ended, and keeps new ones waiting until the transaction ends, as CREATE TRIGGER does. 42501 without the privilege TRIGGER on eventcore.events.';
 
 CREATE FUNCTION eventcore.lock_projection(name text) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_lock_projection';
 COMMENT ON FUNCTION eventcore.lock_projection(text) IS
-    'Waits until no worker runs this projection, and keeps them from it until the transaction ends. 42501 if it belongs to another role. 25006 where nothing may be written.';
+    'Waits until no worker runs this projection, and keeps workers from it until the transaction ends. 42501 it belongs to another role. 25006 on a standby and in a read-only transaction.';
 
 CREATE FUNCTION eventcore.projection_key(name text) RETURNS bigint
 LANGUAGE c IMMUTABLE STRICT
 AS 'MODULE_PATHNAME', 'eventcore_projection_key';
 COMMENT ON FUNCTION eventcore.projection_key(text) IS
-    'What its lock has in pg_locks: classid in the upper half, objid in the lower.';
+    'The key of its lock in pg_locks: classid in the upper half, objid in the lower half.';
 
 CREATE FUNCTION eventcore.owner_waits_for(owner regrole) RETURNS text
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_owner_waits_for';
 COMMENT ON FUNCTION eventcore.owner_waits_for(regrole) IS
-    'What keeps the projections of this role from being run right now; NULL: nothing. See eventcore.stat_projections.waits_for.';
+    'What keeps the projections of this role from running now; NULL: nothing. See eventcore.stat_projections.waits_for.';
 
 CREATE FUNCTION eventcore.projections_changed() RETURNS void
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_projections_changed';
 COMMENT ON FUNCTION eventcore.projections_changed() IS
-    'When the transaction commits, makes every process read the list of projections again.';
+    'Makes every process read the list of projections again when the transaction commits.';
 
 CREATE FUNCTION eventcore.delete_projection(name text) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_delete_projection';
 COMMENT ON FUNCTION eventcore.delete_projection(text) IS
-    'Deletes the row of a projection, if there is one, without the privilege DELETE. 42501 if it belongs to another role. 40001 if another transaction has changed it meanwhile.';
+    'Deletes the row of a projection, if it exists, without the privilege DELETE. 42501 it belongs to another role. 40001 another transaction has changed it in the meantime.';
 
 CREATE FUNCTION eventcore.delete_projection_parked(projection text, positions bigint[]) RETURNS bigint
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_delete_projection_parked';
 COMMENT ON FUNCTION eventcore.delete_projection_parked(text, bigint[]) IS
-    'Deletes what is parked of a projection, at these positions or, where they are NULL, all; without the privilege DELETE. Returns how many there were. 42501 if the projection is somebody else''s.';
+    'Deletes the parked events of a projection at these positions, or all if they are NULL, without the privilege DELETE. Returns how many. 42501 the projection belongs to another role.';
 
 CREATE FUNCTION eventcore.find_projection(wanted text, argument text DEFAULT 'name')
 RETURNS eventcore.projections
@@ -59,7 +59,7 @@ BEGIN
     RETURN found_one;
 END
 $$;
-COMMENT ON FUNCTION eventcore.find_projection(text, text) IS 'A projection by its name; SE007 if there is none.';
+COMMENT ON FUNCTION eventcore.find_projection(text, text) IS 'Returns the projection with this name. SE007 no such projection.';
 
 CREATE FUNCTION eventcore.change_projection(wanted text, argument text DEFAULT 'name')
 RETURNS eventcore.projections
@@ -81,4 +81,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.change_projection(text, text) IS
-    'A projection by its name, which no worker runs until the transaction ends; SE007 if there is none, SE009 if it is a copy of that of another database.';
+    'Returns the projection with this name and keeps workers from it until the transaction ends. SE007 no such projection. SE009 it is a copy that belongs to another database.';

@@ -1,4 +1,4 @@
--- What is stored of projections that run inside the server.
+-- The tables of projections that run inside the server.
 
 CREATE TABLE eventcore.projections (
     checkpoint      bigint      NOT NULL,
@@ -51,57 +51,57 @@ CREATE TABLE eventcore.projections (
                                                  AND rebuilds <> name)
 ) USING heap WITH (fillfactor = 50);
 COMMENT ON TABLE eventcore.projections IS
-    'Projections that run inside the server. Written by eventcore_…_projection and by the workers; a trigger lets roles change their own only.';
+    'Projections that run inside the server. Written by eventcore_…_projection and by the workers; a trigger lets each role change only its own.';
 COMMENT ON COLUMN eventcore.projections.checkpoint IS
     'Every matching event up to here has taken effect, was skipped or is parked. For an inline projection: where it began.';
 COMMENT ON COLUMN eventcore.projections.singly_until IS
-    'Up to here the handler gets one event per transaction, because a batch failed: to find the event to blame.';
+    'Up to here the handler gets one event per transaction, because a batch failed: to find the event that fails.';
 COMMENT ON COLUMN eventcore.projections.retry_at IS 'The handler is not called before this time.';
 COMMENT ON COLUMN eventcore.projections.created_at IS 'When it was created.';
 COMMENT ON COLUMN eventcore.projections.owner IS
-    'The role that created it: its worker logs in as that role. 0: where it was restored there was no role of its name.';
+    'The role that created it: its worker logs in as that role. 0: it was restored where no role had the name of its owner.';
 COMMENT ON COLUMN eventcore.projections.home_id IS
-    'The database that runs it: eventcore.home_id() of that one. In any other the number of the owner means nothing.';
+    'The database that runs it, as eventcore.home_id() of that database. In another one the OID of the owner means nothing.';
 COMMENT ON COLUMN eventcore.projections.table_ids IS
-    'The tables by their numbers, as they were when the projection was created, restored or rebuilt: eventcore_check finds tables that were replaced since.';
+    'The OIDs of the tables when the projection was created, restored or rebuilt: eventcore_check finds tables that were replaced since.';
 COMMENT ON COLUMN eventcore.projections.owner_name IS
-    'The name of the owner: a restore finds the role by this.';
+    'The name of the owner, by which a restore finds the role.';
 COMMENT ON COLUMN eventcore.projections.batch_size IS 'The most events in one transaction.';
 COMMENT ON COLUMN eventcore.projections.retry_limit IS
     'How often a failed event is retried before on_error decides.';
 COMMENT ON COLUMN eventcore.projections.attempts IS 'How often the next event has failed.';
 COMMENT ON COLUMN eventcore.projections.takes_array IS 'Whether the handler takes an array of events.';
 COMMENT ON COLUMN eventcore.projections.reset_pending IS
-    'The next transaction of its worker empties its tables first, or, of a rebuild, makes them: eventcore_rebuild_projection was called.';
+    'Whether the next transaction of its worker first empties its tables or, for a rebuild, creates the shadow tables: eventcore_rebuild_projection was called.';
 COMMENT ON COLUMN eventcore.projections.name IS 'Its name: 1 to 255 bytes, no ASCII control characters.';
 COMMENT ON COLUMN eventcore.projections.mode IS 'async: by a worker; inline: in the transaction of the append.';
 COMMENT ON COLUMN eventcore.projections.status IS
-    'running; paused; failed: an event failed too often, or the handler is not there. eventcore_resume_projection goes on.';
+    'running; paused; failed: an event failed too often, or the handler does not exist. eventcore_resume_projection lets it continue.';
 COMMENT ON COLUMN eventcore.projections.on_error IS
-    'What becomes of an event that failed too often: stop, and the projection has failed; skip it; park it.';
-COMMENT ON COLUMN eventcore.projections.handler IS 'The function that gets the events, under its full name.';
-COMMENT ON COLUMN eventcore.projections.reset IS 'The function that empties what the handler writes; NULL: none.';
+    'What to do with an event that has failed too often: stop, so that the projection has failed; skip it; park it.';
+COMMENT ON COLUMN eventcore.projections.handler IS 'The full name of the function that gets the events.';
+COMMENT ON COLUMN eventcore.projections.reset IS 'The function that empties what the handler writes; NULL: there is no such function.';
 COMMENT ON COLUMN eventcore.projections.stream_prefixes IS
-    'Only streams that begin with one of these, letter by letter; NULL: all.';
+    'Only streams whose name begins with one of these, byte by byte; NULL: all.';
 COMMENT ON COLUMN eventcore.projections.event_types IS 'Only events of these types; NULL: all.';
 COMMENT ON COLUMN eventcore.projections.tables IS
-    'The tables that the handler writes, under their full names: a rebuild empties them. NULL: not named.';
+    'The full names of the tables that the handler writes: a rebuild empties them. NULL: not declared.';
 COMMENT ON COLUMN eventcore.projections.skipped IS 'How many events were skipped because they failed.';
-COMMENT ON COLUMN eventcore.projections.last_error IS 'What the last failure said; NULL if there was none.';
+COMMENT ON COLUMN eventcore.projections.last_error IS 'The message of the last failure; NULL if it has never failed.';
 COMMENT ON COLUMN eventcore.projections.last_sqlstate IS 'Its SQLSTATE.';
 COMMENT ON COLUMN eventcore.projections.last_error_position IS
-    'The event that failed; NULL where it was no event, or one of a batch.';
-COMMENT ON COLUMN eventcore.projections.last_error_at IS 'When that was.';
+    'The event that failed; NULL if the cause was not an event, or one of a batch.';
+COMMENT ON COLUMN eventcore.projections.last_error_at IS 'When the last failure was.';
 COMMENT ON COLUMN eventcore.projections.settings IS
-    'The settings, each as name=value, that an inline handler runs with, for every appender. An async one has the settings of its owner.';
+    'The settings, each as name=value, that an inline handler runs with, for every appender. An async handler has the settings of its owner.';
 COMMENT ON COLUMN eventcore.projections.function_owners IS
-    'The roles that owned its functions when it was created. A function of the same name that is another role''s, and no superuser''s, is not called.';
+    'The roles that owned its functions when it was created. A function with the same name is not called if it belongs to another role, except a superuser.';
 COMMENT ON COLUMN eventcore.projections.interruptions IS
-    'How often in a row it failed for no fault of an event: deadlocks, a full disk, too little memory.';
+    'How many consecutive failures had a cause other than an event: a deadlock, a full disk, too little memory.';
 COMMENT ON COLUMN eventcore.projections.rebuilds IS
-    'The projection that this one rebuilds, whose tables it replaces when it has caught up; NULL: it is none that rebuilds another.';
+    'The projection that this one rebuilds, and whose tables it replaces when it has caught up; NULL: it is not a rebuild.';
 COMMENT ON COLUMN eventcore.projections.shadow_schema IS
-    'Where a rebuild has its tables until then.';
+    'The schema of the shadow tables of a rebuild until then.';
 
 CREATE TABLE eventcore.projection_parked (
     position        bigint      NOT NULL,
@@ -122,10 +122,10 @@ COMMENT ON COLUMN eventcore.projection_parked.parked_at IS 'When it was parked.'
 COMMENT ON COLUMN eventcore.projection_parked.attempts IS 'How often it had failed.';
 COMMENT ON COLUMN eventcore.projection_parked.projection IS 'The projection.';
 COMMENT ON COLUMN eventcore.projection_parked.sqlstate IS 'The SQLSTATE of the last failure.';
-COMMENT ON COLUMN eventcore.projection_parked.reason IS 'What the last failure said.';
+COMMENT ON COLUMN eventcore.projection_parked.reason IS 'The message of the last failure.';
 COMMENT ON COLUMN eventcore.projection_parked.replay IS
-    'The worker hands it to the handler again: eventcore_replay_projection_parked was called.';
-COMMENT ON INDEX eventcore.projection_parked_replay_idx IS 'The events to hand to the handler again.';
+    'Whether the worker will pass it to the handler again: eventcore_replay_projection_parked was called.';
+COMMENT ON INDEX eventcore.projection_parked_replay_idx IS 'The events to pass to the handler again.';
 
 SELECT pg_catalog.pg_extension_config_dump('eventcore.projections', '');
 SELECT pg_catalog.pg_extension_config_dump('eventcore.projection_parked', '');

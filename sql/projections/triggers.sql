@@ -11,7 +11,7 @@ AS $$
       LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace)
         ON format('%I.%I', n.nspname, c.relname) = t.name COLLATE "C"
 $$;
-COMMENT ON FUNCTION eventcore.table_ids(text[]) IS 'The numbers that tables of these full names have now, NULL for those that do not exist.';
+COMMENT ON FUNCTION eventcore.table_ids(text[]) IS 'The OIDs of the tables with these full names; NULL for those that do not exist.';
 
 CREATE FUNCTION eventcore.settle_projection() RETURNS trigger
 LANGUAGE plpgsql
@@ -21,7 +21,7 @@ BEGIN
     IF NEW.owner_name IS NULL THEN
         NEW.owner_name := (SELECT r.rolname FROM pg_roles r WHERE r.oid = NEW.owner);
     ELSE
-        -- Restored: the number is that of a role of another cluster, or of one that is gone.
+        -- Restored: the OID is that of a role of another cluster, or of a role that was dropped.
         NEW.owner := coalesce((SELECT r.oid FROM pg_roles r WHERE r.rolname = NEW.owner_name), 0);
         IF NEW.owner = 0 THEN
             NEW.last_error := format('the role "%s" does not exist', NEW.owner_name);
@@ -36,12 +36,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.settle_projection() IS
-    'Trigger that lets projections that are made or restored here belong to this database, and to the role of that name here. Not ENABLE ALWAYS: rows that are replicated stay those of the publisher.';
+    'Trigger that assigns a projection that is created or restored here to this database, and to the role with the name of its owner. Not ENABLE ALWAYS: replicated rows keep belonging to the publisher.';
 -- Before projections_have_owners, in the order of their names.
 CREATE TRIGGER projections_are_settled BEFORE INSERT ON eventcore.projections
     FOR EACH ROW EXECUTE FUNCTION eventcore.settle_projection();
 COMMENT ON TRIGGER projections_are_settled ON eventcore.projections IS
-    'What is created or restored here belongs to this database; what is replicated does not.';
+    'A projection that is created or restored here belongs to this database; a replicated one does not.';
 
 CREATE FUNCTION eventcore.announce_projections() RETURNS trigger
 LANGUAGE plpgsql

@@ -1,4 +1,4 @@
--- What a worker records: progress, failures, and what became of parked events.
+-- What a worker records: progress, failures, and the results of replayed events.
 
 CREATE FUNCTION eventcore.projection_advanced(wanted text, to_position bigint) RETURNS void
 LANGUAGE plpgsql
@@ -12,17 +12,17 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.projection_advanced(text, bigint) IS
-    'A worker has done everything up to this position, in this transaction.';
+    'Records that the worker has handled all events up to this position, in this transaction.';
 
 CREATE FUNCTION eventcore.is_blameless(error_code text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    -- 40002 is a constraint, 53400 a limit that is configured: the same event meets them again.
+    -- Not 40002, a constraint, and not 53400, a configured limit: the same event would fail on them again.
     SELECT ("left"(error_code, 2) COLLATE "C" IN ('08', '40', '53', '58') AND error_code COLLATE "C" NOT IN ('40002', '53400'))
         OR error_code COLLATE "C" IN ('25006', '55P03');
 END;
 COMMENT ON FUNCTION eventcore.is_blameless(text) IS
-    'Whether no event is to blame for an error: lost in a quarrel with other transactions, or for want of a resource.';
+    'Whether an error has a cause other than the event: a conflict with other transactions, or a lack of resources.';
 
 CREATE FUNCTION eventcore.lock_projection_soon(name text) RETURNS boolean
 LANGUAGE plpgsql
@@ -45,7 +45,7 @@ BEGIN ATOMIC
     SELECT pg_catalog.clock_timestamp()
          + least(interval '60 s', interval '100 ms' * pg_catalog.power(2, least(failures, 20) - 1));
 END;
-COMMENT ON FUNCTION eventcore.retry_time(integer) IS 'When to try again after this many failures in a row.';
+COMMENT ON FUNCTION eventcore.retry_time(integer) IS 'When to try again after this many consecutive failures.';
 
 CREATE FUNCTION eventcore.projection_failed(
     wanted        text,
@@ -71,11 +71,11 @@ DECLARE
     interrupted integer;
 BEGIN
     IF NOT eventcore.lock_projection_soon(wanted) THEN
-        -- Whoever has it is changing the projection, which is tried again after that.
+        -- The lock holder is changing the projection. The worker tries again after that.
         RETURN;
     END IF;
     SELECT * INTO p FROM eventcore.projections v WHERE v.name = wanted;
-    -- It was dropped, paused or set back meanwhile.
+    -- In the meantime it was dropped, paused or reset.
     IF NOT FOUND OR p.status <> 'running' OR p.checkpoint <> at_checkpoint THEN
         RETURN;
     END IF;
@@ -86,11 +86,11 @@ BEGIN
            last_error_position = CASE WHEN one_event THEN first_position END
      WHERE v.name = wanted;
     IF error_code = 'SE011' AND first_position IS NULL THEN
-        -- Its checkpoint is of another history, and stays so.
+        -- Its checkpoint is of another history. Trying again does not change this.
         UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
     ELSIF p.rebuilds IS NOT NULL AND (error_code IN ('SE003', 'SE009') OR error_code LIKE '42%') THEN
-        -- The handler does not go with a shadow, finds something not there or may not use it: no event is to blame, it will not
-        -- be better next time, and with all events skipped an empty table would take the place of a full one.
+        -- The handler does not work with a shadow, or an object does not exist, or the owner may not use it. No event is the
+        -- cause, and trying again does not help. If every event were skipped, an empty table would replace a full one.
         UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
     ELSIF blameless THEN
         UPDATE eventcore.projections v
@@ -103,7 +103,7 @@ BEGIN
            SET attempts = failures, retry_at = eventcore.retry_time(failures)
          WHERE v.name = wanted;
     ELSIF p.on_error = 'stop' OR NOT one_event
-       -- A table that lacks what the original had must not take its place.
+       -- A table that lacks rows of the original must not replace it.
        OR p.rebuilds IS NOT NULL AND NOT EXISTS (
             SELECT FROM eventcore.projection_parked k WHERE k.projection = p.rebuilds AND k.position = first_position) THEN
         UPDATE eventcore.projections v SET status = 'failed', attempts = failures WHERE v.name = wanted;
@@ -119,7 +119,7 @@ BEGIN
          WHERE v.name = wanted;
     END IF;
     IF process_ended THEN
-        -- Whoever is to blame: the next ones come one by one, and not before others had a chance to look at the server.
+        -- Whatever the cause, the next events come one by one, and after a pause in which other workers can run.
         UPDATE eventcore.projections v
            SET singly_until = greatest(v.singly_until, last_position),
                retry_at = greatest(v.retry_at, clock_timestamp() + interval '1 s')
@@ -128,7 +128,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.projection_failed(text, bigint, bigint, bigint, text, text, boolean, boolean) IS
-    'A worker has failed on these events, or, where they are NULL, before the first: the next transactions go event by event, wait, or do what on_error says. no_blame: whether no event is to blame; NULL: by the SQLSTATE. process_ended: the process of the worker ended on it.';
+    'Records that the worker failed on these events, or before the first one if they are NULL. The next transactions handle single events, wait, or do what on_error says. no_blame: whether the cause is not an event; NULL: decided by the SQLSTATE. process_ended: the worker process ended because of it.';
 
 CREATE FUNCTION eventcore.projection_replayed(wanted text, replayed_position bigint) RETURNS void
 LANGUAGE sql
@@ -137,7 +137,7 @@ AS $$
     SELECT eventcore.delete_projection_parked(projection_replayed.wanted, ARRAY[projection_replayed.replayed_position]);
 $$;
 COMMENT ON FUNCTION eventcore.projection_replayed(text, bigint) IS
-    'A worker has handed this parked event to the handler, in this transaction.';
+    'Records that the worker has passed this parked event to the handler, in this transaction.';
 
 CREATE FUNCTION eventcore.projection_replay_failed(
     wanted          text,
@@ -169,4 +169,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.projection_replay_failed(text, bigint, text, text, boolean, boolean) IS
-    'A worker has failed on this parked event again: it stays parked.';
+    'Records that this parked event has failed again: it stays parked.';

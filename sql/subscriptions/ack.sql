@@ -1,7 +1,7 @@
 -- What a consumer does with its lease: acknowledge events, or take more time.
 --
--- Acknowledging takes no lock but on the lease, shared, and on the rows that it deletes, so that it may stand in a
--- long transaction. Whoever wants rows and the subscription takes the rows first.
+-- Acknowledging locks only the lease, in shared mode, and the rows that it deletes, so that it can be part of a long
+-- transaction. A statement that locks rows and the subscription locks the rows first.
 
 CREATE FUNCTION eventcore.hold_lease(s eventcore.subscriptions, lease_id uuid, positions bigint[]) RETURNS void
 LANGUAGE plpgsql
@@ -30,7 +30,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]) IS
-    'Keeps a lease from being taken back until the transaction ends; SE008 if there is none.';
+    'Keeps polls from taking a lease back until the transaction ends. SE008 no such lease.';
 
 CREATE FUNCTION @extschema@.eventcore_ack(subscription text, lease_id uuid, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
@@ -67,12 +67,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_ack(text, uuid, bigint[]) IS
-$$Acknowledges events of a lease: they are done with. In the transaction that writes what the consumer made
-of them, each event takes effect exactly once. Returns how many.
+$$Acknowledges events of a lease: they have been handled. Called in the transaction that writes their effects, it makes each
+event take effect exactly once. Returns how many.
 
 positions: which; NULL: all that the lease still holds.
-SE003 malformed argument, or a position that was never handed out. SE007 no such subscription. SE008 the lease
-does not hold them (any more): nothing is acknowledged. A lease that has run out counts until a poll takes it back.$$;
+SE003 malformed argument, or a position that was never delivered. SE007 no such subscription. SE008 the lease does not
+hold them (any more): nothing is acknowledged. An expired lease is valid until a poll takes it back.$$;
 
 CREATE FUNCTION @extschema@.eventcore_extend_lease(subscription text, lease_id uuid) RETURNS timestamptz
 LANGUAGE plpgsql
@@ -92,11 +92,11 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
     END IF;
-    -- Should this be rolled back, polls have passed over a lease that has run out meanwhile.
+    -- If this rolls back, polls may have skipped a lease that expired in the meantime.
     PERFORM eventcore.announce_work(false);
     RETURN until;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_extend_lease(text, uuid) IS
-$$Renews a lease for the events that it still holds; returns when it runs out.
-SE007 no such subscription. SE008 the lease holds nothing (any more).$$;
+$$Renews a lease for the events that it still holds; returns when it will expire.
+SE007 no such subscription. SE008 the lease holds no events (any more).$$;

@@ -1,14 +1,14 @@
 -- How a poll leases events to a consumer, step by step. The poll itself is in poll.sql, and the steps
 -- are in lease_returned.sql, lease_backlog.sql and lease_new.sql.
 --
--- Only one transaction at a time polls a subscription or changes it (eventcore.lock_subscription), and under that
--- lock it waits for nobody: what is being acknowledged is locked, and is skipped.
+-- Only one transaction at a time polls or changes a subscription (eventcore.lock_subscription). While it holds that lock it
+-- does not wait: it skips rows that a consumer is acknowledging, because they are locked.
 --
--- A stream is out with one lease at a time. Events that come back wait in eventcore.deliveries with no lease; events
--- that were read while an earlier one of their stream was out are not stored. Either way the stream has a row in
--- eventcore.backlogs. A poll gives out what came back, what is behind and what is new, each in its share of the room, so
--- that none waits for all of another. It looks at what is out by way of the leases there are, at no more than it can
--- give out of the rest, and never over positions that are done with.
+-- A stream is in one lease at a time. Events that come back wait in eventcore.deliveries without a lease. Events that were
+-- read while an earlier one of their stream was leased are not stored. In both cases the stream has a row in
+-- eventcore.backlogs. A poll leases events that came back, events of streams that are behind, and new events. Each kind has
+-- a share of the lease, so that none has to wait for all of another. The cost of a poll does not grow with the events that
+-- have been handled: it finds leased events through the existing leases, and reads no more of the others than it can lease.
 
 CREATE FUNCTION eventcore.lease_events(
     s         eventcore.subscriptions,
@@ -24,7 +24,8 @@ CREATE FUNCTION eventcore.lease_events(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
--- By their indexes, a row at a time: the statistics are of tables that are empty one moment and full the next.
+-- By their indexes, one row at a time: statistics are of little use for tables that are empty at one moment and full at the
+-- next.
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_hashjoin = off
@@ -36,7 +37,7 @@ DECLARE
     now       timestamptz := clock_timestamp();
     began     bigint := eventcore.monotonic();
     safe      bigint := eventcore.safe_position();
-    -- What is behind and what is new have a quarter of the lease each, and what others leave of it.
+    -- Streams that are behind and new events have a quarter of the lease each, and what the other kinds leave free.
     share     integer := max_count / 4;
     room      integer := max_count - 2 * share;
     given     integer;
@@ -49,7 +50,7 @@ DECLARE
 BEGIN
     read_to := read_from;
     has_changed := eventcore.take_back_expired(s, now);
-    -- A delay that began later than it is now begins now: the clock was set back. A second is left to its steps.
+    -- A delay that began in the future begins now: the clock was set back. Steps of up to a second are tolerated.
     UPDATE eventcore.backlogs b SET due = now + (b.due - b.delayed_at), delayed_at = now
      WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity';
     SELECT coalesce(array_agg(DISTINCT d.stream_id), '{}'), min(l.leased_until) FILTER (WHERE l.leased_until > now)
@@ -66,7 +67,7 @@ BEGIN
           WHERE b.subscription_id = s.id AND b.returned_position IS NULL AND b.due > now AND b.due < 'infinity'
           ORDER BY b.due LIMIT 1));
     IF share = 0 AND random() < 0.25 AND eventcore.has_many_waiting(s, now) THEN
-        -- Too small to be shared: now and then what is new comes first.
+        -- The lease is too small to be shared: in one of four polls new events come first.
         share := max_count;
         room := 0;
     END IF;
@@ -92,8 +93,8 @@ BEGIN
         has_changed := has_changed OR new.is_anything;
         read_to := new.read_to;
         is_caught_up := read_to >= safe;
-        -- Far behind, with a filter that lets little through, or most streams out: others have their turn, and
-        -- the next attempt goes on from here.
+        -- Far behind, with a filter that few events match, or most streams leased: other sessions get their turn, and the
+        -- next attempt continues from here.
         EXIT WHEN NOT new.is_anything OR eventcore.monotonic() > began + 500000;
         page_size := least(1000, 2 * page_size);
     END LOOP;
@@ -108,7 +109,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.lease_events(eventcore.subscriptions, uuid, integer, bigint) IS
-    'One attempt to lease events, under the lock of the subscription: what came back, what is behind, what is new.';
+    'One attempt to lease events, under the lock of the subscription: events that came back, events of streams that are behind, new events.';
 
 CREATE FUNCTION eventcore.has_many_waiting(s eventcore.subscriptions, now timestamptz) RETURNS boolean
 LANGUAGE plpgsql
@@ -142,4 +143,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.remove_empty_leases(eventcore.subscriptions) IS
-    'Removes leases from which everything has been acknowledged or given back.';
+    'Removes leases whose events have all been acknowledged or given back.';

@@ -53,4 +53,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.lease_backlog(eventcore.subscriptions, timestamptz, uuid, text[], integer, bigint) IS
-    'Leases events of streams that are behind, of which nothing came back, and that are not out, the one that waits longest first; returns how many.';
+    'Leases events of streams that are behind, except leased streams and those with events that came back. The stream that has waited longest comes first. Returns how many.';

@@ -22,7 +22,7 @@ BEGIN
     ), event AS MATERIALIZED (
         SELECT p.position, p.stream_id, p.version,
                p.stream_id IN (SELECT unnest(blocked) COLLATE "C") AS is_out,
-               -- NULL: the stream does not wait; false: it waits with what came back alone, or is stopped.
+               -- NULL: the stream does not wait; false: only events that came back wait, or the stream is stopped.
                (SELECT b.after_version IS NOT NULL FROM eventcore.backlogs b
                  WHERE b.subscription_id = s.id AND b.stream_id = p.stream_id) AS is_behind
           FROM page p WHERE p.stream_id IS NOT NULL
@@ -30,7 +30,7 @@ BEGIN
         SELECT e.position, e.stream_id, e.version FROM event e
          WHERE NOT e.is_out AND e.is_behind IS NULL ORDER BY e.position LIMIT max_count
     ), reached AS (
-        -- With the lease full, what comes after its last event is left for another poll.
+        -- If the lease is full, the events after its last one are left for another poll.
         SELECT CASE WHEN (SELECT count(*) FROM free f) = max_count THEN (SELECT max(f.position) FROM free f)
                     ELSE (SELECT max(p.position) FROM page p) END AS read_to
     ), listed AS (
@@ -52,4 +52,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.lease_new(eventcore.subscriptions, uuid, text[], integer, bigint, integer) IS
-    'Reads on and leases events of streams that are neither out nor waiting; one that is out waits from then on.';
+    'Reads the next events and leases those of streams that are neither leased nor waiting. The events of a leased stream wait from then on.';

@@ -1,4 +1,4 @@
--- A step of a poll: events that came back. Leases that have run out, and events that wait to be delivered again.
+-- A step of a poll: events that came back. Takes back expired leases, and leases events that wait to be delivered again.
 
 CREATE FUNCTION eventcore.take_back_expired(s eventcore.subscriptions, now timestamptz) RETURNS boolean
 LANGUAGE plpgsql
@@ -11,10 +11,10 @@ DECLARE
 BEGIN
     FOR back IN
         WITH expired AS MATERIALIZED (
-            -- A lease from which something is being acknowledged is locked, and stays as it is.
+            -- A consumer that is acknowledging has locked its lease: such a lease is skipped.
             SELECT l.lease_id, l.consumer FROM eventcore.leases l
              WHERE l.subscription_id = s.id
-               -- Later than any lease can last: the clock was set back.
+               -- Later than any lease can expire: the clock was set back.
                AND (l.leased_until <= now OR l.leased_until > now + 2 * s.lease)
                AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id OFFSET 0)
                FOR UPDATE SKIP LOCKED
@@ -51,12 +51,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.take_back_expired(eventcore.subscriptions, timestamptz) IS
-    'Takes back leases that have run out, each as a whole. That counts as a failure of an event that was alone in its lease: of many nobody knows which was to blame.';
+    'Takes back expired leases, each as a whole. It counts as a failure only for an event that was alone in its lease: among several, the cause is unknown.';
 
 CREATE FUNCTION eventcore.refresh_backlogs(s eventcore.subscriptions, streams text[], parked_changed boolean) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
--- By their indexes, a row at a time: the statistics may be of a moment when there was little.
+-- By their indexes, one row at a time: the statistics may come from a moment when the tables were nearly empty.
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_hashjoin = off
@@ -82,7 +82,7 @@ BEGIN
                           WHEN s.on_parked = 'stop' AND b.stream_id IN (
                                SELECT k.stream_id FROM eventcore.parked k WHERE k.subscription_id = s.id) THEN 'infinity'
                           WHEN b.due < 'infinity' THEN b.due
-                          -- It was stopped.
+                          -- The stream was stopped.
                           ELSE coalesce((
                                SELECT max(d.not_before) FROM eventcore.deliveries d
                                 WHERE d.subscription_id = s.id AND d.stream_id = b.stream_id
@@ -105,7 +105,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.refresh_backlogs(eventcore.subscriptions, text[], boolean) IS
-    'After a change of what came back of these streams, or of what is parked of them: what waits of each, and when it is due.';
+    'Updates the backlogs of these streams after their returned or parked events have changed: which event waits, and when it is due.';
 
 CREATE FUNCTION eventcore.lease_returned(
     s         eventcore.subscriptions,
@@ -165,4 +165,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.lease_returned(eventcore.subscriptions, timestamptz, uuid, text[], integer, boolean) IS
-    'Leases events that came back, of streams that are due and not out, in order. is_first: the lease is empty. is_alone: nothing may be added to it.';
+    'Leases events that came back, of streams that are due and not leased, in order. is_first: the lease is empty. is_alone: no event may be added to it.';

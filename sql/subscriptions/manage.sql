@@ -49,16 +49,16 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_create_subscription(text, text[], text[], text, interval, bigint, text) IS
-$$Creates a durable subscription. True: created; false: it was there already, with the same definition.
+$$Creates a durable subscription. True: created; false: it exists already, with the same definition.
 
-stream_prefixes: only streams that begin with one of these, letter by letter; NULL: all.
+stream_prefixes: only streams whose name begins with one of these, byte by byte; NULL: all.
 event_types: only these types; NULL: all.
-start_from: 'start'; 'now', after what can be read already; or a position, after that. Not compared with
-that of a subscription that exists.
-lease: how long a consumer has for what one poll gives it, 1 ms to 365 days.
+start_from: 'start'; 'now', after the events that can be read already; or a position, after that one. Not part of the
+definition that is compared.
+lease: how long a consumer has for the events of one poll, 1 ms to 365 days.
 retry_limit: how often a failed event is delivered again before it is parked; 0: never.
-on_parked: what the stream of a parked event does: 'continue', or 'stop' until it is replayed or discarded.
-SE003 malformed argument, or a subscription of this name with another definition. SE011 a position of another history.$$;
+on_parked: what the stream of a parked event does: 'continue', or 'stop' until the event is replayed or discarded.
+SE003 malformed argument, or a subscription with this name and another definition. SE011 a position of another history.$$;
 
 CREATE FUNCTION @extschema@.eventcore_drop_subscription(name text) RETURNS boolean
 LANGUAGE plpgsql
@@ -76,7 +76,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_drop_subscription(text) IS
-$$Removes a subscription with its checkpoint, its leases and its parked events. SE007 if there is none.$$;
+$$Removes a subscription with its checkpoint, its leases and its parked events. SE007 no such subscription.$$;
 
 CREATE FUNCTION @extschema@.eventcore_pause_subscription(name text) RETURNS boolean
 LANGUAGE plpgsql
@@ -91,7 +91,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_pause_subscription(text) IS
-$$Polls get nothing from now on. What consumers have already they may still acknowledge. SE007 if there is none.$$;
+$$Pauses a subscription: polls get no events. Consumers may still acknowledge the events that they have. SE007 no such subscription.$$;
 
 CREATE FUNCTION @extschema@.eventcore_resume_subscription(name text) RETURNS boolean
 LANGUAGE plpgsql
@@ -107,7 +107,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_resume_subscription(text) IS
-$$Ends a pause: polls that wait get events at once. SE007 if there is none.$$;
+$$Ends a pause: waiting polls get events at once. SE007 no such subscription.$$;
 
 CREATE FUNCTION @extschema@.eventcore_reset_subscription(name text, after_position bigint) RETURNS boolean
 LANGUAGE plpgsql
@@ -142,6 +142,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_reset_subscription(text, bigint) IS
-$$Goes on after this position, back or ahead: everything after it is delivered, again or for the first time.
-All leases are lost. Events parked before the position stay parked.
+$$Continues after this position, lower or higher than now: all events after it are delivered, again or for the first time.
+All leases are lost. Events parked up to the position stay parked.
 SE003 a position past the safe position. SE007 no such subscription. SE011 a position of another history.$$;

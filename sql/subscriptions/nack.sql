@@ -43,7 +43,7 @@ BEGIN
     END IF;
     PERFORM eventcore.lock_to_change(s.name, 'subscription');
     IF NOT EXISTS (SELECT FROM eventcore.subscriptions t WHERE t.id = s.id) THEN
-        -- Reset or dropped in between.
+        -- It was reset or dropped in the meantime.
         PERFORM eventcore.fail_lost(s.name, lease, wanted);
     END IF;
 
@@ -68,7 +68,7 @@ BEGIN
         END LOOP;
         RETURN QUERY SELECT p, 'parked' FROM unnest(parks) p ORDER BY p;
     END IF;
-    -- What comes again, and what is behind it in its stream.
+    -- The events to deliver again, and the later events of their streams.
     RETURN QUERY
         WITH held AS MATERIALIZED (
             SELECT d.position, d.stream_id, d.position IN (SELECT unnest(wanted)) AS is_named
@@ -87,7 +87,7 @@ BEGIN
                    not_before = CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN now + delay ELSE d.not_before END,
                    failed_at = CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN now ELSE d.failed_at END,
                    reason = CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN eventcore_nack.reason ELSE d.reason END
-             -- IS TRUE: looked up in a hash, never joined.
+             -- IS TRUE makes the planner use a hashed subplan instead of a join.
              WHERE d.lease_id = lease
                AND (d.position IN (SELECT m.position FROM marked m WHERE m.position >= m.first_position)) IS TRUE
             RETURNING d.position, d.stream_id, d.not_before, CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN 'retry' ELSE 'released' END AS outcome
@@ -105,13 +105,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_nack(text, uuid, bigint[], text, text, interval) IS
-$$Gives events of a lease back, and says what becomes of each.
+$$Gives events of a lease back, and returns the outcome of each.
 
 positions: which; NULL: all that the lease still holds.
-action: 'retry', deliver it again after the delay, or park it when it has failed more often than retry_limit;
-'park'; 'skip', as if acknowledged; 'release', deliver it again and count no failure.
+action: 'retry', deliver it again after the delay, or park it if it has failed more often than retry_limit;
+'park'; 'skip', as if acknowledged; 'release', deliver it again without counting a failure.
 reason: why, for operators.
-outcome: 'retry', 'parked', 'skipped', 'released'. When an event is to come again, or its stream stops, the
-later ones of its stream that the lease holds are released with it: leave them alone.
+outcome: 'retry', 'parked', 'skipped', 'released'. If an event will be delivered again, or its stream stops, the later events
+of the stream that the lease holds are released with it: do not handle them.
 SE003 malformed argument. SE007 no such subscription. SE008 the lease does not hold them (any more). SE009 in a
 REPEATABLE READ transaction block.$$;

@@ -1,5 +1,5 @@
--- Parked events: set aside because they failed. Under on_parked = 'stop' nothing of their streams is delivered
--- while they are.
+-- Parked events: set aside because they failed. With on_parked = 'stop' no event of their streams is delivered until they are
+-- replayed or discarded.
 
 CREATE FUNCTION eventcore.park(
     s         eventcore.subscriptions,
@@ -34,7 +34,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.park(eventcore.subscriptions, bigint[], integer, text, text) IS
-    'Sets events aside.';
+    'Parks events of a subscription.';
 
 CREATE FUNCTION @extschema@.eventcore_parked(
     subscription   text,
@@ -79,7 +79,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_parked(text, bigint, bigint) IS
-$$The parked events of a subscription after a position, in order, with why they are parked. max_count: the most events to return; NULL: all.
+$$The parked events of a subscription after a position, in order, with the reason. max_count: the most events to return; NULL: all.
 SE003 malformed argument. SE007 no such subscription.$$;
 
 CREATE FUNCTION eventcore.unpark(wanted_subscription text, positions bigint[], deliver_them boolean) RETURNS bigint
@@ -121,7 +121,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.unpark(text, bigint[], boolean) IS
-    'Takes parked events out, to be delivered again or not. A stream that stopped goes on when none of its events is parked.';
+    'Ends the parking of events, and with deliver_them delivers them again. A stopped stream continues once none of its events is parked.';
 
 CREATE FUNCTION @extschema@.eventcore_replay_parked(subscription text, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
@@ -132,8 +132,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_replay_parked(text, bigint[]) IS
-$$Delivers parked events again, as if for the first time; returns how many. Where their streams went on without
-them, they come late. A stream that stopped goes on when none of its events is parked any more. positions: which; NULL: all.
+$$Delivers parked events again, as if for the first time; returns how many. If their streams continued without them, they come
+late. A stopped stream continues once none of its events is parked. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such subscription.$$;
 
 CREATE FUNCTION @extschema@.eventcore_discard_parked(subscription text, positions bigint[] DEFAULT NULL) RETURNS bigint
@@ -145,6 +145,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.eventcore_discard_parked(text, bigint[]) IS
-$$Gives parked events up: this subscription is done with them; returns how many. A stream that stopped for them
-goes on. positions: which; NULL: all.
+$$Discards parked events: this subscription will not deliver them again. Returns how many. A stream that stopped for them
+continues. positions: which; NULL: all.
 SE003 one of them is not parked. SE007 no such subscription.$$;

@@ -1,5 +1,5 @@
--- Polling a subscription: under its lock events are leased to a consumer, as lease.sql does it; where there is
--- nothing the lock is given back, and the poll waits.
+-- Polling a subscription: leases events to a consumer under the lock of the subscription, see lease.sql. If there are none,
+-- the poll releases the lock and waits.
 
 CREATE FUNCTION @extschema@.eventcore_poll(
     subscription text,
@@ -45,7 +45,7 @@ BEGIN
         announced := eventcore.announced_work();
         s := eventcore.change_subscription(subscription);
         IF s.id IS DISTINCT FROM known THEN
-            -- The first time, or it has been reset or made anew.
+            -- The first attempt, or the subscription has been reset, or dropped and created again.
             read_from := s.read_position;
             known := s.id;
         END IF;
@@ -76,8 +76,8 @@ BEGIN
         INSERT INTO eventcore.leases (subscription_id, lease_id, leased_until, consumer)
         VALUES (s.id, lease, clock_timestamp() + s.lease, consumer);
         PERFORM eventcore.remove_empty_leases(s);
-        -- From each delivery to its event, whatever the server's statistics say of a table that is empty one
-        -- moment and full the next.
+        -- From each delivery to its event, because statistics are of little use for a table that is empty at one
+        -- moment and full at the next.
         RETURN QUERY
             SELECT d.lease_id, d.failures + 1, e.position, e.stream_id, e.version, e.event_id, e.event_type,
                    e.payload, e.metadata, e.correlation_id, e.causation_id, e.recorded_at
@@ -91,14 +91,13 @@ $$;
 COMMENT ON FUNCTION @extschema@.eventcore_poll(text, text, bigint, interval) IS
 $$Leases events of a subscription to a consumer, in order of position, and returns them.
 
-A stream has one lease at a time, so that its events are handled in order by one
-consumer. Until the lease runs out nobody else gets them; acknowledge them with eventcore_ack, or give them
-back with eventcore_nack. Commit the poll before you begin: its transaction keeps other polls waiting.
-consumer: a name for the views; many processes may have one name.
+A stream is in one lease at a time, so that one consumer handles its events in order. Until the lease expires no other
+consumer gets them; acknowledge them with eventcore_ack, or give them back with eventcore_nack. Commit the poll before you
+handle the events: its transaction keeps other polls waiting.
+consumer: a name for the views; many processes may have the same name.
 max_count: the most events to return, 1 to 10,000.
-wait: how long to wait for an event, at most 365 days. It may return nothing earlier, if it has read many events that
-do not match, or whose streams are leased: poll again. The statement has a snapshot as long
-as it waits, which VACUUM respects.
-attempt: 1, and one more for each failure before. lease_id is the same in all rows.
+wait: how long to wait for an event, at most 365 days. It may return no rows earlier, after it has read many events that do
+not match or whose streams are leased: poll again. While it waits, the statement holds a snapshot, which holds back VACUUM.
+attempt: 1, and one more for each earlier failure. lease_id is the same in all rows.
 SE003 malformed argument. SE007 no such subscription. SE009 in a REPEATABLE READ transaction block. 25006 on a standby and
 in a read-only transaction.$$;

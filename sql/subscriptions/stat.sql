@@ -1,4 +1,4 @@
--- What an operator sees of durable subscriptions. Costs a scan of what is outstanding, not of the events.
+-- Monitoring of durable subscriptions. Reading the view scans the outstanding deliveries, not the events.
 
 CREATE VIEW eventcore.stat_subscriptions AS
 SELECT s.name, s.paused,
@@ -48,36 +48,36 @@ SELECT s.name, s.paused,
         WHERE v.position > c.checkpoint AND v.position <= h.safe_position
         ORDER BY v.position LIMIT 1) n ON true;
 COMMENT ON VIEW eventcore.stat_subscriptions IS
-    'How far each subscription is, and what keeps it.';
+    'The progress of each subscription, and what holds it back.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.name IS 'The subscription.';
-COMMENT ON COLUMN eventcore.stat_subscriptions.paused IS 'Whether polls get nothing.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.paused IS 'Whether it is paused: polls get no events.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.checkpoint IS
     'All matching events up to this position are acknowledged, skipped or parked.';
-COMMENT ON COLUMN eventcore.stat_subscriptions.safe_position IS 'The position that a reader could have reached.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.safe_position IS 'The position up to which events can be read.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.lag_events IS
-    'The number of positions between the two, without those between two histories: no more events than this are left to do.';
+    'The number of positions between the two, without those between two histories: an upper bound of the events that are left.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.lag_seconds IS
-    'The age of the first event after the checkpoint, matching or not yet read; 0 if there is none.';
-COMMENT ON COLUMN eventcore.stat_subscriptions.leased IS 'Events that consumers have, also in leases that ran out.';
+    'The age of the first event after the checkpoint, matching or not yet read; 0 if there is no such event.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.leased IS 'Leased events, including those in expired leases.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.leases IS 'Leases with such events.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.consumers IS 'Consumers with such events, by name.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.waiting IS
     'Events that came back and wait to be delivered again.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.streams_behind IS
-    'Streams with events that were read and wait, because earlier ones of the stream are out.';
+    'Streams with events that were read and wait, because earlier events of the stream are leased.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.streams_stopped IS
-    'Streams that stand still because an event of theirs is parked.';
-COMMENT ON COLUMN eventcore.stat_subscriptions.read_position IS 'How far it has read.';
+    'Streams that are stopped because one of their events is parked.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.read_position IS 'The position up to which it has read.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.retrying IS 'Events that have failed and will be retried.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.parked IS 'Events that have been parked.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.last_error IS
     'The reason of the newest failure among events that will be retried or are parked.';
-COMMENT ON COLUMN eventcore.stat_subscriptions.last_error_at IS 'When that was.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.last_error_at IS 'When the newest failure was.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.stream_prefixes IS 'Its filter by streams; NULL: all.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.event_types IS 'Its filter by types; NULL: all.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.lease_seconds IS 'How long a consumer has for the events of one poll, in seconds.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.retry_limit IS 'How often an event is retried before it is parked.';
-COMMENT ON COLUMN eventcore.stat_subscriptions.on_parked IS 'Whether the stream of a parked event goes on.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.on_parked IS 'Whether the stream of a parked event continues or stops.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.created_at IS 'When it was created.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.is_copy IS
-    'It belongs to another database and came from there: nobody polls it here until it is adopted.';
+    'Whether it is a copy that belongs to another database: it cannot be polled here until it is adopted.';

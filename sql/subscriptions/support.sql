@@ -1,28 +1,28 @@
--- What the functions of durable subscriptions share: the lock, the wait, finding one, and removing what is left of one.
+-- What the functions of durable subscriptions share: the lock, the wait, looking up a subscription, and removing orphaned rows.
 
 CREATE FUNCTION eventcore.lock_subscription(name text) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_lock_subscription';
 COMMENT ON FUNCTION eventcore.lock_subscription(text) IS
-    'Waits until nobody else changes this subscription, and keeps others from it until the transaction ends. 25006 where nothing may be written.';
+    'Locks a subscription until the transaction ends: no other transaction polls or changes it. 25006 on a standby and in a read-only transaction.';
 
 CREATE FUNCTION eventcore.unlock_subscription(name text) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_unlock_subscription';
 COMMENT ON FUNCTION eventcore.unlock_subscription(text) IS
-    'Takes back one eventcore.lock_subscription, when nothing has been changed under it.';
+    'Undoes one eventcore.lock_subscription, if nothing has been changed under it.';
 
 CREATE FUNCTION eventcore.delete_subscription(name text) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_delete_subscription';
 COMMENT ON FUNCTION eventcore.delete_subscription(text) IS
-    'Deletes the row of a subscription, if there is one, without the privilege DELETE. 40001 if another transaction has changed it meanwhile.';
+    'Deletes the row of a subscription, if it exists, without the privilege DELETE. 40001 another transaction has changed it in the meantime.';
 
 CREATE FUNCTION eventcore.announce_work(to_all boolean) RETURNS void
 LANGUAGE c STRICT
 AS 'MODULE_PATHNAME', 'eventcore_announce_work';
 COMMENT ON FUNCTION eventcore.announce_work(boolean) IS
-    'When the transaction ends, wakes the polls that wait for a stream that another consumer has; or all polls that wait.';
+    'When the transaction ends, wakes the polls that wait for a leased stream or, with to_all, all waiting polls.';
 
 CREATE FUNCTION eventcore.announced_work() RETURNS bigint
 LANGUAGE c
@@ -34,7 +34,7 @@ CREATE FUNCTION eventcore.monotonic() RETURNS bigint
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_monotonic';
 COMMENT ON FUNCTION eventcore.monotonic() IS
-    'Microseconds since some moment of this process, whatever is done to the clock of the machine.';
+    'Microseconds since a fixed moment of this process. Changes of the system clock do not affect it.';
 
 CREATE FUNCTION eventcore.wait_for_work(
     after_position  bigint,
@@ -47,7 +47,7 @@ CREATE FUNCTION eventcore.wait_for_work(
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_wait_for_work';
 COMMENT ON FUNCTION eventcore.wait_for_work(bigint, bigint, bigint, boolean, text[], text[]) IS
-    'Waits until there is a matching event after after_position, until work has been announced more often than announced, or until the time is over. Returns a position that there is nothing of interest up to. blocked: wakes at once also when a stream is released.';
+    'Waits for a matching event after after_position, for work to be announced more often than announced, or for the time to pass. Returns a position up to which there is no matching event. blocked: also wakes when a stream is released.';
 
 CREATE FUNCTION eventcore.find_subscription(wanted text, argument text DEFAULT 'subscription')
 RETURNS eventcore.subscriptions
@@ -68,7 +68,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.find_subscription(text, text) IS
-    'A subscription by its name; SE007 if there is none, SE009 if it is a copy of that of another database.';
+    'Returns the subscription with this name. SE007 no such subscription. SE009 it is a copy that belongs to another database.';
 
 CREATE FUNCTION eventcore.lock_to_change(wanted text, argument text) RETURNS void
 LANGUAGE plpgsql
@@ -81,7 +81,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.lock_to_change(text, text) IS
-    'Keeps others from a subscription until the transaction ends. SE009 in a transaction block that keeps its snapshot.';
+    'Locks a subscription until the transaction ends, after checking its name. SE009 in a transaction block that keeps its snapshot.';
 
 CREATE FUNCTION eventcore.change_subscription(wanted text, argument text DEFAULT 'subscription')
 RETURNS eventcore.subscriptions
@@ -94,14 +94,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.change_subscription(text, text) IS
-    'A subscription by its name, kept from others until the transaction ends; SE007 if there is none.';
+    'Locks a subscription until the transaction ends and returns it. SE007 no such subscription.';
 
 CREATE FUNCTION eventcore.sweep() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- Rows that arrive by logical replication may do so before the subscription that they belong to.
+    -- Logical replication may bring rows before the subscription that they belong to.
     IF EXISTS (SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
                 WHERE s.subenabled AND r.srrelid = ANY (ARRAY['eventcore.subscriptions'::regclass, 'eventcore.deliveries',
                                                               'eventcore.backlogs', 'eventcore.leases'])) THEN
@@ -122,4 +122,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.sweep() IS
-    'Removes what belongs to no subscription any more, but waits for nobody who is acknowledging. Does nothing while logical replication brings such rows.';
+    'Removes rows whose subscription no longer exists, except rows that a consumer is acknowledging. Does nothing while logical replication brings such rows.';

@@ -1,7 +1,7 @@
 -- Checks that functions share: of arguments, and of the transaction.
 --
--- An argument has the collation of the caller's column. Whatever compares one compares it byte by byte: it writes
--- COLLATE "C", or compares a copy that DECLARE gives this collation and the same name.
+-- An argument has the collation of the caller's column, and is compared byte by byte. So a comparison has COLLATE "C", or
+-- it uses a copy with the same name that DECLARE gives this collation.
 
 CREATE FUNCTION eventcore.check_name(argument text, value text) RETURNS void
 LANGUAGE c
@@ -54,12 +54,12 @@ BEGIN
     ELSIF value > '365 days' THEN
         PERFORM eventcore.fail_malformed(argument, 'is longer than 365 days');
     END IF;
-    -- A month has as many days here as in comparisons, whatever the date.
+    -- A month has 30 days here, as in comparisons, whatever the date.
     RETURN make_interval(secs => extract(epoch FROM value)::double precision);
 END
 $$;
 COMMENT ON FUNCTION eventcore.check_time(text, interval, interval) IS
-    'The value in seconds; SE003 unless it is at least that long, and at most a year.';
+    'The value in seconds; SE003 unless it is at least the minimum and at most 365 days.';
 
 CREATE FUNCTION eventcore.start_position(start_from text) RETURNS bigint
 LANGUAGE plpgsql
@@ -86,9 +86,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.start_position(text) IS
-    'The position that the argument start_from stands for: reading begins after it. SE003 if it is none, SE011 if it is of another history.';
+    'The position after which reading begins, for the argument start_from. SE003 malformed argument. SE011 a position of another history.';
 
--- The function of a command under its full name, if it takes and returns what it should.
+-- Returns the full name of a function, if it has the right arguments and result.
 CREATE FUNCTION eventcore.check_function(argument text, function regproc, arguments regtype[], result regtype)
 RETURNS text
 LANGUAGE plpgsql STABLE
@@ -114,10 +114,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION eventcore.check_function(text, regproc, regtype[], regtype) IS
-    'The full name of a function of a command; SE003 if it does not fit.';
+    'The full name of a function of an application; SE003 if it has other arguments or another result, or the caller may not execute it.';
 
 CREATE FUNCTION eventcore.see_newest(what text) RETURNS void
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'eventcore_see_newest';
 COMMENT ON FUNCTION eventcore.see_newest(text) IS
-    'Lets what follows see what others have committed by then. Raises SE009 in a transaction block that keeps its snapshot.';
+    'Lets the following statements see what others have committed by now. Raises SE009 in a transaction block that keeps its snapshot.';

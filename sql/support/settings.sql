@@ -1,13 +1,13 @@
 -- The settings that functions of applications run with: they are recorded at registration.
 
--- What names mean, which checks are made, how text becomes a value and a value becomes text: settings that a session may
--- change and that change what a function decides. Not what limits a session (statement_timeout, work_mem), what chooses a
--- plan, nor settings of the application. The list in extension/src/pg/environment.rs is the same.
+-- Settings that a session may change and that change what a function decides: how names are resolved, which checks are made,
+-- how text becomes a value and a value becomes text. Not limits (statement_timeout, work_mem), planner settings, or settings
+-- of the application. The list in extension/src/pg/environment.rs is the same.
 CREATE FUNCTION eventcore.session_settings() RETURNS text[]
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT ARRAY['search_path=' || array_to_string(
-                     -- Without temporary tables before all others, and without "$user", who is another one at each call.
+                     -- Temporary tables come last, not first. "$user" is resolved, because each caller is another user.
                      ARRAY(SELECT quote_ident(p) FROM unnest(current_schemas(false)) p WHERE p !~ '^pg_temp_') || 'pg_temp'::text, ', ')]
         || ARRAY(SELECT n || '=' || current_setting(n, true)
                    FROM unnest('{plpgsql.check_asserts,row_security,quote_all_identifiers,transform_null_equals,
@@ -17,7 +17,7 @@ BEGIN ATOMIC
                   WHERE current_setting(n, true) IS NOT NULL);
 END;
 COMMENT ON FUNCTION eventcore.session_settings() IS
-    'The settings of this session that change what a function decides, each as name=value; search_path without temporary tables first.';
+    'The settings of this session that change what a function decides, each as name=value. In search_path, temporary tables come last.';
 
 CREATE FUNCTION eventcore.check_settings(settings text[]) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -40,7 +40,7 @@ BEGIN
     ELSIF NOT EXISTS (SELECT FROM unnest(settings) s WHERE split_part(s, '=', 1) = 'search_path') THEN
         PERFORM eventcore.fail_malformed('settings', 'has no search_path');
     END IF;
-    -- Each value must be one that this server accepts. The exception takes all of them back.
+    -- This server must accept each value. The exception undoes all of these settings.
     BEGIN
         FOREACH wrong IN ARRAY settings LOOP
             PERFORM set_config(split_part(wrong, '=', 1), substr(wrong, strpos(wrong, '=') + 1), true);
@@ -56,4 +56,4 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION eventcore.check_settings(text[]) IS 'SE003 unless these are settings such as eventcore.session_settings() returns.';
+COMMENT ON FUNCTION eventcore.check_settings(text[]) IS 'SE003 unless these are settings like those that eventcore.session_settings() returns.';
