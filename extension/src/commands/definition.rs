@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Malformed};
 use crate::pg::callable::{self, Function};
-use crate::pg::environment::{Setting, settings_of};
+use crate::pg::environment::Settings;
 use crate::pg::ffi;
 use crate::pg::relation;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
@@ -34,7 +34,7 @@ pub struct Definition<'a> {
     /// How many events of a stream are read before its state is saved; 0 means never.
     pub snapshot_every: i32,
     /// The settings that its functions run with.
-    pub settings: Rc<[Setting]>,
+    pub settings: Rc<Settings>,
     /// When it was registered, as a timestamptz.
     changed_at: i64,
     /// A number that changes when this backend hears of a change of any function.
@@ -98,7 +98,7 @@ impl<'a> Definition<'a> {
                 .ok_or_else(|| Malformed::argument("command", "has no initial state"))?,
             max_attempts: row.integer(column::MAX_ATTEMPTS),
             snapshot_every: row.integer(column::SNAPSHOT_EVERY),
-            settings: settings_of(row, column::SETTINGS),
+            settings: Settings::of_row(row, column::SETTINGS),
             changed_at: row.bigint(column::CHANGED_AT),
             functions,
         })

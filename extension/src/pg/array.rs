@@ -97,6 +97,11 @@ pub struct JsonbArray<'a>(pub Array<'a>);
 pub struct UuidArray<'a>(pub Array<'a>);
 
 impl<'a> TextArray<'a> {
+    /// The elements, without NULLs.
+    pub fn iter(&self) -> impl Iterator<Item = Text<'a>> {
+        (0..self.0.len()).filter_map(|index| self.get(index))
+    }
+
     pub fn get(&self, index: usize) -> Option<Text<'a>> {
         // SAFETY: the elements are texts and live for `'a`.
         self.0.get(index).map(|datum| unsafe { Text::new(datum) })

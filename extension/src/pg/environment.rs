@@ -1,6 +1,7 @@
 //! The settings that functions of applications run with: those of the session that registered them,
 //! not those of the session that calls them.
 
+use super::array::TextArray;
 use super::catch::{ErrorFields, translating};
 use super::ffi::guarded;
 use super::scan::Row;
@@ -39,45 +40,116 @@ const PINNED: [&str; 20] = [
 /// The most settings that are applied, more than there are pinned ones.
 const MOST: usize = 64;
 
-/// A setting and its value.
-#[derive(Clone)]
-pub struct Setting {
+/// How many lists of settings are remembered. Most databases have one or two.
+const MOST_LISTS: usize = 8;
+
+/// A list of settings with their values.
+pub struct Settings {
+    /// The list as it is stored.
+    stored: Vec<u8>,
+    settings: Vec<Setting>,
+    last_comparison: RefCell<Option<Comparison>>,
+}
+
+struct Setting {
     name: CString,
     value: CString,
+    has_variable: bool,
 }
+
+/// The result of comparing the settings that have a variable with those of the session.
+struct Comparison {
+    session: SessionValues,
+    differing: SettingNumbers,
+}
+
+/// A set of settings: one bit for each number in the list. It owns no memory, so it can be made
+/// under a guard.
+type SettingNumbers = u64;
 
 thread_local! {
-    /// Settings that the session was found to have, and the values of its variables then.
-    static KNOWN: RefCell<Option<(Rc<[Setting]>, SessionValues)>> = const { RefCell::new(None) };
-    /// The bytes of the last list that was read from a row, and its settings.
-    static READ: RefCell<(Vec<u8>, Rc<[Setting]>)> = RefCell::new((Vec::new(), Rc::new([])));
+    /// The lists that were read from rows.
+    static READ: RefCell<Vec<Rc<Settings>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The settings in a column of type text[], each in the form `name=value`. Settings that are not to
-/// be applied are left out.
-pub fn settings_of(row: &Row<'_>, column: i16) -> Rc<[Setting]> {
-    let bytes = row.bytes(column).unwrap_or_default();
-    let known = READ.with_borrow(|(read, settings)| (read == bytes).then(|| Rc::clone(settings)));
-    known.unwrap_or_else(|| {
-        let settings: Rc<[Setting]> = row.text_array(column).map_or_else(Rc::default, |texts| {
-            let texts = (0..texts.0.len()).filter_map(|index| texts.get(index));
-            texts
-                .filter_map(|text| Setting::parse(&text.to_string()))
-                .take(MOST)
-                .collect()
+impl Settings {
+    /// Reads a column of type text[], whose elements have the form `name=value`. Settings that are
+    /// not to be applied are left out.
+    pub fn of_row(row: &Row<'_>, column: i16) -> Rc<Self> {
+        let stored = row.bytes(column).unwrap_or_default();
+        READ.with_borrow_mut(|read| {
+            if let Some(known) = read.iter().find(|known| known.stored == stored) {
+                return Rc::clone(known);
+            }
+            if read.len() == MOST_LISTS {
+                read.clear();
+            }
+            let settings = Rc::new(Self {
+                stored: stored.to_vec(),
+                settings: Setting::parse_all(row, column),
+                last_comparison: RefCell::default(),
+            });
+            read.push(Rc::clone(&settings));
+            settings
+        })
+    }
+
+    /// The settings that have another value in this session.
+    fn differing(&self) -> SettingNumbers {
+        let unless_changed =
+            |last: &Comparison| last.session.are_in_force().then_some(last.differing);
+        let last = self
+            .last_comparison
+            .borrow()
+            .as_ref()
+            .and_then(unless_changed);
+        let with_variable = last.unwrap_or_else(|| {
+            let differing = self.compare(|setting| setting.has_variable);
+            self.last_comparison.replace(Some(Comparison {
+                session: SessionValues::now(),
+                differing,
+            }));
+            differing
         });
-        READ.set((bytes.to_vec(), Rc::clone(&settings)));
-        settings
-    })
+        with_variable | self.compare(|setting| !setting.has_variable)
+    }
+
+    /// Those of `which` that differ, looked up by their names.
+    fn compare(&self, which: impl Fn(&Setting) -> bool) -> SettingNumbers {
+        let mut differing = 0;
+        // SAFETY: C strings. The server owns what it returns, which is compared at once.
+        unsafe {
+            guarded(|| {
+                for (number, setting) in self.settings.iter().enumerate() {
+                    if which(setting)
+                        && get(&setting.name).is_none_or(|now| now != setting.value.as_c_str())
+                    {
+                        differing |= 1 << number;
+                    }
+                }
+            });
+        }
+        differing
+    }
 }
 
 impl Setting {
+    fn parse_all(row: &Row<'_>, column: i16) -> Vec<Self> {
+        let texts = row.text_array(column);
+        let texts = texts.iter().flat_map(TextArray::iter);
+        texts
+            .filter_map(|text| Self::parse(&text.to_string()))
+            .take(MOST)
+            .collect()
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (name, value) = text.split_once('=')?;
         PINNED.contains(&name).then_some(())?;
         Some(Self {
             name: CString::new(name).ok()?,
             value: CString::new(value).ok()?,
+            has_variable: !BY_NAME.contains(&name),
         })
     }
 
@@ -103,38 +175,11 @@ impl Environment {
     /// Applies the settings of a command or a projection (`kind`), with the rights of the current
     /// role. SE009 if the server does not accept one of them any more, for example because it lacks
     /// a locale of the server that a dump came from.
-    pub fn enter(settings: &Rc<[Setting]>, kind: &'static str, name: &dyn Display) -> Self {
+    pub fn enter(settings: &Settings, kind: &'static str, name: &dyn Display) -> Self {
         // SAFETY: no preconditions.
         let level = unsafe { pg_sys::NewGUCNestLevel() };
-        let are_known = KNOWN.with_borrow(|known| {
-            known
-                .as_ref()
-                .is_some_and(|(known, values)| Rc::ptr_eq(known, settings) && values.are_in_force())
-        });
-        let to_compare = |setting: &Setting| {
-            !are_known
-                || BY_NAME
-                    .iter()
-                    .any(|name| setting.name.to_bytes() == name.as_bytes())
-        };
-        // One bit for each setting that differs, since nothing under a guard may own memory.
-        let mut differing = 0_u64;
-        // SAFETY: C strings. The server owns what it returns, which is compared at once.
-        unsafe {
-            guarded(|| {
-                for (number, setting) in settings.iter().enumerate() {
-                    if to_compare(setting)
-                        && get(&setting.name).is_none_or(|now| now != setting.value.as_c_str())
-                    {
-                        differing |= 1 << number;
-                    }
-                }
-            });
-        }
-        if differing == 0 && !are_known {
-            KNOWN.set(Some((Rc::clone(settings), SessionValues::now())));
-        }
-        for (number, setting) in settings.iter().enumerate() {
+        let differing = settings.differing();
+        for (number, setting) in settings.settings.iter().enumerate() {
             if differing & (1 << number) != 0 {
                 translating(
                     // SAFETY: C strings, of which the server makes copies.
@@ -179,7 +224,7 @@ mod raw {
 
 /// # Safety
 ///
-/// ContextGuard [`guarded`].
+/// Under [`guarded`].
 unsafe fn get(name: &CStr) -> Option<&CStr> {
     // SAFETY: guaranteed by the caller; a string of the server, which is compared at once.
     unsafe {
@@ -190,7 +235,7 @@ unsafe fn get(name: &CStr) -> Option<&CStr> {
 
 /// # Safety
 ///
-/// ContextGuard [`guarded`].
+/// Under [`guarded`].
 unsafe fn set(name: &CStr, value: &CStr) {
     // SAFETY: guaranteed by the caller.
     unsafe {

@@ -7,7 +7,7 @@ use crate::pg::array::BigintArray;
 use crate::pg::cache::Cached;
 use crate::pg::callable::Function;
 use crate::pg::delete::delete_or_wait;
-use crate::pg::environment::{Setting, settings_of};
+use crate::pg::environment::Settings;
 use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
@@ -36,7 +36,7 @@ pub struct Definition {
     pub batch_size: usize,
     pub rebuild: Option<Rebuild>,
     /// The settings that an inline handler runs with.
-    pub settings: Rc<[Setting]>,
+    pub settings: Rc<Settings>,
     /// The roles that owned its functions when it was created.
     function_owners: Vec<String>,
     stream_prefixes: Option<Vec<String>>,
@@ -117,7 +117,7 @@ impl Definition {
             rebuild: text(column::REBUILDS)
                 .zip(text(column::SHADOW_SCHEMA))
                 .map(|(original, schema)| Rebuild { original, schema }),
-            settings: settings_of(row, column::SETTINGS),
+            settings: Settings::of_row(row, column::SETTINGS),
             function_owners: names(column::FUNCTION_OWNERS).unwrap_or_default(),
             stream_prefixes: names(column::STREAM_PREFIXES),
             event_types: names(column::EVENT_TYPES),

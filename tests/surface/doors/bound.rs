@@ -4,7 +4,7 @@
 use crate::support::{
     Client, Failure, append, connect, database, event, failure, session_as, value,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A withdrawal is refused where the account, a table of the application, has less; and after a date.
 const RULES: &str = "
@@ -101,6 +101,59 @@ async fn an_executor_turns_no_rule_of_a_command_off() {
     assert_eq!(
         value::<i64>(&client, "SELECT count(*) FROM eventcore.events").await,
         TRICKS.len() as i64
+    );
+}
+
+#[tokio::test]
+async fn each_command_keeps_its_settings_while_those_of_a_session_change() {
+    let (_, client) = database("doors_bound_changes").await;
+    client
+        .batch_execute(
+            "CREATE FUNCTION apply(state jsonb, e eventcore.events) RETURNS jsonb LANGUAGE sql AS 'SELECT $1';
+             CREATE FUNCTION tell(state jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS $$
+                 SELECT jsonb_build_array(jsonb_build_object('stream', input->'s', 'type', 'Told', 'payload',
+                     (SELECT jsonb_object_agg(n, current_setting(n)) FROM unnest('{search_path,TimeZone,DateStyle,
+                          timezone_abbreviations,plpgsql.check_asserts,extra_float_digits}'::text[]) n))) $$;
+             -- Settings of PL/pgSQL are there once it is.
+             DO 'BEGIN END';
+             SET TimeZone = 'Asia/Tokyo';
+             SELECT eventcore_register_command('tokyo', 'apply', 'tell', streams => '{/s}');
+             SET TimeZone = 'Europe/Oslo'; SET extra_float_digits = 0;
+             SELECT eventcore_register_command('oslo', 'apply', 'tell', streams => '{/s}')",
+        )
+        .await
+        .unwrap();
+    for change in [
+        "RESET ALL",
+        "SET TimeZone = 'Asia/Tokyo'",
+        "SET search_path = public, pg_temp",
+        "SET timezone_abbreviations = 'Australia'",
+        "SET TimeZone = 'Europe/Oslo'",
+        "SET plpgsql.check_asserts = off",
+        "SET DateStyle = 'DMY'",
+        "SET extra_float_digits = 0",
+        "SET search_path = pg_temp, public",
+        "RESET ALL",
+    ] {
+        let executed = client
+            .batch_execute(&format!(
+                "{change};
+                 SELECT eventcore_execute('tokyo', '{{\"s\": \"tokyo\"}}');
+                 SELECT eventcore_execute('oslo', '{{\"s\": \"oslo\"}}');
+                 SELECT eventcore_execute('tokyo', '{{\"s\": \"tokyo\"}}')"
+            ))
+            .await;
+        executed.unwrap_or_else(|error| panic!("{change}: {error:?}"));
+    }
+    let told = "SELECT jsonb_object_agg(stream_id, payloads) FROM (
+                    SELECT stream_id, jsonb_agg(DISTINCT payload) AS payloads FROM eventcore.events GROUP BY 1) t";
+    let settings = |time_zone, digits| {
+        json!([{"search_path": "public, pg_temp", "TimeZone": time_zone, "DateStyle": "ISO, MDY",
+                "timezone_abbreviations": "Default", "plpgsql.check_asserts": "on", "extra_float_digits": digits}])
+    };
+    assert_eq!(
+        value::<Value>(&client, told).await,
+        json!({"tokyo": settings("Asia/Tokyo", "1"), "oslo": settings("Europe/Oslo", "0")})
     );
 }
 
