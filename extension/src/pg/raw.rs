@@ -64,6 +64,14 @@ unguarded! {
         row: HeapTuple, slot: *mut TupleTableSlot, free: bool
     ) -> *mut TupleTableSlot;
     fn ExecDropSingleTupleTableSlot(slot: *mut TupleTableSlot);
+    fn slot_getsomeattrs_int(slot: *mut TupleTableSlot, count: c_int);
+
+    fn GetLatestSnapshot() -> Snapshot;
+    fn RegisterSnapshot(snapshot: Snapshot) -> Snapshot;
+    fn PushActiveSnapshot(snapshot: Snapshot);
+    fn GetActiveSnapshot() -> Snapshot;
+    fn ActiveSnapshotSet() -> bool;
+    fn PopActiveSnapshot();
 
     fn GetCurrentCommandId(used: bool) -> CommandId;
     fn heap_insert(

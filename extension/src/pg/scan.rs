@@ -92,12 +92,17 @@ impl<'r> IndexScan<'r> {
         unsafe {
             pgrx::check_for_interrupts!();
             let found = guarded(|| {
-                let slot = self.slot;
-                if slot.is_null() {
+                let found = if self.slot.is_null() {
                     self.find_first(direction)
                 } else {
-                    raw::index_getnext_slot(self.scan, direction, slot)
+                    raw::index_getnext_slot(self.scan, direction, self.slot)
+                };
+                if found {
+                    // All columns under this guard, which costs more than reading them.
+                    let columns = (*(*self.slot).tts_tupleDescriptor).natts;
+                    raw::slot_getsomeattrs_int(self.slot, columns);
                 }
+                found
             });
             found.then(|| Row { slot: &*self.slot })
         }
@@ -222,12 +227,10 @@ impl<'s> Row<'s> {
     /// The stored value of a column.
     pub fn datum(&self, column: i16) -> Option<Datum> {
         let column = column as usize;
-        // SAFETY: the table has this column; asking for it reads the row up to there.
+        let columns = usize::try_from(self.slot.tts_nvalid).unwrap_or(0);
+        assert!(column <= columns, "column {column} of {columns}");
+        // SAFETY: the slot has this many values.
         unsafe {
-            if usize::try_from(self.slot.tts_nvalid).unwrap_or(0) < column {
-                let slot = std::ptr::from_ref(self.slot).cast_mut();
-                pg_sys::slot_getsomeattrs_int(slot, column as i32);
-            }
             let null = *self.slot.tts_isnull.add(column - 1);
             (!null).then(|| *self.slot.tts_values.add(column - 1))
         }

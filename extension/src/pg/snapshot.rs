@@ -1,5 +1,7 @@
 //! What a scan sees.
 
+use super::ffi::guarded;
+use super::raw;
 use super::unwinding::give_back;
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -15,7 +17,7 @@ impl Snapshot {
     /// level.
     pub fn latest() -> Self {
         // SAFETY: we are inside a transaction, as every call of a SQL function is.
-        let raw = unsafe { pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot()) };
+        let raw = unsafe { guarded(|| raw::RegisterSnapshot(raw::GetLatestSnapshot())) };
         Self {
             raw,
             registered: true,
@@ -128,10 +130,12 @@ impl ActiveSnapshot {
     pub fn push() -> Self {
         // SAFETY: we are inside a transaction; the snapshot is registered by being pushed, and a
         // copy of it is what is active then.
-        unsafe {
-            pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
-            Self(pg_sys::GetActiveSnapshot())
-        }
+        Self(unsafe {
+            guarded(|| {
+                raw::PushActiveSnapshot(raw::GetLatestSnapshot());
+                raw::GetActiveSnapshot()
+            })
+        })
     }
 }
 
@@ -139,9 +143,11 @@ impl Drop for ActiveSnapshot {
     fn drop(&mut self) {
         // SAFETY: pushed here; only compared with the active one.
         give_back(|| unsafe {
-            if pg_sys::ActiveSnapshotSet() && pg_sys::GetActiveSnapshot() == self.0 {
-                pg_sys::PopActiveSnapshot();
-            }
+            guarded(|| {
+                if raw::ActiveSnapshotSet() && raw::GetActiveSnapshot() == self.0 {
+                    raw::PopActiveSnapshot();
+                }
+            });
         });
     }
 }

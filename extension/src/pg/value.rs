@@ -28,7 +28,7 @@ impl<'a> Text<'a> {
         // which outlives the values made in it.
         unsafe {
             let mut varlena: *mut pg_sys::varlena = datum.cast_mut_ptr();
-            if !is_plain(varlena) {
+            if !is_plain(varlena) && !is_short(varlena) {
                 varlena = pg_sys::pg_detoast_datum_packed(varlena);
             }
             Self {
@@ -151,6 +151,16 @@ pub(super) unsafe fn plain(datum: Datum) -> *mut pg_sys::varlena {
 unsafe fn is_plain(varlena: *const pg_sys::varlena) -> bool {
     // SAFETY: guaranteed by the caller.
     unsafe { pgrx::varlena::varatt_is_4b_u(varlena) }
+}
+
+/// Whether a value is detoasted, but has the short header of a column.
+///
+/// # Safety
+///
+/// It points to a value of variable length.
+unsafe fn is_short(varlena: *const pg_sys::varlena) -> bool {
+    // SAFETY: guaranteed by the caller.
+    unsafe { pgrx::varlena::varatt_is_1b(varlena) && !pgrx::varlena::varatt_is_1b_e(varlena) }
 }
 
 /// The size of a row that was made a value, in bytes.
