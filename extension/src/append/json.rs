@@ -55,19 +55,18 @@ fn push<'a>(
 ) -> Result<(), Error> {
     let form = request.form();
     let wrong = |part, reason: &str| form.malformed(part, index, reason);
-    let required = |part, key| event.get(key).ok_or_else(|| wrong(part, "is missing"));
+    let required = |part, item: Option<Item<'a>>| item.ok_or_else(|| wrong(part, "is missing"));
+    let [stream, event_type, payload, metadata, id] = event.get_all(KEYS);
 
-    let stream = required(EventPart::Stream, "stream")?;
+    let stream = required(EventPart::Stream, stream)?;
     let stream = stream
         .bytes()
         .ok_or_else(|| wrong(EventPart::Stream, "is not a string"))?;
-    let event_type = required(EventPart::Type, "type")?;
+    let event_type = required(EventPart::Type, event_type)?;
     let event_type = event_type
         .text()
         .ok_or_else(|| wrong(EventPart::Type, "is not a string"))?;
-    let payload = required(EventPart::Payload, "payload")?;
-    let metadata = event.get("metadata");
-    let id = event.get("id");
+    let payload = required(EventPart::Payload, payload)?;
 
     let known = 3 + usize::from(metadata.is_some()) + usize::from(id.is_some());
     if known < event.len() {

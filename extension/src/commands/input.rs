@@ -128,9 +128,10 @@ fn add<'a>(named: &mut Vec<NamedStream<'a>>, stream: Text<'a>, only_checked: boo
 fn find<'a>(input: Jsonb<'a>, pointer: &[u8]) -> Option<Item<'a>> {
     let mut item = input.item();
     for step in pointer.split(|byte| *byte == b'/').skip(1) {
-        let key = String::from_utf8_lossy(step)
-            .replace("~1", "/")
-            .replace("~0", "~");
+        let mut key = String::from_utf8_lossy(step);
+        if key.contains('~') {
+            key = key.replace("~1", "/").replace("~0", "~").into();
+        }
         item = match (item.object(), item.elements()) {
             (Some(object), _) => object.get(&key)?,
             (None, Some(elements)) => {

@@ -1,5 +1,7 @@
 //! Reading a jsonb with the server's own functions, without converting it to text.
 
+use super::ffi::guarded;
+use super::raw;
 use super::value::{Jsonb, Text};
 use pgrx::pg_sys::{self, jbvType};
 use std::marker::PhantomData;
@@ -148,20 +150,33 @@ impl<'a> Object<'a> {
     }
 
     pub fn get(&self, key: &str) -> Option<Item<'a>> {
-        let mut value = pg_sys::JsonbValue::default();
-        let length = i32::try_from(key.len()).unwrap_or(i32::MAX);
-        // SAFETY: the key is readable; the server fills `value`, which points into the jsonb.
-        let found = unsafe {
-            pg_sys::getKeyJsonValueFromContainer(
-                self.container,
-                key.as_ptr().cast(),
-                length,
-                &mut value,
-            )
-        };
-        (!found.is_null()).then_some(Item {
-            value,
-            memory: PhantomData,
+        let [item] = self.get_all([key]);
+        item
+    }
+
+    /// The values of these keys.
+    pub fn get_all<const N: usize>(&self, keys: [&str; N]) -> [Option<Item<'a>>; N] {
+        let mut values = [pg_sys::JsonbValue::default(); N];
+        let mut found = [false; N];
+        // SAFETY: the keys are readable; the server fills the values, which point into the jsonb.
+        unsafe {
+            guarded(|| {
+                for (number, key) in keys.iter().enumerate() {
+                    let value = raw::getKeyJsonValueFromContainer(
+                        self.container,
+                        key.as_ptr().cast(),
+                        i32::try_from(key.len()).unwrap_or(i32::MAX),
+                        &mut values[number],
+                    );
+                    found[number] = !value.is_null();
+                }
+            });
+        }
+        std::array::from_fn(|number| {
+            found[number].then_some(Item {
+                value: values[number],
+                memory: PhantomData,
+            })
         })
     }
 

@@ -4,7 +4,7 @@
 //! Each of them may raise an error, unless its comment says otherwise.
 
 use pgrx::pg_sys::{self, *};
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 
 /// Declares functions, and fails to compile if pgrx's bindings have another signature.
 macro_rules! unguarded {
@@ -89,6 +89,10 @@ unguarded! {
         index: Relation, values: *mut Datum, nulls: *mut bool, row: ItemPointer, table: Relation,
         check: IndexUniqueCheck::Type, unchanged: bool, info: *mut IndexInfo
     ) -> bool;
+
+    fn getKeyJsonValueFromContainer(
+        container: *mut JsonbContainer, key: *const c_char, length: c_int, value: *mut JsonbValue
+    ) -> *mut JsonbValue;
 
     fn get_fn_expr_rettype(function: *mut FmgrInfo) -> Oid;
     fn lookup_rowtype_tupdesc(row_type: Oid, modifier: i32) -> TupleDesc;
