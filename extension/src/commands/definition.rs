@@ -1,6 +1,7 @@
 //! A command as registered in `eventcore.commands`.
 
 use crate::error::{Error, Malformed};
+use crate::pg::array::TextArray;
 use crate::pg::callable::{self, Function};
 use crate::pg::environment::Settings;
 use crate::pg::ffi;
@@ -66,12 +67,12 @@ impl<'a> Definition<'a> {
 
     fn of_row(name: Text<'a>, row: &Row<'_>, event: Oid) -> Result<Self, Error> {
         let functions = callable::changes();
-        let owners = texts(row, column::FUNCTION_OWNERS);
-        let owners: Vec<String> = owners.iter().map(ToString::to_string).collect();
+        let owners = row.text_array(column::FUNCTION_OWNERS);
         let open = |column, arguments: &[Oid], result| {
             let function = row.text(column).map(Text::keep);
             let function = function.map(|function| {
-                let opened = Function::open(function, &owners, arguments, result);
+                let owners = owners.iter().flat_map(TextArray::iter).map(Text::bytes);
+                let opened = Function::open(function, owners, arguments, result);
                 opened.ok_or_else(|| Error::FunctionMissing {
                     command: name.to_string(),
                     function: function.to_string(),
@@ -118,8 +119,10 @@ impl<'a> Definition<'a> {
 
 /// The elements of a `text[]`; none if it is NULL.
 fn texts<'a>(row: &Row<'_>, column: i16) -> Vec<Text<'a>> {
-    row.text_array(column).map_or_else(Vec::new, |texts| {
-        let elements = (0..texts.0.len()).map(|index| texts.get(index).map(Text::keep));
-        elements.flatten().collect()
-    })
+    let texts = row.text_array(column);
+    texts
+        .iter()
+        .flat_map(TextArray::iter)
+        .map(Text::keep)
+        .collect()
 }

@@ -6,10 +6,11 @@ use super::ffi::{guarded, hash};
 use super::raise::entry_without_error;
 use super::relation::{Relation, Use};
 use super::scan::{Condition, Direction, IndexScan};
+use super::session::current_role;
 use super::snapshot::{ActiveSnapshot, Snapshot};
 use super::value::{Jsonb, Text};
-use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
-use std::cell::RefCell;
+use pgrx::pg_sys::{self, Datum, FmgrInfo, FunctionCallInfoBaseData, NullableDatum, Oid};
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::rc::Rc;
@@ -55,9 +56,18 @@ impl Argument {
     }
 }
 
+/// What the server passes to a function of N arguments.
+#[repr(C)]
+struct CallFrame<const N: usize> {
+    head: FunctionCallInfoBaseData,
+    arguments: [NullableDatum; N],
+}
+
 /// The owner and the types of a function.
 struct Signature {
     function: Oid,
+    /// How the server calls it, looked up for its first call.
+    info: OnceCell<FmgrInfo>,
     owner: Oid,
     arguments: Vec<Oid>,
     /// `None` for a function that returns several rows, and for aggregates, window functions and
@@ -68,7 +78,7 @@ struct Signature {
 thread_local! {
     /// The signatures that were found since any function of the database changed, by name.
     static FOUND: RefCell<HashMap<Vec<u8>, Rc<Signature>>> = RefCell::new(HashMap::new());
-    /// The changes of functions and schemas.
+    /// The changes of functions, languages and schemas.
     static CHANGES: Changes = const { Changes::none() };
 }
 
@@ -82,21 +92,28 @@ impl Function {
     /// `owners` are the names of the roles that owned the function when it was registered. A schema
     /// may have been renamed since, and another role may have created a function with the old name.
     /// So a function that belongs to none of these roles and not to a superuser does not count.
-    pub fn open(name: Text<'_>, owners: &[String], arguments: &[Oid], result: Oid) -> Option<Self> {
+    pub fn open<'o>(
+        name: Text<'_>,
+        owners: impl Iterator<Item = &'o [u8]>,
+        arguments: &[Oid],
+        result: Oid,
+    ) -> Option<Self> {
         let found = find_typed(name, arguments, result)?;
         is_owner(found.owner, owners).then(|| Self::prepare(&found))
     }
 
     fn prepare(found: &Signature) -> Self {
-        let function = found.function;
-        let mut info = Box::new(FmgrInfo::default());
-        // SAFETY: the function exists; what is allocated for it lives as long as the current memory
+        // SAFETY: the function exists. What is allocated for it lives as long as the current memory
         // context, in which it is called.
         unsafe {
-            require_executable(function);
-            pg_sys::fmgr_info_cxt(function, &mut *info, pg_sys::CurrentMemoryContext);
+            require_executable(found.function);
+            Self {
+                info: Box::new(FmgrInfo {
+                    fn_mcxt: pg_sys::CurrentMemoryContext,
+                    ..*found.info.get_or_init(|| fmgr_info(found.function))
+                }),
+            }
         }
-        Self { info }
     }
 
     /// A hash of its definition in `pg_proc`. It changes when the function is replaced or altered.
@@ -126,25 +143,23 @@ impl Function {
         if self.info.fn_strict && arguments.contains(&None) {
             return None;
         }
-        // SAFETY: the block has room for N arguments behind its head; the function belongs to
+        let mut frame = CallFrame {
+            head: FunctionCallInfoBaseData {
+                flinfo: &raw mut *self.info,
+                nargs: N as i16,
+                ..FunctionCallInfoBaseData::default()
+            },
+            arguments: arguments.map(|argument| NullableDatum {
+                value: argument.unwrap_or(Datum::null()),
+                isnull: argument.is_none(),
+            }),
+        };
+        let call = (&raw mut frame).cast();
+        let function = self.info.fn_addr?;
+        // SAFETY: guaranteed by the caller; the arguments follow the head. The function belongs to
         // `info`.
-        unsafe {
-            let size = size_of::<pg_sys::FunctionCallInfoBaseData>()
-                + N * size_of::<pg_sys::NullableDatum>();
-            let call: pg_sys::FunctionCallInfo = pg_sys::palloc0(size).cast();
-            (*call).flinfo = &raw mut *self.info;
-            (*call).nargs = N as i16;
-            let places = (*call).args.as_mut_ptr();
-            for (number, argument) in arguments.into_iter().enumerate() {
-                places.add(number).write(pg_sys::NullableDatum {
-                    value: argument.unwrap_or(Datum::null()),
-                    isnull: argument.is_none(),
-                });
-            }
-            let function = self.info.fn_addr?;
-            let result = guarded(|| function(call));
-            (!(*call).isnull).then_some(result)
-        }
+        let result = unsafe { guarded(|| function(call)) };
+        (!frame.head.isnull).then_some(result)
     }
 
     /// Calls a function `()`.
@@ -238,21 +253,25 @@ fn find(name: Text<'_>) -> Option<Rc<Signature>> {
     if let Some(found) = FOUND.with_borrow(|found| found.get(name.bytes()).cloned()) {
         return Some(found);
     }
+    let before = changes();
     // SAFETY: the function takes a text and returns a regprocedure.
     let found: Option<Oid> =
         unsafe { pgrx::direct_function_call(pg_sys::to_regprocedure, &[Some(name.datum())]) };
     let found = found.filter(|found| *found != Oid::INVALID)?;
     // SAFETY: it has just been found.
     let found = Rc::new(unsafe { signature(found) });
-    FOUND.with_borrow_mut(|all| all.insert(name.bytes().to_vec(), Rc::clone(&found)));
+    if changes() == before {
+        FOUND.with_borrow_mut(|all| all.insert(name.bytes().to_vec(), Rc::clone(&found)));
+    }
     Some(found)
 }
 
-/// Makes the server report changes of functions, and of schemas, because a function is found by the
-/// name of its schema too.
+/// Makes the server report changes of functions, of languages, because they tell how a function is
+/// called, and of schemas, because a function is found by the name of its schema too.
 fn report_changes() {
     for cache in [
         pg_sys::SysCacheIdentifier::PROCOID,
+        pg_sys::SysCacheIdentifier::LANGOID,
         pg_sys::SysCacheIdentifier::NAMESPACEOID,
     ] {
         // SAFETY: the callback is a function of this module.
@@ -285,11 +304,22 @@ unsafe fn signature(function: Oid) -> Signature {
         };
         Signature {
             function,
+            info: OnceCell::new(),
             owner: owner(function),
             arguments,
             result: is_plain.then_some(returned),
         }
     }
+}
+
+/// # Safety
+///
+/// The function exists.
+unsafe fn fmgr_info(function: Oid) -> FmgrInfo {
+    let mut info = FmgrInfo::default();
+    // SAFETY: guaranteed by the caller. It allocates nothing.
+    unsafe { pg_sys::fmgr_info(function, &mut info) };
+    info
 }
 
 /// The owner of a function, from `pg_proc`.
@@ -304,7 +334,7 @@ fn owner(function: Oid) -> Oid {
 }
 
 /// Whether a role is a superuser, or has one of these names.
-fn is_owner(role: Oid, names: &[String]) -> bool {
+fn is_owner<'n>(role: Oid, mut names: impl Iterator<Item = &'n [u8]>) -> bool {
     // SAFETY: any OID is allowed; the name is a copy.
     let name = unsafe {
         if pg_sys::superuser_arg(role) {
@@ -316,7 +346,7 @@ fn is_owner(role: Oid, names: &[String]) -> bool {
         }
         CStr::from_ptr(name).to_bytes()
     };
-    names.iter().any(|owner| owner.as_bytes() == name)
+    names.any(|owner| owner == name)
 }
 
 /// # Safety
@@ -325,7 +355,7 @@ fn is_owner(role: Oid, names: &[String]) -> bool {
 unsafe fn require_executable(function: Oid) {
     // SAFETY: guaranteed by the caller.
     unsafe {
-        let user = pg_sys::GetUserId();
+        let user = current_role();
         #[cfg(feature = "pg15")]
         let result = pg_sys::pg_proc_aclcheck(function, user, pg_sys::ACL_EXECUTE);
         #[cfg(not(feature = "pg15"))]

@@ -102,5 +102,7 @@ unguarded! {
     /// Cannot fail.
     fn GetCurrentTimestamp() -> TimestampTz;
     /// Cannot fail.
+    fn GetUserId() -> Oid;
+    /// Cannot fail.
     fn IsInParallelMode() -> bool;
 }

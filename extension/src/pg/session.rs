@@ -4,6 +4,7 @@
 use super::catch::ErrorSummary;
 use super::ffi;
 use super::process::{self, attempt};
+use super::raw;
 use super::signals;
 use super::transaction;
 use crate::error::Error;
@@ -156,7 +157,7 @@ pub fn search_first(schema: &str) {
 /// The current role, whose rights the process has.
 pub fn current_role() -> Oid {
     // SAFETY: no preconditions.
-    unsafe { pg_sys::GetUserId() }
+    unsafe { raw::GetUserId() }
 }
 
 /// Parses a boolean setting; `None` if it is not one.

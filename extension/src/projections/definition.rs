@@ -89,7 +89,8 @@ impl Definition {
     /// A function of the application that returns nothing. SE007 if it is missing.
     pub fn open(&self, function: &str, arguments: &[Oid]) -> Result<Function, Error> {
         let name = Text::copy(function.as_bytes()).keep();
-        let opened = Function::open(name, &self.function_owners, arguments, VOIDOID);
+        let owners = self.function_owners.iter().map(String::as_bytes);
+        let opened = Function::open(name, owners, arguments, VOIDOID);
         opened.ok_or_else(|| Error::HandlerMissing {
             projection: self.name.clone(),
             function: function.to_owned(),
@@ -99,10 +100,8 @@ impl Definition {
     fn of_row(row: &Row<'_>, home_id: i64) -> Self {
         let text = |column| row.text(column).map(|text| text.to_string());
         let names = |column| {
-            row.text_array(column).map(|names| {
-                let names = (0..names.0.len()).filter_map(|index| names.get(index));
-                names.map(|name| name.to_string()).collect()
-            })
+            row.text_array(column)
+                .map(|names| names.iter().map(|name| name.to_string()).collect())
         };
         Self {
             name: text(column::NAME).unwrap_or_default(),
