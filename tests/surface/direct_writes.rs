@@ -140,6 +140,41 @@ async fn assert_refused_until_undone(name: &str, alterations: &[(&str, &str)]) {
 }
 
 #[tokio::test]
+async fn what_a_function_of_a_command_adds_to_the_table_makes_the_command_fail_with_se009() {
+    let (_, client) = database("direct_command").await;
+    client
+        .batch_execute(
+            "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+             CREATE FUNCTION apply(state jsonb, e eventcore.events) RETURNS jsonb LANGUAGE sql AS 'SELECT $1';
+             CREATE FUNCTION handle(state jsonb, input jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+             BEGIN
+                 IF input ? 'sql' THEN
+                     EXECUTE input->>'sql';
+                 END IF;
+                 RETURN '[{\"stream\": \"s\", \"type\": \"T\", \"payload\": 1}]';
+             END $$;
+             SELECT eventcore_register_command('alter', 'apply', 'handle', streams => '{/s}')",
+        )
+        .await
+        .unwrap();
+    let execute = async |sql: &str| {
+        let input = json!({"s": "s", "sql": sql});
+        let execute = "SELECT eventcore_execute('alter', $1)";
+        failure(client.execute(execute, &[&input]).await)
+    };
+    let trigger = "CREATE TRIGGER t BEFORE INSERT ON eventcore.events FOR EACH ROW EXECUTE FUNCTION nothing()";
+    for sql in [
+        trigger,
+        "CREATE RULE r AS ON INSERT TO eventcore.events DO ALSO NOTHING",
+    ] {
+        let detail = execute(sql).await.assert_ours("SE009");
+        assert_eq!(detail, json!({"reason": "table_altered"}), "{sql}");
+    }
+    let failed = execute("SET TRANSACTION READ ONLY").await;
+    assert_eq!(failed.code, "25006", "{failed:?}");
+}
+
+#[tokio::test]
 async fn indexes_of_the_users_are_kept_up() {
     let (_, client) = database("direct_indexes").await;
     appends(&client, 1).await.unwrap();

@@ -35,13 +35,12 @@ use std::sync::atomic::Ordering::SeqCst;
 /// Appends for a caller that is not a function of a command.
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
     refuse_reentry("eventcore_append")?;
-    append_for_command(request)
+    transaction::require_writable(c"eventcore_append");
+    append_to(&Events::to_write()?, request)
 }
 
 /// Appends, or reports why it cannot. Nothing is consumed until positions are drawn.
-pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
-    transaction::require_writable(c"eventcore_append");
-    let events = Events::to_write()?;
+pub fn append_to(events: &Events, request: &Request<'_>) -> Result<Appended, Error> {
     let registry = Registry::open(&events.catalog)?;
     if !request.events.is_empty() {
         replication::require_no_publisher(&events.catalog)?;
@@ -49,8 +48,8 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
     let indexes = Indexes::open(&events.table);
 
     let (heads, conflicts) = loop {
-        let locked = streams::lock(&events, request);
-        let heads = streams::heads(&events, &indexes, request)?;
+        let locked = streams::lock(events, request);
+        let heads = streams::heads(events, &indexes, request)?;
         let conflicts = streams::conflicts(request, &heads);
         // Nothing may be written without the locks.
         if locked || !conflicts.is_empty() {
@@ -58,7 +57,7 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
         }
     };
 
-    if let Some(repeated) = repeat::find(&events, request, &heads, &conflicts)? {
+    if let Some(repeated) = repeat::find(events, request, &heads, &conflicts)? {
         registry.counts().repeat();
         // The first append may still be waiting for its flush.
         transaction::flush_what_is_committed();
@@ -84,9 +83,9 @@ pub fn append_for_command(request: &Request<'_>) -> Result<Appended, Error> {
     if settings::releases_locks_early() {
         transaction::release_locks_early(registry.unflushed());
     }
-    let appended = write::write(&registry, &events, &indexes, request, heads)?;
+    let appended = write::write(&registry, events, &indexes, request, heads)?;
     if let Some((first, last)) = appended.positions {
-        inline::project(&events, first, last)?;
+        inline::project(events, first, last)?;
     }
     Ok(appended)
 }

@@ -5,7 +5,6 @@ use crate::pg::array::TextArray;
 use crate::pg::callable::{self, Function};
 use crate::pg::environment::Settings;
 use crate::pg::ffi;
-use crate::pg::relation;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
@@ -58,11 +57,7 @@ impl<'a> Definition<'a> {
         // The row is the latest. The cached functions may be old if the transaction already held
         // all its locks, so accept changes now.
         transaction::accept_changes();
-        Self::of_row(
-            name,
-            &row,
-            relation::row_type(events.catalog.objects.events),
-        )
+        Self::of_row(name, &row, events.table.row_type())
     }
 
     fn of_row(name: Text<'a>, row: &Row<'_>, event: Oid) -> Result<Self, Error> {

@@ -109,16 +109,24 @@ struct StreamFolder<'f, 'r, 'a> {
 impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
     /// Folds into a state that is the initial one. A saved state may replace the first events.
     fn fold_alone(&mut self, stream: Text<'a>, state: &mut StateMemory) -> Result<i64, Error> {
-        let mut span = match self.saved_state(stream)? {
-            Some((span, saved)) => {
-                *state = StateMemory::new(saved);
-                span
+        let mut span = StreamSpan::default();
+        let saved = match self.states {
+            Some(states) => {
+                let version = heads::version(&mut self.scan, stream);
+                if version == 0 {
+                    return Ok(0);
+                }
+                self.saved_state(states, stream, version)?
             }
-            None => {
-                self.seek_start(stream);
-                StreamSpan::default()
-            }
+            None => None,
         };
+        match saved {
+            Some((of_saved, saved)) => {
+                *state = StateMemory::new(saved);
+                span = of_saved;
+            }
+            None => self.seek_start(stream),
+        }
         let mut events_read = 0;
         while let Some(next) = self.apply_next(stream, state)? {
             events_read += 1;
@@ -167,13 +175,14 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
         Ok(version)
     }
 
-    /// A saved state from which the stream can be continued. The scan is then behind the events
-    /// that it contains.
-    fn saved_state(&mut self, stream: Text<'a>) -> Result<Option<(StreamSpan, Jsonb<'a>)>, Error> {
-        let Some(states) = self.states else {
-            return Ok(None);
-        };
-        let version = heads::version(&mut self.scan, stream);
+    /// A saved state from which the stream, now at this version, can be continued. The scan is then
+    /// behind the events that it contains.
+    fn saved_state(
+        &mut self,
+        states: &SavedStates<'a>,
+        stream: Text<'a>,
+        version: i64,
+    ) -> Result<Option<(StreamSpan, Jsonb<'a>)>, Error> {
         let saved = states.find(self.definition, (stream, version), self.snapshot)?;
         Ok(saved.filter(|(span, _)| span.fits(&mut self.scan, stream)))
     }

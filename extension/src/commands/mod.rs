@@ -46,9 +46,9 @@ pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
     let _context = ContextGuard::enter(Context::Command);
     // Take the write lock before any other lock. Upgrading from a read lock could deadlock with a
     // concurrent REINDEX.
-    let events = Events::to_write()?;
+    let mut events = Events::to_write()?;
     let Some(key) = call.text(4) else {
-        return execute_now(call, &events, name, input);
+        return execute_now(call, &mut events, name, input);
     };
     let record = IdempotencyRecord::lock(name, key)?;
     if let Some(done) = record.find()? {
@@ -56,14 +56,14 @@ pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
         transaction::flush_what_is_committed();
         return Ok(done);
     }
-    let executed = execute_now(call, &events, name, input)?;
+    let executed = execute_now(call, &mut events, name, input)?;
     record.save(&executed);
     Ok(executed)
 }
 
 fn execute_now<'a>(
     call: &Call<'a>,
-    events: &Events,
+    events: &mut Events,
     name: Text<'a>,
     input: Jsonb<'a>,
 ) -> Result<Executed, Error> {
@@ -80,7 +80,10 @@ fn execute_now<'a>(
         {
             let request = decide::decide(&mut definition, input, &current, call)?;
             environment.leave();
-            let appended = append::append_for_command(&request)?;
+            // Functions of the command may have made the transaction read-only, or altered the table.
+            transaction::require_writable(c"eventcore_append");
+            events.check_again()?;
+            let appended = append::append_to(events, &request)?;
             if let Some(states) = states {
                 states.save(&definition, &current.to_save)?;
             }

@@ -180,6 +180,12 @@ impl Relation {
         }
     }
 
+    /// The type of its rows.
+    pub fn row_type(&self) -> Oid {
+        // SAFETY: the relation is open.
+        unsafe { (*(*self.raw).rd_rel).reltype }
+    }
+
     /// Whether row security filters the rows.
     pub fn has_row_security(&self) -> bool {
         // SAFETY: the relation is open.
@@ -367,12 +373,6 @@ pub fn lock_as_for_trigger(table: Oid) {
 pub fn announce_change(table: Oid) {
     // SAFETY: raises an error for an oid that is no relation.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
-}
-
-/// The type of a table's rows.
-pub fn row_type(table: Oid) -> Oid {
-    // SAFETY: any OID is allowed.
-    unsafe { pg_sys::get_rel_type_id(table) }
 }
 
 /// The array type of a type.

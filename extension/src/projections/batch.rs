@@ -164,7 +164,7 @@ pub fn read_batch(
         span: None,
         up_to: after,
         to_end: false,
-        row_type: relation::row_type(events.catalog.objects.events),
+        row_type: events.table.row_type(),
     };
     let (mut bytes, mut passed) = (0, 0);
     events.between((after, safe), Direction::Forward, |scan| {

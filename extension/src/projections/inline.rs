@@ -9,7 +9,7 @@ use crate::pg::environment::Environment;
 use crate::pg::memory::ScratchMemory;
 use crate::pg::scan::Direction;
 use crate::pg::snapshot::ActiveSnapshot;
-use crate::pg::{relation, transaction};
+use crate::pg::transaction;
 use crate::tables::Events;
 
 /// Calls the handlers for the events that were just written. Their errors reach the caller of the
@@ -42,7 +42,7 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
     if rows.is_empty() {
         return Ok(());
     }
-    let row_type = relation::row_type(events.catalog.objects.events);
+    let row_type = events.table.row_type();
     let mut handler = definition.open_handler(row_type)?;
     let fresh = ActiveSnapshot::push_unless_kept();
     let environment = Environment::enter(&definition.settings, "projection", &definition.name);

@@ -39,6 +39,6 @@ fn read(position: i64) -> Result<EventBatch, Error> {
         span: Some((position, position)),
         up_to: position,
         to_end: false,
-        row_type: relation::row_type(events.catalog.objects.events),
+        row_type: events.table.row_type(),
     })
 }

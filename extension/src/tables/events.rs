@@ -34,6 +34,13 @@ impl Events {
         Ok(events)
     }
 
+    /// Looks at the table again, which is open for writing: functions of applications may have
+    /// altered it since.
+    pub fn check_again(&mut self) -> Result<(), Error> {
+        self.catalog = Catalog::load_for(Use::Write)?;
+        self.catalog.require_writable()
+    }
+
     /// Opens the table for a purpose that does not depend on what callers may see or do.
     pub fn open(purpose: Use) -> Result<Self, Error> {
         let load = || Catalog::load_for(purpose);
