@@ -1,0 +1,203 @@
+//! [`Views`]: the read models in maps, and the projection of the store in memory that writes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use eventcore::{
+    Filter, HandlerError, InMemoryEventStore, MemoryTransaction, Projection, StoredEvent,
+};
+use uuid::Uuid;
+
+use super::tally::Tally;
+use super::{
+    Cursor, CustomerOrder, CustomerRow, NAME, OrderPage, OrderQuery, ProductOrder, ProductRow,
+    Statistics, filter,
+};
+use crate::domain::{Order, OrderId, OrderState, ProductId, ShopEvent, StockEvent};
+
+/// The read models in memory. A clone is the same.
+#[derive(Debug, Clone, Default)]
+pub struct Views(Arc<Mutex<Maps>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Maps {
+    orders: BTreeMap<OrderId, Order>,
+    by_age: BTreeSet<Cursor>,
+    customers: BTreeMap<Uuid, CustomerRow>,
+    products: BTreeMap<String, ProductRow>,
+}
+
+impl Projection<InMemoryEventStore> for Views {
+    type Event = ShopEvent;
+
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn filter(&self) -> Filter {
+        filter()
+    }
+
+    async fn apply(
+        &mut self,
+        stored: StoredEvent<ShopEvent>,
+        transaction: &mut MemoryTransaction,
+    ) -> Result<(), HandlerError> {
+        let views = self.clone();
+        transaction.on_commit(move || views.maps().apply(&stored));
+        Ok(())
+    }
+}
+
+impl Maps {
+    pub(super) fn apply(&mut self, stored: &StoredEvent<ShopEvent>) {
+        match &stored.event {
+            ShopEvent::Order(event) => {
+                let Some(id) = OrderId::of_stream(&stored.stream_id) else {
+                    return;
+                };
+                let before = self.orders.remove(&id);
+                let tally = Tally::of(before.as_ref());
+                if let Some(order) = Order::apply(before, stored, event) {
+                    self.count(&order, Tally::of(Some(&order)).since(tally));
+                    self.by_age.insert(Cursor::behind(&order));
+                    self.orders.insert(id, order);
+                }
+            }
+            ShopEvent::Stock(event) => {
+                if let Some(id) = ProductId::of_stream(&stored.stream_id) {
+                    self.stock(&id, event);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, order: &Order, tally: Tally) {
+        let id = order.customer.uuid();
+        let customer = self
+            .customers
+            .entry(id)
+            .or_insert_with(|| CustomerRow::new(id));
+        customer.add(tally.customer);
+        if tally.customer.total > 0 && customer.order_ids.len() < 1_000 {
+            customer.order_ids.push(order.id.uuid());
+        }
+        for (id, (name, tally)) in tally.products {
+            let new = || ProductRow::new(id.as_str(), name.as_str());
+            self.products
+                .entry(id.to_string())
+                .or_insert_with(new)
+                .add(tally);
+        }
+    }
+
+    fn stock(&mut self, id: &ProductId, event: &StockEvent) {
+        let new = || ProductRow::new(id.as_str(), id.as_str());
+        let product = self.products.entry(id.to_string()).or_insert_with(new);
+        match event {
+            StockEvent::StockReceived {
+                product_name,
+                quantity,
+            } => {
+                product.product_name = product_name.to_string();
+                product.available += i64::from(quantity.get());
+            }
+            StockEvent::StockReserved { quantity, .. } => {
+                product.available -= i64::from(quantity.get());
+            }
+            StockEvent::StockReleased { quantity, .. } => {
+                product.available += i64::from(quantity.get());
+            }
+        }
+    }
+}
+
+impl Views {
+    fn maps(&self) -> MutexGuard<'_, Maps> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces everything at once.
+    pub(super) fn replace(&self, maps: Maps) {
+        *self.maps() = maps;
+    }
+
+    pub(super) fn orders(&self, query: &OrderQuery) -> OrderPage {
+        let maps = self.maps();
+        let newest_first = maps.by_age.iter().rev();
+        let behind = newest_first.filter(|one| query.after.is_none_or(|after| **one < after));
+        let orders = behind.filter_map(|one| maps.orders.get(&one.order));
+        let wanted = orders.filter(|order| {
+            let active = query.view.active();
+            active.is_none_or(|active| active == order.state.is_active())
+                && query.state.is_none_or(|state| state == order.state)
+                && query
+                    .customer
+                    .is_none_or(|customer| customer == order.customer.uuid())
+        });
+        let limit = query.limit as usize;
+        OrderPage::new(wanted.take(limit + 1).cloned().collect(), limit)
+    }
+
+    pub(super) fn customers(&self, sort: CustomerOrder, limit: u32) -> Vec<CustomerRow> {
+        let mut rows: Vec<_> = self.maps().customers.values().cloned().collect();
+        rows.sort_by_key(|row| {
+            let key = match sort {
+                CustomerOrder::Spent => row.total_spent_cents,
+                CustomerOrder::Orders => row.total_orders,
+            };
+            (-key, row.customer_id)
+        });
+        rows.truncate(limit as usize);
+        rows
+    }
+
+    pub(super) fn customer(&self, id: Uuid) -> Option<CustomerRow> {
+        self.maps().customers.get(&id).cloned()
+    }
+
+    pub(super) fn products(&self, sort: ProductOrder, limit: u32) -> Vec<ProductRow> {
+        let mut rows: Vec<_> = self.maps().products.values().cloned().collect();
+        match sort {
+            ProductOrder::Demand => rows.sort_by_key(|row| -row.total_quantity_ordered),
+            ProductOrder::Revenue => rows.sort_by_key(|row| -row.total_revenue_cents),
+            ProductOrder::Name => rows.sort_by(|a, b| a.product_name.cmp(&b.product_name)),
+        }
+        rows.truncate(limit as usize);
+        rows
+    }
+
+    pub(super) fn product(&self, id: &ProductId) -> Option<ProductRow> {
+        self.maps().products.get(id.as_str()).cloned()
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        let maps = self.maps();
+        let mut statistics = Statistics {
+            customers: count(maps.customers.len()),
+            products: count(maps.products.len()),
+            revenue_cents: maps
+                .customers
+                .values()
+                .map(|row| row.total_spent_cents)
+                .sum(),
+            ..Statistics::default()
+        };
+        for order in maps.orders.values() {
+            let orders = &mut statistics.orders;
+            *match order.state {
+                OrderState::Draft => &mut orders.draft,
+                OrderState::Reserved => &mut orders.reserved,
+                OrderState::Processing => &mut orders.processing,
+                OrderState::Completed => &mut orders.completed,
+                OrderState::Cancelled => &mut orders.cancelled,
+            } += 1;
+        }
+        statistics
+    }
+}
+
+fn count(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
