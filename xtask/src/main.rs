@@ -2,9 +2,11 @@
 
 mod bench;
 mod book;
+mod child;
 mod demo;
 mod failover;
 mod lock;
+mod orders;
 mod server;
 mod setup;
 mod stamp;
@@ -37,6 +39,8 @@ struct Cli {
 enum Command {
     /// Move money between accounts, atomically, and watch it: the example `banking`
     Demo(demo::Arguments),
+    /// Run the order-management service: the example `orders`, with its web page
+    Orders(orders::Arguments),
     /// Run every check and test, or one part: fmt, clippy, doc, deny, unit, pgrx, server, doctests
     Test(test::Arguments),
     /// Run three nodes under Patroni, kill them, cut their links, and check that nothing acknowledged is lost
@@ -77,6 +81,7 @@ fn run(command: Command) -> Result<ExitCode> {
     let ui = Ui::new(&workspace)?;
     match command {
         Command::Demo(arguments) => demo::run(&workspace, &ui, &arguments),
+        Command::Orders(arguments) => orders::run(&workspace, &ui, &arguments),
         Command::Test(arguments) => test::run(&workspace, &ui, &arguments),
         Command::Failover(arguments) => failover::run(&workspace, &ui, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &ui, &arguments),

@@ -19,4 +19,5 @@ pub mod seed;
 
 // The program itself.
 pub mod config;
+pub mod load;
 pub mod service;

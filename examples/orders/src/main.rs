@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use orders::config::Config;
+use orders::load::Load;
 use orders::outside::{Faults, Ledger, serve_stub};
 use orders::service::Service;
 use tokio::net::TcpListener;
@@ -28,6 +29,8 @@ enum Command {
     Serve(Serve),
     /// A payment provider and a carrier, with faults
     Stub(Stub),
+    /// Customers who order as fast as they are served
+    Load(Customers),
 }
 
 #[derive(Args, Default)]
@@ -56,6 +59,19 @@ struct Stub {
     delay: u64,
 }
 
+#[derive(Args)]
+struct Customers {
+    /// The service
+    #[arg(long, default_value = "http://127.0.0.1:3000")]
+    url: String,
+    /// How many order at the same time
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    customers: usize,
+    /// For how long
+    #[arg(long, value_name = "S", default_value_t = 10)]
+    seconds: u64,
+}
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
@@ -65,6 +81,7 @@ async fn main() -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Serve(Serve::default())) {
         Command::Serve(arguments) => serve(&arguments).await,
         Command::Stub(stub) => serve_partners(&stub).await,
+        Command::Load(customers) => load(customers).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,6 +123,15 @@ async fn serve_partners(stub: &Stub) -> Result<(), Failure> {
     };
     let ledger = Arc::new(Ledger::default());
     Ok(serve_stub(listener, ledger, faults, told_to_end()?).await?)
+}
+
+async fn load(customers: Customers) -> Result<(), Failure> {
+    let load = Load {
+        url: customers.url.trim_end_matches('/').to_owned(),
+        customers: customers.customers.max(1),
+        duration: Duration::from_secs(customers.seconds),
+    };
+    Ok(write!(io::stdout(), "{}", load.run().await?)?)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

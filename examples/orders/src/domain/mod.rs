@@ -7,6 +7,7 @@ mod fulfilment;
 mod ids;
 mod order;
 mod order_command;
+mod order_error;
 mod product;
 mod texts;
 
@@ -17,7 +18,8 @@ pub use events::{
 pub use fulfilment::{Fulfilment, FulfilmentState, Step};
 pub use ids::{CustomerId, NilCustomer, OrderId, RequestId};
 pub use order::{Item, MAX_ITEMS, Order, OrderState};
-pub use order_command::{OrderCommand, OrderError};
+pub use order_command::OrderCommand;
+pub use order_error::OrderError;
 pub use product::{InsufficientStock, Product};
 pub(crate) use texts::PRODUCT_PREFIX;
 pub use texts::{InvalidText, ProductId, ProductName, Reason, RequestKey};

@@ -43,7 +43,7 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
 
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let headers = response.headers().clone();
-        response = problem.of_request(id.to_string()).into_response();
+        response = problem.of_request(id).into_response();
         // Such as those that CORS or the router have added.
         for (name, value) in &headers {
             if name != axum::http::header::CONTENT_LENGTH {

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use eventcore::{EventError, ExecuteError, InvalidValue, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::domain::OrderError;
 use crate::read_models::ReadError;
@@ -20,7 +21,8 @@ use crate::seed::SeedError;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Problem {
     /// What is wrong.
-    error: String,
+    #[schema(value_type = String)]
+    error: Box<str>,
     /// Always `about:blank`: the status says what kind of problem it is.
     #[serde(rename = "type")]
     kind: &'static str,
@@ -29,18 +31,18 @@ pub struct Problem {
     /// The status.
     status: u16,
     /// What is wrong.
-    detail: String,
+    #[schema(value_type = String)]
+    detail: Box<str>,
     /// What is wrong, for programs.
     code: &'static str,
     /// The id of the request; [`observe`](super::observe) adds it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    request_id: Option<String>,
+    request_id: Option<Uuid>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, what: impl Display) -> Self {
-        let error = what.to_string();
+        let error: Box<str> = what.to_string().into();
         Self {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
@@ -107,7 +109,7 @@ impl Problem {
     }
 
     /// The same, with the id of its request.
-    pub(super) fn of_request(mut self, id: String) -> Self {
+    pub(super) fn of_request(mut self, id: Uuid) -> Self {
         self.request_id = Some(id);
         self
     }

@@ -7,7 +7,8 @@ use eventcore::{
     Filter, HandlerError, PostgresEventStore, PostgresTransaction, Projection, StoredEvent,
 };
 
-use super::postgres::{ORDER, Parameter, order};
+use super::order_row::order_from;
+use super::postgres::{ORDER, Parameter};
 use super::tally::{CustomerTally, ProductTally, Tally};
 use super::{NAME, filter};
 use crate::domain::{Order, OrderId, ProductId, ShopEvent, StockEvent};
@@ -48,7 +49,7 @@ pub(super) async fn apply(
             let rows = transaction
                 .query_typed(ORDER, &[(&id.uuid(), Type::UUID)])
                 .await?;
-            let before = rows.first().map(order).transpose()?;
+            let before = rows.first().map(order_from).transpose()?;
             let tally = Tally::of(before.as_ref());
             if let Some(order) = Order::apply(before, stored, event) {
                 save(&order, transaction).await?;

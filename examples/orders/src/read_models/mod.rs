@@ -6,6 +6,7 @@
 mod client;
 mod follow;
 mod memory;
+mod order_row;
 mod postgres;
 mod query;
 mod rebuild;

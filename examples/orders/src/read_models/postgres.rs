@@ -1,17 +1,18 @@
 //! Reads the tables of the read models.
 
+use std::time::SystemTime;
+
 use eventcore::postgres::tokio_postgres::Row;
 use eventcore::postgres::tokio_postgres::types::{ToSql, Type};
-use eventcore::{PostgresEventStore, ProjectionStore, StreamVersion};
-use jiff::Timestamp;
-use std::time::SystemTime;
+use eventcore::{PostgresEventStore, ProjectionStore};
 use uuid::Uuid;
 
+use super::order_row::order_from;
 use super::{
     CustomerOrder, CustomerRow, OrderPage, OrderQuery, ProductOrder, ProductRow, ReadError,
     Statistics,
 };
-use crate::domain::{CustomerId, Item, Order, OrderId, ProductId, Reason};
+use crate::domain::ProductId;
 
 /// A parameter with its type, so that no statement has to be prepared.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -28,31 +29,15 @@ pub(super) async fn query(
     Ok(rows)
 }
 
-/// The columns from which [`order`] makes an order.
-macro_rules! order_columns {
-    () => {
-        "order_id, customer_id, state, submitted, items, tracking_number, cancellation_reason, version, \
-         created_at, updated_at"
-    };
-}
-
-const ORDERS: &str = concat!(
-    "SELECT ",
-    order_columns!(),
-    " FROM orders
+const ORDERS: &str = "SELECT * FROM orders
      WHERE ($1::boolean IS NULL OR (state IN ('Draft', 'Reserved', 'Processing')) = $1)
        AND ($2::text IS NULL OR state = $2)
        AND ($3::uuid IS NULL OR customer_id = $3)
        AND ($4::timestamptz IS NULL OR (created_at, order_id) < ($4, $5))
-     ORDER BY created_at DESC, order_id DESC LIMIT $6"
-);
+     ORDER BY created_at DESC, order_id DESC LIMIT $6";
 
 /// One order, for the projection that changes it.
-pub(super) const ORDER: &str = concat!(
-    "SELECT ",
-    order_columns!(),
-    " FROM orders WHERE order_id = $1"
-);
+pub(super) const ORDER: &str = "SELECT * FROM orders WHERE order_id = $1";
 
 pub(super) async fn orders(
     store: &PostgresEventStore,
@@ -73,42 +58,8 @@ pub(super) async fn orders(
         (&(i64::from(wanted.limit) + 1), Type::INT8),
     ];
     let rows = query(store, ORDERS, &parameters).await?;
-    let orders: Result<_, _> = rows.iter().map(order).collect();
+    let orders: Result<_, _> = rows.iter().map(order_from).collect();
     Ok(OrderPage::new(orders?, wanted.limit as usize))
-}
-
-/// An order from its row.
-pub(super) fn order(row: &Row) -> Result<Order, ReadError> {
-    let unknown = |error: &dyn std::fmt::Display| ReadError::Row(error.to_string());
-    let items: Vec<Item> =
-        serde_json::from_value(row.try_get("items")?).map_err(|error| unknown(&error))?;
-    let state: &str = row.try_get("state")?;
-    let customer = CustomerId::try_from(row.try_get::<_, Uuid>("customer_id")?);
-    let reason: Option<String> = row.try_get("cancellation_reason")?;
-    Ok(Order {
-        id: OrderId::from(row.try_get::<_, Uuid>("order_id")?),
-        customer: customer.map_err(|error| unknown(&error))?,
-        state: state.parse().map_err(|error| unknown(&error))?,
-        submitted: row.try_get("submitted")?,
-        items,
-        tracking_number: row.try_get("tracking_number")?,
-        cancellation_reason: reason
-            .map(Reason::new)
-            .transpose()
-            .map_err(|error| unknown(&error))?,
-        version: StreamVersion::new(unsigned(row.try_get("version")?)),
-        created_at: time(row, "created_at")?,
-        updated_at: time(row, "updated_at")?,
-    })
-}
-
-fn time(row: &Row, column: &str) -> Result<Timestamp, ReadError> {
-    let at: SystemTime = row.try_get(column)?;
-    Timestamp::try_from(at).map_err(|error| ReadError::Row(error.to_string()))
-}
-
-pub(super) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
 }
 
 const CUSTOMERS: &str =

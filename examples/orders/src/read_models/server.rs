@@ -2,6 +2,7 @@
 
 use eventcore::{Position, PostgresEventStore, ProjectionStore};
 
+use super::order_row::unsigned;
 use super::postgres::{self, query};
 use super::{NAME, ReadError};
 
@@ -55,7 +56,7 @@ pub(super) async fn checkpoint(store: &PostgresEventStore) -> Result<Position, R
     let row = rows
         .first()
         .ok_or_else(|| ReadError::Row(format!("no projection {NAME}")))?;
-    Ok(Position::new(postgres::unsigned(row.try_get(0)?)))
+    Ok(Position::new(unsigned(row.try_get(0)?)))
 }
 
 const REBUILD: &str = "SELECT eventcore_rebuild_projection('shop', shadow => true)";
