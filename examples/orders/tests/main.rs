@@ -8,4 +8,6 @@ mod suite;
 use eventcore::InMemoryEventStore;
 use orders::store::Store;
 
-suite!(Ground::new(Store::Memory(InMemoryEventStore::new())));
+suite!(crate::suite::support::Ground::new(Store::Memory(
+    InMemoryEventStore::new()
+)));

@@ -142,7 +142,7 @@ pub(crate) async fn the_last_pieces_are_reserved_once(ground: Ground) {
     }
     // In both orders of the products, which they compete for.
     let items = |n: usize| {
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             [("A", 1), ("B", 1)]
         } else {
             [("B", 1), ("A", 1)]

@@ -51,7 +51,6 @@ macro_rules! suite {
     (@tests $ground:expr; $($module:ident::$test:ident),* $(,)?) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
-            use $crate::suite::support::Ground;
             $crate::suite::$module::$test($ground).await;
         })*
     };
