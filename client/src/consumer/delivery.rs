@@ -7,6 +7,8 @@ use super::receipt::{Receipt, Settled};
 use crate::durable::{Nack, NackOutcome, SubscriptionStore};
 use crate::store::{StoreError, StoredEvent};
 use crate::values::LeaseId;
+#[cfg(feature = "postgres")]
+use crate::values::SubscriptionName;
 
 /// An event that was delivered to a consumer and needs an answer: acknowledge it with
 /// [`ack`](Self::ack) or [`handled`](Self::handled), or give it back with [`nack`](Self::nack). A
@@ -69,55 +71,19 @@ impl<E, S: SubscriptionStore> Delivery<E, S> {
 
     /// Call this after committing a transaction that acknowledged the event: there is nothing left
     /// to answer.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
     pub fn committed(self) {
         self.receipt.settled();
+    }
+
+    /// The subscription that delivered the event.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn subscription(&self) -> &SubscriptionName {
+        &self.receipt.session.subscription
     }
 
     /// The event, and the receipt through which to answer.
     pub(crate) fn into_parts(self) -> (StoredEvent<E>, Receipt<S>) {
         (self.event, self.receipt)
-    }
-}
-
-#[cfg(feature = "postgres")]
-impl<E> Delivery<E, crate::PostgresEventStore> {
-    /// Acknowledges the event in a transaction of yours, together with the effects of the event, so
-    /// that these take place exactly once. After the commit, call [`committed`](Self::committed).
-    /// Otherwise, or if the commit fails, drop the delivery: the event is given back, unless it is
-    /// done.
-    ///
-    /// ```no_run
-    /// # use eventcore::{Delivery, Event, PostgresEventStore, ProjectionStore};
-    /// # async fn handle<E: Event>(
-    /// #     store: &PostgresEventStore,
-    /// #     delivery: Delivery<E, PostgresEventStore>,
-    /// # ) -> Result<(), Box<dyn std::error::Error>> {
-    /// // A transaction of the store's, or any of a client of `tokio-postgres`.
-    /// let transaction = store.begin().await?;
-    /// transaction.execute("UPDATE seen SET n = n + 1", &[]).await?;
-    /// delivery.ack_in(&*transaction).await?;
-    /// store.commit(transaction).await?;
-    /// delivery.committed();
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The lease no longer holds the event ([`StoreError::is_lease_lost`]): roll back. Or the
-    /// server refuses the request or cannot be reached.
-    pub async fn ack_in(
-        &self,
-        transaction: &impl tokio_postgres::GenericClient,
-    ) -> Result<(), StoreError> {
-        let Receipt {
-            session,
-            lease_id,
-            position,
-            ..
-        } = &self.receipt;
-        crate::postgres::ack_in(transaction, &session.subscription, *lease_id, *position).await
     }
 }
 

@@ -37,7 +37,6 @@ pub use self::builder::Builder;
 pub use self::commands::{
     CommandDefinition, FieldType, RegisteredCommand, ServerCall, ServerCommand, ServerExecution,
 };
-pub(crate) use self::durable::ack_in;
 use self::durable::{PollLocks, RedeliverySignal};
 use self::listen::{Listener, Listening};
 use self::pool::Pool;

@@ -5,16 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::files::{self, File};
 use crate::rust::{code, names_after};
 
-/// The circles that there are: of each the crate and the modules in it. An entry counts as long as
-/// all its modules exist.
-///
-/// This list only gets shorter, and so does each circle. A new circle is a mistake in the layout:
-/// move the part that both modules need to where neither has to climb.
-const CIRCLES: [(&str, &[&str]); 1] = [
-    // A delivery of a consumer can be acknowledged in a transaction of PostgreSQL.
-    ("client/src", &["consumer", "postgres", "projection"]),
-];
-
 /// Where the extension may be unsafe.
 const UNSAFE: [&str; 4] = [
     "extension/src/pg/",
@@ -45,29 +35,43 @@ fn check_circles(source: &str) {
         arrows > 20,
         "{source}: only {arrows} dependencies were found"
     );
-    let found = circles(&graph);
-    let allowed = CIRCLES.iter().filter(|(root, _)| *root == source);
-    let allowed = allowed.map(|(_, circle)| *circle);
-    let exists = |module: &&str| graph.contains_key(*module);
-    let allowed: Vec<&[&str]> = allowed.filter(|circle| circle.iter().all(exists)).collect();
-    for circle in &found {
-        let is_within = |one: &&&[&str]| circle.iter().all(|module| one.contains(module));
-        assert!(
-            allowed.iter().any(|one| is_within(&one)),
-            "{source}: these modules depend on one another:\n{}",
+    if let Some(circle) = circles(&graph).first() {
+        panic!(
+            "{source}: these modules depend on one another. Move the part that they share to a \
+             module below them.\n{}",
             explain(&graph, circle)
         );
     }
-    for one in &allowed {
-        let shares = |circle: &Vec<&str>| {
-            let common = circle.iter().filter(|module| one.contains(module));
-            common.count() > 1
-        };
-        assert!(
-            found.iter().any(shares),
-            "{source}: {one:?} is no circle any more: take it off the list CIRCLES"
-        );
+}
+
+/// `lib.rs` of the client lists the modules in reading order.
+#[test]
+fn each_module_of_the_client_uses_only_those_that_lib_rs_lists_above_it() {
+    let graph = graph("client/src");
+    let facade = code(&files::read("client/src/lib.rs"));
+    let order: Vec<&str> = declared(&facade).collect();
+    for (module, used) in &graph {
+        // Documentation only.
+        if module == "book" {
+            continue;
+        }
+        let place = |name: &str| order.iter().position(|listed| *listed == name);
+        for other in used {
+            assert!(
+                place(other) < place(module),
+                "client/src/{module} uses {other}, which client/src/lib.rs lists below it"
+            );
+        }
     }
+}
+
+/// The modules that a file declares, in their order.
+fn declared(code: &str) -> impl Iterator<Item = &str> {
+    let lines = code.lines().map(str::trim);
+    lines.filter_map(|line| {
+        let line = line.strip_prefix("pub ").unwrap_or(line);
+        line.strip_prefix("mod ")?.strip_suffix(';')
+    })
 }
 
 /// Which of the modules of a crate uses which.

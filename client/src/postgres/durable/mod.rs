@@ -1,5 +1,6 @@
 //! The durable subscriptions of the store on PostgreSQL.
 
+mod delivery;
 mod poll;
 mod poll_locks;
 mod redelivery;
@@ -8,4 +9,3 @@ mod store;
 
 pub(super) use self::poll_locks::PollLocks;
 pub(super) use self::redelivery::RedeliverySignal;
-pub(crate) use self::sql::ack_in;

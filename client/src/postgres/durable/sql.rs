@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::types::Type;
-use tokio_postgres::{GenericClient, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::durable::{
@@ -29,7 +28,7 @@ const RESUME: &str = "SELECT eventcore_resume_subscription($1::text)";
 
 const RESET: &str = "SELECT eventcore_reset_subscription($1::text, $2::bigint)";
 
-const ACK: &str = "SELECT eventcore_ack($1::text, $2::uuid, $3::bigint[])";
+pub(super) const ACK: &str = "SELECT eventcore_ack($1::text, $2::uuid, $3::bigint[])";
 
 const NACK: &str = "\
 SELECT position, outcome
@@ -129,27 +128,6 @@ pub(in crate::postgres) async fn ack(
         [&subscription.as_str(), &lease_id.as_uuid(), &positions];
     pool.query_one(ACK, &arguments).await?;
     Ok(())
-}
-
-/// Acknowledges one event in the caller's transaction.
-pub(crate) async fn ack_in(
-    transaction: &impl GenericClient,
-    subscription: &SubscriptionName,
-    lease_id: LeaseId,
-    position: Position,
-) -> Result<(), StoreError> {
-    transaction
-        .query_typed(
-            ACK,
-            &[
-                (&subscription.as_str(), Type::TEXT),
-                (&lease_id.as_uuid(), Type::UUID),
-                (&bigints(&[position]), Type::INT8_ARRAY),
-            ],
-        )
-        .await
-        .map(|_| ())
-        .map_err(store_error)
 }
 
 pub(in crate::postgres) async fn nack(
@@ -269,7 +247,7 @@ fn parked_event(row: &Row) -> Result<ParkedEvent, StoreError> {
     })
 }
 
-fn bigints(positions: &[Position]) -> Vec<i64> {
+pub(super) fn bigints(positions: &[Position]) -> Vec<i64> {
     let positions = positions.iter();
     positions
         .map(|position| to_bigint(position.get()))
