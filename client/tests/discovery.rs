@@ -108,7 +108,7 @@ async fn each_stream_is_read_once_and_each_round_of_discovery_is_one_read() {
         ("s-3", 1),
         ("s-3", 9),
     ] {
-        write(&store.store, from, "Linked", to);
+        write(store.inner(), from, "Linked", to);
     }
     let visit = Visit {
         others: vec![stream("s-9")],
@@ -121,7 +121,7 @@ async fn each_stream_is_read_once_and_each_round_of_discovery_is_one_read() {
         read(&["s-3"]),
         Call::Append,
     ];
-    assert_eq!(store.calls(), reads);
+    assert_eq!(store.interceptor().calls(), reads);
     let streams: Vec<_> = done
         .versions
         .iter()
@@ -152,31 +152,31 @@ async fn each_stream_is_read_once_and_each_round_of_discovery_is_one_read() {
 #[tokio::test]
 async fn a_discovered_stream_that_moved_is_a_conflict_and_the_command_discovers_anew() {
     let mut disturbed = false;
-    let store = Watched::stepping_in(move |store, call| {
+    let store = watched::stepping_in(move |store, call| {
         if *call == Call::Append && !disturbed {
             disturbed = true;
             write(store, "s-1", "Linked", 2);
         }
     });
-    write(&store.store, "a", "Linked", 1);
+    write(store.inner(), "a", "Linked", 1);
     let done = execute(&store, &Visit::from("a")).await.unwrap();
     assert_eq!(done.attempts, 2);
     assert_eq!(done.version_of(&stream("s-2")).unwrap().get(), 2);
     let again = [read(&["a"]), read(&["s-1"]), read(&["s-2"]), Call::Append];
-    assert_eq!(store.calls()[3..], again);
+    assert_eq!(store.interceptor().calls()[3..], again);
 }
 
 #[tokio::test]
 async fn a_rejection_counts_only_if_all_that_was_read_held_together() {
     let mut disturbed = false;
-    let store = Watched::stepping_in(move |store, call| {
+    let store = watched::stepping_in(move |store, call| {
         // After `a` was read: `s-1` is now longer than it ever was together with what `a` said.
         if *call == read(&["s-1"]) && !disturbed {
             disturbed = true;
             write(store, "a", "Visited", 1);
         }
     });
-    write(&store.store, "a", "Linked", 1);
+    write(store.inner(), "a", "Linked", 1);
     let visit = Visit {
         at_most: 0,
         ..Visit::from("a")
@@ -185,7 +185,7 @@ async fn a_rejection_counts_only_if_all_that_was_read_held_together() {
     assert!(error.is_business_rule(), "{error:?}");
     assert_eq!(error.attempts(), 2);
     let once = [read(&["a"]), read(&["s-1"]), Call::Append];
-    assert_eq!(store.calls(), [once.clone(), once].concat());
+    assert_eq!(store.interceptor().calls(), [once.clone(), once].concat());
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn a_stream_that_was_not_discovered_has_no_handle() {
         .unwrap_err();
     assert!(error.is_undeclared_stream() && !error.is_business_rule() && !error.is_retriable());
     assert!(error.to_string().contains("\"other\""), "{error}");
-    assert_eq!(store.calls(), [read(&["a"])]);
+    assert_eq!(store.interceptor().calls(), [read(&["a"])]);
 }
 
 /// Discovers new streams without end, this many at a time.
@@ -268,7 +268,7 @@ async fn discovery_that_does_not_end_is_an_error_that_says_so() {
             "{error}"
         );
         assert_eq!(error.attempts(), 1);
-        assert_eq!(store.calls().len(), reads);
+        assert_eq!(store.interceptor().calls().len(), reads);
     }
 }
 
@@ -327,7 +327,7 @@ async fn a_command_that_awaits_is_executed_like_any_other() {
     assert!(error.command().unwrap().is_failure() && !error.is_business_rule());
     assert!(error.to_string().contains("nobody answers"), "{error}");
 
-    write(&store.store, "a", "Linked", 1);
+    write(store.inner(), "a", "Linked", 1);
     let never = RetryPolicy::none();
     let options = eventcore::ExecuteOptions::new().retry(never);
     let done = tokio::spawn(async move { execute_with(&store, &ask, &options).await });

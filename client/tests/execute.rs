@@ -8,12 +8,14 @@ use std::error::Error;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use bank::{AccountEvent, Deposit, TooFew, Transfer, Unsteady};
+use bank::{AccountEvent, Deposit, TooFew, Transfer};
 use eventcore::{
     CausationId, Command, CommandError, CommandLogic, CorrelationId, EventStore, EventSubscription,
     ExecuteOptions, InMemoryEventStore, NewEvents, Position, ReadAll, RetryPolicy, StoredEvent,
     StreamId, Streams, Subscribe, emit, execute, execute_with,
 };
+use eventcore_testing::chaos::Fault;
+use eventcore_testing::{ChaosStore, CountingStore};
 use support::stream;
 
 async fn deposit(store: &impl EventStore, account: &str, cents: u64) {
@@ -58,7 +60,7 @@ async fn the_answer_tells_what_was_written_where() {
 
 #[tokio::test]
 async fn a_command_takes_two_calls_of_the_store() {
-    let store = Unsteady::default();
+    let store = CountingStore::new(InMemoryEventStore::new());
     execute(
         &store,
         &Deposit {
@@ -73,7 +75,7 @@ async fn a_command_takes_two_calls_of_the_store() {
 
 #[tokio::test]
 async fn a_broken_business_rule_is_told_and_nothing_is_written_or_tried_again() {
-    let store = Unsteady::default();
+    let store = CountingStore::new(InMemoryEventStore::new());
     let error = execute(&store, &transfer("a", "b", 4)).await.unwrap_err();
     assert!(error.is_business_rule() && !error.is_retriable());
     assert_eq!(error.rejection::<TooFew>(), Some(&TooFew { missing: 4 }));
@@ -89,12 +91,15 @@ async fn a_broken_business_rule_is_told_and_nothing_is_written_or_tried_again() 
         error.command().unwrap().to_string(),
         "a transfer of 0 cents"
     );
-    assert_eq!(store.store.safe_position().await.unwrap(), Position::START);
+    assert_eq!(
+        store.inner().safe_position().await.unwrap(),
+        Position::START
+    );
 }
 
 #[tokio::test]
 async fn a_command_without_events_writes_nothing_and_succeeds() {
-    let store = Unsteady::default();
+    let store = CountingStore::new(InMemoryEventStore::new());
     let done = execute(
         &store,
         &Deposit {
@@ -259,10 +264,8 @@ async fn after_the_last_attempt_the_conflict_is_the_error() {
 
 #[tokio::test]
 async fn an_append_whose_answer_is_lost_is_sent_again_and_written_once() {
-    let store = Unsteady {
-        answers_lost: AtomicU32::new(2),
-        ..Unsteady::default()
-    };
+    let chaos = ChaosStore::new(InMemoryEventStore::new());
+    let store = CountingStore::new(chaos.at_append(1, Fault::After).at_append(2, Fault::After));
     let deposit = Deposit {
         account: stream("a"),
         cents: 1,
@@ -271,24 +274,23 @@ async fn an_append_whose_answer_is_lost_is_sent_again_and_written_once() {
     assert_eq!(done.attempts, 3);
     assert_eq!(done.last_position(), Some(Position::new(1)));
     assert_eq!(store.calls(), 4);
-    assert_eq!(store.store.safe_position().await.unwrap(), Position::new(1));
+    assert_eq!(
+        store.inner().safe_position().await.unwrap(),
+        Position::new(1)
+    );
 }
 
 #[tokio::test]
 async fn a_read_that_fails_for_now_is_tried_again() {
-    let store = Unsteady {
-        reads_fail: AtomicU32::new(1),
-        ..Unsteady::default()
-    };
+    let store = ChaosStore::new(InMemoryEventStore::new())
+        .at_read(1)
+        .at_read(3);
     let deposit = Deposit {
         account: stream("a"),
         cents: 1,
     };
     assert_eq!(execute(&store, &deposit).await.unwrap().attempts, 2);
     let once = ExecuteOptions::new().retry(RetryPolicy::none());
-    store
-        .reads_fail
-        .store(1, std::sync::atomic::Ordering::SeqCst);
     let error = execute_with(&store, &deposit, &once).await.unwrap_err();
     assert!(error.is_retriable() && !error.is_version_conflict());
 }

@@ -67,7 +67,7 @@ fn metadata_that_is_no_object_is_refused() {
 
 #[tokio::test]
 async fn a_deadline_ends_an_execution_that_gets_no_answer() {
-    let store = Watched::stuck_at(Call::Append);
+    let store = watched::stuck_at(Call::Append);
     let options = ExecuteOptions::new().deadline(Instant::now() + Duration::from_millis(20));
     let error = execute_with(&store, &deposit(5), &options)
         .await
@@ -79,7 +79,7 @@ async fn a_deadline_ends_an_execution_that_gets_no_answer() {
 
 #[tokio::test]
 async fn a_deadline_ends_attempts_and_names_the_last_failure() {
-    let store = Watched::stepping_in(|store, call| {
+    let store = watched::stepping_in(|store, call| {
         if *call == Call::Append {
             write(store, "a", "Deposited", 1);
         }
@@ -102,20 +102,20 @@ async fn a_deadline_ends_attempts_and_names_the_last_failure() {
 
 #[tokio::test]
 async fn a_deadline_that_has_passed_lets_nothing_be_written() {
-    let store = Watched::stuck_at(Call::Append);
+    let store = watched::stuck_at(Call::Append);
     let options = ExecuteOptions::new().deadline(Instant::now());
     let error = execute_with(&store, &deposit(5), &options)
         .await
         .unwrap_err();
     assert!(error.is_deadline());
-    assert_eq!(store.calls(), []);
+    assert_eq!(store.interceptor().calls(), []);
 }
 
 #[tokio::test]
 async fn a_command_without_events_is_checked_when_asked_to() {
     let disturbed = || {
         let mut left = 1;
-        Watched::stepping_in(move |store, call| {
+        watched::stepping_in(move |store, call| {
             if *call == Call::Append && left > 0 {
                 left -= 1;
                 write(store, "a", "Deposited", 1);
@@ -129,7 +129,7 @@ async fn a_command_without_events_is_checked_when_asked_to() {
         .await
         .unwrap();
     assert!(!done.wrote() && done.attempts == 1);
-    assert_eq!(store.calls(), [read()]);
+    assert_eq!(store.interceptor().calls(), [read()]);
 
     let store = disturbed();
     let options = ExecuteOptions::new().always_check(true);
@@ -139,7 +139,10 @@ async fn a_command_without_events_is_checked_when_asked_to() {
         (done.attempts, done.version_of(&stream("a")).unwrap().get()),
         (2, 1)
     );
-    assert_eq!(store.calls(), [read(), Call::Append, read(), Call::Append]);
+    assert_eq!(
+        store.interceptor().calls(),
+        [read(), Call::Append, read(), Call::Append]
+    );
 }
 
 #[tokio::test]
@@ -171,7 +174,7 @@ async fn a_check_of_no_streams_is_not_sent() {
 
 #[tokio::test]
 async fn an_error_tells_whether_the_events_may_have_been_written_all_the_same() {
-    let store = Watched::losing_answers();
+    let store = watched::losing_answers();
     let error = execute_with(&store, &deposit(5), &ExecuteOptions::new())
         .await
         .unwrap_err();
@@ -180,11 +183,11 @@ async fn an_error_tells_whether_the_events_may_have_been_written_all_the_same() 
         "{error:?}"
     );
     assert_eq!(
-        store.store.stream_versions(&[stream("a")]).await.unwrap()[0].get(),
+        store.inner().stream_versions(&[stream("a")]).await.unwrap()[0].get(),
         1
     );
 
-    let store = Watched::stuck_at(Call::Append);
+    let store = watched::stuck_at(Call::Append);
     let options = ExecuteOptions::new().deadline(Instant::now() + Duration::from_millis(20));
     let late = execute_with(&store, &deposit(5), &options)
         .await

@@ -92,44 +92,50 @@ async fn a_snapshot_is_taken_when_the_policy_says_so_and_only_what_is_new_is_rea
     let store = Watched::default();
     let (command, options) = (add_up(every_4), ExecuteOptions::new());
     for (name, n) in [("a", 1), ("b", 10), ("b", 100)] {
-        write(&store.store, name, "Counted", n);
+        write(store.inner(), name, "Counted", n);
     }
     assert_eq!(sum(&store, &command, &options).await, 111);
-    assert_eq!(store.calls(), [read_from(None), Call::Append]);
+    assert_eq!(store.interceptor().calls(), [read_from(None), Call::Append]);
     // Now there are 4 to read: two numbers and a sum more.
     assert_eq!(sum(&store, &command, &options).await, 111);
     assert_eq!(
-        store.calls(),
+        store.interceptor().calls(),
         [read_from(None), Call::Append, Call::SaveSnapshot]
     );
-    write(&store.store, "b", "Counted", 1_000);
+    write(store.inner(), "b", "Counted", 1_000);
     assert_eq!(sum(&store, &command, &options).await, 1_111);
-    assert_eq!(store.calls(), [read_from(Some([2, 2])), Call::Append]);
+    assert_eq!(
+        store.interceptor().calls(),
+        [read_from(Some([2, 2])), Call::Append]
+    );
 }
 
 #[tokio::test]
 async fn a_snapshot_of_another_name_or_of_other_streams_is_not_used() {
     let store = Watched::default();
     let options = ExecuteOptions::new();
-    write(&store.store, "b", "Counted", 1);
+    write(store.inner(), "b", "Counted", 1);
     sum(
         &store,
         &add_up(|| Snapshots::named("sum").every(1)),
         &options,
     )
     .await;
-    store.calls();
+    store.interceptor().calls();
 
     assert_eq!(
         sum(&store, &add_up(|| Snapshots::named("sum-2")), &options).await,
         1
     );
-    assert_eq!(store.calls()[0], read_from(None));
+    assert_eq!(store.interceptor().calls()[0], read_from(None));
     let mut other = add_up(every_4);
     other.streams.reverse();
     execute(&store, &other).await.unwrap();
     let reversed = vec!["b".to_owned(), "a".to_owned()];
-    assert_eq!(store.calls()[0], Call::ReadFromSnapshot(reversed, None));
+    assert_eq!(
+        store.interceptor().calls()[0],
+        Call::ReadFromSnapshot(reversed, None)
+    );
 }
 
 #[tokio::test]
@@ -139,27 +145,27 @@ async fn a_rule_of_the_command_can_say_when() {
     let options = ExecuteOptions::new();
     for calls in [2, 2, 3, 2] {
         sum(&store, &command, &options).await;
-        assert_eq!(store.calls().len(), calls);
+        assert_eq!(store.interceptor().calls().len(), calls);
     }
 }
 
 #[tokio::test]
 async fn a_snapshot_that_cannot_be_read_is_as_good_as_none() {
     let store = Watched::default();
-    write(&store.store, "b", "Counted", 7);
+    write(store.inner(), "b", "Counted", 7);
     let name = "sum".parse().unwrap();
     let streams = [
         (stream("a"), StreamVersion::EMPTY),
         (stream("b"), StreamVersion::new(1)),
     ];
     let forged = Snapshot::new(name, streams, json!({"not": "a number"}));
-    *store.forged.lock().unwrap() = Some(forged);
+    *store.interceptor().forged.lock().unwrap() = Some(forged);
     assert_eq!(
         sum(&store, &add_up(every_4), &ExecuteOptions::new()).await,
         7
     );
     assert_eq!(
-        store.calls(),
+        store.interceptor().calls(),
         [read_from(Some([0, 1])), read(0, 0), Call::Append]
     );
 }
@@ -167,13 +173,13 @@ async fn a_snapshot_that_cannot_be_read_is_as_good_as_none() {
 #[tokio::test]
 async fn a_snapshot_that_is_ahead_of_its_stream_costs_an_attempt_and_is_replaced() {
     let store = Watched::default();
-    write(&store.store, "b", "Counted", 7);
+    write(store.inner(), "b", "Counted", 7);
     let name = "sum".parse().unwrap();
     let streams = [
         (stream("a"), StreamVersion::EMPTY),
         (stream("b"), StreamVersion::new(9)),
     ];
-    *store.forged.lock().unwrap() = Some(Snapshot::new(name, streams, json!(99)));
+    *store.interceptor().forged.lock().unwrap() = Some(Snapshot::new(name, streams, json!(99)));
     assert_eq!(
         sum(&store, &add_up(every_4), &ExecuteOptions::new()).await,
         7
@@ -185,7 +191,7 @@ async fn a_snapshot_that_is_ahead_of_its_stream_costs_an_attempt_and_is_replaced
         Call::Append,
         Call::SaveSnapshot,
     ];
-    assert_eq!(store.calls(), calls);
+    assert_eq!(store.interceptor().calls(), calls);
 }
 
 #[tokio::test]
@@ -194,9 +200,9 @@ async fn a_state_that_is_kept_in_the_process_is_read_on_from() {
     let cache = StateCache::new(10);
     let options = ExecuteOptions::new().state_cache(cache.clone());
     let command = add_up(|| Snapshots::named("sum").every(1_000));
-    write(&store.store, "b", "Counted", 7);
+    write(store.inner(), "b", "Counted", 7);
     assert_eq!(sum(&store, &command, &options).await, 7);
-    write(&store.store, "b", "Counted", 70);
+    write(store.inner(), "b", "Counted", 70);
     let again = ExecuteOptions::new().state_cache(cache);
     assert_eq!(sum(&store, &command, &again).await, 77);
     assert_eq!(sum(&store, &command, &again).await, 77);
@@ -208,7 +214,7 @@ async fn a_state_that_is_kept_in_the_process_is_read_on_from() {
         read(1, 2),
         Call::Append,
     ];
-    assert_eq!(store.calls(), calls);
+    assert_eq!(store.interceptor().calls(), calls);
 }
 
 #[tokio::test]
@@ -220,20 +226,23 @@ async fn a_name_of_snapshots_that_is_none_is_an_error() {
 
 #[tokio::test]
 async fn a_snapshot_that_cannot_be_saved_in_time_is_no_failure_of_the_command() {
-    let store = Watched::stuck_at(Call::SaveSnapshot);
-    write(&store.store, "b", "Counted", 7);
+    let store = watched::stuck_at(Call::SaveSnapshot);
+    write(store.inner(), "b", "Counted", 7);
     let deadline = std::time::Instant::now() + std::time::Duration::from_millis(50);
     let options = ExecuteOptions::new().deadline(deadline);
     let always = add_up(|| Snapshots::named("sum").every(1));
     assert_eq!(sum(&store, &always, &options).await, 7);
-    assert_eq!(store.calls().last(), Some(&Call::SaveSnapshot));
+    assert_eq!(
+        store.interceptor().calls().last(),
+        Some(&Call::SaveSnapshot)
+    );
 }
 
 #[tokio::test]
 async fn the_state_of_a_command_that_is_rejected_is_kept_too() {
     let store = Watched::default();
     for n in 1..=4 {
-        write(&store.store, "b", "Counted", n);
+        write(store.inner(), "b", "Counted", n);
     }
     let mut refused = add_up(every_4);
     refused.refuses = true;
@@ -243,12 +252,15 @@ async fn the_state_of_a_command_that_is_rejected_is_kept_too() {
             .unwrap_err()
             .is_business_rule()
     );
-    assert_eq!(store.calls(), [read_from(None), Call::SaveSnapshot]);
+    assert_eq!(
+        store.interceptor().calls(),
+        [read_from(None), Call::SaveSnapshot]
+    );
     assert_eq!(
         sum(&store, &add_up(every_4), &ExecuteOptions::new()).await,
         10
     );
-    assert_eq!(store.calls()[0], read_from(Some([0, 4])));
+    assert_eq!(store.interceptor().calls()[0], read_from(Some([0, 4])));
 }
 
 /// As after a failover to a server that lacks the last events.
@@ -258,11 +270,11 @@ async fn a_state_of_this_process_that_is_ahead_of_its_store_decides_nothing() {
     let never = eventcore::RetryPolicy::none();
     let kept = ExecuteOptions::new().state_cache(cache.clone());
     let before = Watched::default();
-    write(&before.store, "b", "Counted", 99);
+    write(before.inner(), "b", "Counted", 99);
     sum(&before, &add_up(every_4), &kept).await;
 
     let after = Watched::default();
-    write(&after.store, "a", "Counted", 1);
+    write(after.inner(), "a", "Counted", 1);
     let mut refused = add_up(every_4);
     refused.refuses = true;
     let once = ExecuteOptions::new().state_cache(cache).retry(never);
@@ -299,7 +311,7 @@ async fn a_snapshot_is_of_streams_in_their_fields() {
         }
     }
     let store = Watched::default();
-    write(&store.store, "a", "Counted", 7);
+    write(store.inner(), "a", "Counted", 7);
     let (plus, minus) = (Some(stream("a")), None);
     let one = Either { plus, minus };
     let (plus, minus) = (None, Some(stream("a")));

@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use eventcore::{
-    Append, Appended, EventStore, EventSubscription, Position, ReadAll, ReadStream, ReadStreams,
-    RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId, StreamVersion, StreamsRead,
-    Subscribe, Subscription,
-};
+use eventcore::{EventStore, StoreError};
+
+use crate::intercept::{Call, Intercept, Intercepted};
 
 /// A store that counts its calls. If the store is on a server, each call is a round trip. A clone
 /// shares the counters.
@@ -25,115 +23,80 @@ use eventcore::{
 /// # Ok(())
 /// # }
 /// ```
+pub type CountingStore<S> = Intercepted<S, Counts>;
+
+/// The interceptor of a [`CountingStore`].
 #[derive(Debug, Clone, Default)]
-pub struct CountingStore<S> {
-    store: S,
-    counts: Arc<Counts>,
+pub struct Counts {
+    counters: Arc<Counters>,
 }
 
 #[derive(Debug, Default)]
-struct Counts {
+struct Counters {
     appends: AtomicU64,
     reads: AtomicU64,
     snapshots: AtomicU64,
+    /// The calls of durable subscriptions and of projections.
+    others: AtomicU64,
     sleeps: AtomicU64,
 }
 
 impl<S> CountingStore<S> {
     /// Counts the calls of this store from now on.
     pub fn new(store: S) -> Self {
-        Self {
-            store,
-            counts: Arc::default(),
-        }
+        Self::with(store, Counts::default())
     }
 
     /// The calls of `append`, including failed ones.
     pub fn appends(&self) -> u64 {
-        self.counts.appends.load(Relaxed)
+        self.counters().appends.load(Relaxed)
     }
 
     /// The calls that read: streams, all events, versions, the safe position.
     pub fn reads(&self) -> u64 {
-        self.counts.reads.load(Relaxed)
+        self.counters().reads.load(Relaxed)
     }
 
     /// The calls of `save_snapshot`.
     pub fn snapshots(&self) -> u64 {
-        self.counts.snapshots.load(Relaxed)
+        self.counters().snapshots.load(Relaxed)
     }
 
-    /// All calls but those of `sleep` and `subscribe`.
+    /// All calls but those of `sleep` and `subscribe`, including those of durable subscriptions and
+    /// projections.
     pub fn calls(&self) -> u64 {
-        self.appends() + self.reads() + self.snapshots()
+        self.appends() + self.reads() + self.snapshots() + self.counters().others.load(Relaxed)
     }
 
     /// The calls of `sleep`: how many times a caller waited before another attempt.
     pub fn sleeps(&self) -> u64 {
-        self.counts.sleeps.load(Relaxed)
+        self.counters().sleeps.load(Relaxed)
     }
 
-    /// The wrapped store.
-    pub fn inner(&self) -> &S {
-        &self.store
-    }
-
-    fn reading(&self) -> &S {
-        self.counts.reads.fetch_add(1, Relaxed);
-        &self.store
+    fn counters(&self) -> &Counters {
+        &self.interceptor.counters
     }
 }
 
-impl<S: EventStore> EventStore for CountingStore<S> {
-    async fn append(&self, append: &Append) -> Result<Appended, StoreError> {
-        self.counts.appends.fetch_add(1, Relaxed);
-        self.store.append(append).await
-    }
-
-    async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.reading().read_stream(read).await
-    }
-
-    async fn read_streams(&self, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
-        self.reading().read_streams(read).await
-    }
-
-    async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.reading().read_all(read).await
-    }
-
-    async fn stream_versions(
+impl<S: EventStore> Intercept<S> for Counts {
+    async fn call<T: Send>(
         &self,
-        streams: &[StreamId],
-    ) -> Result<Vec<StreamVersion>, StoreError> {
-        self.reading().stream_versions(streams).await
+        _store: &S,
+        call: Call<'_>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let calls = match call {
+            Call::Append(_) => &self.counters.appends,
+            Call::Read(_) => &self.counters.reads,
+            Call::SaveSnapshot(_) => &self.counters.snapshots,
+            Call::Subscription(..) | Call::Projection(_) => &self.counters.others,
+        };
+        calls.fetch_add(1, Relaxed);
+        work.await
     }
 
-    async fn safe_position(&self) -> Result<Position, StoreError> {
-        self.reading().safe_position().await
-    }
-
-    async fn read_from_snapshot(
-        &self,
-        name: &SnapshotName,
-        streams: &[StreamId],
-    ) -> Result<(Option<Snapshot>, StreamsRead), StoreError> {
-        self.reading().read_from_snapshot(name, streams).await
-    }
-
-    async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
-        self.counts.snapshots.fetch_add(1, Relaxed);
-        self.store.save_snapshot(snapshot).await
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.counts.sleeps.fetch_add(1, Relaxed);
-        self.store.sleep(duration).await;
-    }
-}
-
-impl<S: EventSubscription> EventSubscription for CountingStore<S> {
-    fn subscribe(&self, subscribe: Subscribe) -> Subscription {
-        self.store.subscribe(subscribe)
+    async fn sleep(&self, store: &S, duration: Duration) {
+        self.counters.sleeps.fetch_add(1, Relaxed);
+        store.sleep(duration).await;
     }
 }

@@ -2,12 +2,12 @@
 //! model finds flaws.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 use eventcore::{
-    Append, Appended, EventStore, InMemoryEventStore, Position, ReadAll, ReadStream, ReadStreams,
-    RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead,
+    Append, Appended, EventStore, ExpectedVersion, InMemoryEventStore, ReadStream, RecordedEvent,
+    StoreError,
 };
+use eventcore_testing::intercept::{Intercept, Intercepted};
 use eventcore_testing::model;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,7 +16,7 @@ async fn the_memory_store_agrees_with_the_model_in_many_random_sequences() {
 }
 
 /// A flaw of a store.
-#[derive(Clone, Copy)]
+#[derive(PartialEq)]
 enum Flaw {
     /// Does not check the versions of streams that are not written.
     UncheckedStreams,
@@ -28,9 +28,6 @@ enum Flaw {
     Repeats,
 }
 
-/// A store in memory with a flaw.
-struct Flawed(InMemoryEventStore, Flaw);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_model_finds_what_is_wrong_with_a_store() {
     for flaw in [
@@ -39,7 +36,7 @@ async fn the_model_finds_what_is_wrong_with_a_store() {
         Flaw::Limit,
         Flaw::Repeats,
     ] {
-        let store = Flawed(InMemoryEventStore::new(), flaw);
+        let store = Intercepted::with(InMemoryEventStore::new(), flaw);
         let found = catch_unwind(AssertUnwindSafe(|| model::check(&store, 400)));
         let panic = found.expect_err("a flaw that was not found");
         let message = panic.downcast_ref::<String>().unwrap();
@@ -50,19 +47,22 @@ async fn the_model_finds_what_is_wrong_with_a_store() {
     }
 }
 
-impl EventStore for Flawed {
-    async fn append(&self, append: &Append) -> Result<Appended, StoreError> {
+impl Intercept<InMemoryEventStore> for Flaw {
+    async fn append(
+        &self,
+        store: &InMemoryEventStore,
+        append: &Append,
+    ) -> Result<Appended, StoreError> {
         let mut append = append.clone();
-        if matches!(self.1, Flaw::UncheckedStreams) {
+        if *self == Flaw::UncheckedStreams {
             let events = append.events.clone();
             for (stream, expected) in &mut append.streams {
                 if events.iter().all(|event| event.stream_id != *stream) {
-                    *expected = eventcore::ExpectedVersion::Unchecked;
+                    *expected = ExpectedVersion::Unchecked;
                 }
             }
         }
-        let appended = self.0.append(&append).await;
-        match (self.1, appended) {
+        match (self, store.append(&append).await) {
             (Flaw::FirstConflict, Err(error)) if error.is_version_conflict() => Err(
                 StoreError::version_conflict(error.conflicts()[..1].to_vec()),
             ),
@@ -74,34 +74,15 @@ impl EventStore for Flawed {
         }
     }
 
-    async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn read_stream(
+        &self,
+        store: &InMemoryEventStore,
+        read: &ReadStream,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
         let mut read = read.clone();
-        if let (Flaw::Limit, Some(limit)) = (self.1, &mut read.limit) {
+        if let (Flaw::Limit, Some(limit)) = (self, &mut read.limit) {
             *limit += 1;
         }
-        self.0.read_stream(&read).await
-    }
-
-    async fn read_streams(&self, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
-        self.0.read_streams(read).await
-    }
-
-    async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.0.read_all(read).await
-    }
-
-    async fn stream_versions(
-        &self,
-        streams: &[StreamId],
-    ) -> Result<Vec<StreamVersion>, StoreError> {
-        self.0.stream_versions(streams).await
-    }
-
-    async fn safe_position(&self) -> Result<Position, StoreError> {
-        self.0.safe_position().await
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.sleep(duration).await;
+        store.read_stream(&read).await
     }
 }

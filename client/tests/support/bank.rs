@@ -1,14 +1,10 @@
-//! Two commands on accounts, and a store that counts and fails as told.
+//! Two commands on accounts.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
-use std::time::Duration;
-
 use eventcore::{
-    Append, Appended, Command, CommandError, CommandLogic, Event, EventStore, InMemoryEventStore,
-    NewEvents, Position, ReadAll, ReadStream, ReadStreams, RecordedEvent, StoreError, StoredEvent,
-    StreamId, StreamVersion, Streams, StreamsRead, emit, require,
+    Command, CommandError, CommandLogic, Event, NewEvents, StoredEvent, StreamId, Streams, emit,
+    require,
 };
 use serde::{Deserialize, Serialize};
 
@@ -95,71 +91,5 @@ impl CommandLogic for Transfer {
             AccountEvent::Deposited { cents: self.cents }
         );
         Ok(events)
-    }
-}
-
-/// A store in memory that counts its calls, and loses connections before or after an append.
-#[derive(Default)]
-pub(crate) struct Unsteady {
-    pub(crate) store: InMemoryEventStore,
-    pub(crate) calls: AtomicU32,
-    /// This many reads fail.
-    pub(crate) reads_fail: AtomicU32,
-    /// This many appends are written, but their answers are lost.
-    pub(crate) answers_lost: AtomicU32,
-}
-
-impl Unsteady {
-    pub(crate) fn calls(&self) -> u32 {
-        self.calls.load(SeqCst)
-    }
-
-    fn fails(&self, left: &AtomicU32) -> Result<(), StoreError> {
-        match left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) {
-            Ok(_) => Err(StoreError::transient("connection lost")),
-            Err(_) => Ok(()),
-        }
-    }
-}
-
-impl EventStore for Unsteady {
-    async fn append(&self, append: &Append) -> Result<Appended, StoreError> {
-        self.calls.fetch_add(1, SeqCst);
-        let appended = self.store.append(append).await?;
-        self.fails(&self.answers_lost)?;
-        Ok(appended)
-    }
-
-    async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.calls.fetch_add(1, SeqCst);
-        self.store.read_stream(read).await
-    }
-
-    async fn read_streams(&self, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
-        self.calls.fetch_add(1, SeqCst);
-        self.fails(&self.reads_fail)?;
-        self.store.read_streams(read).await
-    }
-
-    async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.calls.fetch_add(1, SeqCst);
-        self.store.read_all(read).await
-    }
-
-    async fn stream_versions(
-        &self,
-        streams: &[StreamId],
-    ) -> Result<Vec<StreamVersion>, StoreError> {
-        self.calls.fetch_add(1, SeqCst);
-        self.store.stream_versions(streams).await
-    }
-
-    async fn safe_position(&self) -> Result<Position, StoreError> {
-        self.calls.fetch_add(1, SeqCst);
-        self.store.safe_position().await
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.store.sleep(duration).await;
     }
 }

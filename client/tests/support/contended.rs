@@ -4,12 +4,12 @@ use eventcore::execute;
 
 use crate::bank::{Deposit, Transfer};
 use crate::support::stream;
-use crate::watched::{Call, Watched, write};
+use crate::watched::{self, Call, Watched, write};
 
 /// A store with money in `a`, in which the first transfer meets a conflict.
 pub(crate) async fn store() -> Watched {
     let mut appends = 0;
-    let store = Watched::stepping_in(move |store, call| {
+    let store = watched::stepping_in(move |store, call| {
         appends += u32::from(*call == Call::Append);
         if *call == Call::Append && appends == 2 {
             write(store, "b", "Deposited", 1);

@@ -6,13 +6,12 @@ use std::future::pending;
 use std::pin::pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use eventcore::{
-    Append, Appended, EventStore, ExpectedVersion, InMemoryEventStore, NewEvent, Position, ReadAll,
-    ReadStream, ReadStreams, RecordedEvent, Snapshot, SnapshotName, StoreError, StreamId,
-    StreamVersion, StreamsRead,
+    Append, Appended, EventStore, ExpectedVersion, InMemoryEventStore, NewEvent, Snapshot,
+    SnapshotName, StoreError, StreamId, StreamsRead,
 };
+use eventcore_testing::intercept::{self, Intercept, Intercepted, ReadCall};
 use serde_json::json;
 
 /// A call of the store.
@@ -29,9 +28,11 @@ pub(crate) enum Call {
 /// What a test does to the store before a call is executed.
 type StepIn = Box<dyn FnMut(&InMemoryEventStore, &Call) + Send>;
 
+/// A store in memory with a [`Watch`].
+pub(crate) type Watched = Intercepted<InMemoryEventStore, Watch>;
+
 #[derive(Default)]
-pub(crate) struct Watched {
-    pub(crate) store: InMemoryEventStore,
+pub(crate) struct Watch {
     calls: Mutex<Vec<Call>>,
     step_in: Mutex<Option<StepIn>>,
     /// The snapshot to return instead of the store's own.
@@ -42,46 +43,45 @@ pub(crate) struct Watched {
     loses_answers: bool,
 }
 
-impl Watched {
-    /// Runs this on the wrapped store before each call.
-    pub(crate) fn stepping_in(
-        step_in: impl FnMut(&InMemoryEventStore, &Call) + Send + 'static,
-    ) -> Self {
-        let watched = Self::default();
-        *watched.step_in.lock().unwrap() = Some(Box::new(step_in));
-        watched
-    }
+/// Runs this on the wrapped store before each call.
+pub(crate) fn stepping_in(
+    step_in: impl FnMut(&InMemoryEventStore, &Call) + Send + 'static,
+) -> Watched {
+    watched(Watch {
+        step_in: Mutex::new(Some(Box::new(step_in))),
+        ..Watch::default()
+    })
+}
 
-    /// Never answers this call.
-    pub(crate) fn stuck_at(call: Call) -> Self {
-        Self {
-            stuck_at: Some(call),
-            ..Self::default()
-        }
-    }
+/// Never answers this call.
+pub(crate) fn stuck_at(call: Call) -> Watched {
+    watched(Watch {
+        stuck_at: Some(call),
+        ..Watch::default()
+    })
+}
 
-    /// Writes the first append, loses its answer, and refuses to repeat it.
-    pub(crate) fn losing_answers() -> Self {
-        Self {
-            loses_answers: true,
-            ..Self::default()
-        }
-    }
+/// Writes the first append, loses its answer, and refuses to repeat it.
+pub(crate) fn losing_answers() -> Watched {
+    watched(Watch {
+        loses_answers: true,
+        ..Watch::default()
+    })
+}
 
+fn watched(watch: Watch) -> Watched {
+    Intercepted::with(InMemoryEventStore::new(), watch)
+}
+
+impl Watch {
     /// The calls since the last call of this method.
     pub(crate) fn calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.calls.lock().unwrap())
     }
 
-    async fn answer(&self, call: Call) {
-        if self.stuck_at == Some(call) {
-            pending::<()>().await;
-        }
-    }
-
-    fn called(&self, call: Call) {
+    fn called(&self, store: &InMemoryEventStore, call: Call) {
         if let Some(step_in) = self.step_in.lock().unwrap().as_mut() {
-            step_in(&self.store, &call);
+            step_in(store, &call);
         }
         self.calls.lock().unwrap().push(call);
     }
@@ -105,11 +105,37 @@ pub(crate) fn write(store: &InMemoryEventStore, stream: &str, event_type: &str, 
     }
 }
 
-impl EventStore for Watched {
-    async fn append(&self, append: &Append) -> Result<Appended, StoreError> {
-        self.called(Call::Append);
-        self.answer(Call::Append).await;
-        let appended = self.store.append(append).await?;
+impl Intercept<InMemoryEventStore> for Watch {
+    async fn call<T: Send>(
+        &self,
+        store: &InMemoryEventStore,
+        call: intercept::Call<'_>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let call = match call {
+            intercept::Call::Append(_) => Call::Append,
+            intercept::Call::SaveSnapshot(_) => Call::SaveSnapshot,
+            intercept::Call::Read(ReadCall::Streams(read)) => {
+                let streams = read.streams.iter();
+                let streams = streams.map(|(stream, after)| (stream.to_string(), after.get()));
+                Call::Read(streams.collect())
+            }
+            _ => return work.await,
+        };
+        let is_stuck = self.stuck_at.as_ref() == Some(&call);
+        self.called(store, call);
+        if is_stuck {
+            pending::<()>().await;
+        }
+        work.await
+    }
+
+    async fn append(
+        &self,
+        store: &InMemoryEventStore,
+        append: &Append,
+    ) -> Result<Appended, StoreError> {
+        let appended = store.append(append).await?;
         match self.loses_answers {
             true if appended.repeated => Err(StoreError::other("the server is gone")),
             true => Err(StoreError::transient("the answer is lost")),
@@ -117,43 +143,18 @@ impl EventStore for Watched {
         }
     }
 
-    async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.store.read_stream(read).await
-    }
-
-    async fn read_streams(&self, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
-        let streams = read.streams.iter();
-        let streams = streams.map(|(stream, after)| (stream.to_string(), after.get()));
-        self.called(Call::Read(streams.collect()));
-        self.store.read_streams(read).await
-    }
-
-    async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.store.read_all(read).await
-    }
-
-    async fn stream_versions(
-        &self,
-        streams: &[StreamId],
-    ) -> Result<Vec<StreamVersion>, StoreError> {
-        self.store.stream_versions(streams).await
-    }
-
-    async fn safe_position(&self) -> Result<Position, StoreError> {
-        self.store.safe_position().await
-    }
-
     async fn read_from_snapshot(
         &self,
+        store: &InMemoryEventStore,
         name: &SnapshotName,
         streams: &[StreamId],
     ) -> Result<(Option<Snapshot>, StreamsRead), StoreError> {
         let forged = self.forged.lock().unwrap().clone();
         let answer = match forged {
-            None => self.store.read_from_snapshot(name, streams).await?,
+            None => store.read_from_snapshot(name, streams).await?,
             Some(forged) => {
                 let rest = forged.rest();
-                (Some(forged), self.store.read_streams(&rest).await?)
+                (Some(forged), store.read_streams(&rest).await?)
             }
         };
         let versions = answer.0.as_ref().map(|snapshot| {
@@ -161,17 +162,7 @@ impl EventStore for Watched {
             versions.collect()
         });
         let streams = streams.iter().map(StreamId::to_string).collect();
-        self.called(Call::ReadFromSnapshot(streams, versions));
+        self.called(store, Call::ReadFromSnapshot(streams, versions));
         Ok(answer)
-    }
-
-    async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
-        self.called(Call::SaveSnapshot);
-        self.answer(Call::SaveSnapshot).await;
-        self.store.save_snapshot(snapshot).await
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.store.sleep(duration).await;
     }
 }

@@ -1,8 +1,7 @@
 //! [`ChaosStore`]: a store that fails on purpose, in the ways in which real stores fail.
 
-mod durable;
+mod intercept;
 mod plan;
-mod store;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +10,7 @@ use std::time::Duration;
 use eventcore::EventId;
 
 use self::plan::Plan;
+use crate::intercept::Intercepted;
 
 /// A store that fails on purpose: with version conflicts, with failures before and after the commit
 /// of an append, with failing reads, and with delays.
@@ -34,15 +34,17 @@ use self::plan::Plan;
 /// let event = NewEvent::new("a".parse()?, "Opened".parse()?, serde_json::json!({}));
 /// let append = Append::new().stream("a".parse()?, ExpectedVersion::Exactly(0)).event(event);
 ///
-/// // It is written, but nobody is told.
+/// // It is written, but its answer is lost.
 /// assert!(store.append(&append).await.unwrap_err().is_retriable());
 /// assert!(store.append(&append).await?.repeated);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
-pub struct ChaosStore<S> {
-    store: S,
+pub type ChaosStore<S> = Intercepted<S, Chaos>;
+
+/// The interceptor of a [`ChaosStore`].
+#[derive(Debug, Clone, Default)]
+pub struct Chaos {
     plan: Plan,
     shared: Arc<Mutex<Shared>>,
 }
@@ -98,45 +100,41 @@ struct Shared {
 impl<S> ChaosStore<S> {
     /// A wrapper of this store that injects nothing yet. Its seed is 0.
     pub fn new(store: S) -> Self {
-        Self {
-            store,
-            plan: Plan::default(),
-            shared: Arc::default(),
-        }
+        Self::with(store, Chaos::default())
     }
 
     /// Sets the seed of all random decisions.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
-        self.plan.seed = seed;
+        self.interceptor.plan.seed = seed;
         self
     }
 
     /// Sets the share of appends that meet a [`Fault::Conflict`], from 0 to 1.
     #[must_use]
     pub fn conflicts(mut self, probability: f64) -> Self {
-        self.plan.conflicts = probability;
+        self.interceptor.plan.conflicts = probability;
         self
     }
 
     /// Sets the share of appends that meet a [`Fault::Before`], from 0 to 1.
     #[must_use]
     pub fn failures_before(mut self, probability: f64) -> Self {
-        self.plan.before = probability;
+        self.interceptor.plan.before = probability;
         self
     }
 
     /// Sets the share of appends that meet a [`Fault::After`], from 0 to 1: their answers are lost.
     #[must_use]
     pub fn failures_after(mut self, probability: f64) -> Self {
-        self.plan.after = probability;
+        self.interceptor.plan.after = probability;
         self
     }
 
     /// Sets the share of reads that meet a [`Fault::Before`], from 0 to 1.
     #[must_use]
     pub fn failing_reads(mut self, probability: f64) -> Self {
-        self.plan.reads = probability;
+        self.interceptor.plan.reads = probability;
         self
     }
 
@@ -145,28 +143,30 @@ impl<S> ChaosStore<S> {
     /// acknowledgement that took effect without an answer.
     #[must_use]
     pub fn failing_subscriptions(mut self, probability: f64) -> Self {
-        self.plan.subscriptions = probability;
+        self.interceptor.plan.subscriptions = probability;
         self
     }
 
     /// Delays each numbered call by up to this time.
     #[must_use]
     pub fn latency(mut self, at_most: Duration) -> Self {
-        self.plan.latency = at_most;
+        self.interceptor.plan.latency = at_most;
         self
     }
 
     /// Makes the append with this number, counted from 1, meet a fault.
     #[must_use]
     pub fn at_append(mut self, call: u64, fault: Fault) -> Self {
-        self.plan.set(Operation::Append, call, fault);
+        self.interceptor.plan.set(Operation::Append, call, fault);
         self
     }
 
     /// Makes the read with this number, counted from 1, fail.
     #[must_use]
     pub fn at_read(mut self, call: u64) -> Self {
-        self.plan.set(Operation::Read, call, Fault::Before);
+        self.interceptor
+            .plan
+            .set(Operation::Read, call, Fault::Before);
         self
     }
 
@@ -197,16 +197,13 @@ impl<S> ChaosStore<S> {
     /// The faults that calls have met, by operation and number. With the same seed the same calls
     /// give the same log.
     pub fn injected(&self) -> Vec<Injected> {
-        let mut log = self.shared().log.clone();
+        let mut log = self.interceptor.shared().log.clone();
         log.sort_unstable();
         log
     }
+}
 
-    /// The wrapped store, which does not fail.
-    pub fn inner(&self) -> &S {
-        &self.store
-    }
-
+impl Chaos {
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use eventcore::{
-    Append, Appended, ConsumerName, EventStore, LeaseId, LeasedBatch, Nack, NackOutcome,
-    ParkedEvent, Position, ProcessManager, ProcessOptions, ReadAll, ReadStream, ReadStreams,
-    RecordedEvent, StoreError, StreamId, StreamVersion, StreamsRead, SubscriptionDefinition,
-    SubscriptionName, SubscriptionStore, run_process_manager_until_idle, run_process_manager_with,
+    EventStore, Position, ProcessManager, ProcessOptions, StoreError, SubscriptionName,
+    SubscriptionStore, run_process_manager_until_idle, run_process_manager_with,
 };
 
 use super::add;
 use super::notes::{Notes, noted};
 use super::shop::{Fulfilment, types};
+use crate::intercept::{Call, Intercept, Intercepted, ReadCall, SubscriptionCall};
 
 /// What happens at a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,217 +27,92 @@ enum Fault {
 }
 
 /// A store with a fault at one of the calls that read events, write events or answer deliveries.
-#[derive(Clone)]
-pub(super) struct Faulty<S> {
-    store: S,
-    plan: Arc<Plan>,
-}
+pub(super) type Faulty<S> = Intercepted<S, Plan>;
 
-struct Plan {
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
     fault: Fault,
     at: u32,
-    calls: AtomicU32,
-    has_come: AtomicBool,
+    calls: Arc<AtomicU32>,
+    has_come: Arc<AtomicBool>,
 }
 
 impl<S> Faulty<S> {
     /// No fault, but other tasks run between its calls.
     pub(super) fn interrupted(store: S) -> Self {
-        Self::new(store, Fault::FailsBefore, u32::MAX)
+        Self::with(store, Plan::new(Fault::FailsBefore, u32::MAX))
     }
+}
 
-    fn new(store: S, fault: Fault, at: u32) -> Self {
-        let plan = Plan {
+impl Plan {
+    fn new(fault: Fault, at: u32) -> Self {
+        Self {
             fault,
             at,
-            calls: AtomicU32::new(0),
-            has_come: AtomicBool::new(false),
-        };
-        let plan = Arc::new(plan);
-        Self { store, plan }
+            calls: Arc::default(),
+            has_come: Arc::default(),
+        }
     }
 
-    async fn call<T>(
+    fn dies(&self) -> bool {
+        matches!(self.fault, Fault::DiesBefore | Fault::DiesAfter)
+    }
+
+    fn has_come(&self) -> bool {
+        self.has_come.load(SeqCst)
+    }
+
+    /// Whether the call counts. Polls and extended leases matter only if the runner dies.
+    fn counts(&self, call: Call<'_>) -> bool {
+        match call {
+            Call::Append(_) | Call::Read(ReadCall::Stream(_) | ReadCall::Streams(_)) => true,
+            Call::Subscription(_, call) => match call {
+                SubscriptionCall::Create | SubscriptionCall::Ack | SubscriptionCall::Nack => true,
+                SubscriptionCall::Poll | SubscriptionCall::ExtendLease => self.dies(),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// The fault. Nothing happens after a death.
+    async fn strike<T>(&self) -> Result<T, StoreError> {
+        self.has_come.store(true, SeqCst);
+        if self.dies() {
+            pending().await
+        }
+        Err(StoreError::transient("connection lost"))
+    }
+}
+
+impl<S: EventStore> Intercept<S> for Plan {
+    async fn call<T: Send>(
         &self,
-        doing: impl Future<Output = Result<T, StoreError>>,
+        _store: &S,
+        call: Call<'_>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        if !self.counts(call) {
+            return work.await;
+        }
         // Other tasks may run here.
         tokio::task::yield_now().await;
-        if self.plan.calls.fetch_add(1, SeqCst) + 1 != self.plan.at {
-            return doing.await;
+        if self.calls.fetch_add(1, SeqCst) + 1 != self.at {
+            return work.await;
         }
-        let lost = || Err(StoreError::transient("connection lost"));
-        match self.plan.fault {
-            Fault::DiesBefore => self.die().await,
-            Fault::FailsBefore => {
-                self.plan.has_come.store(true, SeqCst);
-                lost()
-            }
-            Fault::DiesAfter => {
-                let _lost = doing.await?;
-                self.die().await
-            }
-            Fault::FailsAfter => {
-                let _lost = doing.await?;
-                self.plan.has_come.store(true, SeqCst);
-                lost()
-            }
+        if matches!(self.fault, Fault::DiesAfter | Fault::FailsAfter) {
+            work.await?;
         }
+        self.strike().await
     }
 
-    // Nothing happens after this.
-    async fn die<T>(&self) -> T {
-        self.plan.has_come.store(true, SeqCst);
-        pending().await
-    }
-
-    /// The same for calls that matter only if the runner dies.
-    async fn call_if_it_dies<T>(
-        &self,
-        doing: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        match self.plan.fault {
-            Fault::DiesBefore | Fault::DiesAfter => self.call(doing).await,
-            _ => doing.await,
-        }
-    }
-}
-
-impl<S: EventStore> EventStore for Faulty<S> {
-    async fn append(&self, append: &Append) -> Result<Appended, StoreError> {
-        self.call(self.store.append(append)).await
-    }
-
-    async fn read_stream(&self, read: &ReadStream) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.call(self.store.read_stream(read)).await
-    }
-
-    async fn read_streams(&self, read: &ReadStreams) -> Result<StreamsRead, StoreError> {
-        self.call(self.store.read_streams(read)).await
-    }
-
-    async fn read_all(&self, read: &ReadAll) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.store.read_all(read).await
-    }
-
-    async fn stream_versions(
-        &self,
-        streams: &[StreamId],
-    ) -> Result<Vec<StreamVersion>, StoreError> {
-        self.store.stream_versions(streams).await
-    }
-
-    async fn safe_position(&self) -> Result<Position, StoreError> {
-        self.store.safe_position().await
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.store.sleep(duration).await;
-    }
-}
-
-impl<S: SubscriptionStore> SubscriptionStore for Faulty<S> {
-    async fn create_subscription(
-        &self,
-        subscription: &SubscriptionName,
-        definition: &SubscriptionDefinition,
-    ) -> Result<bool, StoreError> {
-        let created = self.store.create_subscription(subscription, definition);
-        self.call(created).await
-    }
-
-    async fn drop_subscription(&self, subscription: &SubscriptionName) -> Result<(), StoreError> {
-        self.store.drop_subscription(subscription).await
-    }
-
-    async fn pause_subscription(&self, subscription: &SubscriptionName) -> Result<(), StoreError> {
-        self.store.pause_subscription(subscription).await
-    }
-
-    async fn resume_subscription(&self, subscription: &SubscriptionName) -> Result<(), StoreError> {
-        self.store.resume_subscription(subscription).await
-    }
-
-    async fn reset_subscription(
-        &self,
-        subscription: &SubscriptionName,
-        after: Position,
-    ) -> Result<(), StoreError> {
-        self.store.reset_subscription(subscription, after).await
-    }
-
-    async fn poll_subscription(
-        &self,
-        subscription: &SubscriptionName,
-        consumer: &ConsumerName,
-        max_events: u32,
-        wait: Duration,
-    ) -> Result<Option<LeasedBatch>, StoreError> {
-        let polled = self
-            .store
-            .poll_subscription(subscription, consumer, max_events, wait);
-        self.call_if_it_dies(polled).await
-    }
-
-    async fn ack(
-        &self,
-        subscription: &SubscriptionName,
-        lease_id: LeaseId,
-        positions: Option<&[Position]>,
-    ) -> Result<(), StoreError> {
-        self.call(self.store.ack(subscription, lease_id, positions))
-            .await
-    }
-
-    async fn nack(
-        &self,
-        subscription: &SubscriptionName,
-        lease_id: LeaseId,
-        positions: Option<&[Position]>,
-        nack: &Nack,
-    ) -> Result<Vec<(Position, NackOutcome)>, StoreError> {
-        let nacked = self.store.nack(subscription, lease_id, positions, nack);
-        self.call(nacked).await
-    }
-
-    async fn extend_lease(
-        &self,
-        subscription: &SubscriptionName,
-        lease_id: LeaseId,
-    ) -> Result<Duration, StoreError> {
-        let extended = self.store.extend_lease(subscription, lease_id);
-        self.call_if_it_dies(extended).await
-    }
-
-    async fn parked(
-        &self,
-        subscription: &SubscriptionName,
-        after: Position,
-        max_events: u32,
-    ) -> Result<Vec<ParkedEvent>, StoreError> {
-        self.store.parked(subscription, after, max_events).await
-    }
-
-    async fn replay_parked(
-        &self,
-        subscription: &SubscriptionName,
-        positions: Option<&[Position]>,
-    ) -> Result<u64, StoreError> {
-        self.store.replay_parked(subscription, positions).await
-    }
-
-    async fn discard_parked(
-        &self,
-        subscription: &SubscriptionName,
-        positions: Option<&[Position]>,
-    ) -> Result<u64, StoreError> {
-        self.store.discard_parked(subscription, positions).await
-    }
-
-    fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+    fn in_background(&self, store: &S, work: impl Future<Output = ()> + Send + 'static)
+    where
+        S: SubscriptionStore,
+    {
         // A dead runner does not clean up either.
-        if !self.plan.has_come.load(SeqCst) {
-            self.store.in_background(work);
+        if !self.has_come() {
+            store.in_background(work);
         }
     }
 }
@@ -251,12 +125,11 @@ where
 {
     let options = ProcessOptions::new().until_idle();
     let dies = async {
-        while !store.plan.has_come.load(SeqCst) {
+        while !store.interceptor().has_come() {
             store.sleep(Duration::from_millis(1)).await;
         }
-        match store.plan.fault {
-            Fault::DiesBefore | Fault::DiesAfter => {}
-            Fault::FailsBefore | Fault::FailsAfter => pending().await,
+        if !store.interceptor().dies() {
+            pending().await
         }
     };
     tokio::select! {
@@ -306,7 +179,7 @@ where
     shop.deposit(store, "bob", 20).await;
     shop.place(store, "1", "bob", pays_within).await;
 
-    let faulty = Faulty::new(store.clone(), fault, at);
+    let faulty = Faulty::with(store.clone(), Plan::new(fault, at));
     run(&faulty, &shop).await;
     let lives = matches!(fault, Fault::FailsBefore | Fault::FailsAfter);
     if lives && pays_within.is_none() {
@@ -319,7 +192,7 @@ where
     assert_eq!(order, ["Placed", "Reserved", "Cancelled"], "{fault:?} {at}");
     let item = types(store, item).await;
     assert_eq!(item, ["Stocked", "Taken", "PutBack"], "{fault:?} {at}");
-    faulty.plan.has_come.load(SeqCst)
+    faulty.interceptor().has_come()
 }
 
 /// A fault at each call in turn.
@@ -375,14 +248,14 @@ where
                 index => vec![10 + index],
             })
             .by_state();
-        let faulty = Faulty::new(store.clone(), Fault::DiesBefore, at);
+        let faulty = Faulty::with(store.clone(), Plan::new(Fault::DiesBefore, at));
         run(&faulty, &notes).await;
         reset(store, &name).await;
         let again = run_process_manager_until_idle(store, &notes).await;
         again.unwrap();
         let wanted = [1, 4, 500, 11, 13, 10, 50, 52, 53, 54, 500, 500];
         assert_eq!(noted(store, &name).await, wanted, "{at}");
-        if !faulty.plan.has_come.load(SeqCst) {
+        if !faulty.interceptor().has_come() {
             break;
         }
         at += 1;
