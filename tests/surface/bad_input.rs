@@ -1,5 +1,5 @@
-//! P13: whatever is wrong with an argument, the error says which one and why, and the session goes
-//! on. One table of calls per function.
+//! P13: if an argument is wrong, the error says which one and why, and the session goes on. One
+//! table of calls per function.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 use crate::malformed::{COLUMNS, EVENTS, EXPECTED_VERSIONS, READS, STREAMS};
 use crate::support::{FORMS, append, append_as, database, event, failure, session, stream, value};
 
-/// Where an SE003 points.
+/// The argument, index and field that an SE003 names.
 fn place(detail: &Value) -> String {
     let mut place = detail["argument"].as_str().unwrap_or("?").to_owned();
     if let Some(index) = detail.get("index") {
@@ -19,8 +19,11 @@ fn place(detail: &Value) -> String {
     place
 }
 
-/// Each call fails with SE003 at its place, and the session goes on. All that do not are shown.
-async fn assert_malformed(client: &Client, cases: impl IntoIterator<Item = (String, &str)>) {
+/// Each call fails with SE003 at its place, and the session goes on. Shows all calls that do not.
+pub(crate) async fn assert_malformed(
+    client: &Client,
+    cases: impl IntoIterator<Item = (String, &str)>,
+) {
     let mut wrong = Vec::new();
     let mut count = 0;
     for (sql, expected) in cases {
@@ -58,6 +61,19 @@ async fn assert_malformed(client: &Client, cases: impl IntoIterator<Item = (Stri
         "{} of {count}: {wrong:#?}",
         wrong.len()
     );
+}
+
+/// Each call fails with SE007, which names what does not exist.
+pub(crate) async fn assert_unknown(client: &Client, name: &str, calls: &[&str]) {
+    for call in calls {
+        let sql = format!("SELECT * FROM {call}");
+        let failed = failure(client.batch_execute(&sql).await);
+        let detail = failed.assert_ours("SE007");
+        assert!(
+            detail.to_string().contains(&format!("\"{name}\"")),
+            "{call}: {detail}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -187,7 +203,7 @@ async fn an_event_of_an_undeclared_stream_is_se002_with_the_stream_and_the_event
     assert_eq!(stream(&client, "undeclared-a").await, []);
 }
 
-/// Such a name is not repeated by the megabyte, in the log least of all.
+/// Such a name is not repeated in full, least of all in the log.
 #[tokio::test]
 async fn an_event_of_a_stream_that_can_be_none_is_malformed() {
     let client = session().await;
@@ -269,7 +285,8 @@ async fn what_the_types_refuse_arrives_as_the_servers_own_error() {
 /// A NULL for an argument with a default means the default.
 #[tokio::test]
 async fn null_for_an_optional_argument_is_its_default() {
-    // Of its own: in the shared one an open append of another test may hold the safe position back.
+    // In a database of its own: in the shared one, an open append of another test may hold back the
+    // safe position.
     let (_, client) = database("null_defaults").await;
     append(&client, &[("nulls", Some(0))], json!([event("nulls", 1)]))
         .await
@@ -292,7 +309,7 @@ async fn null_for_an_optional_argument_is_its_default() {
     );
 }
 
-/// The code is right also when errors are caught and others follow.
+/// The SQLSTATE is right even when the error is caught and other errors follow.
 #[tokio::test]
 async fn errors_can_be_caught_in_plpgsql_and_savepoints_and_do_not_stain_later_ones() {
     let client = session().await;

@@ -1,158 +1,114 @@
-//! P13: what is wrong with an argument is said by name.
+//! P13: an error names the argument that is wrong.
 
 use super::{create, database};
+use crate::bad_input::{assert_malformed, assert_unknown};
+use crate::malformed::Case;
 use crate::support::{failure, value};
 
-const CALLS: &[(&str, &str, &str)] = &[
-    ("SE003", "name", "eventcore_create_projection('', 'see')"),
-    ("SE003", "name", "eventcore_create_projection(NULL, 'see')"),
+/// Calls with a malformed argument.
+const MALFORMED: [Case; 34] = [
+    ("eventcore_create_projection('', 'see')", "name"),
+    ("eventcore_create_projection(NULL, 'see')", "name"),
+    ("eventcore_create_projection('there', 'see')", "name"),
+    ("eventcore_create_projection('p', NULL)", "handler"),
+    ("eventcore_create_projection('p', '0')", "handler"),
+    ("eventcore_create_projection('p', 'pg_sleep')", "handler"),
+    ("eventcore_create_projection('p', 'answers')", "handler"),
+    ("eventcore_create_projection('p', 'see', 'sync')", "mode"),
+    ("eventcore_create_projection('p', 'see', NULL)", "mode"),
     (
-        "SE003",
-        "name",
-        "eventcore_create_projection('there', 'see')",
-    ),
-    ("SE003", "handler", "eventcore_create_projection('p', NULL)"),
-    ("SE003", "handler", "eventcore_create_projection('p', '0')"),
-    (
-        "SE003",
-        "handler",
-        "eventcore_create_projection('p', 'pg_sleep')",
-    ),
-    (
-        "SE003",
-        "handler",
-        "eventcore_create_projection('p', 'answers')",
-    ),
-    (
-        "SE003",
-        "mode",
-        "eventcore_create_projection('p', 'see', 'sync')",
-    ),
-    (
-        "SE003",
-        "mode",
-        "eventcore_create_projection('p', 'see', NULL)",
-    ),
-    (
-        "SE003",
-        "start_from",
         "eventcore_create_projection('p', 'see', start_from => 'end')",
+        "start_from",
     ),
     (
-        "SE003",
-        "start_from",
         "eventcore_create_projection('p', 'see', start_from => '99')",
+        "start_from",
     ),
     (
-        "SE003",
-        "start_from",
         "eventcore_create_projection('p', 'see', start_from => NULL)",
-    ),
-    (
-        "SE003",
         "start_from",
+    ),
+    (
         "eventcore_create_projection('p', 'see', 'inline')",
+        "start_from",
     ),
     (
-        "SE003",
-        "batch_size",
         "eventcore_create_projection('p', 'see', batch_size => 0)",
-    ),
-    (
-        "SE003",
         "batch_size",
+    ),
+    (
         "eventcore_create_projection('p', 'see', batch_size => NULL)",
+        "batch_size",
     ),
     (
-        "SE003",
-        "on_error",
         "eventcore_create_projection('p', 'see', on_error => 'cry')",
+        "on_error",
     ),
     (
-        "SE003",
-        "retry_limit",
         "eventcore_create_projection('p', 'see', retry_limit => -1)",
+        "retry_limit",
     ),
     (
-        "SE003",
-        "stream_prefixes",
         "eventcore_create_projection('p', 'see', stream_prefixes => '{}')",
+        "stream_prefixes",
     ),
     (
-        "SE003",
-        "event_types",
         "eventcore_create_projection('p', 'see', event_types => '{NULL}')",
+        "event_types",
     ),
     (
-        "SE003",
-        "reset",
         "eventcore_create_projection('p', 'see', reset => 'see')",
+        "reset",
     ),
     (
-        "SE003",
-        "tables",
         "eventcore_create_projection('p', 'see', tables => '{NULL}')",
+        "tables",
     ),
     (
-        "SE003",
-        "tables",
         "eventcore_create_projection('p', 'see', tables => '{pg_stat_activity}')",
-    ),
-    (
-        "SE003",
         "tables",
+    ),
+    (
         "eventcore_create_projection('p', 'see', tables => '{eventcore.subscriptions}')",
+        "tables",
     ),
-    ("SE003", "name", "eventcore_pause_projection(NULL)"),
-    ("SE007", "", "eventcore_pause_projection('none')"),
-    ("SE007", "", "eventcore_resume_projection('none')"),
-    ("SE007", "", "eventcore_drop_projection('none')"),
-    ("SE007", "", "eventcore_rebuild_projection('none')"),
-    ("SE003", "name", "eventcore_rebuild_projection('there')"),
+    ("eventcore_pause_projection(NULL)", "name"),
+    ("eventcore_rebuild_projection('there')", "name"),
     (
-        "SE003",
-        "name",
         "eventcore_create_projection('there/rebuild', 'see')",
+        "name",
     ),
     (
-        "SE003",
-        "shadow",
         "eventcore_rebuild_projection('there', shadow => NULL)",
+        "shadow",
     ),
-    ("SE007", "", "eventcore_projection_parked('none')"),
-    ("SE003", "projection", "eventcore_projection_parked(NULL)"),
+    ("eventcore_projection_parked(NULL)", "projection"),
+    ("eventcore_projection_parked('there', -1)", "after_position"),
+    ("eventcore_projection_parked('there', 0, -1)", "max_count"),
+    ("eventcore_replay_projection_parked('')", "projection"),
     (
-        "SE003",
-        "after_position",
-        "eventcore_projection_parked('there', -1)",
-    ),
-    (
-        "SE003",
-        "max_count",
-        "eventcore_projection_parked('there', 0, -1)",
-    ),
-    ("SE007", "", "eventcore_replay_projection_parked('none')"),
-    (
-        "SE003",
-        "projection",
-        "eventcore_replay_projection_parked('')",
-    ),
-    (
-        "SE003",
-        "positions",
         "eventcore_replay_projection_parked('there', '{1}')",
+        "positions",
     ),
     (
-        "SE003",
-        "positions",
         "eventcore_replay_projection_parked('there', '{NULL}')",
-    ),
-    ("SE007", "", "eventcore_discard_projection_parked('none')"),
-    (
-        "SE003",
         "positions",
-        "eventcore_discard_projection_parked('there', '{{1}}')",
     ),
+    (
+        "eventcore_discard_projection_parked('there', '{{1}}')",
+        "positions",
+    ),
+];
+
+/// Calls that name the projection `none`, which does not exist.
+const UNKNOWN: [&str; 7] = [
+    "eventcore_pause_projection('none')",
+    "eventcore_resume_projection('none')",
+    "eventcore_drop_projection('none')",
+    "eventcore_rebuild_projection('none')",
+    "eventcore_projection_parked('none')",
+    "eventcore_replay_projection_parked('none')",
+    "eventcore_discard_projection_parked('none')",
 ];
 
 #[tokio::test]
@@ -165,24 +121,24 @@ async fn every_bad_argument_is_refused_by_its_name_and_changes_nothing() {
         .await
         .unwrap();
     create(&client, "there", "see", "").await;
-    for (code, argument, call) in CALLS {
-        let failed = failure(client.batch_execute(&format!("SELECT {call}")).await);
-        assert_eq!(failed.code, *code, "{call}: {failed:?}");
-        let detail = failed.assert_ours(code);
-        if !argument.is_empty() {
-            assert_eq!(detail["argument"], *argument, "{call}");
-        }
-    }
-    for (code, call) in [
-        ("SE003", "(NULL)"),
-        ("SE003", "('there', -1)"),
-        ("SE003", "('there', 1, NULL)"),
-        ("SE003", "('there', 1, '-1 s')"),
-        ("SE007", "('none')"),
-    ] {
-        let sql = format!("CALL eventcore_wait_for_projection{call}");
-        failure(client.batch_execute(&sql).await).assert_ours(code);
-    }
+    let cases = MALFORMED.map(|(call, place)| (format!("SELECT * FROM {call}"), place));
+    assert_malformed(&client, cases).await;
+    assert_unknown(&client, "none", &UNKNOWN).await;
+    let waits = [
+        ("(NULL)", "name"),
+        ("('there', -1)", "to_position"),
+        ("('there', 1, NULL)", "timeout"),
+        ("('there', 1, '-1 s')", "timeout"),
+    ];
+    let cases = waits.map(|(arguments, place)| {
+        (
+            format!("CALL eventcore_wait_for_projection{arguments}"),
+            place,
+        )
+    });
+    assert_malformed(&client, cases).await;
+    let wait = client.batch_execute("CALL eventcore_wait_for_projection('none')");
+    failure(wait.await).assert_ours("SE007");
     let count = "SELECT count(*) FROM eventcore.projections";
     assert_eq!(value::<i64>(&client, count).await, 1);
 }
@@ -202,7 +158,7 @@ async fn it_is_not_changed_on_a_snapshot_that_is_kept_or_where_nothing_may_be_wr
     }
 }
 
-/// Whoever writes the row himself writes none that a worker would never come to an end with.
+/// A row that a statement writes directly cannot make a worker run without end.
 #[tokio::test]
 async fn a_row_with_numbers_out_of_range_is_refused() {
     let (_, client) = database("projection_row").await;
