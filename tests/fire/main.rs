@@ -14,6 +14,7 @@ mod frozen;
 mod idempotency;
 mod locks;
 mod notifier_faults;
+mod notifier_returns;
 mod notify;
 mod order;
 mod processes;
