@@ -53,9 +53,11 @@ pub(crate) async fn connect(url: &str) -> Client {
 
 /// Returns when at least this many sessions of this database wait for a lock.
 pub(crate) async fn until_waiting(client: &Client, sessions: i64) {
-    // Not pg_stat_activity: within a transaction that always shows the sessions of the first look.
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted
-                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    // Not pg_stat_activity: within a transaction it always shows the sessions as of the first
+    // query. A session that waits for a row waits for a transaction, which belongs to no database.
+    let waiting = "SELECT count(DISTINCT w.pid) FROM pg_locks w JOIN pg_locks h USING (pid)
+                    WHERE NOT w.granted
+                      AND h.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     let poll = async {
         while value::<i64>(client, waiting).await < sessions {
             tokio::task::yield_now().await;
