@@ -1,10 +1,11 @@
-//! P7: the same append again is recognised by its event ids.
+//! P7: eventcore recognises a repeated append by its event ids.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::{
-    Appended, FORMS, append, append_as, event, event_with_id, session, stream, value,
+    Appended, FORMS, append, append_as, connect, database, event, event_with_id, session, stream,
+    until_waiting, value,
 };
 
 fn ids<const N: usize>() -> [Uuid; N] {
@@ -103,7 +104,7 @@ async fn a_repeat_is_recognised_in_the_transaction_of_the_first() {
     );
     transaction.rollback().await.unwrap();
 
-    // What was rolled back was never there.
+    // A rolled-back append never existed.
     let first = append(&client, &declared, events.clone()).await.unwrap();
     assert_repeats(&first, &append(&client, &declared, events).await.unwrap());
 }
@@ -122,7 +123,7 @@ async fn the_order_of_keys_and_the_spelling_of_numbers_do_not_make_another_conte
     assert!(value::<bool>(&client, &call(r#"{"b":[2.00],"a":1}"#)).await);
 }
 
-/// The events of the first append, and a change to them that makes it another one.
+/// The events of the first append, and a change to them that makes the append another one.
 type Change = (&'static str, fn(&mut Vec<Value>));
 
 const CHANGES: [Change; 8] = [
@@ -210,7 +211,7 @@ async fn an_unchecked_repeat_is_recognised_by_its_ids() {
     }
 }
 
-/// A repeat whose exact version is not the one of the first is none.
+/// An append with another exact version than the first is not a repeat of it.
 #[tokio::test]
 async fn a_repeat_never_reports_a_version_that_its_events_do_not_have() {
     let client = session().await;
@@ -235,7 +236,7 @@ async fn a_repeat_never_reports_a_version_that_its_events_do_not_have() {
     }
 }
 
-/// Without an exact version an append is looked for among the last 100 events of its streams.
+/// Without an exact version, an append is looked for among the last 100 events of its streams.
 #[tokio::test]
 async fn an_unchecked_repeat_is_recognised_until_100_events_came_after_it() {
     let client = session().await;
@@ -271,13 +272,13 @@ async fn an_unchecked_repeat_is_recognised_until_100_events_came_after_it() {
     let again = append(&client, &declared, events.clone()).await.unwrap();
     assert_repeats(&first, &again);
 
-    // Behind that it is another append.
+    // Beyond that it is another append.
     append(&client, &[(name, None)], later(1)).await.unwrap();
     let another = append(&client, &declared, events).await.unwrap();
     assert!(!another.repeated, "{another:?}");
 }
 
-/// Ids are compared where the events of a repeat would be, and nowhere else.
+/// Ids are compared only where the events of a repeat would be.
 #[tokio::test]
 async fn an_id_in_use_in_another_stream_is_not_looked_for() {
     let client = session().await;
@@ -353,10 +354,11 @@ async fn of_two_sessions_that_send_the_same_append_at_once_one_writes() {
     }
 }
 
-/// The other one has to wait until the first has ended, and then finds it there, or not.
+/// The second session has to wait until the first has ended, and then finds its events or does not.
 #[tokio::test]
 async fn a_repeat_waits_for_the_first_and_writes_if_that_rolls_back() {
-    let (mut one, two) = (session().await, session().await);
+    let (url, mut one) = database("repeat_waits").await;
+    let (two, watcher) = (connect(&url).await, connect(&url).await);
     for commit in [true, false] {
         let name = format!("repeat-waits-{commit}");
         let [id] = ids();
@@ -367,7 +369,7 @@ async fn a_repeat_waits_for_the_first_and_writes_if_that_rolls_back() {
             .await
             .unwrap();
         let end = async {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            until_waiting(&watcher, 1).await;
             if commit {
                 transaction.commit().await
             } else {

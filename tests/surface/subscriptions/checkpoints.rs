@@ -1,13 +1,14 @@
 //! `eventcore_checkpoint` and `eventcore_advance_checkpoint`: how far a projection of a client has come.
 
-use crate::support::{Client, connect, database, failure, value};
+use crate::support::{Client, connect, database, failure, until_waiting, value};
 
 async fn advance(client: &Client, from: i64, to: i64) -> Result<(), tokio_postgres::Error> {
     let sql = "SELECT eventcore_advance_checkpoint('p', $1, $2)";
     client.execute(sql, &[&from, &to]).await.map(drop)
 }
 
-/// Reserves positions, by an append that is rolled back: others are of another history.
+/// Reserves positions with an append that is rolled back: positions beyond those belong to another
+/// history.
 async fn reserve(client: &Client) {
     let append =
         "BEGIN; SELECT eventcore_append('{a}', '{0}', '{a}', '{A}', '{1}', NULL); ROLLBACK";
@@ -34,7 +35,7 @@ async fn a_checkpoint_moves_only_from_where_it_is() {
         let detail = failure(advance(&client, from, 30).await).assert_ours("SE008");
         assert_eq!(detail["actual"], 25);
     }
-    // Back, to build it anew.
+    // Back, in order to rebuild it.
     advance(&client, 25, 0).await.unwrap();
     advance(&client, 0, 3).await.unwrap();
     assert_eq!(checkpoint(&client).await, 3);
@@ -49,8 +50,7 @@ async fn of_two_that_run_the_same_projection_one_waits_and_then_fails() {
         advance(&client, from, to).await.unwrap();
         let other = connect(&url).await;
         let second = tokio::spawn(async move { advance(&other, from, to).await });
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        assert!(!second.is_finished());
+        until_waiting(&client, 1).await;
         client.batch_execute("COMMIT").await.unwrap();
         failure(second.await.unwrap()).assert_ours("SE008");
     }

@@ -1,9 +1,9 @@
-//! Acknowledging in the transaction that writes what the consumer made of an event: exactly once, `P11`.
+//! Acknowledging in the transaction that writes the effects of an event: exactly once, `P11`.
 
 use std::time::Duration;
 
 use super::{ack, create, lease, poll, positions, write};
-use crate::support::{connect, database, value};
+use crate::support::{connect, database, until_waiting, value};
 
 /// Polls in a transaction of its own, then writes and acknowledges in another.
 #[tokio::test]
@@ -39,13 +39,13 @@ async fn each_event_takes_effect_once_though_consumers_give_up_halfway() {
             work.execute(sql, &[&delivery.stream]).await.unwrap();
         }
         match round % 7 {
-            // Gives up before the acknowledgement, and after it.
+            // Stops before the acknowledgement, and after it.
             0 => work.rollback().await.unwrap(),
             1 => {
                 ack(&work, "s", lease(&deliveries), None).await.unwrap();
                 work.rollback().await.unwrap();
             }
-            // Comes too late.
+            // Too late.
             2 => {
                 tokio::time::sleep(Duration::from_millis(60)).await;
                 poll(&client, "s", "other", 100).await;
@@ -67,9 +67,11 @@ async fn each_event_takes_effect_once_though_consumers_give_up_halfway() {
     );
 }
 
-/// The lease runs out while the transaction that acknowledges is still open: the event is kept for it.
+/// The lease expires while the transaction that acknowledges is still open: the event is kept for
+/// it.
 #[tokio::test]
-async fn what_is_being_acknowledged_goes_to_nobody_else_and_comes_again_after_a_rollback() {
+async fn an_event_that_is_being_acknowledged_goes_to_no_other_consumer_and_comes_again_after_a_rollback()
+ {
     let (url, client) = database("sub_open_ack").await;
     let w = write(&client, &["a", "a", "b"]).await;
     create(&client, "s", ", lease => '50 ms'").await;
@@ -85,7 +87,7 @@ async fn what_is_being_acknowledged_goes_to_nobody_else_and_comes_again_after_a_
         session.batch_execute(end).await.unwrap();
         tokio::time::sleep(Duration::from_millis(60)).await;
     }
-    // The last one was alone in leases that ran out, and comes alone.
+    // The last one was alone in expired leases, and is delivered alone.
     for rest in [w[2], w[1]] {
         let deliveries = poll(&client, "s", "other", 100).await;
         assert_eq!(positions(&deliveries), [rest]);
@@ -103,8 +105,7 @@ async fn a_poll_that_is_rolled_back_has_leased_nothing() {
     assert_eq!(poll(&work, "s", "c", 100).await.len(), 2);
     let other = connect(&url).await;
     let waits = tokio::spawn(async move { poll(&other, "s", "other", 100).await });
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(!waits.is_finished());
+    until_waiting(&client, 1).await;
     work.rollback().await.unwrap();
     assert_eq!(positions(&waits.await.unwrap()), w);
     assert!(poll(&client, "s", "third", 100).await.is_empty());
