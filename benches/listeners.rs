@@ -1,6 +1,6 @@
-//! What listeners cost the writers: 64 clients append without pause to one server, while 20 sessions
-//! LISTEN during every other slice of time. Each slice with listeners is compared to the mean of
-//! the two beside it without, so that a machine that others use too disturbs both alike.
+//! The cost of listeners for writers: 64 clients append without a pause to one server, while 20
+//! sessions LISTEN during every other slice of time. Each slice with listeners is compared with the
+//! mean of the neighbouring slices without, so that disturbances of the machine affect both alike.
 //!
 //! `cargo xtask bench listeners [PAIRS] [MILLISECONDS]`
 
@@ -107,7 +107,7 @@ struct Writers(Child);
 
 impl Writers {
     fn start(server: &Server, script: &Path, at_least: Duration) -> Result<Self> {
-        // Measured slices are longer than asked for by what it takes to ask the server.
+        // A measured slice is longer than requested by the time of the query to the server.
         let seconds = (WARM_UP + at_least * 2).as_secs().to_string();
         let clients = WRITERS.to_string();
         let pgbench = server
@@ -123,7 +123,7 @@ impl Writers {
         Ok(Self(pgbench))
     }
 
-    /// That they have written all the time.
+    /// Checks that they have written all the time.
     fn check(&mut self) -> Result<()> {
         match self.0.try_wait()? {
             None => Ok(()),
@@ -139,7 +139,7 @@ impl Drop for Writers {
     }
 }
 
-/// Tells from the positions how many events a second are appended.
+/// Computes from the positions how many events per second are appended.
 struct Clock(Client);
 
 impl Clock {
@@ -167,7 +167,7 @@ impl Clock {
     }
 }
 
-/// Sessions that read the notifications that they are sent.
+/// Sessions that read their notifications.
 struct Listeners {
     sessions: Vec<Client>,
     heard: Arc<AtomicUsize>,
@@ -202,7 +202,7 @@ impl Listeners {
         Ok(())
     }
 
-    /// How many notifications each got since the last call.
+    /// How many notifications each received since the last call.
     fn take_heard(&self) -> usize {
         self.heard.swap(0, Relaxed) / self.sessions.len()
     }

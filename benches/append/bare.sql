@@ -1,5 +1,5 @@
--- What the reference writes: a table like eventcore.events with the indexes that one would give it by
--- hand. It stays as it is, whatever becomes of eventcore's own.
+-- The table that the reference writes: like eventcore.events, with the indexes that one would
+-- create by hand. It stays the same when eventcore's own table changes.
 CREATE SEQUENCE bare_position CACHE 1;
 CREATE TABLE bare (
     position        bigint      NOT NULL,

@@ -56,7 +56,7 @@ impl Batch {
         self.event_ids.len()
     }
 
-    /// What the parameters of its append take on the wire, but for each array's own header.
+    /// The size of the append's parameters on the wire, without the header of each array.
     pub(crate) fn bytes(&self) -> usize {
         let strings = [&self.streams, &self.event_streams];
         let strings: usize = strings.into_iter().flatten().map(|s| 4 + s.len()).sum();
@@ -69,7 +69,7 @@ impl Batch {
     pub(crate) fn copy_data(&self, first_position: i64) -> Result<Vec<u8>> {
         let mut data = Vec::with_capacity(self.len() * 300);
         data.extend(b"PGCOPY\n\xff\r\n\0");
-        // Neither flags nor an extension of the header.
+        // No flags, and no extension of the header.
         data.extend([0; 8]);
         let mut version = 0;
         for (index, (position, stream)) in (first_position..).zip(&self.event_streams).enumerate() {
@@ -93,7 +93,7 @@ impl Batch {
     }
 }
 
-/// What [`Batch::copy_data`] is for.
+/// The input of [`Batch::copy_data`].
 pub(crate) const COPY: &str = "COPY bare (position, version, recorded_at, event_id, stream_id, \
                                event_type, payload) FROM STDIN (FORMAT binary)";
 

@@ -58,12 +58,12 @@ pub(crate) async fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// How a batch is written.
+/// The way in which a batch is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     Append,
     Copy,
-    /// One INSERT of all of it, from the same arrays as an append.
+    /// One INSERT of everything, from the same arrays as an append.
     Insert,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Session {
     pub(crate) client: Client,
     statement: Statement,
     way: Way,
-    /// Of COPY, which is given its positions.
+    /// For COPY, which needs positions.
     next_position: i64,
 }
 
@@ -93,7 +93,7 @@ impl Session {
         })
     }
 
-    /// Writes a batch; how long that took from its first byte sent to the server's answer. For COPY
+    /// Writes a batch; returns the time from its first byte sent to the server's answer. For COPY
     /// all bytes are made beforehand; an append's arrays are encoded within this time.
     pub(crate) async fn write(&mut self, batch: &Batch) -> Result<Duration> {
         match self.way {
@@ -151,7 +151,7 @@ impl Session {
         Ok(())
     }
 
-    /// Events per second over the time that is spent writing.
+    /// Events per second of the time spent writing.
     pub(crate) async fn rate(&mut self, streams: Streams, measured: Duration) -> Result<f64> {
         let (mut events, mut took) = (0, Duration::ZERO);
         while took < measured {

@@ -1,4 +1,4 @@
-//! What every work is given: a server, fresh databases, and how long to measure.
+//! What every work needs: a server, fresh databases, and the time to measure.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use eventcore_benches::rounds::{self, Round};
 
 const DATABASE: &str = "eventcore_bench_work";
 
-/// Until every backend has connected, loaded its catalogs and has a generic plan, which takes it six
+/// Until every backend has connected, loaded its catalogs and made a generic plan, which takes six
 /// transactions.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// How long one runs until it is the other's turn: so short that what disturbs the machine disturbs
-/// both.
+/// How long one side runs before the other's turn: so short that a disturbance of the machine
+/// affects both.
 const SLICE: Duration = Duration::from_millis(250);
 
 pub(crate) struct Bench {
@@ -32,14 +32,14 @@ impl Bench {
         }
     }
 
-    /// A new database with an empty event store, and beside it the table that references write.
+    /// A new database with an empty event store, and the table that references write.
     pub(crate) async fn database(&self) -> Result<Database> {
         let database = self.server.fresh_database(DATABASE).await?;
         database.execute(include_str!("bare.sql")).await?;
         Ok(database)
     }
 
-    /// Drops what the last work has left.
+    /// Drops what the last work left behind.
     pub(crate) async fn clean_up(&self) -> Result<()> {
         self.server.drop_database(DATABASE).await
     }
@@ -65,7 +65,7 @@ impl Bench {
         clients: u32,
     ) -> Result<Clients> {
         let slices = u32::try_from(self.rounds * self.slices())?;
-        // Twice what both take, and time for what is late.
+        // Twice the time of both, plus time for delays.
         let at_most = (SLICE * 2 * slices + WARM_UP) * 2 + Duration::from_secs(60);
         Clients::start(database, script, clients, WARM_UP, at_most).await
     }
@@ -83,8 +83,8 @@ impl Bench {
         .await
     }
 
-    /// Two rates, each measured in short slices of time, in turns; a round is the mean over its
-    /// slices.
+    /// Two rates, each measured in short slices of time, in turns. The value of a round is the mean
+    /// of its slices.
     pub(crate) async fn take_turns(
         &self,
         mut measured: impl AsyncFnMut(Duration) -> Result<f64>,
@@ -99,7 +99,7 @@ impl Bench {
         Ok(slices.chunks(self.slices()).map(rounds::mean).collect())
     }
 
-    /// How many slices of each a round has.
+    /// How many slices of each side a round has.
     fn slices(&self) -> usize {
         let slices = self.measured.as_millis() / SLICE.as_millis();
         usize::try_from(slices).unwrap_or(usize::MAX).max(1)

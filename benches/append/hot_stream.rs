@@ -1,5 +1,5 @@
-//! Many clients append to one stream, each expecting the version that it saw last: how many
-//! appends get through, and how many conflict.
+//! Many clients append to one stream, each at the version that it saw last: how many appends
+//! succeed, and how many conflict.
 
 use std::time::{Duration, Instant};
 
@@ -72,7 +72,7 @@ async fn slice(writers: &mut [Writer], time: Duration) -> Result<Rates> {
 struct Writer {
     client: Client,
     statement: Statement,
-    /// The version that its last append led to, or that its last conflict named.
+    /// The version after its last append, or the one that its last conflict reported.
     seen: i64,
 }
 
@@ -106,7 +106,7 @@ impl Writer {
     }
 }
 
-/// The version that the stream is at, of a conflict.
+/// The stream's version, from a conflict.
 fn version_of_conflict(error: &DbError) -> Option<i64> {
     if error.code().code() != CONFLICT {
         return None;

@@ -1,6 +1,6 @@
-//! What appends cost, against plain INSERT and COPY into a table with the same columns.
+//! The cost of appends, compared with plain INSERT and COPY into a table with the same columns.
 //!
-//! `cargo xtask bench append`; docs/operations/performance.md says what is compared to what.
+//! `cargo xtask bench append`; docs/operations/performance.md describes the comparisons.
 
 mod batch;
 mod batches;
@@ -26,7 +26,7 @@ use crate::peers::Peers;
 
 #[derive(Parser)]
 struct Arguments {
-    /// A database that may be used and is left alone; those that are measured are made beside it
+    /// A database that is not changed; the databases for measuring are created beside it
     #[arg(long)]
     url: String,
     /// Where the report is written
@@ -41,7 +41,7 @@ struct Arguments {
     /// Only these works
     #[arg(long, value_enum, num_args = 1..)]
     only: Vec<Work>,
-    /// Measure the work `scale` too, on a store of so many events
+    /// Also measure the work `scale`, on a store with this many events
     #[arg(long, value_name = "N")]
     scale_events: Option<u64>,
     /// Measure against these instead of INSERT and COPY
@@ -49,7 +49,7 @@ struct Arguments {
     peers: Peers,
 }
 
-/// Where the work `scale` is asked for by its name alone.
+/// If the work `scale` is requested by its name alone.
 const SCALE_EVENTS: u64 = 10_000_000;
 
 /// What is measured.
@@ -69,7 +69,7 @@ enum Work {
     HotStream,
     /// Bytes on disk and in the write-ahead log
     Storage,
-    /// What a session's process holds
+    /// The memory of a session's process
     Memory,
     /// Appends to a store of many events, against an empty one; takes minutes, so only by name or
     /// with `--scale-events`
@@ -105,7 +105,7 @@ async fn main() -> Result<()> {
                 scale::run(&bench, &mut report, events).await?;
             }
         }
-        // After each: a later one that fails does not take these along.
+        // After each work, so that a failure of a later one does not lose them.
         report.write(&arguments.reports)?;
     }
     end(&bench, &report, &arguments.reports).await
@@ -119,7 +119,7 @@ async fn end(bench: &Bench, report: &Report, reports: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Those that are named; without names all, the work `scale` only if its size is given.
+/// The named works; without names all, but the work `scale` only if its size is given.
 fn works(arguments: &Arguments) -> Vec<Work> {
     let all = Work::value_variants().iter().copied();
     all.filter(|work| match work {

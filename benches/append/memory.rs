@@ -1,4 +1,4 @@
-//! What a session's process holds: after many appends, and while it writes one that is large.
+//! The memory of a session's process: after many appends, and during a large one.
 
 use std::fs;
 use std::pin::pin;
@@ -16,7 +16,7 @@ use crate::bench::Bench;
 
 const FEW: usize = 1_000;
 const MANY: usize = 100_000;
-/// Between two looks at a process while it works.
+/// Between two measurements of a working process.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 const UNIT: &str = "bytes";
 
@@ -28,7 +28,7 @@ pub(crate) async fn run(bench: &Bench, report: &mut Report) -> Result<()> {
 async fn many_appends(bench: &Bench, report: &mut Report) -> Result<()> {
     let database = bench.database().await?;
     let mut session = Session::connect(&database, Way::Append).await?;
-    // Which does not change what is held, only how long this takes.
+    // This changes only the duration, not the memory.
     session
         .client
         .batch_execute("SET synchronous_commit = off")
@@ -50,7 +50,7 @@ async fn many_appends(bench: &Bench, report: &mut Report) -> Result<()> {
             measured: held[1],
             reference: held[0],
         }],
-        // Flat, but for what the allocator rounds up.
+        // Constant, except for what the allocator rounds up.
         Some(Target::AtMost(1.05)),
     ));
     Ok(())
@@ -77,7 +77,7 @@ async fn large_append(bench: &Bench, report: &mut Report) -> Result<()> {
             unit,
         });
     }
-    // The server takes its share of that to make arrays of parameters, whoever they are for.
+    // The server itself needs a part of that to build arrays of parameters, for any function.
     report.comparisons.push(Comparison::new(
         "memory added at the peak, 1 append of 100,000 events",
         "INSERT from the same arrays",
@@ -92,7 +92,7 @@ async fn large_append(bench: &Bench, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// What a session holds around its first large batch.
+/// The memory of a session around its first large batch.
 struct Held {
     before: f64,
     peak: f64,
@@ -115,7 +115,7 @@ impl Held {
     }
 }
 
-/// The server's process of a session; it must be on this machine.
+/// The server process of a session; it must run on this machine.
 struct Process {
     status: String,
 }
@@ -129,7 +129,7 @@ impl Process {
         })
     }
 
-    /// What it holds alone: not the memory that all processes share, and no file.
+    /// Its private memory: without the memory that all processes share, and without files.
     fn anonymous_bytes(&self) -> Result<f64> {
         let status = fs::read_to_string(&self.status)
             .with_context(|| format!("cannot read {}", self.status))?;
@@ -141,7 +141,7 @@ impl Process {
         Ok(f64::from(kib) * 1024.0)
     }
 
-    /// Does `work`; with what came of it, the most that was held meanwhile.
+    /// Runs `work`; returns its result, and the highest memory use meanwhile.
     async fn peak_during<T>(&self, work: impl Future<Output = T>) -> Result<(T, f64)> {
         let mut work = pin!(work);
         let mut looks = tokio::time::interval(LOOK_EVERY);

@@ -2,7 +2,7 @@
 
 pub(crate) const PAYLOAD: &str = r#"{"from": "account-000123", "to": "account-000456", "cents": 123456, "currency": "EUR", "reference": "invoice 2026-11-001"}"#;
 
-/// `count` events as the JSON form of `eventcore_append` takes them; their stream is `@`.
+/// `count` events in the JSON form of `eventcore_append`; their stream is `@`.
 pub(crate) fn json_events(count: usize) -> String {
     let event = format!(r#"{{"stream": "@", "type": "OrderLineAdded", "payload": {PAYLOAD}}}"#);
     format!("[{}]", vec![event; count].join(", "))

@@ -59,7 +59,7 @@ async fn fill(database: &Database, batches: u64) -> Result<()> {
             eprintln!("    {} of {} events", batch * BATCH, batches * BATCH);
         }
     }
-    // Now, rather than by an autovacuum or a checkpoint while it is measured.
+    // Now, rather than by an autovacuum or a checkpoint during the measurement.
     client
         .batch_execute("VACUUM (ANALYZE) eventcore.events")
         .await?;

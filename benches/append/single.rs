@@ -11,16 +11,16 @@ use crate::payload::{self, PAYLOAD};
 pub(crate) const UNIT: &str = "events/s";
 pub(crate) const CLIENTS: u32 = 16;
 
-/// Of each client, where it appends to streams that exist.
+/// For each client, if it appends to existing streams.
 const STREAMS: u32 = 1000;
 
-/// How many events `eventcore_append` has written: positions have no gaps where no append fails.
+/// How many events `eventcore_append` has written: without failed appends, positions have no gaps.
 pub(crate) const APPENDED: &str = "SELECT eventcore_safe_position()";
 
 /// How many rows were inserted by hand.
 const INSERTED: &str = "SELECT last_value FROM bare_position";
 
-/// One event to a new stream, and one row; what other works use too.
+/// One event to a new stream, and one row; other works use this too.
 pub(crate) fn one_event() -> [Script; 2] {
     [
         with_payload(include_str!("scripts/one_event.sql"), APPENDED),
@@ -46,8 +46,8 @@ pub(crate) async fn new_stream(bench: &Bench, report: &mut Report) -> Result<()>
     Ok(())
 }
 
-/// Every client owns its streams and expects of each exactly the version that it has brought it to;
-/// were one not there, pgbench would end with SE001.
+/// Every client owns its streams and expects each at the version after its own last append; pgbench
+/// would end with SE001 if one were not.
 pub(crate) async fn existing_stream(bench: &Bench, report: &mut Report) -> Result<()> {
     let database = bench.database().await?;
     create_streams(&database).await?;
@@ -116,7 +116,7 @@ pub(crate) async fn json(bench: &Bench, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Gives every client its streams, each with one event, in both tables.
+/// Gives every client its streams with one event each, in both tables.
 async fn create_streams(database: &Database) -> Result<()> {
     const APPEND: &str = "
         SELECT eventcore_append(array_agg(stream), array_agg(0::bigint), array_agg(stream),

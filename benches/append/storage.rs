@@ -1,4 +1,4 @@
-//! Bytes on disk, and bytes of write-ahead log, of the same events by append and by hand.
+//! Bytes on disk, and bytes of write-ahead log, of the same events written by append and by INSERT.
 
 use anyhow::Result;
 use eventcore_benches::database::Database;
@@ -85,8 +85,8 @@ async fn batch(bench: &Bench, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// What `work` adds to the log of the whole server, right after a checkpoint: the first change of a
-/// page since then logs all of it, and with new tables there are few pages to log so.
+/// What `work` adds to the log of the whole server, right after a checkpoint. The first change of a
+/// page after a checkpoint logs the whole page; with new tables there are few such pages.
 async fn wal_of(database: &Database, work: impl AsyncFnOnce() -> Result<()>) -> Result<f64> {
     let client = database.connect().await?;
     client.batch_execute("CHECKPOINT").await?;
@@ -100,7 +100,7 @@ async fn wal_position(client: &Client) -> Result<i64> {
     Ok(client.query_one(sql, &[]).await?.try_get(0)?)
 }
 
-/// Of both tables, with their indexes and what is stored out of line.
+/// Of both tables, with their indexes and their out-of-line storage.
 async fn sizes(database: &Database, events: f64) -> Result<Round> {
     let sql = "SELECT pg_total_relation_size('eventcore.events'), pg_total_relation_size('bare')";
     let row = database.connect().await?.query_one(sql, &[]).await?;

@@ -1,5 +1,5 @@
-//! What the client itself costs: its store in memory and `execute` on it, against the loop that
-//! event-sourcing libraries in Rust often have. Measured by Criterion, in rounds that take turns.
+//! The cost of the client itself: its store in memory and `execute` on it, against the loop that
+//! event-sourcing libraries in Rust often have. Criterion measures them in rounds that take turns.
 
 mod commands;
 mod orders;
@@ -34,7 +34,7 @@ struct Arguments {
     /// Only works whose name contains this
     #[arg(long)]
     only: Option<String>,
-    /// What cargo tells a benchmark; without it everything is run once
+    /// The argument that cargo passes to a benchmark; without it everything runs once
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -73,7 +73,7 @@ fn main() -> Result<()> {
     report.write(&arguments.reports)
 }
 
-/// One round; which of the two is first is swapped from round to round.
+/// One round; the order of the two is swapped from round to round.
 fn measure(work: &mut Work, round: u32, folder: &Path) -> Result<Round> {
     let (name, per_run) = (work.name, f64::from(work.per_run));
     let rate = |side, run: &mut Run| Ok(per_run / seconds(name, side, run, folder)?);

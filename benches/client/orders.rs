@@ -1,4 +1,4 @@
-//! What both sides of every comparison work on: orders, their events, and what these add up to.
+//! The data of both sides of every comparison: orders, their events, and the resulting state.
 
 use std::collections::HashMap;
 
@@ -24,17 +24,18 @@ pub(crate) struct Submitted {
     pub(crate) total_cents: u64,
 }
 
-/// What is known of an order.
+/// The state of an order.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct Order {
     pub(crate) customer: Option<Uuid>,
-    /// Of each thing the quantity and the price of one.
+    /// For each item, the quantity and the unit price.
     pub(crate) items: HashMap<String, (u32, u64)>,
     pub(crate) submitted: bool,
 }
 
 impl Created {
-    /// The first event of an order. Which order it is, is given: no side is measured with making its id.
+    /// The first event of an order. The id of the order is given, so that making it is not
+    /// measured.
     pub(crate) fn of(order: Uuid) -> Self {
         Self {
             order,

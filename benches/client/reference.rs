@@ -1,5 +1,5 @@
-//! The reference: a loop of load, apply and append as event-sourcing libraries in Rust often have it, on
-//! envelopes of strings and JSON trees behind a lock, through a trait whose futures are boxed.
+//! The reference: a loop of load, apply and append as in many event-sourcing libraries in Rust,
+//! with string envelopes and JSON trees behind a lock, through a trait with boxed futures.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::orders::{Created, ItemAdded, Order, Submitted};
 
-/// An event as it is kept.
+/// A stored event.
 #[derive(Debug, Clone)]
 #[expect(
     dead_code,
@@ -49,15 +49,15 @@ pub(crate) enum Failure {
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
 pub(crate) trait Store: Send + Sync {
-    /// The version after it. With `expected`, only if the aggregate is at that version.
+    /// The version after the append. With `expected`, only if the aggregate is at that version.
     fn append(&self, events: Vec<Envelope>, expected: Option<u64>) -> Answer<'_, u64>;
     fn of_aggregate(&self, aggregate: Uuid) -> Answer<'_, Vec<Envelope>>;
     fn all(&self) -> Answer<'_, Vec<Envelope>>;
-    /// The state at a version, if somebody saved one.
+    /// The state at a version, if one was saved.
     fn snapshot(&self, aggregate: Uuid) -> Answer<'_, Option<(Value, u64)>>;
 }
 
-/// All events in one vector, found by looking at each.
+/// All events in one vector, found by a scan.
 #[derive(Clone, Default)]
 pub(crate) struct Memory {
     events: Arc<RwLock<Vec<Envelope>>>,
@@ -157,7 +157,7 @@ pub(crate) async fn load(store: &dyn Store, order: Uuid) -> Result<(Order, u64),
 /// The order after a command, and the events that it wrote.
 type Decided = (Order, Vec<OrderEvent>);
 
-/// Loads, lets `decide`, appends what it decided, and applies that too: the answer has both.
+/// Loads, calls `decide`, appends the events, and applies them too: the result has both.
 async fn execute(
     store: &dyn Store,
     order: Uuid,

@@ -1,4 +1,4 @@
-//! The works: each with eventcore's store in memory, and with the reference.
+//! The works, each with eventcore's store in memory and with the reference.
 
 use std::hint::black_box;
 
@@ -16,20 +16,20 @@ use crate::reference::{self, Memory, Store};
 /// The only order, or the first one.
 const ORDER: Uuid = Uuid::nil();
 
-/// Something to do over and over.
+/// An operation to repeat.
 pub(crate) type Run = Box<dyn FnMut()>;
 
-/// What is measured, and against what.
+/// What is measured, and its reference.
 pub(crate) struct Work {
     pub(crate) name: &'static str,
-    /// What is counted: `per_run` of them in each run.
+    /// The unit that is counted: `per_run` of them in each run.
     pub(crate) unit: &'static str,
     pub(crate) per_run: u32,
     pub(crate) eventcore: Run,
     pub(crate) reference: Run,
 }
 
-/// All of them. Where something is written, each run has a store of its own: one that grows would be
+/// All of them. Where a work writes, each run has a store of its own: a growing store would be
 /// measured with more and more in it.
 pub(crate) fn all() -> Vec<Work> {
     use ExpectedVersion::{Exactly, Unchecked};
@@ -57,7 +57,7 @@ pub(crate) fn all() -> Vec<Work> {
     appends.into_iter().chain(others).collect()
 }
 
-/// What a store that never waits answers; a bench in which it fails would measure nothing.
+/// The result of a store that never waits. A failing bench would measure nothing.
 fn now<T, E: std::fmt::Debug>(answer: impl Future<Output = Result<T, E>>) -> T {
     answer
         .now_or_never()

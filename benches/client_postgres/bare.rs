@@ -1,5 +1,5 @@
-//! The two statements of a command, sent by tokio-postgres with parameters made beforehand. Columns are
-//! taken as what they are; the payload's text is left alone.
+//! The two statements of a command, sent with tokio-postgres and parameters made beforehand.
+//! Columns are read as their types; the payload's text is not parsed.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -30,7 +30,7 @@ pub(crate) struct Session {
     append: Statement,
 }
 
-/// What stays the same from command to command.
+/// What does not change from command to command.
 pub(crate) struct Parameters {
     types: [&'static str; 1],
     payloads: [Json<'static>; 1],
@@ -46,7 +46,7 @@ impl Session {
         })
     }
 
-    /// Reads a stream; its version.
+    /// Reads a stream; returns its version.
     pub(crate) async fn read(&self, stream: &str) -> Result<i64> {
         let after = [0_i64];
         let rows = self
@@ -112,7 +112,7 @@ impl Parameters {
     }
 }
 
-/// Deposits until `end`; how often.
+/// Deposits until `end`; returns how often.
 pub(crate) async fn worker(session: &Session, end: Instant) -> Result<u64> {
     let (same, mut done) = (Parameters::new(), 0);
     loop {
@@ -128,7 +128,7 @@ pub(crate) async fn worker(session: &Session, end: Instant) -> Result<u64> {
     }
 }
 
-/// The version of an event, after a look at all of its columns.
+/// The version of an event, after all of its columns were read.
 fn decode(row: &Row) -> Result<i64> {
     let version = row.try_get(2)?;
     let names: (&str, &str) = (row.try_get(1)?, row.try_get(4)?);
@@ -141,7 +141,7 @@ fn decode(row: &Row) -> Result<i64> {
     Ok(version)
 }
 
-/// JSON as text, as `jsonb` without being parsed here.
+/// JSON as text, sent as `jsonb` without being parsed here.
 #[derive(Debug)]
 struct Json<'a>(&'a str);
 

@@ -1,4 +1,4 @@
-//! Commands on one stream each, by `execute`, against the two statements that each needs.
+//! Commands on one stream each with `execute`, against the two statements that each needs.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! What the client's store on PostgreSQL costs beside the statements that it sends.
+//! The cost of the client's store on PostgreSQL, compared with the statements that it sends.
 //!
-//! `cargo xtask bench client`; docs/operations/performance.md says what is compared to what.
+//! `cargo xtask bench client`; docs/operations/performance.md describes the comparisons.
 
 mod bare;
 mod execute;

@@ -1,6 +1,7 @@
-//! Whether calls should share connections when all are in use: the statements of several follow each
-//! other on one connection without a wait in between. Against calls that wait for one to themselves, by
-//! the rate, and by how long a command takes while others wait for the lock of a stream.
+//! Whether calls should share connections when all are in use: the statements of several calls
+//! follow each other on one connection without waiting. The alternative waits for a free
+//! connection. Compared by rate, and by how long a command takes while others wait for a stream's
+//! lock.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,17 +21,17 @@ use crate::work::{EACH, account};
 const POOLS: [usize; 5] = [2, 4, 10, 16, 32];
 const WORKERS: [usize; 2] = [16, 64];
 
-/// How long a session keeps the lock of a stream, again and again, and how many workers want it.
+/// How long a session repeatedly holds the stream's lock, and how many workers want it.
 const LOCKED: Duration = Duration::from_millis(100);
 const WHO_WANT_IT: usize = 2;
 
-/// How long the commands took of the workers that have nothing to do with the lock.
+/// The durations of the commands that do not need the lock.
 type Took = Arc<Mutex<Vec<Duration>>>;
 
-/// Connections, and which are free.
+/// The connections, and which of them are free.
 struct Pool {
     sessions: Vec<Session>,
-    /// How many calls are under way on each; only of use when they are shared.
+    /// The number of calls in progress on each; used only when they are shared.
     busy: Vec<AtomicUsize>,
     free: Mutex<Vec<usize>>,
     permits: Semaphore,
@@ -43,7 +44,7 @@ enum When {
     Shares,
 }
 
-/// Whose stream.
+/// The owner of the stream.
 #[derive(Clone, Copy, PartialEq)]
 enum Stream {
     Own,
@@ -103,7 +104,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// The time, in ms, within which 99 of 100 commands are done that do not want the locked stream.
+/// The time in ms within which 99 of 100 commands finish that do not want the locked stream.
 async fn beside_a_lock(
     database: &Database,
     pool: &Arc<Pool>,
@@ -129,7 +130,7 @@ async fn beside_a_lock(
     Ok(p99.as_secs_f64() * 1e3)
 }
 
-/// Keeps the lock until `end`, with pauses in which others get it.
+/// Holds the lock until `end`, with pauses in which others get it.
 async fn lock(client: Client, end: Instant) -> Result<()> {
     let append =
         "BEGIN; SELECT FROM eventcore_append('{locked}', '{NULL}', '{locked}', '{A}', '{1}', NULL)";

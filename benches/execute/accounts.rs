@@ -1,6 +1,7 @@
-//! The accounts that money moves between. Their histories stay short: a command folds all events of its
-//! streams, and after a second of thousands of transfers between ten accounts that fold would be all that
-//! is measured. So an account that took part in [`EACH`] transfers is replaced by a new one.
+//! The accounts between which money moves. Their histories stay short: a command folds all events
+//! of its streams, and after a second with thousands of transfers between ten accounts, only that
+//! fold would be measured. So an account that took part in [`EACH`] transfers is replaced by a new
+//! one.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -16,11 +17,11 @@ const APPEND: &str = "SELECT FROM eventcore_append(ARRAY[$1], '{NULL}',
                 'payload', jsonb_build_object('from', 'nowhere', 'cents', 1)))
        FROM generate_series(1, $2::bigint)))";
 
-/// Places for accounts. Each has an account of its own age, so that at any time their histories are of all
-/// lengths up to [`EACH`].
+/// Slots for accounts. The accounts have different ages, so that at any time there are histories of
+/// all lengths up to [`EACH`].
 pub(crate) struct Accounts {
     prefix: String,
-    /// How many events the accounts of a place have got.
+    /// How many events the accounts of a slot have.
     places: Vec<AtomicU64>,
     /// How many each gets.
     each: u64,
@@ -28,7 +29,7 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    /// As many accounts, each with the history of its age. Names begin with the prefix.
+    /// This many accounts, each with the history of its age. Names begin with the prefix.
     pub(crate) async fn new(database: &Database, prefix: &str, count: u64) -> Result<Self> {
         let accounts = Self {
             prefix: prefix.to_owned(),
@@ -48,7 +49,7 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// As many accounts, each with this many events and never replaced.
+    /// This many accounts, each with this many events and never replaced.
     pub(crate) async fn long(
         database: &Database,
         prefix: &str,
@@ -73,7 +74,7 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// As many rows of the table `balances`. A row has no history: none is replaced.
+    /// This many rows of the table `balances`. A row has no history, so none is replaced.
     pub(crate) async fn of_rows(database: &Database, prefix: &str, count: u64) -> Result<Self> {
         let accounts = Self {
             prefix: prefix.to_owned(),
@@ -89,7 +90,7 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// Two accounts, one not the other, both a transfer older.
+    /// Two different accounts, both now one transfer older.
     pub(crate) fn pair(&self) -> (String, String) {
         let random = mixed(self.drawn.fetch_add(1, Relaxed));
         let count = self.places.len() as u64;
@@ -98,7 +99,7 @@ impl Accounts {
         (self.grow(from), self.grow(to))
     }
 
-    /// The accounts that there are now.
+    /// The current accounts.
     pub(crate) fn all(&self) -> Vec<String> {
         let places = 0..self.places.len();
         places.map(|place| self.name(place, 0)).collect()
@@ -115,7 +116,7 @@ impl Accounts {
     }
 }
 
-/// A number that looks random, the same at every run: the finalizer of SplitMix64.
+/// A number that looks random and is the same in every run: the finalizer of SplitMix64.
 fn mixed(number: u64) -> u64 {
     let mut z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

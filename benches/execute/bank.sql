@@ -1,5 +1,5 @@
--- The same transfer in three ways: a command, its optimistic twin, and two rows without any events. An account may be
--- overdrawn by a million cents, so that none has to be opened before it is used.
+-- The same transfer in three ways: a command, its optimistic twin, and two rows without events. An
+-- account may be overdrawn by a million cents, so that no account must be opened before its use.
 
 CREATE FUNCTION apply(state jsonb, event eventcore.events) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -30,11 +30,12 @@ END
 $$;
 
 SELECT eventcore_register_command('transfer_money', 'apply', 'handle', streams => '{/from,/to}');
--- For accounts with long histories: each is folded on its own, from a state that is kept of it.
+-- For accounts with long histories: each is folded separately, from a saved state.
 SELECT eventcore_register_command('transfer_combined', 'apply', 'handle', streams => '{/from,/to}',
     combine => 'jsonb_concat');
 
--- Reads, decides, and appends if nothing has moved; otherwise all over again. How often it took.
+-- Reads, decides, and appends if nothing has changed; otherwise starts again. Returns the number of
+-- attempts.
 CREATE FUNCTION transfer_optimistically(input jsonb) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -65,7 +66,7 @@ BEGIN
 END
 $$;
 
--- What somebody would write who wants balances and no history.
+-- What a program would do that needs balances and no history.
 CREATE TABLE balances (account text PRIMARY KEY, cents bigint NOT NULL) WITH (fillfactor = 50);
 
 CREATE FUNCTION transfer_rows(from_account text, to_account text, amount bigint) RETURNS void

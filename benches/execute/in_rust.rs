@@ -1,4 +1,4 @@
-//! The transfer as a command of the client's, on the same streams with the same events.
+//! The transfer as a command of the client, on the same streams with the same events.
 
 use eventcore::{
     Command, CommandError, CommandLogic, Event, NewEvents, StoredEvent, StreamId, Streams, emit,

@@ -1,4 +1,5 @@
-//! Accounts with 100,000 events each, of which the extension keeps states, against accounts with at most 19.
+//! Accounts with 100,000 events each, whose states the extension saves, against accounts with at
+//! most 19.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::ways::{Way, Workers};
 const EVENTS: i64 = 100_000;
 const TRANSFER: &str = "SELECT FROM eventcore_execute('transfer_combined', $1)";
 
-/// One client: what another one does to the same four accounts would be measured too.
+/// One client: with several, their conflicts on the four accounts would be measured too.
 pub(crate) async fn measure(
     database: &Database,
     count: u16,

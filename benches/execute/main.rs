@@ -1,8 +1,8 @@
-//! Commands inside the database: a transfer by `eventcore_execute` against the client's `execute`, against
-//! a function that updates two rows without any events, and against one that tries instead of waiting; and on
-//! long streams against short ones.
+//! Commands inside the database: a transfer with `eventcore_execute` against the client's
+//! `execute`, against a function that updates two rows without events, and against one that retries
+//! instead of waiting; and on long streams against short ones.
 //!
-//! `cargo xtask bench execute`; docs/operations/performance.md says what is compared to what.
+//! `cargo xtask bench execute`; docs/operations/performance.md describes the comparisons.
 
 mod accounts;
 mod in_rust;
@@ -31,10 +31,11 @@ struct Arguments {
     /// How often each work and its reference take turns
     #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u16).range(3..))]
     rounds: u16,
-    /// How long each slice lasts; short ones, because what others do to the disk changes within seconds
+    /// How long each slice lasts; short, because the load of the disk by others changes within
+    /// seconds
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 300)]
     slice: u64,
-    /// Not to wait for the disk at each commit: what is left is the work of the processor
+    /// Do not wait for the disk at each commit: then only the work of the processor is measured
     #[arg(long)]
     asynchronous: bool,
     /// Only these works
@@ -53,7 +54,7 @@ enum Work {
     Early,
     /// Against a function that updates two rows
     Rows,
-    /// Against a function that tries until nothing has moved in between
+    /// Against a function that retries until nothing has changed meanwhile
     Optimistic,
     /// On accounts with 100,000 events, against accounts with at most 19
     Long,
@@ -155,7 +156,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Sessions, and accounts that are theirs alone.
+/// Sessions, and accounts that only they use.
 async fn connect(database: &Database, way: Way, workers: usize, count: u64) -> Result<Workers> {
     let prefix = match way {
         Way::Command | Way::Long => "command",
@@ -172,7 +173,7 @@ async fn connect(database: &Database, way: Way, workers: usize, count: u64) -> R
     Workers::connect(database, way, workers, accounts).await
 }
 
-/// How many events a transfer by a command had to read in each of its accounts.
+/// How many events a transfer read per account.
 async fn histories(database: &Database, case: &str) -> Result<[Figure; 2]> {
     let lengths = "SELECT avg(version - 1)::float8, max(version - 1)::float8 FROM eventcore.events
                     WHERE stream_id ~ '^(command|early)-' AND event_type = 'MoneyWithdrawn'";

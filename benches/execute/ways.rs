@@ -1,4 +1,4 @@
-//! The ways of transferring money, and workers that go one of them until the time is over.
+//! The ways to transfer money, and workers that use one of them until the time is over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,24 +17,24 @@ use crate::in_rust::TransferMoney;
 
 const CENTS: i64 = 5;
 
-/// A way of transferring money.
+/// A way to transfer money.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// `eventcore_execute`.
     Command,
     /// The same with `eventcore.early_lock_release`.
     Early,
-    /// The same of a command whose streams are long.
+    /// The same for a command whose streams are long.
     Long,
     /// The client's `execute`.
     Client,
-    /// The function in PL/pgSQL that tries until nothing has moved in between.
+    /// The PL/pgSQL function that retries until nothing has changed meanwhile.
     Optimistic,
-    /// The function in PL/pgSQL that updates two rows.
+    /// The PL/pgSQL function that updates two rows.
     Rows,
 }
 
-/// As many sessions of one way as there are workers.
+/// One session per worker, all using one way.
 pub(crate) struct Workers {
     way: Way,
     sessions: Vec<Arc<Session>>,
@@ -47,7 +47,7 @@ enum Session {
     Store(PostgresEventStore),
 }
 
-/// How often it was tried, over all slices.
+/// The number of attempts, over all slices.
 #[derive(Default)]
 struct Tried {
     done: AtomicU64,
@@ -112,7 +112,7 @@ impl Workers {
         })
     }
 
-    /// Transfers a second, of those that were done.
+    /// Successful transfers per second.
     pub(crate) async fn rate(&self, slice: Duration) -> Result<f64> {
         let worker = |number: usize, end| {
             let session = Arc::clone(&self.sessions[number]);
@@ -123,7 +123,7 @@ impl Workers {
         Ok(rate(self.sessions.len(), slice, worker).await?.commands)
     }
 
-    /// What became of all calls.
+    /// The outcomes of all calls.
     pub(crate) fn figures(&self, work: &str) -> Vec<Figure> {
         let figure = |what: &str, value, unit| Figure {
             work: work.to_owned(),
@@ -164,8 +164,8 @@ async fn worker(
 }
 
 impl Session {
-    /// Whether it was done, and at which attempt. Only the client gives up because of conflicts; all else
-    /// that fails ends the benchmark.
+    /// Whether the transfer succeeded, and at which attempt. Only the client gives up because of
+    /// conflicts; any other failure ends the benchmark.
     async fn transfer(&self, way: Way, from: String, to: String) -> Result<(bool, u64)> {
         let (client, statement) = match self {
             Self::Store(store) => return by_client(store, &from, &to).await,

@@ -1,5 +1,6 @@
-//! How fast projections inside the server are: 1 million events through a handler that counts, one call for
-//! each event and one for many, each against a client process that does the same, event by event: as durably, and with synchronous_commit off.
+//! The speed of projections inside the server: 1 million events through a handler that counts, one
+//! call per event and one call for many, each against a client process that does the same event by
+//! event: with the same durability, and with synchronous_commit off.
 //!
 //! `cargo xtask bench projections`.
 
@@ -27,13 +28,13 @@ struct Arguments {
 
 const EVENTS: u32 = 1_000_000;
 
-/// How many of them the client does: it would take minutes for all.
+/// How many of them the client handles: all would take minutes.
 const BY_CLIENT: u32 = 20_000;
 
 const ONE: &str = "1,000,000 events, a call of the handler for each";
 const MANY: &str = "1,000,000 events, 1,000 to a call of the handler";
 
-/// The same work in each: how many events there are of each type.
+/// The same work everywhere: count the events of each type.
 const SETUP: &str = "
     CREATE TABLE counts (projection text, event_type text, n bigint NOT NULL, PRIMARY KEY (projection, event_type));
     CREATE FUNCTION count_one(e eventcore.events) RETURNS void LANGUAGE sql AS $$
@@ -43,7 +44,8 @@ const SETUP: &str = "
         INSERT INTO counts SELECT 'many', event_type, count(*) FROM unnest(events) GROUP BY event_type
         ON CONFLICT (projection, event_type) DO UPDATE SET n = counts.n + excluded.n $$";
 
-/// One event by a client: its effect and its checkpoint, in one statement and so in one transaction.
+/// One event handled by a client: its effect and its checkpoint in one statement, and so in one
+/// transaction.
 const CLIENT: &str = "
     WITH counted AS (
         INSERT INTO counts VALUES ('client', $1, 1)
@@ -112,7 +114,7 @@ async fn counted(client: &Client, projection: &str) -> Result<i64> {
     Ok(client.query_one(sql, &[&projection]).await?.get(0))
 }
 
-/// Events a second, from the creation of the projection until it has reached the end.
+/// Events per second, from the creation of the projection to the last event.
 async fn by_worker(database: &Database, name: &str) -> Result<f64> {
     let client = database.connect().await?;
     client

@@ -1,5 +1,5 @@
-//! Databases to measure on, each made anew: what an earlier work left would make a table larger
-//! than its reference's.
+//! Databases to measure on. Each is newly created: leftovers of an earlier work would make a table
+//! larger than its reference's.
 
 use std::process::Command;
 
@@ -15,8 +15,8 @@ pub struct Server {
     binaries: Binaries,
 }
 
-/// A database on it with the extension. It is left behind for a look at it; the next of the same
-/// name replaces it.
+/// A database on it with the extension. It is kept for inspection; the next one of the same name
+/// replaces it.
 #[derive(Debug)]
 pub struct Database {
     config: Config,
@@ -28,7 +28,7 @@ impl Server {
     /// The server of the database at `url`, and the programs in `EVENTCORE_PG_BIN`.
     ///
     /// # Errors
-    /// The URL is none, or the programs are not there.
+    /// The URL is invalid, or the programs are missing.
     pub fn new(url: &str) -> Result<Self> {
         Ok(Self {
             config: url.parse().context("the server's URL is malformed")?,
@@ -44,7 +44,7 @@ impl Server {
         connect(&self.config).await
     }
 
-    /// Makes the database `name` anew, with the extension in it.
+    /// Creates the database `name` with the extension, and replaces an existing one.
     ///
     /// # Errors
     /// The server refuses.
@@ -101,7 +101,7 @@ impl Database {
             .with_context(|| format!("the server refused:\n{sql}"))
     }
 
-    /// A URL that any driver takes.
+    /// A URL that any driver accepts.
     ///
     /// # Errors
     /// The server's URL has no host.

@@ -1,4 +1,4 @@
-//! What the benchmarks share: a server to measure on, slices of time that take turns, a report.
+//! Shared by the benchmarks: a server to measure on, slices of time that take turns, a report.
 
 pub mod database;
 pub mod machine;

@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The machine and server that the figures come from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use tokio_postgres::Client;
 
-/// Settings without which a figure says little.
+/// Settings that a figure depends on.
 const SETTINGS: [&str; 6] = [
     "fsync",
     "full_page_writes",
@@ -30,7 +30,7 @@ pub struct Machine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub postgresql: Option<String>,
     pub settings: BTreeMap<String, String>,
-    /// Of the run, in UTC.
+    /// The time of the run, in UTC.
     pub date: String,
 }
 
@@ -38,7 +38,7 @@ impl Machine {
     /// This machine, and the server of that session.
     ///
     /// # Errors
-    /// The session is lost, or the machine does not tell how many cores it has.
+    /// The session is lost, or the number of cores is unknown.
     pub async fn find(client: &Client) -> Result<Self> {
         let row = client
             .query_one("SELECT current_setting('server_version')", &[])
@@ -62,7 +62,7 @@ impl Machine {
     /// This machine alone.
     ///
     /// # Errors
-    /// The machine does not tell how many cores it has, or its clock stands before 1970.
+    /// The number of cores is unknown, or the clock is before 1970.
     pub fn without_server() -> Result<Self> {
         Ok(Self {
             cores: available_parallelism()
@@ -98,7 +98,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// So many seconds after 1970 as `2026-01-31 23:59`, in UTC.
+/// Seconds after 1970 as `2026-01-31 23:59`, in UTC.
 fn minute(seconds: u64) -> String {
     let (mut day, second) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;
@@ -122,7 +122,7 @@ fn minute(seconds: u64) -> String {
     format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}", day + 1)
 }
 
-/// The first line `name: value` of a file of the kernel's.
+/// The value of the first line `name: value` in a file of the kernel.
 fn field(file: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
     text.lines().find_map(|line| {

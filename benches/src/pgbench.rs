@@ -1,4 +1,4 @@
-//! pgbench: one script by many clients, for a number of transactions or in slices of time.
+//! pgbench: one script run by many clients, for a number of transactions or in slices of time.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -10,18 +10,17 @@ use tokio_postgres::Client;
 
 use crate::database::Database;
 
-/// What every client does again and again.
+/// What every client repeats.
 #[derive(Debug, Clone)]
 pub struct Script {
     pub sql: &'static str,
     /// Variables that it uses, set before its first run.
     pub variables: Vec<(&'static str, String)>,
-    /// A query that tells how many events it has written, exactly and at once.
+    /// A query that returns exactly and immediately how many events it has written.
     pub written: &'static str,
 }
 
-/// Clients of one pgbench that stay connected, and run only in the slices of time that they are
-/// given.
+/// The clients of one pgbench. They stay connected, and run only in their slices of time.
 #[derive(Debug)]
 pub struct Clients {
     pgbench: Child,
@@ -30,14 +29,14 @@ pub struct Clients {
     written: &'static str,
 }
 
-/// Until clients that go on again all do.
+/// Until all resumed clients are running.
 const SETTLE: Duration = Duration::from_millis(50);
 
-/// Until the server has ended what clients that were stopped had asked for.
+/// Until the server has finished the requests of the stopped clients.
 const DRAIN: Duration = Duration::from_millis(30);
 
 impl Clients {
-    /// Connects them and lets them run for `warm_up`. They end by themselves after `at_most`.
+    /// Connects them and runs them for `warm_up`. They end by themselves after `at_most`.
     ///
     /// # Errors
     /// pgbench cannot be run, or the server cannot be reached.
@@ -68,7 +67,7 @@ impl Clients {
         Ok(clients)
     }
 
-    /// Lets them run for a while; events per second in the midst of it.
+    /// Runs them for a while; returns the events per second in the middle of it.
     ///
     /// # Errors
     /// pgbench has ended, as it does when a transaction fails.
@@ -110,13 +109,13 @@ impl Clients {
 
 impl Drop for Clients {
     fn drop(&mut self) {
-        // Also ends a process that is stopped.
+        // Also ends a stopped process.
         let _ = self.pgbench.kill();
         let _ = self.pgbench.wait();
     }
 }
 
-/// Runs the script `each` times for every client.
+/// Runs the script `each` times per client.
 ///
 /// # Errors
 /// pgbench fails, or a transaction does.

@@ -1,5 +1,5 @@
-//! Rounds: one slice of what is measured and one of its reference, side by side in time, so that a
-//! machine that others use too disturbs both alike.
+//! Rounds: one slice of the measured side and one of its reference, next to each other in time, so
+//! that disturbances of the machine affect both alike.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -12,13 +12,13 @@ pub struct Round {
 }
 
 impl Round {
-    /// How many times the reference was reached.
+    /// How many times as large as the reference.
     pub fn ratio(&self) -> f64 {
         self.measured / self.reference
     }
 }
 
-/// The means of what was measured and of its reference.
+/// The means of the measured side and of its reference.
 pub fn mean(rounds: &[Round]) -> Round {
     let mean = |value: fn(&Round) -> f64| {
         #[expect(clippy::cast_precision_loss, reason = "there are few rounds")]
@@ -31,7 +31,7 @@ pub fn mean(rounds: &[Round]) -> Round {
     }
 }
 
-/// Runs both `count` times, in turns; which of the two is first is swapped from round to round.
+/// Runs both `count` times, in turns; the order of the two is swapped from round to round.
 ///
 /// # Errors
 /// The first error of either.
@@ -59,7 +59,7 @@ pub async fn alternate(
     Ok(rounds)
 }
 
-/// The median of values and how far they reach.
+/// The median of values, and their range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
     pub median: f64,
@@ -68,7 +68,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of at least one value; of none, all three are NaN.
+    /// For at least one value; for none, all three are NaN.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! Workers: tasks that do the same until the time is over, and what they got done.
+//! Workers: tasks that repeat the same until the time is over, and their results.
 
 use std::time::{Duration, Instant};
 
@@ -7,17 +7,17 @@ use futures_util::future::try_join_all;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::task::JoinHandle;
 
-/// What workers got done.
+/// The results of the workers.
 #[derive(Debug, Clone, Copy)]
 pub struct Rate {
     /// Commands a second.
     pub commands: f64,
-    /// What a command took of this process, in microseconds of CPU. The server's share is not in it,
-    /// and others on the machine hardly disturb it.
+    /// The CPU time of this process per command, in microseconds. It does not include the server,
+    /// and other programs hardly affect it.
     pub cpu: f64,
 }
 
-/// Has workers run until the time is over.
+/// Runs workers until the time is over.
 ///
 /// # Errors
 /// The first error of a worker.
@@ -42,7 +42,7 @@ where
     })
 }
 
-/// What this process has taken, in microseconds.
+/// The CPU time of this process, in microseconds.
 fn cpu() -> f64 {
     let taken = clock_gettime(ClockId::ProcessCPUTime);
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]

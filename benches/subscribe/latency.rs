@@ -1,4 +1,5 @@
-//! From the commit of an append to a subscriber that waits: one writer that pauses between its appends.
+//! From the commit of an append to a waiting subscriber: one writer that pauses between its
+//! appends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const APPENDS: u32 = 1_000;
 
-/// Those before are to start the notifier and to fill caches.
+/// The first ones start the notifier and fill caches.
 const WARM_UP: u32 = 50;
 
 /// What the subscriber saw: the number in the stream, and when.
@@ -86,7 +87,7 @@ async fn measure(database: &Database, way: Way) -> Result<Vec<Duration>> {
     Ok(delays.skip(WARM_UP as usize).collect())
 }
 
-/// When each was seen, every one exactly once and in order.
+/// When the subscriber saw each event, every one exactly once and in order.
 async fn receive(receiver: &mut UnboundedReceiver<Seen>, count: usize) -> Result<Vec<Instant>> {
     let mut received = Vec::new();
     while received.len() < count {

@@ -1,7 +1,7 @@
-//! What subscribers wait, what waiting ones cost the writers, how fast events are read, and what consumers
-//! that share a subscription get done.
+//! How long subscribers wait, what waiting ones cost the writers, how fast events are read, and the
+//! throughput of consumers that share a subscription.
 //!
-//! `cargo xtask bench subscribe`; docs/operations/performance.md says what is compared to what.
+//! `cargo xtask bench subscribe`; docs/operations/performance.md describes the comparisons.
 
 mod latency;
 mod read;

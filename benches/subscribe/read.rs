@@ -1,5 +1,5 @@
-//! Following 1 million events by the client, against one plain SELECT by the same driver with the same
-//! decoding.
+//! Following 1 million events with the client, against one plain SELECT with the same driver and
+//! the same decoding.
 
 use std::time::{Instant, SystemTime};
 
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 const EVENTS: u32 = 1_000_000;
 
-/// How many the client asks for at once.
+/// How many the client requests at once.
 const PAGE: u32 = 1_000;
 
 /// About 120 bytes.

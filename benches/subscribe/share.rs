@@ -1,5 +1,5 @@
-//! Consumers that share a subscription, each working 5 ms on an event, against one alone. Each stream's
-//! events have to come in their order, whoever gets them.
+//! Consumers that share a subscription, each working 5 ms on an event, against a single one. Each
+//! stream's events must come in their order, whichever consumer gets them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,10 +18,10 @@ const STREAMS: u32 = 100;
 const WORK: Duration = Duration::from_millis(5);
 const SLICE: Duration = Duration::from_secs(3);
 
-/// How many events a consumer asks for at once.
+/// How many events a consumer requests at once.
 const BATCH: i64 = 20;
 
-/// The last version of each stream that somebody has worked on.
+/// The last version of each stream that a consumer has worked on.
 type Done = Arc<Mutex<HashMap<String, i64>>>;
 
 pub(crate) async fn run(database: &Database, report: &mut Report, count: usize) -> Result<()> {
@@ -43,7 +43,7 @@ pub(crate) async fn run(database: &Database, report: &mut Report, count: usize) 
     Ok(())
 }
 
-/// Events a second, on a subscription that starts anew.
+/// Events per second, on a subscription that starts from the beginning.
 async fn rate(database: &Database, consumers: usize, round: usize, done: &Done) -> Result<f64> {
     let name = format!("share-{consumers}-{round}");
     let client = database.connect().await?;
@@ -73,7 +73,7 @@ async fn rate(database: &Database, consumers: usize, round: usize, done: &Done) 
     Ok(f64::from(events) / start.elapsed().as_secs_f64())
 }
 
-/// More events than can be worked on in the time.
+/// More events than the consumers can handle in the time.
 async fn fill(client: &Client, name: &str) -> Result<()> {
     for _ in 0..40 {
         client

@@ -1,5 +1,5 @@
-//! What subscribers that wait cost the writers: 16 clients append in slices of time with and without 20
-//! subscribers that nothing comes for.
+//! What waiting subscribers cost the writers: 16 clients append in slices of time with and without
+//! 20 subscribers for which no event comes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -22,13 +22,13 @@ const WARM_UP: Duration = Duration::from_secs(3);
 /// How many slices with subscribers make a round.
 const SLICES: usize = 3;
 
-/// Subscribers at rest, and how they wait.
+/// Waiting subscribers, and how they wait.
 struct Subscribers {
     sessions: Vec<Client>,
     wait: fn(usize) -> String,
 }
 
-/// Subscribers that wait, until they are told that it is over.
+/// Subscribers that wait until they are told to stop.
 struct Waiting {
     tasks: JoinSet<Result<Client, tokio_postgres::Error>>,
     over: Arc<AtomicBool>,
@@ -45,7 +45,7 @@ pub(crate) async fn run(database: &Database, report: &mut Report, rounds: usize)
     let poll: fn(usize) -> String =
         |n| format!("SELECT FROM eventcore_poll('waiting-{n}', 'bench', 100, '2 s')");
     let wait: fn(usize) -> String = |_| {
-        // Returns at every news; asks again at once.
+        // Returns at every notification; then waits again at once.
         "CALL eventcore_wait(eventcore_safe_position(), '2 s')".to_owned()
     };
     for (name, statement) in [
@@ -84,7 +84,7 @@ async fn writers(database: &Database, rounds: usize) -> Result<Clients> {
     Clients::start(database, &script, WRITERS, WARM_UP, at_most).await
 }
 
-/// Each slice with subscribers against the mean of the two beside it.
+/// Each slice with subscribers against the mean of the two neighbouring slices.
 async fn compare(
     writers: &mut Clients,
     mut subscribers: Subscribers,
@@ -141,7 +141,7 @@ impl Subscribers {
 }
 
 impl Waiting {
-    /// They end by themselves: a poll that is cancelled forgets how far it has looked.
+    /// They end by themselves: a cancelled poll forgets how far it has looked.
     async fn end(mut self) -> Result<Subscribers> {
         self.over.store(true, SeqCst);
         let mut sessions = Vec::new();

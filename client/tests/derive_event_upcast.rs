@@ -100,7 +100,7 @@ fn only_the_newest_version_is_written() {
 }
 
 #[test]
-fn a_payload_that_is_none_of_the_old_version_is_an_error_under_the_old_name() {
+fn a_payload_that_does_not_fit_the_old_version_is_an_error_under_the_old_name() {
     let newest: Payload = json!({"cents": 300, "by": "Ada"}).into();
     let error = AccountEvent::decode("Deposited", &newest).unwrap_err();
     assert_eq!(error.event_type(), "Deposited");

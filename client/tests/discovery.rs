@@ -150,7 +150,7 @@ async fn each_stream_is_read_once_and_each_round_of_discovery_is_one_read() {
 }
 
 #[tokio::test]
-async fn a_discovered_stream_that_moved_is_a_conflict_and_the_command_discovers_anew() {
+async fn a_discovered_stream_that_moved_is_a_conflict_and_the_command_discovers_again() {
     let mut disturbed = false;
     let store = watched::stepping_in(move |store, call| {
         if *call == Call::Append && !disturbed {
@@ -297,7 +297,7 @@ impl AsyncCommandLogic for Ask {
     ) -> Result<NewEvents<Self>, CommandError> {
         tokio::task::yield_now().await;
         let Some(last) = found.links.last() else {
-            return Err(CommandError::failed("nobody answers"));
+            return Err(CommandError::failed("no answer"));
         };
         let mut events = NewEvents::new();
         emit!(
@@ -325,7 +325,7 @@ async fn a_command_that_awaits_is_executed_like_any_other() {
     let ask = Ask { start: stream("a") };
     let error = execute(&store, &ask).await.unwrap_err();
     assert!(error.command().unwrap().is_failure() && !error.is_business_rule());
-    assert!(error.to_string().contains("nobody answers"), "{error}");
+    assert!(error.to_string().contains("no answer"), "{error}");
 
     write(store.inner(), "a", "Linked", 1);
     let never = RetryPolicy::none();

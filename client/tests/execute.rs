@@ -35,7 +35,7 @@ fn transfer(from: &str, to: &str, cents: u64) -> Transfer {
 }
 
 #[tokio::test]
-async fn the_answer_tells_what_was_written_where() {
+async fn the_result_contains_what_was_written_to_which_stream() {
     let store = InMemoryEventStore::new();
     deposit(&store, "a", 10).await;
     let done = execute(&store, &transfer("a", "b", 4)).await.unwrap();
@@ -74,7 +74,7 @@ async fn a_command_takes_two_calls_of_the_store() {
 }
 
 #[tokio::test]
-async fn a_broken_business_rule_is_told_and_nothing_is_written_or_tried_again() {
+async fn a_broken_business_rule_is_reported_and_nothing_is_written_or_tried_again() {
     let store = CountingStore::new(InMemoryEventStore::new());
     let error = execute(&store, &transfer("a", "b", 4)).await.unwrap_err();
     assert!(error.is_business_rule() && !error.is_retriable());
@@ -220,7 +220,7 @@ fn disturbed(store: &InMemoryEventStore, times: u32) -> Disturbed {
 }
 
 #[tokio::test]
-async fn after_a_conflict_the_command_decides_anew_under_the_same_ids() {
+async fn after_a_conflict_the_command_decides_again_under_the_same_ids() {
     let store = InMemoryEventStore::new();
     let (correlation, causation) = (CorrelationId::new(), CausationId::new());
     let options = ExecuteOptions::new()

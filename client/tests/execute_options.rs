@@ -173,7 +173,7 @@ async fn a_check_of_no_streams_is_not_sent() {
 }
 
 #[tokio::test]
-async fn an_error_tells_whether_the_events_may_have_been_written_all_the_same() {
+async fn an_error_tells_whether_the_events_may_have_been_written() {
     let store = watched::losing_answers();
     let error = execute_with(&store, &deposit(5), &ExecuteOptions::new())
         .await

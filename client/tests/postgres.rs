@@ -23,7 +23,7 @@ fn urls_of_hosts_and_of_socket_folders_are_accepted_and_others_are_not() {
 }
 
 #[test]
-fn what_is_wrong_with_tls_is_told_before_connecting() {
+fn an_invalid_tls_configuration_is_an_error_before_connecting() {
     let build = |parameters: &str| {
         let url = format!("postgresql://u@localhost/db?{parameters}");
         PostgresEventStore::builder(&url)?.build().map(|_| ())

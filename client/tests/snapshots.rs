@@ -218,7 +218,7 @@ async fn a_state_that_is_kept_in_the_process_is_read_on_from() {
 }
 
 #[tokio::test]
-async fn a_name_of_snapshots_that_is_none_is_an_error() {
+async fn an_invalid_name_of_snapshots_is_an_error() {
     let command = add_up(|| Snapshots::named(""));
     let error = execute(&Watched::default(), &command).await.unwrap_err();
     assert!(error.is_malformed() && !error.is_retriable(), "{error:?}");

@@ -18,7 +18,7 @@ fn a_name_obeys_the_rule_of_names_however_it_is_made() {
 }
 
 #[test]
-fn the_reason_why_a_value_is_invalid_is_told() {
+fn an_error_contains_why_a_value_is_invalid() {
     let message = StreamId::new("").unwrap_err().to_string();
     assert_eq!(message, "invalid stream id: it is empty");
     let message = "x".parse::<EventId>().unwrap_err().to_string();

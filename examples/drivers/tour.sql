@@ -1,7 +1,7 @@
--- What the tours of this folder find in the database: the functions of a command. It takes pieces of a stock for an
--- order. The tours register it themselves.
+-- The functions of the command that the tours of this folder register. It takes pieces of a stock
+-- for an order.
 
--- The state: how many pieces there are.
+-- The state: the number of pieces.
 CREATE FUNCTION shop_count(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
     RETURN CASE event.event_type WHEN 'Counted' THEN event.payload ELSE state END;

@@ -40,7 +40,7 @@ use crate::block_on::block_on;
 /// }
 ///
 /// impl CommandLogic for Book {
-///     /// Who is in the room.
+///     /// The guest in the room, if any.
 ///     type State = Option<String>;
 ///     type Event = RoomEvent;
 ///

@@ -42,14 +42,14 @@ fn events_are_those_of_the_command_alone_and_in_its_order() {
 }
 
 #[test]
-fn a_rejection_is_told_by_its_message() {
+fn a_rejection_is_recognised_by_its_message() {
     let outcome = ten().when(&transfer(11));
     outcome.then_rejected("11 cents are more than 10");
     assert!(outcome.result().unwrap_err().is_business_rule());
 }
 
 #[test]
-fn other_events_than_expected_are_told() {
+fn unexpected_events_are_reported() {
     let outcome = ten().when(&transfer(3));
     let message = told(|| {
         outcome.then([
@@ -87,7 +87,7 @@ fn other_events_than_expected_are_told() {
 }
 
 #[test]
-fn what_does_not_hold_is_told_whatever_was_expected() {
+fn a_failed_expectation_is_reported_whatever_it_was() {
     let (written, rejected) = (ten().when(&transfer(3)), ten().when(&transfer(11)));
     let nothing = told(|| {
         written.then_nothing();
@@ -134,7 +134,7 @@ fn what_does_not_hold_is_told_whatever_was_expected() {
 }
 
 #[test]
-fn a_failure_that_is_no_rejection_is_told_as_one() {
+fn a_failure_that_is_not_a_rejection_is_reported_as_a_failure() {
     #[derive(serde::Serialize, serde::Deserialize, eventcore::Event)]
     struct Closed;
     let message = told(|| {
@@ -150,7 +150,7 @@ fn a_failure_that_is_no_rejection_is_told_as_one() {
 }
 
 #[test]
-fn a_stream_with_an_invalid_name_is_told() {
+fn a_stream_with_an_invalid_name_is_reported() {
     let message = told(|| {
         let _ = Scenario::new().given("", [Deposited { cents: 1 }]);
     });

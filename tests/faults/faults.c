@@ -6,10 +6,10 @@
  * included, and the product has no hook for it. Only x86_64 with ELF is known here; elsewhere `faults.stubs` is 0.
  *
  * Settings of a session:
- *   faults.fail_at      the number of the call that fails, from 1; 0 for none. Setting it begins to count anew.
- *   faults.sqlstate     the error that it raises; 57P01 ends the session (FATAL)
+ *   faults.fail_at      the number of the call that fails, from 1; 0 for none. Setting it resets the count.
+ *   faults.sqlstate     the error to raise; 57P01 ends the session (FATAL)
  *   faults.other_owner  raise it under the resource owner of the transaction, as nextval does
- * To look at:
+ * Read-only:
  *   faults.stubs        how many functions have a stub
  *   faults.calls        how many calls there were since faults.fail_at was set, if it is not 0
  *   faults.fired        the function whose call has failed, empty if none has
@@ -48,10 +48,10 @@ static const char *fired = "";
 #include <unistd.h>
 
 /*
- * Functions that cannot raise an error, so that nobody has to be ready for one.
+ * Functions that cannot raise an error, so no caller is prepared for one.
  */
 static const char *const cannot_fail[] = {
-	/* The way of an error itself. */
+	/* Error handling itself. */
 	"errstart", "errstart_cold", "errfinish", "errcode", "errmsg", "errmsg_internal", "errdetail", "errhint",
 	"errcontext_msg", "geterrcode", "CopyErrorData", "FreeErrorData", "FlushErrorState", "ThrowErrorData",
 	"ReThrowError", "pg_re_throw",
@@ -63,7 +63,7 @@ static const char *const cannot_fail[] = {
 	"pfree", "MemoryContextReset", "MemoryContextDelete", "list_free", "hash_bytes_extended",
 	/* They wake a process, or end a wait; called also when a transaction has ended already. */
 	"SetLatch", "ResetLatch", "ConditionVariableBroadcast", "ConditionVariableCancelSleep", "LWLockRelease",
-	/* What fails in them is a PANIC of the server's own, in its own commits too. */
+	/* An error in them is a PANIC, also in the server's own commits. */
 	"XLogFlush", "SyncRepWaitForLSN", "GetXLogInsertRecPtr",
 	/* They end the process. */
 	"proc_exit", "die",

@@ -1,5 +1,5 @@
-//! Commands inside the database: each is executed once, and money is neither made nor lost, whatever is cancelled,
-//! terminated or rolled back, and whatever streams commands find on the way.
+//! Commands inside the database: each is executed once, and money is neither created nor lost,
+//! whatever is cancelled, terminated or rolled back, and whatever streams the commands discover.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -15,7 +15,8 @@ const ACCOUNTS: u64 = 6;
 const WORKERS: usize = 8;
 const COMMANDS: usize = 150;
 
-/// Each account leads to a common one that takes a fee of one cent, so that every transfer finds a third stream.
+/// Each account leads to a common one that takes a fee of one cent, so every transfer discovers a
+/// third stream.
 const BANK: &str = r#"
     CREATE FUNCTION apply(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE plpgsql AS $$
     BEGIN
@@ -43,7 +44,8 @@ const BANK: &str = r#"
       FROM generate_series(0, 5) n;
 "#;
 
-/// Executes the command until its outcome is known. Whether it was executed; `None` when it was rejected.
+/// Executes the command until its outcome is known. Returns whether it was executed; `None` if it
+/// was rejected.
 async fn surely(url: &str, session: &mut Session, input: &Value, key: &str) -> Option<bool> {
     const EXECUTE: &str =
         "SELECT repeated FROM eventcore_execute('transfer', $1, idempotency_key => $2)";
@@ -90,7 +92,7 @@ async fn each_command_is_executed_once_while_backends_are_cancelled_and_terminat
                     let input = json!({"from": format!("account-{from}"), "to": format!("account-{to}"), "cents": cents});
                     let key = format!("{worker}-{number}-{}", Uuid::now_v7());
                     if random.once_in(8) {
-                        // What is rolled back was not done.
+                        // A rolled-back execution did not happen.
                         let _lost = session.batch_execute("BEGIN").await;
                         let sql = "SELECT eventcore_execute('transfer', $1)";
                         let _lost = session.execute(sql, &[&input]).await;
@@ -146,7 +148,7 @@ async fn each_command_is_executed_once_while_backends_are_cancelled_and_terminat
     .await;
 }
 
-/// Cancels or terminates backends that execute commands; how many.
+/// Cancels or terminates backends that execute commands; returns how many.
 async fn cut(url: String, done: Arc<AtomicBool>) -> u64 {
     let session = connect(&url).await;
     let mut random = Random::new();

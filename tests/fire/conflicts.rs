@@ -1,4 +1,4 @@
-//! P2 and P3: of two appends that conflict one fails, and the other is one version.
+//! P2 and P3: of two conflicting appends one fails, and the other gets the next version.
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ async fn write_skew_is_impossible() {
                         let mut wins = Vec::new();
                         for round in 0..ROUNDS {
                             let streams = [0, 1].map(|n| format!("{pair}-{round}-{n}"));
-                            // In this order or the other; exactly empty, both times.
+                            // In either order; both times exactly empty.
                             let mut append = Append::new();
                             for n in if round % 2 == 0 {
                                 [0, 1]
@@ -152,7 +152,7 @@ async fn a_stream_that_is_only_checked_is_protected_until_the_end_of_the_transac
         }
     }
 
-    // Also an append that writes nothing, and one that demands no more than existence.
+    // Also an append that writes nothing, and one that requires only that the stream exists.
     for expected in [Some(1), Some(-1)] {
         let stream = format!("z{expected:?}");
         Append::one(&stream, None).send(&**two).await.unwrap();

@@ -1,4 +1,4 @@
-//! Databases are made from others in which our processes are at work.
+//! Databases are copied from others in which eventcore's processes work.
 
 use eventcore_harness::Server;
 
@@ -10,7 +10,7 @@ const SETUP: &str = "
     CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE sql AS 'INSERT INTO seen VALUES (e.position)';
     SELECT eventcore_create_projection('p', 'see')";
 
-/// Has a notifier and a worker of projections at work in a database.
+/// Gets a notifier and a projection worker to work in a database.
 async fn work_in(server: &Server, database: &str) {
     server.psql(database, SETUP).unwrap();
     let session = connect(&server.url(database)).await;
@@ -24,7 +24,7 @@ async fn work_in(server: &Server, database: &str) {
 }
 
 #[tokio::test]
-async fn whoever_may_copy_a_database_can_do_so_beside_our_processes() {
+async fn a_database_can_be_copied_while_the_extensions_processes_work_in_it() {
     let server = Server::start(options().without_fsync()).unwrap();
     let admin = connect(&server.url("postgres")).await;
     work_in(&server, "template1").await;
@@ -36,7 +36,7 @@ async fn whoever_may_copy_a_database_can_do_so_beside_our_processes() {
         .await
         .unwrap();
 
-    // A template may be copied by roles that do not own it.
+    // Roles that do not own a template may copy it.
     admin
         .batch_execute("CREATE DATABASE pattern TEMPLATE template0")
         .await
@@ -64,7 +64,7 @@ async fn whoever_may_copy_a_database_can_do_so_beside_our_processes() {
         .await
         .unwrap();
 
-    // And nobody else sends them away.
+    // No other statement makes the processes leave.
     let session = connect(&server.url("pattern")).await;
     let state = "SELECT state FROM eventcore.stat_notifier";
     append_one(&*session, "s").await;

@@ -1,4 +1,4 @@
-//! P5: only transactions that have appended and not ended hold the safe position back.
+//! P5: only open transactions that have appended hold the safe position back.
 
 use tokio_postgres::IsolationLevel;
 
@@ -10,7 +10,7 @@ async fn a_long_transaction_that_appended_nothing_delays_no_reader() {
     let session = connect(&url).await;
     Append::one("s", None).send(&*session).await.unwrap();
 
-    // In another database: with an id of its own, and with an append.
+    // In another database: a transaction with an id of its own and an append.
     let mut elsewhere = connect(&other).await;
     let elsewhere = elsewhere.transaction().await.unwrap();
     elsewhere
@@ -18,8 +18,8 @@ async fn a_long_transaction_that_appended_nothing_delays_no_reader() {
         .await
         .unwrap();
     Append::one("s", None).send(&elsewhere).await.unwrap();
-    // Here: one that only read, one that wrote something else, one with an old snapshot, one that
-    // checked a stream, one whose append failed before it got positions.
+    // In this database: transactions that only read, wrote something else, hold an old snapshot,
+    // checked a stream, or whose append failed before it got positions.
     let mut sessions = Vec::new();
     for _ in 0..5 {
         sessions.push(connect(&url).await);
@@ -83,7 +83,7 @@ async fn an_open_append_holds_the_safe_position_exactly_below_its_own_position()
     open.batch_execute("ROLLBACK TO s").await.unwrap();
     assert_eq!(safe_position(&*session).await.unwrap(), held - 1);
 
-    // Others commit, and another one stays open: the first one still decides.
+    // Others commit, and another one stays open: the first one still determines the safe position.
     Append::one("b", None).send(&*session).await.unwrap();
     let later = second.transaction().await.unwrap();
     let held_later = append_one(&later, "c").await;
@@ -127,7 +127,8 @@ async fn a_terminated_append_lets_the_safe_position_move_on_and_listeners_hear_o
                 victim.batch_execute("SELECT 1/0").await.unwrap_err();
             }
         }
-        // Nobody appends any more: only the end of that transaction can have told the notifier.
+        // There are no further appends: only the end of that transaction can have reached the
+        // notifier.
         listener.up_to(last).await;
         assert_eq!(
             safe_position(&*session).await.unwrap(),

@@ -1,5 +1,5 @@
-//! P17: where `default_transaction_read_only` is on, nothing of ours writes by itself; projections say why they stand
-//! still and go on after.
+//! P17: where `default_transaction_read_only` is on, eventcore writes nothing by itself.
+//! Projections report why they stand still, and continue afterwards.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn frozen_projections_stand_still_and_say_so_until_they_are_thawed() {
     session.batch_execute(SETUP).await.unwrap();
     let last = append_one(&*session, "s").await;
     reaches(&session, last).await;
-    // This session goes on writing, as an operator's may.
+    // This session continues to write, as an operator's may.
     session
         .batch_execute("SET default_transaction_read_only = off")
         .await
@@ -82,7 +82,7 @@ async fn frozen_projections_stand_still_and_say_so_until_they_are_thawed() {
         for _ in 0..20 {
             last = append_one(&*session, "s").await;
         }
-        // Waiters hear of the events, as they would not if the notifier stood still as well.
+        // Waiters learn of the events, which they would not if the notifier stood still as well.
         let sql = "SELECT last_position FROM eventcore.stat_notifier";
         eventually("the notifier has told of them", async || {
             session
@@ -102,7 +102,7 @@ async fn frozen_projections_stand_still_and_say_so_until_they_are_thawed() {
     }
 }
 
-/// Also while batches are under way.
+/// Also during batches.
 #[tokio::test]
 async fn a_freeze_stops_a_projection_in_the_middle_of_its_backlog() {
     let server = Server::start(options().without_fsync()).unwrap();
@@ -114,7 +114,7 @@ async fn a_freeze_stops_a_projection_in_the_middle_of_its_backlog() {
     session.batch_execute(append).await.unwrap();
     eventually("it has begun", async || checkpoint(&session).await > 0).await;
     session.batch_execute(WAYS[1].0).await.unwrap();
-    // The batch that was under way may end.
+    // A batch in progress may end.
     let mut stopped = 0;
     eventually("it has stopped", async || {
         let before = std::mem::replace(&mut stopped, checkpoint(&session).await);
@@ -125,7 +125,7 @@ async fn a_freeze_stops_a_projection_in_the_middle_of_its_backlog() {
     assert!(stopped < 5_000, "it has come to its end before the freeze");
     let settled = "SELECT last_value FROM eventcore.settled_position";
     let settled_before: i64 = session.query_one(settled, &[]).await.unwrap().get(0);
-    // Nothing of ours gets an id for what it writes while this database is frozen.
+    // eventcore uses no transaction id for writes while this database is frozen.
     let sql = "SELECT count(*) FROM pg_stat_activity
                 WHERE backend_type = 'eventcore projection worker' AND datname = $1";
     eventually("the workers have left", async || {

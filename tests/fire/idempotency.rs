@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::support::*;
 
-/// Clients are thrown out between sending and hearing, and send the same again until they hear.
+/// Clients lose their connections between sending and the answer, and send the same append again
+/// until they get one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_resend_after_a_lost_answer_write_every_append_exactly_once() {
     const CLIENTS: usize = 8;
@@ -25,7 +26,7 @@ async fn clients_that_resend_after_a_lost_answer_write_every_append_exactly_once
                 let (mut lost, mut repeated) = (0, 0);
                 for n in 0..APPENDS {
                     let (own, shared) = (format!("own-{client}"), format!("shared-{}", n % 4));
-                    // Exact versions, or unchecked and known by their ids alone.
+                    // With exact versions, or unchecked and recognised by their ids alone.
                     let append = match n % 2 {
                         0 => Append::one(&own, Some(3 * n / 2)).event(&own).event(&own),
                         _ => Append::one(&shared, None).event(&shared),
@@ -88,7 +89,7 @@ async fn clients_that_resend_after_a_lost_answer_write_every_append_exactly_once
     for event in &events {
         let (position, version) = sent[&event.id];
         assert_eq!(position, event.position, "{event:?}");
-        // Unchecked, a repeat says where the stream is now, not where it was.
+        // For unchecked streams, a repeat returns the current version of the stream.
         if event.stream.starts_with("own") {
             assert_eq!(version, event.version, "{event:?}");
         }

@@ -70,7 +70,7 @@ async fn appends_that_share_no_stream_never_wait_for_one_another() {
         .await
         .unwrap();
 
-    // Not for a moment: any wait for a lock is an error.
+    // Not even briefly: any wait for a lock is an error.
     two.batch_execute("SET lock_timeout = '1ms'").await.unwrap();
     for n in 0..2_500 {
         let done = Append::one("b", Some(n))
@@ -80,7 +80,7 @@ async fn appends_that_share_no_stream_never_wait_for_one_another() {
             .unwrap();
         assert_eq!(done.versions, [n + 1, 1]);
     }
-    // And no reader of any kind waits.
+    // No reader of any kind waits.
     wait(&*two, 0, 1).await.unwrap();
     for read in [
         "SELECT * FROM eventcore_read_stream('a')",

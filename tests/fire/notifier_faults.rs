@@ -1,5 +1,5 @@
-//! P17: what goes wrong with the notifier stands in a view, stops neither waiters nor projections longer than it has
-//! to, never makes it loop without a pause, and never keeps it from ending.
+//! P17: a failure of the notifier is shown in a view. It delays waiters and projections no longer
+//! than necessary, never makes the notifier loop without a pause, and never keeps it from ending.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ async fn projected(session: &Session, position: i64) {
     .await;
 }
 
-/// What the notifier has failed of, and how often.
+/// The notifier's last failure, and how often it has failed.
 async fn failed(session: &Session, what: &str) -> i64 {
     let sql = "SELECT coalesce(max(failures), 0) FROM eventcore.stat_workers
                 WHERE kind = 'notifier' AND last_error LIKE '%' || $1 || '%' AND last_error_at <= clock_timestamp()
@@ -61,7 +61,7 @@ async fn end(session: &Session, pid: i32) {
     assert!(ended.unwrap().get::<_, bool>(0), "it does not end");
 }
 
-/// How many transaction ids the server gives out in a while.
+/// How many transaction ids the server uses in a while.
 async fn ids_in(session: &Session, time: Duration) -> i64 {
     let sql = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
     let before: i64 = session.query_one(sql, &[]).await.unwrap().get(0);
@@ -69,8 +69,8 @@ async fn ids_in(session: &Session, time: Duration) -> i64 {
     session.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) - before
 }
 
-/// A queue that takes no notification: here because its folder cannot be written to, in life because a session listens
-/// and never reads.
+/// A queue that accepts no notification: here its folder is not writable, in production a session
+/// listens and never reads.
 #[tokio::test]
 async fn while_no_notification_can_be_sent_waiters_wake_and_projections_run() {
     let (server, url, session) = start(options()).await;
@@ -79,12 +79,12 @@ async fn while_no_notification_can_be_sent_waiters_wake_and_projections_run() {
         let mode = if writable { 0o700 } else { 0o500 };
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    // A listener in a transaction keeps what was sent from being forgotten, so that the queue grows.
+    // A listener in a transaction keeps sent notifications from being removed, so the queue grows.
     let idle = connect(&url).await;
     idle.batch_execute("LISTEN noise").await.unwrap();
     idle.batch_execute("BEGIN; SELECT 1").await.unwrap();
     writable(false);
-    // Large ones fill it, small ones its last page.
+    // Large notifications fill the queue, small ones its last page.
     for bytes in [7900, 1] {
         let noise = format!(
             "DO $$ BEGIN LOOP PERFORM pg_notify('noise', repeat('x', {bytes})); COMMIT; END LOOP; END $$"
@@ -127,7 +127,7 @@ async fn while_no_notification_can_be_sent_waiters_wake_and_projections_run() {
 #[tokio::test]
 async fn with_a_table_or_an_index_that_is_gone_it_pauses_and_goes_on_when_it_is_back() {
     let (_server, _, session) = start(options()).await;
-    // Statements that rename them are refused; a superuser who writes the catalogs is not.
+    // Statements that rename them are refused; a superuser can still change the catalogs.
     for (away, back) in [
         (
             "UPDATE pg_class SET relname = 'elsewhere' WHERE oid = 'eventcore.projections'::regclass",
@@ -162,7 +162,7 @@ async fn with_a_table_or_an_index_that_is_gone_it_pauses_and_goes_on_when_it_is_
 }
 
 #[tokio::test]
-async fn while_somebody_locks_the_projections_it_shows_so_and_can_be_ended() {
+async fn while_the_projections_are_locked_the_notifier_shows_it_and_can_be_ended() {
     let (mut server, url, session) = start(options()).await;
     let locker = connect(&url).await;
     let lock = "BEGIN; LOCK TABLE eventcore.projections IN ACCESS EXCLUSIVE MODE";
@@ -186,7 +186,8 @@ async fn while_somebody_locks_the_projections_it_shows_so_and_can_be_ended() {
     );
 }
 
-/// Databases that take no connections, whose notifier would only end again, with a line in the log each time.
+/// Databases that accept no connections: a notifier would only end again, with a line in the log
+/// each time.
 #[tokio::test]
 async fn a_database_that_takes_no_connections_is_left_alone() {
     let (server, _, session) = start(options()).await;
@@ -213,11 +214,11 @@ async fn a_database_that_takes_no_connections_is_left_alone() {
     projected(&session, last).await;
 }
 
-/// One place for all of our workers but the launcher: each database is looked at in its turn, and projections get the
-/// place of a notifier that has nothing to do.
+/// There is one slot for all workers but the launcher: each database gets its turn, and projections
+/// get the slot of a notifier that has nothing to do.
 #[tokio::test]
 async fn a_database_without_a_worker_at_the_start_is_looked_at_later() {
-    // The launcher of logical replication, ours, a notifier and a worker.
+    // The launcher of logical replication, eventcore's launcher, a notifier and a worker.
     let mut server =
         Server::start(options().set("max_worker_processes", "4").without_fsync()).unwrap();
     for name in ["one", "two"] {
@@ -233,7 +234,7 @@ async fn a_database_without_a_worker_at_the_start_is_looked_at_later() {
     let one = connect(&server.url("one")).await;
     let two = connect(&server.url("two")).await;
     let done = "SELECT lag_events = 0 FROM eventcore.stat_projections";
-    // Whoever comes first keeps both places as long as it has a projection.
+    // The first one keeps both slots as long as it has a projection.
     let mut first = None;
     eventually("one of them is run", async || {
         for (session, other) in [(&one, &two), (&two, &one)] {

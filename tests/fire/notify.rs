@@ -1,4 +1,4 @@
-//! P11: everybody who waits hears of the last event; a lost notification costs latency only.
+//! P11: every waiter learns of the last event; a lost notification costs only latency.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -27,7 +27,8 @@ async fn in_bursts_all_listeners_and_waiters_reach_the_end_with_few_notification
     let (session, mut heard) = (connect(&url).await, vec![Vec::new(); LISTENERS]);
     for _ in 0..BURSTS {
         let before = safe_position(&*session).await.unwrap();
-        // Each waiter goes on from where it is until told to stop; a timeout is a wake-up lost.
+        // Each waiter continues from where it is until told to stop; a timeout means a lost
+        // wake-up.
         let last = Arc::new(std::sync::atomic::AtomicI64::new(i64::MAX));
         let waiters: Vec<_> = sessions
             .drain(..)
@@ -50,7 +51,7 @@ async fn in_bursts_all_listeners_and_waiters_reach_the_end_with_few_notification
         for (listener, heard) in listeners.iter_mut().zip(&mut heard) {
             heard.extend(listener.up_to(end).await);
         }
-        // One more, for those that had reached the end before they were told that it is the end.
+        // One more event, for waiters that reached the end before they were told where the end is.
         let one_more = append_one(&*session, "s").await;
         for (listener, heard) in listeners.iter_mut().zip(&mut heard) {
             heard.extend(listener.up_to(one_more).await);
@@ -99,7 +100,7 @@ async fn burst(url: &str, writers: usize, appends: usize) {
     }
 }
 
-/// Appends without a pause until told to stop, with positions that are announced as busy.
+/// Sessions that append without a pause until told to stop.
 fn load(url: &str, writers: usize) -> (Arc<AtomicBool>, Vec<tokio::task::JoinHandle<()>>) {
     let stop = Arc::new(AtomicBool::new(false));
     let tasks = (0..writers).map(|n| {
@@ -160,7 +161,7 @@ async fn under_load_the_notifier_can_be_terminated_and_what_it_announces_never_g
     assert_eq!(notifiers(&*session).await.len(), 1);
 }
 
-/// What waits for all processes of the server must not wait for a busy notifier.
+/// A statement that waits for all server processes must not wait for a busy notifier.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_other_databases_are_made_and_dropped_without_a_hang() {
     let url = database("busy");
@@ -187,7 +188,7 @@ async fn under_load_other_databases_are_made_and_dropped_without_a_hang() {
 
 #[tokio::test]
 async fn with_no_worker_to_be_had_appends_work_and_a_waiter_looks_for_itself() {
-    // The launcher of logical replication takes the only one.
+    // The launcher of logical replication takes the only slot.
     let server = Server::start(options().set("max_worker_processes", "1")).unwrap();
     let url = server.create_database("no_worker").unwrap();
     let (session, waiting) = (connect(&url).await, connect(&url).await);

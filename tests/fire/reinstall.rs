@@ -1,4 +1,4 @@
-//! P4 and P11 where the extension itself comes and goes: DROP and CREATE EXTENSION, DROP DATABASE.
+//! P4 and P11 while the extension is dropped and created: DROP and CREATE EXTENSION, DROP DATABASE.
 
 use std::time::Duration;
 
@@ -17,10 +17,11 @@ async fn reinstall(session: &Session) {
         .unwrap();
 }
 
-/// Session 1: append in an extension just made anew, and stay open past the time at which the notifier
-/// of the old one finds out. Session 2: append and commit. A reader must not pass session 1.
+/// Session 1 appends in an extension that was just recreated, and stays open past the moment at
+/// which the old extension's notifier notices. Session 2 appends and commits. A reader must not
+/// pass session 1.
 #[tokio::test]
-async fn an_open_append_holds_readers_back_also_after_the_extension_was_made_anew() {
+async fn an_open_append_holds_readers_back_also_after_the_extension_was_recreated() {
     let url = database("reinstall");
     let (mut one, two) = (connect(&url).await, connect(&url).await);
     Append::one("s", None).send(&*two).await.unwrap();
@@ -31,7 +32,7 @@ async fn an_open_append_holds_readers_back_also_after_the_extension_was_made_ane
     let held = append_one(&open, "a").await;
     let last = append_one(&*two, "b").await;
     assert!(last > held);
-    // Past the time at which the old notifier has found out and another one has come.
+    // Past the moment at which the old notifier has noticed and another one has started.
     for _ in 0..6 {
         assert_eq!(safe_position(&*two).await.unwrap(), held - 1);
         assert_eq!(read_all(&*two, held - 1, 10).await.unwrap(), []);
@@ -42,7 +43,7 @@ async fn an_open_append_holds_readers_back_also_after_the_extension_was_made_ane
 }
 
 #[tokio::test]
-async fn listeners_are_woken_also_after_the_extension_was_made_anew() {
+async fn listeners_are_woken_also_after_the_extension_was_recreated() {
     let url = database("reinstall_listen");
     let session = connect(&url).await;
     for _ in 0..30 {
@@ -61,8 +62,9 @@ async fn listeners_are_woken_also_after_the_extension_was_made_anew() {
     }
 }
 
-/// Session 1: a statement that began before the extension was made anew and calls us after it. Session 2:
-/// append in the new one and stay open. Session 3: append and commit. A reader must not pass session 2.
+/// Session 1: a statement that began before the extension was recreated and calls eventcore after
+/// that. Session 2 appends in the new one and stays open. Session 3 appends and commits. A reader
+/// must not pass session 2.
 #[tokio::test]
 async fn a_statement_older_than_the_extension_leads_no_reader_past_an_open_append() {
     let url = database("reinstall_old");
@@ -101,7 +103,8 @@ async fn a_statement_older_than_the_extension_leads_no_reader_past_an_open_appen
     assert_eq!(read_all(&*three, held - 1, 10).await.unwrap().len(), 3);
 }
 
-/// The extension is made and used in one transaction, so the notifier cannot see it when it starts.
+/// The extension is created and used in one transaction, so the notifier cannot see it when it
+/// starts.
 #[tokio::test]
 async fn listeners_are_woken_by_appends_of_the_transaction_that_made_the_extension() {
     let url = server().create_empty_database("reinstall_one").unwrap();
@@ -119,7 +122,7 @@ async fn listeners_are_woken_by_appends_of_the_transaction_that_made_the_extensi
         .unwrap()
         .last
         .unwrap();
-    // Longer than a notifier may be expected to have patience.
+    // Longer than a notifier is expected to wait.
     tokio::time::sleep(Duration::from_secs(5)).await;
     transaction.commit().await.unwrap();
     assert!(safe_position(&*session).await.unwrap() >= last);
@@ -127,7 +130,8 @@ async fn listeners_are_woken_by_appends_of_the_transaction_that_made_the_extensi
     listener.up_to(last).await;
 }
 
-/// What an append left behind in a transaction that undid the extension must not keep anybody busy.
+/// What an append left behind, in a transaction that undid the extension, must not keep any process
+/// busy.
 #[tokio::test]
 async fn where_the_extension_was_undone_no_notifier_is_started_again_and_again() {
     let server = Server::start(options().set("log_min_messages", "debug1")).unwrap();
@@ -145,14 +149,14 @@ async fn where_the_extension_was_undone_no_notifier_is_started_again_and_again()
         log.matches("starting background worker process \"eventcore notifier\"")
             .count()
     };
-    // Some looks are fair; those that never end are not.
+    // A few checks are acceptable; checks that never end are not.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let before = starts();
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert!(starts() <= before + 1, "{} more in 4 s", starts() - before);
 }
 
-/// Somebody wants the database for themselves while an append is open; the notifier makes way.
+/// Another session needs the database for itself while an append is open; the notifier leaves.
 #[tokio::test]
 async fn an_append_that_commits_after_the_notifier_was_sent_away_is_announced() {
     let url = database("sent_away");
@@ -162,7 +166,7 @@ async fn an_append_that_commits_after_the_notifier_was_sent_away_is_announced() 
     listener.up_to(done.last.unwrap()).await;
     let open = one.transaction().await.unwrap();
     let last = append_one(&open, "s").await;
-    // Refused, for we are connected to it.
+    // Refused, because this session is connected to it.
     let error = two
         .batch_execute("ALTER DATABASE sent_away RENAME TO other")
         .await
@@ -174,7 +178,7 @@ async fn an_append_that_commits_after_the_notifier_was_sent_away_is_announced() 
 }
 
 #[tokio::test]
-async fn somebody_without_privileges_cannot_send_the_notifier_away() {
+async fn a_role_without_privileges_cannot_send_the_notifier_away() {
     let url = database("mallory_target");
     let session = connect(&url).await;
     let mut listener = listen(&url).await;

@@ -1,4 +1,5 @@
-//! P4 and P9 on a hot standby: what replay has made visible, in order, and after a promotion the rest.
+//! P4 and P9 on a hot standby: it shows the replayed events in order, and after a promotion the
+//! rest.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -65,7 +66,7 @@ async fn a_reader_on_a_standby_sees_exactly_the_committed_events_also_through_a_
         .unwrap_err();
     assert_eq!(sqlstate(&error), "25006", "{error:?}");
 
-    // A subscription is seen there, and changed where there is something to write to.
+    // A subscription can be read there, and changed where writes are possible.
     for (call, code) in [
         ("eventcore_poll('s', 'c')", Some("25006")),
         ("eventcore_poll('s', 'c', 1, '1 s')", Some("25006")),
@@ -108,7 +109,7 @@ async fn a_reader_on_a_standby_sees_exactly_the_committed_events_also_through_a_
             .unwrap(),
     );
     follower.saw_exactly(&events);
-    // A projection goes on where it was: an event that comes twice would stop it.
+    // A projection continues where it was: an event that comes twice would stop it.
     eventually("the projection has all events", async || {
         let same = "SELECT (SELECT count(*) FROM seen) = (SELECT count(*) FROM eventcore.events)";
         on_standby.query_typed_one(same, &[]).await.unwrap().get(0)
@@ -120,7 +121,7 @@ async fn a_reader_on_a_standby_sees_exactly_the_committed_events_also_through_a_
     );
 }
 
-/// Commits out of order, some of them not at all.
+/// Commits out of order, and some appends not at all.
 async fn writer(url: String, number: u32) {
     let (mut session, mut random) = (connect(&url).await, Random::new());
     if number.is_multiple_of(2) {
@@ -146,8 +147,8 @@ async fn writer(url: String, number: u32) {
     }
 }
 
-/// What the notifier writes for standbys is not flushed by itself, and after a crash nothing is left
-/// of it, while the events are on the standby already.
+/// What the notifier writes for standbys is not flushed by itself. After a crash it is lost,
+/// although the standby already has the events.
 #[tokio::test]
 async fn a_standby_shows_the_last_events_before_a_crash_of_its_primary_with_no_append_after_it() {
     let mut primary = Server::start(options()).unwrap();

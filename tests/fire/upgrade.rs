@@ -1,7 +1,7 @@
-//! P17: no process of ours works in a server that `pg_upgrade` has started.
+//! P17: no process of eventcore works in a server that `pg_upgrade` has started.
 //!
-//! `pg_upgrade` notes the next transaction id of the old server and starts that server once more. What a worker wrote
-//! then would get ids that the new server gives out again.
+//! `pg_upgrade` reads the next transaction id of the old server and starts that server once more.
+//! Writes of a worker would then get ids that the new server gives out again.
 
 use eventcore_harness::Server;
 
@@ -9,7 +9,7 @@ use crate::support::*;
 
 const EVENTS: i64 = 100;
 
-/// A handler that inserts first and refuses even positions after that.
+/// A handler that inserts first, and then refuses even positions.
 const SETUP: &str = "
     CREATE TABLE seen (position bigint);
     CREATE FUNCTION refuse_even(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
@@ -27,7 +27,7 @@ async fn projections_rest_during_pg_upgrade_and_what_they_rolled_back_stays_roll
         options.without_fsync()
     };
     let mut old = Server::start(idle()).unwrap();
-    // Not by way of a template: pg_upgrade wants to connect to every database.
+    // Not through a template: pg_upgrade wants to connect to every database.
     let url = old.create_empty_database("upgraded").unwrap();
     old.psql("upgraded", "CREATE EXTENSION eventcore").unwrap();
     let session = connect(&url).await;
@@ -50,7 +50,7 @@ async fn projections_rest_during_pg_upgrade_and_what_they_rolled_back_stays_roll
     let begun: i64 = session.query_one(begun, &[]).await.unwrap().get(0);
     assert_eq!(begun, 0, "rows that a worker wrote under pg_upgrade");
 
-    // And after it they do what they always do.
+    // After the upgrade they work as usual.
     for sql in [
         "ALTER SYSTEM SET eventcore.projection_workers = 2",
         "SELECT pg_reload_conf()",

@@ -1,4 +1,4 @@
-//! What an append writes, checks and answers.
+//! What an append writes, checks and returns.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ use crate::support::{Declared, append, database, event, event_with_id, session, 
 #[tokio::test]
 async fn an_error_in_the_last_event_leaves_nothing_of_the_others() {
     let (_, client) = database("append_atomic").await;
-    // An owner may want this, and what breaks it is found only while the rows are written.
+    // The constraint is the owner's, and PostgreSQL checks it only while the rows are written.
     client
         .batch_execute("CREATE UNIQUE INDEX unique_event_id ON eventcore.events (event_id)")
         .await
@@ -101,7 +101,7 @@ async fn every_expectation_holds_exactly_where_it_should() {
         ("expect-none", None, true),
     ];
     for (name, expected, holds) in table {
-        // As a check alone, and for a stream that is written, which is taken back.
+        // Once as a check alone, and once for a stream that is written; the write is rolled back.
         for events in [json!([]), json!([event(name, 3)])] {
             client.batch_execute("BEGIN").await.unwrap();
             let answer = append(&client, &[(name, expected)], events).await;
@@ -152,7 +152,7 @@ async fn all_conflicts_are_reported_together_in_the_order_of_declaration() {
     }
 }
 
-/// P13: `%` is no format, quotes and JSON's own characters are kept.
+/// P13: `%` is not taken for a format, and quotes and JSON's special characters are kept.
 #[tokio::test]
 async fn odd_names_come_back_in_errors_as_they_are() {
     let client = session().await;
@@ -287,7 +287,7 @@ async fn recorded_at_is_the_servers_clock_and_the_same_for_the_whole_append() {
     assert!(after.duration_since(before).unwrap() < Duration::from_secs(5));
 }
 
-/// Closed, it takes no event; what depends on it can still be decided.
+/// A closed stream takes no event, but a command may still depend on it.
 #[tokio::test]
 async fn a_closed_or_deleted_stream_takes_no_event_and_can_be_checked() {
     let client = session().await;
@@ -314,7 +314,7 @@ async fn a_closed_or_deleted_stream_takes_no_event_and_can_be_checked() {
                 json!({"stream": name, "state": state})
             );
         }
-        // A repeat of what was written before is still answered, P7.
+        // A repeat of an append from before the closing is still answered, P7.
         assert!(
             append(&client, &[(&name, Some(0))], first)
                 .await

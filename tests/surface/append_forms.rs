@@ -1,11 +1,11 @@
-//! Both forms of `eventcore_append` do the same.
+//! Both forms of `eventcore_append` have the same effects and results.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::{Declared, FORMS, append_as, event, session, stream};
 
-/// Streams, events, and whether it works; `{s}` in a name is the form's own prefix.
+/// Streams, events, and whether the append succeeds; `{s}` in a name is the form's own prefix.
 fn appends() -> Vec<(Vec<Declared<'static>>, Value)> {
     vec![
         (vec![("{s}a", Some(0))], json!([event("{s}a", 1)])),
@@ -102,7 +102,7 @@ async fn both_forms_of_append_store_and_answer_the_same() {
                     let count = done.positions.map(|(first, last)| last - first + 1);
                     format!("{count:?} {:?} {}", done.versions, done.repeated)
                 }
-                // What the arguments are called differs from form to form.
+                // The two forms name their arguments differently.
                 Err(failed) if failed.code == "SE003" => {
                     format!("SE003 {}", failed.json()["reason"])
                 }
@@ -157,7 +157,7 @@ async fn correlation_and_causation_are_stored_with_every_event_in_both_forms() {
     }
 }
 
-/// Drivers that send no types, as psycopg does, must reach both forms by position.
+/// Drivers that send no types, such as psycopg, must reach both forms by position.
 #[tokio::test]
 async fn the_number_of_arguments_tells_the_forms_apart_where_they_have_no_types() {
     let client = session().await;

@@ -135,7 +135,7 @@ async fn a_session_needs_no_more_memory_after_20_000_appends_than_after_2_000() 
     );
 }
 
-/// Each as a transaction of its own.
+/// Each append in its own transaction.
 #[tokio::test]
 async fn a_session_needs_no_more_memory_after_5_000_transactions_and_reads() {
     let client = session().await;
@@ -166,7 +166,7 @@ async fn a_session_needs_no_more_memory_after_5_000_transactions_and_reads() {
 #[tokio::test]
 async fn a_session_needs_no_more_memory_after_failed_appends() {
     let (_, client) = database("size_failed").await;
-    // What breaks this is found only while the rows are written.
+    // The constraint is checked only while the rows are written.
     client
         .batch_execute("CREATE UNIQUE INDEX ON eventcore.events (event_id)")
         .await

@@ -1,4 +1,4 @@
-//! Appends inside of transactions, statements and other code.
+//! Appends in transactions, in statements, and in functions and triggers.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn several_appends_in_one_statement_see_each_other() {
         .unwrap();
     assert_eq!(stream(&client, "one-statement").await.len(), 3);
 
-    // The first finds that the second has not been yet: all is undone.
+    // The first append sees that the second has not happened yet, so the whole statement fails.
     let failed = failure(
         client
             .batch_execute(&format!("SELECT {}, {}", call(3), call(3)))
@@ -168,7 +168,7 @@ async fn an_append_that_waits_for_a_stream_can_be_cancelled_and_times_out() {
         two.batch_execute(&format!("SET {setting} = '50ms'"))
             .await
             .unwrap();
-        // As written and as checked only.
+        // Once for a stream that is written, and once for a stream that is only checked.
         for events in [json!([event("locked", 2)]), json!([])] {
             let failed = append(&two, &[("locked", Some(0))], events)
                 .await
@@ -176,7 +176,7 @@ async fn an_append_that_waits_for_a_stream_can_be_cancelled_and_times_out() {
             assert_eq!(failed.code, code, "{failed:?}");
         }
         two.batch_execute("RESET ALL").await.unwrap();
-        // A stream that is neither written nor checked is not waited for.
+        // An append does not wait for a stream that it neither writes nor checks.
         append(&two, &[("locked", None)], json!([])).await.unwrap();
     }
     transaction.rollback().await.unwrap();
@@ -199,7 +199,7 @@ async fn a_read_only_transaction_refuses_an_append_with_the_servers_own_error() 
     client.batch_execute("ROLLBACK").await.unwrap();
 }
 
-/// P4: a prepared transaction would hold its positions for ever.
+/// P4: a prepared transaction would hold its positions until it is ended by hand.
 #[tokio::test]
 async fn a_transaction_that_appended_cannot_be_prepared() {
     let client = session().await;
@@ -212,7 +212,7 @@ async fn a_transaction_that_appended_cannot_be_prepared() {
     .await
     .unwrap();
     let failed = failure(client.batch_execute("PREPARE TRANSACTION 'p'").await);
-    // Without max_prepared_transactions the server's own error may come first.
+    // Without max_prepared_transactions the server may raise its own error first.
     if failed.code != "55000" {
         assert_eq!(
             failed.assert_ours("SE009"),

@@ -1,5 +1,5 @@
-//! What an append leaves alone: the caller's session, the log, and sessions that come while the table
-//! is changed.
+//! What an append leaves unchanged: the caller's session, the log, and sessions that connect while
+//! the table changes.
 
 use eventcore_harness::{Server, ServerOptions};
 use serde_json::json;
@@ -19,8 +19,8 @@ async fn an_append_does_not_change_what_lastval_gives() {
     assert_eq!(value::<i64>(&client, "SELECT lastval()").await, 77);
 }
 
-/// The first append after a start reserves positions and waits for the log; the end of the log may then
-/// be the start of a page.
+/// The first append after a start reserves positions and flushes the log. At that moment the log
+/// may end exactly at the start of a page.
 #[tokio::test]
 async fn positions_are_reserved_wherever_in_a_page_the_log_ends() {
     let mut server = Server::start(ServerOptions::new().without_fsync()).unwrap();
@@ -29,7 +29,8 @@ async fn positions_are_reserved_wherever_in_a_page_the_log_ends() {
     let client = connect(&url).await;
     let mut version = 0;
     for fill in (0..8192).step_by(64) {
-        // Positions up to the next low water mark, then one append that reserves, at another place.
+        // Draws positions up to the next low-water mark; then one append reserves more, at another
+        // place in the log.
         let sql = format!(
             "SELECT pg_logical_emit_message(false, '', repeat('x', {fill}));
              SELECT eventcore_append('{{s}}', '{{{version}}}', (SELECT jsonb_agg(jsonb_build_object(
@@ -45,7 +46,7 @@ async fn positions_are_reserved_wherever_in_a_page_the_log_ends() {
     );
 }
 
-/// Session 1 replaces an index and stays open; session 2, a new one, comes meanwhile and waits.
+/// Session 1 replaces an index and stays open. Session 2 connects meanwhile and waits.
 #[tokio::test]
 async fn a_session_that_comes_while_an_index_is_replaced_uses_the_new_one() {
     let (url, one) = database("replaced").await;
@@ -69,7 +70,7 @@ async fn a_session_that_comes_while_an_index_is_replaced_uses_the_new_one() {
     assert!(first.is_none() && second.is_none(), "{first:?}, {second:?}");
 }
 
-/// Clients that come back after a restart all try the first append at once.
+/// Clients that reconnect after a restart all send their first append at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_appends_after_a_restart_all_succeed() {
     let mut server = Server::start(ServerOptions::new().without_fsync()).unwrap();
@@ -94,7 +95,7 @@ async fn the_first_appends_after_a_restart_all_succeed() {
     }
 }
 
-/// Settings of the database that would keep a background worker from its work.
+/// Settings of the database that could prevent a background worker from working.
 #[tokio::test]
 async fn the_notifier_works_whatever_the_settings_of_its_database_are() {
     let server = Server::start(ServerOptions::new()).unwrap();

@@ -1,4 +1,5 @@
-//! What every store promises, asked of PostgreSQL. The client's own tests ask it of the memory store.
+//! The contract of every store, on PostgreSQL. The client's own tests run it on the store in
+//! memory.
 
 use std::sync::LazyLock;
 
@@ -8,7 +9,7 @@ use eventcore_testing::contract::Book;
 
 use crate::support::connect;
 
-/// A table, written in the transaction.
+/// A table that is written in the transaction.
 #[derive(Clone)]
 struct Table {
     url: String,
@@ -54,7 +55,7 @@ async fn with_book(name: &str) -> (PostgresEventStore, Table) {
     (store, Table { url })
 }
 
-/// Of a server of the contract's own: it takes many databases, each with a notifier.
+/// On a server of its own: the contract needs many databases, each with a notifier.
 fn database(test: &str) -> String {
     static SERVER: LazyLock<Server> = LazyLock::new(|| {
         let options = ServerOptions::new()
@@ -64,7 +65,7 @@ fn database(test: &str) -> String {
             .set("eventcore.max_databases", "200");
         Server::start(options).unwrap()
     });
-    // PostgreSQL cuts long names off.
+    // PostgreSQL truncates long names.
     let name: String = test.chars().take(60).collect();
     SERVER.create_database(&name).unwrap()
 }

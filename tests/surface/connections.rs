@@ -1,5 +1,5 @@
-//! The connections of the Rust client: what comes of calls that wait too long, are dropped, or find that
-//! their session is not what it was.
+//! The connections of the Rust client: calls that wait too long, calls that are dropped, and
+//! sessions that have changed behind the client.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::support::{Client, database};
 
-/// On a connection that the test has to itself.
+/// A store with a single connection, and a session of the test.
 async fn alone(name: &str) -> (Builder, Client) {
     let (url, client) = database(name).await;
     let builder = PostgresEventStore::builder(&url).unwrap();
@@ -33,7 +33,7 @@ fn append() -> Append {
         .event(event)
 }
 
-/// Has the stream to itself until it ends its transaction.
+/// Locks the stream until the end of its transaction.
 async fn lock(client: &Client) {
     client
         .batch_execute(
@@ -65,7 +65,7 @@ async fn a_call_that_gets_no_connection_says_that_all_are_in_use() {
     store.safe_position().await.unwrap();
 }
 
-/// Somebody accepts connections there, and says nothing.
+/// A process accepts connections there and never answers.
 #[tokio::test]
 async fn a_server_that_is_silent_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -80,7 +80,7 @@ async fn a_server_that_is_silent_is_given_up() {
         "{}",
         chain(&error)
     );
-    // It would be for good.
+    // Without a timeout, this would never return.
     assert!(start.elapsed() < Duration::from_secs(20));
 }
 
@@ -102,7 +102,7 @@ async fn a_statement_that_takes_too_long_says_so_and_has_done_nothing() {
     assert!(!store.append(&append).await.unwrap().repeated);
 }
 
-/// The server does it nevertheless, as a whole.
+/// The server still carries it out, as a whole.
 #[tokio::test]
 async fn a_call_that_is_dropped_leaves_no_half_append() {
     let (builder, client) = alone("connections_dropped").await;
@@ -145,7 +145,7 @@ async fn a_store_works_on_after_the_server_was_restarted() {
     let store = PostgresEventStore::connect(&url).await.unwrap();
     store.append(&append()).await.unwrap();
     server.restart().unwrap();
-    // A call may come before the news of the end of its connection.
+    // A call may start before the client knows that its connection has ended.
     let mut tries = 0;
     while let Err(error) = store.append(&append()).await {
         assert!(error.is_retriable() && tries < 2, "{error:?}");
@@ -155,9 +155,10 @@ async fn a_store_works_on_after_the_server_was_restarted() {
     assert_eq!(events.len(), 2);
 }
 
-/// Whoever got the connection next would wait for the answer that nobody wants any more.
+/// Otherwise the next user of the connection would wait for an answer that no caller wants any
+/// more.
 #[tokio::test]
-async fn a_call_that_is_dropped_while_it_waits_for_an_answer_holds_nobody_up() {
+async fn a_call_that_is_dropped_while_it_waits_for_an_answer_delays_no_other() {
     let (builder, client) = alone("connections_busy").await;
     let store = builder.connect().await.unwrap();
     lock(&client).await;
@@ -170,7 +171,7 @@ async fn a_call_that_is_dropped_while_it_waits_for_an_answer_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn who_has_no_right_is_told_which_role_to_ask_for() {
+async fn a_role_without_rights_learns_which_role_it_needs() {
     let (url, client) = database("connections_denied").await;
     let create = "CREATE ROLE connections_nobody LOGIN";
     client.batch_execute(create).await.unwrap();

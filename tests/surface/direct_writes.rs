@@ -1,5 +1,5 @@
-//! Events are written beneath SQL: what would be bypassed by that makes appends fail, and what
-//! would not is kept up.
+//! Events are written beneath SQL. If that would bypass something on the table, appends fail;
+//! everything else is maintained.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ async fn appends(client: &Client, n: i64) -> Result<(), crate::support::Failure>
     append(client, &[("direct", None)], json!([event("direct", n)]))
         .await
         .map(|_| ())?;
-    // One row and several rows take different ways.
+    // One row and several rows are written in different ways.
     append(
         client,
         &[("direct", None)],
@@ -19,7 +19,7 @@ async fn appends(client: &Client, n: i64) -> Result<(), crate::support::Failure>
     .map(|_| ())
 }
 
-/// What is done to the table, and how it is undone.
+/// A change to the table, and how to undo it.
 const ALTERATIONS: [(&str, &str); 11] = [
     (
         "CREATE TRIGGER t BEFORE INSERT ON eventcore.events FOR EACH ROW EXECUTE FUNCTION nothing()",
@@ -70,7 +70,7 @@ const ALTERATIONS: [(&str, &str); 11] = [
     ),
 ];
 
-/// The same for columns, which stay in the catalog when they are dropped.
+/// The same for columns, which stay in the catalog after they were dropped.
 const COLUMNS: [(&str, &str); 3] = [
     (
         "ALTER TABLE eventcore.events ADD COLUMN g text GENERATED ALWAYS AS (payload->>'n') STORED",
@@ -91,7 +91,7 @@ async fn what_an_append_would_bypass_makes_it_fail_with_se009() {
     assert_refused_until_undone("direct_obstacles", &ALTERATIONS).await;
 }
 
-/// Possible as long as no event lacks it.
+/// Possible as long as every event has a value.
 #[tokio::test]
 async fn a_column_that_may_no_longer_be_null_is_not_filled_with_null() {
     let alteration = (
@@ -118,7 +118,7 @@ async fn assert_refused_until_undone(name: &str, alterations: &[(&str, &str)]) {
     for (alter, undo) in alterations {
         let other = connect(&url).await;
         if let Err(error) = other.batch_execute(alter).await {
-            // A server may refuse to attach the table; then there is nothing to bypass.
+            // The server may refuse to attach the table; then there is nothing to bypass.
             assert!(alter.contains("ATTACH"), "{alter}: {error:?}");
             continue;
         }
@@ -262,7 +262,7 @@ async fn indexes_of_the_users_are_kept_up() {
     }
 }
 
-/// The error of a function in an index is the user's own, and leaves nothing behind.
+/// An error of a function in an index belongs to the user, and leaves nothing behind.
 #[tokio::test]
 async fn an_error_in_an_index_expression_arrives_as_it_is() {
     let (_, client) = database("direct_error").await;
@@ -293,7 +293,7 @@ async fn an_error_in_an_index_expression_arrives_as_it_is() {
 async fn a_table_or_index_that_is_not_where_it_was_is_se009() {
     let (url, client) = database("direct_renamed").await;
     appends(&client, 1).await.unwrap();
-    // Without it these are refused.
+    // Without this setting, eventcore refuses these statements.
     client
         .batch_execute("SET eventcore.allow_drop = on")
         .await
@@ -316,7 +316,7 @@ async fn a_table_or_index_that_is_not_where_it_was_is_se009() {
         let other = connect(&url).await;
         appends(&other, 1).await.unwrap_err().assert_ours("SE009");
         failure(other.batch_execute("SELECT eventcore_read_all()").await).assert_ours("SE009");
-        // A session that knows them by oid may go on.
+        // A session that knows them by their OIDs may continue.
         if let Err(failed) = appends(&client, 1).await {
             failed.assert_ours("SE009");
         }
@@ -326,7 +326,7 @@ async fn a_table_or_index_that_is_not_where_it_was_is_se009() {
     }
 }
 
-/// These give tables and indexes other files, or other oids.
+/// These commands give tables and indexes new files or new OIDs.
 #[tokio::test]
 async fn maintenance_leaves_sessions_that_know_the_table_working() {
     let (url, client) = database("direct_maintenance").await;
@@ -348,7 +348,7 @@ async fn maintenance_leaves_sessions_that_know_the_table_working() {
         "DISCARD ALL",
     ] {
         if let Err(error) = admin.batch_execute(maintenance).await {
-            // A server may be built without lz4.
+            // The server may have been built without lz4.
             assert!(maintenance.contains("lz4"), "{maintenance}: {error:?}");
         }
         for session in [&client, &admin] {
@@ -366,7 +366,7 @@ async fn maintenance_leaves_sessions_that_know_the_table_working() {
         let seen: i64 = value(&client, "SELECT count(*) FROM eventcore_read_all()").await;
         assert_eq!(seen, expected, "{maintenance}");
     }
-    // While somebody appends all the time.
+    // While another session appends all the time.
     let writing = async {
         for n in 0..300 {
             appends(&client, n).await.unwrap();

@@ -16,8 +16,8 @@ async fn fill(client: &Client, name: &str) -> (i64, i64) {
     .unwrap()
 }
 
-/// Every way that leads to the tables while they belong to the extension. Taking one out of it with
-/// ALTER EXTENSION … DROP TABLE makes it an ordinary table: whoever drops it then means it.
+/// Every way to drop the tables while they belong to the extension. ALTER EXTENSION … DROP TABLE
+/// makes a table an ordinary one; dropping it afterwards is deliberate.
 const DROPS: [&str; 14] = [
     "DROP EXTENSION eventcore",
     "DROP EXTENSION eventcore CASCADE",
@@ -66,7 +66,7 @@ async fn no_way_of_dropping_drops_events() {
             .map_err(crate::support::Failure::from)
         {
             Ok(()) => wrong.push(format!("{sql}: it works")),
-            // Members of an extension are refused by the server itself.
+            // The server itself refuses to drop members of an extension.
             Err(failed) if failed.code == "2BP01" => {}
             Err(failed) if failed.code == "SE009" => {
                 let detail = failed.assert_ours("SE009");
@@ -118,7 +118,7 @@ async fn an_extension_without_events_is_dropped_like_any_other() {
     }
 }
 
-/// Its place in the order would be lost, and what is parked.
+/// Its position and its parked events would be lost.
 #[tokio::test]
 async fn an_extension_with_a_subscription_is_dropped_when_that_is() {
     let (_, client) = database("drop_subscription").await;
@@ -136,7 +136,7 @@ async fn an_extension_with_a_subscription_is_dropped_when_that_is() {
 }
 
 #[tokio::test]
-async fn with_allow_drop_it_is_dropped_and_positions_start_anew_without_collision() {
+async fn with_allow_drop_it_is_dropped_and_positions_start_again_without_collision() {
     let (url, client) = database("drop_allowed").await;
     let other = connect(&url).await;
     for round in 0..3 {
@@ -148,7 +148,8 @@ async fn with_allow_drop_it_is_dropped_and_positions_start_anew_without_collisio
             )
             .await
             .unwrap();
-        // A session that knew it finds nothing, by its own code or the server's.
+        // A session that used the extension finds nothing, and gets an error of eventcore or of the
+        // server.
         let gone = append(&other, &[("a", None)], json!([event("a", 1)]))
             .await
             .unwrap_err();
@@ -201,7 +202,7 @@ async fn a_drop_that_is_rolled_back_changes_nothing() {
     assert_eq!(stream(&client, "other").await, []);
 }
 
-/// Dropping other things is none of our business.
+/// Dropping other objects works as usual.
 #[tokio::test]
 async fn other_tables_are_dropped_as_ever() {
     let (_, client) = database("drop_others").await;

@@ -1,7 +1,8 @@
-//! `eventcore.early_lock_release`: locks go before the log is flushed; the client, repeats and subscribers wait.
+//! `eventcore.early_lock_release`: locks are released before the log is flushed; the client,
+//! repeats and subscribers wait.
 //!
-//! A flush is over too soon to look at it. So the sessions here wait for a standby that never comes, which the server
-//! does at the same place.
+//! A flush is too short to observe. So these sessions wait for a standby that never comes, which
+//! the server does at the same point.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio_postgres::SimpleQueryMessage;
 
 use crate::support::{Client, connect, failure, until_waiting, value};
 
-/// A server whose sessions wait for a standby once they `SET synchronous_commit = on`.
+/// A server whose sessions wait for a standby after `SET synchronous_commit = on`.
 fn server() -> Server {
     let options = ServerOptions::new()
         .without_fsync()
@@ -35,7 +36,8 @@ fn append(version: i64, id: u32) -> String {
     )
 }
 
-/// Runs it in a session of its own, and returns when so many sessions wait for the standby.
+/// Runs the statement in a session of its own, and returns when this many sessions wait for the
+/// standby.
 async fn begin(
     client: Client,
     sql: String,
@@ -72,11 +74,11 @@ async fn others_get_the_stream_at_once_and_subscribers_see_nothing_before_the_fl
     let client = connect(&url).await;
     let first = begin(waiting_session(&url, true).await, append(0, 1), &client, 1).await;
 
-    // Its stream is free, and it is there for those who go on from it.
+    // The stream is free, and the events are visible to appends that continue from them.
     client.batch_execute(&append(1, 2)).await.unwrap();
     let read = "SELECT count(*) FROM eventcore_read_stream('s')";
     assert_eq!(value::<i64>(&client, read).await, 2);
-    // For those who follow it is under way still.
+    // For subscribers, the append is still in progress.
     let follow = "SELECT count(*) FROM eventcore_read_all()";
     assert_eq!(value::<i64>(&client, follow).await, 0);
     assert_eq!(
@@ -88,12 +90,12 @@ async fn others_get_the_stream_at_once_and_subscribers_see_nothing_before_the_fl
 
     cancel_those_who_wait(&client).await;
     assert!(!is_repeat(&first.await.unwrap()));
-    // It has committed, and no standby has confirmed it: those who follow do not see it, `P15`.
+    // It has committed, and no standby has confirmed it: subscribers do not see it, `P15`.
     assert_eq!(value::<i64>(&client, follow).await, 0);
     assert_eq!(value::<i64>(&client, read).await, 2);
 }
 
-/// Only where somebody has released locks early: else what is seen is on the disk.
+/// Only if another session has released its locks early; otherwise everything visible is on disk.
 #[tokio::test]
 async fn what_writes_nothing_waits_for_no_flush_of_others() {
     let server = server();
@@ -125,7 +127,8 @@ async fn unless_it_is_asked_for_the_stream_is_held_until_the_flush_is_over() {
     second.await.unwrap().unwrap();
 }
 
-/// A client that lost its connection before it heard of the commit asks again: yes means that it is safe.
+/// A client that lost its connection before it learned of the commit asks again: success means that
+/// the append is safe.
 #[tokio::test]
 async fn a_repeat_is_acknowledged_when_the_first_one_is_durable() {
     let server = server();
@@ -152,10 +155,10 @@ async fn a_repeat_is_acknowledged_when_the_first_one_is_durable() {
         )
         .await,
     ];
-    // What writes nothing tells of what is there, too.
+    // A call that writes nothing also reports what exists.
     let nothing = "SELECT repeated FROM eventcore_append('{s}', '{1}', '[]')".to_owned();
     let nothing = begin(waiting_session(&url, false).await, nothing, &client, 3).await;
-    // Whether the one who asks again releases locks early does not matter.
+    // It does not matter whether the session that repeats the append releases its locks early.
     let again = [
         begin(waiting_session(&url, false).await, append(0, 1), &client, 4).await,
         begin(
@@ -176,7 +179,8 @@ async fn a_repeat_is_acknowledged_when_the_first_one_is_durable() {
     }
 }
 
-/// A projection gets what is appended after its creation, and its checkpoint says where that begins.
+/// A projection receives what is appended after its creation, and its checkpoint says where that
+/// begins.
 #[tokio::test]
 async fn an_inline_projection_begins_after_what_has_released_its_locks() {
     let server = server();
@@ -223,7 +227,7 @@ async fn a_transaction_that_fails_or_is_rolled_back_leaves_the_session_as_it_was
     );
     let rolled_back = format!("BEGIN; {}; ROLLBACK", append(0, 1));
     session.batch_execute(&rolled_back).await.unwrap();
-    // Each reads what the other writes, which the server finds out last of all.
+    // Each reads what the other writes, which the server detects last of all.
     let serializable = "BEGIN ISOLATION LEVEL SERIALIZABLE";
     let skewed = format!(
         "{serializable}; {}; SELECT FROM checked; INSERT INTO other VALUES (1)",
@@ -238,7 +242,7 @@ async fn a_transaction_that_fails_or_is_rolled_back_leaves_the_session_as_it_was
         value::<String>(&session, "SHOW synchronous_commit").await,
         "on"
     );
-    // What has nothing to do with events is committed as ever, its locks held.
+    // A transaction without events commits as usual and keeps its locks.
     let plain = begin(
         session,
         "UPDATE checked SET n = 7 WHERE n = 1".to_owned(),

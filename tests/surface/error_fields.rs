@@ -1,4 +1,5 @@
-//! An error that passes through our functions arrives as it was raised: its SQLSTATE, its place, its context.
+//! An error that passes through eventcore's functions arrives as it was raised: its SQLSTATE,
+//! location and context.
 
 use serde_json::{Value, json};
 use tokio_postgres::error::DbError;
@@ -69,7 +70,7 @@ async fn an_error_of_the_server_keeps_all_its_fields() {
     assert_eq!(error.code().code(), "23502");
     assert_eq!(error.column(), Some("amount"));
 
-    // Called in a function itself, whose context follows.
+    // Called inside a function, whose context follows.
     session
         .batch_execute(&format!(
             "CREATE FUNCTION outer_one() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM ({once}); END $$"
@@ -104,7 +105,7 @@ async fn the_code_of_an_error_that_was_caught_inside_is_not_given_to_a_later_one
         let detail: Value = serde_json::from_str(error.detail().unwrap()).unwrap();
         assert_eq!(detail["sqlstate"], code);
     }
-    // What is no decision is raised as it is, with its fields.
+    // An error that is not a decision arrives unchanged, with its fields.
     let execute = r#"SELECT eventcore_execute('decide', '{"stream":"s","raise":"40P01"}')"#;
     let error = error_of(&session, execute).await;
     assert_eq!(error.code().code(), "40P01");

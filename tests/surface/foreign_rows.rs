@@ -1,4 +1,4 @@
-//! P4 for rows that come by SQL, with positions of their own: readers see them in order too.
+//! P4 for rows that SQL inserts with positions of their own: readers see them in order too.
 
 use eventcore_harness::{Server, ServerOptions};
 
@@ -24,8 +24,8 @@ async fn positions(client: &Client) -> Vec<i64> {
     .await
 }
 
-/// Session 1 inserts a row and stays open, session 2 inserts a later one and commits. Nobody has
-/// appended since the server started.
+/// Session 1 inserts a row and stays open; session 2 inserts a later row and commits. There has
+/// been no append since the server started.
 #[tokio::test]
 async fn a_reader_waits_for_rows_by_sql_also_before_the_first_append() {
     let mut server = Server::start(ServerOptions::new()).unwrap();

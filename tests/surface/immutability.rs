@@ -1,10 +1,10 @@
-//! P8: nobody changes an event by ordinary SQL.
+//! P8: ordinary SQL cannot change an event.
 
 use serde_json::json;
 
 use crate::support::{Client, append, connect, database, event, failure, value};
 
-/// Two events, and the sum of everything that is in them.
+/// Two events, and a checksum of everything in them.
 async fn fill(client: &Client) -> String {
     append(
         client,
@@ -65,7 +65,7 @@ async fn update_delete_truncate_upsert_and_merge_are_refused_for_superuser_and_o
         for change in CHANGES {
             let failed = failure(session.batch_execute(change).await);
             let detail = failed.assert_ours("SE009");
-            // A child, to delete from by way of its parent, is refused itself.
+            // A child table, through which a DELETE on its parent would work, is refused itself.
             let reason = if change.contains("INHERITS") {
                 "inherits"
             } else {
@@ -78,7 +78,7 @@ async fn update_delete_truncate_upsert_and_merge_are_refused_for_superuser_and_o
     }
 }
 
-/// Statement triggers fire for the table that the statement names, and no other.
+/// Statement triggers fire only for the table that the statement names.
 #[tokio::test]
 async fn a_parent_table_is_no_way_round() {
     let (_, client) = database("immutable_parent").await;
@@ -105,7 +105,7 @@ async fn a_parent_table_is_no_way_round() {
     ] {
         for change in changes {
             client.batch_execute("BEGIN").await.unwrap();
-            // Where becoming a child is refused, all is well.
+            // If the server refuses to make it a child, all is well.
             if client.batch_execute(setup).await.is_ok()
                 && client.batch_execute(change).await.is_ok()
             {
@@ -134,7 +134,7 @@ async fn a_foreign_key_that_cascades_is_no_way_round() {
         failure(client.batch_execute(change).await).assert_ours("SE009");
     }
     assert_eq!(contents(&client).await, before);
-    // And the key is not bypassed by appends.
+    // Appends do not bypass the foreign key.
     let failed = append(&client, &[("kept", None)], json!([event("kept", 3)]))
         .await
         .unwrap_err();

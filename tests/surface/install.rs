@@ -1,4 +1,4 @@
-//! Where eventcore can be used, and what it says where it cannot.
+//! Where eventcore can be used, and what it reports where it cannot.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ async fn without_preload_everything_says_se009_and_how_to_change_it() {
         failed.assert_ours("SE009"),
         json!({"reason": "not_preloaded"})
     );
-    // The session and others go on.
+    // The session and other sessions continue.
     assert_eq!(value::<i32>(&client, "SELECT 1").await, 1);
     assert_eq!(
         failure(client.batch_execute("SELECT 1/0").await).code,
@@ -91,7 +91,7 @@ async fn too_many_databases_are_se009_and_a_dropped_one_makes_room() {
     assert_eq!(stream(&sessions[1], "a").await.len(), 1);
 }
 
-/// A notifier runs in each of these databases, and is no reason to wait.
+/// A notifier runs in each of these databases, but the statements do not wait for it.
 #[tokio::test]
 async fn databases_are_dropped_copied_renamed_and_moved_at_once_although_a_notifier_runs_there() {
     let server = server_with_workers();
@@ -127,7 +127,7 @@ async fn databases_are_dropped_copied_renamed_and_moved_at_once_although_a_notif
                 "no notifier in {name}"
             );
             tokio::time::sleep(Duration::from_millis(100)).await;
-            // Whether the first append starts one at once is another test's question.
+            // Another test checks whether the first append starts a notifier at once.
             append(&client, &[("more", None)], json!([event("more", 1)]))
                 .await
                 .unwrap();
@@ -140,7 +140,7 @@ async fn databases_are_dropped_copied_renamed_and_moved_at_once_although_a_notif
         while value::<i64>(&admin, &sessions).await > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        // These statements make checkpoints of their own, which should find little to do.
+        // These statements make checkpoints of their own, which should have little to write.
         admin.batch_execute("CHECKPOINT").await.unwrap();
         // With a notifier that stays, the server waits for 5 seconds and gives up.
         admin
@@ -161,7 +161,7 @@ async fn databases_are_dropped_copied_renamed_and_moved_at_once_although_a_notif
     }
 }
 
-/// Our hooks stand in the way of every utility statement, and leave its errors alone.
+/// eventcore's hooks run around every utility statement and do not change its errors.
 #[tokio::test]
 async fn the_sqlstates_of_other_code_survive() {
     let (_, client) = database("install_sqlstates").await;

@@ -1,4 +1,4 @@
-//! `LISTEN eventcore`: the safe position, told to whoever listens, `P11`.
+//! `LISTEN eventcore`: the safe position is sent to every listener, `P11`.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio_postgres::{AsyncMessage, NoTls};
 use crate::support::{Client, append, connect, event, server_with_workers, value};
 use crate::wait::{database, write, write_and_settle};
 
-/// A session that listens, and what it hears.
+/// A session that listens, and the notifications that it receives.
 async fn listen(url: &str) -> (Client, mpsc::UnboundedReceiver<String>) {
     let (client, mut connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     let (heard, payloads) = mpsc::unbounded_channel();
@@ -28,7 +28,7 @@ async fn listen(url: &str) -> (Client, mpsc::UnboundedReceiver<String>) {
     (client, payloads)
 }
 
-/// Until a safe position of at least this is heard, or so much time is over.
+/// Until a safe position of at least this is received, or this time is over.
 async fn hear(
     heard: &mut mpsc::UnboundedReceiver<String>,
     position: i64,
@@ -65,7 +65,8 @@ async fn listeners_hear_the_safe_position() {
     }
 }
 
-/// A session that rolled back wakes too: the safe position moves over what is gone.
+/// A session that rolled back also wakes listeners: the safe position passes the abandoned
+/// positions.
 #[tokio::test]
 async fn listeners_hear_that_a_rollback_moved_the_safe_position() {
     let (url, writer) = database("listen_rollback").await;
@@ -89,7 +90,8 @@ async fn listeners_hear_that_a_rollback_moved_the_safe_position() {
     );
 }
 
-/// What makes the notifier leave must not leave listeners in the dark until somebody appends again.
+/// A statement that makes the notifier leave must not leave listeners waiting until the next
+/// append.
 #[tokio::test]
 async fn listeners_hear_of_an_append_that_follows_what_sent_the_notifier_away() {
     let server: &Server = server_with_workers();
@@ -110,7 +112,7 @@ async fn listeners_hear_of_an_append_that_follows_what_sent_the_notifier_away() 
         hear(&mut heard, position, Duration::from_secs(5))
             .await
             .expect("the notifier works");
-        // In the database that is in use, all but the first fail.
+        // In a database that is in use, all but the first fail.
         let _ = admin.batch_execute(statement).await;
         admin.batch_execute("RESET ROLE").await.unwrap();
         let position = write(&writer).await;
@@ -118,7 +120,7 @@ async fn listeners_hear_of_an_append_that_follows_what_sent_the_notifier_away() 
         if took.is_none() {
             wrong.push(statement);
         }
-        // The next one starts with a notifier that has been there for a while.
+        // The next one starts with a notifier that has run for a while.
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         write(&writer).await;
     }
@@ -178,7 +180,7 @@ async fn listeners_hear_again_after_the_notifier_was_killed() {
     );
 }
 
-/// The only place for a database is free again when the first one is gone.
+/// The only slot for a database is free again when the first database is gone.
 #[tokio::test]
 async fn listeners_hear_of_appends_in_a_database_that_takes_the_place_of_a_dropped_one() {
     let options = ServerOptions::new()

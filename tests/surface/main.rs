@@ -1,5 +1,5 @@
-//! What each function of the SQL surface does, and what it says to bad input. The promises that the
-//! tests prove are cited by number (`P1` …), as in the design.
+//! What each function of the SQL surface does, and how it reports bad input. The tests cite the
+//! promises that they prove by number (`P1` …); see `docs/promises.md`.
 
 mod support;
 

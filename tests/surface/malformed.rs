@@ -1,6 +1,7 @@
 //! What the functions refuse as malformed, SE003: one table per kind of argument.
 
-/// A call and where its error has to point: `argument`, `argument[index]` or `argument[index].field`.
+/// A call, and the place that its error must name: `argument`, `argument[index]` or
+/// `argument[index].field`.
 pub(crate) type Case = (&'static str, &'static str);
 
 /// What every argument named `streams` refuses; `?` stands for it.

@@ -1,4 +1,4 @@
-//! P9: a dump carries everything.
+//! P9: a dump contains everything.
 
 use std::process::Stdio;
 
@@ -98,7 +98,7 @@ async fn contents(client: &Client) -> String {
     .await
 }
 
-/// The copy is the same, and goes on above the positions that the original gave.
+/// The copy is equal, and continues above the positions that the original gave out.
 async fn assert_goes_on(original: &Client, copy: &str) {
     let copy = connect(&shared().url(copy)).await;
     assert_eq!(contents(original).await, contents(&copy).await);
@@ -166,7 +166,7 @@ async fn a_custom_dump_restores_everything() {
     assert_goes_on(&client, "dump_custom_copy").await;
 }
 
-/// A dump of a copy, with the transaction that restores it seen by nobody until it ends.
+/// A dump of a copy. The transaction that restores it is invisible to others until it ends.
 #[tokio::test]
 async fn a_dump_restores_in_one_transaction_while_others_look_on() {
     let (_, client) = database("dump_single").await;
@@ -195,7 +195,7 @@ async fn data_alone_restores_into_an_installed_extension() {
     assert_goes_on(&client, "dump_data_copy").await;
 }
 
-/// Positions are being drawn from memory there already.
+/// The backend already draws positions from its memory there.
 #[tokio::test]
 async fn data_alone_restores_where_an_append_was_tried_before() {
     let (_, client) = database("dump_tried").await;
@@ -229,7 +229,7 @@ async fn a_copied_database_has_everything() {
     assert_goes_on(&client, "dump_template_copy").await;
 }
 
-/// Or its worker would write to tables that are not there yet, or are empty.
+/// Otherwise its worker would write to tables that do not exist yet, or are empty.
 #[tokio::test]
 async fn a_projection_that_ran_is_paused_after_a_restore_and_goes_on_where_it_was() {
     let server = crate::projections::server();
@@ -275,7 +275,7 @@ async fn a_projection_that_ran_is_paused_after_a_restore_and_goes_on_where_it_wa
     assert!(value::<bool>(&copy, seen).await);
 }
 
-/// The shadow tables are ordinary ones; they go along, and the rebuild goes on with them.
+/// The shadow tables are ordinary tables; they are dumped too, and the rebuild continues with them.
 #[tokio::test]
 async fn a_rebuild_goes_on_after_a_restore() {
     let server = crate::projections::server();

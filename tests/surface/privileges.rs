@@ -1,4 +1,4 @@
-//! P12: PUBLIC gets nothing, the roles get what their names say, and `search_path` decides nothing.
+//! P12: PUBLIC gets nothing, each role gets what its name says, and `search_path` has no effect.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn nothing_is_granted_to_public_and_nothing_is_security_definer() {
     assert_eq!(value::<i64>(&client, logins).await, 4);
 }
 
-/// A call of each kind, with who may make it.
+/// A call of each kind, and the roles that may make it.
 const CALLS: &[(&str, &str)] = &[
     (
         "writer",
@@ -227,7 +227,7 @@ async fn reader_and_writer_can_do_what_their_names_say_and_others_nothing() {
     assert_eq!(stream(&client, "r").await.len(), 3);
 }
 
-/// Many times, and with positions drawn from a sequence that the writer may not touch.
+/// Many times, with positions drawn from a sequence that the writer has no rights on.
 #[tokio::test]
 async fn a_writer_appends_across_blocks_of_positions_with_no_other_right() {
     let (_, client) = database("rights_blocks").await;
@@ -254,7 +254,7 @@ async fn a_writer_appends_across_blocks_of_positions_with_no_other_right() {
     );
 }
 
-/// Everything that our functions name exists first in the path, and says when it is used.
+/// Every name that eventcore's functions use exists first in the path, and reports when it is used.
 const HOSTILE: &str = r#"
     CREATE SCHEMA hostile;
     CREATE FUNCTION hostile.trap() RETURNS text LANGUAGE plpgsql AS
@@ -381,7 +381,7 @@ async fn the_extension_installs_with_a_hostile_search_path_and_in_any_schema() {
     );
 }
 
-/// The roles are of use wherever the functions are, once its owner lets them into the schema.
+/// The roles work wherever the functions are, once the owner of the schema grants its use.
 #[tokio::test]
 async fn reader_and_writer_reach_the_functions_in_a_schema_of_their_own() {
     let url = shared().create_empty_database("rights_reach").unwrap();
@@ -417,7 +417,8 @@ async fn a_role_with_no_rights_cannot_create_the_extension() {
     );
 }
 
-/// Anybody who may make a schema could make tables of our names before the extension is there.
+/// A role that may create a schema could create tables with eventcore's names before the extension
+/// exists.
 #[tokio::test]
 async fn tables_of_our_names_that_are_not_ours_are_not_looked_at() {
     let mut server = Server::start(ServerOptions::new()).unwrap();

@@ -136,7 +136,7 @@ async fn streams_are_read_in_the_order_given_each_from_its_own_version() {
     }
 }
 
-/// While one statement reads both streams slowly, an append to both is seen in both or in none.
+/// One statement reads both streams slowly: it sees an append to both in both or in none.
 #[tokio::test]
 async fn streams_are_read_in_one_snapshot() {
     let (reader, writer) = (session().await, session().await);
@@ -235,7 +235,7 @@ async fn every_read_gives_the_same_ten_columns() {
         }
         names.sort_unstable();
         assert_eq!(names.len(), 10);
-        // read_all shows what is safe: others may be in the middle of an append.
+        // read_all returns only what is safe: other sessions may be in the middle of an append.
         for _ in 0..100 {
             let events = read(&client, sql, &[]).await;
             if !events.is_empty() {

@@ -124,7 +124,7 @@ async fn read_all_stops_below_an_append_that_has_not_ended() {
                 assert!(event.position < slow, "{event:?}");
             }
         }
-        // The writer itself sees no further.
+        // The writer itself sees no more than that.
         assert_eq!(
             value::<i64>(&transaction, "SELECT eventcore_safe_position()").await,
             safe
@@ -146,7 +146,8 @@ async fn read_all_stops_below_an_append_that_has_not_ended() {
     }
 }
 
-/// P4: what was rolled back to a savepoint holds nothing back, and nothing above it is shown early.
+/// P4: positions that were rolled back to a savepoint hold nothing back, and nothing above them is
+/// returned too early.
 #[tokio::test]
 async fn a_savepoint_rolled_back_leaves_its_positions_held_until_the_transaction_ends() {
     let (url, one) = database("all_savepoint").await;
@@ -201,7 +202,7 @@ async fn a_transaction_that_appended_nothing_holds_no_reader_back() {
     }
 }
 
-/// P4: in a transaction with one snapshot read_all is as new as everywhere, read_stream is not.
+/// P4: in a transaction with one snapshot, read_all is as current as elsewhere; read_stream is not.
 #[tokio::test]
 async fn read_all_is_current_in_every_isolation_level() {
     let (url, writer) = database("all_isolation").await;

@@ -1,4 +1,5 @@
-//! `eventcore_read_all(with_checkpoint => true)`: a reader learns how far it has read, also from nothing.
+//! `eventcore_read_all(with_checkpoint => true)`: a reader learns how far it has read, even if no
+//! event matches.
 
 use serde_json::json;
 
@@ -35,12 +36,13 @@ async fn the_last_row_says_how_far_was_read() {
     assert_eq!(read(&client, &format!("{safe}")).await, (vec![], safe));
     assert_eq!(read(&client, "0, 2").await, (w[..2].to_vec(), w[1]));
     assert_eq!(read(&client, "0, 0").await, (vec![], 0));
-    // A filter that lets nothing through is done with all; with a limit it stops where that is reached.
+    // A filter that matches nothing finishes the read; with a limit, the read stops when the limit
+    // is reached.
     let none = "0, stream_prefixes => '{none}'";
     assert_eq!(read(&client, none).await, (vec![], safe));
     let some = "0, 1, stream_prefixes => '{b}'";
     assert_eq!(read(&client, some).await, (vec![w[1]], w[1]));
-    // Never back, also where nothing can be yet.
+    // Never backwards, even where nothing can exist yet.
     assert_eq!(read(&client, "1000").await, (vec![], 1_000));
     let backward = "SELECT * FROM eventcore_read_all(backward => true, with_checkpoint => true)";
     let detail = failure(client.batch_execute(backward).await).assert_ours("SE003");
@@ -61,7 +63,7 @@ async fn a_selective_read_stops_after_100_000_events_and_goes_on_from_there() {
     assert_eq!(checkpoint, 100_000);
     let rest = format!("{checkpoint}, event_types => '{{none}}'");
     assert_eq!(read(&client, &rest).await, (vec![], last));
-    // Without a checkpoint to say so it does not stop.
+    // Without a checkpoint to report, it does not stop.
     let sql = "SELECT count(*) FROM eventcore_read_all(0, NULL, false, NULL, '{T}')";
     assert_eq!(crate::support::value::<i64>(&client, sql).await, 120_000);
 }

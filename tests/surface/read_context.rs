@@ -75,7 +75,7 @@ async fn cursors_over_reads_keep_what_they_saw() {
         .unwrap();
     let count = async |sql: &str| client.query(sql, &[]).await.unwrap().len();
     assert_eq!(count("FETCH ALL FROM forward").await, 4);
-    // Materialised at the first fetch, and then as it is: this append is not settled yet.
+    // Materialised at the first fetch, and not changed afterwards: this append is not settled yet.
     assert_eq!(count("FETCH ALL FROM scrolled").await, 8);
     assert_eq!(count("FETCH BACKWARD ALL FROM scrolled").await, 8);
     client.batch_execute("COMMIT").await.unwrap();
@@ -160,7 +160,7 @@ async fn reads_work_in_views_materialized_views_prepared_statements_and_copy() {
     ] {
         assert_eq!(value::<i64>(&client, sql).await, expected, "{sql}");
     }
-    // Past the custom plans, to the generic one.
+    // Beyond the custom plans, to the generic one.
     for _ in 0..8 {
         assert_eq!(value::<i64>(&client, "EXECUTE p ('ctx-a')").await, 3);
     }

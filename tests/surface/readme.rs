@@ -1,4 +1,5 @@
-//! The README is true: its SQL runs, and gives what it says. Its Rust is a doctest of the client.
+//! The README is true: its SQL runs and returns what the README shows. Its Rust is a doctest of the
+//! client.
 
 use crate::support::server_with_workers;
 

@@ -29,13 +29,13 @@ fn blocks(heading: &str) -> Vec<String> {
         .collect()
 }
 
-/// What the other system has: 1,200 events of 60 streams, mixed.
+/// The contents of the other system: 1,200 events of 60 streams, mixed.
 const LEGACY: &str = "
     INSERT INTO legacy_events (number, stream, type, payload, happened_at)
     SELECT n * 10, 'order-' || n * 7 % 60, 'Legacy', jsonb_build_object('n', n), '2001-02-03 04:05:06Z'::timestamptz + n * interval '1 s'
       FROM generate_series(1, 1200) n";
 
-/// Each event has the place, the id and the time that the other system gives it.
+/// Each event has its place, id and time in the other system.
 const MISPLACED: &str = "
     SELECT count(*) FROM (SELECT e.*, row_number() OVER (ORDER BY position) AS nth FROM eventcore.events e) e
       FULL JOIN (SELECT l.*, row_number() OVER (ORDER BY number) AS nth FROM legacy_events l) l USING (nth)
@@ -58,7 +58,7 @@ async fn an_import_as_documented_keeps_order_versions_ids_and_times_and_goes_on_
     run(LEGACY);
     run(prepare);
     run(procedure);
-    // It is cut off: an event of the middle is not what it should be.
+    // The import is interrupted: an event in the middle is malformed.
     run("UPDATE legacy_events SET type = '' WHERE number = 7000");
     let error = server.psql(name, call).unwrap_err().to_string();
     assert!(error.contains("SE003"), "{error}");
@@ -68,11 +68,11 @@ async fn an_import_as_documented_keeps_order_versions_ids_and_times_and_goes_on_
     run(call);
     assert_eq!(run(MISPLACED), "0");
     assert_eq!(run(compare), "");
-    // Nobody knows how far it was.
+    // It is unknown how far the import was.
     run("UPDATE import_progress SET up_to = 0");
     run(call);
     assert_eq!(run(MISPLACED), "0");
-    // The other system has gone on meanwhile.
+    // The other system has continued meanwhile.
     run(&format!("{LEGACY} WHERE n <= 100").replace("n * 10, 'order", "20000 + n, 'order"));
     run(prepare.split("CREATE TABLE").next().unwrap());
     run(call);
@@ -92,7 +92,7 @@ async fn an_import_as_documented_keeps_order_versions_ids_and_times_and_goes_on_
         (polled("mails"), polled("search index")),
         ("1".into(), "1301".into())
     );
-    // A stream that has gone on here is not mixed with.
+    // A stream that has continued here is not mixed with it.
     run("INSERT INTO legacy_events VALUES (30000, 'live', 'Legacy', '1', now(), 1)");
     let error = server.psql(name, call).unwrap_err().to_string();
     assert!(error.contains("SE001"), "{error}");
@@ -103,7 +103,7 @@ async fn an_import_as_documented_keeps_order_versions_ids_and_times_and_goes_on_
     );
 }
 
-/// Returns when a query of the page gives this.
+/// Returns when a query of the page returns this.
 #[track_caller]
 fn until(server: &Server, sql: &str, wanted: &str) {
     let start = Instant::now();

@@ -313,7 +313,7 @@ async fn a_version_conflict_where_other_ids_stand_stays_one() {
 }
 
 #[tokio::test]
-async fn an_id_that_stands_twice_in_one_call_is_malformed() {
+async fn an_id_that_appears_twice_in_one_call_is_malformed() {
     let client = session().await;
     let [id] = ids();
     let events = json!([event_with_id("twice", 1, id), event_with_id("twice", 2, id)]);

@@ -1,4 +1,5 @@
-//! `eventcore_save_snapshot` and `eventcore_load_snapshot`: states that clients keep, to read less.
+//! `eventcore_save_snapshot` and `eventcore_load_snapshot`: states that clients save in order to
+//! read less.
 
 use serde_json::{Value, json};
 
@@ -102,7 +103,7 @@ async fn bad_arguments_of_a_snapshot_are_named_and_nothing_is_kept() {
     );
 }
 
-/// Longer than an entry of an index may be.
+/// Longer than an index entry may be.
 #[tokio::test]
 async fn a_thousand_streams_with_long_names_have_a_snapshot() {
     let (_, client) = database("snapshots_long").await;

@@ -1,5 +1,5 @@
-//! What an operator looks at: the views `eventcore.stat_…` tell what became of appends, and who holds
-//! readers back.
+//! The views for operators: `eventcore.stat_…` show the outcomes of appends, and the sessions that
+//! hold readers back.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn appends_are_counted_by_what_became_of_them() {
     }
     assert_eq!(counts(&reader).await, [2, 3, 2, 1, 0], "one per append");
 
-    // Checks that hold, and arguments that are malformed, are none of these.
+    // Checks that hold and malformed arguments count as none of these.
     append(&client, &[("s", Some(2))], json!([])).await.unwrap();
     append(&client, &[("s", Some(-2))], json!([]))
         .await
@@ -83,7 +83,7 @@ async fn a_transaction_is_counted_when_it_ends_as_it_ends() {
         client.batch_execute(end).await.unwrap();
         assert_eq!(counts(&reader).await, expected, "{end}");
     }
-    // A session that goes away rolls back.
+    // A session that disconnects rolls back.
     client.batch_execute("BEGIN").await.unwrap();
     write(&client, "c").await;
     let pid: i32 = value(&client, "SELECT pg_backend_pid()").await;
@@ -96,7 +96,7 @@ async fn a_transaction_is_counted_when_it_ends_as_it_ends() {
 }
 
 #[tokio::test]
-async fn what_a_savepoint_took_back_is_told_from_what_was_committed() {
+async fn rolled_back_savepoints_are_counted_apart_from_commits() {
     let (_, client) = database("stat_savepoints").await;
     let run = async |sql: &str| client.batch_execute(sql).await.unwrap();
     run("BEGIN; SAVEPOINT one").await;
@@ -105,7 +105,7 @@ async fn what_a_savepoint_took_back_is_told_from_what_was_committed() {
     write(&client, "two").await;
     run("SAVEPOINT three").await;
     write(&client, "three").await;
-    // Two holds what three had; one loses both.
+    // Two contains the events of three; one loses both.
     run("RELEASE three; ROLLBACK TO two; SAVEPOINT four").await;
     write(&client, "four").await;
     run("RELEASE four; RELEASE one").await;
@@ -124,8 +124,8 @@ async fn what_a_savepoint_took_back_is_told_from_what_was_committed() {
     run("RELEASE two; ROLLBACK").await;
     assert_eq!(counts(&client).await, [3, 3, 0, 0, 4]);
 
-    // A command that tries again inside the server: the first try conflicts, the second one is caught
-    // after its append, the third one stays.
+    // A command that retries inside the server: the first attempt conflicts, the second is caught
+    // after its append, the third succeeds.
     run("DO $$
          DECLARE one text := '[{\"stream\": \"do\", \"type\": \"A\", \"payload\": 1}]';
          BEGIN
@@ -163,7 +163,7 @@ async fn each_database_counts_for_itself_and_from_the_start_of_the_server_on() {
                    FROM eventcore.stat_appends";
     assert!(value::<bool>(&one, began).await);
 
-    // Another installation is not what was counted.
+    // A new installation starts at zero.
     write(&one, "s").await;
     one.batch_execute(
         "SET eventcore.allow_drop = on; DROP EXTENSION eventcore; CREATE EXTENSION eventcore",
@@ -185,7 +185,7 @@ async fn inflight_shows_who_holds_positions_and_which_of_them_readers_wait_for()
     let (url, watcher) = database("stat_inflight").await;
     let (first, second) = (connect(&url).await, connect(&url).await);
     write(&watcher, "before").await;
-    // An old transaction that has appended nothing holds nothing.
+    // An old transaction without appends holds nothing back.
     let idle = connect(&url).await;
     idle.batch_execute("BEGIN; SELECT count(*) FROM eventcore.events")
         .await
@@ -241,7 +241,7 @@ async fn inflight_shows_who_holds_positions_and_which_of_them_readers_wait_for()
     let rows = inflight(&watcher).await;
     assert_eq!(rows.len(), 1);
     assert!(rows[0].get::<_, bool>("holds_safe_position"));
-    // As an operator does who cannot wait.
+    // Like an operator who cannot wait.
     let ended = "SELECT pg_terminate_backend(pid, 20000) FROM eventcore.stat_inflight
                   WHERE holds_safe_position";
     assert!(value::<bool>(&watcher, ended).await);
@@ -271,7 +271,7 @@ async fn inflight_shows_no_other_database_and_rows_by_sql_hold_everything() {
     assert_eq!(counts(&there).await, [1, 1, 0, 0, 0], "that is no append");
 }
 
-/// The SQL of the page on monitoring: what to grant its role, then what that role asks.
+/// The SQL of the page on monitoring: the grants for its role, then the queries of that role.
 fn operations() -> Vec<&'static str> {
     let page = include_str!("../../docs/operations/monitor.md");
     let section = page.split_once("### Its privileges").unwrap().1;
@@ -335,7 +335,7 @@ async fn the_queries_of_the_page_on_monitoring_run_for_a_monitoring_role() {
     }
 }
 
-/// They are read every second, also while others append: cheap, and without a look at the events.
+/// They are read every second, also during appends: they must be cheap and not read the events.
 #[tokio::test]
 async fn the_views_do_not_read_the_events() {
     let client = connect(&shared().create_database("stat_cheap").unwrap()).await;
@@ -343,7 +343,7 @@ async fn the_views_do_not_read_the_events() {
     append(&client, &[("s", None)], json!(events))
         .await
         .unwrap();
-    // What this session has touched, whatever the notifier does.
+    // The tables that this session has accessed, whatever the notifier does.
     let touched = "SELECT pg_stat_get_xact_numscans('eventcore.events'::regclass)
                         + pg_stat_get_xact_numscans('eventcore.events_pkey'::regclass)
                         + pg_stat_get_xact_blocks_fetched('eventcore.events'::regclass)

@@ -1,4 +1,4 @@
-//! What the views tell of the notifier, and what all of them say where nothing can be appended.
+//! What the views show about the notifier, and what they all report where appends are impossible.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use crate::stat::{counts, inflight, notifier, write};
 use crate::support::{Client, connect, failure, server_with_workers, value};
 
-/// The row of the notifier, once it is as it should be.
+/// The row of the notifier, once it is as expected.
 async fn notifier_once(client: &Client, what: &str, is_so: impl Fn(&Row) -> bool) -> Row {
     let started = Instant::now();
     loop {
@@ -77,7 +77,7 @@ async fn the_notifier_is_shown_at_work_ended_and_back_again() {
     notifier_once(&client, "announced by the new one", announced(position)).await;
 }
 
-/// For a statement that needs the database to itself, and fails because we are in it.
+/// For a statement that needs the database to itself, and fails because this session is in it.
 #[tokio::test]
 async fn a_notifier_that_leaves_for_others_is_shown_as_away() {
     let server = server_with_workers();
@@ -104,7 +104,7 @@ async fn a_notifier_that_leaves_for_others_is_shown_as_away() {
 
 #[tokio::test]
 async fn without_a_free_worker_the_notifier_is_shown_as_starting_with_work_to_do() {
-    // The launcher takes the only one.
+    // The launcher takes the only worker.
     let options = ServerOptions::new()
         .without_fsync()
         .set("max_worker_processes", "1")
@@ -131,7 +131,7 @@ async fn on_a_standby_the_views_say_that_nothing_is_appended_there() {
     assert_eq!(state(&row), "none");
     assert_eq!(row.get::<_, i64>("notifications"), 0);
     assert_eq!(row.get::<_, Option<i64>>("last_position"), None);
-    // After a promotion it counts.
+    // After a promotion the views count.
     standby.promote().unwrap();
     write(&on_standby, "s").await;
     assert_eq!(counts(&on_standby).await, [1, 1, 0, 0, 0]);

@@ -1,4 +1,4 @@
-//! What the tests share: databases, sessions, appends, and errors taken apart.
+//! Shared by the tests: databases, sessions, appends, and parsed errors.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(crate) fn sql_files() -> Vec<String> {
     texts
 }
 
-/// The database of the tests that need nothing but streams of their own.
+/// The database of the tests that need only streams of their own.
 pub(crate) async fn session() -> Client {
     static URL: OnceLock<String> = OnceLock::new();
     connect(URL.get_or_init(|| shared().create_database("surface").unwrap())).await
@@ -118,7 +118,7 @@ impl Failure {
         serde_json::from_str(detail).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// One of our errors is complete: a code, a message, a JSON object, a way out, `P13`.
+    /// An error of eventcore is complete: a code, a message, a JSON object and a hint, `P13`.
     #[track_caller]
     pub(crate) fn assert_ours(&self, code: &str) -> Value {
         assert_eq!(self.code, code, "{self:?}");
@@ -132,7 +132,7 @@ impl Failure {
     }
 }
 
-/// Fails as expected, or the test does.
+/// The failure of a statement; the test fails if the statement succeeds.
 #[track_caller]
 pub(crate) fn failure<T: std::fmt::Debug>(result: Result<T, tokio_postgres::Error>) -> Failure {
     result.expect_err("it works where it should fail").into()
@@ -267,7 +267,7 @@ impl Columns {
     }
 }
 
-/// An event as the server gives it back.
+/// An event as the server returns it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stored {
     pub(crate) position: i64,
@@ -282,7 +282,7 @@ pub(crate) struct Stored {
     pub(crate) recorded_at: SystemTime,
 }
 
-/// Runs a read and takes its rows apart.
+/// Runs a read and parses its rows.
 pub(crate) async fn read(
     client: &impl GenericClient,
     sql: &str,

@@ -1,4 +1,4 @@
-//! `eventcore_wait`: being woken without LISTEN, `P11`.
+//! `eventcore_wait`: waiting for events without LISTEN, `P11`.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{Client, append, connect, event, failure, server_with_workers, value};
 
-/// A database in which a notifier has a place, and a session in it.
+/// A database in which there is a slot for a notifier, and a session in it.
 pub(crate) async fn database(name: &str) -> (String, Client) {
     let url = server_with_workers().create_database(name).unwrap();
     let client = connect(&url).await;
@@ -22,7 +22,7 @@ pub(crate) async fn write(client: &Client) -> i64 {
         .1
 }
 
-/// An append, and the time for the notifier to have started.
+/// An append, and enough time for the notifier to start.
 pub(crate) async fn write_and_settle(client: &Client) -> i64 {
     let position = write(client).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -63,7 +63,7 @@ async fn wait_gives_up_in_time_and_says_where_it_is() {
         "BEGIN; SELECT eventcore_append('{a}', '{0}', '{a}', '{A}', '{1}', NULL); ROLLBACK";
     client.batch_execute(rolled_back).await.unwrap();
     let safe: i64 = value(&client, "SELECT eventcore_safe_position()").await;
-    // A position that is reserved, and comes later.
+    // A position that is reserved, and whose event comes later.
     for after in [safe, 1_000] {
         for (timeout, millis) in [("0", 0), ("20 ms", 20), ("400 ms", 400), ("1.3 s", 1_300)] {
             let started = Instant::now();
@@ -78,7 +78,7 @@ async fn wait_gives_up_in_time_and_says_where_it_is() {
     }
 }
 
-/// Well below the second after which it would look for itself.
+/// Well before the second after which it would look by itself.
 #[tokio::test]
 async fn wait_is_woken_by_the_commit_of_another_session() {
     let (url, writer) = database("wait_woken").await;
@@ -184,8 +184,8 @@ async fn wait_refuses_a_transaction_block_and_whatever_is_atomic() {
     assert!(wait(&client, 0, "1 s").await > 0);
 }
 
-/// A DO block outside of a transaction block may end transactions, like a procedure: either it is
-/// refused, or it holds nothing while it waits and works on afterwards.
+/// A DO block outside of a transaction block may end transactions, like a procedure. Either the
+/// call is refused, or it holds nothing while it waits and the block continues afterwards.
 #[tokio::test]
 async fn wait_in_a_do_block_is_refused_or_holds_nothing() {
     let (url, client) = database("wait_do").await;
@@ -226,7 +226,7 @@ async fn xmin_of(observer: &Client, pid: i32) -> Option<String> {
         .get(0)
 }
 
-/// In a fresh database the safe position is found in the table, and that leaves nothing either.
+/// In a fresh database the safe position is read from the table, and that holds no snapshot either.
 #[tokio::test]
 async fn wait_holds_no_snapshot_so_that_vacuum_can_remove_what_is_deleted_meanwhile() {
     for fresh in [true, false] {
@@ -299,7 +299,7 @@ async fn wait_ends_with_the_statement_timeout_with_a_cancel_and_with_the_session
         "{:?}",
         started.elapsed()
     );
-    // And it waits again afterwards.
+    // And it can wait again afterwards.
     assert!(wait(&waiter, 0, "1 s").await > 0);
 
     let (ended, _) = tokio::join!(waiter.batch_execute("CALL eventcore_wait(1000)"), async {

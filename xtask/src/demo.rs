@@ -65,7 +65,7 @@ fn on_the_server(
     if !matches!(setup::existing(workspace, ui, pg), Ok(Some(_))) {
         ui.say("Set-up comes first: about 5 minutes the first time, seconds afterwards.");
     }
-    // What it cannot do is found out before the last demo's database is gone.
+    // Detect errors in the arguments before the last demo's database is dropped.
     build(workspace, ui)?;
     let checked = banking(workspace, |command| command.arg("--check").args(passed_on))?;
     if checked != ExitCode::SUCCESS {
@@ -99,7 +99,7 @@ fn on_the_server(
     Ok(code)
 }
 
-/// Refused when there is another demo, since both use the same database.
+/// Fails if another demo is running, since both use the same database.
 fn only_demo(folder: &Path) -> Result<Lock> {
     match try_lock(folder)? {
         Some(lock) => Ok(lock),
@@ -107,14 +107,14 @@ fn only_demo(folder: &Path) -> Result<Lock> {
     }
 }
 
-/// The arguments that the example is given as they are.
+/// The arguments that are passed to the example unchanged.
 fn passed_on(arguments: &Arguments) -> Result<Vec<OsString>> {
     let mut passed_on = Vec::new();
     if let Some(workers) = arguments.workers {
         passed_on.extend(["--workers".into(), workers.to_string().into()]);
     }
     if let Some(file) = &arguments.transfers {
-        // The example runs in the repository's root, wherever we were called.
+        // The example runs in the repository's root, wherever the caller is.
         let file = path::absolute(file)?;
         passed_on.extend(["--transfers".into(), file.into_os_string()]);
     }
@@ -129,7 +129,7 @@ fn build(workspace: &Workspace, ui: &Ui) -> Result<()> {
     )
 }
 
-/// Runs the example with our own input and output; its exit code.
+/// Runs the example with our own input and output; returns its exit code.
 fn banking(
     workspace: &Workspace,
     arguments: impl FnOnce(&mut Command) -> &mut Command,

@@ -1,5 +1,5 @@
-//! `cargo xtask failover`: three nodes under Patroni, faults, and a check of what was promised. The programs are
-//! prepared here; the package in `tests/failover` starts the nodes and makes the faults.
+//! `cargo xtask failover`: three nodes under Patroni, faults, and a check of the promises. This
+//! prepares the programs; the package in `tests/failover` starts the nodes and injects the faults.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -20,11 +20,13 @@ use crate::workspace::Workspace;
 /// Debian's Patroni is 3.0, which has no `synchronous_mode: quorum`.
 const REQUIREMENTS: [&str; 2] = ["patroni[etcd3]==4.1.*", "psycopg[binary]==3.3.*"];
 
-/// Runs `$2 …`, then ends all that it left and deletes the folder `$1`: after a success, a failure, or a kill.
+/// Runs `$2 …`, then ends everything that it left behind and deletes the folder `$1`: after a
+/// success, a failure or a kill.
 ///
-/// The processes are found by the folder in their command lines. Of a server only the postmaster is found, and its
-/// processes end with it. A shell waits for children that are not its own, too: a postmaster whose Patroni was killed is
-/// the child of this one, and would otherwise stay as a zombie whose number the next postmaster finds taken.
+/// It finds the processes by the folder in their command lines. Of a server it finds only the
+/// postmaster, and the other processes end with it. A shell also waits for adopted children: a
+/// postmaster whose Patroni was killed becomes its child, and would otherwise stay as a zombie
+/// whose process id looks taken to the next postmaster.
 const CONTAINED: &str = r#"
 folder=$1
 shift
@@ -51,13 +53,13 @@ exit $code
 pub(crate) struct Arguments {
     #[command(flatten)]
     pg: PgOption,
-    /// How long faults are made
+    /// How long faults are injected
     #[arg(long, value_name = "N", default_value_t = 120)]
     seconds: u64,
-    /// Which faults: the same number makes the same ones
+    /// Which faults: the same number gives the same faults
     #[arg(long, value_name = "N", default_value_t = 7)]
     seed: u64,
-    /// Passed on: `-- --help` lists what there is
+    /// Passed on: `-- --help` lists the options
     #[arg(last = true, value_name = "ARGS")]
     arguments: Vec<String>,
 }
@@ -107,7 +109,8 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
     })
 }
 
-/// The shell that runs and clears up; in namespaces of its own for processes and network where that is possible.
+/// The shell that runs it and cleans up; if possible, in namespaces of its own for processes and
+/// network.
 fn contained(ui: &Ui) -> Command {
     let mut command;
     if can_unshare() {
@@ -168,7 +171,7 @@ fn patroni(ui: &Ui, installation: &Installation) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// A Python that the user for servers can run: one below root's home it cannot.
+/// A Python that the user for servers can run; it cannot run one below root's home.
 fn python(ui: &Ui, account: &Account) -> Result<PathBuf> {
     let usable = |python: &Path| {
         let mut test = Command::new(python);
@@ -198,7 +201,7 @@ fn python(ui: &Ui, account: &Account) -> Result<PathBuf> {
     )
 }
 
-/// A new folder that the user for servers can write to, in a place that it can reach.
+/// A new folder that the user for servers can reach and write to.
 fn folder(account: &Account) -> Result<PathBuf> {
     let folder = std::env::temp_dir().join(format!("eventcore-failover-{}", std::process::id()));
     DirBuilder::new()

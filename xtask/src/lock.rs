@@ -1,4 +1,4 @@
-//! One at a time in one folder: set-ups, starts and stops of the server, demos.
+//! One at a time per folder: set-ups, starts and stops of the server, demos.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::step::Ui;
 
-/// Held until dropped; the operating system lets go of it when the process ends.
+/// Held until dropped; the operating system releases it when the process ends.
 #[derive(Debug)]
 pub(crate) struct Lock(File);
 

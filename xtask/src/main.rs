@@ -1,4 +1,4 @@
-//! `cargo xtask`: everything that a person or a CI machine does here, set-up included.
+//! `cargo xtask`: every command that a person or CI runs here, including the set-up.
 
 mod bench;
 mod book;
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     match run(cli.command) {
         Ok(code) => code,
         Err(error) => {
-            // The outermost context first, then what caused it; never a backtrace.
+            // The outermost context first, then its causes; never a backtrace.
             let reasons: Vec<String> = error.chain().map(ToString::to_string).collect();
             eprintln!("\nerror: {}", reasons.join("\n  because: "));
             ExitCode::FAILURE

@@ -1,4 +1,4 @@
-//! Stamps: a hash of what something was made from, kept beside it, so that it is not made again.
+//! Stamps: a hash of the sources of a product, stored beside it, so that it is not built again.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,8 +16,8 @@ impl Stamp {
         self
     }
 
-    /// Takes in a file, or all files below a folder in the order of their names; nothing when there
-    /// is none.
+    /// Adds a file, or all files below a folder in the order of their names; nothing if it does not
+    /// exist.
     pub(crate) fn path(mut self, path: &Path) -> Result<Self> {
         for file in files_below(path)? {
             let contents =
@@ -33,12 +33,12 @@ impl Stamp {
     }
 }
 
-/// Whether `file` holds this stamp.
+/// Whether `file` contains this stamp.
 pub(crate) fn is_stamped(file: &Path, stamp: &str) -> bool {
     fs::read_to_string(file).is_ok_and(|text| text.trim() == stamp)
 }
 
-/// Writes a stamp, and the folder that it is in.
+/// Writes a stamp, and creates its folder.
 pub(crate) fn write_stamp(file: &Path, stamp: &str) -> Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
@@ -58,7 +58,7 @@ fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
             entries.push(entry?.path());
         }
         entries.sort();
-        // A target folder inside of a crate is somebody's build, not a source.
+        // A target folder inside a crate is build output, not a source.
         for entry in entries.iter().filter(|entry| !entry.ends_with("target")) {
             files.extend(files_below(entry)?);
         }

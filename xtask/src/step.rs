@@ -1,4 +1,4 @@
-//! Steps: what is being done, for how long, and what to look at when it fails.
+//! Steps: what is in progress, for how long, and what to look at when it fails.
 //!
 //! On a terminal a step is a spinner with the last line of its command's output; elsewhere it is
 //! plain lines, with a sign of life every half minute.
@@ -20,14 +20,14 @@ use crate::workspace::Workspace;
 const HEARTBEAT: Duration = Duration::from_secs(30);
 const TAIL_LINES: usize = 40;
 
-/// Prints steps; all of it on standard error, which leaves standard output to what was asked for.
+/// Prints steps to standard error, so that standard output contains only the requested result.
 #[derive(Debug, Clone)]
 pub(crate) struct Ui {
     logs: PathBuf,
     terminal: bool,
 }
 
-/// A step under way. Without [`Step::done`] it has failed.
+/// A step in progress. Without [`Step::done`] it has failed.
 pub(crate) struct Step<'a> {
     ui: &'a Ui,
     title: String,
@@ -42,7 +42,7 @@ enum Progress {
         stop: mpsc::Sender<()>,
         thread: JoinHandle<()>,
     },
-    /// The command's own output is what one sees.
+    /// The command's own output is shown.
     Streamed,
 }
 
@@ -65,12 +65,12 @@ impl Ui {
         tell(line);
     }
 
-    /// Prints what was asked for, on standard output.
+    /// Prints the requested result to standard output.
     pub(crate) fn answer(&self, text: &str) {
         print(text);
     }
 
-    /// Whether somebody is there to type a password.
+    /// Whether a person can type a password.
     pub(crate) fn is_terminal(&self) -> bool {
         self.terminal && io::stdin().is_terminal()
     }
@@ -135,7 +135,7 @@ impl Ui {
 }
 
 impl Step<'_> {
-    /// Runs a command with its output in a log.
+    /// Runs a command and writes its output to a log.
     pub(crate) fn run(&mut self, command: &mut Command) -> Result<()> {
         let mut tail: Vec<String> = Vec::new();
         let last_line = Arc::clone(&self.last_line);
@@ -165,12 +165,12 @@ impl Step<'_> {
         }
     }
 
-    /// Ends the step well.
+    /// Ends the step successfully.
     pub(crate) fn done(self) {
         self.done_with("");
     }
 
-    /// Ends the step well, with a word on what came of it.
+    /// Ends the step successfully, with a word about its result.
     pub(crate) fn done_with(mut self, note: &str) {
         let seconds = self.start.elapsed().as_secs_f64();
         let note = if note.is_empty() {
@@ -187,7 +187,7 @@ impl Step<'_> {
         }
     }
 
-    /// Runs a command to its end; its log's path when it failed.
+    /// Runs a command to its end; returns its log's path if it failed.
     fn execute(
         &self,
         command: &mut Command,
@@ -206,7 +206,7 @@ impl Step<'_> {
         let mut child = command
             .spawn()
             .with_context(|| format!("{}: cannot start {program}", self.title))?;
-        // The command holds the pipe's other end, and with it we would wait for ever.
+        // The command holds the pipe's other end, so this process would wait without end.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut reader = BufReader::new(reader);
         let mut bytes = Vec::new();
@@ -245,13 +245,13 @@ impl Drop for Step<'_> {
     }
 }
 
-/// A line on standard error. That nobody reads it, as after `| head`, is no reason to stop:
+/// Writes a line to standard error. A closed pipe, as after `| head`, is no reason to stop;
 /// `eprintln!` would panic.
 fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// As [`tell`], on standard output.
+/// Like [`tell`], to standard output.
 fn print(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
@@ -268,7 +268,8 @@ fn heartbeat(last_line: Arc<Mutex<String>>) -> Progress {
     Progress::Heartbeat { stop, thread }
 }
 
-/// The text without the escape sequences that some programs colour it with, terminal or not.
+/// The text without escape sequences, with which some programs colour their output even without a
+/// terminal.
 fn without_colours(line: &str) -> String {
     let mut parts = line.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -282,7 +283,7 @@ fn without_colours(line: &str) -> String {
     plain
 }
 
-/// A file name made of a title.
+/// A file name made from a title.
 fn slug(title: &str) -> String {
     let words: Vec<&str> = title
         .split(|c: char| !c.is_ascii_alphanumeric())
@@ -291,7 +292,7 @@ fn slug(title: &str) -> String {
     words.join("-").to_lowercase()
 }
 
-/// The lines that a person needs to look at a file.
+/// The lines with which a person can look at a file.
 pub(crate) fn tail(file: &Path, lines: usize) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
     let all: Vec<&str> = text.lines().collect();

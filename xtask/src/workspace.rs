@@ -13,8 +13,8 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// cargo's target folder: `CARGO_TARGET_DIR`, or `target` in the root.
     pub(crate) target: PathBuf,
-    /// Tools that we install for ourselves, one folder for each version, shared by all clones. The
-    /// user's own are never replaced.
+    /// Tools that xtask installs for itself, one folder per version, shared by all clones. The
+    /// user's own tools are never replaced.
     pub(crate) tools: PathBuf,
 }
 
@@ -39,7 +39,7 @@ impl Workspace {
         })
     }
 
-    /// `cargo` in the root, with this very target folder.
+    /// `cargo` in the root, with this target folder.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         self.prepare(&mut command);
@@ -51,7 +51,8 @@ impl Workspace {
         self.tools.join(format!("{name}-{version}"))
     }
 
-    /// Makes `command` see what a person's shell has, not what `cargo run` adds for xtask itself.
+    /// Gives `command` the environment of the user's shell, without what `cargo run` adds for xtask
+    /// itself.
     pub(crate) fn prepare(&self, command: &mut Command) {
         command
             .current_dir(&self.root)
@@ -71,8 +72,8 @@ impl Workspace {
                 command.env_remove(name);
             }
         }
-        // Which PostgreSQL is built against is decided by PGRX_HOME alone; where this differs from
-        // one call to the next, everything is built again.
+        // PGRX_HOME alone decides which PostgreSQL is built against; if this variable changes
+        // between calls, everything is rebuilt.
         command
             .env_remove("PGRX_PG_CONFIG_PATH")
             .env_remove("PGRX_PG_CONFIG_AS_ENV");

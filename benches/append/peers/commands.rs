@@ -1,4 +1,4 @@
-//! Commands executed by eventcore's client: the same work as the driver has the peer do.
+//! Commands executed by eventcore's client: the same work that the driver gives to the peer.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::driver::Work;
 
-/// Accounts that transfers choose two of.
+/// The accounts from which a transfer chooses two.
 const ACCOUNTS: u64 = 1000;
 const OPENING_BALANCE: u64 = 1_000_000_000;
 
@@ -106,12 +106,12 @@ struct Transfer {
     #[stream]
     to: StreamId,
     cents: u64,
-    /// What an account holds that has no event yet.
+    /// The balance of an account without events.
     credit: u64,
 }
 
 impl CommandLogic for Transfer {
-    /// What came to `from`, and what left it.
+    /// The deposits to `from`, and the withdrawals from it.
     type State = (u64, u64);
     type Event = MoneyEvent;
 
@@ -144,7 +144,7 @@ impl CommandLogic for Transfer {
     }
 }
 
-/// Clients that execute commands of one kind, as many connections as clients.
+/// Clients that execute commands of one kind; as many connections as clients.
 pub(super) struct Commands {
     store: PostgresEventStore,
     command: Command,
@@ -204,7 +204,7 @@ impl Commands {
                     .await?;
             }
             Command::Transfer => {
-                // Spread over all pairs without a random number generator of our own.
+                // Spreads over all pairs without a random number generator.
                 let random = Uuid::new_v4().as_u64_pair().0;
                 let from = random % ACCOUNTS;
                 let to = (from + 1 + number % (ACCOUNTS - 1)) % ACCOUNTS;

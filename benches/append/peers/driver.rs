@@ -12,7 +12,7 @@ use super::seconds;
 /// The program.
 pub(crate) struct Driver(PathBuf);
 
-/// What it is to do, again and again.
+/// What it measures, repeatedly.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work {
     One,
@@ -21,7 +21,7 @@ pub(super) enum Work {
     Batch,
 }
 
-/// What of the line that it prints is of use here.
+/// The part of its output that is used here.
 #[derive(Deserialize)]
 struct Measured {
     seconds: f64,

@@ -1,4 +1,4 @@
-//! Against other event stores, each at what it does best, in turns on one machine.
+//! Comparison with other event stores, each at what it does best, in turns on one machine.
 
 mod commands;
 mod driver;
@@ -32,7 +32,7 @@ const EVENTCORE_POSTGRES: Peer = Peer {
 /// Another event store.
 struct Peer {
     name: &'static str,
-    /// As far as we have found out; more in `benches/peers/README.md`.
+    /// As far as we know; more in `benches/peers/README.md`.
     guarantee: &'static str,
 }
 
@@ -92,10 +92,11 @@ pub(crate) async fn run(
         Some(1.0),
     );
 
-    // It sets parameters that begin with `eventcore.`, which our extension reserves where it is loaded.
+    // It sets parameters that begin with `eventcore.`, a prefix that the extension reserves where
+    // it is loaded.
     let server = Server::start(ServerOptions::new().without_preload())?;
     server.create_empty_database("peer")?;
-    // Its driver takes no URL with a user and no host.
+    // Its driver accepts no URL with a user and without a host.
     let theirs = format!(
         "postgresql:///peer?host={}&port={}&user={SUPERUSER}",
         server.socket_folder().display(),
@@ -156,7 +157,7 @@ fn push(
     report.comparisons.push(comparison.against(peer.guarantee));
 }
 
-/// Whole seconds, at least one: what the driver takes.
+/// Whole seconds, at least one: the driver accepts nothing else.
 fn seconds(time: Duration) -> String {
     time.as_secs().max(1).to_string()
 }

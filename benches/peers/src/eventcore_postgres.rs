@@ -21,7 +21,7 @@ use crate::report::Report;
 const VERSION: &str = "2.1.0";
 
 const ACCOUNTS: usize = 1000;
-/// So much that no transfer is ever refused for want of it.
+/// So much that no transfer is ever rejected for lack of money.
 const OPENING_BALANCE: i64 = 1_000_000_000;
 
 /// `eventcore-peers eventcore-postgres …`
@@ -59,7 +59,7 @@ enum Work {
 pub(crate) async fn measure(arguments: &Arguments) -> Result<Report> {
     let connections = NonZeroU32::new(arguments.load.clients).unwrap_or(NonZeroU32::MIN);
     let config = PostgresConfig {
-        // As many as there are clients, so that none waits for another's.
+        // As many as clients, so that none waits for another's.
         max_connections: MaxConnections::new(connections),
         ..PostgresConfig::default()
     };
@@ -128,7 +128,7 @@ impl Client for Executor {
     }
 }
 
-/// Money that has come to an account, or gone: about 110 bytes of JSON.
+/// A deposit or a withdrawal: about 110 bytes of JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct MoneyMoved {
     account: StreamId,
@@ -198,7 +198,7 @@ impl CommandLogic for OpenTwo {
     }
 }
 
-/// Moves money if there is enough of it.
+/// Moves money if the balance suffices.
 #[derive(Command)]
 struct Transfer {
     #[stream]
@@ -247,7 +247,7 @@ fn outcome(events: u64, executed: Result<ExecutionResponse, CommandError>) -> Re
     }
 }
 
-/// New accounts for this measurement only, so that none has a history to begin with.
+/// New accounts for this measurement only, so that none has a history.
 async fn open_accounts(store: &PostgresEventStore) -> Result<Vec<StreamId>> {
     let mut accounts = Vec::with_capacity(ACCOUNTS);
     for _ in 0..ACCOUNTS {

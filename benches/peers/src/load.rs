@@ -1,4 +1,4 @@
-//! A closed loop of load: every client begins its next operation when the last is acknowledged.
+//! A closed loop of load: every client begins its next operation when the last one is acknowledged.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub(crate) trait Client: Send + 'static {
     fn operate(&mut self) -> impl Future<Output = Result<Outcome>> + Send;
 }
 
-/// What came of one operation.
+/// The outcome of one operation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Outcome {
     /// It is acknowledged.
@@ -29,19 +29,19 @@ pub(crate) enum Outcome {
         /// Attempts that were refused before it.
         conflicts: u64,
     },
-    /// The peer gave up after so many conflicts.
+    /// The peer gave up after this many conflicts.
     GivenUp {
         /// Attempts that were refused.
         conflicts: u64,
     },
 }
 
-/// What all clients did.
+/// The results of all clients.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// How long was measured.
+    /// How long the measurement took.
     pub(crate) measured: Duration,
-    /// How long each operation took that was acknowledged in that time, in ascending order.
+    /// The duration of each operation that was acknowledged in that time, in ascending order.
     pub(crate) latencies: Vec<Duration>,
     /// Events of these operations.
     pub(crate) events: u64,
@@ -77,8 +77,8 @@ impl Tally {
     }
 }
 
-/// Runs all clients until the time is over. What is acknowledged within it counts, whenever it
-/// began; what is still under way at the end does not.
+/// Runs all clients until the time is over. An operation counts if it is acknowledged within that
+/// time, whenever it began.
 ///
 /// # Errors
 /// The first error of a client, or that nothing was acknowledged.
@@ -126,7 +126,7 @@ async fn work(mut client: impl Client, begin: Instant, end: Instant) -> Result<T
 mod tests {
     use super::*;
 
-    /// Answers after a millisecond, every other time that it has given up.
+    /// Answers after a millisecond; every other time it reports that it has given up.
     struct Alternating(bool);
 
     impl Client for Alternating {

@@ -28,7 +28,7 @@ enum Peer {
     EventcorePostgres(eventcore_postgres::Arguments),
 }
 
-/// How much load, for how long.
+/// The number of clients, and the duration.
 #[derive(Args, Clone, Copy)]
 struct LoadArguments {
     /// Clients that work at the same time, each with one operation under way
@@ -44,7 +44,7 @@ async fn main() -> ExitCode {
     match run(Cli::parse().peer).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The outermost context first, then what caused it; never a backtrace.
+            // The outermost context first, then its causes; never a backtrace.
             let reasons: Vec<String> = error.chain().map(ToString::to_string).collect();
             eprintln!("error: {}", reasons.join("\n  because: "));
             ExitCode::FAILURE
@@ -53,7 +53,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(peer: Peer) -> Result<()> {
-    // Why an operation failed is found in the peers' log only; nothing else of it is wanted.
+    // The peers' log is read only to learn why an operation failed.
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::ERROR)
         .with_writer(io::stderr)

@@ -53,7 +53,8 @@ impl Report {
     }
 }
 
-/// The smallest of the sorted values that `percent` percent of them do not exceed; zero of none.
+/// The smallest of the sorted values that `percent` percent of them do not exceed; zero if there
+/// are none.
 fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted

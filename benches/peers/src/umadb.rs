@@ -20,7 +20,7 @@ const PAYLOAD: &str = r#"{"amount": 12345, "from": "account-000123", "to": "acco
 /// `eventcore-peers umadb …`
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Where the server listens, such as `http://127.0.0.1:50051`; nobody else may write to it
+    /// Where the server listens, such as `http://127.0.0.1:50051`; no other program may write to it
     #[arg(long)]
     url: String,
     /// What to measure
@@ -68,7 +68,7 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<Report> {
     let kept = head(&connection).await? - before;
     ensure!(
         kept == tally.written,
-        "UmaDB acknowledged {} events and has {kept}: does somebody else write to it?",
+        "UmaDB acknowledged {} events and has {kept}: does another program write to it?",
         tally.written
     );
     let work = format!("{:?}", arguments.work).to_lowercase();
@@ -101,13 +101,13 @@ async fn connect(url: &str) -> Result<AsyncUmaDbClient> {
         .with_context(|| format!("cannot connect to UmaDB at {url}"))
 }
 
-/// How many events there are: positions begin with 1 and have no gaps.
+/// The number of events: positions begin with 1 and have no gaps.
 async fn head(connection: &AsyncUmaDbClient) -> Result<u64> {
     let head = connection.head().await;
     Ok(head.context("UmaDB does not tell its head")?.unwrap_or(0))
 }
 
-/// That the condition is enforced: a second append with the same tag must be refused.
+/// Checks that the condition is enforced: a second append with the same tag must be refused.
 async fn check_condition(connection: &AsyncUmaDbClient) -> Result<()> {
     let tag = unique_tag();
     append(connection, &tag, 1)
@@ -120,13 +120,13 @@ async fn check_condition(connection: &AsyncUmaDbClient) -> Result<()> {
     }
 }
 
-/// Appends events with this tag, if there is none with it.
+/// Appends events with this tag, unless there is an event with it.
 async fn append(
     connection: &AsyncUmaDbClient,
     tag: &str,
     events: u64,
 ) -> std::result::Result<u64, DcbError> {
-    // Each has an id, with which an append could be sent again, as in eventcore.
+    // Each has an id, so that an append could be repeated, as in eventcore.
     let event = || {
         DcbEvent::new()
             .event_type("MoneyMoved")

@@ -1,4 +1,4 @@
-//! A report: what was compared to what, the raw rounds, and how it is printed, kept and drawn.
+//! A report: the comparisons, the raw rounds, and how it is printed, stored and drawn.
 
 mod plot;
 mod table;
@@ -12,12 +12,12 @@ use serde::Serialize;
 use crate::machine::Machine;
 use crate::rounds::{Round, Spread};
 
-/// Everything that one benchmark found out.
+/// All results of one benchmark.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The benchmark's name, and that of its files.
+    /// The name of the benchmark and of its files.
     pub name: &'static str,
-    /// What the plot is headed with.
+    /// The title of the plot.
     pub title: &'static str,
     pub machine: Machine,
     pub comparisons: Vec<Comparison>,
@@ -28,22 +28,22 @@ pub struct Report {
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
     pub work: String,
-    /// What it is compared to.
+    /// The reference.
     pub reference: String,
     pub clients: u32,
-    /// Of both sides of every round.
+    /// Both sides of every round.
     pub unit: &'static str,
     pub rounds: Vec<Round>,
     pub ratio: Spread,
     pub target: Option<Target>,
     /// Whether the median ratio reaches the target; true without one.
     pub met: bool,
-    /// What the reference guarantees, where that is not the same as eventcore's.
+    /// What the reference guarantees, if that differs from eventcore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guarantee: Option<&'static str>,
 }
 
-/// What a ratio should be.
+/// The expected ratio.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -53,7 +53,7 @@ pub enum Target {
     AtMost(f64),
 }
 
-/// A number with nothing to compare it to.
+/// A number without a reference.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
     pub work: String,
@@ -63,7 +63,7 @@ pub struct Figure {
 }
 
 impl Comparison {
-    /// Of at least one round.
+    /// With at least one round.
     pub fn new(
         work: impl Into<String>,
         reference: impl Into<String>,
@@ -86,7 +86,7 @@ impl Comparison {
         }
     }
 
-    /// The same with what the reference guarantees.
+    /// The same, with what the reference guarantees.
     #[must_use]
     pub fn against(mut self, guarantee: &'static str) -> Self {
         self.guarantee = Some(guarantee);
@@ -112,7 +112,7 @@ impl Target {
 }
 
 impl Report {
-    /// An empty one.
+    /// An empty report.
     pub fn new(name: &'static str, title: &'static str, machine: Machine) -> Self {
         Self {
             name,
@@ -128,7 +128,7 @@ impl Report {
         table::text(self)
     }
 
-    /// Writes `<name>.json`, `.md`, and, where there is something to compare, `.svg` and `.png`.
+    /// Writes `<name>.json`, `.md`, and, if there are comparisons, `.svg` and `.png`.
     ///
     /// # Errors
     /// The folder cannot be written to, or a plot cannot be drawn.

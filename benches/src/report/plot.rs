@@ -1,4 +1,4 @@
-//! A report as a picture: one bar for each ratio, its range as a whisker, its target as a mark.
+//! A report as a picture: a bar per ratio, its range as a whisker, its target as a mark.
 
 use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
@@ -9,7 +9,7 @@ use plotters::style::{FontStyle, register_font};
 use super::{Comparison, Report, Target};
 
 const WIDTH: i32 = 1200;
-/// Where the bars begin, and the longest that a bar gets.
+/// Where the bars begin, and the length of the longest one.
 const LABELS: i32 = 560;
 const BARS: i32 = 500;
 const TOP: i32 = 96;
@@ -84,7 +84,7 @@ where
     Ok(())
 }
 
-/// The ratio that reaches the right end.
+/// The ratio at the right edge.
 fn longest(report: &Report) -> f64 {
     let ends = report.comparisons.iter().flat_map(|row| {
         let target = row.target.map_or(1.0, Target::limit);
@@ -162,7 +162,7 @@ where
         Ok(())
     }
 
-    /// Where a ratio is.
+    /// The x coordinate of a ratio.
     fn x(&self, ratio: f64) -> i32 {
         #[expect(clippy::cast_possible_truncation, reason = "pixels of a picture")]
         let pixels = (ratio * self.scale).round() as i32;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Comparison, Figure, Report, Target};
 use crate::rounds::Spread;
 
-/// A row of cells; of how many, its table knows.
+/// A row of cells; the table knows how many.
 type Row = Vec<String>;
 
 pub(super) fn text(report: &Report) -> String {
@@ -45,7 +45,7 @@ pub(super) fn markdown(report: &Report) -> String {
     text
 }
 
-/// The comparisons and the figures, each with a heading; those without any row are left out.
+/// The comparisons and the figures, each with a heading; an empty table is left out.
 fn tables(report: &Report) -> Vec<Vec<Row>> {
     let guarantees = report.comparisons.iter().any(|row| row.guarantee.is_some());
     let comparisons = report.comparisons.iter().map(|row| {

@@ -1,4 +1,4 @@
-//! What a report says, and that it can be drawn where there are no fonts.
+//! The contents of a report, and that it can be drawn without fonts.
 
 use std::collections::BTreeMap;
 

@@ -157,7 +157,7 @@ impl<E: Event, S: SubscriptionStore + 'static> Consumer<E, S> {
         let attempt = next.delivered.attempt;
         let position = next.delivered.event.position;
         let receipt = Receipt::new(&self.session, next.lease_id, position, attempt);
-        match FollowError::decode_of_interest(next.delivered.event) {
+        match FollowError::decode_or_skip(next.delivered.event) {
             Ok(Some(event)) => Some(Delivery::new(event, receipt)),
             Ok(None) => {
                 receipt.handled();
@@ -181,7 +181,7 @@ impl<E, S: SubscriptionStore + 'static> Drop for Consumer<E, S> {
         }
         let work = Arc::clone(&self.session);
         self.session.store.in_background(async move {
-            // Nobody can receive an error here. The lease will expire.
+            // There is no receiver for an error here. The lease will expire.
             let _given_back = work.close().await;
         });
     }

@@ -19,7 +19,7 @@ pub(super) fn until(until: Option<Instant>) -> impl Future<Output = ()> + Send +
 
 struct Sleep {
     until: Option<Instant>,
-    /// The alarm that is set; removed when nobody waits for it any more.
+    /// The alarm that is set; removed when nothing waits for it any more.
     alarm: Option<Key>,
 }
 

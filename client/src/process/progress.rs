@@ -4,7 +4,7 @@
 //! from the last accepted trigger, the events about its commands after it, and the state before it,
 //! which is needed to ask for the commands again. To find out whether a trigger was accepted
 //! before, the reader searches for its id. It need not search further back than the trigger's own
-//! position, because nobody can have accepted the trigger before it existed.
+//! position, because no runner can have accepted the trigger before it existed.
 
 use std::collections::VecDeque;
 

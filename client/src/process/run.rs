@@ -134,7 +134,7 @@ use crate::values::{ConsumerName, InvalidValue};
 ///     let placed = NewEvent::encode(order.clone(), &OrderEvent::Placed { item })?;
 ///     store.append(&Append::new().stream(order, ExpectedVersion::Exactly(0)).event(placed)).await?;
 /// }
-/// // Until there is nothing to do; for ever with run_process_manager.
+/// // Until there is nothing to do; without end with run_process_manager.
 /// run_process_manager_until_idle(&store, &Fulfilment).await?;
 ///
 /// for (order, became) in [("order-1", "Reserved"), ("order-2", "Refused")] {

@@ -228,7 +228,7 @@ impl<S: ProjectionStore> Run<'_, S> {
             .advance_checkpoint(transaction, &self.name, from, to)
             .await?;
         for event in events {
-            let event = match FollowError::decode_of_interest(event) {
+            let event = match FollowError::decode_or_skip(event) {
                 Ok(Some(event)) => event,
                 Ok(None) => continue,
                 Err(error) => match projection.undecodable(&error) {

@@ -63,7 +63,7 @@ impl FollowError {
 
     /// The event as an `E`. `None` for an event that a process manager wrote for its own use,
     /// unless `E` knows it.
-    pub(crate) fn decode_of_interest<E: Event>(
+    pub(crate) fn decode_or_skip<E: Event>(
         event: RecordedEvent,
     ) -> Result<Option<StoredEvent<E>>, Self> {
         let is_of_managers = own_events::is_record(&event.event_type);

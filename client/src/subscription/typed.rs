@@ -64,7 +64,7 @@ impl<E: Event> TypedSubscription<E> {
     ) -> Poll<Result<Followed<StoredEvent<E>>, FollowError>> {
         loop {
             let followed = match ready!(self.subscription.poll_followed(cx))? {
-                Followed::Event(event) => match FollowError::decode_of_interest(event)? {
+                Followed::Event(event) => match FollowError::decode_or_skip(event)? {
                     Some(event) => Followed::Event(event),
                     None => continue,
                 },
@@ -78,7 +78,7 @@ impl<E: Event> TypedSubscription<E> {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<StoredEvent<E>, FollowError>> {
         loop {
             let event = ready!(self.subscription.poll_event(cx))?;
-            if let Some(event) = FollowError::decode_of_interest(event)? {
+            if let Some(event) = FollowError::decode_or_skip(event)? {
                 return Poll::Ready(Ok(event));
             }
         }

@@ -1,4 +1,4 @@
-//! A command of the database is executed on a store that is none.
+//! A command inside the database is executed on a store that is not on PostgreSQL.
 
 use eventcore::postgres::ServerCommand;
 use eventcore::{InMemoryEventStore, execute};

@@ -3,7 +3,7 @@
 
 CREATE SCHEMA IF NOT EXISTS bank;
 
--- What a rejection is known by, in the "sqlstate" of the DETAIL of SE006:
+-- A rejection's code, in the "sqlstate" of the DETAIL of SE006:
 --   BK001  there is no such account      BK002  there is not enough in it
 --   BK003  that is no amount, or from an account to itself       BK004  the account is open already
 
@@ -33,7 +33,7 @@ BEGIN
 END
 $$;
 
--- A whole number of cents, more than nothing.
+-- A whole number of cents, greater than zero.
 CREATE OR REPLACE FUNCTION bank.amount(input jsonb) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
@@ -104,7 +104,7 @@ SELECT eventcore_register_command('deposit', 'bank.apply', 'bank.deposit',
 SELECT eventcore_register_command('transfer_money', 'bank.apply', 'bank.transfer_money',
     streams => '{/from,/to}', required_fields => '{"/cents": "number", "/transfer": "number"}', replace => true);
 
--- What is in the accounts, from their events.
+-- The balances of the accounts, computed from their events.
 CREATE OR REPLACE VIEW bank.balances AS
     SELECT stream_id AS account,
            sum(CASE event_type WHEN 'MoneyWithdrawn' THEN -1 ELSE 1 END * (payload->>'cents')::bigint)::bigint AS cents

@@ -1,5 +1,6 @@
-// The transfers of this folder by Node and node-postgres: eight sessions at once. Then how many were accepted and
-// rejected, and the balances. Which database, it is told by PGHOST, PGDATABASE, … or its defaults.
+// The transfers of this folder with Node and node-postgres, in eight sessions at once. Prints how
+// many were accepted and rejected, and the balances. PGHOST, PGDATABASE, … or their defaults name
+// the database.
 //
 //     npm install pg && node run.mjs
 
@@ -8,13 +9,13 @@ import pg from 'pg'
 
 const WORKERS = 8
 
-// The lines of a file without the first, which holds the names.
+// The lines of a file without the first, which contains the column names.
 function rows(file) {
     const text = readFileSync(new URL(file, import.meta.url), 'utf8')
     return text.trimEnd().split('\n').slice(1).map((line) => line.split(','))
 }
 
-// Runs a command; 'accepted', or the code of the rejection. Everything else that fails is thrown.
+// Runs a command; returns 'accepted', or the code of the rejection. Throws every other error.
 async function execute(session, command, input) {
     try {
         await session.query('SELECT FROM eventcore_execute($1, $2)', [command, input])
@@ -33,7 +34,7 @@ for (const [account, cents] of rows('openings.csv')) {
     }
 }
 
-// As in an editor: the first transfer is in line 2.
+// As an editor counts: the first transfer is in line 2.
 const transfers = rows('transfers.csv').map(([from, to, cents], index) => ({
     from: `account-${from}`, to: `account-${to}`, cents: Number(cents), transfer: index + 2
 }))

@@ -1,5 +1,5 @@
 """The transfers of this folder by Python and psycopg 3: eight sessions at once. Then how many were accepted and
-rejected, and the balances. Which database, libpq is told by PGHOST, PGDATABASE, … or its defaults.
+rejected, and the balances. PGHOST, PGDATABASE, … or their defaults name the database.
 
     pip install 'psycopg[binary]' && python run.py
 """
@@ -35,7 +35,7 @@ def rows(file):
 
 
 def work(transfers):
-    """Executes the next transfer that nobody has taken, until there is none."""
+    """Executes the next free transfer until none is left."""
     outcomes = Counter()
     with psycopg.connect(autocommit=True) as session:
         while True:
@@ -54,7 +54,7 @@ def main():
                 raise SystemExit(f"cannot open {opening['account']}: use a new database")
 
     transfers = SimpleQueue()
-    # As in an editor: the first transfer is in line 2.
+    # As an editor counts: the first transfer is in line 2.
     for number, row in enumerate(rows("transfers.csv"), start=2):
         transfers.put(
             {

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The transfers of this folder by psql: eight of them at once, each with every eighth line. Then how many were
-# accepted and rejected, and the balances. Which database, psql is told by PGHOST, PGDATABASE, … or its defaults.
+# The transfers of this folder with psql, eight at once, each with every eighth line. Prints how
+# many were accepted and rejected, and the balances. PGHOST, PGDATABASE, … or their defaults name
+# the database.
 set -eu
 cd "$(dirname "$0")"
 workers=8

@@ -1,10 +1,10 @@
 -- One of :workers workers, number :worker. Each transfer is a statement of its own, and so a transaction.
 CREATE TEMP TABLE lines (number serial, sender text, receiver text, cents bigint);
--- As in an editor: the first transfer is in line 2.
+-- As an editor counts: the first transfer is in line 2.
 ALTER SEQUENCE lines_number_seq RESTART 2;
 \copy lines (sender, receiver, cents) FROM 'transfers.csv' WITH (FORMAT csv, HEADER)
 
--- What became of it: a rejection by its code, everything else that fails is an error.
+-- The outcome: the code of a rejection; any other failure is an error.
 CREATE FUNCTION pg_temp.transfer(input jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     detail jsonb;

@@ -28,14 +28,14 @@ pub(crate) enum Failure {
     File(PathBuf, #[source] io::Error),
     #[error("these are no transfers")]
     Header(#[from] NoHeader),
-    #[error("a name of ours is no stream id")]
+    #[error("a name in this example is not a stream id")]
     Name(#[from] InvalidValue),
     #[error(transparent)]
     Store(#[from] StoreError),
     /// For another reason than a rule of the bank.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
-    #[error("an event of an account is none of ours")]
+    #[error("an event of an account is not an event of the bank")]
     Event(#[from] EventError),
     #[error("a task ended too early")]
     Task(#[from] tokio::task::JoinError),

@@ -46,7 +46,7 @@ impl Subscriber {
     /// What it saw until it reached the event at this position. If that event does not arrive, what
     /// it saw so far: the audit reports what is missing.
     pub(crate) async fn stop_after(self, last: Position) -> Result<Seen, Failure> {
-        // If nobody receives it, the task has failed and reports why.
+        // Without a receiver, the task has failed and reports why.
         let _ = self.last.send(last);
         self.task.await?
     }

@@ -106,14 +106,14 @@ fn a_file_of_ones_own_is_used_and_its_malformed_lines_are_counted() {
 }
 
 #[test]
-fn the_program_writes_the_committed_file_anew() {
+fn the_program_reproduces_the_committed_file() {
     let output = banking(&["--generate", "2026"]);
     assert!(output.status.success());
     assert!(stdout(&output) == COMMITTED_FILE);
 }
 
 #[test]
-fn what_cannot_be_done_is_said_and_exits_with_two() {
+fn an_impossible_request_is_explained_and_exits_with_two() {
     let headless = TemporaryFile::new("headless.csv", "001,002,1\n");
     for (arguments, says) in [
         (&["--store", "postgres"][..], "--url"),
@@ -147,7 +147,7 @@ fn a_check_runs_nothing() {
 }
 
 #[test]
-fn that_nobody_reads_the_report_is_no_failure() {
+fn a_closed_pipe_is_no_failure() {
     for arguments in [&["--generate", "1"][..], &["--workers", "2"]] {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);

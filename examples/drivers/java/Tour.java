@@ -1,4 +1,4 @@
-// A tour with JDBC. The driver is told by a URL which database it is, such as jdbc:postgresql://localhost/shop?user=ann.
+// A tour with JDBC. A URL names the database, such as jdbc:postgresql://localhost/shop?user=ann.
 //
 //     psql -f ../tour.sql && java -cp postgresql.jar Tour.java 'jdbc:postgresql://localhost/shop?user=ann'
 //
@@ -17,13 +17,13 @@ import java.util.UUID;
 import org.postgresql.util.PSQLException;
 
 public class Tour {
-    // With an id the append can be repeated.
+    // With an id, the append can be repeated.
     record Event(String stream, String type, int pieces, String by, UUID id) {
         Event(String stream, String type, int pieces, String by) {
             this(stream, type, pieces, by, UUID.randomUUID());
         }
 
-        // With a library for JSON: its own way.
+        // A JSON library would do this in its own way.
         String json() {
             return """
                 {"stream": "%s", "type": "%s", "payload": {"pieces": %d}, "metadata": {"by": "%s"}, "id": "%s"}"""
@@ -71,7 +71,8 @@ public class Tour {
     // The last answer, which the tour waits for.
     private Appended shipped;
 
-    // Ships pieces of the stock, however often somebody else changes it meanwhile; what was sent in the end.
+    // Ships pieces of the stock, however often other sessions change it meanwhile. Returns the
+    // request that succeeded.
     private Request ship(int pieces) throws SQLException {
         for (int attempt = 1;; attempt++) {
             long version = 0;
@@ -85,7 +86,7 @@ public class Tour {
                 }
             }
             if (attempt == 1) {
-                // Somebody else is faster. NULL: whatever the version is.
+                // Another session was faster. NULL: at whatever version.
                 List<Long> any = new ArrayList<>();
                 any.add(null);
                 append(new Request(List.of("stock-1"), any, List.of(new Event("stock-1", "Counted", 9, "bob"))));
@@ -128,7 +129,7 @@ public class Tour {
         Request request = ship(2);
         System.out.printf("shipped: versions %d and %d, at the second attempt%n", (Object[]) shipped.versions());
 
-        // The answer got lost? The same request again writes nothing.
+        // Was the answer lost? Sending the same request again writes nothing.
         Appended again = append(request);
         System.out.printf("repeated: %s, versions %d and %d%n", again.repeated(), again.versions()[0],
             again.versions()[1]);
@@ -185,8 +186,9 @@ public class Tour {
             System.out.println("acknowledged: " + row.getLong(1));
         }
 
-        // Until everything up to our event can be read by everybody. In autocommit, as JDBC is by default:
-        // eventcore_wait ends the transaction that it is in. Not {call …}, which makes a SELECT of it.
+        // Waits until all readers can read everything up to our event. In autocommit, JDBC's
+        // default: eventcore_wait ends the transaction that it runs in. Not {call …}, which JDBC
+        // turns into a SELECT.
         try (PreparedStatement statement = prepare("CALL eventcore_wait(?, ?::interval)",
                 shipped.lastPosition() - 1, "5 seconds");
                 ResultSet row = statement.executeQuery()) {

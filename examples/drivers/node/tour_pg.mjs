@@ -1,18 +1,19 @@
-// A tour with node-postgres. Which database, it is told by PGHOST, PGDATABASE, … or its defaults.
+// A tour with node-postgres. PGHOST, PGDATABASE, … or their defaults name the database.
 //
 //     npm install pg && psql -f ../tour.sql && node tour_pg.mjs
 
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 
-// bigint comes as text, since a number of JavaScript is exact up to 2^53 only: far more than versions and positions get.
+// bigint comes as text, because a JavaScript number is exact only up to 2^53: far above all
+// versions and positions.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 pg.types.setTypeParser(1016, (list) => list.slice(1, -1).split(',').map(Number)) // bigint[]
 
 const session = new pg.Client()
 await session.connect()
 
-// With an id the append can be repeated.
+// With an id, the append can be repeated.
 function event(stream, type, payload, by) {
     return { stream, type, payload, metadata: { by }, id: randomUUID() }
 }
@@ -25,13 +26,14 @@ async function append(streams, expectedVersions, events) {
     return rows[0]
 }
 
-// Ships pieces of the stock, however often somebody else changes it meanwhile; what was sent, and its answer.
+// Ships pieces of the stock, however often other sessions change it meanwhile. Returns the request
+// that succeeded, and its answer.
 async function ship(pieces) {
     for (let attempt = 1; ; attempt++) {
         const read = 'SELECT version, payload FROM eventcore_read_stream($1)'
         const stock = (await session.query(read, ['stock-1'])).rows.at(-1)
         if (attempt === 1) {
-            // Somebody else is faster. NULL: whatever the version is.
+            // Another session was faster. NULL: at whatever version.
             await append(['stock-1'], [null], [event('stock-1', 'Counted', { pieces: 9 }, 'bob')])
         }
         const events = [
@@ -58,7 +60,7 @@ console.log(`placed: versions ${placed.versions.join(' and ')}`)
 const { request, shipped } = await ship(2)
 console.log(`shipped: versions ${shipped.versions.join(' and ')}, at the second attempt`)
 
-// The answer got lost? The same request again writes nothing.
+// Was the answer lost? Sending the same request again writes nothing.
 const again = await append(...request)
 console.log(`repeated: ${again.repeated}, versions ${again.versions.join(' and ')}`)
 
@@ -100,7 +102,7 @@ const acknowledged = await session.query(
 )
 console.log('acknowledged:', acknowledged.rows[0].count)
 
-// Until everything up to our event can be read by everybody.
+// Until all readers can read everything up to our event.
 const waited = await session.query('CALL eventcore_wait($1, $2)', [shipped.last_position - 1, '5 seconds'])
 console.log('waited:', waited.rows[0].safe_position >= shipped.last_position)
 

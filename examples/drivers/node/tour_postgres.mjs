@@ -1,15 +1,16 @@
-// A tour with Postgres.js. Which database, it is told by PGHOST, PGDATABASE, … or its defaults.
+// A tour with Postgres.js. PGHOST, PGDATABASE, … or their defaults name the database.
 //
 //     npm install postgres && psql -f ../tour.sql && node tour_postgres.mjs
 
 import { randomUUID } from 'node:crypto'
 import postgres from 'postgres'
 
-// bigint comes as text, since a number of JavaScript is exact up to 2^53 only: far more than versions and positions get.
+// bigint comes as text, because a JavaScript number is exact only up to 2^53: far above all
+// versions and positions.
 const bigint = { to: 20, from: [20], parse: Number, serialize: String }
 const sql = postgres({ types: { bigint }, host: process.env.PGHOST })
 
-// With an id the append can be repeated.
+// With an id, the append can be repeated.
 function event(stream, type, payload, by) {
     return { stream, type, payload, metadata: { by }, id: randomUUID() }
 }
@@ -21,12 +22,13 @@ async function append(streams, expectedVersions, events) {
     return row
 }
 
-// Ships pieces of the stock, however often somebody else changes it meanwhile; what was sent, and its answer.
+// Ships pieces of the stock, however often other sessions change it meanwhile. Returns the request
+// that succeeded, and its answer.
 async function ship(pieces) {
     for (let attempt = 1; ; attempt++) {
         const stock = (await sql`SELECT version, payload FROM eventcore_read_stream('stock-1')`).at(-1)
         if (attempt === 1) {
-            // Somebody else is faster. NULL: whatever the version is.
+            // Another session was faster. NULL: at whatever version.
             await append(['stock-1'], [null], [event('stock-1', 'Counted', { pieces: 9 }, 'bob')])
         }
         const events = [
@@ -53,7 +55,7 @@ console.log(`placed: versions ${placed.versions.join(' and ')}`)
 const { request, shipped } = await ship(2)
 console.log(`shipped: versions ${shipped.versions.join(' and ')}, at the second attempt`)
 
-// The answer got lost? The same request again writes nothing.
+// Was the answer lost? Sending the same request again writes nothing.
 const again = await append(...request)
 console.log(`repeated: ${again.repeated}, versions ${again.versions.join(' and ')}`)
 
@@ -91,7 +93,7 @@ const positions = deliveries.map((delivery) => delivery.position)
 const [{ count }] = await sql`SELECT eventcore_ack(${'stock'}, ${deliveries[0].lease_id}, ${positions}) AS count`
 console.log('acknowledged:', count)
 
-// Until everything up to our event can be read by everybody.
+// Until all readers can read everything up to our event.
 const [{ safe_position }] = await sql`CALL eventcore_wait(${shipped.last_position - 1}, ${'5 seconds'})`
 console.log('waited:', safe_position >= shipped.last_position)
 

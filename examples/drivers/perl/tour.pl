@@ -1,4 +1,4 @@
-# A tour with DBI and DBD::Pg. Which database, libpq is told by PGHOST, PGDATABASE, … or its defaults.
+# A tour with DBI and DBD::Pg. PGHOST, PGDATABASE, … or their defaults name the database.
 #
 #     cpan DBD::Pg && psql -f ../tour.sql && perl tour.pl
 
@@ -6,10 +6,11 @@ use v5.36;
 use DBI;
 use JSON::PP qw(encode_json decode_json);
 
-# In autocommit, as by default: each statement is a transaction, and eventcore_wait ends the one that it is in.
+# In autocommit, the default: each statement is a transaction, and eventcore_wait ends the one that
+# it runs in.
 my $session = DBI->connect('dbi:Pg:', undef, undef, { RaiseError => 1, PrintError => 0, AutoCommit => 1 });
 
-# With an id the append can be repeated.
+# With an id, the append can be repeated.
 sub event ($stream, $type, $payload, $by) {
     my ($id) = $session->selectrow_array('SELECT gen_random_uuid()');
     return { stream => $stream, type => $type, payload => $payload, metadata => { by => $by }, id => $id };
@@ -25,11 +26,12 @@ sub rows ($sql, @arguments) {
     return @{ $session->selectall_arrayref($sql, { Slice => {} }, @arguments) };
 }
 
-# Ships pieces of the stock, however often somebody else changes it meanwhile; what was sent, and its answer.
+# Ships pieces of the stock, however often other sessions change it meanwhile. Returns the request
+# that succeeded, and its answer.
 sub ship ($pieces) {
     for my $attempt (1 .. 9) {
         my $stock = (rows('SELECT version, payload FROM eventcore_read_stream(?)', 'stock-1'))[-1];
-        # Somebody else is faster. NULL: whatever the version is.
+        # Another session was faster. NULL: at whatever version.
         append(['stock-1'], [undef], [event('stock-1', 'Counted', { pieces => 9 }, 'bob')]) if $attempt == 1;
         my $left   = decode_json($stock->{payload})->{pieces} - $pieces;
         my @events = (
@@ -58,7 +60,7 @@ say 'placed: versions ', both($placed->{versions});
 my ($request, $shipped) = ship(2);
 say 'shipped: versions ', both($shipped->{versions}), ', at the second attempt';
 
-# The answer got lost? The same request again writes nothing.
+# Was the answer lost? Sending the same request again writes nothing.
 my $again = append(@$request);
 say 'repeated: ', truth($again->{repeated}), ', versions ', both($again->{versions});
 
@@ -95,7 +97,7 @@ my ($acknowledged) = $session->selectrow_array('SELECT eventcore_ack(?, ?, ?)',
     undef, 'stock', $deliveries[0]{lease_id}, [map { $_->{position} } @deliveries]);
 say 'acknowledged: ', $acknowledged;
 
-# Until everything up to our event can be read by everybody.
+# Until all readers can read everything up to our event.
 my ($safe) = $session->selectrow_array('CALL eventcore_wait(?, ?)', undef, $shipped->{last_position} - 1, '5 seconds');
 say 'waited: ', truth($safe >= $shipped->{last_position});
 

@@ -1,5 +1,5 @@
 <?php
-// A tour with PDO. Which database, libpq is told by PGHOST, PGDATABASE, … or its defaults.
+// A tour with PDO. PGHOST, PGDATABASE, … or their defaults name the database.
 //
 //     apt install php-cli php-pgsql && psql -f ../tour.sql && php tour.php
 
@@ -23,7 +23,8 @@ function json(mixed $value): string
     return json_encode($value, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
 }
 
-// PDO knows no arrays. As text, they are lists of JSON in other brackets: {"order-1","stock-1"}, {1,null}.
+// PDO has no arrays. As text, they are JSON lists in other brackets: {"order-1","stock-1"},
+// {1,null}.
 function toArray(array $values): string
 {
     return '{' . substr(json($values), 1, -1) . '}';
@@ -34,7 +35,7 @@ function fromArray(string $array): array
     return explode(',', trim($array, '{}'));
 }
 
-// With an id the append can be repeated.
+// With an id, the append can be repeated.
 function event(string $stream, string $type, array $payload, string $by): array
 {
     [['id' => $id]] = rows('SELECT gen_random_uuid() AS id', []);
@@ -48,14 +49,15 @@ function append(array $streams, array $expectedVersions, array $events): array
     return rows($sql, [toArray($streams), toArray($expectedVersions), json($events)])[0];
 }
 
-// Ships pieces of the stock, however often somebody else changes it meanwhile; what was sent, and its answer.
+// Ships pieces of the stock, however often other sessions change it meanwhile. Returns the request
+// that succeeded, and its answer.
 function ship(int $pieces): array
 {
     for ($attempt = 1; ; $attempt++) {
         $stock = rows('SELECT version, payload FROM eventcore_read_stream(?)', ['stock-1']);
         ['version' => $version, 'payload' => $payload] = end($stock);
         if ($attempt === 1) {
-            // Somebody else is faster. NULL: whatever the version is.
+            // Another session was faster. NULL: at whatever version.
             append(['stock-1'], [null], [event('stock-1', 'Counted', ['pieces' => 9], 'bob')]);
         }
         $request = [['order-1', 'stock-1'], [1, $version], [
@@ -88,7 +90,7 @@ echo 'placed: versions ', both($placed), "\n";
 [$request, $shipped] = ship(2);
 echo 'shipped: versions ', both($shipped), ", at the second attempt\n";
 
-// The answer got lost? The same request again writes nothing.
+// Was the answer lost? Sending the same request again writes nothing.
 $again = append(...$request);
 echo 'repeated: ', json($again['repeated']), ', versions ', both($again), "\n";
 
@@ -137,7 +139,7 @@ echo 'polled: ', implode(', ', array_column($deliveries, 'version')), "\n";
 );
 echo "acknowledged: $acknowledged\n";
 
-// Until everything up to our event can be read by everybody.
+// Until all readers can read everything up to our event.
 [$waited] = rows('CALL eventcore_wait(?, ?)', [$shipped['last_position'] - 1, '5 seconds']);
 echo 'waited: ', json($waited['safe_position'] >= $shipped['last_position']), "\n";
 

@@ -1,4 +1,4 @@
-"""A tour with asyncpg. Which database, it is told by PGHOST, PGDATABASE, … or its defaults.
+"""A tour with asyncpg. PGHOST, PGDATABASE, … or their defaults name the database.
 
 pip install asyncpg && psql -f ../tour.sql && python tour_asyncpg.py
 """
@@ -12,7 +12,7 @@ import asyncpg
 
 
 def event(stream, kind, payload, by):
-    # With an id the append can be repeated.
+    # With an id, the append can be repeated.
     return {"stream": stream, "type": kind, "payload": payload, "metadata": {"by": by}, "id": str(uuid4())}
 
 
@@ -24,12 +24,12 @@ async def append(session, streams, expected_versions, events):
 
 
 async def ship(session, pieces):
-    """Ships pieces of the stock, however often somebody else changes it meanwhile; what was sent, and its answer."""
+    """Ships pieces of the stock, however often other sessions change it meanwhile. Returns the request that succeeded, and its answer."""
     for attempt in range(1, 10):
         stock = await session.fetch("SELECT version, payload FROM eventcore_read_stream($1)", "stock-1")
         version, payload = stock[-1]
         if attempt == 1:
-            # Somebody else is faster. NULL: whatever the version is.
+            # Another session was faster. NULL: at whatever version.
             await append(session, ["stock-1"], [None], [event("stock-1", "Counted", {"pieces": 9}, "bob")])
         events = [
             event("order-1", "Shipped", {"pieces": pieces}, "ann"),
@@ -46,7 +46,7 @@ async def ship(session, pieces):
 
 async def main():
     session = await asyncpg.connect()
-    # Without this, asyncpg takes and gives JSON as text.
+    # Without this, asyncpg sends and returns JSON as text.
     await session.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
 
     # Both streams are new: version 0.
@@ -64,7 +64,7 @@ async def main():
     request, shipped = await ship(session, 2)
     print("shipped: versions %d and %d, at the second attempt" % tuple(shipped["versions"]))
 
-    # The answer got lost? The same request again writes nothing.
+    # Was the answer lost? Sending the same request again writes nothing.
     again = await append(session, *request)
     print("repeated: %s, versions %d and %d" % (str(again["repeated"]).lower(), *again["versions"]))
 
@@ -112,7 +112,7 @@ async def main():
     )
     print("acknowledged:", acknowledged)
 
-    # Until everything up to our event can be read by everybody.
+    # Until all readers can read everything up to our event.
     last_position = shipped["last_position"]
     safe = await session.fetchval("CALL eventcore_wait($1, $2)", last_position - 1, timedelta(seconds=5))
     print("waited:", str(safe >= last_position).lower())

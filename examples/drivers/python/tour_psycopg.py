@@ -1,4 +1,4 @@
-"""A tour with psycopg 3. Which database, libpq is told by PGHOST, PGDATABASE, … or its defaults.
+"""A tour with psycopg 3. PGHOST, PGDATABASE, … or their defaults name the database.
 
 pip install 'psycopg[binary]' && psql -f ../tour.sql && python tour_psycopg.py
 """
@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 
 def event(stream, kind, payload, by):
-    # With an id the append can be repeated.
+    # With an id, the append can be repeated.
     return {"stream": stream, "type": kind, "payload": payload, "metadata": {"by": by}, "id": str(uuid4())}
 
 
@@ -22,12 +22,12 @@ def append(session, streams, expected_versions, events):
 
 
 def ship(session, pieces):
-    """Ships pieces of the stock, however often somebody else changes it meanwhile; what was sent, and its answer."""
+    """Ships pieces of the stock, however often other sessions change it meanwhile. Returns the request that succeeded, and its answer."""
     for attempt in range(1, 10):
         stock = session.execute("SELECT version, payload FROM eventcore_read_stream(%s)", ("stock-1",)).fetchall()
         version, payload = stock[-1]
         if attempt == 1:
-            # Somebody else is faster. NULL: whatever the version is.
+            # Another session was faster. NULL: at whatever version.
             append(session, ["stock-1"], [None], [event("stock-1", "Counted", {"pieces": 9}, "bob")])
         events = [
             event("order-1", "Shipped", {"pieces": pieces}, "ann"),
@@ -42,7 +42,7 @@ def ship(session, pieces):
             print("conflict:", error.sqlstate)
 
 
-# In autocommit: each statement is a transaction, and eventcore_wait ends the one that it is in.
+# In autocommit: each statement is a transaction, and eventcore_wait ends the one that it runs in.
 with psycopg.connect(autocommit=True) as session:
     # Both streams are new: version 0.
     placed = append(
@@ -59,7 +59,7 @@ with psycopg.connect(autocommit=True) as session:
     request, (_, last_position, versions, _, _) = ship(session, 2)
     print("shipped: versions %d and %d, at the second attempt" % tuple(versions))
 
-    # The answer got lost? The same request again writes nothing.
+    # Was the answer lost? Sending the same request again writes nothing.
     _, _, versions, _, repeated = append(session, *request)
     print("repeated: %s, versions %d and %d" % (str(repeated).lower(), *versions))
 
@@ -108,7 +108,7 @@ with psycopg.connect(autocommit=True) as session:
     ).fetchone()[0]
     print("acknowledged:", acknowledged)
 
-    # Until everything up to our event can be read by everybody.
+    # Until all readers can read everything up to our event.
     safe = session.execute("CALL eventcore_wait(%s, %s)", (last_position - 1, "5 seconds")).fetchone()[0]
     print("waited:", str(safe >= last_position).lower())
 

@@ -1,4 +1,4 @@
-# A tour with the gem pg. Which database, libpq is told by PGHOST, PGDATABASE, … or its defaults.
+# A tour with the gem pg. PGHOST, PGDATABASE, … or their defaults name the database.
 #
 #     gem install pg && psql -f ../tour.sql && ruby tour.rb
 
@@ -7,15 +7,16 @@ require 'pg'
 require 'securerandom'
 
 SESSION = PG.connect
-# Numbers and arrays are sent as such: whole numbers as bigint.
+# Sends numbers and arrays as such: whole numbers as bigint.
 SESSION.type_map_for_queries = PG::BasicTypeMapForQueries.new(SESSION)
-# Numbers, booleans, arrays and JSON come as such; what has no decoder comes as text, as ids do.
+# Returns numbers, booleans, arrays and JSON as such. Types without a decoder come as text, such as
+# ids.
 results = PG::BasicTypeMapForResults.new(SESSION)
 results.add_coder(PG::TextDecoder::JSON.new(name: 'jsonb', oid: 3802))
 results.default_type_map = PG::TypeMapAllStrings.new
 SESSION.type_map_for_results = results
 
-# With an id the append can be repeated.
+# With an id, the append can be repeated.
 def event(stream, type, payload, by)
   { stream:, type:, payload:, metadata: { by: }, id: SecureRandom.uuid }
 end
@@ -27,11 +28,12 @@ def append(streams, expected_versions, events)
   SESSION.exec_params(sql, [streams, expected_versions, JSON.generate(events)]).first
 end
 
-# Ships pieces of the stock, however often somebody else changes it meanwhile; what was sent, and its answer.
+# Ships pieces of the stock, however often other sessions change it meanwhile. Returns the request
+# that succeeded, and its answer.
 def ship(pieces)
   (1..).each do |attempt|
     stock = SESSION.exec_params('SELECT version, payload FROM eventcore_read_stream($1)', ['stock-1']).to_a.last
-    # Somebody else is faster. NULL: whatever the version is.
+    # Another session was faster. NULL: at whatever version.
     append(['stock-1'], [nil], [event('stock-1', 'Counted', { pieces: 9 }, 'bob')]) if attempt == 1
     events = [event('order-1', 'Shipped', { pieces: }, 'ann'),
               event('stock-1', 'Counted', { pieces: stock['payload']['pieces'] - pieces }, 'ann')]
@@ -56,7 +58,7 @@ puts "placed: versions #{placed['versions'].join(' and ')}"
 request, shipped = ship(2)
 puts "shipped: versions #{shipped['versions'].join(' and ')}, at the second attempt"
 
-# The answer got lost? The same request again writes nothing.
+# Was the answer lost? Sending the same request again writes nothing.
 again = append(*request)
 puts "repeated: #{again['repeated']}, versions #{again['versions'].join(' and ')}"
 
@@ -99,7 +101,7 @@ acknowledged = SESSION.exec_params(
 )
 puts "acknowledged: #{acknowledged.getvalue(0, 0)}"
 
-# Until everything up to our event can be read by everybody.
+# Until all readers can read everything up to our event.
 waited = SESSION.exec_params('CALL eventcore_wait($1, $2)', [shipped['last_position'] - 1, '5 seconds'])
 puts "waited: #{waited.getvalue(0, 0) >= shipped['last_position']}"
 

@@ -274,7 +274,7 @@ where
     assert_eq!(next(&mut late).await, (4, 1));
 }
 
-pub async fn a_consumer_of_nothing_is_told_so<S>(store: &S)
+pub async fn a_consumer_of_an_unknown_subscription_gets_an_error<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {

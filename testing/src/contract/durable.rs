@@ -134,9 +134,8 @@ where
     assert_eq!(polled(store).await, ["b:5#1"]);
 }
 
-pub async fn a_subscription_starts_where_it_is_told_and_delivers_what_its_filter_lets_through<S>(
-    store: &S,
-) where
+pub async fn a_subscription_starts_where_it_is_defined_to_and_delivers_matching_events<S>(store: &S)
+where
     S: SubscriptionStore,
 {
     let first = add(store, "a", 1).await;
@@ -162,7 +161,7 @@ pub async fn a_subscription_starts_where_it_is_told_and_delivers_what_its_filter
     assert_eq!(polled(store).await, ["c:4#1"]);
 }
 
-pub async fn a_lease_that_runs_out_goes_to_somebody_else_and_an_extended_one_does_not<S>(store: &S)
+pub async fn an_expired_lease_goes_to_another_consumer_and_an_extended_one_does_not<S>(store: &S)
 where
     S: SubscriptionStore,
 {
@@ -187,7 +186,7 @@ where
     assert!(lost.unwrap_err().is_lease_lost());
 }
 
-pub async fn an_acknowledgement_counts_after_the_lease_until_somebody_else_has_the_event<S>(
+pub async fn an_acknowledgement_counts_after_the_lease_until_another_consumer_has_the_event<S>(
     store: &S,
 ) where
     S: SubscriptionStore,

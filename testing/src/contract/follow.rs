@@ -39,9 +39,7 @@ where
     assert_eq!((event.event, event.version.get()), (Counted(4), 2));
 }
 
-pub async fn caught_up_is_told_when_all_was_handed_out_and_fell_behind_when_there_is_more_than_a_page<
-    S,
->(
+pub async fn caught_up_comes_after_the_last_event_and_fell_behind_when_more_than_a_page_is_left<S>(
     store: &S,
 ) where
     S: EventSubscription,
@@ -64,7 +62,7 @@ pub async fn caught_up_is_told_when_all_was_handed_out_and_fell_behind_when_ther
         let (next, _) = tokio::join!(followed.next_followed(), add(store, "a", n));
         assert_eq!(number(next.unwrap()), Some(n));
     }
-    // Three events arrive while nobody reads.
+    // Three events arrive while the reader does not poll.
     for n in 6..=8 {
         add(store, "a", n).await;
     }
@@ -77,7 +75,7 @@ pub async fn caught_up_is_told_when_all_was_handed_out_and_fell_behind_when_ther
     assert!(matches!(signal, Followed::CaughtUp { .. }), "{signal:?}");
 }
 
-pub async fn a_store_without_events_of_interest_is_caught_up_with_at_once<S>(store: &S)
+pub async fn a_store_without_matching_events_is_caught_up_with_at_once<S>(store: &S)
 where
     S: EventSubscription,
 {

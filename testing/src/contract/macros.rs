@@ -24,11 +24,11 @@ macro_rules! event_store_contract {
             }
             malformed {
                 an_event_for_a_stream_that_is_not_declared_is_refused,
-                an_undeclared_stream_is_told_before_conflicts_are,
+                an_undeclared_stream_is_reported_before_conflicts,
                 a_stream_twice_or_none_or_too_many_are_refused,
                 an_event_id_twice_is_refused,
                 a_payload_of_null_or_with_u0000_is_refused,
-                what_cannot_be_stored_at_all_is_told_before_anything_else,
+                values_that_cannot_be_stored_are_reported_before_anything_else,
                 an_expected_version_that_no_stream_can_have_is_refused,
                 a_read_of_a_stream_twice_or_of_too_many_is_refused,
                 a_filter_of_more_than_a_thousand_elements_or_with_u0000_is_refused,
@@ -135,7 +135,7 @@ macro_rules! event_subscription_contract {
                 a_subscription_catches_up_and_goes_on_with_what_comes,
                 a_subscription_to_an_empty_store_waits_for_its_first_event,
                 a_subscription_goes_on_where_another_one_ended,
-                a_subscription_after_a_position_that_the_store_never_told_ends_with_an_error,
+                a_subscription_after_a_position_that_the_store_never_returned_ends_with_an_error,
                 a_subscription_hands_out_what_its_filter_lets_through,
                 dropping_the_future_of_the_next_event_loses_none,
                 every_subscription_sees_everything,
@@ -143,8 +143,8 @@ macro_rules! event_subscription_contract {
             }
             follow {
                 events_are_decoded_and_what_cannot_be_is_named_and_passed_over,
-                caught_up_is_told_when_all_was_handed_out_and_fell_behind_when_there_is_more_than_a_page,
-                a_store_without_events_of_interest_is_caught_up_with_at_once,
+                caught_up_comes_after_the_last_event_and_fell_behind_when_more_than_a_page_is_left,
+                a_store_without_matching_events_is_caught_up_with_at_once,
             }
         }
     };
@@ -161,9 +161,9 @@ macro_rules! subscription_store_contract {
                 what_is_not_there_has_no_subscription_functions,
                 events_are_leased_in_order_and_are_gone_when_they_are_acknowledged,
                 a_stream_is_out_with_one_lease_at_a_time,
-                a_subscription_starts_where_it_is_told_and_delivers_what_its_filter_lets_through,
-                a_lease_that_runs_out_goes_to_somebody_else_and_an_extended_one_does_not,
-                an_acknowledgement_counts_after_the_lease_until_somebody_else_has_the_event,
+                a_subscription_starts_where_it_is_defined_to_and_delivers_matching_events,
+                an_expired_lease_goes_to_another_consumer_and_an_extended_one_does_not,
+                an_acknowledgement_counts_after_the_lease_until_another_consumer_has_the_event,
                 acknowledging_what_the_lease_does_not_hold_acknowledges_nothing,
                 a_paused_subscription_delivers_nothing_until_it_is_resumed,
                 a_reset_takes_all_leases_and_delivers_again,
@@ -185,7 +185,7 @@ macro_rules! subscription_store_contract {
                 a_lease_is_kept_while_a_handler_works,
                 a_handler_that_fails_gets_the_event_again_with_its_reason_on_record,
                 a_delivery_is_void_when_its_lease_has_gone_to_another,
-                a_consumer_of_nothing_is_told_so,
+                a_consumer_of_an_unknown_subscription_gets_an_error,
                 what_a_consumer_has_is_void_after_a_reset,
                 a_very_short_lease_does_not_keep_a_consumer_from_its_events,
             }
@@ -204,16 +204,16 @@ macro_rules! process_manager_contract {
         $crate::contract_tests! { $fresh;
             process {
                 an_order_is_fulfilled_step_by_step,
-                a_rejected_command_is_told_and_what_was_done_can_be_undone,
-                a_timeout_is_told_after_its_time_also_when_nobody_ran_in_between,
+                a_rejected_command_is_reported_and_earlier_steps_can_be_undone,
+                a_timeout_arrives_after_its_time_even_if_no_runner_ran_in_between,
                 a_runner_wakes_up_for_an_event_and_for_a_timeout,
                 what_is_delivered_again_leads_to_nothing_new,
-                all_commands_of_a_reaction_are_executed_then_rejections_are_told_in_order,
+                all_commands_of_a_reaction_are_executed_then_rejections_arrive_in_order,
                 a_process_that_has_ended_takes_nothing_any_more,
                 a_command_that_fails_stops_its_process_alone_until_it_works_again,
                 a_manager_that_reacts_in_another_way_when_asked_again_is_found_out,
                 a_process_that_answers_each_rejection_with_another_is_stopped,
-                an_event_of_another_type_is_told_and_given_back,
+                an_event_of_another_type_is_reported_and_given_back,
                 a_manager_without_a_filter_passes_over_what_managers_write,
                 names_that_do_not_fit_are_refused,
             }
@@ -243,7 +243,7 @@ macro_rules! projection_store_contract {
                 an_event_that_cannot_be_decoded_stops_the_projection,
                 a_projection_that_is_dropped_has_committed_whole_batches,
                 a_projection_without_a_valid_name_does_not_run,
-                a_checkpoint_passes_over_what_is_not_of_interest,
+                a_checkpoint_passes_over_events_that_do_not_match,
             }
             project_many {
                 two_runners_of_a_projection_let_each_event_take_effect_once,

@@ -36,7 +36,7 @@ where
 }
 
 /// This error comes before conflicts, because no other version makes such an append valid.
-pub async fn an_undeclared_stream_is_told_before_conflicts_are<S>(store: &S)
+pub async fn an_undeclared_stream_is_reported_before_conflicts<S>(store: &S)
 where
     S: EventStore,
 {
@@ -99,7 +99,7 @@ where
 }
 
 /// If several things are wrong, all stores name the same one.
-pub async fn what_cannot_be_stored_at_all_is_told_before_anything_else<S>(store: &S)
+pub async fn values_that_cannot_be_stored_are_reported_before_anything_else<S>(store: &S)
 where
     S: EventStore,
 {

@@ -54,7 +54,7 @@ where
     }
 }
 
-pub async fn a_rejected_command_is_told_and_what_was_done_can_be_undone<S>(store: &S)
+pub async fn a_rejected_command_is_reported_and_earlier_steps_can_be_undone<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -87,7 +87,7 @@ where
     );
 }
 
-pub async fn a_timeout_is_told_after_its_time_also_when_nobody_ran_in_between<S>(store: &S)
+pub async fn a_timeout_arrives_after_its_time_even_if_no_runner_ran_in_between<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -187,7 +187,7 @@ where
     assert_eq!(after, before);
 }
 
-pub async fn all_commands_of_a_reaction_are_executed_then_rejections_are_told_in_order<S>(store: &S)
+pub async fn all_commands_of_a_reaction_are_executed_then_rejections_arrive_in_order<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {
@@ -317,7 +317,7 @@ where
     assert!(stopped.unwrap_err().is_runaway());
 }
 
-pub async fn an_event_of_another_type_is_told_and_given_back<S>(store: &S)
+pub async fn an_event_of_another_type_is_reported_and_given_back<S>(store: &S)
 where
     S: SubscriptionStore + Clone + 'static,
 {

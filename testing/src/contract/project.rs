@@ -213,7 +213,7 @@ where
     );
 }
 
-pub async fn a_checkpoint_passes_over_what_is_not_of_interest<S, B>((store, book): &(S, B))
+pub async fn a_checkpoint_passes_over_events_that_do_not_match<S, B>((store, book): &(S, B))
 where
     S: ProjectionStore,
     B: Book<S>,

@@ -151,7 +151,7 @@ where
 
 /// The position cannot be this store's, because no event has reached it. Waiting for it would skip
 /// all events before it.
-pub async fn a_subscription_after_a_position_that_the_store_never_told_ends_with_an_error<S>(
+pub async fn a_subscription_after_a_position_that_the_store_never_returned_ends_with_an_error<S>(
     store: &S,
 ) where
     S: EventSubscription,

@@ -1,4 +1,4 @@
-//! etcd and three nodes: started, killed, stopped and asked how they are.
+//! etcd and three nodes: starting and killing them, and reading their state.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -15,7 +15,7 @@ use crate::network::{NODES, Network, Place};
 use crate::patroni::{self, Configuration, Member};
 use crate::process::{self, Process};
 
-/// From nothing to three nodes that stream: 14 s on an idle machine.
+/// From nothing to three streaming nodes: 14 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(180);
 
 /// The programs and the folder to work with.
@@ -24,7 +24,7 @@ pub(crate) struct Programs {
     /// The folder of PostgreSQL's programs.
     pub(crate) binaries: PathBuf,
     pub(crate) patroni: PathBuf,
-    /// Where everything of this run is kept; the user for servers can write to it.
+    /// The folder for all files of this run; the user for servers can write to it.
     pub(crate) folder: PathBuf,
 }
 
@@ -64,7 +64,7 @@ impl Cluster {
         })
     }
 
-    /// Starts etcd and the nodes, and waits until all stream.
+    /// Starts etcd and the nodes, and waits until all nodes stream.
     pub(crate) async fn start(&mut self) -> Result<()> {
         self.start_etcd()?;
         for node in 0..NODES {
@@ -83,17 +83,17 @@ impl Cluster {
         &self.nodes[node].address
     }
 
-    /// How to reach one node as the superuser.
+    /// The URL of one node, for the superuser.
     pub(crate) fn superuser_on(&self, node: usize, database: &str) -> Config {
         self.config("postgres", database, &[node])
     }
 
-    /// How to reach one node as a role whose password is the cluster's.
+    /// The URL of one node, for a role whose password is the cluster's.
     pub(crate) fn on(&self, node: usize, user: &str, database: &str) -> Config {
         self.config(user, database, &[node])
     }
 
-    /// How to reach whichever node can be written to.
+    /// The URL of the nodes, which leads to the one that accepts writes.
     pub(crate) fn read_write(&self, user: &str, database: &str) -> Config {
         let mut config = self.config(user, database, &[0, 1, 2]);
         config
@@ -118,14 +118,14 @@ impl Cluster {
         Err(reason.context("there are no nodes")?)
     }
 
-    /// The node that leads, if one does.
+    /// The leading node, if there is one.
     pub(crate) async fn leader(&self) -> Option<usize> {
         let members = self.members().await.ok()?;
         let leader = members.iter().find(|member| member.is_leader())?;
         self.nodes.iter().position(|node| node.name == leader.name)
     }
 
-    /// Waits until one node leads and all others stream from it; how long that took.
+    /// Waits until one node leads and all others stream from it; returns how long that took.
     pub(crate) async fn wait_until_well(&self, limit: Duration) -> Result<Duration> {
         let start = Instant::now();
         loop {
@@ -146,7 +146,7 @@ impl Cluster {
         }
     }
 
-    /// What the leader's server itself says: what Patroni says is some seconds old.
+    /// The state in the leader's own server, because Patroni's view is some seconds old.
     async fn is_well(&self) -> Result<bool> {
         let leader = self.leader().await.context("no node leads")?;
         let asked = async {
@@ -173,7 +173,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// `kill -9` on a node's postmaster; Patroni goes on. Whether there was one.
+    /// `kill -9` of a node's postmaster; Patroni continues. Returns whether there was one.
     pub(crate) fn kill_postmaster(&self, node: usize) -> Result<bool> {
         let Some(postmaster) = process::postmaster(&self.nodes[node].folder.join("data")) else {
             return Ok(false);
@@ -182,7 +182,7 @@ impl Cluster {
         Ok(true)
     }
 
-    /// `kill -9` on everything of a node, as a loss of power does it.
+    /// `kill -9` of everything on a node, like a loss of power.
     pub(crate) fn kill_node(&mut self, node: usize) -> Result<()> {
         self.nodes[node].kill()
     }
@@ -195,7 +195,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Where everything of this run is kept.
+    /// The folder for all files of this run.
     pub(crate) fn folder(&self) -> &Path {
         &self.programs.folder
     }
@@ -267,7 +267,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// With nothing of the caller's settings for PostgreSQL, Patroni and Python.
+    /// Without the caller's settings for PostgreSQL, Patroni and Python.
     pub(crate) fn command(&self, place: Place, program: &str) -> Result<Command> {
         let mut command = self.network.command(place, program)?;
         for (name, _) in std::env::vars_os() {
@@ -291,7 +291,7 @@ impl Cluster {
         config
     }
 
-    /// How to reach whatever listens there, for what the nodes' passwords are good for.
+    /// The URL of a server that accepts the nodes' passwords.
     pub(crate) fn at(&self, address: &str, port: u16, user: &str, database: &str) -> Config {
         let mut config = self.login(user, database);
         config.host(address).port(port);
@@ -319,7 +319,7 @@ impl Node {
             patroni.kill_9();
         }
         self.patroni = None;
-        // What Patroni was starting in this moment.
+        // What Patroni was just starting.
         pids.extend(process::server_processes(&self.folder.join("data")));
         process::kill_all_9(&pids)
     }
@@ -335,7 +335,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Connects, with the connection's own work left to a task.
+/// Connects; a task drives the connection.
 pub(crate) async fn connect(config: &Config) -> Result<Client> {
     let (client, connection) = config.connect(NoTls).await?;
     tokio::spawn(connection);

@@ -1,5 +1,5 @@
-//! P11 as a function of what a consumer of a durable subscription was given and acknowledged, and of what a projection
-//! inside the server has written.
+//! P11 as a function of two logs: what a consumer of a durable subscription received and
+//! acknowledged, and what a projection inside the server wrote.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -10,16 +10,17 @@ use crate::history::{Event, Seen, Violation};
 const CONSUMER: &str = "consumer";
 const PROJECTION: &str = "projection";
 
-/// What a consumer did, in order.
+/// The consumer's log, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It was given an event.
+    /// It received an event.
     Given(Seen),
-    /// It was told that its acknowledgement of this event counts.
+    /// Its acknowledgement of this event succeeded.
     Acknowledged(i64),
 }
 
-/// Every event was given at least once, those of a stream in order, and none again after it was acknowledged.
+/// Every event was delivered at least once, in the order of its stream, and never after it was
+/// acknowledged.
 pub(crate) fn check_consumer(history: &[Event], steps: &[Step]) -> Vec<Violation> {
     let there: HashMap<Uuid, &Event> = history.iter().map(|event| (event.id, event)).collect();
     let (mut given, mut acknowledged) = (HashSet::new(), HashSet::new());
@@ -71,8 +72,8 @@ pub(crate) fn check_consumer(history: &[Event], steps: &[Step]) -> Vec<Violation
     violations
 }
 
-/// The projection has dealt with every event of the history and with no other. That it has dealt with none twice is what
-/// the key of its table says.
+/// The projection has handled exactly the events of the history. The key of its table makes sure
+/// that it handled none twice.
 pub(crate) fn check_projection(history: &[Event], written: &BTreeSet<i64>) -> Vec<Violation> {
     let there: BTreeSet<i64> = history.iter().map(|event| event.position).collect();
     let mut violations: Vec<Violation> = there

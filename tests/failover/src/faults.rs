@@ -1,4 +1,4 @@
-//! Faults, chosen by a seed: made, held for a while, undone.
+//! Faults, chosen by a seed: injected, held for a while, undone.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,10 +13,11 @@ use crate::network::{NODES, Place};
 use crate::patroni;
 use crate::random::Random;
 
-/// Until all nodes stream again after a fault is undone: a lease of 20 s, a rewind or a clone, a start.
+/// Until all nodes stream again after a fault is undone: a lease of 20 s, a rewind or a clone, a
+/// start.
 const HEAL_LIMIT: Duration = Duration::from_secs(150);
 
-/// Until writers have cancelled, and before Patroni takes the standbys that are cut off out of the quorum.
+/// Until writers have cancelled, and before Patroni removes the isolated standbys from the quorum.
 const WAITING: Duration = Duration::from_millis(4_500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -24,13 +25,13 @@ pub(crate) enum Kind {
     KillPostmaster,
     /// The server and Patroni at once
     KillNode,
-    /// By SIGSTOP: the server goes on
+    /// With SIGSTOP: the server continues
     StopPatroni,
     CutFromEtcd,
     CutFromNodes,
     CutFromClients,
     Isolate,
-    /// Commits wait for standbys that are cut off, some are cancelled, and then the node is killed
+    /// Commits wait for isolated standbys, some waits are cancelled, and then the node is killed
     CutAndKill,
     Switchover,
     Restart,
@@ -62,22 +63,22 @@ pub(crate) struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Fault {
     kind: Kind,
-    /// The leader of the moment, or the node so many places after it.
+    /// The current leader, or the node this many places after it.
     after_leader: usize,
-    /// How long all is well before it.
+    /// How long the cluster is left alone before it.
     pause: Duration,
     /// How long it lasts.
     hold: Duration,
 }
 
-/// The endless plan of a seed: every kind once in each round, in an order of its own.
+/// The endless plan of a seed: every kind once per round, in a random order.
 struct Plan {
     random: Random,
     kinds: Vec<Kind>,
     round: Vec<Kind>,
 }
 
-/// What was done and what came of it.
+/// The injected faults, and their results.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) by_kind: BTreeMap<Kind, u64>,
@@ -86,7 +87,7 @@ pub(crate) struct Report {
     pub(crate) longest_healing: Duration,
 }
 
-/// Makes faults for the given time, and waits after each until all is well.
+/// Injects faults for the given time, and waits after each until the cluster is healthy.
 pub(crate) async fn make(cluster: &mut Cluster, load: &Load, options: &Options) -> Result<Report> {
     let mut plan = Plan::new(options.seed, cluster.network.can_cut(), &options.only);
     ensure!(
@@ -133,7 +134,7 @@ pub(crate) async fn make(cluster: &mut Cluster, load: &Load, options: &Options) 
     Ok(report)
 }
 
-/// Makes the fault, holds it and undoes it; a note for the line that reports it.
+/// Injects the fault, holds it and undoes it; returns a note for the report.
 async fn make_one(
     cluster: &mut Cluster,
     fault: Fault,
@@ -180,7 +181,7 @@ async fn make_one(
     Ok(held)
 }
 
-/// What Patroni answered, or why it did not: either may happen in a cluster under faults.
+/// Patroni's answer or the error: in a cluster under faults, either may happen.
 fn answered(answer: Result<String>) -> Result<String> {
     Ok(match answer {
         Ok(answer) => format!(" [{answer}]"),
@@ -208,10 +209,11 @@ impl Plan {
             self.random.shuffle(&mut self.round);
         }
         let kind = self.round.pop().unwrap_or(Kind::KillNode);
-        // Most of the time the primary. Both are drawn for every kind, so that each draws the same.
+        // Usually the primary. Both are drawn for every kind, so that each kind draws the same
+        // numbers.
         let after_leader = self.random.pick(&[0, 0, 0, 1, 2]);
         let pause = self.random.millis(1_000, 3_000);
-        // Longer than the lease of 20 s, or so short that nobody notices, or in between.
+        // Longer than the lease of 20 s, or too short to be noticed, or in between.
         let (long, short) = (
             self.random.millis(25_000, 32_000),
             self.random.millis(500, 15_000),
@@ -232,7 +234,7 @@ impl Plan {
 }
 
 impl Kind {
-    /// The places that the node does not reach.
+    /// The places that the node cannot reach.
     fn cuts(self, node: usize) -> Vec<Place> {
         let others = (0..NODES).filter(|other| *other != node).map(Place::Node);
         match self {
@@ -304,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn an_isolated_node_reaches_nobody() {
+    fn an_isolated_node_reaches_no_place() {
         let cuts = Kind::Isolate.cuts(1);
         let nobody = [Place::Node(0), Place::Node(2), Place::Etcd, Place::Clients];
         assert_eq!(cuts, nobody);

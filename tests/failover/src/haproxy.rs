@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::network::{NODES, Place};
 use crate::process::Process;
 
-/// What docs/operations/replication.md shows.
+/// The configuration in docs/operations/replication.md.
 const CONFIGURATION: &str = include_str!("../haproxy.cfg");
 
 const PRIMARY: u16 = 5000;
@@ -41,12 +41,12 @@ impl HaProxy {
         Ok(Self { address, process })
     }
 
-    /// How to reach the primary of the moment.
+    /// The URL of the current primary.
     pub(crate) fn primary(&self, cluster: &Cluster, user: &str, database: &str) -> Config {
         cluster.at(&self.address, PRIMARY, user, database)
     }
 
-    /// How to reach one of the standbys.
+    /// The URL of one of the standbys.
     pub(crate) fn standbys(&self, cluster: &Cluster, user: &str, database: &str) -> Config {
         cluster.at(&self.address, STANDBYS, user, database)
     }

@@ -1,12 +1,12 @@
-//! What was promised, as a function of what was seen: writers' acknowledgements and readers' logs against the history
-//! that is there at the end.
+//! Checks the promises: compares the writers' acknowledgements and the readers' logs with the
+//! history at the end.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use uuid::Uuid;
 
-/// An event as the history at the end has it, in the order of positions.
+/// An event in the history at the end, which is in the order of positions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) position: i64,
@@ -16,29 +16,29 @@ pub(crate) struct Event {
     pub(crate) origin: Origin,
 }
 
-/// Which append an event belongs to; written into its payload.
+/// The append of an event, as its payload records it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Origin {
     pub(crate) writer: u32,
     /// The writer's own count of appends.
     pub(crate) append: u32,
-    /// Which of the append's events this is, from 0.
+    /// The index of this event in its append, from 0.
     pub(crate) index: u32,
-    /// How many events the append has.
+    /// The number of events of the append.
     pub(crate) of: u32,
 }
 
-/// An append that a writer was told has been done.
+/// An append that a writer received an acknowledgement for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Acknowledged {
     pub(crate) ids: Vec<Uuid>,
     pub(crate) first: i64,
     pub(crate) last: i64,
-    /// Each stream and its new version, as told.
+    /// Each stream and its new version, as acknowledged.
     pub(crate) versions: Vec<(String, i64)>,
 }
 
-/// What a reader saw of an event.
+/// An event as a reader saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) position: i64,
@@ -46,12 +46,12 @@ pub(crate) struct Seen {
     pub(crate) version: i64,
 }
 
-/// A reader's log. What it was told to forget (SE011) is no longer in it.
+/// A reader's log. Events that SE011 took back are no longer in it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
     pub(crate) reader: String,
     pub(crate) seen: Vec<Seen>,
-    /// Whether it had the time to read all; a log that had not may end early.
+    /// Whether it had time to read everything; otherwise its log may end early.
     pub(crate) complete: bool,
 }
 
@@ -60,18 +60,18 @@ pub(crate) struct Log {
 pub(crate) enum Violation {
     /// P6: an acknowledged event is not in the history.
     Lost { id: Uuid, told: i64 },
-    /// P7: the same event is there more than once, or under two ids.
+    /// P7: the same event exists more than once, or under two ids.
     Twice { origin: Origin, positions: Vec<i64> },
-    /// P1: some events of an append are there and some are not.
+    /// P1: only some events of an append exist.
     Torn {
         writer: u32,
         append: u32,
         there: usize,
         of: u32,
     },
-    /// An event lies elsewhere than its writer was told.
+    /// An event has another position than its writer was told.
     Moved { id: Uuid, told: i64, found: i64 },
-    /// A stream's version is not what its writer was told.
+    /// A stream's version is not the one that its writer was told.
     Version {
         stream: String,
         told: i64,
@@ -83,13 +83,14 @@ pub(crate) enum Violation {
         after: i64,
         found: i64,
     },
-    /// P14, P15: a reader has an event that the history does not have there, and was not told.
+    /// P14, P15: a reader has an event that the history does not have at that position, and got no
+    /// error.
     Diverged {
         reader: String,
         seen: Seen,
         history: Option<i64>,
     },
-    /// P4: a reader went past an event without seeing it.
+    /// P4: a reader passed an event without seeing it.
     Skipped { reader: String, position: i64 },
     /// P4: a reader saw an event after a later one, or twice.
     Disordered {
@@ -97,13 +98,13 @@ pub(crate) enum Violation {
         after: i64,
         position: i64,
     },
-    /// P11: an event came again after its acknowledgement counted.
+    /// P11: an event was delivered again after its acknowledgement counted.
     Again { position: i64 },
-    /// Something that only the one who saw it can describe.
+    /// Something that only its observer can describe.
     Other(String),
 }
 
-/// Compares all that was seen with the history at the end.
+/// Compares all observations with the history at the end.
 pub(crate) fn check(
     history: &[Event],
     acknowledged: &[Acknowledged],
@@ -209,7 +210,7 @@ fn check_acknowledged(history: &[Event], acknowledged: &[Acknowledged]) -> Vec<V
     violations
 }
 
-/// A log has to be a prefix of the history, and all of it where the reader had the time.
+/// A log must be a prefix of the history, and all of it if the reader had the time.
 fn check_log(history: &[Event], log: &Log) -> Vec<Violation> {
     let reader = || log.reader.clone();
     let mut violations = Vec::new();
@@ -408,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_elsewhere_than_told_has_moved() {
+    fn an_event_at_another_position_than_acknowledged_has_moved() {
         let (history, mut of_b) = (history(), told(&event(2, "b", 1)));
         (of_b.first, of_b.last) = (21, 21);
         of_b.versions[0].1 = 7;

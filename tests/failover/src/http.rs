@@ -1,4 +1,4 @@
-//! The little of HTTP that Patroni's REST API needs.
+//! The parts of HTTP that Patroni's REST API needs.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Patroni answers a switchover when it is done.
+/// Patroni answers a switchover only when it is finished.
 const LIMIT: Duration = Duration::from_secs(30);
 const GET_LIMIT: Duration = Duration::from_secs(3);
 
-/// What was answered.
+/// The answer.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: String,
 }
 
-/// Asks for `path` of the server at `address`, `host:port`.
+/// Requests `path` from the server at `address`, `host:port`.
 pub(crate) async fn get(address: &str, path: &str) -> Result<Response> {
     let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     ask(address, &request, GET_LIMIT).await

@@ -1,8 +1,9 @@
-//! Three nodes under Patroni, writers, readers and faults, and at the end a check of what was promised: everything
-//! acknowledged is there once, at the position told, and no reader read what is not in the history.
+//! Three nodes under Patroni, writers, readers and faults, and a check of the promises at the end:
+//! everything that was acknowledged exists once, at its acknowledged position, and no reader has
+//! read anything that is not in the history.
 //!
-//! `cargo xtask failover` prepares what this needs, runs it in namespaces of its own, and ends all that it started,
-//! whatever ends this process.
+//! `cargo xtask failover` prepares everything, runs this in namespaces of its own, and ends all
+//! that it started, however this process ends.
 
 mod cluster;
 mod deliveries;
@@ -43,10 +44,10 @@ struct Arguments {
     /// Where logs are kept
     #[arg(long)]
     reports: PathBuf,
-    /// Use the loopback interface: no link can be cut
+    /// Use the loopback interface: links cannot be cut
     #[arg(long)]
     loopback: bool,
-    /// How long faults are made
+    /// How long faults are injected
     #[arg(long)]
     seconds: u64,
     /// Which faults
@@ -87,7 +88,7 @@ async fn main() -> Result<ExitCode> {
     })
 }
 
-/// Nodes, load, faults, check; whether all promises were kept.
+/// Nodes, load, faults, check; returns whether all promises were kept.
 async fn run(cluster: &mut Cluster, options: &faults::Options) -> Result<bool> {
     let start = Instant::now();
     cluster.start().await?;

@@ -1,5 +1,6 @@
-//! The links between the places of the test. Each node, etcd and the clients have a network namespace of their own and a link to a router, and
-//! the router drops what a cut forbids: silently and in both directions, as a broken cable or a firewall does.
+//! The links between the places of the test. Each node, etcd and the clients have a network
+//! namespace of their own and a link to a router. To cut a link, the router drops its packets
+//! silently in both directions, like a broken cable or a firewall.
 //!
 //! ```text
 //! clients (this process)  10.77.1.2 ──┐        ┌── 10.77.11.2  n1
@@ -7,7 +8,8 @@
 //! etcd                    10.77.2.2 ──┘        └── 10.77.13.2  n3
 //! ```
 //!
-//! Without root there are no namespaces: all addresses are of the loopback interface then, and nothing can be cut.
+//! Without root there are no namespaces: then all addresses are on the loopback interface, and
+//! nothing can be cut.
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -18,7 +20,7 @@ use eventcore_harness::{Account, run};
 /// The nodes, by their numbers from 0.
 pub(crate) const NODES: usize = 3;
 
-/// What has an address.
+/// Everything that has an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Clients,
@@ -42,12 +44,13 @@ struct Namespaces {
     nodes: Vec<Holder>,
 }
 
-/// A process that does nothing but keep a namespace.
+/// A process that only keeps a namespace alive.
 #[derive(Debug)]
 struct Holder(Child);
 
 impl Network {
-    /// Makes the namespaces. This process must be alone in one, which becomes that of the clients.
+    /// Creates the namespaces. This process must be alone in one, which becomes that of the
+    /// clients.
     pub(crate) fn with_namespaces() -> Result<Self> {
         let namespaces = Namespaces {
             router: Holder::start()?,
@@ -67,7 +70,7 @@ impl Network {
     pub(crate) fn on_loopback() -> Result<Self> {
         Ok(Self {
             namespaces: None,
-            // Of its own for each of several runs at once.
+            // Its own addresses for each of several concurrent runs.
             loopback: u8::try_from(std::process::id() % 200).unwrap_or(0) + 20,
             account: Account::for_servers()?,
         })
@@ -88,7 +91,7 @@ impl Network {
     pub(crate) fn range(&self) -> &'static str {
         match self.namespaces {
             Some(_) => "10.77.0.0/16",
-            // The server sees a client on the loopback interface come from 127.0.0.1.
+            // The server sees clients on the loopback interface as 127.0.0.1.
             None => "127.0.0.0/8",
         }
     }
@@ -174,7 +177,7 @@ impl Network {
         Ok(())
     }
 
-    /// `None` for the clients, who are where this process is.
+    /// `None` for the clients, which are in the namespace of this process.
     fn namespace(&self, place: Place) -> Option<&Holder> {
         let namespaces = self.namespaces.as_ref()?;
         match place {
@@ -186,7 +189,7 @@ impl Network {
 }
 
 impl Holder {
-    /// It ends when the pipe to it does: with us, however we end.
+    /// It ends when the pipe to it closes, so it ends with this process.
     fn start() -> Result<Self> {
         let mut command = Command::new("unshare");
         command.args(["--net", "sh", "-c", "echo ready; read line"]);

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::http;
 
-/// What docs/operations/replication.md shows.
+/// The configuration in docs/operations/replication.md.
 const TEMPLATE: &str = include_str!("../patroni.yml");
 
 /// What differs from node to node.
@@ -46,7 +46,7 @@ impl Configuration<'_> {
     }
 }
 
-/// A node as the others know it.
+/// A node as the other nodes see it.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Member {
     pub(crate) name: String,
@@ -72,7 +72,7 @@ impl Member {
     }
 }
 
-/// Whether one leads and all others stream from it, on its timeline.
+/// Whether one node leads and all others stream from it, on its timeline.
 pub(crate) fn all_well(members: &[Member], nodes: usize) -> bool {
     let leader = members.iter().find(|member| member.is_leader());
     leader.is_some_and(|leader| {
@@ -92,14 +92,14 @@ pub(crate) async fn members(address: &str) -> Result<Vec<Member>> {
     Ok(found.members)
 }
 
-/// Asks the leader to hand over to `candidate`; what came of it in Patroni's words.
+/// Asks the leader to hand over to `candidate`; returns Patroni's answer.
 pub(crate) async fn switchover(address: &str, leader: &str, candidate: &str) -> Result<String> {
     let body = json!({"leader": leader, "candidate": candidate}).to_string();
     let answer = http::post(&format!("{address}:8008"), "/switchover", &body).await?;
     Ok(format!("{} {}", answer.status, answer.body.trim()))
 }
 
-/// Restarts the server of the node at `address`, with a shutdown as an operator does it.
+/// Restarts the server of the node at `address`, with a clean shutdown.
 pub(crate) async fn restart(address: &str) -> Result<String> {
     let answer = http::post(&format!("{address}:8008"), "/restart", "{}").await?;
     Ok(format!("{} {}", answer.status, answer.body.trim()))

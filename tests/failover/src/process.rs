@@ -1,4 +1,4 @@
-//! Processes: started with a log, stopped by signals, found by their parents.
+//! Processes: started with a log, stopped with signals, found by their parents.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -13,7 +13,7 @@ use eventcore_harness::signal;
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// Starts `command`; what it prints goes to the end of `log`.
+    /// Starts `command`; appends its output to `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let file = File::options()
             .create(true)
@@ -24,7 +24,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file);
-        // Ctrl-C is for us; whoever watches over us ends the rest.
+        // Ctrl-C is for this process; its watchdog ends the others.
         command.process_group(0);
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command
@@ -41,7 +41,7 @@ impl Process {
         !matches!(self.0.try_wait(), Ok(None))
     }
 
-    /// `kill -9`, and the end of it.
+    /// `kill -9`, and waits for the end.
     pub(crate) fn kill_9(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -54,7 +54,7 @@ impl Drop for Process {
     }
 }
 
-/// `kill -9` on each of the processes that is still there.
+/// `kill -9` of each of the processes that still exists.
 pub(crate) fn kill_all_9(pids: &[u32]) -> Result<()> {
     for pid in pids {
         signal(*pid, "KILL")?;
@@ -62,9 +62,10 @@ pub(crate) fn kill_all_9(pids: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// The server whose data directory this is, and all its processes; none when it does not run.
+/// The server with this data directory, and all its processes; none if it does not run.
 ///
-/// A number in a file may by now be another process's: its current folder must be the directory.
+/// A process id from a file may belong to another process by now, so its current folder must be the
+/// directory.
 pub(crate) fn server_processes(data: &Path) -> Vec<u32> {
     let Some(postmaster) = postmaster(data) else {
         return Vec::new();

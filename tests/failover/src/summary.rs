@@ -6,10 +6,10 @@ use crate::faults::Report;
 use crate::history::Violation;
 use crate::load::Outcome;
 
-/// More of a kind tell no more.
+/// More of one kind would say nothing new.
 const SHOWN: usize = 20;
 
-/// What a person wants to know of a run.
+/// What a person wants to know about a run.
 pub(crate) fn text(outcome: &Outcome, report: &Report, violations: &[Violation]) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: String| {

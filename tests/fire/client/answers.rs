@@ -1,4 +1,4 @@
-//! One list of scenarios, asked of both stores.
+//! One list of scenarios, run on both stores.
 
 use eventcore::ExpectedVersion::{Exactly, Exists, Unchecked};
 use eventcore::{
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{append, event, stream};
 use crate::support::{self, PATIENCE};
 
-/// What stays the same from store to store: everything but positions, ids and times.
+/// What does not depend on the store: everything but positions, ids and times.
 fn essence(events: &[RecordedEvent]) -> Vec<(String, u64, String, Value)> {
     let of = |event: &RecordedEvent| {
         let id = event.stream_id.to_string();
@@ -37,7 +37,7 @@ fn kind(error: &StoreError) -> String {
     )
 }
 
-/// Everything that a store answers to the list of scenarios.
+/// Everything that a store returns for the list of scenarios.
 struct Answers(Vec<String>);
 
 impl Answers {
@@ -61,7 +61,7 @@ impl Answers {
     }
 }
 
-/// The scenarios. `ids` are the same for every store, so that errors that name them are too.
+/// The scenarios. All stores get the same `ids`, so that errors that name ids are the same too.
 pub(super) async fn run<S: EventSubscription>(store: &S, ids: &[EventId]) -> Vec<String> {
     let mut answers = Answers(Vec::new());
     let a = &mut answers;
@@ -268,7 +268,7 @@ async fn reads<S: EventStore>(store: &S, a: &mut Answers) {
                 .map_err(|e| kind(&e)),
         );
     }
-    // Which position they agree on differs from store to store.
+    // The position on which they agree differs from store to store.
     let beyond = ReadAll::new().after(Position::new(u64::MAX));
     a.note(store.read_all(&beyond).await.unwrap_err().is_diverged());
     let one = &all
@@ -300,7 +300,7 @@ async fn subscriptions<S: EventSubscription>(store: &S, a: &mut Answers) {
             seen.push(next.await.expect("no next event").unwrap());
         }
         a.note(essence(&seen));
-        // And one that comes while it waits.
+        // And an event that is appended while it waits.
         let live = Append::new()
             .stream(stream("numbers"), Unchecked)
             .event(event("numbers", "Live", json!(1)));

@@ -45,7 +45,7 @@ pub(super) struct Transfer {
 }
 
 impl CommandLogic for Transfer {
-    /// What is in `from`.
+    /// The balance of `from`.
     type State = i64;
     type Event = Moved;
 
@@ -79,8 +79,8 @@ pub(super) async fn open_accounts<S: EventStore>(store: &S) {
     }
 }
 
-/// 16 tasks move money between a few accounts; the number of commands accepted, rejected, and of
-/// attempts.
+/// 16 tasks move money between a few accounts. Returns the numbers of accepted commands, rejected
+/// commands, and attempts.
 pub(super) async fn transfers<S: EventSubscription + Clone + 'static>(
     store: &S,
     each: usize,
@@ -130,11 +130,11 @@ pub(super) async fn transfers<S: EventSubscription + Clone + 'static>(
     counts
 }
 
-/// No account was ever below zero, the sum is what it was, and each transfer is there once.
+/// No balance was ever below zero, the sum is unchanged, and each transfer exists once.
 pub(super) async fn check_books<S: EventStore>(store: &S, accepted: u64) {
     let streams = (0..ACCOUNTS).map(|n| stream(&format!("account-{n}")));
     let read = ReadStreams::new(streams);
-    // A connection of the pool may have been lost since it was used last.
+    // A connection of the pool may have been lost since its last use.
     let read = loop {
         match store.read_streams(&read).await {
             Err(error) if error.is_retriable() => {}

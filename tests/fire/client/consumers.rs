@@ -1,5 +1,5 @@
-//! Consumers and projections whose connections are cut: what they write in the transaction that
-//! acknowledges takes effect once, each stream in order.
+//! Consumers and projections whose connections are cut. What they write in the transaction that
+//! acknowledges takes effect once, in the order of each stream.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Event for Anything {
     }
 }
 
-/// A database with a table for what was seen, and a store whose connections are cut.
+/// A database with a table of handled events, and a store whose connections are cut.
 async fn prepared(url: &str) -> PostgresEventStore {
     let session = connect(url).await;
     session
@@ -56,7 +56,8 @@ async fn write(url: String) {
     }
 }
 
-/// Waits until so many events are seen; then each has to be there once, and each stream in order.
+/// Waits until this many events are handled. Then each must be there once, in the order of its
+/// stream.
 async fn check_seen(url: &str) {
     let session = connect(url).await;
     let all = async {
@@ -87,7 +88,7 @@ async fn check_seen(url: &str) {
 
 const SEEN: &str = "INSERT INTO seen (stream_id, version) VALUES ($1, $2)";
 
-/// Takes an event in and acknowledges it in one transaction, on a connection that may be cut.
+/// Handles an event and acknowledges it in one transaction, on a connection that may be cut.
 async fn take_in(
     session: &mut tokio_postgres::Client,
     delivery: Delivery<Anything, PostgresEventStore>,
@@ -103,7 +104,7 @@ async fn take_in(
     Ok(())
 }
 
-/// A session that is cut with the others.
+/// A session that is cut like the others.
 async fn session(url: &str) -> tokio_postgres::Client {
     let mut config: tokio_postgres::Config = url.parse().unwrap();
     config.application_name("eventcore");
@@ -155,7 +156,7 @@ async fn consumers_that_acknowledge_in_their_transactions_survive_the_loss_of_co
     );
 }
 
-/// Acknowledges on its own, so that the answer may be lost, and writes down what it was given.
+/// Acknowledges separately, so that the answer may be lost, and records what it was given.
 async fn acknowledge(store: PostgresEventStore, given: Given, name: String) {
     let options = ConsumerOptions::new().batch(7);
     let (subscription, name) = ("given".parse().unwrap(), name.parse().unwrap());
@@ -204,7 +205,7 @@ async fn acknowledgements_whose_answer_is_lost_are_sent_again_and_no_event_is_le
         consumer.abort();
     }
     let cut = cutter.end().await;
-    // At least once; and what is new of a stream comes in order.
+    // At least once; the first deliveries of a stream's events are in order.
     let mut last = std::collections::HashMap::<String, u64>::new();
     for (stream, version) in given.lock().unwrap().iter() {
         let last = last.entry(stream.clone()).or_default();
@@ -219,7 +220,7 @@ async fn acknowledgements_whose_answer_is_lost_are_sent_again_and_no_event_is_le
     );
 }
 
-/// Writes down what it sees.
+/// Records the events that it sees.
 struct Seen;
 
 impl Projection<PostgresEventStore> for Seen {
@@ -247,7 +248,7 @@ async fn projections_survive_the_loss_of_connections_and_let_each_event_take_eff
     let url = support::database("projections");
     let store = prepared(&url).await;
     let cutter = Cutter::start(&url, 30_000);
-    // Small batches, tried again soon: a large one would not live long enough.
+    // Small batches, retried soon: a large one would not survive long enough.
     let soon = RetryPolicy::default()
         .attempts(u32::MAX)
         .cap(Duration::from_millis(20));
@@ -303,7 +304,7 @@ async fn a_projection_survives_crashes_of_the_server() {
     let truth = support::truth(&*session).await;
     let last = Position::new(truth.last().unwrap().position.try_into().unwrap());
     let arrived = async {
-        // The first use of a connection that the crash has taken fails.
+        // The first use of a connection that the crash has closed fails.
         while store.checkpoint(&name).await.unwrap_or_default() < last {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

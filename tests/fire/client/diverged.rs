@@ -1,4 +1,5 @@
-//! A fail-over that loses events which a subscription has read: it is told, and skips nothing.
+//! A fail-over that loses events which a subscription has read: the subscription gets an error, and
+//! skips nothing.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +14,7 @@ use eventcore_harness::Server;
 use super::append;
 use crate::support::{self, PATIENCE, eventually, in_time};
 
-/// Appends one event, as soon as the store takes it.
+/// Appends one event as soon as the store accepts it.
 async fn append_one(store: &PostgresEventStore) -> Position {
     let one = append(&[("s", Unchecked)]);
     let appended = async {
@@ -33,7 +34,7 @@ async fn next(subscription: &mut Subscription) -> Result<Position, eventcore::St
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscription_that_has_read_lost_events_is_told_and_goes_back_to_where_both_histories_agree()
+async fn a_subscription_that_has_read_lost_events_gets_an_error_and_goes_back_to_where_both_histories_agree()
  {
     let mut old = Server::start(support::options()).unwrap();
     old.create_database("diverged").unwrap();
@@ -80,7 +81,7 @@ async fn a_subscription_that_has_read_lost_events_is_told_and_goes_back_to_where
 
     let mut again = store.subscribe(Subscribe::after(agreed));
     assert_eq!(next(&mut again).await.unwrap(), first);
-    // Who has read nothing that is lost is not troubled.
+    // A reader that has read none of the lost events is not affected.
     let mut behind = store.subscribe(Subscribe::after(kept));
     assert_eq!(next(&mut behind).await.unwrap(), first);
 }
@@ -102,7 +103,7 @@ impl Event for Anything {
     }
 }
 
-/// Writes the positions into a table, and notes what it is asked.
+/// Writes the positions into a table, and records the calls of `diverged`.
 #[derive(Clone)]
 struct Positions {
     on_diverged: OnDiverged,
@@ -146,7 +147,7 @@ impl Projection<PostgresEventStore> for Positions {
     }
 }
 
-/// A server with ten events, and a standby that has them and is away; behind a proxy.
+/// A server with ten events behind a proxy, and a stopped standby that has them.
 struct Two {
     old: Server,
     new: Server,
@@ -178,7 +179,7 @@ impl Two {
         }
     }
 
-    /// The standby keeps what it has from here on.
+    /// The standby receives nothing more from here on.
     fn stop_standby(&mut self) {
         self.new.catch_up_with(&self.old).unwrap();
         self.new.stop().unwrap();
@@ -191,7 +192,7 @@ impl Two {
         self.proxy.turn_to(&self.new);
     }
 
-    /// The table has each event that the server has, and no other.
+    /// The table has exactly the events of the server.
     fn assert_projected(&self) {
         let wrong = "SELECT count(*) FROM positions FULL JOIN eventcore.events ON p = position
                       WHERE p IS NULL OR position IS NULL";
@@ -199,7 +200,7 @@ impl Two {
     }
 }
 
-/// Its checkpoint and what it writes are in the database of the events, and go back with them.
+/// Its checkpoint and its table are in the database of the events, and go back with them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_projection_that_has_taken_in_lost_events_takes_in_those_of_the_new_history_without_a_question()
  {
@@ -249,7 +250,8 @@ async fn a_projection_that_has_taken_in_lost_events_takes_in_those_of_the_new_hi
     }
 }
 
-/// The checkpoint is that of a server whose last events are lost, as from a dump of its tables.
+/// The checkpoint comes from a server whose last events are lost, for example through a dump of its
+/// tables.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_projection_whose_checkpoint_is_of_another_history_is_asked_and_stops_or_goes_back() {
     let mut two = Two::start().await;

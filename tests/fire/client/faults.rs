@@ -1,4 +1,4 @@
-//! Connections that are cut, calls that are dropped, servers that crash.
+//! Cut connections, dropped calls, and crashing servers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -16,14 +16,14 @@ use tokio::task::JoinHandle;
 
 use crate::support::{self, PATIENCE, Random, connect, in_time};
 
-/// Somebody who terminates a connection of the client's now and then.
+/// Terminates one of the client's connections from time to time.
 pub(super) struct Cutter {
     stop: Arc<AtomicBool>,
     task: JoinHandle<u64>,
 }
 
 impl Cutter {
-    /// One connection every so many microseconds at the most.
+    /// At most one connection in this many microseconds.
     pub(super) fn start(url: &str, every: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(cut_connections(url.to_owned(), every, Arc::clone(&stop)));
@@ -46,13 +46,13 @@ async fn cut_connections(url: String, every: u64, stop: Arc<AtomicBool>) -> u64 
                     WHERE datname = current_database() AND application_name = 'eventcore'
                     ORDER BY random() LIMIT 1) AS victim";
         count += session.query_typed(sql, &[]).await.unwrap().len() as u64;
-        // Ever more slowly, lest on a busy machine nobody gets anything done between two of them.
+        // More and more slowly: on a busy machine the client would otherwise make no progress.
         random.nap(every << (count / 150).min(6)).await;
     }
     count
 }
 
-/// Appends may be on their way when their connection dies; execute sends them again.
+/// An append may be in progress when its connection dies; execute sends it again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_connections_lose_no_transfer_and_write_none_twice() {
     let url = support::database("lost_answers");
@@ -82,7 +82,7 @@ async fn a_subscription_survives_the_loss_of_its_connections_with_each_event_onc
         .map(|n| {
             let url = url.clone();
             tokio::spawn(async move {
-                // Not the client's connections, which are cut.
+                // Not through the client's connections, which are cut.
                 let (mut session, mut random) = (connect(&url).await, Random::new());
                 for _ in 0..100 {
                     let transaction = session.transaction().await.unwrap();
@@ -156,7 +156,8 @@ async fn appends_that_are_dropped_on_the_way_and_sent_again_are_written_once() {
                         longest += 1_000;
                         match tokio::time::timeout(limit, store.append(&append)).await {
                             Ok(Ok(done)) => break done,
-                            // Connections that nobody waits for in the end are many for a busy server.
+                            // Connections that nothing waits for any more add up to many for a busy
+                            // server.
                             Ok(Err(error)) => assert!(error.is_retriable(), "{error:?}"),
                             Err(_dropped) => {}
                         }

@@ -102,7 +102,7 @@ async fn reads_go_to_a_standby_and_what_decides_and_writes_to_the_primary() {
     let seen = store.read_all(&ReadAll::new()).await.unwrap();
     assert_eq!(seen.len(), 5);
 
-    // What the standby does not replay, readers do not see, and commands do.
+    // Events that the standby has not replayed are invisible to readers, but not to commands.
     let on_standby = connect(&standby.url("read_from")).await;
     on_standby
         .batch_execute("SELECT pg_wal_replay_pause()")
@@ -117,7 +117,7 @@ async fn reads_go_to_a_standby_and_what_decides_and_writes_to_the_primary() {
     let [accepted, ..] = transfers(&store, 2).await;
     let last = append_one(&store).await.unwrap();
     assert_eq!(store.read_all(&ReadAll::new()).await.unwrap().len(), 5);
-    // A reader that was further on another server waits for this one.
+    // A reader that has read further on another server waits for this one.
     let beyond = store.read_all(&ReadAll::new().after(last)).await.unwrap();
     assert!(beyond.is_empty());
     let one = ReadStream::new(stream("s"));

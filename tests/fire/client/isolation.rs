@@ -1,4 +1,5 @@
-//! A database whose transactions keep one snapshot by default: everything of the client works nevertheless.
+//! A database whose transactions keep one snapshot by default: everything in the client still
+//! works.
 
 use std::sync::{Arc, Mutex};
 
@@ -32,7 +33,7 @@ impl Event for Anything {
     }
 }
 
-/// Counts the events, in a table.
+/// Counts the events in a table.
 struct Counting;
 
 impl Projection<PostgresEventStore> for Counting {
@@ -54,7 +55,7 @@ impl Projection<PostgresEventStore> for Counting {
     }
 }
 
-/// Notes which streams it was told of.
+/// Records the streams whose events it received.
 #[derive(Default)]
 struct Noting(Mutex<Vec<String>>);
 
@@ -132,7 +133,7 @@ async fn everything_works(database: &str, level: &str, pooled: bool) {
 
     let last = store.safe_position().await.unwrap();
     let (mut one, mut two) = (Counting, Counting);
-    // Two runners take turns: one of them waits for the other, and has to see what that did.
+    // Two runners take turns: one waits for the other, and must then see what the other did.
     let (one, two) = tokio::join!(
         in_time("a projection", run_projection_until(&store, &mut one, last)),
         in_time("a projection", run_projection_until(&store, &mut two, last))

@@ -1,5 +1,5 @@
-//! The client behind PgBouncer in transaction mode, where two calls on a connection may be served by
-//! two sessions.
+//! The client behind PgBouncer in transaction mode, where two calls on a connection may run in two
+//! sessions.
 
 use std::error::Error;
 use std::time::Duration;
@@ -43,7 +43,7 @@ async fn a_store_behind_a_pooler_gives_the_same_answers() {
     assert_eq!(in_memory.len(), behind_pooler.len());
 }
 
-/// Two stores of several connections each, on fewer of the server's.
+/// Two stores with several connections each share fewer connections to the server.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stores_behind_a_pooler_share_few_connections_and_lose_no_transfer() {
     let pooler = pooler("pooled_accounts", 3);
@@ -66,7 +66,7 @@ async fn stores_behind_a_pooler_share_few_connections_and_lose_no_transfer() {
 }
 
 #[tokio::test]
-async fn a_subscription_behind_a_pooler_is_told_at_once_by_a_connection_past_it() {
+async fn a_subscription_behind_a_pooler_is_notified_at_once_through_a_connection_past_it() {
     let pooler = pooler("pooled_listen", 2);
     let past_it = support::server().url("pooled_listen");
     let store = builder(&pooler, "pooled_listen")
@@ -89,10 +89,10 @@ async fn a_subscription_behind_a_pooler_is_told_at_once_by_a_connection_past_it(
     }
 }
 
-/// The session that its statements were prepared in makes way for another one. A pooler that keeps
-/// track of prepared statements, as later versions can, hides that.
+/// The session with the prepared statements is replaced by another one. A pooler that tracks
+/// prepared statements, as later versions can, hides that.
 #[tokio::test]
-async fn a_store_that_is_not_told_of_the_pooler_says_what_is_wrong() {
+async fn a_store_without_the_option_for_poolers_reports_what_is_wrong() {
     let pooler = pooler("pooled_untold", 1);
     let store = builder(&pooler, "pooled_untold").connect().await.unwrap();
     let admin = tokio_postgres::connect(&pooler.url("pgbouncer"), NoTls).await;
@@ -110,7 +110,7 @@ async fn a_store_that_is_not_told_of_the_pooler_says_what_is_wrong() {
     }
 }
 
-/// Whether it is 1.21 or later.
+/// Whether its version is 1.21 or later.
 async fn tracks_statements(admin: &Client) -> bool {
     let answer = admin.simple_query("SHOW VERSION").await.unwrap();
     let version = answer.iter().find_map(|message| match message {

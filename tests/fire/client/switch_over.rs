@@ -1,4 +1,5 @@
-//! A server that takes no writes any more: after a switch-over behind a proxy, and while a database is frozen.
+//! A server that stops accepting writes: after a switch-over behind a proxy, and while a database
+//! is frozen.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ fn sqlstate(error: &StoreError) -> Option<&str> {
     error.code().map(|code| code.code())
 }
 
-/// The proxy is late: it still leads to the old primary when that is back as a standby.
+/// The proxy is late: it still leads to the old primary after that has come back as a standby.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_switch_over_behind_a_proxy_commands_go_on_at_the_new_primary() {
     let mut old = Server::start(support::options()).unwrap();

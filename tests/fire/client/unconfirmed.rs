@@ -1,4 +1,5 @@
-//! Commits whose wait for a synchronous standby is cancelled: done here, and perhaps nowhere else.
+//! Commits whose wait for a synchronous standby is cancelled: they are done on the primary, and
+//! perhaps on no other server.
 
 use eventcore::ExpectedVersion::Exactly;
 use eventcore::{
@@ -11,7 +12,7 @@ use super::bank::{Transfer, open_accounts};
 use super::{append, stream};
 use crate::support::{self, Session, connect, eventually, in_time};
 
-/// A server whose commits wait for a standby that is not there, once that is asked for.
+/// A server whose commits wait for a standby that does not exist, once a test asks for that.
 struct Waiting {
     server: Server,
     session: Session,
@@ -23,7 +24,7 @@ impl Waiting {
         let server = Server::start(support::options()).unwrap();
         let url = server.create_database(database).unwrap();
         let session = connect(&url).await;
-        // Its own statements write nothing that anybody waits for.
+        // Its own statements write nothing that waits for a standby.
         session
             .batch_execute("SET synchronous_commit = local")
             .await
@@ -78,10 +79,10 @@ async fn an_append_that_no_standby_has_is_an_error_and_the_same_again_waits_agai
         error.to_string().contains("to confirm the commit"),
         "{error}"
     );
-    // The same again writes nothing, and waits for the standby nevertheless.
+    // The repeat writes nothing, but still waits for the standby.
     let (again, ()) = tokio::join!(server.store.append(&one), server.cancel_a_wait());
     assert!(again.expect_err("it was told as done").is_unconfirmed());
-    // Reading commits nothing.
+    // A read has nothing to commit.
     let all = ReadStream::new(stream("s"));
     let read = server.store.read_stream(&all);
     assert_eq!(in_time("a read", read).await.unwrap().len(), 1);
@@ -95,7 +96,7 @@ async fn an_append_that_no_standby_has_is_an_error_and_the_same_again_waits_agai
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_is_told_as_done_once_and_only_when_the_standby_has_it() {
+async fn a_command_is_reported_as_done_once_and_only_when_the_standby_has_it() {
     let server = Waiting::start("unconfirmed_command").await;
     open_accounts(&server.store).await;
     server.set_standbys("nobody").await;
@@ -155,8 +156,8 @@ async fn a_batch_of_a_projection_that_no_standby_has_is_an_error_of_its_commit()
     assert_eq!(store.checkpoint(&name).await.unwrap(), to);
 }
 
-/// The first commit waits for a standby that is paused, its locks released already: the same append again finds the
-/// events, writes nothing, and is answered when the standby has them.
+/// The first commit waits for a paused standby and has already released its locks. The repeated
+/// append finds the events, writes nothing, and returns when the standby has them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_that_repeats_one_that_waits_for_its_standby_waits_too() {
     let mut server = Waiting::start("unconfirmed_repeat").await;
@@ -169,7 +170,7 @@ async fn an_append_that_repeats_one_that_waits_for_its_standby_waits_too() {
         .batch_execute("ALTER DATABASE unconfirmed_repeat SET eventcore.early_lock_release = on")
         .await
         .unwrap();
-    // Of this setting.
+    // With this setting.
     let url = server.server.url("unconfirmed_repeat");
     server.store = PostgresEventStore::connect(&url).await.unwrap();
     server.set_standbys("one").await;

@@ -1,5 +1,6 @@
-//! JSON that PostgreSQL takes and Rust does not: numbers that no type of Rust holds, and what is nested deeper than
-//! serde_json goes. Such an event is read like any other, and fails where it is decoded.
+//! JSON that PostgreSQL accepts and Rust does not: numbers that no type of Rust holds, and values
+//! that are nested deeper than serde_json allows. Such an event is read like any other, and fails
+//! where it is decoded.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,11 +23,11 @@ enum Seen {
     Counted { n: u64 },
 }
 
-/// Has more digits than a float.
+/// Has more digits than a float can hold.
 const LONG: &str = "0.12345678901234567890123456789";
 
-/// A store with five events in five streams: s1 and s2 with metadata that cannot be decoded, s3 and s4 with such a
-/// payload, and s5 as it should be.
+/// A store with five events in five streams: s1 and s2 with metadata that cannot be decoded, s3 and
+/// s4 with such a payload, and s5 with valid values.
 async fn store(database: &str) -> (PostgresEventStore, String) {
     let url = support::database(database);
     let deep = format!("{}1{}", "[".repeat(130), "]".repeat(130));
@@ -52,7 +53,7 @@ async fn all(store: &PostgresEventStore) -> Vec<RecordedEvent> {
     store.read_all(&ReadAll::new()).await.unwrap()
 }
 
-/// The number of an event that can be decoded, or that of the stream of one that cannot.
+/// The number of an event that can be decoded, or the stream's number of one that cannot.
 fn number(read: Result<StoredEvent<Seen>, FollowError>) -> Result<u64, String> {
     match read {
         Ok(event) => {
@@ -101,7 +102,7 @@ async fn no_digit_is_lost_when_an_event_is_read_and_written_again() {
         let Some(metadata) = event.metadata.clone() else {
             panic!("there is metadata");
         };
-        // As a relay does that goes through a text of its own.
+        // Like a relay that goes through a text of its own.
         let text = serde_json::to_string(&(&event.payload, &metadata)).unwrap();
         let relayed: (eventcore::Payload, Metadata) = serde_json::from_str(&text).unwrap();
         assert_eq!(relayed, (event.payload.clone(), metadata));
@@ -118,7 +119,7 @@ async fn no_digit_is_lost_when_an_event_is_read_and_written_again() {
                     event.metadata.as_ref().unwrap().as_str()
                 );
             }
-            // Programs of Rust write no metadata that they cannot decode.
+            // Rust programs do not write metadata that they cannot decode.
             Err(error) => assert!(error.is_malformed() && event.stream_id == stream("s2")),
         }
     }
@@ -142,7 +143,7 @@ async fn a_consumer_goes_on_and_what_it_cannot_decode_is_parked() {
         let handled = Arc::clone(&handled);
         consumer.run(move |event: StoredEvent<Seen>| {
             let Seen::Counted { n } = event.event;
-            // What a handler cannot decode is its failure, as any other.
+            // If a handler cannot decode an event, that is a failure like any other.
             let metadata = event.metadata.map(|metadata| metadata.as_str().len());
             handled.lock().unwrap().push((n, metadata.is_some()));
             async { Ok::<(), HandlerError>(()) }
@@ -223,7 +224,7 @@ async fn a_projection_decides_what_becomes_of_an_event_that_it_cannot_decode() {
     assert_eq!(error.position(), Some(events[2].position));
 }
 
-/// Notes what it is told of.
+/// Records the events that it receives.
 struct Noting(Mutex<Vec<u64>>);
 
 impl ProcessManager<PostgresEventStore> for Noting {

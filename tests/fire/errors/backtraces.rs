@@ -1,4 +1,4 @@
-//! A server that runs with `RUST_BACKTRACE` tells its clients no more than another.
+//! A server that runs with `RUST_BACKTRACE` reveals no more to its clients than another.
 
 use super::*;
 
@@ -21,7 +21,7 @@ async fn no_backtrace_reaches_a_client_or_a_view() {
     let session = connect(&url).await;
     session.batch_execute(SETUP).await.unwrap();
 
-    // An error of the server's, without a DETAIL of its own, or with one.
+    // An error of the server, with or without a DETAIL of its own.
     let error = Append::one("inline", None)
         .send(&*session)
         .await

@@ -1,5 +1,5 @@
-//! A wait is cancelled inside a function that the server runs under a resource owner of its own, as it does in
-//! nextval.
+//! A wait is cancelled inside a function that the server runs under a resource owner of its own, as
+//! in nextval.
 
 use super::*;
 
@@ -32,7 +32,8 @@ const STATEMENTS: [&str; 5] = [
        {"stream":"inline","type":"T","payload":2}]')"#,
 ];
 
-/// How the wait ends: what the session sets before, what another one does meanwhile, and the error.
+/// How the wait ends: what the session sets first, what another session does meanwhile, and the
+/// error.
 const ENDS: [(&str, &str, &str); 3] = [
     ("SET statement_timeout = '300ms'", "", "57014"),
     ("SET lock_timeout = '300ms'", "", "55P03"),

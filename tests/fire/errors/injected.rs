@@ -1,7 +1,8 @@
-//! Each call of the server from our code fails in its turn, under each function of the surface.
+//! Each call from eventcore's code into the server fails in turn, for each function of the surface.
 //!
-//! `tests/faults` is what makes it fail. `EVENTCORE_FAULT_ROUNDS` says at how many calls of each scenario each kind of
-//! error is raised, spread over all its calls; a number that is large enough means each of them.
+//! `tests/faults` makes them fail. `EVENTCORE_FAULT_ROUNDS` is the number of calls of each scenario
+//! in which each kind of error is raised, spread over all its calls. A number that is large enough
+//! means every call.
 
 use super::scenarios::{SCENARIOS, SETUP, Scenario};
 use super::*;
@@ -11,11 +12,11 @@ use super::*;
 enum Kind {
     /// A statement of its own, in a session that has run it before.
     Alone(&'static str),
-    /// The same, once the caches of the session are empty.
+    /// The same, with empty caches in the session.
     Cold(&'static str),
     /// Under the resource owner of the transaction, as the server does it in nextval.
     OtherOwner(&'static str),
-    /// In a savepoint of a transaction that goes on and commits.
+    /// In a savepoint of a transaction that continues and commits.
     Savepoint(&'static str),
     /// The session ends.
     Terminated,
@@ -30,10 +31,10 @@ const KINDS: [Kind; 6] = [
     Kind::Terminated,
 ];
 
-/// Makes the caches of oids and of functions forget, here as in every process.
+/// Empties the caches of OIDs and functions, in this process and all others.
 const FORGET: &str = "ANALYZE eventcore.streams; ALTER FUNCTION apply COST 100";
 
-/// What must not be in the log of the server: what the server says of things that were left behind.
+/// What the server's log must not contain: reports of resources that were left behind.
 const LEFT_BEHIND: [&str; 6] = [
     "leak",
     "not owned by resource owner",
@@ -96,7 +97,7 @@ struct Run<'a> {
     watcher: Session,
     rounds: i64,
     injected: usize,
-    /// The calls of which an error did not reach the client.
+    /// The calls whose error did not reach the client.
     swallowed: Vec<String>,
 }
 
@@ -114,7 +115,7 @@ impl Run<'_> {
                 call += step;
             }
         }
-        // The registry has forgotten what was in flight.
+        // The registry has forgotten the positions in flight.
         let position = append_one(&*self.session, "after").await;
         let safe = "SELECT eventcore_safe_position()";
         let safe: i64 = self
@@ -171,13 +172,14 @@ impl Run<'_> {
             self.disarm().await;
         }
         self.nothing_is_left(&what()).await;
-        // And now it works.
+        // And now the statement works.
         self.prepare(scenario, kind).await;
         let done = outcome(&self.session, scenario.call).await;
         assert_eq!(done, Ok(()), "after an error in {}", what());
     }
 
-    /// The statement fails, its savepoint is rolled back to, it succeeds, and all of it commits.
+    /// The statement fails, its savepoint is rolled back, the statement succeeds, and everything
+    /// commits.
     async fn in_savepoint(&self, scenario: &Scenario) -> Result<(), String> {
         self.session
             .batch_execute("BEGIN; SAVEPOINT before")
@@ -200,7 +202,7 @@ impl Run<'_> {
     }
 
     async fn arm(&self, call: i64, code: &str, other_owner: bool) {
-        // In this order: what sets the number calls us, too.
+        // In this order, because setting the number also calls eventcore.
         let arm = format!(
             "SET faults.sqlstate = '{code}'; SET faults.other_owner = {other_owner}; SET faults.fail_at = {call}"
         );
@@ -214,7 +216,7 @@ impl Run<'_> {
             .unwrap();
     }
 
-    /// No lock of the session, and nothing in the registry of positions.
+    /// No lock of the session is left, and nothing in the registry of positions.
     async fn nothing_is_left(&self, after: &str) {
         let left = "SELECT (SELECT count(*) FROM pg_locks WHERE pid = $1) + (SELECT count(*) FROM eventcore.stat_inflight)";
         let pid = &[(&self.session.pid as _, Type::INT4)];
@@ -245,7 +247,7 @@ async fn number(session: &Session, name: &str) -> i64 {
     setting(session, name).await.parse().unwrap()
 }
 
-/// The functions of the surface for which there is no scenario.
+/// The functions of the surface without a scenario.
 async fn without_scenario(session: &Session) -> Vec<String> {
     let all = "SELECT proname, pronargs::int FROM pg_proc WHERE proname LIKE 'eventcore\\_%'";
     let all = session.query_typed(all, &[]).await.unwrap();

@@ -1,8 +1,9 @@
-//! The server's table of locks is full, at each place where a statement of ours takes a lock.
+//! The server's lock table is full, at each place where a statement of eventcore takes a lock.
 
 use super::*;
 
-/// The most locks that are left to a statement; with more of them each of these statements succeeds.
+/// The highest number of free locks that a statement gets; with more, each of these statements
+/// succeeds.
 const MOST_LEFT: i64 = 40;
 
 const SETUP: &str = r#"
@@ -77,7 +78,7 @@ async fn a_full_lock_table_ends_the_statement_and_nothing_else() {
     println!("{refused} statements met a full lock table");
 }
 
-/// Takes all locks but so many.
+/// Takes all locks but this many.
 async fn hoard(hoarder: &Session, left: i64) {
     let all = "SELECT pg_advisory_lock(n) FROM generate_series(1, 100000) n";
     assert_eq!(outcome(hoarder, all).await, Err("53200".to_owned()));

@@ -1,4 +1,4 @@
-//! A process of the server gets no more memory, at each place where a large append asks for some.
+//! A server process gets no more memory, at each place where a large append allocates some.
 
 use std::fs;
 use std::process::Command;
@@ -57,7 +57,8 @@ async fn fails_until_it_has_enough(
     println!("{refused} appends got no memory; one had enough with {extra} MB");
 }
 
-/// Lets the process of a session have so many bytes more than it has; `false` where that is not known here.
+/// Lets the process of a session allocate this many more bytes; `false` where that is not
+/// supported.
 fn limit(session: &Session, extra: u64) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/status", session.pid)).unwrap_or_default();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));

@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 
 use crate::support::*;
 
-/// What the log of a server has only if a process of it ended in a way that ends all sessions.
+/// What a server's log contains only if one of its processes crashed and all sessions ended.
 const CRASHES: [&str; 4] = [
     "was terminated by signal",
     "all server processes terminated",
@@ -22,12 +22,12 @@ const CRASHES: [&str; 4] = [
     "TRAP:",
 ];
 
-/// A server of its own for a test that may crash it.
+/// A server of its own, for a test that may crash it.
 fn own_server(options: ServerOptions) -> Server {
     Server::start(options.without_fsync()).unwrap()
 }
 
-/// Fails if any process of the server has crashed since it was started.
+/// Fails if any process of the server has crashed since the start.
 fn assert_alive(server: &Server, after: &str) {
     let log = server.log();
     let crash = log
@@ -36,7 +36,7 @@ fn assert_alive(server: &Server, after: &str) {
     assert_eq!(crash, None, "the server crashed {after}");
 }
 
-/// Runs one statement; the SQLSTATE of its error, if it raises one.
+/// Runs one statement; returns the SQLSTATE of its error, if it raises one.
 async fn outcome(session: &Session, statement: &str) -> Result<(), String> {
     match session.batch_execute(statement).await {
         Ok(()) => Ok(()),

@@ -2,9 +2,10 @@
 
 /// A call into which errors are injected.
 pub(super) struct Scenario {
-    /// The function, with the number of its arguments where there are two of the name; or what is no function.
+    /// The function, with the number of its arguments if two have the name; or a text that names no
+    /// function.
     pub(super) of: &'static str,
-    /// Puts things back to where the call works.
+    /// Restores the state in which the call works.
     pub(super) before: &'static str,
     pub(super) call: &'static str,
     /// It may not be called in a transaction block.
@@ -32,7 +33,7 @@ impl Scenario {
     }
 }
 
-/// What all of them find.
+/// What all of them need.
 pub(super) const SETUP: &str = r#"
     CREATE FUNCTION apply(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE plpgsql AS
         'BEGIN RETURN state || jsonb_build_object(''last'', event.payload); END';

@@ -1,4 +1,4 @@
-//! Calls of the server from our own processes fail: the notifier's, and those of a worker for projections.
+//! Calls into the server fail in eventcore's own processes: the notifier and a projection worker.
 
 use super::*;
 
@@ -12,7 +12,7 @@ const SETUP: &str = r#"
 const OURS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type LIKE 'eventcore%'";
 
-/// The numbers of the calls that fail, of each process that is started meanwhile.
+/// The numbers of the calls that fail, in each process that is started meanwhile.
 const CALLS: [u32; 8] = [1, 3, 7, 15, 30, 60, 120, 250];
 
 #[tokio::test]
@@ -40,7 +40,10 @@ async fn an_error_in_a_process_of_ours_ends_that_process_at_most() {
                 },
             )
             .await;
-            assert_alive(&server, &format!("at call {call} of a process of ours"));
+            assert_alive(
+                &server,
+                &format!("at call {call} of a process of eventcore"),
+            );
             let works = "ALTER DATABASE workers RESET ALL";
             session.batch_execute(works).await.unwrap();
             session.batch_execute(OURS).await.unwrap();

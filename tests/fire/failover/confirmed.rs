@@ -6,13 +6,14 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
-/// A primary whose commits wait for the standby "one", which has all and is away; and "two", for which nobody waits.
+/// A primary whose commits wait for the stopped standby "one", which has everything so far; and a
+/// standby "two", for which no commit waits.
 struct Three {
     primary: Server,
     one: Server,
     two: Server,
     url: String,
-    /// The last position that everybody has.
+    /// The last position that all servers have.
     last: i64,
 }
 
@@ -65,7 +66,7 @@ impl Three {
         (pid, append)
     }
 
-    /// The event is there, and no reader of the order of all events is told of it, on whichever server.
+    /// The event exists, but no reader of the global order sees it, on any server.
     async fn assert_held(&self) {
         let session = connect(&self.url).await;
         let there = "SELECT count(*) FROM eventcore.events WHERE stream_id = 'unconfirmed'";
@@ -83,10 +84,10 @@ impl Three {
         assert_eq!(read_all(&*asynchronous, self.last, 10).await.unwrap(), []);
     }
 
-    /// Readers that wait are told soon after the standby has confirmed it.
+    /// Waiting readers wake soon after the standby has confirmed it.
     async fn assert_told(&self) {
         let session = connect(&self.url).await;
-        let told = in_time("a reader is told", wait(&*session, self.last, 30)).await;
+        let told = in_time("a reader wakes", wait(&*session, self.last, 30)).await;
         assert!(told.unwrap() > self.last);
         let read = read_all(&*session, self.last, 10).await.unwrap();
         assert_eq!(read[0].stream, "unconfirmed");
@@ -145,7 +146,7 @@ async fn an_append_that_waits_for_no_standby_is_seen_when_the_standby_has_it() {
             .await
             .unwrap();
         three.assert_held().await;
-        // A fail-over to the confirmed standby takes back nothing that was told.
+        // A fail-over to the confirmed standby takes back nothing that readers have seen.
         if level == "off" {
             three.primary.kill_postmaster_9().unwrap();
             three.one.start_again().unwrap();
@@ -166,7 +167,7 @@ async fn an_append_that_waits_for_no_standby_is_seen_when_the_standby_has_it() {
 }
 
 #[tokio::test]
-async fn nobody_is_held_back_once_no_standby_is_named() {
+async fn readers_are_not_held_back_once_no_standby_is_named() {
     let three = three().await;
     let session = connect(&three.url).await;
     session
@@ -175,18 +176,19 @@ async fn nobody_is_held_back_once_no_standby_is_named() {
         .unwrap();
     append_one(&*session, "unconfirmed").await;
     three.assert_held().await;
-    // Also a waiter that waits already.
+    // Also a waiter that is waiting already.
     let waiter = tokio::spawn({
         let (session, last) = (connect(&three.url).await, three.last);
         async move { wait(&*session, last, 30).await }
     });
     three.wait_for("");
-    let told = in_time("a waiter is told", waiter).await.unwrap();
+    let told = in_time("a waiter wakes", waiter).await.unwrap();
     assert!(told.unwrap() > three.last);
     three.assert_told().await;
 }
 
-/// Readers follow a standby that is always a little behind: they do not wait for a moment at which it has everything.
+/// Readers follow while the standby is always a little behind: they do not wait for a moment at
+/// which it has everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_go_on_while_appends_do_not_wait_for_a_standby_that_is_behind() {
     let mut three = three().await;
@@ -225,7 +227,7 @@ async fn readers_go_on_while_appends_do_not_wait_for_a_standby_that_is_behind() 
 }
 
 impl Three {
-    /// Appends without waiting for anybody.
+    /// Appends without waiting for a standby.
     async fn append_locally(&self) -> i64 {
         let session = connect(&self.url).await;
         session
@@ -235,7 +237,7 @@ impl Three {
         append_one(&*session, "unconfirmed").await
     }
 
-    /// Readers stay where they are, however often they look.
+    /// Readers stay where they are, however often they poll.
     async fn assert_stays(&self, at: i64) {
         let session = connect(&self.url).await;
         assert_eq!(safe_position(&*session).await.unwrap(), at);
@@ -264,7 +266,7 @@ async fn of_a_quorum_any_standby_confirms() {
     let mut three = three().await;
     three.wait_for("ANY 1 (one, two)");
     let confirmed = three.append_locally().await;
-    // "two" is there, and "one" is not.
+    // "two" is running, and "one" is not.
     three.assert_reaches(confirmed).await;
     three.two.stop().unwrap();
     let last = three.append_locally().await;
@@ -286,13 +288,14 @@ async fn by_priority_the_first_standby_that_is_connected_confirms() {
     three.wait_for("FIRST 1 (one, two)");
     let confirmed = append_one(&*connect(&three.url).await, "s").await;
     three.assert_reaches(confirmed).await;
-    // The first one is connected and does not answer: that the second one has it counts for nothing.
+    // The first one is connected but does not answer: the second one does not count, although it
+    // has the event.
     let receiver = receiver(&three.one);
     three.one.signal(receiver, "STOP").unwrap();
     let last = three.append_locally().await;
     three.two.catch_up_with(&three.primary).unwrap();
     three.assert_stays(confirmed).await;
-    // Gone, it is not the first any more.
+    // Once disconnected, it is no longer the first.
     three.one.signal(receiver, "CONT").unwrap();
     three.assert_reaches(last).await;
     three.one.stop().unwrap();
@@ -300,8 +303,9 @@ async fn by_priority_the_first_standby_that_is_connected_confirms() {
     three.assert_reaches(last).await;
 }
 
-/// Writers wait until the standby has replayed, and hold their positions until then. An append whose wait is cancelled is told
-/// when the standby has flushed it: a fail-over does not take it back.
+/// Writers wait until the standby has replayed, and hold their positions until then. An append
+/// whose wait is cancelled becomes visible when the standby has flushed it: a fail-over does not
+/// take it back.
 #[tokio::test]
 async fn with_remote_apply_readers_see_what_is_applied_or_will_be_after_a_fail_over() {
     let mut three = three().await;
@@ -364,7 +368,7 @@ async fn with_remote_write_readers_see_what_is_flushed() {
     program.kill().unwrap();
     program.wait().unwrap();
     assert!(seen < written, "a reader saw {seen}");
-    // From now on nobody has to confirm.
+    // From now on no standby has to confirm.
     primary
         .configure(&[("synchronous_standby_names", "")])
         .unwrap();

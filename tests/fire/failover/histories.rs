@@ -1,8 +1,9 @@
-//! A standby that lacks the end of the log is promoted.
+//! A standby without the end of the log is promoted.
 
 use super::*;
 
-/// The standby has events 1 to 100, and its primary goes on to more blocks than the standby ever hears of.
+/// The standby has events 1 to 100, and its primary goes on to blocks that the standby never
+/// receives.
 async fn lost_tail() -> (Server, Vec<Seen>) {
     let (mut primary, session) = primary(100).await;
     session
@@ -42,12 +43,12 @@ async fn after_a_promotion_no_position_is_given_out_that_a_reader_may_have_passe
             .first;
         assert_eq!(first, Some(SPAN + 1 + n));
     }
-    // Who was behind reads everything, in order.
+    // A reader that was behind reads everything, in order.
     let mut behind = Follower::new("behind");
     behind.take(read[..70].to_vec());
     behind.take(read_all(&*session, 70, 10_000).await.unwrap());
     behind.saw_exactly(&truth(&*session).await);
-    // Who was at the end of what both servers had goes on.
+    // A reader at the end of what both servers had continues.
     let rest = read_all(&*session, 100, 10_000).await.unwrap();
     assert_eq!(rest.len(), 15);
     // A subscription inside the database is in the same log.
@@ -62,11 +63,11 @@ async fn after_a_promotion_no_position_is_given_out_that_a_reader_may_have_passe
 }
 
 #[tokio::test]
-async fn a_reader_of_what_was_lost_is_told() {
+async fn a_reader_of_lost_events_gets_an_error() {
     let (promoted, read) = lost_tail().await;
     let session = connect(&promoted.url("store")).await;
     let told = |after| detail(after, 100, SPAN);
-    // At once, before anybody has appended: above all that this server had reserved.
+    // At once, before the next append: above everything that this server had reserved.
     let before = diverged(read_all(&*session, 6200, 10).await);
     assert_eq!(
         (&before["after"], &before["agreed"]),
@@ -91,18 +92,18 @@ async fn a_reader_of_what_was_lost_is_told() {
         }
         let ahead = diverged(read_all(&*session, 5 * SPAN, 10).await);
         assert_eq!(ahead["after"], json!(5 * SPAN));
-        // The number alone proves nothing where this server had reserved it; the last event does.
+        // The position alone proves nothing where this server had reserved it; the last event does.
         assert!(read_all(&*session, 500, 10).await.is_ok());
         let last = read.iter().find(|event| event.position == 500).unwrap();
         assert_eq!(
             diverged(read_after(&*session, 500, last.id).await),
             told(500)
         );
-        // A read at an event that is there, with the number of the block's end: nothing was lost to this reader.
+        // A read after an existing event whose position ends a block: this reader lost nothing.
         let last = read.iter().find(|event| event.position == 100).unwrap();
         assert!(read_after(&*session, 4096, last.id).await.is_ok());
         assert!(read_after(&*session, 100, last.id).await.is_ok());
-        // And again once there are events of the new history.
+        // And again once the new history has events.
         append_one(&*session, "new").await;
     }
     assert!(read_all(&*session, SPAN, 10).await.is_ok());
@@ -139,7 +140,7 @@ async fn an_old_primary_that_was_rewound_goes_on_above_both() {
     standby.catch_up_with(&old).unwrap();
     old.psql("postgres", "SELECT pg_switch_wal()").unwrap();
     standby.promote().unwrap();
-    // Both go on for a while.
+    // Both continue for a while.
     append_many(&session, "lost", 9000).await;
     let new = connect(&standby.url("store")).await;
     append_many(&new, "s", 50).await;
@@ -149,7 +150,7 @@ async fn an_old_primary_that_was_rewound_goes_on_above_both() {
     old.catch_up_with(&standby).unwrap();
     let returned = connect(&old.url("store")).await;
     assert_eq!(truth(&*returned).await, truth(&*new).await);
-    // A standby says so, too.
+    // A standby reports it too.
     assert_eq!(
         diverged(read_all(&*returned, 9000, 10).await)["first"],
         json!(SPAN)
@@ -167,7 +168,7 @@ async fn an_old_primary_that_was_rewound_goes_on_above_both() {
     assert_eq!(causes, ["new", "timeline", "timeline"]);
 }
 
-/// A standby that is late is not another history.
+/// A standby that is behind is not another history.
 #[tokio::test]
 async fn a_reader_that_is_ahead_of_a_standby_waits_for_it() {
     let (primary, session) = primary(100).await;

@@ -1,8 +1,9 @@
-//! Lags are numbers of events: the positions between two histories, some four billion, are in none of them.
+//! A lag is a number of events. The positions between two histories, about four billion, do not
+//! count.
 
 use super::*;
 
-/// What each view says is left to do, and how far readers are.
+/// What each view reports as left to do, and how far readers are.
 const LAGS: &str = "
     SELECT (SELECT lag_events FROM eventcore.stat_subscriptions),
            (SELECT lag_events FROM eventcore.stat_projections),
@@ -25,7 +26,7 @@ async fn lags_do_not_count_the_positions_between_histories() {
         )
         .await
         .unwrap();
-    // Three fail-overs, and each history has 50 events.
+    // Three fail-overs, and 50 events in each history.
     for history in 1..=3 {
         let standby = primary.standby().unwrap();
         standby.catch_up_with(&primary).unwrap();
@@ -37,7 +38,7 @@ async fn lags_do_not_count_the_positions_between_histories() {
         assert_eq!(done.first, Some(history * SPAN + 1));
         let (subscription, projection, events) = lags(&session).await;
         assert_eq!(events, 100 + 50 * history);
-        // At most so many events: what was reserved and not used counts.
+        // At most this many events: reserved positions that were not used count.
         for lag in [subscription, projection] {
             assert!(
                 (events..events + 15_000).contains(&lag),
@@ -46,7 +47,7 @@ async fn lags_do_not_count_the_positions_between_histories() {
         }
     }
     let session = connect(&primary.url("store")).await;
-    // In the middle of an old history, of a hole, and at the end.
+    // In the middle of an old history, in a gap, and at the end.
     assert_eq!(poll(&session, "inside").await.len(), 250);
     assert_eq!(lags(&session).await.0, 0);
     session

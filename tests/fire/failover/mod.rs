@@ -1,4 +1,4 @@
-//! P14 and P15: the server that wrote is not the server that goes on.
+//! P14 and P15: after a fail-over, another server continues.
 
 mod confirmed;
 mod histories;
@@ -15,14 +15,14 @@ use uuid::Uuid;
 
 use crate::support::*;
 
-/// What `pg_rewind` needs as well.
+/// What `pg_rewind` needs in addition.
 fn options() -> ServerOptions {
     crate::support::options()
         .set("wal_log_hints", "on")
         .set("wal_keep_size", "256MB")
 }
 
-/// A primary with a database and so many events in it.
+/// A primary with a database and this many events in it.
 async fn primary(events: i64) -> (Server, Session) {
     let primary = Server::start(options()).unwrap();
     let url = primary.create_database("store").unwrap();
@@ -40,7 +40,7 @@ async fn append_many(session: &Session, stream: &str, count: i64) -> Done {
     append.send(&**session).await.unwrap()
 }
 
-/// The DETAIL of an error that says that the reader comes from another history.
+/// The DETAIL of an error for a reader that comes from another history.
 fn diverged<T: std::fmt::Debug>(result: Result<T, Error>) -> Value {
     let error = result.expect_err("it comes from another history");
     assert_eq!(sqlstate(&error), "SE011", "{error:?}");
@@ -49,7 +49,7 @@ fn diverged<T: std::fmt::Debug>(result: Result<T, Error>) -> Value {
     serde_json::from_str(raised.detail().unwrap()).unwrap()
 }
 
-/// A read that says which event was read last.
+/// A read that names the last event that was read.
 async fn read_after(
     session: &impl GenericClient,
     after: i64,
@@ -82,7 +82,7 @@ async fn poll(session: &Session, subscription: &str) -> Vec<i64> {
         .collect()
 }
 
-/// What `eventcore.history` has, from the first history on.
+/// The rows of `eventcore.history`, from the first history on.
 async fn histories(session: &impl GenericClient) -> Vec<(String, i64, i64, i64)> {
     let query = "SELECT cause, agreed_position, reserved_position, first_position
                    FROM eventcore.history ORDER BY first_position";
@@ -94,7 +94,7 @@ async fn histories(session: &impl GenericClient) -> Vec<(String, i64, i64, i64)>
 
 const SPAN: i64 = 1 << 32;
 
-/// The detail of SE011.
+/// The DETAIL of SE011.
 fn detail(after: i64, agreed: i64, first: i64) -> Value {
     json!({"after": after, "agreed": agreed, "first": first})
 }

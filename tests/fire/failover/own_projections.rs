@@ -10,11 +10,11 @@ const SETUP: &str = "
 
 const DONE: &str = "CALL eventcore_wait_for_projection('p', timeout => '20 s')";
 
-/// The table has each event that the server has, and no other.
+/// The table has exactly the events of the server.
 const WRONG: &str = "SELECT count(*) FROM seen s FULL JOIN eventcore.events e USING (position)
                       WHERE s.position IS NULL OR e.position IS NULL";
 
-/// Its checkpoint and its table are in the log of the events.
+/// Its checkpoint and its table are in the same log as the events.
 #[tokio::test]
 async fn a_projection_inside_the_server_goes_back_with_the_events_and_goes_on() {
     let (mut primary, session) = primary(100).await;
@@ -35,8 +35,8 @@ async fn a_projection_inside_the_server_goes_back_with_the_events_and_goes_on() 
     assert_eq!(number(&*promoted, "SELECT count(*) FROM seen").await, 120);
 }
 
-/// Its checkpoint is that of a server whose last events are lost, as from a dump of its tables: it fails at once, whatever
-/// `on_error` says, and a rebuild is the way out.
+/// Its checkpoint comes from a server whose last events are lost, for example through a dump of its
+/// tables. The projection fails at once, whatever `on_error` says, and a rebuild is the way out.
 #[tokio::test]
 async fn a_projection_whose_checkpoint_is_of_another_history_fails_with_se011_until_it_is_rebuilt()
 {
@@ -67,7 +67,7 @@ async fn a_projection_whose_checkpoint_is_of_another_history_fails_with_se011_un
                        FROM eventcore.stat_projections";
         let row = session.query_typed_one(error, &[]).await.unwrap();
         assert!(row.get::<_, bool>(0));
-        // To resume it does not help, and says so again.
+        // Resuming it does not help, and reports the same error.
         if attempt == 0 {
             session
                 .batch_execute("SELECT eventcore_resume_projection('p')")

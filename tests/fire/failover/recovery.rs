@@ -54,7 +54,7 @@ async fn a_server_that_was_recovered_to_an_earlier_time_tells_readers_and_goes_o
     assert_eq!(read_all(&*recovered, 150, 10).await.unwrap().len(), 1);
 }
 
-/// Whatever of it reached the disk: the next start goes on above everything.
+/// Whatever part of it reached the disk, the next start continues above everything.
 #[tokio::test]
 async fn a_history_that_began_in_a_transaction_that_was_rolled_back_or_lost_has_begun() {
     let (mut primary, _session) = primary(100).await;

@@ -1,4 +1,4 @@
-//! A store that is restored into a server that runs.
+//! A store that is restored into a running server.
 
 use std::process::Stdio;
 
@@ -60,7 +60,8 @@ fn restore(from: &str, to: &str, psql: &[&str]) {
     pipe("psql", &arguments, dump);
 }
 
-/// Events that are appended to a copy reach those who had passed everything in the original.
+/// Events that are appended to a copy reach the consumers that had passed everything in the
+/// original.
 async fn assert_goes_on(url: &str, last: i64) -> Session {
     let session = connect(url).await;
     let appended = append_one(&*session, "s").await;
@@ -81,7 +82,7 @@ async fn what_is_appended_to_a_copy_is_above_the_checkpoints_that_came_along() {
     store("restored").await;
     restore("restored", "restored_copy", &[]);
     let copy = assert_goes_on(&server().url("restored_copy"), 950).await;
-    // A reader of the original that has gone on there is told.
+    // A reader of the original that has continued there gets an error.
     assert_eq!(
         diverged(read_all(&*copy, 50_000, 10).await)["agreed"],
         json!(950)
@@ -118,7 +119,7 @@ async fn a_restore_without_its_triggers_is_above_them_too() {
     let url = database("restored_bare_copy");
     let seen = "CREATE TABLE seen (position bigint)";
     server().psql("restored_bare_copy", seen).unwrap();
-    // A session that has appended before, and one that comes later.
+    // A session that has appended before, and one that connects later.
     let session = connect(&url).await;
     session.batch_execute("BEGIN").await.unwrap();
     append_one(&*session, "never").await;
@@ -150,7 +151,7 @@ async fn a_restore_without_its_triggers_is_above_them_too() {
 async fn a_database_copied_by_create_database_begins_another_history() {
     let (_, original) = store("restored_template").await;
     drop(original);
-    eventually("nobody is connected to the original", async || {
+    eventually("no session is connected to the original", async || {
         let create = "CREATE DATABASE restored_template_copy TEMPLATE restored_template";
         server().psql("postgres", create).is_ok()
     })
@@ -160,7 +161,7 @@ async fn a_database_copied_by_create_database_begins_another_history() {
     assert_eq!((cause.as_str(), agreed, first), ("database", 950, SPAN));
 }
 
-/// A transaction that brings rows and appends, and rows that are below what this store has given out.
+/// A transaction that inserts rows and appends, and rows below what this store has given out.
 #[tokio::test]
 async fn rows_that_come_by_sql_begin_another_history_only_above_what_was_given_out() {
     let url = database("restored_rows");
@@ -187,7 +188,8 @@ async fn rows_that_come_by_sql_begin_another_history_only_above_what_was_given_o
     assert_eq!(histories(&*session).await.len(), 2);
 }
 
-/// A sequence that was set back, as by a restore of a part, is no dead end: nobody who has read skips what comes.
+/// A sequence that was set back, as by a partial restore, is not a dead end: no reader skips later
+/// events.
 #[tokio::test]
 async fn a_sequence_that_is_behind_the_events_is_passed_after_a_restart() {
     for (database, reset, crashes) in [
@@ -222,7 +224,7 @@ async fn a_sequence_that_is_behind_the_events_is_passed_after_a_restart() {
         append_many(&session, "s", 3000).await;
         assert_eq!(poll(&session, "inside").await.len(), 3000);
         session.batch_execute(reset).await.unwrap();
-        // Before the restart the server goes by what it has in memory.
+        // Before the restart, the server uses its memory.
         assert_eq!(append_one(&*session, "s").await, 3001);
         if crashes {
             server.kill_postmaster_9().unwrap();

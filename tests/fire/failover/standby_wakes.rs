@@ -17,7 +17,8 @@ async fn a_reader_that_waits_on_a_standby_is_woken_when_an_append_arrives() {
             while wait(&*reader, last, 30).await.unwrap() <= last {}
             Instant::now()
         });
-        // It waits by now, or sees the event at once: either way the clock runs from the commit.
+        // By now it waits, or it sees the event at once: either way, the clock runs from the
+        // commit.
         let watcher = connect(&standby.url("postgres")).await;
         eventually("the reader waits", async || {
             let waits = "SELECT count(*) FROM pg_stat_activity
@@ -33,7 +34,7 @@ async fn a_reader_that_waits_on_a_standby_is_woken_when_an_append_arrives() {
     times.sort_unstable();
     let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
     println!("commit to seen on a standby: median {median:?}, worst {worst:?}");
-    // Looking once a second takes 500 ms. The promise is 20 ms on a machine that does nothing else.
+    // A check once a second takes 500 ms on average. The promise is 20 ms on an idle machine.
     assert!(median < Duration::from_millis(200), "median {median:?}");
 }
 

@@ -1,5 +1,5 @@
-//! P4: whatever commits late, rolls back or dies, a reader that follows positions sees each committed
-//! event exactly once, in order.
+//! P4: whatever commits late, rolls back or dies, a reader that follows positions sees each
+//! committed event exactly once, in order.
 
 mod readers;
 mod writers;

@@ -1,4 +1,4 @@
-//! Readers of every kind that follow positions while the writers are at it.
+//! Readers of every kind, which follow positions while the writers work.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::support::*;
 
-/// Whether a reader has seen the last event, with no writer left.
+/// Whether a reader has seen the last event and no writer is left.
 async fn is_at_end(session: &Session, follower: &Follower, done: &AtomicBool) -> bool {
     if !done.load(SeqCst) {
         return false;
@@ -74,7 +74,7 @@ pub(super) async fn listening_reader(url: String, done: Arc<AtomicBool>) -> (Fol
         let payload = tokio::time::timeout(Duration::from_secs(5), listener.payloads.recv()).await;
         match payload {
             Ok(payload) => {
-                // What was announced is readable.
+                // Announced events are readable.
                 let payload = payload.unwrap();
                 assert!(payload <= safe_position(&*listener.session).await.unwrap());
                 woken += 1;
@@ -120,7 +120,7 @@ pub(super) async fn waiting_reader(url: String, done: Arc<AtomicBool>) -> (Follo
     (follower, format!("{calls} calls of eventcore_wait"))
 }
 
-/// Pages of the newest events, turned round.
+/// Pages of the newest events, in reverse order.
 pub(super) async fn backward_reader(url: String, done: Arc<AtomicBool>) -> Vec<Vec<Seen>> {
     let session = connect(&url).await;
     let mut pages = Vec::new();
@@ -137,7 +137,7 @@ pub(super) async fn backward_reader(url: String, done: Arc<AtomicBool>) -> Vec<V
     pages
 }
 
-/// What not to do: it shows that the test has teeth.
+/// A wrong reader, which proves that the test can fail.
 pub(super) async fn naive_reader(url: String, done: Arc<AtomicBool>) -> HashSet<Uuid> {
     let session = connect(&url).await;
     let (mut last, mut seen) = (0_i64, HashSet::new());
@@ -161,7 +161,8 @@ pub(super) async fn naive_reader(url: String, done: Arc<AtomicBool>) -> HashSet<
     }
 }
 
-/// How often the safe position was looked at, and how often it was behind an event committed before.
+/// How often the safe position was read, and how often it was below an event that was committed
+/// before.
 pub(super) async fn sample(url: String, done: Arc<AtomicBool>) -> (u64, u64) {
     let session = connect(&url).await;
     let (mut samples, mut behind) = (0, 0);

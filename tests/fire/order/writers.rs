@@ -1,4 +1,4 @@
-//! Writers that pause, roll back and die, and know what became of their events.
+//! Writers that pause, roll back and die, and know what happened to their events.
 
 use std::collections::HashSet;
 
@@ -9,17 +9,17 @@ use crate::support::*;
 
 const TRANSACTIONS: usize = 45;
 
-/// What the writers know of their events.
+/// What the writers know about their events.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) committed: HashSet<Uuid>,
     /// Rolled back for certain.
     pub(super) gone: HashSet<Uuid>,
-    /// The connection died on the way.
+    /// The connection died before the answer.
     pub(super) unknown: HashSet<Uuid>,
 }
 
-/// A writer of transactions of every kind, on streams shared with others and on its own.
+/// A writer of transactions of every kind, on shared streams and on its own.
 pub(super) async fn writer(url: String, number: usize) -> Outcome {
     let mut random = Random::new();
     let mut outcome = Outcome::default();
@@ -53,7 +53,7 @@ pub(super) async fn writer(url: String, number: usize) -> Outcome {
         match result {
             Ok(true) => outcome.committed.extend(pending),
             Ok(false) => outcome.gone.extend(pending),
-            // An ordinary error comes before the commit; a lost connection may come after it.
+            // An ordinary error precedes the commit; a lost connection may follow it.
             Err(error) if *committing && matches!(sqlstate(&error), "57P01" | "no connection") => {
                 outcome.unknown.extend(pending);
             }
@@ -99,8 +99,8 @@ async fn autocommit(
     append.send(&**session).await.map(drop)
 }
 
-/// Several appends with pauses and savepoints between them. Only the first is to a shared stream, so
-/// that no two transactions wait for each other. True when it committed.
+/// Several appends with pauses and savepoints between them. Only the first is to a shared stream,
+/// so that no two transactions wait for each other. Returns true if it committed.
 async fn transaction(
     session: &mut Session,
     number: usize,

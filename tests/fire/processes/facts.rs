@@ -1,4 +1,4 @@
-//! What happens in a shop, and the one command that lets it happen.
+//! The events of a shop, and the one command that writes them.
 
 use eventcore::{
     Command, CommandError, CommandLogic, Event, NewEvents, StoredEvent, StreamId, Streams, emit,
@@ -6,7 +6,7 @@ use eventcore::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What an order costs.
+/// The price of an order.
 pub(crate) const CENTS: u64 = 7;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
@@ -33,7 +33,7 @@ pub(crate) enum Fact {
     Cancelled,
 }
 
-/// Appends a fact to a stream. An account is charged only if there is enough on it.
+/// Appends an event to a stream. An account is charged only if its balance suffices.
 #[derive(Command)]
 pub(crate) struct Note {
     #[stream]
@@ -42,7 +42,7 @@ pub(crate) struct Note {
 }
 
 impl CommandLogic for Note {
-    /// What is on the account.
+    /// The balance of the account.
     type State = u64;
     type Event = Fact;
 

@@ -1,7 +1,7 @@
-//! Runs a process manager in a process of its own, to be killed. Arguments: URL, name.
+//! Runs a process manager in a process of its own that the test kills. Arguments: URL, name.
 //!
-//! The stock of an order is reserved, it is paid and shipped; or the stock is released again, when the order
-//! cannot be paid or is not paid in time.
+//! An order's stock is reserved, and the order is paid and shipped. If it cannot be paid, or is not
+//! paid in time, the stock is released again.
 
 mod facts;
 
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use facts::{CENTS, Fact, Note, account, item};
 
-/// How long an order that is paid by invoice waits for its money.
+/// How long an order that is paid by invoice waits for its payment.
 const INVOICE: Duration = Duration::from_millis(700);
 
 #[tokio::main(flavor = "current_thread")]
@@ -39,7 +39,7 @@ struct Order {
     by_invoice: bool,
 }
 
-/// Taken over soon when one is killed.
+/// Another process takes over soon after this one is killed.
 fn options() -> ProcessOptions {
     ProcessOptions::new()
         .lease(Duration::from_secs(1))
@@ -80,7 +80,7 @@ impl<S: EventStore> ProcessManager<S> for Fulfilment {
         let order = reaction.process().to_string();
         let fact = match trigger {
             Trigger::Event(stored) => stored.event.clone(),
-            // Not paid in time, or it cannot be paid: give back and cancel.
+            // Not paid in time, or not payable: release and cancel.
             _ => {
                 let (stream, name) = (item(state.item), order.clone());
                 let fact = Fact::Released { order: name };

@@ -16,7 +16,7 @@ const RUNNERS: usize = 4;
 const ACCOUNTS: u64 = 3;
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
-/// What each account has: not enough for all its orders.
+/// The balance of each account: not enough for all its orders.
 const DEPOSIT: u64 = 100 * CENTS;
 
 /// A process that is killed at the latest when the test ends.
@@ -44,7 +44,7 @@ async fn note(store: &PostgresEventStore, stream: eventcore::StreamId, fact: Fac
     execute(store, &Note { stream, fact }).await.unwrap();
 }
 
-/// Places orders as fast as one would in a busy shop, until the time is over; how many.
+/// Places orders as fast as a busy shop until the time is over; returns how many.
 async fn place(store: PostgresEventStore, until: Instant) -> u64 {
     let mut orders = 0;
     while Instant::now() < until {
@@ -98,7 +98,7 @@ async fn runners_killed_every_second_fulfil_or_undo_each_order_exactly_once() {
         assert!(start.elapsed() < 2 * PATIENCE, "not all orders are closed");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    // What was begun comes to its end.
+    // Long enough for a repeated effect to appear.
     tokio::time::sleep(Duration::from_secs(3)).await;
     drop(runners);
     check(&client, orders).await;
@@ -106,8 +106,8 @@ async fn runners_killed_every_second_fulfil_or_undo_each_order_exactly_once() {
     print_figures(&client).await;
 }
 
-/// Each order is reserved once, and is either charged and shipped once, or released and cancelled once. The
-/// money is what was charged.
+/// Each order is reserved once, and is either charged and shipped once, or released and cancelled
+/// once. The balances show exactly the charges.
 async fn check(client: &Client, orders: u64) {
     let each = "SELECT count(*) FROM (
             SELECT coalesce(payload->>'order', stream_id) AS of,

@@ -1,12 +1,13 @@
-//! P17: a worker whose process ends in the middle of a batch leaves a trace: what was under way counts as failed, is
-//! taken event by event, and ends as `on_error` says. No server restarts again and again.
+//! P17: a worker whose process ends in the middle of a batch leaves a trace. The batch counts as
+//! failed, is retried event by event, and ends as `on_error` says. No server restarts again and
+//! again.
 
 use eventcore_harness::Server;
 use tokio_postgres::types::Type;
 
 use crate::support::*;
 
-/// What ends the process that runs it, and the SQLSTATE that is noted.
+/// How the worker's process ends, and the SQLSTATE that is recorded.
 const TERMINATES: &str = "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(10)";
 const KILLS: &str = "COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID'; PERFORM pg_sleep(10)";
 
@@ -49,7 +50,7 @@ async fn seen(session: &Session, name: &str) -> String {
     row.unwrap().get(0)
 }
 
-/// Waits until this is true, also while the server restarts; returns a session of then.
+/// Waits until this is true, also while the server restarts; returns a session after that.
 async fn until(url: &str, what: &str, sql: &str) -> Session {
     let mut last = None;
     eventually(what, async || {
@@ -99,7 +100,7 @@ async fn an_event_on_which_the_handler_terminates_its_process_is_found_and_parke
 async fn an_event_on_which_the_process_is_killed_crashes_the_server_a_few_times_only() {
     let (server, session) = start().await;
     session.batch_execute(&handler("p", KILLS)).await.unwrap();
-    // Another one, in the middle of an event whenever the first one crashes the server.
+    // Another projection, in the middle of an event whenever the first one crashes the server.
     let slow = "PERFORM pg_sleep(1.5)";
     session.batch_execute(&handler("slow", slow)).await.unwrap();
     append_five(&session).await;
@@ -109,7 +110,7 @@ async fn an_event_on_which_the_process_is_killed_crashes_the_server_a_few_times_
     let url = server.url("ended");
     let session = until(&url, "the event is parked", PARKED).await;
     assert_parked(&session, "57P02").await;
-    // The batch, its third event, and that again.
+    // The batch, its third event, and that event again.
     assert_eq!(
         server.log().matches(CRASHES).count(),
         3,
@@ -118,7 +119,7 @@ async fn an_event_on_which_the_process_is_killed_crashes_the_server_a_few_times_
     );
     let done = "SELECT lag_events = 0 FROM eventcore.stat_projections WHERE name = 'slow'";
     let session = until(&url, "the other one comes to its end", done).await;
-    // Nobody blames it.
+    // It is not blamed.
     assert_eq!(seen(&session, "slow").await, "1 2 3 4 5");
     let sql = "SELECT skipped FROM eventcore.stat_projections WHERE name = 'slow'";
     let skipped: i64 = session.query_one(sql, &[]).await.unwrap().get(0);
@@ -126,7 +127,7 @@ async fn an_event_on_which_the_process_is_killed_crashes_the_server_a_few_times_
 }
 
 #[tokio::test]
-async fn a_shutdown_in_the_middle_of_an_event_is_nobodys_failure() {
+async fn a_shutdown_in_the_middle_of_an_event_is_not_a_failure_of_the_event() {
     let (mut server, session) = start().await;
     let waits = "WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.1); END LOOP";
     session.batch_execute("CREATE TABLE go ()").await.unwrap();
@@ -145,7 +146,8 @@ async fn a_shutdown_in_the_middle_of_an_event_is_nobodys_failure() {
     let sql = "SELECT last_error FROM eventcore.stat_projections";
     let error: Option<String> = session.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(error, None);
-    // All are killed at once, as where a container ends: nobody can tell whether the event is to blame.
+    // All processes are killed at once, as when a container ends: it is unknown whether the event
+    // is to blame.
     let pid = "SELECT worker_pid FROM eventcore.stat_projections";
     let pid: i32 = session.query_one(pid, &[]).await.unwrap().get(0);
     server.signal(pid.unsigned_abs(), "STOP").unwrap();

@@ -1,8 +1,9 @@
-//! For two minutes: handlers that fail, hang and are cancelled; workers and the notifier that are terminated and
-//! killed; a server that goes down. Meanwhile projections are rebuilt in shadow tables, paused, and what they parked is
-//! replayed. What the projections made of the events is a fold of them, and no reader ever saw less than before.
+//! For two minutes, handlers fail, hang and are cancelled; workers and the notifier are terminated
+//! and killed; the server crashes. Meanwhile projections are rebuilt in shadow tables, paused, and
+//! their parked events are replayed. The projections' tables are a fold of the events, and no
+//! reader ever saw less than before.
 //!
-//! `EVENTCORE_FIRE_SECONDS=600` makes it ten minutes, or whatever is wanted.
+//! `EVENTCORE_FIRE_SECONDS` sets another duration; 600 makes it ten minutes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -16,9 +17,9 @@ use crate::support::*;
 const WRITERS: usize = 4;
 const SECONDS: u64 = 120;
 
-/// A handler for each event and one for many, as a role whose statements may take 300 ms. Each counts and adds
-/// up, refuses an event that comes twice or out of order, and fails or hangs once in a while. A third one parks what
-/// it fails on, so that its events come in any order.
+/// A handler for single events and one for arrays, of a role whose statements may take 300 ms. Each
+/// counts and adds up, refuses an event that comes twice or out of order, and sometimes fails or
+/// hangs. A third one parks the events on which it fails, so it accepts events in any order.
 const SETUP: &str = "
     CREATE ROLE projectionist LOGIN IN ROLE eventcore_projector;
     ALTER ROLE projectionist SET statement_timeout = '300 ms';
@@ -71,7 +72,7 @@ const SETUP: &str = "
                                        tables => '{parking}');
     RESET ROLE";
 
-/// What differs between the events and what a projection made of them.
+/// The differences between the events and a projection's table.
 const DIFFERENCE: &str = "
     SELECT count(*) FROM (
         SELECT stream_id, count(*) AS n, sum(position) AS positions, max(version) AS version
@@ -82,7 +83,7 @@ const DIFFERENCE: &str = "
         OR (e.n, e.positions, e.version) IS DISTINCT FROM (b.n, b.positions, b.version)
         OR (e.n, e.positions) IS DISTINCT FROM (p.n, p.positions)";
 
-/// What there is left to do.
+/// What is left to do.
 const LEFT: &str = "
     SELECT (SELECT count(*) FROM eventcore.stat_projections WHERE lag_events > 0 OR rebuilds IS NOT NULL)
          + (SELECT count(*) FROM eventcore.projection_parked)";
@@ -108,7 +109,7 @@ async fn whatever_is_killed_the_projections_are_a_fold_of_the_events() {
         let choice = random.below(24);
         let what = match choice {
             0 => {
-                // The server, at once and with no checkpoint.
+                // The server, immediately and without a checkpoint.
                 server.crash().unwrap();
                 server.start_again().unwrap();
                 4
@@ -146,7 +147,7 @@ async fn whatever_is_killed_the_projections_are_a_fold_of_the_events() {
     let reads = in_time("the reader", reader).await.unwrap();
 
     let session = reconnect(&url, "fire").await;
-    // What is under way ends; what fails by chance would only prolong it.
+    // Work in progress ends; random failures would only prolong the test.
     session
         .batch_execute(
             "CREATE OR REPLACE FUNCTION app.misbehave(once_in int) RETURNS void LANGUAGE sql AS 'SELECT'",
@@ -205,13 +206,13 @@ async fn whatever_is_killed_the_projections_are_a_fold_of_the_events() {
     assert!(!log.contains("out of order"), "{}", server.log_tail(30));
 }
 
-/// How long things are killed.
+/// How long the test kills things.
 fn duration() -> Duration {
     let seconds = std::env::var("EVENTCORE_FIRE_SECONDS").ok();
     Duration::from_secs(seconds.map_or(SECONDS, |seconds| seconds.parse().unwrap()))
 }
 
-/// What has been done to the projections.
+/// What was done to the projections.
 struct Rebuilds {
     begun: usize,
     dropped: usize,
@@ -220,12 +221,12 @@ struct Rebuilds {
 
 const REPLAY: &str = "SELECT eventcore_replay_projection_parked(name) FROM eventcore.projections WHERE name = 'parking'";
 
-/// Also what has failed: a statement that is cancelled before the first event counts as no event's failure, and where
-/// nothing is retried that is the end.
+/// Failed projections too: a statement that is cancelled before the first event counts as no
+/// event's failure, and without retries that is the end.
 const RESUME: &str =
     "SELECT eventcore_resume_projection(name) FROM eventcore.projections WHERE status <> 'running'";
 
-/// Rebuilds, gives rebuilds up, pauses and replays, until told to stop.
+/// Rebuilds, drops rebuilds, pauses and replays, until told to stop.
 async fn rebuild(url: String, done: Arc<AtomicBool>) -> Rebuilds {
     let mut random = Random::new();
     let (mut begun, mut dropped, mut replayed) = (0, 0, 0);
@@ -265,12 +266,12 @@ async fn rebuild(url: String, done: Arc<AtomicBool>) -> Rebuilds {
                         *counts += 1;
                     }
                 }
-                // One is under way already, or there is none.
+                // A rebuild is in progress already, or there is none.
                 Err(error) if ["SE003", "SE007"].contains(&sqlstate(&error)) => {}
                 Err(_) => break,
             }
         }
-        // Whatever became of the connection, none stays paused.
+        // Whatever happened to the connection, no projection stays paused.
         let session = reconnect(&url, "rebuilder").await;
         let _ = session.batch_execute(RESUME).await;
     }
@@ -283,7 +284,7 @@ async fn rebuild(url: String, done: Arc<AtomicBool>) -> Rebuilds {
     }
 }
 
-/// Polls until told to stop: of what only grows, a reader never sees less than before.
+/// Polls until told to stop: the tables only grow, so a reader never sees less than before.
 async fn read(url: String, done: Arc<AtomicBool>) -> usize {
     let (mut before, mut reads) = ([0; 2], 0);
     while !done.load(SeqCst) {
@@ -323,7 +324,7 @@ async fn send(session: &Session, function: &str, pid: i32) -> bool {
     session.batch_execute(&sql).await.is_ok()
 }
 
-/// Appends until told to stop, to streams that are shared, in transactions that sometimes roll back.
+/// Appends until told to stop, to shared streams, in transactions that sometimes roll back.
 async fn write(url: String, number: usize, done: Arc<AtomicBool>) {
     let mut random = Random::new();
     while !done.load(SeqCst) {

@@ -1,7 +1,8 @@
-//! P6, P11 and P16 at once: appends, executions, imports, subscriptions, projections and readers, while statements are
-//! cancelled, sessions terminated, processes killed, and locks and space run out.
+//! P6, P11 and P16 at once: appends, executions, imports, subscriptions, projections and readers,
+//! while statements are cancelled, sessions are terminated, processes are killed, and locks and
+//! disk space run out.
 //!
-//! `EVENTCORE_LONG` is how many seconds it takes: 30 where it is not set, 600 for the long form.
+//! `EVENTCORE_LONG` is the duration in seconds: 30 by default, 600 for the long form.
 
 mod small_disk;
 mod trouble;
@@ -47,11 +48,11 @@ const SETUP: &str = r#"
     SELECT eventcore_create_subscription('s', lease => '3 seconds', retry_limit => 1000000);
 "#;
 
-/// What all tasks know.
+/// What all tasks share.
 struct Storm {
     url: String,
     done: AtomicBool,
-    /// How often each error was met.
+    /// How often each error occurred.
     errors: std::sync::Mutex<HashMap<String, u64>>,
     statements: AtomicU64,
 }
@@ -61,7 +62,7 @@ impl Storm {
         self.done.load(SeqCst)
     }
 
-    /// Counts an error that the trouble explains; any other fails the test.
+    /// Counts an error that the faults explain; any other fails the test.
     fn met(&self, error: &tokio_postgres::Error, doing: &str) {
         let code = error.code().map_or("closed", |code| code.code());
         let is_explained = [
@@ -154,7 +155,7 @@ async fn nothing_acknowledged_is_lost_or_done_twice_whatever_fails() {
     );
 }
 
-/// Everything that was acknowledged is there, once; everybody saw it, once and in order.
+/// Everything that was acknowledged exists once, and all readers saw it once and in order.
 async fn check(
     storm: &Storm,
     written: &HashMap<String, Vec<Uuid>>,
@@ -175,7 +176,7 @@ async fn check(
         let key: String = row.get(0);
         let count = keys
             .get_mut(&key)
-            .unwrap_or_else(|| panic!("nobody executed {key}"));
+            .unwrap_or_else(|| panic!("{key} was not executed"));
         *count += 1;
     }
     let wrong: Vec<_> = keys.iter().filter(|(_, count)| **count != 1).collect();
@@ -208,7 +209,7 @@ async fn check(
                           FROM delivered) d WHERE version <> n";
     assert_eq!(count(&session, out_of_order).await, 0, "delivered in order");
 
-    // The handler raises an error where it does not get each event once, in order.
+    // The handler raises an error unless it gets each event once, in order.
     let all = "SELECT coalesce(sum(version), 0)::bigint FROM seen_async";
     until_complete("the projection", truth.len(), async || {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -217,7 +218,7 @@ async fn check(
     .await;
 }
 
-/// Waits until all is done, as long as there is progress.
+/// Waits until everything is done, as long as there is progress.
 async fn until_complete(what: &str, total: usize, mut done: impl AsyncFnMut() -> usize) {
     let (mut last, mut since) = (0, Instant::now());
     while last < total {

@@ -1,4 +1,4 @@
-//! A small file system for the tables of a database, which can be full. It takes root to mount one.
+//! A small file system for the tables of a database, which can be filled. Mounting it needs root.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ const SIZE: &str = "8g";
 pub(super) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` where it cannot be mounted; says so.
+    /// `None` if it cannot be mounted; prints why.
     pub(super) fn mount(server: &Server) -> Option<Self> {
         let name = format!("eventcore-small-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
@@ -37,9 +37,9 @@ impl SmallDisk {
         Some(disk)
     }
 
-    /// Leaves no room: the disk becomes as small as what is on it, at most a few pages larger.
+    /// Leaves no space: shrinks the disk to what is on it, give or take a few pages.
     pub(super) fn fill(&self) {
-        // What is written in between makes the size too small to be accepted.
+        // Writes in between can make the size too small to be accepted.
         for _ in 0..100 {
             let size = format!("remount,size={}", self.used() + (64 << 10));
             if mount(&size, &self.0) {
@@ -49,7 +49,7 @@ impl SmallDisk {
         panic!("{} cannot be made smaller", self.0.display());
     }
 
-    /// Leaves room again.
+    /// Leaves space again.
     pub(super) fn empty(&self) {
         assert!(mount(&format!("remount,size={SIZE}"), &self.0));
     }
@@ -68,7 +68,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // The server may have files open on it still.
+        // The server may still have files open on it.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
         let _ = fs::remove_dir(&self.0);
     }

@@ -1,8 +1,8 @@
-//! What fails in the storm.
+//! The faults of the storm.
 
 use super::*;
 
-/// How often each trouble was made.
+/// How often each fault was injected.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
     cancelled: usize,
@@ -12,14 +12,14 @@ pub(super) struct Troubles {
     without_space: usize,
 }
 
-/// Any process that works in the database, our workers included.
+/// Any process that works in the database, including eventcore's workers.
 const VICTIM: &str = "SELECT pid FROM pg_stat_activity
     WHERE datname = 'storm' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1";
 
-/// How long locks and space are out.
+/// How long there are no locks and no disk space.
 const SHORTAGE: Duration = Duration::from_millis(300);
 
-/// Makes trouble of every kind, one at a time, for so long.
+/// Injects faults of every kind, one at a time, for this long.
 pub(super) async fn make(
     server: &Server,
     storm: &Storm,
@@ -70,7 +70,7 @@ async fn victim(session: &Session) -> Option<u32> {
     rows.first().map(|row| row.get::<_, i32>(0) as u32)
 }
 
-/// Takes all locks that there are.
+/// Takes all available locks.
 async fn hoard(session: &Session) {
     let all = "SELECT pg_advisory_lock(n) FROM generate_series(1, 100000) n";
     let _ = session.batch_execute(all).await;
@@ -80,7 +80,7 @@ async fn hoard(session: &Session) {
         .await;
 }
 
-/// The server has restarted only because this test has killed a process of it.
+/// The server has restarted only because this test has killed one of its processes.
 pub(super) fn explains(server: &Server, troubles: &Troubles) {
     let log = server.log();
     let crashes: Vec<&str> = log

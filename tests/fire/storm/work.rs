@@ -1,9 +1,9 @@
-//! What goes on in the storm. Each worker tries until it knows what became of its work.
+//! The work during the storm. Each worker retries until it knows the outcome.
 
 use super::*;
 use tokio_postgres::Error;
 
-/// A session that is made again whenever it is lost.
+/// A session that is replaced whenever it is lost.
 pub(super) struct Worker {
     storm: Arc<Storm>,
     session: Option<Session>,
@@ -19,7 +19,7 @@ impl Worker {
         }
     }
 
-    /// Its session. One in four statements has little time.
+    /// Its session. One statement in four has little time.
     async fn session(&mut self) -> &mut Session {
         loop {
             if self
@@ -77,7 +77,7 @@ pub(super) async fn append(mut worker: Worker, number: usize) -> HashMap<String,
         }
         worker.append(&append).await;
         ids.extend(append.ids());
-        // Those who follow have to keep up.
+        // Readers must be able to keep up.
         worker.random.nap(40_000).await;
     }
     written
@@ -103,7 +103,7 @@ pub(super) async fn import(mut worker: Worker) -> HashMap<String, Vec<Uuid>> {
     written
 }
 
-/// Executes commands on streams that others execute them on as well; the keys.
+/// Executes commands on streams that other executors use too; returns the keys.
 pub(super) async fn execute(mut worker: Worker, number: usize) -> HashMap<String, usize> {
     const EXECUTE: &str = "SELECT eventcore_execute('decide', jsonb_build_object('stream', $1::text, 'key', $2::text), idempotency_key => $2)";
     let mut keys = HashMap::new();
@@ -122,7 +122,7 @@ pub(super) async fn execute(mut worker: Worker, number: usize) -> HashMap<String
     keys
 }
 
-/// A consumer writes down what it gets, and acknowledges it, in one transaction.
+/// A consumer records the events that it gets and acknowledges them in one transaction.
 pub(super) async fn consume(mut worker: Worker, number: usize) {
     let name = format!("consumer-{number}");
     while !worker.storm.is_over() {

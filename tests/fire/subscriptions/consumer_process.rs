@@ -1,5 +1,6 @@
-//! A consumer in a process of its own, to be killed: polls a subscription, writes down what it is given, and
-//! writes down what it has done in the transaction that acknowledges it. Arguments: URL, name.
+//! A consumer in a process of its own that the test kills. It polls a subscription, records what it
+//! receives, and records what it has handled in the transaction that acknowledges. Arguments: URL,
+//! name.
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ async fn main() {
     }
 }
 
-/// `false` when the lease is lost.
+/// `false` if the lease is lost.
 async fn handle(client: &mut Client, name: &str, delivery: &Row) -> bool {
     let lease: Uuid = delivery.get("lease_id");
     let position: i64 = delivery.get("position");

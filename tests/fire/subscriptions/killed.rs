@@ -31,7 +31,7 @@ impl Drop for Consumer {
     }
 }
 
-/// Appends to streams that are its own, as fast as one would in a busy shop, until the time is over.
+/// Appends to its own streams as fast as a busy shop until the time is over.
 async fn write(url: String, number: usize, until: Instant) {
     let client = connect(&url).await;
     let mut next = [0; STREAMS];
@@ -81,7 +81,7 @@ async fn consumers_killed_every_second_for_a_minute_lose_and_repeat_nothing() {
     let killed_at_work = "SELECT count(*) - count(DISTINCT position) FROM given";
     assert!(
         count(&client, killed_at_work).await > 0,
-        "nobody was killed at work"
+        "no consumer was killed at work"
     );
     assert!(count(&client, WRITTEN).await > 5_000);
 }

@@ -1,17 +1,17 @@
-//! P11: a subscription that many consumers share, while they die, fail, give up and come too late.
+//! P11: many consumers share a subscription while they die, fail, give up and are too late.
 
 mod killed;
 mod quarrel;
 
 use tokio_postgres::Client;
 
-/// What consumers write down: each event that is given to them, and each that is done with, in the
-/// transaction that acknowledges it. An event that is done twice is an error there.
+/// The consumers' records: each event that they receive, and each that they have handled, in the
+/// transaction that acknowledges it. Handling an event twice is an error there.
 const NOTES: &str = "
     CREATE TABLE given (seq bigserial PRIMARY KEY, consumer text, lease_id uuid, position bigint);
     CREATE TABLE done (seq bigserial, position bigint PRIMARY KEY, stream_id text, version bigint)";
 
-/// How far it is.
+/// The subscription's position.
 async fn count(client: &Client, sql: &str) -> i64 {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
@@ -19,12 +19,12 @@ async fn count(client: &Client, sql: &str) -> i64 {
 const WRITTEN: &str = "SELECT count(*) FROM eventcore.events";
 const DONE: &str = "SELECT count(*) FROM done";
 
-/// Every event done exactly once, in each stream in the order of versions, nothing left and nothing
-/// parked; and whatever was given under one lease was given in order.
+/// Every event was handled exactly once, in the order of each stream, and nothing is left or
+/// parked. All events of one lease were delivered in order.
 async fn check(client: &Client) {
     let lost = "SELECT count(*) FROM eventcore.events e
                  WHERE NOT EXISTS (SELECT FROM done d WHERE d.position = e.position)";
-    assert_eq!(count(client, lost).await, 0, "events that nobody has done");
+    assert_eq!(count(client, lost).await, 0, "events that were not handled");
     assert_eq!(count(client, DONE).await, count(client, WRITTEN).await);
     let disorder = "SELECT count(*) FROM (
                         SELECT version, row_number() OVER (PARTITION BY stream_id ORDER BY seq) AS expected

@@ -1,4 +1,5 @@
-//! Consumers that fail, give back, come too late, roll back, and are cancelled and terminated by others.
+//! Consumers that fail, give back, are too late, roll back, and are cancelled and terminated by
+//! others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -14,7 +15,7 @@ const CONSUMERS: usize = 6;
 const APPENDS: usize = 600;
 const STREAMS: usize = 5;
 
-/// Works until it is told that all is done; when its session is gone it takes another.
+/// Works until told that all is done; reconnects when its session is gone.
 async fn consume(url: String, number: usize, over: Arc<AtomicBool>) {
     let mut random = Random::new();
     let mut session = reconnect(&url, "quarrel").await;
@@ -23,7 +24,7 @@ async fn consume(url: String, number: usize, over: Arc<AtomicBool>) {
             continue;
         };
         match error.code().map(|code| code.code()) {
-            // Cancelled, and the lease went to another.
+            // Cancelled, and another consumer has the lease.
             Some("57014" | "SE008") => {}
             Some("57P01") | None => session = reconnect(&url, "quarrel").await,
             Some(_) => panic!("{error:?}"),
@@ -31,14 +32,14 @@ async fn consume(url: String, number: usize, over: Arc<AtomicBool>) {
     }
 }
 
-/// One poll, and what comes of it.
+/// One poll, and what happens to its events.
 async fn turn(session: &mut Session, number: usize, random: &mut Random) -> Result<(), Error> {
     let most = 1 + random.below(6) as i64;
     let sql = "SELECT lease_id, position, stream_id, version
                  FROM eventcore_poll('s', $1, $2, '100 ms')";
     let name = number.to_string();
     let deliveries = if random.below(10) == 0 {
-        // A poll that is taken back, in a savepoint of what goes on.
+        // A poll that is rolled back, in a savepoint of a transaction that continues.
         let mut outer = session.transaction().await?;
         let inner = outer.savepoint("poll").await?;
         inner.query(sql, &[&name, &most]).await?;
@@ -54,7 +55,7 @@ async fn turn(session: &mut Session, number: usize, random: &mut Random) -> Resu
         match random.below(12) {
             0 => return give_back(session, delivery, "retry", random).await,
             1 => return give_back(session, delivery, "release", random).await,
-            // Dies, to all appearances.
+            // Appears to have died.
             2 => return Ok(()),
             3 => late(random).await,
             _ => {}
@@ -62,7 +63,7 @@ async fn turn(session: &mut Session, number: usize, random: &mut Random) -> Resu
         let give_up = random.below(8) == 0;
         acknowledge(session, delivery, give_up).await?;
         if give_up {
-            // The next one may be of the same stream.
+            // The next event may be of the same stream.
             return Ok(());
         }
     }
@@ -90,7 +91,7 @@ async fn acknowledge(session: &mut Session, delivery: &Row, give_up: bool) -> Re
     let stream: String = delivery.get("stream_id");
     let version: i64 = delivery.get("version");
     let work = session.transaction().await?;
-    // First, so that an event which another is just doing is not done twice.
+    // First, so that an event that another consumer is handling is not handled twice.
     let sql = "SELECT eventcore_ack('s', $1, ARRAY[$2::bigint])";
     work.execute(sql, &[&lease, &position]).await?;
     let sql = "INSERT INTO done (position, stream_id, version) VALUES ($1, $2, $3)";
@@ -121,7 +122,7 @@ async fn give_back(
     session.execute(&sql, &[&lease, &position]).await.map(drop)
 }
 
-/// Cancels and terminates whom it meets.
+/// Cancels and terminates random sessions.
 async fn disturb(url: String, over: Arc<AtomicBool>) {
     let mut random = Random::new();
     let session = connect(&url).await;

@@ -1,11 +1,11 @@
-//! Appends, by the JSON form.
+//! Appends in the JSON form.
 
 use serde_json::json;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, GenericClient};
 use uuid::Uuid;
 
-/// An append in its making.
+/// An append that is being built.
 #[derive(Clone, Default)]
 pub(crate) struct Append {
     pub(crate) streams: Vec<String>,
@@ -13,7 +13,7 @@ pub(crate) struct Append {
     pub(crate) events: Vec<(String, Uuid)>,
 }
 
-/// What the server answered.
+/// What the server returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Done {
     pub(crate) first: Option<i64>,

@@ -1,4 +1,5 @@
-//! What the tests under fire share: a server, sessions, appends, and readers that check what they see.
+//! Shared by the tests under fire: a server, sessions, appends, and readers that check what they
+//! see.
 
 mod append;
 mod reading;
@@ -19,23 +20,23 @@ pub(crate) use append::{Append, Done, append_one};
 pub(crate) use reading::*;
 pub(crate) use switch::Switch;
 
-/// The longest wait for anything that is bound to happen.
+/// The longest wait for anything that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The server of all tests in which no process is killed the hard way.
+/// The server of all tests in which no process is killed with SIGKILL.
 pub(crate) fn server() -> &'static Server {
     static SHARED: OnceLock<Server> = OnceLock::new();
     SHARED.get_or_init(|| Server::start(options().without_fsync()).unwrap())
 }
 
-/// Room for the notifier of every test's database.
+/// Slots for the notifier of every test's database.
 pub(crate) fn options() -> ServerOptions {
     ServerOptions::new()
         .set("max_worker_processes", "64")
         .set("max_connections", "300")
 }
 
-/// The URL of a new database with the extension, on the server of all tests.
+/// The URL of a new database with the extension, on the shared server.
 pub(crate) fn database(name: &str) -> String {
     server().create_database(name).unwrap()
 }
@@ -77,7 +78,7 @@ pub(crate) async fn connect_as(url: &str, name: &str) -> Result<Session, Error> 
     Ok(Session { client, pid })
 }
 
-/// Connects as soon as the server lets us.
+/// Connects as soon as the server accepts connections.
 pub(crate) async fn reconnect(url: &str, name: &str) -> Session {
     let start = Instant::now();
     loop {
@@ -142,7 +143,7 @@ pub(crate) fn sqlstate(error: &Error) -> &str {
     error.code().map_or("no connection", SqlState::code)
 }
 
-/// Waits for a condition that is bound to come true.
+/// Waits for a condition that must become true.
 pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !condition().await {
@@ -151,7 +152,7 @@ pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> b
     }
 }
 
-/// The end of something that must not hang.
+/// The result of something that must not hang.
 pub(crate) async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(done) => done,
@@ -172,7 +173,7 @@ pub(crate) async fn notifiers(session: &impl GenericClient) -> Vec<i32> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Waits until another session waits for a lock of this one's.
+/// Waits until another session waits for a lock that this one holds.
 pub(crate) async fn is_waiting(watcher: &Session, pid: i32) {
     eventually("a session waits for a lock", async || {
         let row = watcher

@@ -1,4 +1,4 @@
-//! Reading, and checking what is read.
+//! Reading events, and checking them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -55,7 +55,7 @@ pub(crate) async fn wait(
     Ok(session.query_typed_one(&call, &[]).await?.get(0))
 }
 
-/// What is in the table, once nothing is in flight any more.
+/// The contents of the table, once nothing is in flight.
 pub(crate) async fn truth(session: &impl GenericClient) -> Vec<Seen> {
     let rows = session
         .query_typed(
@@ -70,7 +70,7 @@ pub(crate) async fn truth(session: &impl GenericClient) -> Vec<Seen> {
     events
 }
 
-/// Checks what a reader sees as it sees it.
+/// Checks what a reader sees while it reads.
 pub(crate) struct Follower {
     pub(crate) name: &'static str,
     pub(crate) seen: Vec<Seen>,
@@ -92,7 +92,7 @@ impl Follower {
         self.seen.last().map_or(0, |event| event.position)
     }
 
-    /// Each position is above the last one, no event comes twice, versions are 1, 2, 3, … .
+    /// Each position is above the last one, no event comes twice, and versions are 1, 2, 3, … .
     pub(crate) fn take(&mut self, events: Vec<Seen>) {
         for event in events {
             assert!(

@@ -1,5 +1,5 @@
-//! A proxy in front of servers, as HAProxy is: new connections go where it is switched to, and those that it has
-//! stay where they are.
+//! A proxy in front of servers, like HAProxy: new connections go to the current target, and
+//! existing connections stay where they are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(crate) struct Switch {
 }
 
 impl Switch {
-    /// A proxy that passes connections on to this server, in a folder beside the server's socket.
+    /// A proxy that forwards connections to this server, in a folder beside the server's socket.
     pub(crate) fn to(server: &Server) -> Self {
         let folder = server.socket_folder().join("switch");
         fs::create_dir(&folder).unwrap();
@@ -32,7 +32,7 @@ impl Switch {
         }
     }
 
-    /// Passes connections on to this server from now on.
+    /// Forwards connections to this server from now on.
     pub(crate) fn turn_to(&self, server: &Server) {
         *self.target.lock().unwrap() = socket(server);
     }
@@ -63,7 +63,7 @@ async fn accept(listener: UnixListener, target: Arc<Mutex<PathBuf>>) {
     while let Ok((mut client, _)) = listener.accept().await {
         let target = target.lock().unwrap().clone();
         tokio::spawn(async move {
-            // A server that is not there refuses; the client sees its connection close.
+            // A server that is not running refuses; the client sees its connection close.
             if let Ok(mut server) = UnixStream::connect(target).await {
                 let _closed = copy_bidirectional(&mut client, &mut server).await;
             }

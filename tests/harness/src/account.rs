@@ -29,7 +29,7 @@ impl Account {
             return Ok(account.clone());
         }
         let account = Self::find()?;
-        // Not the makeshift: `postgres` appears when PostgreSQL's package is installed.
+        // The fallback is not remembered: `postgres` appears when PostgreSQL is installed.
         if account.name == FALLBACK {
             return Ok(account);
         }
@@ -41,7 +41,7 @@ impl Account {
         &self.name
     }
 
-    /// Whether this is another user than the caller, who is root then.
+    /// Whether this is another user than the caller, who is then root.
     pub fn is_other(&self) -> bool {
         self.switch_to.is_some()
     }
@@ -68,7 +68,7 @@ impl Account {
         }
     }
 
-    /// Whether this user can walk into the folder; one under a closed home directory it cannot.
+    /// Whether this user can enter the folder; it cannot enter one below a closed home directory.
     pub fn can_enter(&self, folder: &Path) -> bool {
         if !self.is_other() {
             return folder.is_dir();

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 /// The environment variable that names the folder with `postgres`, `initdb`, `psql`, …
 pub const PG_BIN: &str = "EVENTCORE_PG_BIN";
 
-/// The environment variable that names a folder, writable by the server's user and belonging to
-/// this very build of PostgreSQL, in which a freshly made cluster is kept and copied from.
+/// The environment variable that names a folder for a freshly made cluster to copy from. The folder
+/// belongs to exactly this build of PostgreSQL, and the server's user can write to it.
 pub const PG_CACHE: &str = "EVENTCORE_PG_CACHE";
 
 /// The folder with PostgreSQL's programs.
@@ -56,8 +56,8 @@ impl Binaries {
         &self.folder
     }
 
-    /// A command that runs one of the programs, as the caller, with nothing of the caller's own
-    /// PostgreSQL settings (`PGHOST`, `PGDATA`, …).
+    /// A command that runs one of the programs as the caller, without the caller's own PostgreSQL
+    /// settings (`PGHOST`, `PGDATA`, …).
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.folder.join(program));
         for (name, _) in env::vars_os() {

@@ -1,4 +1,4 @@
-//! A new cluster on disk: `initdb`, once for each build of PostgreSQL, then a copy.
+//! A new cluster on disk: `initdb` once for each build of PostgreSQL, then copies.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,15 +20,15 @@ pub fn initdb(binaries: &Binaries, account: &Account, data: &Path) -> Result<()>
     run(&mut initdb_command(binaries, account, data)).map(|_| ())
 }
 
-/// Puts a new cluster into `data` for a test: a copy of the one in the cache, which is made when
-/// missing.
+/// Puts a new cluster into `data` for a test: a copy of the one in the cache, which is made if it
+/// is missing.
 pub(crate) fn new_cluster(binaries: &Binaries, account: &Account, data: &Path) -> Result<()> {
     let Some(cache) = env::var_os(PG_CACHE).map(PathBuf::from) else {
         return run(initdb_command(binaries, account, data).arg("--no-sync")).map(|_| ());
     };
     let template = cache.join("cluster");
     if !template.is_dir() {
-        // Under a name of our own first: a process beside us may be doing the same.
+        // Under a temporary name first, because another process may be doing the same.
         let draft = cache.join(unique_name());
         run(initdb_command(binaries, account, &draft).arg("--no-sync"))?;
         if let Err(error) = fs::rename(&draft, &template) {
@@ -51,6 +51,6 @@ fn initdb_command(binaries: &Binaries, account: &Account, data: &Path) -> Comman
     command.arg("--pgdata").arg(data);
     command.args(["--username", SUPERUSER, "--encoding=UTF8", "--no-locale"]);
     command.args(["--auth-local=trust", "--auth-host=scram-sha-256"]);
-    // The superuser has no password yet: until it is given one, nobody gets in over TCP.
+    // The superuser has no password yet, so there is no login over TCP until it gets one.
     command
 }

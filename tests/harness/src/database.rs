@@ -10,13 +10,13 @@ use crate::url::SUPERUSER;
 
 const TEMPLATE: &str = "eventcore_template";
 
-/// The database that others are copied from: 30 ms, where CREATE EXTENSION takes longer.
+/// The database that others are copied from. A copy takes 30 ms; CREATE EXTENSION takes longer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Template {
     #[default]
     NotMade,
     Made,
-    /// Something stays connected to it, so that PostgreSQL refuses to copy it.
+    /// A session stays connected to it, so PostgreSQL refuses to copy it.
     Unusable,
 }
 
@@ -55,7 +55,8 @@ impl Server {
         Ok(self.url(name))
     }
 
-    /// Runs SQL through psql and returns the rows: one a line, columns split by `|`, no headings.
+    /// Runs SQL through psql and returns the rows: one per line, columns separated by `|`, no
+    /// headings.
     ///
     /// Each statement is a transaction of its own.
     ///
@@ -100,7 +101,7 @@ impl Server {
     }
 
     /// A command that runs one of PostgreSQL's programs (`pgbench`, `pg_dump`, …) with this server
-    /// as its default, by way of `PGHOST`, `PGPORT` and `PGUSER`.
+    /// as its default, through `PGHOST`, `PGPORT` and `PGUSER`.
     pub fn command(&self, program: &str) -> Command {
         let mut command = self.binaries.command(program);
         command.env("PGHOST", self.socket_folder());
@@ -113,7 +114,7 @@ impl Server {
     fn create_template(&self) -> Result<()> {
         self.psql("postgres", &format!("CREATE DATABASE {TEMPLATE}"))?;
         self.psql(TEMPLATE, "CREATE EXTENSION eventcore")?;
-        // Nobody may be connected while it is copied, the extension's own worker included.
+        // No session may be connected while it is copied, including the extension's own worker.
         self.psql(
             "postgres",
             &format!(

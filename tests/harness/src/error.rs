@@ -26,7 +26,7 @@ impl fmt::Display for Error {
     }
 }
 
-// `unwrap()` in a test prints the Debug form: lines of a log belong on lines of their own.
+// `unwrap()` in a test prints the Debug form, so this keeps the log's lines on lines of their own.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")

@@ -1,7 +1,7 @@
-//! What a server is started with.
+//! The options of a server.
 
-/// What a test wants of its server. The default is what production runs: the library preloaded,
-/// fsync on, no TCP port.
+/// What a test requires of its server. The default is like production: the library is preloaded,
+/// fsync is on, and there is no TCP port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerOptions {
     pub(crate) preload: bool,

@@ -1,5 +1,5 @@
-//! A private PgBouncer in front of a server, in transaction pooling mode: the pooler that takes the
-//! server's connection away from a client after each transaction.
+//! A private PgBouncer in front of a server, in transaction pooling mode: after each transaction it
+//! takes the server's connection away from the client.
 
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
@@ -21,7 +21,7 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// The number in the socket's name; there is no TCP port.
 const SOCKET_PORT: u16 = 6432;
 
-/// Where PgBouncer is: on the path, or where Debian has it, which is not on everybody's path.
+/// Where PgBouncer is: on the path, or where Debian installs it, which is not always on the path.
 ///
 /// # Errors
 /// It is not installed.
@@ -43,14 +43,14 @@ pub fn pgbouncer_program() -> Result<PathBuf> {
 #[derive(Debug)]
 pub struct PgBouncer {
     process: Child,
-    // Dropped in this order: first the watchdog is sent home, then the folder goes.
+    // Dropped in this order: the watchdog first, then the folder.
     _watchdog: Watchdog,
     folder: TempDir,
 }
 
 impl Server {
-    /// Starts a PgBouncer that shares `connections` of this server's for each database among all its
-    /// clients, a transaction at a time.
+    /// Starts a PgBouncer that shares `connections` of this server's per database among all its
+    /// clients, one transaction at a time.
     ///
     /// # Errors
     /// It is not installed, or it does not start; the error ends with its log.
@@ -76,8 +76,8 @@ impl Server {
 }
 
 impl PgBouncer {
-    /// A URL to a database of the server, through the pooler. `pgbouncer` is the database of its own
-    /// commands, such as `SHOW POOLS`.
+    /// A URL to a database of the server, through the pooler. The database `pgbouncer` is for
+    /// PgBouncer's own commands, such as `SHOW POOLS`.
     pub fn url(&self, database: &str) -> String {
         ConnectionUrl {
             database,
@@ -118,13 +118,13 @@ impl Drop for PgBouncer {
         if thread::panicking() {
             eprintln!("--- PgBouncer's log\n{}---", self.log());
         }
-        // It keeps nothing: there is no gentler end that a test could want.
+        // It stores nothing, so no test needs it to end more gently.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Nothing but what makes it private: the rest is as it comes.
+/// Only what makes it private; everything else is the default.
 fn configuration(server: &Server, folder: &Path, connections: u32) -> String {
     let folder = folder.display();
     format!(

@@ -1,4 +1,4 @@
-//! Running a command to its end, signals, and waiting.
+//! Running a command to its end, sending signals, and waiting.
 
 use std::process::{Command, Stdio};
 use std::thread;
@@ -28,7 +28,7 @@ pub fn run(command: &mut Command) -> Result<String> {
     )))
 }
 
-/// Sends a signal (`QUIT`, `KILL`, …) to a process; one that has ended already is fine.
+/// Sends a signal (`QUIT`, `KILL`, …) to a process; it is no error if the process has ended.
 ///
 /// # Errors
 /// There is no shell to send it with.
@@ -45,7 +45,7 @@ pub fn signal(pid: u32, name: &str) -> Result<()> {
         .map_err(Error::io(format_args!("send {name} to process {pid}")))
 }
 
-/// Asks every 5 ms until `done` says so, and returns whether it did within `limit`.
+/// Calls `done` every 5 ms until it returns true, and returns whether that was within `limit`.
 pub(crate) fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {

@@ -37,7 +37,7 @@ pub struct Server {
     port: u16,
     password: Option<String>,
     postmaster: Option<Child>,
-    // Dropped in this order: first the watchdog is sent home, then the folder goes.
+    // Dropped in this order: the watchdog first, then the folder.
     _watchdog: Watchdog,
     folder: TempDir,
 }
@@ -45,10 +45,10 @@ pub struct Server {
 /// The server that all tests of one process share; it ends with the process.
 ///
 /// # Panics
-/// It cannot be started. The message says why; there is no test to run then.
+/// The server cannot be started. The message says why; no test can run then.
 pub fn shared() -> &'static Server {
     static SHARED: OnceLock<Server> = OnceLock::new();
-    // A database for each test, of which a process may have hundreds.
+    // A database for each test; a process may have hundreds of tests.
     let options = || ServerOptions::new().set("eventcore.max_databases", "1000");
     SHARED.get_or_init(|| match Server::start(options()) {
         Ok(server) => server,
@@ -77,7 +77,7 @@ impl Server {
         Ok(server)
     }
 
-    /// A folder with a watchdog and no cluster in it yet.
+    /// A folder with a watchdog, and without a cluster.
     pub(crate) fn prepare(binaries: Binaries, options: ServerOptions) -> Result<Self> {
         let account = Account::for_servers()?;
         if !account.can_enter(binaries.folder()) {
@@ -155,7 +155,7 @@ impl Server {
         if self.postmaster.is_some() {
             return Ok(());
         }
-        // After a kill -9 the old backends hold the shared memory for some moments more.
+        // After a kill -9 the old backends hold the shared memory for a moment.
         let mut tries = 0;
         loop {
             match self.launch() {
@@ -193,7 +193,7 @@ impl Server {
         self.end("QUIT")
     }
 
-    /// `kill -9` on the postmaster; its backends find out and end by themselves.
+    /// `kill -9` of the postmaster; its backends notice and end by themselves.
     ///
     /// # Errors
     /// The signal cannot be sent.
@@ -224,7 +224,7 @@ impl Server {
         all[all.len().saturating_sub(lines)..].join("\n")
     }
 
-    /// Below what initdb wrote, which has tried out what works on this machine (shared memory).
+    /// After the lines of initdb, which has tried what works on this machine (shared memory).
     pub(crate) fn write_configuration(&self) -> Result<()> {
         let file = self.data().join("postgresql.conf");
         File::options()
@@ -234,7 +234,7 @@ impl Server {
             .map_err(Error::io(format_args!("write {}", file.display())))
     }
 
-    /// Further lines, which win over those before.
+    /// Further lines, which override the earlier ones.
     pub(crate) fn append_configuration(&self, settings: &[(&str, &str)]) -> Result<()> {
         let file = self.data().join("postgresql.conf");
         let lines: String = settings

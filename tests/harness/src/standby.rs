@@ -1,4 +1,5 @@
-//! Replicas of a server: those that stream, those that stop at a point in time, and servers that come back.
+//! Replicas of a server: standbys that stream, servers that recover to a point in time, and servers
+//! that rejoin.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -30,8 +31,8 @@ impl Server {
         Ok(standby)
     }
 
-    /// A backup of this server that has not been started: it becomes a standby, or, with a `recovery_target_…`
-    /// among its settings, a server that has recovered to that point.
+    /// A backup of this server that is not started. It becomes a standby, or a server that recovers
+    /// to a point in time if its settings contain a `recovery_target_…`.
     ///
     /// # Errors
     /// `pg_basebackup` fails.
@@ -59,7 +60,7 @@ impl Server {
         self.append_configuration(settings)
     }
 
-    /// Makes this server, which has been stopped, a standby of another one that has been promoted: `pg_rewind`.
+    /// Makes this stopped server a standby of another server that was promoted: `pg_rewind`.
     ///
     /// # Errors
     /// `pg_rewind` fails. It needs `wal_log_hints`.
@@ -75,7 +76,7 @@ impl Server {
         run(&mut rewind).map(|_| ())
     }
 
-    /// Waits until this standby has replayed all that `primary` has written by now.
+    /// Waits until this standby has replayed everything that `primary` has written so far.
     ///
     /// # Errors
     /// It has not within 30 seconds.
@@ -93,7 +94,7 @@ impl Server {
         )))
     }
 
-    /// Starts this server, which has been stopped, as a standby of another one.
+    /// Starts this stopped server as a standby of another one.
     ///
     /// # Errors
     /// Its data folder cannot be written, or it does not start.

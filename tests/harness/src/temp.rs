@@ -1,5 +1,5 @@
-//! A temporary folder for one server: short enough for a unix socket, open to the server's user,
-//! deleted when dropped.
+//! A temporary folder for one server: its path is short enough for a unix socket, the server's user
+//! can enter it, and it is deleted when dropped.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -61,7 +61,7 @@ impl TempDir {
 
 impl Drop for TempDir {
     fn drop(&mut self) {
-        // A process of the server that is still ending may write a last file: try again.
+        // A server process that is still ending may write a last file: try again.
         wait_until(Duration::from_secs(2), || {
             match fs::remove_dir_all(&self.path) {
                 Ok(()) => true,
@@ -71,7 +71,7 @@ impl Drop for TempDir {
     }
 }
 
-/// Unique among all processes of the machine, for mkdir to confirm.
+/// A name that should be unique on the machine; mkdir confirms that.
 pub(crate) fn unique_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

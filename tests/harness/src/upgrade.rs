@@ -1,4 +1,4 @@
-//! `pg_upgrade`: a new server with what a stopped one has.
+//! `pg_upgrade`: a new server with the contents of a stopped one.
 
 use crate::cluster::new_cluster;
 use crate::error::{Error, Result};
@@ -7,8 +7,8 @@ use crate::process::run;
 use crate::server::Server;
 
 impl Server {
-    /// Runs `pg_upgrade` and starts the new server, with these options. This server has to be stopped, and has to stay
-    /// so. While `pg_upgrade` runs it, it has `old_settings` besides its own.
+    /// Runs `pg_upgrade` and starts the new server with these options. This server must be stopped
+    /// and must stay so. While `pg_upgrade` runs it, it has `old_settings` in addition to its own.
     ///
     /// # Errors
     /// This server runs, `pg_upgrade` fails (the error holds what it printed), or the new server does not start.
@@ -34,7 +34,7 @@ impl Server {
         upgrade.args(["--old-port", "50432", "--new-port", "50433"]);
         upgrade.args(["--username", "postgres"]);
         upgrade.arg("--old-options").arg(settings.join(" "));
-        // It writes beside where it runs.
+        // It writes files to the current folder.
         upgrade.current_dir(new.socket_folder());
         run(&mut upgrade)?;
         new.start_again()?;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-/// The superuser of every server that is started here.
+/// The superuser of every server that the harness starts.
 pub const SUPERUSER: &str = "postgres";
 
 /// Builds a connection URL for [`SUPERUSER`].

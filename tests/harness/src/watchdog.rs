@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 /// Stops the server or pooler in the folder `$1` and deletes the folder, unless a line arrives before the
 /// pipe's end.
 ///
-/// A number in a file may by now be another process's: the command line must name the folder.
+/// A process id from a file may belong to another process by now, so the command line must name the
+/// folder.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 read -r line && exit 0
@@ -31,8 +32,8 @@ rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
 
 /// Watches over one folder until dropped.
 ///
-/// A pipe, not `PR_SET_PDEATHSIG`: that follows the thread that started the server, and a test is a
-/// thread.
+/// A pipe, not `PR_SET_PDEATHSIG`: that follows the thread that started the server, and each test
+/// runs in a thread.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     shell: Child,
@@ -49,8 +50,8 @@ impl Watchdog {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        // A group of its own: what ends the test's group (Ctrl-C, a time limit) must leave this one
-        // to act.
+        // A process group of its own: a signal that ends the test's group (Ctrl-C, a time limit)
+        // must not end this one.
         command.process_group(0);
         account.apply(&mut command);
         let shell = command.spawn().map_err(Error::io("start /bin/sh"))?;

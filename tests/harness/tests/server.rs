@@ -1,5 +1,5 @@
-//! What the harness promises of a server. Needs `EVENTCORE_PG_BIN`; each test says so and passes
-//! without it, and `cargo xtask test` sets it.
+//! What the harness promises about a server. Needs `EVENTCORE_PG_BIN`, which `cargo xtask test`
+//! sets; without it, each test prints that and passes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

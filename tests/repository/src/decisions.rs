@@ -1,4 +1,4 @@
-//! `docs/decisions`: one form, one index, and every number that is cited exists.
+//! `docs/decisions`: one form, one index, and every cited number exists.
 
 use crate::files::{self, File};
 use crate::markdown::{heading, prose};

@@ -1,4 +1,4 @@
-//! How the modules of a crate depend on one another, and where `unsafe` may stand.
+//! How the modules of a crate depend on one another, and where `unsafe` is allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ const UNSAFE: [&str; 4] = [
     "extension/src/pg_tests.rs",
 ];
 
-/// Modules of tests and of the installation, which nothing depends on.
+/// Modules of tests and of the installation; nothing depends on them.
 const LEFT_OUT: [&str; 1] = ["pg_tests"];
 
 type Graph = BTreeMap<String, BTreeSet<String>>;
@@ -74,7 +74,7 @@ fn declared(code: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Which of the modules of a crate uses which.
+/// For each module of a crate, the modules that it uses.
 fn graph(source: &str) -> Graph {
     let files = files::below(source, &[".rs"]);
     let modules: BTreeSet<&str> = files.iter().map(|file| module(source, file)).collect();
@@ -94,7 +94,7 @@ fn graph(source: &str) -> Graph {
         let inner = file.path[source.len() + 1..].matches('/').count();
         let is_root = inner == 0 || (inner == 1 && file.path.ends_with("/mod.rs"));
         match (is_root, inner) {
-            // An inner module of the file may mean the file itself by it: only modules count.
+            // An inner module of the file may refer to the file itself: only modules count.
             (true, _) => names.extend(
                 names_after(&code, "super")
                     .iter()
@@ -122,7 +122,7 @@ fn module<'a>(source: &str, file: &'a File) -> &'a str {
     first.trim_end_matches(".rs")
 }
 
-/// What `lib.rs` passes on, and from which module.
+/// The items that `lib.rs` re-exports, each with its module.
 fn re_exports(code: &str, modules: &BTreeSet<&str>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for statement in code.split("pub use ").skip(1) {

@@ -95,7 +95,7 @@ fn without_tests(code: &str) -> String {
     out + rest
 }
 
-/// How many bytes a text that begins with a bracket has up to the one that closes it.
+/// The length in bytes of the text that begins with a bracket, up to the closing one.
 fn balanced(text: &str) -> usize {
     let mut depth = 0;
     for (index, c) in text.char_indices() {

@@ -1,11 +1,12 @@
-//! What `sql/` may not say, what the documentation may not invent, and what a new error code may not
-//! forget. That the documentation has everything is tested on a server, in `tests/surface`.
+//! What `sql/` must not contain, what the documentation must not invent, and what a new error code
+//! must not forget. `tests/surface` checks on a server that the documentation is complete.
 
 use std::collections::BTreeSet;
 
 use crate::files::{self, File};
 
-/// The pages for users: decisions are for us, and the table of privileges names everything.
+/// The pages for users. Decisions are for contributors, and the table of privileges names
+/// everything.
 fn pages() -> Vec<File> {
     let pages = files::below("docs", &[".md"]).into_iter();
     pages
@@ -15,7 +16,7 @@ fn pages() -> Vec<File> {
         .collect()
 }
 
-/// Words with the dots in them.
+/// Words, including the dots in them.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.');
     words.map(|word| word.trim_matches('.'))
@@ -46,7 +47,7 @@ fn nothing_is_security_definer() {
             let words: Vec<&str> = files::words(&statement).collect();
             assert!(
                 !words.windows(2).any(|pair| pair == ["SECURITY", "DEFINER"]),
-                "{}:{}: a function has the rights of whoever calls it",
+                "{}:{}: a function has the rights of its caller",
                 file.path,
                 number + 1
             );
@@ -54,7 +55,7 @@ fn nothing_is_security_definer() {
     }
 }
 
-/// The install script has no schema of the user in its `search_path`: what goes there says so.
+/// The install script has no user schema in its `search_path`, so it must name the schema.
 #[test]
 fn every_public_function_is_written_with_its_schema() {
     let mut count = 0;
@@ -98,7 +99,7 @@ fn every_function_that_the_documentation_names_exists() {
     let mut unknown = Vec::new();
     for page in pages() {
         for (number, line) in page.text.lines().enumerate() {
-            // A call, so that names of crates, roles and databases are none.
+            // A call, so that names of crates, roles and databases do not count.
             for (at, _) in line.match_indices("eventcore_") {
                 let before = line[..at].chars().next_back();
                 let name = names(&line[at..]).next().unwrap();

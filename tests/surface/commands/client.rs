@@ -22,7 +22,7 @@ struct Transfer {
 
 const TRANSFER: ServerCommand<Transfer> = ServerCommand::new("transfer");
 
-/// Whose input is JSON that a test gives.
+/// A command whose input is JSON that the test chooses.
 const COMMAND: ServerCommand<Value> = ServerCommand::new("command");
 
 fn transfer(cents: u64) -> Transfer {
@@ -122,7 +122,7 @@ async fn a_rejection_is_a_business_rule_with_all_that_the_handler_said() {
 }
 
 #[tokio::test]
-async fn other_errors_are_told_by_predicates() {
+async fn predicates_classify_other_errors() {
     let (store, client) = store("client_errors").await;
     let unknown = ServerCommand::<Value>::new("nothing");
     let error = store
@@ -160,9 +160,9 @@ async fn other_errors_are_told_by_predicates() {
     );
 }
 
-/// It is no missing extension.
+/// This error is not mistaken for a missing extension.
 #[tokio::test]
-async fn a_function_that_apply_calls_and_that_is_missing_is_told_as_it_is() {
+async fn a_missing_function_that_apply_calls_is_reported_as_it_is() {
     let (store, client) = store("client_undefined").await;
     client
         .batch_execute(
@@ -232,7 +232,7 @@ async fn a_command_is_registered_listed_replaced_and_dropped() {
     )
     .await;
     assert_eq!(listed[1].changed_at, changed);
-    // What is listed can be registered again.
+    // A listed definition can be registered again.
     for one in listed {
         let again = one.definition.clone().replace(true);
         store.register_command(&again).await.unwrap();
@@ -361,6 +361,6 @@ async fn what_a_transaction_has_locked_is_waited_for() {
         (done.version_of(&id("a")), done.attempts),
         (Some(3.into()), 1)
     );
-    // Tried once only, it needs no key.
+    // A command that is executed only once needs no key.
     assert_eq!(executions(&client).await, 0);
 }

@@ -1,11 +1,12 @@
-//! What functions of commands may not do: each is a clear error, nothing is written, and no lock is left.
+//! What the functions of a command must not do: each attempt is a clear error, writes nothing, and
+//! leaves no lock.
 
 use serde_json::json;
 
 use super::{bank, command, execute};
 use crate::support::{Client, append, connect, event, failure, stream, value};
 
-/// Nobody's appends wait for what is over.
+/// No lock is left for other appends to wait for.
 async fn assert_nothing_is_left(url: &str, client: &Client) {
     assert_eq!(stream(client, "a").await.len(), 1);
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
@@ -125,7 +126,7 @@ async fn a_function_of_a_command_does_not_append_or_execute() {
             "{refused:?}"
         );
     }
-    // It counts for the session only as long as the command runs.
+    // The restriction ends with the command.
     append(&client, &[("c", None)], json!([event("c", 1)]))
         .await
         .unwrap();
@@ -212,7 +213,7 @@ async fn an_event_goes_to_a_stream_that_was_read_and_is_not_only_checked() {
     );
     assert!(refused.hint.contains("checked_streams"), "{refused:?}");
     assert_nothing_is_left(&url, &client).await;
-    // Named as both, it is written.
+    // A stream that is named both ways is written.
     let both = execute(&client, "checked", json!({"streams": "a", "checked": "a"})).await;
     assert_eq!(both.unwrap().versions, [2]);
 }

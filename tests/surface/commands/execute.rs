@@ -204,7 +204,8 @@ async fn a_long_stream_is_folded_event_by_event_in_order() {
     );
 }
 
-/// The command has read, and is about to write, when a REINDEX comes that waits for what was read from.
+/// The command has read and is about to write when a REINDEX starts that waits for the index that
+/// was read.
 #[tokio::test]
 async fn a_reindex_that_comes_while_a_command_decides_waits_for_it() {
     let (url, client) = bank("execute_reindex").await;
@@ -231,7 +232,8 @@ async fn a_reindex_that_comes_while_a_command_decides_waits_for_it() {
     reindexing.await.unwrap().unwrap();
 }
 
-/// Two sessions that only check a stream do not wait for each other; who writes to it waits for both.
+/// Two sessions that only check a stream do not wait for each other; a writer of the stream waits
+/// for both.
 #[tokio::test]
 async fn a_stream_that_is_only_checked_stays_as_it_is_until_the_command_commits() {
     let (url, client) = bank("execute_held").await;

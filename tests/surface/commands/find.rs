@@ -1,11 +1,12 @@
-//! Streams that a command finds in its state: read, checked, locked without waiting in a circle.
+//! Streams that a command discovers in its state: they are read, checked, and locked without
+//! deadlocks.
 
 use serde_json::json;
 
 use super::{bank, execute};
 use crate::support::{Client, append, connect, failure, stream, until_waiting};
 
-/// A command `follow` that reads whatever stream an event leads to, and writes to all that it found.
+/// A command `follow` that reads each stream that an event names, and writes to all that it found.
 const FOLLOW: &str = r#"
     CREATE FUNCTION links(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE sql AS $$
         SELECT CASE WHEN event.event_type = 'Linked' THEN state || (event.payload->'to') ELSE state END $$;
@@ -48,7 +49,8 @@ async fn each_stream_that_is_found_is_read_once_and_takes_part() {
     assert_eq!(done.attempts, 1);
 }
 
-/// Two sessions: the command finds a stream that another transaction has written and not committed.
+/// Two sessions: the command discovers a stream that another transaction has written but not yet
+/// committed.
 #[tokio::test]
 async fn a_stream_that_is_found_locked_is_waited_for_from_the_start() {
     let (url, client) = linked("find_locked", &[("s", "m")]).await;
@@ -57,7 +59,8 @@ async fn a_stream_that_is_found_locked_is_waited_for_from_the_start() {
     let other = connect(&url).await;
     let waits = tokio::spawn(async move { execute(&other, "follow", json!({"start": "s"})).await });
     until_waiting(&client, 1).await;
-    // While it waits for `m` it has the lock of `s` or not, by the order of their keys; nobody waits for both.
+    // While it waits for `m`, it may or may not hold the lock of `s`, depending on the order of
+    // their keys. Nothing waits for both.
     client.batch_execute("COMMIT").await.unwrap();
     let done = waits.await.unwrap().unwrap();
     assert_eq!((done.streams.len(), done.attempts), (3, 2));
@@ -123,7 +126,7 @@ async fn streams_that_cannot_be_are_refused_and_named() {
 #[tokio::test]
 async fn a_command_whose_streams_are_always_locked_gives_up_with_a_conflict() {
     let (url, client) = linked("find_endless", &[]).await;
-    // Names another stream each time that it is asked, and somebody has them all.
+    // The resolver names another stream each time, and another session has locked all of them.
     client
         .batch_execute(
             "CREATE SEQUENCE n;
@@ -145,7 +148,7 @@ async fn a_command_whose_streams_are_always_locked_gives_up_with_a_conflict() {
         .await
         .unwrap();
     let sql = "SELECT eventcore_execute('hunt', '{\"start\": \"s\"}')";
-    // The second attempt waits for the stream that the first one found.
+    // The second attempt waits for the stream that the first one discovered.
     assert_eq!(failure(client.batch_execute(sql).await).code, "55P03");
     holder.batch_execute("ROLLBACK").await.unwrap();
 }

@@ -1,6 +1,6 @@
-//! Long streams: states that are kept of them, so that commands fold only what came since.
+//! Long streams: their states are saved, so that a command folds only the events since then.
 //!
-//! What was folded is counted: `apply` draws a number from the sequence `calls`.
+//! The test counts the folded events: `apply` draws a number from the sequence `calls`.
 
 mod beside;
 mod forged;
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::{Executed, execute};
 use crate::support::{Client, connect, database, failure, session_as, stream, value};
 
-/// An `apply` that counts its calls and whose state tells every order of events from every other; a `handle` that
-/// writes the state to the streams `/to`.
+/// An `apply` that counts its calls, and whose state differs for every order of events; a `handle`
+/// that writes the state to the streams `/to`.
 const CHAIN: &str = "
     CREATE SEQUENCE calls;
     SELECT nextval('calls');
@@ -50,7 +50,7 @@ async fn register(client: &Client, more: &str) {
     client.batch_execute(&sql).await.unwrap();
 }
 
-/// Executes `chain` on these streams, written to the last of them, and counts the calls of `apply`.
+/// Executes `chain` on these streams, writes to the last of them, and counts the calls of `apply`.
 async fn link(client: &Client, streams: &[&str]) -> (Executed, i64) {
     let input = json!({"streams": streams, "checked": [], "to": [streams.last()]});
     let before = calls(client).await;
@@ -58,7 +58,7 @@ async fn link(client: &Client, streams: &[&str]) -> (Executed, i64) {
     (done, calls(client).await - before)
 }
 
-/// The same without what it returned.
+/// The same, without the result.
 async fn folded(client: &Client, streams: &[&str]) -> i64 {
     link(client, streams).await.1
 }
@@ -73,7 +73,7 @@ async fn fill(client: &Client, stream: &str, events: i64) {
     client.execute(sql, &[&stream, &events]).await.unwrap();
 }
 
-/// Which states are kept, and up to which version.
+/// The saved states, and the version of each.
 async fn kept(client: &Client) -> Vec<(String, i64)> {
     let sql =
         "SELECT stream_id, last_version FROM eventcore.command_states ORDER BY stream_id, role";
@@ -85,7 +85,7 @@ fn at(stream: &str, version: i64) -> (String, i64) {
     (stream.to_owned(), version)
 }
 
-/// What an execution that keeps nothing and uses nothing decides on.
+/// The state on which an execution without saved states decides.
 async fn state_of(client: &Client, streams: &[&str]) -> Value {
     let sql = "SELECT eventcore_register_command('anew', 'chain', 'link', streams => '{/streams}',
                    initial_state => '\"\"', snapshot_every => 0, replace => true)";
@@ -111,7 +111,7 @@ async fn a_stream_of_100_000_events_costs_like_those_since_its_state_was_kept() 
     let (done, first) = link(&client, &["s"]).await;
     assert_eq!((done.versions, first), (vec![100_001], 100_000));
     assert_eq!(kept(&client).await, [at("s", 100_000)]);
-    // The event that each execution writes is folded by the next ones, until there are 100.
+    // The next executions also fold the event that each execution writes, until there are 100.
     for since in 1..=99 {
         assert_eq!(folded(&client, &["s"]).await, since);
     }
@@ -138,7 +138,8 @@ async fn nothing_is_kept_of_a_short_stream_or_where_it_is_not_wanted() {
     assert_eq!(kept(&client).await, []);
 }
 
-/// The state of the first stream is that of any execution in which it is the first; others are folded into it.
+/// The first stream's state is the same in every execution in which it comes first; the other
+/// streams are folded into it.
 #[tokio::test]
 async fn without_combine_the_state_of_the_first_stream_is_kept() {
     let (_, client) = chain("long_first", "").await;
@@ -237,7 +238,7 @@ async fn what_was_rolled_back_or_rejected_keeps_nothing() {
     fill(&client, "s", 300).await;
     assert_eq!(folded(&client, &["s"]).await, 302);
     assert_eq!(kept(&client).await, [at("s", 602)]);
-    // With the events that it holds the state goes, and the one before is there again.
+    // The rollback of the events also removes the saved state; the one before it is back.
     client.batch_execute("ROLLBACK TO one").await.unwrap();
     assert_eq!(kept(&client).await, [at("s", 300)]);
     assert_eq!(folded(&client, &["s"]).await, 2);
@@ -273,7 +274,8 @@ async fn every_isolation_level_uses_a_state_and_all_but_serializable_keep_one() 
     for level in ["SERIALIZABLE", "REPEATABLE READ"] {
         let begin = format!("BEGIN ISOLATION LEVEL {level}; SELECT FROM eventcore.events LIMIT 1");
         other.batch_execute(&begin).await.unwrap();
-        // A state that is newer than the snapshot: what is refused is refused as it is without one.
+        // The state is newer than the snapshot: an execution that is refused without the state is
+        // refused with it too.
         fill(&client, "s", 100).await;
         link(&client, &["s"]).await;
         let input = json!({"streams": "s", "checked": [], "to": []});
@@ -288,7 +290,8 @@ async fn every_isolation_level_uses_a_state_and_all_but_serializable_keep_one() 
     }
 }
 
-/// P12. The settings of whoever executes have no say in what functions do, and a state goes no further than to its role.
+/// P12. The caller's settings do not affect the functions, and a state is visible only to the role
+/// that saved it.
 #[tokio::test]
 async fn a_role_that_may_only_execute_has_states_of_its_own_and_no_other_way_to_them() {
     let (_, client) = chain("long_rights", "").await;
@@ -316,7 +319,7 @@ async fn a_role_that_may_only_execute_has_states_of_its_own_and_no_other_way_to_
     assert_eq!(folded(&client, &["s"]).await, 300);
     assert_eq!(last_payload(&client, "s").await, expected);
     assert_eq!(kept(&client).await, [at("s", 300), at("s", 300)]);
-    // Its own it goes on from.
+    // The role continues from its own state.
     let before = calls(&client).await;
     execute(&executor, "chain", input).await.unwrap();
     assert_eq!(calls(&client).await - before, 1);

@@ -51,7 +51,7 @@ async fn execute(
     execute_with(client, command, input, "").await
 }
 
-/// Adds up what was deposited in each stream and takes off what was withdrawn.
+/// Adds the deposits of each stream and subtracts the withdrawals.
 const APPLY: &str = "
     CREATE FUNCTION apply(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE plpgsql AS $$
     BEGIN

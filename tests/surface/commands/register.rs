@@ -185,8 +185,9 @@ async fn a_function_that_names_the_streams_takes_the_place_of_pointers() {
     );
 }
 
-/// Who may write the table of commands may name there what `eventcore_register_command` would refuse: it is not
-/// called with what it does not take.
+/// A role that may write the table of commands may name a function there that
+/// `eventcore_register_command` would refuse. A function is never called with arguments that it
+/// does not take.
 #[tokio::test]
 async fn a_function_that_the_table_names_and_that_does_not_fit_is_not_called() {
     let (_, client) = bank("register_forged").await;

@@ -1,4 +1,4 @@
-//! `idempotency_key`: a call that is made again returns what the first one did.
+//! `idempotency_key`: a call that is made again returns the result of the first.
 
 use serde_json::json;
 
@@ -50,7 +50,7 @@ async fn what_was_rejected_or_rolled_back_is_executed_again() {
     assert_eq!(stream(&client, "a").await.len(), 2);
 }
 
-/// Two sessions with one key: the second waits for the first, and is told what it did.
+/// Two sessions with one key: the second waits for the first, and gets its result.
 #[tokio::test]
 async fn of_calls_with_one_key_at_the_same_time_one_is_executed() {
     let (url, mut client) = bank("repeat_race").await;

@@ -6,7 +6,7 @@ use super::{bank, execute};
 use crate::support::{failure, session_as, stream};
 
 #[tokio::test]
-async fn who_may_only_execute_writes_by_commands_and_by_nothing_else() {
+async fn a_role_that_may_only_execute_writes_only_through_commands() {
     let (_, client) = bank("rights_execute").await;
     client
         .batch_execute("CREATE ROLE rights_executor LOGIN IN ROLE eventcore_executor")

@@ -73,7 +73,7 @@ fn data_alone_with_triggers_disabled() {
     );
     let arguments = ["--exit-on-error", "--data-only", "--disable-triggers"];
     restore(&archive, "data_disabled", &arguments);
-    // No trigger has seen these rows: they still belong to the database that was dumped.
+    // No trigger has seen these rows, so they still belong to the original database.
     let error = failure(server(), "data_disabled", "SELECT consume('all')");
     assert!(
         error.contains("SE009") && error.contains("eventcore_adopt_copies"),
@@ -86,7 +86,7 @@ fn data_alone_with_triggers_disabled() {
     source().assert_copied(server(), "data_disabled");
 }
 
-/// A choice of schemas leaves the extension out, and its data with it, unless it is named.
+/// If schemas are selected, the extension and its data are left out unless the extension is named.
 #[test]
 fn a_partial_dump_that_names_the_extension() {
     let without = String::from_utf8(dump(&["-n", "public", "-n", "eventcore"])).unwrap();
@@ -100,7 +100,7 @@ fn a_partial_dump_that_names_the_extension() {
     restore(&archive, "partial", &["--exit-on-error"]);
     source().assert_copied(server(), "partial");
 
-    // What is missing is found.
+    // The check finds what is missing.
     let archive = dump(&["-Fc", "-T", "ledger", "--extension=eventcore"]);
     server().create_empty_database("partial_table").unwrap();
     restore(&archive, "partial_table", &["--exit-on-error"]);
@@ -111,7 +111,8 @@ fn a_partial_dump_that_names_the_extension() {
     );
 }
 
-/// Over a database with events, DROP EXTENSION is refused. In one transaction nothing has changed then.
+/// DROP EXTENSION is refused in a database with events. In a single transaction, nothing is changed
+/// then.
 #[test]
 fn a_clean_restore_over_events_in_one_transaction_changes_nothing() {
     let archive = dump(&["-Fc"]);
@@ -144,7 +145,8 @@ fn a_clean_restore_where_dropping_is_allowed_replaces_everything() {
     source().assert_copied(server(), "clean_allowed");
 }
 
-/// Statement by statement it replaces the application's tables and fails at ours, of which nothing is lost.
+/// Statement by statement, the restore replaces the application's tables, but fails at the tables
+/// of eventcore, of which nothing is lost.
 #[test]
 fn a_clean_restore_over_events_statement_by_statement_loses_nothing_of_ours() {
     Original::fill(server(), "clean_singly");
@@ -175,7 +177,7 @@ fn a_clean_restore_over_events_statement_by_statement_loses_nothing_of_ours() {
         "{}",
         psql(check)
     );
-    // The sequence was set back, which gives out no position again.
+    // The restore set the sequence back, but no position is given out again.
     let append =
         "SELECT first_position FROM eventcore_append('{s}', '{NULL}', '{s}', '{T}', '{1}', NULL)";
     psql("SELECT eventcore_drop_projection('inline')");
@@ -186,7 +188,7 @@ fn a_clean_restore_over_events_statement_by_statement_loses_nothing_of_ours() {
     assert!(!psql(check).contains("table_replaced"));
 }
 
-/// A folder that goes with the test.
+/// A folder that is removed at the end of the test.
 struct TempFolder(std::path::PathBuf);
 
 impl TempFolder {

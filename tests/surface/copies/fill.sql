@@ -1,6 +1,7 @@
--- Everything that a database of ours can hold, in the middle of its work. The tests of copies run this once.
+-- Everything that a database with eventcore can contain, in the middle of its work. The tests of
+-- copies run this once.
 
--- What the application makes of the events.
+-- What the application derives from the events.
 CREATE TABLE ledger (position bigint PRIMARY KEY, stream_id text NOT NULL, amount bigint NOT NULL);
 CREATE TABLE tally (stream_id text PRIMARY KEY, events bigint NOT NULL);
 CREATE TABLE without_key (position bigint NOT NULL);
@@ -28,7 +29,7 @@ CREATE FUNCTION pay(stream text, count integer) RETURNS void LANGUAGE sql AS $$
       FROM generate_series(1, count) n
 $$;
 
--- Takes and acknowledges everything that a subscription has to give.
+-- Takes and acknowledges all events that a subscription has.
 CREATE FUNCTION consume(name text, at_most integer DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     taken bigint;
@@ -64,7 +65,7 @@ SELECT n.outcome FROM eventcore_poll('half way', 'consumer', 1) e,
        LATERAL eventcore_nack('half way', e.lease_id, ARRAY[e.position], 'park', E'a tab \t and ü') n;
 SELECT count(*) FROM eventcore_poll('half way', 'consumer', 5);
 
--- Up to the end, and the end is a tail that was rolled back.
+-- Runs to the end; the end is a tail that was rolled back.
 BEGIN;
 SELECT pay('rolled back', 1500);
 ROLLBACK;

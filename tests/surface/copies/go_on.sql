@@ -1,4 +1,4 @@
--- What a copy does from then on. Each statement that returns a row reports a mistake.
+-- What a copy does after it was made. Each statement that returns a row reports a mistake.
 
 SELECT 'a new event is at position ' || last_position || ', but a reader has passed it'
   FROM eventcore_append('{account-1}', '{NULL}', '[{"stream": "account-1", "type": "Paid", "payload": {"amount": 5}}]')

@@ -1,6 +1,7 @@
-//! P9: copies of a database. One database holds everything that there can be, in the middle of its work; every way to
-//! copy it is a test. Afterwards the copy holds the same, and goes on as the original would have done: nothing is
-//! skipped, nothing takes effect twice, no position is given out again.
+//! P9: copies of a database. One database contains everything that can exist, in the middle of its
+//! work; each way to copy it is a test. Afterwards the copy has the same contents and continues as
+//! the original would: nothing is skipped, nothing takes effect twice, and no position is given out
+//! again.
 
 mod dumps;
 mod publication;
@@ -31,7 +32,7 @@ fn source() -> &'static Original {
     SOURCE.get_or_init(|| Original::fill(server(), "copies"))
 }
 
-/// What a database holds, and up to where it has given out positions.
+/// The contents of a database, and the highest position that it has given out.
 struct Original {
     name: String,
     contents: String,
@@ -46,7 +47,7 @@ impl Original {
         Self::of(server, name)
     }
 
-    /// A database as it is.
+    /// The contents of a database.
     fn of(server: &Server, name: &str) -> Self {
         let given = server.psql(name, "SELECT eventcore_safe_position()");
         Self {
@@ -56,13 +57,13 @@ impl Original {
         }
     }
 
-    /// The copy holds the same.
+    /// The copy has the same contents.
     #[track_caller]
     fn assert_holds_the_same(&self, server: &Server, copy: &str) {
         assert_same(&self.contents, &contents(server, copy));
     }
 
-    /// The copy holds the same, and goes on.
+    /// The copy has the same contents, and continues.
     #[track_caller]
     fn assert_copied(&self, server: &Server, copy: &str) {
         self.assert_holds_the_same(server, copy);
@@ -78,8 +79,8 @@ fn assert_goes_on(server: &Server, database: &str, given: i64) {
     assert!(mistakes.trim().is_empty(), "{mistakes}");
 }
 
-/// Every row of ours and of the application, one a line. Without what a copy has of its own: where its rows live, the
-/// number of a role, and whether a worker runs a projection.
+/// Every row of eventcore and of the application, one per line. It leaves out what each copy has of
+/// its own: the databases of its rows, the OIDs of roles, and whether a worker runs a projection.
 fn contents(server: &Server, database: &str) -> String {
     const TABLES: [&str; 17] = [
         "eventcore.events",
@@ -127,7 +128,7 @@ fn failure(server: &Server, database: &str, sql: &str) -> String {
     server.psql(database, sql).expect_err(sql).to_string()
 }
 
-/// Runs one of PostgreSQL's programs, which has to end well; returns what it printed.
+/// Runs one of PostgreSQL's programs, which must succeed; returns its output.
 #[track_caller]
 fn run(server: &Server, program: &str, arguments: &[&str]) -> Vec<u8> {
     let (status, output, errors) = attempt(server, program, arguments, b"");
@@ -135,7 +136,8 @@ fn run(server: &Server, program: &str, arguments: &[&str]) -> Vec<u8> {
     output
 }
 
-/// Runs one of PostgreSQL's programs; returns whether it ended well, what it printed, and what it complained of.
+/// Runs one of PostgreSQL's programs; returns whether it succeeded, its output, and its error
+/// output.
 fn attempt(
     server: &Server,
     program: &str,

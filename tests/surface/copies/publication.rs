@@ -1,5 +1,5 @@
-//! Logical replication of all tables: what arrives is a copy, which nobody delivers, runs or advances there until it is
-//! adopted.
+//! Logical replication of all tables: the rows that arrive are copies. They are not delivered, run
+//! or advanced until they are adopted.
 
 use super::{Original, assert_goes_on, contents, failure, options};
 use eventcore_harness::Server;
@@ -12,7 +12,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// The subscriber has the tables, empty, and gets all rows of the publisher.
+    /// The subscriber has the empty tables, and receives all rows of the publisher.
     fn start() -> Self {
         let publisher = Server::start(options()).unwrap();
         let subscriber = Server::start(options()).unwrap();
@@ -88,7 +88,8 @@ fn a_subscriber_leaves_what_it_gets_alone_until_it_takes_the_publishers_place() 
     let pair = Pair::start();
     let (publisher, subscriber) = (&pair.publisher, &pair.subscriber);
 
-    // The publisher goes on, and its projection with it; the subscriber gets the rows, and runs nothing.
+    // The publisher continues, and so does its projection. The subscriber receives the rows and
+    // runs nothing.
     publisher
         .psql(
             "shop",
@@ -140,7 +141,7 @@ fn a_subscriber_leaves_what_it_gets_alone_until_it_takes_the_publishers_place() 
         "SELECT eventcore_drop_projection('ledger')",
         "SELECT eventcore_replay_projection_parked('ledger')",
         "SELECT eventcore_set_projection_owner('ledger', 'postgres')",
-        // There is an inline projection, which takes no part here.
+        // An inline projection also exists; it takes no part here.
         "SELECT pay('account-1', 1)",
     ] {
         let error = failure(subscriber, "shop", call);
@@ -152,7 +153,7 @@ fn a_subscriber_leaves_what_it_gets_alone_until_it_takes_the_publishers_place() 
     let error = failure(subscriber, "shop", "SELECT * FROM eventcore_adopt_copies()");
     assert!(error.contains("still brings changes"), "{error}");
 
-    // What a row belongs to may arrive after it.
+    // A row may arrive before the row that it belongs to.
     let waiting = "SELECT count(*) FROM eventcore.deliveries";
     let before = subscriber.psql("shop", waiting).unwrap();
     assert_ne!(before, "0");
@@ -170,7 +171,7 @@ fn a_subscriber_leaves_what_it_gets_alone_until_it_takes_the_publishers_place() 
     );
     assert_eq!(after.unwrap(), before);
 
-    // It can have its own.
+    // It can have subscriptions of its own.
     subscriber
         .psql(
             "shop",
@@ -202,7 +203,8 @@ fn a_subscriber_leaves_what_it_gets_alone_until_it_takes_the_publishers_place() 
     );
     assert_eq!(error.unwrap(), "0");
 
-    // The publisher is lost, and its tail with it: what it had told of a position is not given out again.
+    // The publisher is lost, together with its last events. Positions that it has announced are not
+    // given out again.
     let given: i64 = publisher
         .psql("shop", "SELECT eventcore_safe_position()")
         .unwrap()
@@ -228,7 +230,7 @@ fn a_subscriber_leaves_what_it_gets_alone_until_it_takes_the_publishers_place() 
     assert_goes_on(subscriber, "shop", given);
 }
 
-/// The publisher gives out the positions, as long as the replication is enabled.
+/// The publisher gives out the positions as long as the replication is enabled.
 #[test]
 fn nothing_is_appended_on_a_subscriber_until_its_replication_is_disabled() {
     let publisher = Server::start(options()).unwrap();
@@ -249,7 +251,7 @@ fn nothing_is_appended_on_a_subscriber_until_its_replication_is_disabled() {
         publisher.socket_folder().display(),
         publisher.port()
     );
-    // In one session, which looks again whenever a subscription has changed.
+    // In one session, which checks again after each change of a subscription.
     let refused = "DO $$ BEGIN
         PERFORM eventcore_append('{s}', '{NULL}', '[{\"stream\": \"s\", \"type\": \"T\", \"payload\": 1}]');
         RAISE EXCEPTION 'it was appended';

@@ -1,4 +1,4 @@
-//! Copies of the files: a template, a standby that is promoted, pg_upgrade.
+//! Copies of the files: a template, a promoted standby, pg_upgrade.
 
 use eventcore_harness::Server;
 
@@ -26,7 +26,7 @@ fn a_standby_that_is_promoted() {
 #[test]
 fn an_upgraded_server() {
     let mut old = Server::start(options()).unwrap();
-    // Not by way of a template: pg_upgrade wants to connect to every database.
+    // Not through a template: pg_upgrade wants to connect to every database.
     old.create_empty_database("shop").unwrap();
     old.psql("shop", "CREATE EXTENSION eventcore").unwrap();
     old.psql("shop", include_str!("fill.sql")).unwrap();

@@ -7,7 +7,7 @@ const HANDLERS: &str = "
     GRANT ALL ON seen TO PUBLIC;
     CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE sql AS 'INSERT INTO public.seen (position) VALUES (e.position) ON CONFLICT DO NOTHING';";
 
-/// A database with a projection of each of these roles, which do not exist afterwards; returns its dump.
+/// A database with one projection per role. The roles do not exist afterwards. Returns its dump.
 fn dump_with_owners(name: &str, roles: &[&str]) -> String {
     server().create_database(name).unwrap();
     let mut sql = HANDLERS.to_owned();
@@ -60,7 +60,7 @@ fn a_missing_owner_of_one_projection_keeps_no_other_from_being_restored() {
     let give = "SELECT eventcore_set_projection_owner('of an owner', 'nobody')";
     assert!(failure(server(), "owners_copy", give).contains("SE003"));
 
-    // The role comes back, or another one takes its place.
+    // The role is created again, or another role replaces it.
     psql("CREATE ROLE \"an owner\" LOGIN IN ROLE eventcore_projector");
     psql(resume);
     psql(
@@ -89,9 +89,9 @@ fn a_missing_owner_of_one_projection_keeps_no_other_from_being_restored() {
     drop_role("owners_copy", "heir");
 }
 
-/// The number of a role means another role in another cluster.
+/// In another cluster the OID of a role means another role.
 #[test]
-fn a_dropped_owner_is_never_whoever_has_its_number() {
+fn a_dropped_owner_is_never_replaced_by_the_role_with_its_oid() {
     let _ = dump_with_owners("dropped", &["dropped owner"]);
     let number = server()
         .psql(
@@ -101,7 +101,7 @@ fn a_dropped_owner_is_never_whoever_has_its_number() {
         .unwrap();
     drop_role("dropped", "dropped owner");
     let dump = String::from_utf8(run(server(), "pg_dump", &["-d", "dropped"])).unwrap();
-    // In another cluster this could be the number of a superuser.
+    // In another cluster this could be the OID of a superuser.
     let field = format!("\t{number}\t");
     assert!(dump.contains(&field), "{number} in {dump}");
     let dump = dump.replace(&field, "\t10\t");
@@ -120,7 +120,7 @@ fn a_dropped_owner_is_never_whoever_has_its_number() {
     );
     assert!(error.contains("owner_missing"), "{error}");
 
-    // The same where triggers are disabled.
+    // The same with disabled triggers.
     server()
         .psql("dropped_copy", "DELETE FROM eventcore.projections")
         .unwrap();

@@ -1,14 +1,15 @@
-//! Whoever loads data disables and enables the triggers of all tables: ours come back as they were made.
+//! Tools that load data disable and enable the triggers of all tables. The triggers of eventcore
+//! come back as they were made.
 
 use super::{Original, failure, server};
 
-/// What is enabled how, of all triggers on our tables.
+/// How each trigger on the tables of eventcore is enabled.
 const TRIGGERS: &str =
     "SELECT string_agg(tgrelid::regclass || ' ' || tgname || ' ' || tgenabled::text, E'\\n' ORDER BY tgname)
       FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
      WHERE NOT tgisinternal AND relnamespace = 'eventcore'::regnamespace";
 
-/// `ALTER TABLE … <what> TRIGGER <which>` of every table of ours.
+/// `ALTER TABLE … <what> TRIGGER <which>` for every table of eventcore.
 fn each_table(what: &str) -> String {
     format!(
         "SELECT format('ALTER TABLE %s {what}', oid::regclass) FROM pg_class
@@ -27,7 +28,7 @@ fn triggers_that_were_disabled_and_enabled_are_as_they_were() {
         psql(&each_table(&format!("ENABLE {way}")));
         assert_eq!(psql(TRIGGERS), before, "{way}");
     }
-    // By name, from a plan that is used again, with other commands beside.
+    // By name, from a cached plan, together with other commands.
     psql(
         "DO $$ BEGIN
              FOR n IN 1 .. 3 LOOP

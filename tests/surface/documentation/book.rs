@@ -1,5 +1,5 @@
-//! Every block of the book that can run is run, page by page, in a database of the page's own; and it prints what
-//! the page shows. What cannot run says why.
+//! Every block of the book that can run is run, page by page, each page in a database of its own.
+//! Its output must be what the page shows. A block that cannot run says why.
 
 use std::sync::OnceLock;
 
@@ -8,13 +8,14 @@ use eventcore_harness::{Server, ServerOptions};
 use super::page::{Block, Page, difference, repository};
 use super::programs;
 
-/// Languages of blocks that nothing runs: configuration, drawings and data.
+/// Languages of blocks that are not run: configuration, drawings and data.
 const SHOWN_ONLY: &[&str] = &["conf", "ini", "json", "text", "toml", "yaml"];
 
 /// The program of `start/rust.md`, as the binary that is built with the tests.
 const FIRST_PROGRAM: &str = include_str!("../../documentation/first_program.rs");
 
-/// A server for the book alone: a page may create roles. It has places for the workers of projections.
+/// A server for the book alone, because a page may create roles. It has slots for the workers of
+/// projections.
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
@@ -23,7 +24,7 @@ fn server() -> &'static Server {
     })
 }
 
-/// What is wrong with a block, if anything is.
+/// What is wrong with a block, if anything.
 fn run(block: &Block, database: &str) -> Option<String> {
     let server = server();
     let ran = match block.language.as_str() {
@@ -33,7 +34,7 @@ fn run(block: &Block, database: &str) -> Option<String> {
         "js" => programs::node(server, database, &block.code),
         _ => return None,
     };
-    // psql goes on after an error; a page that wants one shows it.
+    // psql continues after an error: some pages show one.
     let failed = !ran.succeeded || ran.output.contains("ERROR:");
     match &block.output {
         Some(shown) => difference(shown, &ran.output),
@@ -122,13 +123,13 @@ fn the_first_program_is_the_one_that_the_page_shows_and_prints_what_it_says() {
     assert_eq!(difference(shown, &ran.output), None);
 }
 
-/// A block runs, is a doctest, is only shown, or says why it does not run.
+/// A block is run, is a doctest, is only shown, or says why it is not run.
 #[test]
 fn every_block_of_the_book_has_a_runner_or_a_reason() {
     let doctests = std::fs::read_to_string(repository().join("client/src/book.rs")).unwrap();
     let mut wrong = Vec::new();
     let pages = Page::below("").into_iter();
-    // Decisions quote what was tried, and are no instructions.
+    // Decisions quote experiments; they are not instructions.
     for page in pages.filter(|page| !page.path.starts_with("decisions/")) {
         for block in page.blocks() {
             let language = block.language.as_str();

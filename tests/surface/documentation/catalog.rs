@@ -2,7 +2,7 @@
 
 use crate::support::session;
 
-/// Each with what it is called, when it has no COMMENT.
+/// Each object without a COMMENT, with its kind and name.
 const UNDOCUMENTED: &str = "
     WITH member AS (
         SELECT d.classid, d.objid

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::page::{Page, docs, repository};
 
-/// The text without its fenced blocks and code spans, in which nothing is a link.
+/// The text without fenced blocks and code spans, which cannot contain links.
 fn prose(text: &str) -> String {
     let mut inside = false;
     let lines = text.lines().filter(|line| {
@@ -45,7 +45,7 @@ fn every_page_is_in_the_summary() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// Comments, hints and programs name pages by their path.
+/// Comments, hints and programs name pages by their paths.
 #[test]
 fn every_page_that_code_names_exists() {
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! A page of the book, taken apart into its blocks of code.
+//! A page of the book, parsed into its blocks of code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ impl Page {
         }
     }
 
-    /// Its blocks; an output belongs to the block before it and is none of its own.
+    /// Its blocks. An output belongs to the block before it.
     pub(super) fn blocks(&self) -> Vec<Block> {
         let mut blocks: Vec<Block> = Vec::new();
         let mut not_run = None;
@@ -103,9 +103,9 @@ fn markdown(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// How a text differs from what a page shows, if it does. Runs of blanks and of dashes count as one, since the widths
-/// of columns depend on the values; empty lines and psql's counts of rows do not count. `…` stands for any characters
-/// of a line, and a line of its own for any lines.
+/// How a text differs from what a page shows, if it does. Runs of blanks and dashes count as one,
+/// because column widths depend on the values. Empty lines and psql's row counts are ignored. `…`
+/// stands for any characters of a line; on a line of its own, for any lines.
 pub(super) fn difference(shown: &str, actual: &str) -> Option<String> {
     let (shown_lines, actual_lines) = (compared(shown), compared(actual));
     let same = lines_match(&shown_lines, &actual_lines);

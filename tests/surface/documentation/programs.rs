@@ -1,4 +1,4 @@
-//! What runs the blocks of a page: psql, a shell, Python and Node, each against the page's database.
+//! Runs the blocks of a page: psql, a shell, Python and Node, each on the page's database.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,21 +13,22 @@ fn folder() -> PathBuf {
     env::temp_dir().join(format!("eventcore-book-{}", std::process::id()))
 }
 
-/// Both outputs of a program as one text, as a terminal shows it, and whether it succeeded.
+/// Both outputs of a program as one text, as a terminal shows them, and whether the program
+/// succeeded.
 pub(super) struct Ran {
     pub(super) output: String,
     pub(super) succeeded: bool,
 }
 
-/// Runs SQL in psql. It goes on after an error, as it does for a person.
+/// Runs SQL in psql, which continues after an error, as it does for a person.
 pub(super) fn psql(server: &Server, database: &str, sql: &str) -> Ran {
     let mut command = command(server, database, Path::new("/bin/sh"));
     command.args(["-c", "exec psql -X -q 2>&1"]);
     run(&mut command, sql)
 }
 
-/// Runs a shell script from the root of the repository, with a folder of its own for its files; it ends at the first
-/// command that fails.
+/// Runs a shell script from the root of the repository, with a folder of its own for its files; it
+/// stops at the first command that fails.
 pub(super) fn shell(server: &Server, database: &str, script: &str) -> Ran {
     let name = format!("eventcore-page-{}-{database}", std::process::id());
     let files = env::temp_dir().join(name);
@@ -97,7 +98,7 @@ pub(super) fn remove_drivers() {
     let _ = fs::remove_dir_all(folder());
 }
 
-/// Where a program is; the harness looks for bare names among PostgreSQL's programs.
+/// The path of a program; the harness looks for bare names among PostgreSQL's programs.
 fn on_path(name: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path)
@@ -107,13 +108,14 @@ fn on_path(name: &str) -> PathBuf {
 }
 
 fn program_in(server: &Server, database: &str, runner: &Path, file: &str, program: &str) -> Ran {
-    // Of this page, so that pages may be run at the same time.
+    // A file per page, so that pages can run at the same time.
     let file = folder().join(format!("{database}-{file}"));
     fs::write(&file, program).unwrap();
     run(command(server, database, runner).arg(&file), "")
 }
 
-/// A command that finds the database by what libpq and every driver look at, and psql on its path.
+/// A command whose environment names the database for libpq and every driver, with psql on its
+/// path.
 fn command(server: &Server, database: &str, program: &Path) -> Command {
     let mut command = server.command(program.to_str().unwrap());
     let binaries = Binaries::from_env().unwrap();

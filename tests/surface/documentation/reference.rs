@@ -1,4 +1,5 @@
-//! `P13`: the reference has every public function, view and column of a view, every setting, SQLSTATE and reason.
+//! `P13`: the reference covers every public function, every view and its columns, every setting,
+//! SQLSTATE and reason.
 
 use std::fs;
 
@@ -127,7 +128,7 @@ async fn every_setting_and_its_default_are_in_the_page_on_settings() {
     }
 }
 
-/// What follows each occurrence of a mark, as long as it is a word.
+/// The word after each occurrence of a mark.
 fn words_after(text: &str, mark: &str) -> Vec<String> {
     let rests = text.split(mark).skip(1);
     rests

@@ -1,12 +1,13 @@
-//! Whoever executes a command, or appends where an inline projection runs, is bound by its functions: no setting and no
-//! object of the session turns a rule off.
+//! A role that executes a command, or appends where an inline projection runs, is bound by the
+//! functions: no setting and no object of its session turns a rule off.
 
 use crate::support::{
     Client, Failure, append, connect, database, event, failure, session_as, value,
 };
 use serde_json::{Value, json};
 
-/// A withdrawal is refused where the account, a table of the application, has less; and after a date.
+/// A withdrawal is refused if the account, in a table of the application, has too little money, and
+/// after a certain date.
 const RULES: &str = "
     CREATE SCHEMA app;
     SET search_path = app, public;
@@ -30,7 +31,7 @@ const RULES: &str = "
     END $$;
     SELECT eventcore_register_command('withdraw', 'app.apply', 'app.handle', streams => '{/s}');";
 
-/// What an executor tries, in a session of its own.
+/// What an executor tries, each attempt in a session of its own.
 const TRICKS: &[&str] = &[
     "CREATE FUNCTION mine.less(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false';
      CREATE OPERATOR mine.< (FUNCTION = mine.less, LEFTARG = bigint, RIGHTARG = bigint);
@@ -69,7 +70,7 @@ async fn an_executor_turns_no_rule_of_a_command_off() {
         .unwrap();
     for trick in TRICKS {
         let session = session_as("doors_bound", "doors_executor").await;
-        // Settings of PL/pgSQL are there once it is.
+        // The settings of PL/pgSQL exist only once it is loaded.
         session.batch_execute("DO 'BEGIN END'").await.unwrap();
         session.batch_execute(trick).await.unwrap();
         let settings = "SELECT coalesce(string_agg(name || setting, ',' ORDER BY name), '') FROM pg_catalog.pg_settings WHERE source = 'session'";
@@ -87,7 +88,7 @@ async fn an_executor_turns_no_rule_of_a_command_off() {
             .await
             .unwrap_or_else(|error| panic!("{trick}: {error:?}"));
         assert_eq!(value::<String>(&session, settings).await, before, "{trick}");
-        // Inside a transaction, and after an error that was caught.
+        // Inside a transaction, and after a caught error.
         session
             .batch_execute(
                 "BEGIN; DO $$ BEGIN PERFORM public.eventcore_execute('withdraw', '{\"s\": \"a\", \"cents\": 11}');
@@ -203,7 +204,7 @@ async fn what_a_function_sets_for_itself_goes_before_and_settings_can_be_given()
     }
 }
 
-/// As after a restore on a server without that locale.
+/// As after a restore on a server that lacks that locale.
 #[tokio::test]
 async fn a_setting_that_the_server_refuses_is_named_with_the_command_or_the_projection() {
     let (_, client) = database("doors_refused").await;

@@ -1,9 +1,10 @@
-//! Default privileges that are there before CREATE EXTENSION, as hosted platforms have them, open nothing.
+//! Default privileges that exist before CREATE EXTENSION, as on hosted platforms, give no access.
 
 use crate::support::{Client, append, database, event, failure, session_as, value};
 use serde_json::json;
 
-/// Everything that default privileges can give, to a stranger, to PUBLIC, and to a role of ours from another database.
+/// Everything that default privileges can grant: to a stranger, to PUBLIC, and to a role of
+/// eventcore from another database.
 const DEFAULTS: &str = "
     ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO {role};
     ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {role};
@@ -12,7 +13,8 @@ const DEFAULTS: &str = "
     ALTER DEFAULT PRIVILEGES GRANT ALL ON TYPES TO {role};
     ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO {role};";
 
-/// What members of the extension grant to roles that are neither their owner nor one of ours, and to PUBLIC.
+/// What members of the extension grant to PUBLIC and to roles other than their owner and the roles
+/// of eventcore.
 const GRANTED: &str = "
     WITH member AS (
         SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid
@@ -58,7 +60,7 @@ async fn created_with_defaults(name: &str, role: &str) -> Client {
 }
 
 #[tokio::test]
-async fn default_privileges_give_nobody_anything_of_ours() {
+async fn default_privileges_grant_nothing_of_the_extension() {
     let (_, admin) = database("doors_defaults_admin").await;
     admin
         .batch_execute("CREATE ROLE doors_web LOGIN")
@@ -70,7 +72,7 @@ async fn default_privileges_give_nobody_anything_of_ours() {
         ""
     );
 
-    // What a reader has is what it has without them.
+    // A reader has the same rights as without default privileges.
     let to_readers = format!(
         "{GRANTED} WHERE r.rolname = 'eventcore_reader' AND (g.classid = 'pg_class'::regclass AND a.privilege_type <> 'SELECT'
              OR g.classid = 'pg_proc'::regclass AND g.objid::regproc::text ~ 'eventcore_(append|execute|poll|nack)')"
@@ -94,7 +96,8 @@ async fn default_privileges_give_nobody_anything_of_ours() {
     }
 }
 
-/// `pg_dump` writes GRANTs for what differs from this, and nothing for what does not.
+/// `pg_dump` writes GRANTs for what differs from the privileges at creation, and nothing for what
+/// does not.
 #[tokio::test]
 async fn what_was_granted_at_creation_is_what_a_dump_takes_for_granted() {
     let (_, admin) = database("doors_initial_admin").await;

@@ -1,12 +1,13 @@
-//! A role that may CREATE in the schema of the public functions cannot put operators or functions there that the install
-//! script, a view, a CHECK or a body takes for those of PostgreSQL.
+//! A role that may CREATE in the schema of the public functions cannot place operators or functions
+//! there that the install script, a view, a CHECK or a function body would use instead of
+//! PostgreSQL's.
 
 use eventcore_harness::shared;
 
 use crate::support::sql_files;
 
-/// Operators for pairs of types, and functions of the names that `sql` calls, each where PostgreSQL has none of exactly
-/// these types. Each says when it is called.
+/// Operators for pairs of types, and functions with the names that `sql` calls, each for types for
+/// which PostgreSQL has none. Each reports when it is called.
 const TRAPS: &str = r#"
     DO $traps$
     DECLARE
@@ -42,8 +43,8 @@ const TRAPS: &str = r#"
     END
     $traps$"#;
 
-/// What each object of the extension, or a part of it such as a rule, a CHECK or a default, depends on in this schema and is
-/// not of the extension itself.
+/// What each object of the extension depends on in this schema without belonging to the extension.
+/// Parts of objects count too, such as a rule, a CHECK or a default.
 fn foreign(schema: &str) -> String {
     format!(
         "SET search_path = pg_catalog;
@@ -95,7 +96,7 @@ fn no_operator_or_function_of_another_role_is_taken_for_one_of_postgresql_by_cre
          {TRAPS}",
         called_names()
     ));
-    // The traps do catch.
+    // The traps do report calls.
     for trapped in [
         "SELECT 1::oid = 'pg_class'::regclass",
         "SELECT cardinality('{}'::text[])",

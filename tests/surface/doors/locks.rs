@@ -1,4 +1,4 @@
-//! No role of ours stops what belongs to another one by a lock.
+//! No role of eventcore can block another role's work with a lock.
 
 use crate::support::{
     append, connect, database, event, failure, server_with_workers, session_as, value,
@@ -8,7 +8,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn a_projector_locks_nothing_of_another_ones_projections() {
-    // The projection takes a worker.
+    // The projection occupies a worker.
     let server = server_with_workers();
     let client = connect(&server.create_database("doors_locks").unwrap()).await;
     client
@@ -57,7 +57,7 @@ async fn a_projector_locks_nothing_of_another_ones_projections() {
         assert_eq!(failed.code, "42501", "{statement}: {failed:?}");
         two.batch_execute("ROLLBACK").await.unwrap();
     }
-    // An open transaction that has tried to lock the rows, in each way there is.
+    // An open transaction that has tried every way to lock the rows.
     two.batch_execute(
         "BEGIN; SELECT * FROM eventcore.projections FOR UPDATE; SELECT * FROM eventcore.projections FOR KEY SHARE;
          SELECT * FROM eventcore.projection_parked FOR UPDATE;
@@ -87,7 +87,8 @@ async fn a_projector_locks_nothing_of_another_ones_projections() {
     two.batch_execute("ROLLBACK").await.unwrap();
 }
 
-/// Of the tables that subscriptions are leased from a subscriber can delete every row, and stop other subscribers by that too.
+/// The tables behind leases. A subscriber can delete all their rows, so it can stop other
+/// subscribers in any case.
 const OF_SUBSCRIBERS: [&str; 4] = ["backlogs", "deliveries", "leases", "parked"];
 
 #[tokio::test]
@@ -130,7 +131,7 @@ async fn no_role_locks_a_table_that_an_append_or_the_start_of_the_server_waits_f
             other.batch_execute("ROLLBACK").await.unwrap();
         }
     }
-    // The first append after a restart, beside all the locks that are left.
+    // The first append after a restart, while all remaining locks are held.
     other.batch_execute("BEGIN").await.unwrap();
     for table in OF_SUBSCRIBERS {
         let statement = format!("LOCK TABLE eventcore.{table} IN ACCESS EXCLUSIVE MODE");
@@ -146,7 +147,7 @@ async fn no_role_locks_a_table_that_an_append_or_the_start_of_the_server_waits_f
 }
 
 #[tokio::test]
-async fn a_writer_keeps_nobody_from_snapshots() {
+async fn a_writer_keeps_no_other_from_saving_snapshots() {
     let (_, client) = database("doors_snapshots").await;
     client
         .batch_execute("CREATE ROLE doors_saver LOGIN IN ROLE eventcore_writer")
@@ -166,7 +167,7 @@ async fn a_writer_keeps_nobody_from_snapshots() {
         assert_eq!(failed.code, "42501", "{mode}: {failed:?}");
         writer.batch_execute("ROLLBACK").await.unwrap();
     }
-    // It holds what is there, and saves what is not there yet, in a transaction that does not end.
+    // It locks the existing snapshots, and saves missing ones, in a transaction that stays open.
     writer
         .batch_execute(
             "BEGIN; SELECT name FROM eventcore.snapshots FOR UPDATE; SELECT eventcore_save_snapshot('b', '{s}', '{1}', '1')",

@@ -1,4 +1,4 @@
-//! Who else gets in: by names, by default privileges, by settings, by tables (`P12`).
+//! Other ways in: names, default privileges, settings, tables (`P12`).
 
 mod bound;
 mod default_privileges;

@@ -1,11 +1,12 @@
-//! The schema of the public functions is renamed, and another role makes functions of the same names in a new one.
+//! The schema of the public functions is renamed, and another role creates functions of the same
+//! names in a new schema.
 
 use crate::support::{
     append, connect, database, event, failure, server_with_workers, session_as, value,
 };
 use serde_json::json;
 
-/// What the other role makes: each says when it is used.
+/// The other role's functions: each reports when it is called.
 const TRAPS: &str = "
     CREATE FUNCTION public.trap() RETURNS bigint LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'trapped' USING ERRCODE = 'ZZ666'; END $$;
@@ -94,7 +95,7 @@ async fn no_body_of_a_function_names_the_schema_of_the_public_functions() {
     assert_eq!(value::<String>(&client, named).await, "");
 }
 
-/// What an application has in its schema, and what another role makes of the same names.
+/// The functions of an application, and another role's functions of the same names.
 fn functions(says: &str) -> String {
     format!(
         "CREATE TABLE app.seen (position bigint);
@@ -150,7 +151,7 @@ async fn no_function_of_another_role_becomes_a_handler_or_a_command_when_their_s
         ))
         .await
         .unwrap();
-    // Sessions that have called them before, and one that has not.
+    // Sessions that have called them before, and a session that has not.
     let fresh = connect(&url).await;
     fresh
         .batch_execute("SET SESSION AUTHORIZATION squatted_app")
@@ -176,7 +177,7 @@ async fn no_function_of_another_role_becomes_a_handler_or_a_command_when_their_s
     let trapped = "SELECT count(*) FROM eventcore.events WHERE event_type = 'Trapped'";
     assert_eq!(value::<i64>(&other, trapped).await, 0);
 
-    // Back under the name, they are the functions again.
+    // After the schema is renamed back, they are the same functions again.
     other
         .batch_execute("DROP SCHEMA app CASCADE")
         .await

@@ -1,10 +1,10 @@
-//! Rows of `eventcore.events` that come by SQL are what an append could have written.
+//! Rows of `eventcore.events` that SQL inserts must be rows that an append could have written.
 
 use crate::support::{append, connect, database, event, failure, session, stream, value};
 use eventcore_harness::{Server, ServerOptions};
 use serde_json::json;
 
-/// One row, with what is wrong about it.
+/// One row, and what is wrong with it.
 fn row(stream: &str, column: &str, expression: &str) -> String {
     let columns = [
         "position",
@@ -98,7 +98,7 @@ async fn a_position_far_ahead_is_refused_and_later_appends_get_positions_that_ar
     assert!(appended.positions.unwrap().0 < 10_000, "{appended:?}");
     let read = "SELECT count(*) FROM eventcore_read_all()";
     assert_eq!(value::<i64>(&client, read).await, 2);
-    // A jump such as a fail-over makes is no mistake.
+    // A jump such as a fail-over makes is not an error.
     let jump = row("jump", "position", "(4294967296::bigint * 3)");
     client.batch_execute(&jump).await.unwrap();
     append(&client, &[("r", Some(2))], json!([event("r", 3)]))
@@ -124,7 +124,8 @@ async fn the_first_row_of_an_empty_store_has_any_position_and_appends_end_before
     );
 }
 
-/// A role may write the checkpoints of its own consumers, and the registry reads all of them at the start.
+/// A role may write the checkpoints of its own consumers, and the registry reads all of them at the
+/// start.
 #[tokio::test]
 async fn a_checkpoint_that_is_a_lie_uses_up_no_positions() {
     let mut server = Server::start(ServerOptions::new()).unwrap();

@@ -1,4 +1,5 @@
-//! No setting of a session changes what the functions of subscriptions, checkpoints and projections do.
+//! No setting of a session changes the effects of the functions of subscriptions, checkpoints and
+//! projections.
 
 use crate::support::{connect, database, failure, session_as, value};
 
@@ -124,7 +125,7 @@ async fn rows_by_sql_have_names_and_positions_as_the_functions_take_them() {
             assert_eq!(failed.code, "23514", "{statement}: {failed:?}");
         }
     }
-    // What the functions take, whatever the session says of backslashes.
+    // The same values that the functions accept, whatever the session's setting for backslashes is.
     let other = connect(&url).await;
     for name in ["repeat('x', 255)", "'ä/ü 1'", "'u0001'"] {
         for statement in statements(name, "4611686018427387904")

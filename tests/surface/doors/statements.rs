@@ -1,4 +1,4 @@
-//! Statements on our tables that would take them away from under our functions.
+//! Statements that would make the tables of eventcore unusable for its functions.
 
 use crate::support::{Client, append, connect, database, event, failure, session_as, value};
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn what_our_functions_find_by_its_name_keeps_it() {
         let detail = failed.assert_ours("SE009");
         assert_eq!(detail["reason"], "keeps_name", "{statement}");
     }
-    // What has nothing to do with names, and names that are not ours.
+    // Statements that do not concern names, and names of other objects.
     client
         .batch_execute(
             "ALTER TABLE eventcore.events SET (autovacuum_vacuum_threshold = 100);
@@ -97,7 +97,8 @@ async fn our_tables_are_not_unlogged_and_no_part_of_another_table() {
     still_works(&client, 0).await;
 }
 
-/// Equal is what has the same bytes; an index by another collation would find other streams.
+/// Values are equal if their bytes are equal; an index with another collation would find other
+/// streams.
 #[tokio::test]
 async fn another_collation_of_the_streams_is_noticed() {
     let (url, client) = database("doors_collation").await;
@@ -125,7 +126,8 @@ async fn another_collation_of_the_streams_is_noticed() {
     still_works(&client, 1).await;
 }
 
-/// With it comes the right to an inline projection, which is registered and looked at; not to code in every statement.
+/// The privilege allows an inline projection, which is registered and can be reviewed; it does not
+/// allow code in every statement.
 #[tokio::test]
 async fn a_role_with_the_privilege_trigger_makes_no_trigger_on_a_table_of_ours() {
     let (_, client) = database("doors_triggers").await;
@@ -164,7 +166,7 @@ async fn a_role_with_the_privilege_trigger_makes_no_trigger_on_a_table_of_ours()
             "{table}"
         );
     }
-    // A foreign key is made of triggers on both tables.
+    // A foreign key consists of triggers on both tables.
     let key = "CREATE TABLE doors_referring (name text COLLATE \"C\" REFERENCES eventcore.subscriptions (name))";
     assert_eq!(failure(other.batch_execute(key).await).code, "42501");
 

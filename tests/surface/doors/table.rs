@@ -1,8 +1,8 @@
-//! The table of privileges: every object of the extension and every role. It is what the catalog says, what
-//! `docs/privileges.md` says, and what happens to whoever tries.
+//! The table of privileges: every object of the extension and every role. It must agree with the
+//! catalog, with `docs/privileges.md`, and with what happens when a role tries.
 //!
-//! A new object changes the table, and fails this test until its privileges have been decided and written down:
-//! `EVENTCORE_WRITE_PRIVILEGES=1` writes the file.
+//! A new object changes the table, so this test fails until its privileges have been decided and
+//! written down. `EVENTCORE_WRITE_PRIVILEGES=1` writes the file.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,7 +14,8 @@ use serde_json::json;
 
 const ROLES: [&str; 5] = ["reader", "writer", "subscriber", "executor", "projector"];
 
-/// Of each object: what it is, its name, how it is called or used, and what each role may do with it; the last two roles are strangers.
+/// For each object: its kind, its name, how it is called or used, and what each role may do with
+/// it. The last two roles are strangers.
 const TABLE: &str = "
     WITH role AS (
         SELECT r, n FROM unnest($1::text[]) WITH ORDINALITY AS t (r, n)
@@ -103,7 +104,8 @@ fn as_markdown(lines: &[Line]) -> String {
     text
 }
 
-/// What is tried, with whether the table says that it works. Anything but a lack of privileges counts as working.
+/// The attempt, and whether the table says that it works. Any failure other than a lack of
+/// privileges counts as working.
 fn trials(line: &Line, role: usize) -> Vec<(String, bool)> {
     let (name, may) = (&line.name, line.may[role].as_str());
     let whole = |privilege: &str| may.split(", ").any(|one| one == privilege);
@@ -139,7 +141,7 @@ fn trials(line: &Line, role: usize) -> Vec<(String, bool)> {
                     format!("SELECT FROM {name} FOR UPDATE"),
                     any("UPDATE") && any("SELECT"),
                 ),
-                // Of the owner alone, whatever was granted.
+                // Only the owner may do this, whatever was granted.
                 (
                     format!(
                         "CREATE TRIGGER tried BEFORE INSERT ON {name} FOR EACH ROW EXECUTE FUNCTION table_trap()"
@@ -160,7 +162,7 @@ fn trials(line: &Line, role: usize) -> Vec<(String, bool)> {
     }
 }
 
-/// `None` where all is as it should be.
+/// `None` if everything is as it should be.
 async fn try_it(session: &Client, name: &str, statement: &str, allowed: bool) -> Option<String> {
     session.batch_execute("BEGIN").await.unwrap();
     let outcome = session.batch_execute(statement).await;
@@ -175,7 +177,8 @@ async fn try_it(session: &Client, name: &str, statement: &str, allowed: bool) ->
     else {
         return (!allowed).then(|| format!("{statement}: {outcome:?}"));
     };
-    // What it calls, it may call as well. Whose a projection is, and who may have inline ones, is another matter.
+    // A role that may call a function may also call what the function calls. Ownership of a
+    // projection and the right to inline projections are refused for other reasons.
     let of_itself =
         error.message().contains(" for projection ") || name.starts_with("eventcore.lock_events");
     (allowed && !of_itself).then(|| format!("{name}: {statement}: {}", error.message()))
@@ -189,7 +192,7 @@ async fn every_role_may_do_to_every_object_what_the_table_says() {
         let create = format!("CREATE ROLE table_{role} LOGIN IN ROLE eventcore_{role}");
         client.batch_execute(&create).await.unwrap();
     }
-    // A stranger, and one whom default privileges would have given everything.
+    // A stranger, and a stranger to whom default privileges would have granted everything.
     client
         .batch_execute(
             "CREATE ROLE table_stranger LOGIN; CREATE ROLE table_web LOGIN;

@@ -1,6 +1,7 @@
-//! The banking example with its commands in PL/pgSQL: each driver executes the same list of transfers by eight sessions at
-//! once, and ends as the run in Rust does, to the cent. What that is, is in `expected.txt`, which a test of the example
-//! compares to a run of its commands in Rust.
+//! The banking example with its commands in PL/pgSQL: each driver executes the same list of
+//! transfers in eight concurrent sessions, and must end with the balances of the run in Rust, to
+//! the cent. They are in `expected.txt`, which a test of the example compares with a run of its
+//! commands in Rust.
 
 use eventcore_harness::shared;
 use serde_json::json;

@@ -1,8 +1,8 @@
-//! Drivers of other languages, each as its users call it: the tour of `examples/drivers`, and the banking example. The
-//! output is compared with one that is the same for all.
+//! Drivers of other languages, called as their users call them: the tour of `examples/drivers`, and
+//! the banking example. The output is compared with one expected text for all drivers.
 //!
-//! Those of Python and Node come from PyPI and from npm, into a folder that is deleted afterwards; the others are packages
-//! of Debian.
+//! The drivers for Python and Node come from PyPI and npm, into a folder that is deleted
+//! afterwards; the others are packages of Debian.
 
 mod banking;
 mod node;
@@ -40,7 +40,8 @@ impl Folder {
         self.0.join(file)
     }
 
-    /// A command in it that finds a database by what every driver looks at, and `psql` on its path.
+    /// A command in it, whose environment names the database for every driver, with `psql` on the
+    /// path.
     fn command(&self, program: impl AsRef<Path>, database: &str) -> Command {
         let mut command = shared().command(program.as_ref().to_str().unwrap());
         let binaries = Binaries::from_env().unwrap();
@@ -74,7 +75,7 @@ fn output(command: &mut Command) -> String {
     out
 }
 
-/// Where a program is, if it is on the path.
+/// The path of a program, if it is on `PATH`.
 fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
@@ -82,7 +83,7 @@ fn find(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Where a program is, or how to get it.
+/// The path of a program, or how to install it.
 #[track_caller]
 fn program(name: &str, package: &str) -> PathBuf {
     find(name).unwrap_or_else(|| {

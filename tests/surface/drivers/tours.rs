@@ -1,4 +1,5 @@
-//! The tour of `examples/drivers` by the drivers that are packages of Debian: each prints what `expected.txt` says.
+//! The tour of `examples/drivers` with the drivers that Debian packages: each prints what
+//! `expected.txt` says.
 
 use std::io::{self, Write};
 use std::net::TcpListener;
@@ -13,7 +14,7 @@ use super::{Folder, find, output, program};
 const TOUR: &str = include_str!("../../../examples/drivers/tour.sql");
 pub(super) const EXPECTED: &str = include_str!("../../../examples/drivers/expected.txt");
 
-/// The driver of Java, as Debian's libpostgresql-jdbc-java has it.
+/// The driver for Java, from Debian's package libpostgresql-jdbc-java.
 const JDBC: &str = "/usr/share/java/postgresql.jar";
 
 /// A database with the functions that a tour registers as a command; its name.
@@ -50,11 +51,12 @@ fn php_makes_the_tour_with_pdo() {
     assert_eq!(tour("php", &php, "tour.php"), EXPECTED);
 }
 
-/// A Java development kit takes some 300 MB, which is a lot to install for one test: it runs where there is one.
+/// A Java development kit takes about 300 MB, too much to install for one test: the test runs where
+/// there is one.
 #[test]
 fn java_makes_the_tour_with_jdbc() {
     let Some(java) = find("javac").and_then(|_| find("java")) else {
-        // Past the test runner, which shows nothing of a test that passes.
+        // Bypasses the test runner, which shows no output of a test that passes.
         let note = "NOT RUN: the tour by Java, since there is no javac (`apt-get install default-jdk-headless`)";
         writeln!(io::stderr(), "{note}").unwrap();
         return;
@@ -74,7 +76,8 @@ fn java_makes_the_tour_with_jdbc() {
     assert_eq!(result, EXPECTED);
 }
 
-/// JDBC does not speak to a Unix socket, and the server has nothing else: a port for one connection, which is passed on.
+/// JDBC cannot use a Unix socket, and the server listens on nothing else: this forwards a port for
+/// one connection.
 fn tcp_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -85,7 +88,7 @@ fn tcp_port() -> u16 {
         let mut server = UnixStream::connect(socket).unwrap();
         let (mut to_client, mut from_server) =
             (client.try_clone().unwrap(), server.try_clone().unwrap());
-        // Each ends with its connection; a test whose driver loses it fails.
+        // Each ends with its connection. A test whose driver loses its connection fails.
         thread::spawn(move || io::copy(&mut from_server, &mut to_client));
         io::copy(&mut client, &mut server)
     });

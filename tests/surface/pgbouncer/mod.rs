@@ -1,6 +1,6 @@
-//! Behind PgBouncer in transaction mode: many clients share fewer sessions, and no two transactions
-//! of a client need be in the same one. Nothing of ours may be kept in a session, and who waits is
-//! woken all the same, `P11`.
+//! Behind PgBouncer in transaction mode: many clients share fewer sessions, and two transactions of
+//! a client may run in different sessions. So eventcore keeps nothing in a session, and waiters are
+//! still woken, `P11`.
 
 mod waiting;
 
@@ -49,7 +49,7 @@ fn rows(messages: &[SimpleQueryMessage]) -> impl Iterator<Item = &tokio_postgres
     })
 }
 
-/// Runs a statement that has no name: behind this pooler a named one would be in another's session.
+/// Runs a statement without a name: behind this pooler, a named one would be in another session.
 async fn query(
     client: &Client,
     sql: &str,
@@ -169,7 +169,7 @@ async fn errors_are_the_same_as_without_a_pooler() {
     write(&client).await;
 }
 
-/// Keeps one of the server's two connections busy, so that everything else is run on the other one.
+/// Keeps one of the server's two connections busy, so that everything else runs on the other one.
 async fn keep_busy(pooled: &Pooled, pid: i32) -> Client {
     let mut others = Vec::new();
     loop {

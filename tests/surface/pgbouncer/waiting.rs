@@ -1,5 +1,5 @@
-//! Whoever waits keeps one of the pool's connections, is woken as without a pooler, and delays others
-//! at most until the wait is over.
+//! A waiter keeps one of the pool's connections, is woken as without a pooler, and delays others at
+//! most until its wait is over.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::{PATIENCE, POLL, Pooled, in_time, poll, pooled, query, rows, subscrib
 use crate::support::{Client, connect};
 
 impl Pooled {
-    /// Waits until so many processes of the server wait in a poll.
+    /// Waits until this many processes of the server wait in a poll.
     async fn wait_until_polls(&self, wanted: i64) {
         let sql = "SELECT count(*) FROM pg_stat_activity
                     WHERE datname = current_database() AND backend_type = 'client backend'
@@ -55,8 +55,8 @@ async fn wait(client: &Client, after: i64, timeout: &str) -> i64 {
     row.get(0).unwrap().parse().unwrap()
 }
 
-/// Starts something on a client of its own and gives it time to begin waiting: a tenth of the second
-/// after which it would look for itself.
+/// Starts the work on a client of its own and gives it time to begin waiting: a tenth of the second
+/// after which it would look by itself.
 async fn start<T, F>(pooled: &Pooled, work: impl FnOnce(Client) -> F) -> JoinHandle<(T, Instant)>
 where
     T: Send + 'static,
@@ -68,7 +68,7 @@ where
     started
 }
 
-/// Half of them at least, whatever else the machine does.
+/// At least half of them, whatever else the machine does.
 fn assert_most_are_quick(mut elapsed: Vec<Duration>) {
     elapsed.sort_unstable();
     let median = elapsed[elapsed.len() / 2];
@@ -142,10 +142,10 @@ async fn acknowledge(client: &Client, polled: &Row) {
     query(client, sql, &[(&lease, Type::UUID)]).await.unwrap();
 }
 
-/// Waiting polls keep the pool's connections, and whoever comes later stands in line; their time being
-/// over lets the line go on.
+/// Waiting polls keep the pool's connections, and later clients queue. The queue moves on when the
+/// polls time out.
 #[tokio::test]
-async fn more_waiting_polls_than_connections_delay_others_and_block_nobody_for_good() {
+async fn more_waiting_polls_than_connections_delay_others_but_do_not_block_them() {
     let pooled = pooled("pgbouncer_full", 2).await;
     subscribe(&pooled.direct).await;
     let mut polls = Vec::new();
@@ -169,8 +169,8 @@ async fn more_waiting_polls_than_connections_delay_others_and_block_nobody_for_g
     assert_eq!(delivered, 1);
 }
 
-/// PgBouncer ends the connection to the server then, of which a process of the server that waits takes
-/// no notice, unless it is told to look.
+/// PgBouncer then closes the connection to the server. A waiting process of the server does not
+/// notice that unless it is told to check.
 #[tokio::test]
 async fn a_client_that_goes_away_while_it_polls_gets_no_lease_where_the_server_looks_after_clients()
 {

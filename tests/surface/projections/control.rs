@@ -1,4 +1,4 @@
-//! Pause, resume, rebuild, drop.
+//! Pausing, resuming, rebuilding and dropping projections.
 
 use super::{create, database, seen, wait, write};
 use crate::support::value;
@@ -27,7 +27,7 @@ async fn a_paused_projection_stands_still_until_it_is_resumed() {
 }
 
 #[tokio::test]
-async fn a_rebuild_empties_the_tables_and_begins_anew_in_one_transaction() {
+async fn a_rebuild_empties_the_tables_and_starts_again_in_one_transaction() {
     let (_, client) = database("projection_rebuild").await;
     client
         .batch_execute(
@@ -57,7 +57,7 @@ async fn a_rebuild_empties_the_tables_and_begins_anew_in_one_transaction() {
     );
 }
 
-/// A rebuild of a projection that stopped is a way out.
+/// A rebuild is a way out for a stopped projection.
 #[tokio::test]
 async fn a_failed_projection_runs_again_when_it_is_rebuilt() {
     let (_, client) = database("projection_rebuild_failed").await;
@@ -102,7 +102,7 @@ async fn a_dropped_projection_is_gone_and_its_name_free() {
     assert_eq!(seen(&client).await, [1, 2, 4]);
 }
 
-/// Its worker does not keep the database from those who need it.
+/// Its worker does not keep the database from sessions that need it.
 #[tokio::test]
 async fn a_database_with_projections_can_be_renamed_and_dropped() {
     let (url, client) = database("projection_away").await;

@@ -1,4 +1,4 @@
-//! A handler that fails: the event is found, retried, and then what `on_error` says.
+//! A handler that fails: the event is found and retried, and then `on_error` decides.
 
 use super::{create, database, seen, wait, write};
 use crate::support::value;
@@ -121,7 +121,7 @@ async fn a_handler_that_is_gone_stops_the_projection_and_no_event_is_skipped_for
     assert_eq!(value::<String>(&client, counts).await, "failed 0");
 }
 
-/// What fails at the commit is the batch's failure as well.
+/// A failure at the commit is also a failure of the batch.
 #[tokio::test]
 async fn a_deferred_constraint_fails_the_batch_and_its_checkpoint() {
     let (_, client) = database("projection_deferred").await;
@@ -139,7 +139,7 @@ async fn a_deferred_constraint_fails_the_batch_and_its_checkpoint() {
     assert_eq!(seen(&client).await, [1, 2, 3]);
 }
 
-/// Disks fill up and locks are not to be had: no event is to blame, whatever `on_error` says.
+/// Disks fill up and locks run out: no event is to blame, whatever `on_error` says.
 #[tokio::test]
 async fn what_no_event_is_to_blame_for_is_tried_again_and_skips_none() {
     let (_, client) = database("projection_blameless").await;

@@ -1,4 +1,4 @@
-//! A projection that is not run says why, and is run once that is over.
+//! A projection that is not run says why, and runs as soon as the reason is gone.
 
 use eventcore_harness::{Server, ServerOptions};
 
@@ -8,7 +8,7 @@ use crate::support::{connect, value};
 const WAITS_FOR: &str = "SELECT coalesce(waits_for, 'nothing') FROM eventcore.stat_projections";
 
 #[tokio::test]
-async fn an_owner_who_may_not_do_what_a_worker_does_is_named_as_the_reason() {
+async fn an_owner_without_the_rights_of_a_worker_is_named_as_the_reason() {
     let (_, client) = database("projection_hindered").await;
     client
         .batch_execute(
@@ -42,7 +42,7 @@ async fn an_owner_who_may_not_do_what_a_worker_does_is_named_as_the_reason() {
         ),
     ] {
         client.batch_execute(hinder).await.unwrap();
-        // A session that has begun keeps what it has.
+        // A session that has begun keeps its settings.
         let end = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename = 'hindered_owner'";
         client.batch_execute(end).await.unwrap();
         write(&client, "a", 2..=2).await;
@@ -56,7 +56,7 @@ async fn an_owner_who_may_not_do_what_a_worker_does_is_named_as_the_reason() {
 
 #[tokio::test]
 async fn without_a_free_worker_the_views_say_so_and_the_next_free_one_is_taken() {
-    // Logical replication, the launcher and the notifier take all there are.
+    // Logical replication, the launcher and the notifier take all workers.
     let options = ServerOptions::new().set("max_worker_processes", "3");
     let mut server = Server::start(options).unwrap();
     let client = connect(&server.create_database("short").unwrap()).await;
@@ -86,7 +86,7 @@ async fn without_a_free_worker_the_views_say_so_and_the_next_free_one_is_taken()
     .await;
 }
 
-/// A clock that was an hour ahead when the projection failed, and is right again.
+/// The clock was an hour ahead when the projection failed, and is right again.
 #[tokio::test]
 async fn what_is_due_later_than_its_own_delay_allows_is_due() {
     let (_, client) = database("projection_clock").await;
@@ -105,8 +105,8 @@ async fn what_is_due_later_than_its_own_delay_allows_is_due() {
     assert_eq!(super::seen(&client).await, [1, 2]);
 }
 
-/// A commit fails on the second event again and again, with the SQLSTATE of a full queue of notifications, which is that
-/// of every limit of the server's, or with that of a configured limit.
+/// The commit fails on the second event again and again: with the SQLSTATE of a full notification
+/// queue, which all server limits share, or with that of a configured limit.
 #[tokio::test]
 async fn an_event_that_exceeds_a_limit_at_the_commit_is_to_blame_for_it() {
     for (limit, name) in [
@@ -138,7 +138,8 @@ async fn an_event_that_exceeds_a_limit_at_the_commit_is_to_blame_for_it() {
     }
 }
 
-/// The queue is small enough to be filled from PostgreSQL 17 on. A transaction that has listened and is idle keeps it full.
+/// From PostgreSQL 17 on, the queue can be made small enough to fill. A transaction that has
+/// listened and is idle keeps it full.
 #[tokio::test]
 async fn a_notification_that_cannot_be_sent_is_no_fault_of_the_event() {
     if version(server()) < 17 {

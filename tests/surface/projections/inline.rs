@@ -1,4 +1,4 @@
-//! Inline projections: in the transaction of the append.
+//! Inline projections run in the transaction of the append.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ async fn it_takes_part_in_each_append_from_its_creation_on() {
             ", mode => 'inline', start_from => 'now', event_types => '{Odd}'",
         )
         .await;
-        // Also in a session that knew of none.
+        // Also in a session that knew of no inline projection.
         write(&other, "a", 3..=6).await;
         assert_eq!(seen(&other).await, [3, 5]);
         client.batch_execute("BEGIN").await.unwrap();
@@ -118,7 +118,7 @@ async fn its_handler_does_not_append() {
     );
 }
 
-/// An append that is under way at the creation is before it or after it, not beside it.
+/// An append in progress at the creation counts as before it or after it, never both.
 #[tokio::test]
 async fn its_creation_waits_for_appends_under_way() {
     let (url, client) = database("inline_waits").await;
@@ -138,7 +138,7 @@ async fn its_creation_waits_for_appends_under_way() {
     assert_eq!(seen(&client).await, [2]);
 }
 
-/// As an administrator does, or a restore.
+/// As an administrator or a restore does it.
 #[tokio::test]
 async fn a_change_of_its_row_reaches_every_session() {
     let (url, client) = database("inline_row").await;

@@ -1,11 +1,11 @@
-//! Nothing of one handler's transaction reaches the next handler.
+//! Nothing from one handler's transaction reaches the next handler.
 
 use eventcore_harness::{Server, ServerOptions};
 
 use super::{HANDLERS, create, seen, until, wait, write};
 use crate::support::{connect, value};
 
-/// Leaves behind all that a transaction can leave in its session.
+/// Leaves behind everything that a transaction can leave in its session.
 const LEAVE: &str = "
     CREATE SCHEMA a;
     CREATE SEQUENCE numbers;

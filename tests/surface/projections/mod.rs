@@ -31,8 +31,7 @@ pub(crate) fn server() -> &'static Server {
     })
 }
 
-/// A database of the test's own, with a table and handlers: one
-/// for each event, one for many.
+/// A database of the test's own, with a table and handlers: one for single events, one for arrays.
 async fn database(name: &str) -> (String, Client) {
     let url = server().create_database(name).unwrap();
     let client = connect(&url).await;
@@ -73,7 +72,7 @@ async fn create(client: &Client, name: &str, handler: &str, more: &str) {
     client.batch_execute(&sql).await.unwrap();
 }
 
-/// Waits until it has done everything; returns how far it is.
+/// Waits until it has handled everything; returns its position.
 async fn wait(client: &Client, name: &str) -> Result<i64, Failure> {
     let sql = format!("CALL eventcore_wait_for_projection('{name}', timeout => '20 s')");
     Ok(client.query_one(&sql, &[]).await?.get(0))

@@ -1,4 +1,4 @@
-//! P12: a projection has its owner's rights and no others, and nobody changes one of somebody else's.
+//! P12: a projection has its owner's rights and no others, and only its owner can change it.
 
 use tokio_postgres::Client;
 
@@ -22,9 +22,9 @@ async fn session_as(url: &str, role: &str) -> Client {
     client
 }
 
-/// Roles belong to the whole server: one test for all of it.
+/// Roles belong to the whole server, so one test covers all of it.
 #[tokio::test]
-async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
+async fn a_worker_runs_as_the_owner_and_no_role_touches_the_projection_of_another() {
     let (url, client) = database("projection_owners").await;
     client.batch_execute(ROLES).await.unwrap();
     let (ann, bob) = (
@@ -64,7 +64,8 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
     let parked = "SELECT reason FROM eventcore_projection_parked('note')";
     assert_eq!(value::<String>(&bob, parked).await, "parked");
 
-    // Bob may have projections too, but neither changes ann's nor makes one that would run as her.
+    // Bob may have projections too, but can neither change ann's nor create one that would run as
+    // her.
     for sql in [
         "SELECT eventcore_pause_projection('note')",
         "SELECT eventcore_drop_projection('note')",
@@ -97,13 +98,13 @@ async fn a_worker_is_its_owner_and_nobody_touches_the_projection_of_another() {
         assert_eq!(failure(bob.batch_execute(sql).await).code, "42501", "{sql}");
     }
 
-    // Rows of hers are none that he could change or lock.
+    // Bob cannot change or lock any of her rows.
     let changed = bob
         .execute("UPDATE eventcore.projection_parked SET replay = true", &[])
         .await;
     assert_eq!(changed.unwrap(), 0);
 
-    // Without the right to read events a projection gets none.
+    // Without the right to read events, a projection gets none.
     client
         .batch_execute("REVOKE eventcore_projector FROM owner_ann; GRANT SELECT, UPDATE ON eventcore.projections TO owner_ann;
              GRANT USAGE ON SCHEMA eventcore TO owner_ann;
@@ -132,11 +133,12 @@ async fn a_role_that_cannot_log_in_has_no_async_projection() {
     assert_eq!(failed.assert_ours("SE003")["argument"], "mode");
 }
 
-/// What runs for one role must not find itself in the session of another one, to which it could go back.
+/// Code that runs for one role must not run in a session of another role, to which it could switch
+/// back.
 #[tokio::test]
 async fn no_handler_runs_in_the_session_of_another_role() {
     let (url, client) = database("projection_sessions").await;
-    // Carol's sessions begin as dave, and what she commits makes her dave once more.
+    // Carol's sessions begin as dave, and what she commits would make her dave again.
     client
         .batch_execute(
             "CREATE SCHEMA app;

@@ -1,5 +1,5 @@
-//! A rebuild into shadow tables: readers see the one state or the other, and whatever becomes of the rebuild, the
-//! projection goes on.
+//! A rebuild into shadow tables: readers see either the old or the new state, and whatever happens
+//! to the rebuild, the projection continues.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -29,7 +29,7 @@ const OVER: &str = "SELECT NOT EXISTS (SELECT FROM eventcore.projections WHERE r
 const SCHEMAS: &str =
     "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'eventcore\\_rebuild\\_%'";
 
-/// Fails where the first schema on the search path is that of a shadow.
+/// Fails if the first schema on the search path is that of a shadow.
 const NOT_IN_A_SHADOW: &str = "
     CREATE FUNCTION see_here(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
         BEGIN
@@ -45,7 +45,7 @@ async fn pay(client: &Client, account: &str, payments: usize) {
         .unwrap();
 }
 
-/// Polls in READ COMMITTED: the sum never gets smaller, and no account is ever missing.
+/// Polls in READ COMMITTED: the sum never decreases, and no account is ever missing.
 async fn read_committed(client: Client, done: Arc<AtomicBool>) -> usize {
     let (mut before, mut reads) = ((0, 0), 0);
     while !done.load(SeqCst) {
@@ -63,7 +63,8 @@ async fn read_committed(client: Client, done: Arc<AtomicBool>) -> usize {
     reads
 }
 
-/// Polls in REPEATABLE READ, many times in each transaction: it stays as it was when the transaction began.
+/// Polls in REPEATABLE READ, many times in each transaction: the state stays as it was when the
+/// transaction began.
 async fn repeatable_read(client: Client, done: Arc<AtomicBool>) -> usize {
     let (mut before, mut reads) = (0, 0);
     while !done.load(SeqCst) {
@@ -84,7 +85,7 @@ async fn repeatable_read(client: Client, done: Arc<AtomicBool>) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_never_see_an_empty_or_a_partial_table_and_then_what_the_mended_handler_makes() {
+async fn readers_never_see_an_empty_or_a_partial_table_and_then_see_what_the_fixed_handler_makes() {
     let (url, client) = database("rebuild_readers").await;
     client.batch_execute(BALANCES).await.unwrap();
     create(
@@ -99,7 +100,7 @@ async fn readers_never_see_an_empty_or_a_partial_table_and_then_what_the_mended_
     }
     wait(&client, "p").await.unwrap();
     assert_eq!(value::<i64>(&client, SUM).await, 20 * 200);
-    // One that began before the rebuild and ends after it.
+    // A transaction that begins before the rebuild and ends after it.
     let old = connect(&url).await;
     old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         .await
@@ -138,7 +139,7 @@ async fn readers_never_see_an_empty_or_a_partial_table_and_then_what_the_mended_
 }
 
 #[tokio::test]
-async fn a_rebuild_that_fails_leaves_the_projection_running_and_goes_on_when_it_is_mended() {
+async fn a_rebuild_that_fails_leaves_the_projection_running_and_continues_when_it_is_fixed() {
     let (_, client) = database("rebuild_fails").await;
     client.batch_execute(NOT_IN_A_SHADOW).await.unwrap();
     create(
@@ -174,7 +175,7 @@ async fn a_rebuild_that_fails_leaves_the_projection_running_and_goes_on_when_it_
     );
 }
 
-/// And a paused one stays paused.
+/// A paused projection stays paused.
 #[tokio::test]
 async fn a_failed_projection_runs_again_when_its_rebuild_has_taken_its_place() {
     let (_, client) = database("rebuild_failed").await;
@@ -271,7 +272,7 @@ async fn dropping_a_rebuild_gives_it_up_and_dropping_the_projection_takes_it_alo
         )
         .await;
         assert_eq!(value::<i64>(&client, SCHEMAS).await, 1);
-        // One at a time, and none of a rebuild.
+        // One rebuild at a time, and no rebuild of a rebuild.
         for again in [
             REBUILD,
             "SELECT eventcore_rebuild_projection('p')",
@@ -316,7 +317,8 @@ async fn a_paused_rebuild_stands_still() {
     assert_eq!(seen(&client).await, [1, 2, 3, 4]);
 }
 
-/// A rebuild cannot have its turn as long as somebody keeps the projection's lock; nobody else waits for that.
+/// A rebuild cannot run while another session holds the projection's lock; no other session waits
+/// for that.
 #[tokio::test]
 async fn a_session_that_keeps_the_lock_keeps_the_rebuild_only() {
     let (url, client) = database("rebuild_locked").await;
@@ -363,9 +365,10 @@ async fn a_session_that_keeps_the_lock_keeps_the_rebuild_only() {
     assert_eq!(seen(&client).await, [1, 2, 3, 4, 5, 6, 7]);
 }
 
-/// P12: the tables are the owner's, whoever calls, and the owner needs the right to make a schema.
+/// P12: the tables belong to the owner, whoever calls, and the owner needs the right to create a
+/// schema.
 #[tokio::test]
-async fn its_tables_are_made_by_the_owner_who_may() {
+async fn the_tables_are_made_by_an_owner_that_may_create_a_schema() {
     let (url, client) = database("rebuild_owner").await;
     client
         .batch_execute(
@@ -409,7 +412,7 @@ async fn its_tables_are_made_by_the_owner_who_may() {
         "rebuild_ann,rebuild_ann,rebuild_ann"
     );
 
-    // A schema that was put in the place of hers is neither used nor dropped.
+    // A schema that replaced hers is neither used nor dropped.
     client
         .batch_execute(&format!(
             "BEGIN; {REBUILD}; SELECT eventcore_pause_projection('p/rebuild'); COMMIT"

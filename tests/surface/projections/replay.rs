@@ -1,15 +1,15 @@
-//! Parked events: looked at, handed to the handler again, given up.
+//! Parked events: listed, handled again, discarded.
 
 use super::{create, database, seen, until, wait, write};
 use crate::support::{failure, value};
 
-/// Refuses 12 and 14 until there is a row in `mended`.
+/// Refuses 12 and 14 until `fixed` contains them.
 const PICKY: &str = "
-    CREATE TABLE mended (n int);
+    CREATE TABLE fixed (n int);
     CREATE FUNCTION see_mended(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
         BEGIN
             PERFORM see(e);
-            IF (e.payload->>'n')::int IN (12, 14) AND NOT EXISTS (SELECT FROM mended m WHERE m.n = (e.payload->>'n')::int) THEN
+            IF (e.payload->>'n')::int IN (12, 14) AND NOT EXISTS (SELECT FROM fixed m WHERE m.n = (e.payload->>'n')::int) THEN
                 RAISE EXCEPTION 'not %', e.payload->>'n' USING ERRCODE = 'P0012';
             END IF;
         END $$;
@@ -39,7 +39,7 @@ async fn a_replayed_event_reaches_the_handler_in_a_transaction_of_its_own_and_is
         );
 
         client
-            .batch_execute("INSERT INTO mended VALUES (12), (14)")
+            .batch_execute("INSERT INTO fixed VALUES (12), (14)")
             .await
             .unwrap();
         let one = format!(
@@ -78,7 +78,7 @@ async fn one_that_fails_again_stays_parked_with_what_it_failed_of_and_keeps_no_o
     wait(&client, "p").await.unwrap();
     client
         .batch_execute(
-            "INSERT INTO mended VALUES (14);
+            "INSERT INTO fixed VALUES (14);
              ALTER TABLE seen ADD CONSTRAINT no_dozen CHECK (n <> 12);
              SELECT eventcore_replay_projection_parked('p')",
         )
@@ -100,7 +100,7 @@ async fn one_that_fails_again_stays_parked_with_what_it_failed_of_and_keeps_no_o
     let state = "SELECT status || ' ' || attempts FROM eventcore.projections";
     assert_eq!(value::<String>(&client, state).await, "running 0");
 
-    // Its handler is not there: that is said of the parked event, which stays.
+    // Without its handler, the parked event stays and reports that.
     client
         .batch_execute("DROP FUNCTION see_mended; SELECT eventcore_replay_projection_parked('p')")
         .await
@@ -130,12 +130,12 @@ async fn nothing_is_replayed_while_the_projection_is_paused() {
     wait(&client, "p").await.unwrap();
     client
         .batch_execute(
-            "INSERT INTO mended VALUES (12); SELECT eventcore_pause_projection('p');
+            "INSERT INTO fixed VALUES (12); SELECT eventcore_pause_projection('p');
              SELECT eventcore_replay_projection_parked('p')",
         )
         .await
         .unwrap();
-    // The worker has been around.
+    // The worker has completed a round.
     write(&client, "a", 15..=15).await;
     wait(&client, "other").await.unwrap();
     assert_eq!(

@@ -1,4 +1,5 @@
-//! Events reach a handler in a worker: all of interest, in order, once, and each batch with its checkpoint.
+//! Events reach a handler in a worker: all matching events, in order, once, and each batch with its
+//! checkpoint.
 
 use super::{create, database, seen, server, until, wait, write};
 use crate::support::{connect, value};
@@ -120,7 +121,7 @@ async fn the_statistics_say_how_far_it_is_and_who_has_it() {
 const HANG: &str =
     "CREATE FUNCTION hang(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT pg_sleep(1000)'";
 
-/// So many handlers hang now.
+/// This many handlers hang now.
 fn hanging(count: usize) -> String {
     format!(
         "SELECT count(*) = {count} FROM pg_stat_activity
@@ -163,7 +164,7 @@ async fn a_database_is_copied_while_a_handler_hangs() {
     until(&client, &hanging(1)).await;
     drop(client);
     let copy = "CREATE DATABASE projection_copy TEMPLATE projection_copied";
-    // Beside, so that our own session can end.
+    // In a separate session, so that this one can end.
     let copying = tokio::task::spawn_blocking(move || server().psql("postgres", copy));
     copying.await.unwrap().unwrap();
 }

@@ -1,5 +1,5 @@
-//! Which handlers and which tables a rebuild with shadow tables takes, and what becomes of their constraints, sequences
-//! and keys.
+//! Which handlers and tables a rebuild with shadow tables accepts, and what happens to their
+//! constraints, sequences and keys.
 
 use super::{create, database, seen, until, wait, write};
 use crate::support::{failure, value};
@@ -7,7 +7,7 @@ use crate::support::{failure, value};
 const REBUILD: &str = "SELECT eventcore_rebuild_projection('p', shadow => true)";
 const OVER: &str = "SELECT NOT EXISTS (SELECT FROM eventcore.projections WHERE rebuilds = 'p')";
 
-/// Handlers that find the tables all the same, each by other means.
+/// Handlers that find the real tables anyway, each in another way.
 const STUBBORN: &[(&str, &str)] = &[
     ("writes", "CREATE FUNCTION h(e eventcore.events) RETURNS void LANGUAGE sql AS $$
         INSERT INTO public.seen (position, n) VALUES (e.position, 0) ON CONFLICT (position) DO UPDATE SET n = seen.n + 1000 $$"),
@@ -79,7 +79,7 @@ async fn a_handler_that_finds_the_real_tables_fails_the_rebuild_and_writes_nothi
     }
 }
 
-/// What is known when the rebuild is called for, and a part of what is said of it.
+/// What the call of the rebuild already detects, and a part of the error.
 const REFUSED: &[(&str, &str)] = &[
     ("ALTER FUNCTION see SET search_path = public", "search_path"),
     (
@@ -140,8 +140,9 @@ async fn what_cannot_be_rebuilt_so_is_refused_at_once() {
     assert_eq!(value::<i64>(&client, count).await, 3);
 }
 
-/// Keys from one to another, a key to a table of the application, names of constraints that clash with those that copies get, identity,
-/// serial, generated and dropped columns, a trigger, a partitioned table.
+/// Foreign keys between the tables, a key to a table of the application, names of constraints that
+/// clash with the names that copies get, identity, serial, generated and dropped columns, a
+/// trigger, a partitioned table.
 const TABLES: &str = r#"
     CREATE TABLE kinds (kind text PRIMARY KEY);
     INSERT INTO kinds VALUES ('Even'), ('Odd');
@@ -203,10 +204,10 @@ async fn tables_with_all_that_they_can_have_are_rebuilt_and_go_on() {
     client.batch_execute(REBUILD).await.unwrap();
     until(&client, OVER).await;
     assert_eq!(value::<String>(&client, STATE).await, before);
-    // Triggers have fired for the rows that were put in, and find what they find otherwise.
+    // Triggers have fired for the inserted rows, and fire as usual afterwards.
     let audited = "SELECT count(*) FROM audit";
     assert_eq!(value::<i64>(&client, audited).await, 14);
-    // Identity and serial go on, and the constraints hold.
+    // Identity and serial continue, and the constraints hold.
     write(&client, "c", 8..=9).await;
     wait(&client, "p").await.unwrap();
     let after = value::<String>(&client, STATE).await;
@@ -220,7 +221,7 @@ async fn tables_with_all_that_they_can_have_are_rebuilt_and_go_on() {
     assert_eq!(value::<i64>(&client, parts).await, 4);
 }
 
-/// What the swap meets is the rebuild's failure, and the projection goes on.
+/// An error of the swap is a failure of the rebuild, and the projection continues.
 #[tokio::test]
 async fn rows_that_the_real_table_does_not_take_fail_the_rebuild() {
     let (_, client) = database("shadow_does_not_fit").await;
@@ -263,7 +264,7 @@ async fn rows_that_the_real_table_does_not_take_fail_the_rebuild() {
     assert_eq!(seen(&client).await, [1, 2, 3, 4]);
 }
 
-/// Or every event would be skipped, and an empty table take the place of a full one.
+/// Otherwise every event would be skipped, and an empty table would replace a full one.
 #[tokio::test]
 async fn what_the_handler_does_not_find_in_the_shadow_fails_the_rebuild_and_skips_no_event() {
     let (_, client) = database("shadow_not_found").await;
@@ -289,7 +290,8 @@ async fn what_the_handler_does_not_find_in_the_shadow_fails_the_rebuild_and_skip
     assert_eq!(seen(&client).await, [1, 2, 3]);
 }
 
-/// A trigger of the table fills what must not be NULL, and the shadow has no triggers. Skipping would leave nothing.
+/// A trigger of the table fills a column that must not be NULL, and the shadow has no triggers.
+/// Skipping would leave nothing.
 #[tokio::test]
 async fn a_rebuild_whose_events_all_fail_replaces_nothing() {
     let (_, client) = database("shadow_skips").await;
@@ -314,7 +316,8 @@ async fn a_rebuild_whose_events_all_fail_replaces_nothing() {
     assert_eq!(seen(&client).await, [1, 2, 3]);
 }
 
-/// What makes a rebuild impossible may come while it is under way: rows of other tables must not be lost.
+/// A condition that makes a rebuild impossible may arise while it runs: rows of other tables must
+/// not be lost.
 #[tokio::test]
 async fn what_was_checked_at_the_call_is_checked_when_it_takes_the_place() {
     for (name, change, others) in [
@@ -348,7 +351,7 @@ async fn what_was_checked_at_the_call_is_checked_when_it_takes_the_place() {
         assert!(before > 0);
         let gone = "SELECT count(*) = 0 FROM eventcore.projections WHERE rebuilds = 'p'";
         if value::<bool>(&client, gone).await {
-            // It was faster than the pause.
+            // The rebuild was faster than the pause.
             continue;
         }
         let resume = "SELECT eventcore_resume_projection('p/rebuild')";

@@ -1,4 +1,4 @@
-//! How often the Rust client asks the server for a command: once to read, once to append.
+//! How often the Rust client calls the server for a command: once to read, once to append.
 
 mod proxy;
 
@@ -16,7 +16,7 @@ struct Counted {
     seen: u64,
 }
 
-/// Notes in each of its streams how many notes there are in all of them.
+/// Writes to each of its streams how many notes all of them have.
 #[derive(Command)]
 struct Count {
     #[stream]
@@ -47,8 +47,8 @@ fn count(streams: usize) -> Count {
     }
 }
 
-/// The first command on a connection takes more: each statement is prepared on it once. So one goes
-/// before those that are counted.
+/// The first command on a connection takes more, because each statement is prepared once. So one
+/// command runs before those that are counted.
 #[tokio::test]
 async fn a_command_takes_two_round_trips_however_many_streams_it_has() {
     let server = shared();

@@ -1,4 +1,4 @@
-//! A server's socket with somebody in between who counts round trips.
+//! A proxy in front of a server's socket that counts round trips.
 
 use std::fs;
 use std::io::Result;
@@ -12,11 +12,11 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-/// What the server sends when it has done all that it was told to.
+/// The message that the server sends when it is ready for the next query.
 const READY_FOR_QUERY: u8 = b'Z';
 
-/// Passes everything on, and counts how often a client speaks to a server that is waiting for it:
-/// whatever it says before the server has answered is the same round trip.
+/// Forwards everything, and counts how often a client sends to a server that is ready. All that the
+/// client sends before the server has answered belongs to the same round trip.
 pub(super) struct Proxy {
     folder: PathBuf,
     count: Arc<AtomicU64>,
@@ -44,7 +44,7 @@ impl Proxy {
         &self.folder
     }
 
-    /// How many round trips there were while `work` was done.
+    /// How many round trips `work` needed.
     pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> (u64, T) {
         let before = self.count.load(SeqCst);
         let done = work.await;
@@ -64,7 +64,7 @@ async fn accept(listener: UnixListener, behind: PathBuf, count: Arc<AtomicU64>) 
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         let waiting = Arc::new(AtomicBool::new(true));
-        // Each ends when a side has gone.
+        // Each ends when one side has closed.
         tokio::spawn(requests(
             from_client,
             to_server,
@@ -94,7 +94,7 @@ async fn requests(
     }
 }
 
-/// Message by message: a byte for its kind, then its length, which counts itself.
+/// Message by message: a byte for its kind, then its length, which includes itself.
 async fn answers(
     mut server: OwnedReadHalf,
     mut client: OwnedWriteHalf,
@@ -107,7 +107,7 @@ async fn answers(
         message.resize(1 + length as usize, 0);
         server.read_exact(&mut message[5..]).await?;
         if message[0] == READY_FOR_QUERY {
-            // Before the client can know of it, and speak again.
+            // Before the client can notice it and send again.
             waiting.store(true, SeqCst);
         }
         client.write_all(&message).await?;

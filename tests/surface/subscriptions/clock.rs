@@ -1,5 +1,5 @@
-//! A clock of the machine that was an hour ahead and is set back: what such a clock leaves in the tables is not waited
-//! for.
+//! The machine's clock was an hour ahead and is set back. Nothing waits for the times that such a
+//! clock left in the tables.
 
 use std::time::{Duration, Instant};
 
@@ -61,7 +61,7 @@ async fn a_delay_that_began_an_hour_later_than_now_begins_now() {
 }
 
 #[tokio::test]
-async fn a_poll_waits_by_a_clock_that_nobody_sets() {
+async fn a_poll_waits_by_a_clock_that_cannot_be_set() {
     let (_, client) = database("sub_clock_wait").await;
     let ticks = "SELECT eventcore.monotonic()";
     let first: i64 = crate::support::value(&client, ticks).await;

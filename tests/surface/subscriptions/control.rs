@@ -1,4 +1,5 @@
-//! Pause, resume, reset; and the transactions in which a subscription is polled and changed.
+//! Pausing, resuming and resetting; and the transactions in which a subscription can be polled and
+//! changed.
 
 use super::{ack, create, drain, lease, nack, parked, poll, positions, write};
 use crate::support::{connect, database, failure};
@@ -39,7 +40,7 @@ async fn a_reset_delivers_again_what_comes_after_the_position_and_voids_all_leas
         .assert_ours("SE008");
     assert_eq!(parked(&client, "s").await, [w[0]]);
     assert_eq!(drain(&client, "s").await, w[1..]);
-    // And ahead.
+    // And forwards.
     let last = format!("SELECT eventcore_reset_subscription('s', {})", w[3]);
     client
         .execute("SELECT eventcore_reset_subscription('s', 0)", &[])
@@ -79,7 +80,7 @@ async fn a_poll_needs_read_committed_and_a_transaction_that_may_write() {
         );
         session.batch_execute("ROLLBACK").await.unwrap();
     }
-    // What a snapshot shows may be acknowledged from it.
+    // An event that a snapshot shows may be acknowledged in it.
     let first = poll(&client, "s", "c", 1).await;
     session
         .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ")

@@ -1,4 +1,4 @@
-//! Creating and dropping: definitions, filters, where to start.
+//! Creating and dropping: definitions, filters, start positions.
 
 use super::{create, drain, write};
 use crate::support::{database, failure, value};
@@ -9,7 +9,7 @@ async fn creating_again_with_the_same_definition_is_no_error_and_with_another_is
     let more = ", stream_prefixes => '{a,b}', event_types => '{T}', lease => '1 min', retry_limit => 3, on_parked => 'stop'";
     assert!(create(&client, "s", more).await);
     assert!(!create(&client, "s", more).await);
-    // Where it starts is no part of what it is.
+    // The start is not part of the definition.
     assert!(!create(&client, "s", &format!("{more}, start_from => 'now'")).await);
     for other in [
         "",
@@ -63,7 +63,7 @@ async fn a_filter_takes_prefixes_letter_by_letter_and_types_as_a_whole() {
     );
 }
 
-/// 100,000 events that match nothing are looked at once.
+/// 100,000 events that do not match are read only once.
 #[tokio::test]
 async fn a_filter_that_lets_little_through_does_not_look_at_the_same_events_twice() {
     let (_, client) = database("sub_selective").await;
@@ -82,7 +82,7 @@ async fn a_filter_that_lets_little_through_does_not_look_at_the_same_events_twic
         read,
         value::<i64>(&client, "SELECT eventcore_safe_position()").await
     );
-    // Nothing is written when there is nothing new, not even how far it came.
+    // If there is nothing new, nothing is written, not even the position.
     let version = "SELECT xmin::text FROM eventcore.subscriptions";
     let before: String = value(&client, version).await;
     assert!(drain(&client, "few").await.is_empty());

@@ -1,4 +1,4 @@
-//! Delivering: order, who gets what, leases and what becomes of them, `P11`.
+//! Delivering: the order, which consumer gets what, and what happens to leases, `P11`.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ async fn a_lease_that_ran_out_is_delivered_again_and_a_late_acknowledgement_of_i
     tokio::time::sleep(Duration::from_millis(400)).await;
     let again = poll(&client, "s", "living", 100).await;
     assert_eq!(positions(&again), written);
-    // Two in one lease: nobody knows whether one of them is to blame.
+    // Two in one lease: it is unknown which of them is to blame.
     assert_eq!(attempts(&again), [1, 1]);
     for wanted in [None, Some(&written[..1]), Some(&written[..])] {
         let detail = ack(&client, "s", lease(&lost), wanted)
@@ -86,7 +86,7 @@ async fn a_lease_that_ran_out_is_delivered_again_and_a_late_acknowledgement_of_i
 }
 
 #[tokio::test]
-async fn an_acknowledgement_after_the_time_counts_as_long_as_nobody_else_got_the_event() {
+async fn an_acknowledgement_after_the_lease_counts_until_another_consumer_gets_the_event() {
     let (_, client) = database("sub_late").await;
     write(&client, &["a"]).await;
     create(&client, "s", ", lease => '50 ms'").await;
@@ -149,9 +149,9 @@ async fn a_lease_can_be_extended_while_it_holds_something() {
     failure(gone).assert_ours("SE008");
 }
 
-/// After two leases that ran out an event comes alone, and only then is it to blame.
+/// After two expired leases an event is delivered alone, and only then is it to blame.
 #[tokio::test]
-async fn what_its_consumers_die_of_is_parked_and_what_came_with_it_is_not() {
+async fn an_event_that_kills_its_consumers_is_parked_and_the_others_of_its_lease_are_not() {
     let (_, client) = database("sub_poison").await;
     let written = write(&client, &["a", "poison", "b", "c"]).await;
     create(&client, "s", ", lease => '20 ms', retry_limit => 2").await;
@@ -230,7 +230,7 @@ async fn many_consumers_at_once_get_every_event_once() {
     for consumer in consumers {
         all.extend(positions(&consumer.await.unwrap()));
     }
-    // What the last look leased was given to nobody who says so: it comes again.
+    // The last poll leased events to a consumer that stopped: they are delivered again.
     all.sort_unstable();
     let once = all.clone();
     all.dedup();

@@ -1,4 +1,4 @@
-//! `eventcore_nack`: retry, release, skip, and what else goes back with an event.
+//! `eventcore_nack`: retry, release, skip, and which other events go back too.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ async fn a_retry_comes_again_with_the_next_attempt_and_the_later_events_of_its_s
     let back = nack(&client, "s", lease(&first), &[w[2]], "retry", "0")
         .await
         .unwrap();
-    // The event before it in the stream stays, the one after it goes back too.
+    // The event before it in the stream stays; the one after it goes back too.
     assert_eq!(back, outcomes(&[(w[2], "retry"), (w[4], "released")]));
-    // Its stream is still out.
+    // Its stream is still leased.
     assert!(poll(&client, "s", "c", 100).await.is_empty());
     ack(&client, "s", lease(&first), Some(&[w[0], w[1], w[3]]))
         .await

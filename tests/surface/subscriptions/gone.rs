@@ -1,4 +1,4 @@
-//! A client that dies while its poll waits is given nothing.
+//! A client that dies while its poll waits receives nothing.
 
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{create, poll, positions, write};
 use crate::support::{Client, connect, database, value};
 
-/// psql in a poll that waits for long; killed at the latest when the test ends.
+/// psql in a long poll; it is killed at the latest when the test ends.
 struct Waiting(Child);
 
 impl Waiting {
@@ -31,7 +31,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Waits until so many sessions of psql are in a poll.
+/// Waits until this many sessions of psql are in a poll.
 async fn until(client: &Client, polls: i64) {
     let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                   AND application_name = 'psql' AND state = 'active'";

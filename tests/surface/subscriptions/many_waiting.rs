@@ -1,4 +1,5 @@
-//! What a poll costs when many events came back, whatever the server's statistics say of the tables.
+//! The cost of a poll when many events came back, whatever the server's statistics say about the
+//! tables.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,8 @@ use tokio_postgres::{Client, GenericClient};
 use super::{ack, create, lease, nack, poll, positions, write};
 use crate::support::{append, database, event, value};
 
-/// Each step takes far less than a second when its cost grows with the events, and many when with their square.
+/// If the cost grows with the number of events, each step takes far less than a second; if it grows
+/// with the square, many seconds.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 #[tokio::test]
@@ -48,17 +50,17 @@ async fn a_lease_of_10_000_is_given_back_and_delivered_again_in_a_moment() {
     );
 }
 
-/// How many rows of the tables of subscriptions this session has looked at lately.
+/// How many rows of the subscription tables this session has read lately.
 async fn looked_at(client: &impl GenericClient) -> i64 {
     let sql = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
                 WHERE schemaname = 'eventcore' AND relname IN ('deliveries', 'backlogs', 'parked', 'leases')";
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// How many streams wait.
+/// The number of waiting streams.
 const MANY: usize = 2_000;
 
-/// A subscription of which one event of each of many streams has been given back.
+/// A subscription in which one event of each of many streams was given back.
 async fn many(name: &str, options: &str, action: &str, delay: &str) -> (String, Client) {
     let (url, client) = database(name).await;
     create(&client, "s", options).await;
@@ -78,7 +80,7 @@ async fn many(name: &str, options: &str, action: &str, delay: &str) -> (String, 
     (url, client)
 }
 
-/// Polls, and rolls that back: its events, and how many rows it has looked at.
+/// Polls and rolls back: the events, and the number of rows read.
 async fn look(client: &mut Client, count: i64) -> (Vec<i64>, i64) {
     let transaction = client.transaction().await.unwrap();
     let before = looked_at(&transaction).await;
@@ -136,7 +138,7 @@ async fn a_new_event_does_not_wait_until_all_that_came_back_is_delivered() {
     assert_eq!(delivered.len(), 20);
     assert!(delivered.contains(&new[0]), "{delivered:?}");
     assert!(looked_at < 500, "{looked_at}");
-    // One at a time it has every fourth turn, by chance.
+    // Delivered one at a time, it gets every fourth turn, at random.
     let mut found = false;
     for _ in 0..100 {
         let (delivered, looked_at) = look(&mut client, 1).await;

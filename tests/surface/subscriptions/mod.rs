@@ -78,7 +78,7 @@ async fn poll(
     try_poll(client, name, consumer, count, "0").await.unwrap()
 }
 
-/// Polls and expects something; all of it has one lease.
+/// Polls and expects events; all of them have one lease.
 #[track_caller]
 fn lease(deliveries: &[Delivery]) -> Uuid {
     let lease = deliveries.first().expect("nothing was delivered").lease;
@@ -109,7 +109,7 @@ async fn ack(
     Ok(())
 }
 
-/// Gives positions back; returns what became of which.
+/// Gives positions back; returns the outcome of each.
 async fn nack(
     client: &impl GenericClient,
     name: &str,

@@ -1,4 +1,4 @@
-//! Parked events: listed, delivered again, given up; streams that go on or stop.
+//! Parked events: listed, delivered again, discarded; streams that continue or stop.
 
 use super::{ack, attempts, create, drain, lease, nack, outcomes, parked, poll, positions, write};
 use crate::support::{Client, database, failure, value};
@@ -49,7 +49,7 @@ async fn a_stream_that_stops_at_a_parked_event_goes_on_in_order_when_that_is_rep
         .assert_ours("SE008");
     let later = write(&client, &["a", "b"]).await;
     assert_eq!(drain(&client, "s").await, [later[1]]);
-    // Only what failed is listed, not what waits behind it.
+    // Only failed events are listed, not those that wait behind them.
     assert_eq!(parked(&client, "s").await, [w[0]]);
     assert_eq!(
         count(

@@ -42,7 +42,7 @@ async fn the_view_tells_how_far_a_subscription_is_and_what_keeps_it() {
     let first = poll(&client, "s", "one", 1).await;
     let second = poll(&client, "s", "two", 1).await;
     poll(&client, "s", "two", 1).await;
-    // The second event of a is behind the first, which is out.
+    // The second event of a is behind the first, which is leased.
     assert_eq!(
         numbers(&client).await,
         with(w[0] - 1, [3, 3, 2, 0, 0, 1, 0])
@@ -76,7 +76,7 @@ async fn the_view_tells_how_far_a_subscription_is_and_what_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_has_done_all_has_no_lag_though_most_was_not_of_interest() {
+async fn a_subscription_that_has_handled_all_matching_events_has_no_lag() {
     let (_, client) = database("sub_stat_filter").await;
     create(&client, "s", ", stream_prefixes => '{x}'").await;
     let w = write(&client, &["a", "x", "b"]).await;

@@ -1,4 +1,5 @@
-//! What several sessions do to one subscription step by step, what large leases cost, and odd arguments, `P11`.
+//! What several sessions do to one subscription step by step, the cost of large leases, and unusual
+//! arguments, `P11`.
 
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,7 @@ async fn pause(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
 
-/// How many rows of a table this transaction has looked at.
+/// How many rows of a table this transaction has read.
 async fn looked_at(client: &Client, table: &str) -> i64 {
     value(
         client,
@@ -66,7 +67,7 @@ async fn looked_at(client: &Client, table: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_subscription_that_is_made_anew_while_a_poll_waits_begins_where_it_says() {
+async fn a_subscription_that_is_recreated_while_a_poll_waits_begins_at_its_start() {
     let (url, client) = subscription("sub_steps_anew", "", &["a", "b", "c"]).await;
     let lease = poll(&client, 100, "0").await.unwrap();
     run(
@@ -143,7 +144,8 @@ async fn an_ack_of_all_that_loses_part_of_its_lease_meanwhile_acknowledges_nothi
     pause(500).await;
     let lost = poll(&client, 100, "0").await;
     run(&brake, "ROLLBACK").await;
-    // Either nobody else gets what is being acknowledged, or who acknowledges is told.
+    // Either no other consumer gets the events that are being acknowledged, or the acknowledging
+    // session gets an error.
     if lost.is_some() {
         failure(ack.await.unwrap()).assert_ours("SE008");
     } else {
@@ -181,7 +183,7 @@ async fn replaying_a_later_parked_event_of_a_stopped_stream_keeps_its_order() {
         );
         run(&client, &park).await;
     }
-    // Refused, or held until the earlier ones are done with.
+    // Refused, or held until the earlier ones are done.
     let replay = format!(
         "SELECT eventcore_replay_parked('s', '{{{}}}')",
         lease.positions[2]
@@ -211,7 +213,7 @@ async fn parking_in_repeatable_read_stops_the_stream_or_fails() {
 }
 
 #[tokio::test]
-async fn a_reset_waits_for_nobody_who_acknowledges_and_voids_what_that_one_has() {
+async fn a_reset_does_not_wait_for_acknowledgements_and_voids_the_lease() {
     let (url, client) = subscription("sub_steps_deadlock", "", &["a", "b"]).await;
     let lease = poll(&client, 100, "0").await.unwrap();
     let ack = format!(
@@ -219,7 +221,7 @@ async fn a_reset_waits_for_nobody_who_acknowledges_and_voids_what_that_one_has()
         lease.id, lease.positions[0]
     );
     run(&client, &ack).await;
-    // It waits for nobody who is acknowledging, and voids the lease.
+    // It does not wait for the acknowledging session, and voids the lease.
     let operator = connect(&url).await;
     run(&operator, "SELECT eventcore_reset_subscription('s', 0)").await;
     let nack = format!("SELECT eventcore_nack('s', '{}')", lease.id);

@@ -1,4 +1,5 @@
-//! `eventcore_poll(wait => …)`: what wakes it, well below the second after which it would look for itself.
+//! `eventcore_poll(wait => …)`: what wakes it, well before the second after which it would look by
+//! itself.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use crate::wait::database;
 
 const PROMPT: Duration = Duration::from_millis(400);
 
-/// A poll that waits in a session of its own, and when it came back.
+/// A poll that waits in a session of its own, and when it returned.
 async fn waiting(url: &str, wait: &'static str) -> JoinHandle<(Vec<Delivery>, Instant)> {
     let client = connect(url).await;
     let waiting = tokio::spawn(async move {
@@ -22,7 +23,7 @@ async fn waiting(url: &str, wait: &'static str) -> JoinHandle<(Vec<Delivery>, In
     waiting
 }
 
-/// The poll comes back promptly after `since`, with these positions.
+/// The poll returns promptly after `since`, with these positions.
 async fn comes_back(
     waiting: JoinHandle<(Vec<Delivery>, Instant)>,
     since: Instant,
@@ -63,7 +64,7 @@ async fn an_append_wakes_a_poll() {
 }
 
 #[tokio::test]
-async fn an_append_that_is_not_of_interest_does_not_end_a_poll() {
+async fn an_append_without_matching_events_does_not_end_a_poll() {
     let (url, client) = subscribed("sub_wait_filter", ", stream_prefixes => '{a}'").await;
     let poll = waiting(&url, "20 s").await;
     write(&client, &["b", "b"]).await;
@@ -78,7 +79,7 @@ async fn an_acknowledgement_that_releases_a_stream_wakes_a_poll() {
     let (url, client) = subscribed("sub_wait_release", "").await;
     let w = write(&client, &["a", "a"]).await;
     let first = poll(&client, "s", "one", 1).await;
-    // This one lists the second event, and has nothing to give.
+    // This one lists the second event, and has nothing to deliver.
     assert!(poll(&client, "s", "two", 1).await.is_empty());
     let waits = waiting(&url, "20 s").await;
     ack(&client, "s", lease(&first), None).await.unwrap();
@@ -152,7 +153,7 @@ async fn resume_reset_and_replay_wake_a_poll() {
 }
 
 #[tokio::test]
-async fn a_poll_gives_up_in_time_and_says_so_by_no_row() {
+async fn a_poll_gives_up_in_time_and_returns_no_row() {
     let (_, client) = subscribed("sub_wait_time", "").await;
     for (wait, millis) in [("0", 0), ("100 ms", 100), ("1.2 s", 1_200)] {
         let started = Instant::now();
@@ -169,7 +170,7 @@ async fn a_poll_gives_up_in_time_and_says_so_by_no_row() {
 }
 
 #[tokio::test]
-async fn a_poll_that_waits_keeps_nobody_else_waiting() {
+async fn a_waiting_poll_keeps_no_other_waiting() {
     let (url, client) = subscribed("sub_wait_lock", "").await;
     let waits = waiting(&url, "2 s").await;
     let started = Instant::now();

@@ -1,12 +1,14 @@
-//! The library loads in every minor release of its major: it needs nothing of the server that a later one has added.
+//! The library loads in every minor release of its major: it uses nothing that a later minor
+//! release has added.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use eventcore_harness::Binaries;
 
-/// The functions and variables that minor releases have added to each major, since its first (of 16 since 16.1) and up to
-/// 15.18, 16.14, 17.10 and 18.4: what `nm -D --defined-only postgres` prints for the last and not for the first.
+/// The functions and variables that minor releases have added to each major, from its first (for
+/// 16, 16.1) to 15.18, 16.14, 17.10 and 18.4: what `nm -D --defined-only postgres` prints for the
+/// last and not for the first.
 const ADDED: [(&str, &str); 4] = [
     ("PostgreSQL 15.", include_str!("15.txt")),
     ("PostgreSQL 16.", include_str!("16.txt")),

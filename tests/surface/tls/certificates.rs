@@ -4,7 +4,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
 
-/// The host that the servers' certificates name; not the one at which they are.
+/// The host that the servers' certificates name; it is not their address.
 pub(crate) const NAME: &str = "db.example";
 
 /// The user that the client's certificate names.
@@ -16,7 +16,7 @@ pub(crate) struct Pair {
     pub(crate) key: String,
 }
 
-/// What a server needs to know and to show, and what its clients do.
+/// What a server needs to present and to verify, and what its clients need.
 pub(crate) struct Certificates {
     pub(crate) authority: String,
     pub(crate) other_authority: String,
@@ -40,8 +40,8 @@ pub(crate) fn of_an_authority() -> Certificates {
     }
 }
 
-/// A server's certificate that signed itself and says that it is an authority, as `openssl req -x509`
-/// makes them; and one that has expired.
+/// A server's certificate that is signed by itself and marked as an authority, as `openssl req
+/// -x509` makes them; and an expired one.
 pub(crate) fn of_their_own() -> (Certificates, Certificates) {
     let of_its_own = |expired: bool| {
         let mut params = CertificateParams::new([NAME.to_owned()]).unwrap();

@@ -1,4 +1,5 @@
-//! The Rust client over TLS, by each `sslmode`: whom it trusts, and what it says when it does not.
+//! The Rust client over TLS, with each `sslmode`: which servers it trusts, and how it reports that
+//! it trusts one not.
 
 mod certificates;
 mod server;
@@ -24,7 +25,7 @@ async fn connect(url: &str) -> Result<PostgresEventStore, StoreError> {
     builder(url).connect().await
 }
 
-/// An error that is not worth trying again, with what it comes from.
+/// An error that is not worth another attempt, with its causes.
 #[track_caller]
 fn refused(connected: Result<PostgresEventStore, StoreError>) -> String {
     let error = connected.expect_err("it is connected");
@@ -107,7 +108,7 @@ async fn a_client_shows_its_certificate_where_the_server_wants_one() {
     store.connect().await.unwrap();
 }
 
-/// SCRAM-SHA-256-PLUS: who stands between, even with a certificate that is trusted, does not get in.
+/// SCRAM-SHA-256-PLUS: a machine in the middle cannot log in, even with a trusted certificate.
 #[tokio::test]
 async fn the_password_is_bound_to_the_channel() {
     let server = shared();
@@ -129,7 +130,7 @@ async fn a_server_without_tls_is_refused_by_require_and_accepted_by_prefer() {
 }
 
 #[tokio::test]
-async fn prefer_does_without_tls_where_the_server_lets_the_user_in_only_so() {
+async fn prefer_connects_without_tls_where_the_server_accepts_the_user_only_without() {
     let server = shared();
     connect(&server.url_of("without_tls", "sslmode=prefer"))
         .await
@@ -164,7 +165,8 @@ async fn a_certificate_that_signed_itself_is_trusted_until_it_expires() {
     assert!(text.contains("expired"), "{text}");
 }
 
-/// Without a poll in between: what wakes it comes over TLS. Both by one URL and by one to listen on.
+/// Without polling: the wake-up comes over TLS. Once through the same URL, and once through a URL
+/// to listen on.
 #[tokio::test]
 async fn subscriptions_are_woken_over_tls() {
     let server = shared();

@@ -9,7 +9,7 @@ use eventcore_harness::{Account, Server, ServerOptions};
 
 use super::certificates::{self, Certificates, USER};
 
-/// Who gets in: by a certificate, only without TLS, or either way with a password.
+/// Who may log in: with a certificate, only without TLS, or either way with a password.
 const ACCESS: &str = "\
 local     all all            trust
 hostssl   all by_certificate 127.0.0.1/32 cert
@@ -67,13 +67,13 @@ impl TlsServer {
         Self { server }
     }
 
-    /// A URL to the database, by its address, with these parameters.
+    /// A URL to the database by its address, with these parameters.
     pub(super) fn url(&self, parameters: &str) -> String {
         let url = self.server.loopback_url("tls").unwrap();
         format!("{url}?{parameters}")
     }
 
-    /// As [`url`](Self::url), of another user than the superuser.
+    /// Like [`url`](Self::url), for a user other than the superuser.
     pub(super) fn url_of(&self, user: &str, parameters: &str) -> String {
         self.url(parameters)
             .replace("//postgres:", &format!("//{user}:"))

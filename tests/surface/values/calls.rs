@@ -1,4 +1,4 @@
-//! A call of every function that the extension has, with arguments that make sense, built from the catalog.
+//! A call of every function of the extension with sensible arguments, built from the catalog.
 
 use eventcore_harness::shared;
 use tokio_postgres::Client;
@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::support::database;
 
-/// What the calls find: a stream, a subscription with a lease and a parked event, a projection with a parked event, a
-/// command, a snapshot.
+/// What the calls find: a stream, a subscription with a lease and a parked event, a projection with
+/// a parked event, a command, a snapshot.
 const FIXTURE: &str = r#"
     CREATE TABLE proj_table (n integer);
     CREATE FUNCTION proj_handler(event eventcore.events) RETURNS void LANGUAGE plpgsql AS 'BEGIN END';
@@ -36,7 +36,7 @@ pub(crate) async fn database_for_calls(name: &str) -> Client {
     client
 }
 
-/// Each statement is a transaction of its own: a poll gets what is committed.
+/// Each statement is a transaction of its own, because a poll gets only committed events.
 pub(crate) fn fill(database: &str) {
     shared().psql(database, FIXTURE).unwrap();
 }
@@ -67,7 +67,8 @@ pub(crate) struct FunctionCall {
 }
 
 impl FunctionCall {
-    /// A query that calls it; `value` gives the SQL of each argument, `from` what those values come from.
+    /// A query that calls it; `value` gives the SQL of each argument, `from` the source of those
+    /// values.
     pub(crate) fn sql(&self, from: &str, value: impl Fn(usize, &Argument) -> String) -> String {
         let arguments: Vec<String> = self
             .arguments
@@ -118,7 +119,7 @@ pub(crate) async fn every_function(client: &Client) -> Vec<FunctionCall> {
         .collect()
 }
 
-/// A value with which the function has something to do.
+/// A value for which the function has something to do.
 fn value(function: &str, argument: &str, of: &str) -> String {
     let literal = match (argument, of) {
         (_, "eventcore.subscriptions") => {
@@ -188,8 +189,8 @@ fn named(function: &str) -> &'static str {
     }
 }
 
-/// What a call comes to, in a transaction that is rolled back: its rows, or its error. Numbers and ids, which differ
-/// from call to call, are left out.
+/// The result of a call in a transaction that is rolled back: its rows, or its error. It leaves out
+/// numbers and ids, which differ from call to call.
 pub(crate) async fn outcome(client: &Client, sql: &str) -> String {
     let outcome = match client.simple_query(&format!("BEGIN; {sql}")).await {
         Ok(messages) => {

@@ -1,4 +1,5 @@
-//! A name, a stream, a word or a reason means its bytes, whatever collation and type the caller's column has.
+//! A name, a stream, a word or a reason means its bytes, whatever the collation and type of the
+//! caller's column.
 
 use eventcore_harness::shared;
 use serde_json::json;
@@ -12,7 +13,8 @@ const COLLATIONS: &str = r#"
     CREATE DOMAIN a_short_name AS varchar(200);
 "#;
 
-/// A form of a text that a caller may have: its name, and what it makes of an argument, by the argument's number.
+/// A form in which a caller may pass a text: its name, and how it changes an argument, given by its
+/// number.
 type Form = (&'static str, fn(usize, &Argument) -> String);
 
 const FORMS: &[Form] = &[
@@ -62,7 +64,7 @@ async fn every_function_takes_a_text_by_its_bytes_whatever_its_collation_and_typ
         let expected = outcome(&client, &call.sql("", |_, argument| argument.value.clone())).await;
         succeed += usize::from(expected.starts_with('['));
         for (form, of) in FORMS {
-            // A column of a row: so does a collation come that nobody has written in the call.
+            // A column of a row: this way a collation applies that the call does not name.
             let columns: Vec<String> = call
                 .arguments
                 .iter()
@@ -85,7 +87,7 @@ async fn every_function_takes_a_text_by_its_bytes_whatever_its_collation_and_typ
         }
     }
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
-    // An error says little about a comparison that comes after it.
+    // An error reveals little about a comparison that comes after it.
     assert!(succeed > 35, "{succeed} of {} succeed", functions.len());
 }
 

@@ -1,4 +1,5 @@
-//! What a session, a role or a database sets for its own statements changes no result of ours, and no error.
+//! Settings that a session, a role or a database makes for its own statements change no result and
+//! no error of eventcore.
 
 use std::fmt::Write;
 
@@ -6,7 +7,7 @@ use tokio_postgres::Client;
 
 use super::calls::{FunctionCall, database_for_calls, every_function, outcome};
 
-/// Settings that somebody has reasons for, each a session.
+/// Settings that users have reasons for, each in a session.
 const SETTINGS: &[&str] = &[
     "SET plpgsql.extra_errors = 'all'",
     "SET plpgsql.extra_warnings = 'all'; SET client_min_messages = debug5",
@@ -31,12 +32,12 @@ const SETTINGS: &[&str] = &[
     "SET synchronous_commit = off; SET commit_delay = 10; SET statement_timeout = '1h'; SET lock_timeout = '1h'",
 ];
 
-/// Settings that a session may turn and that are not for the statement's result: what is written to the log, and what
-/// stops it from writing at all.
+/// Settings that a session may change and that do not concern the statement's result: what is
+/// written to the log, and whether it can write at all.
 const NOT_TURNED: &str = "name !~ '^(log_|debug_|trace_|ssl|is_superuser|in_hot|integer_|transaction_|zero_|ignore_|allow_)'
     AND name NOT IN ('default_transaction_read_only', 'exit_on_error')";
 
-/// Results of functions that others call.
+/// Results of functions that other functions call.
 const WRITTEN_BY_STYLE: &[&str] = &[
     "interval",
     "bytea",

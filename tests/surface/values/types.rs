@@ -1,4 +1,5 @@
-//! What drivers send and can decode: results of plain types, and one statement that takes whatever types they send.
+//! What drivers send and can decode: results of plain types, and statements that accept all types
+//! that drivers send.
 
 use std::fmt::Write as _;
 
@@ -38,8 +39,8 @@ async fn every_public_function_returns_types_that_each_driver_decodes() {
     assert_eq!(row.get::<_, Option<String>>(1), None);
 }
 
-/// A whole number is `bigint`, which takes what drivers send: `integer` and `bigint`. A name of a function or a table is
-/// `text`: there is no implicit cast to `regproc`.
+/// A whole number is `bigint`, which accepts what drivers send: `integer` and `bigint`. The name of
+/// a function or a table is `text`, because there is no implicit cast to `regproc`.
 #[tokio::test]
 async fn every_public_function_takes_types_that_each_driver_sends() {
     let (_, client) = database("types_declared").await;
@@ -58,7 +59,8 @@ async fn every_public_function_takes_types_that_each_driver_sends() {
     assert_eq!(row.get::<_, Option<String>>(1), None);
 }
 
-/// Tables have other types: they are state, and the views are for reading. Two views are for functions of ours alone.
+/// Tables have other types: they hold state, and the views are for reading. Two views are only for
+/// eventcore's own functions.
 #[tokio::test]
 async fn every_view_has_columns_that_each_driver_decodes() {
     let (_, client) = database("types_columns").await;
@@ -75,7 +77,8 @@ async fn every_view_has_columns_that_each_driver_decodes() {
     assert_eq!(row.get::<_, Option<String>>(1), None);
 }
 
-/// Of what is read, "no more than" so many; of what is stored, SE003 as for any other number that is out of range.
+/// In reads, a large number means "no more than this"; in what is stored, it is SE003 like any
+/// other number out of range.
 #[tokio::test]
 async fn a_number_that_is_too_large_has_the_outcome_of_a_large_number() {
     let client = database_for_calls("types_large").await;
@@ -156,7 +159,8 @@ async fn a_whole_number_of_any_size_is_taken_without_a_cast() {
     }
 }
 
-/// As a cast to `regproc` or `regclass` would find them, whatever the types of the parameters are.
+/// Found as a cast to `regproc` or `regclass` would find them, whatever the types of the parameters
+/// are.
 #[tokio::test]
 async fn names_of_functions_and_tables_are_text_and_found_on_the_search_path_of_the_caller() {
     let client = database_for_calls("types_names").await;

@@ -19,10 +19,10 @@ pub(crate) struct Arguments {
     /// How long each turn is measured, after a warm-up [default: 3]
     #[arg(long, value_name = "S")]
     seconds: Option<u32>,
-    /// Only these works; a name that is none lists them all
+    /// Only these works; an unknown name lists them all
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
-    /// Measure the work `scale` too, on a store of so many events; takes minutes
+    /// Also measure the work `scale`, on a store with this many events; takes minutes
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10000000")]
     scale_events: Option<u64>,
 }
@@ -40,7 +40,7 @@ pub(super) fn run(
     })
 }
 
-/// The arguments that the benchmark is given as they are.
+/// The arguments that are passed to the benchmark unchanged.
 fn passed_on(arguments: &Arguments) -> Vec<String> {
     let mut passed_on = Vec::new();
     let mut option = |name: &str, value: Option<String>| {

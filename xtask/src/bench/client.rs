@@ -1,4 +1,4 @@
-//! `cargo xtask bench client`: what the client costs, in memory and on PostgreSQL.
+//! `cargo xtask bench client`: the cost of the client, in memory and on PostgreSQL.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -28,7 +28,7 @@ enum Part {
     Postgres,
 }
 
-/// Runs the parts one after the other; their reports go to `bench/` of the target folder.
+/// Runs the parts one after the other and writes their reports to `bench/` in the target folder.
 pub(super) fn run(
     workspace: &Workspace,
     ui: &Ui,
@@ -49,7 +49,7 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What Criterion measures.
+/// The part that Criterion measures.
 fn in_memory(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo.args([

@@ -21,12 +21,12 @@ use crate::workspace::Workspace;
 /// Must be the version of the client in `benches/peers/Cargo.toml`.
 const UMADB_VERSION: &str = "0.7.8";
 
-/// What the names of temporary folders begin with.
+/// The prefix of the names of temporary folders.
 const PREFIX: &str = "eventcore-umadb-";
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The programs that measuring the peers takes.
+/// The programs that are needed to measure the peers.
 #[derive(Debug)]
 pub(super) struct Peers {
     umadb: PathBuf,
@@ -34,7 +34,7 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// The driver, a program. On standard output it prints one line of JSON.
+    /// The driver program. It prints one line of JSON to standard output.
     pub(super) fn driver(&self) -> &Path {
         &self.driver
     }
@@ -85,8 +85,8 @@ pub(super) struct UmaDb {
 }
 
 impl UmaDb {
-    /// Starts it with no event, its data in the temporary folder as that of the harness's servers:
-    /// on the same disk.
+    /// Starts it without events. Its data is in the temporary folder, like that of the harness's
+    /// servers, so it is on the same disk.
     pub(super) fn start(peers: &Peers) -> Result<Self> {
         let folder = temporary_folder()?;
         match Self::spawn(peers, &folder) {
@@ -115,7 +115,7 @@ impl UmaDb {
         let port = free_port().context("no port is free on 127.0.0.1")?;
         let log = File::create(log_of(folder))?;
         let mut command = Command::new(&peers.umadb);
-        // Settings of the user's would measure something else.
+        // The user's settings would measure something else.
         for (name, _) in env::vars_os() {
             if name.to_string_lossy().starts_with("UMADB_") {
                 command.env_remove(name);
@@ -132,7 +132,7 @@ impl UmaDb {
         Ok((server, port))
     }
 
-    /// Waits until it says that it listens; that somebody does on its port would not tell who.
+    /// Waits until it prints that it listens. An open port would not prove which process listens.
     fn wait(&mut self) -> Result<()> {
         let log = log_of(&self.folder);
         let start = Instant::now();

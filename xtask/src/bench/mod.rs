@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what eventcore costs, measured against something in the same run.
+//! `cargo xtask bench`: the cost of eventcore, measured against a reference in the same run.
 
 mod append;
 mod client;
@@ -68,7 +68,7 @@ struct Works {
     /// How often each work and its reference take turns, at least 3 [default: 7]
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
-    /// Only these works; a name that is none lists them all
+    /// Only these works; an unknown name lists them all
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
 }
@@ -141,8 +141,8 @@ fn build(workspace: &Workspace, ui: &Ui, name: &str) -> Result<()> {
     ui.run(&format!("benchmark {name}: build"), &mut cargo)
 }
 
-/// Runs the benchmark `name` with our own output, its report in `bench/` of the target folder; its
-/// exit code.
+/// Runs the benchmark `name` with our own output and writes its report to `bench/` in the target
+/// folder; returns its exit code.
 fn measure(
     workspace: &Workspace,
     installation: &Installation,

@@ -15,7 +15,7 @@ const DATABASE: &str = "eventcore_bench";
 /// The private server, for the benchmark `append` alone.
 pub(super) struct OnTheServer {
     pub(super) installation: Installation,
-    /// Of the fresh database.
+    /// The URL of the fresh database.
     pub(super) url: String,
     /// Until the benchmark has ended: the next one replaces its databases.
     _lock: Lock,

@@ -35,9 +35,9 @@ impl PrivateServer {
         })
     }
 
-    /// Held by whoever starts, stops or deletes it, or replaces a database: two at once would trip
-    /// over each other's half-done work. Not by the methods here: whoever calls several holds it
-    /// over all of them.
+    /// Held by the code that starts, stops or deletes the server, or replaces a database: two such
+    /// operations would disturb each other. The methods here do not take it; a caller of several
+    /// methods holds it over all of them.
     pub(crate) fn lock(&self, ui: &Ui) -> Result<Lock> {
         lock(ui, self.folder.path())
     }
@@ -69,7 +69,7 @@ impl PrivateServer {
         ))
     }
 
-    /// Starts it, after making the cluster the first time.
+    /// Starts it; creates the cluster first if it does not exist.
     pub(crate) fn start(&self, ui: &Ui, installation: &Installation) -> Result<()> {
         let data = self.folder.data();
         if !data.join("PG_VERSION").exists() {
@@ -104,7 +104,7 @@ impl PrivateServer {
         self.set_password()
     }
 
-    /// Stops it; whether it was running.
+    /// Stops it; returns whether it was running.
     pub(crate) fn stop(&self) -> Result<bool> {
         if !self.is_running()? {
             return Ok(false);
@@ -126,7 +126,7 @@ impl PrivateServer {
         Ok(())
     }
 
-    /// Over the unix socket: only this user (and root) gets in, with no password.
+    /// Over the unix socket: only this user and root can connect, without a password.
     pub(crate) fn socket_url(&self, database: &str) -> Result<String> {
         Ok(ConnectionUrl {
             database,
@@ -157,7 +157,7 @@ impl PrivateServer {
         command
     }
 
-    /// Where everything is.
+    /// The paths of everything.
     pub(crate) fn describe(&self) -> Result<String> {
         let state = if self.is_running()? {
             "running"
@@ -178,7 +178,8 @@ impl PrivateServer {
         Ok(text)
     }
 
-    /// What must be decided anew at every start goes to a file of its own; the rest is the user's.
+    /// Settings that are decided at every start are in a file of their own; the rest belongs to the
+    /// user.
     fn configure(&self, socket: &Path, port: u16) -> Result<()> {
         let data = self.folder.data();
         let main = data.join("postgresql.conf");

@@ -21,7 +21,7 @@ impl PrivateServer {
             .map(|_| ())
     }
 
-    /// Makes a database with the extension anew, whatever was in it before.
+    /// Creates a database with the extension, and replaces an existing one.
     pub(crate) fn fresh_database(&self, name: &str) -> Result<()> {
         self.sql(
             "postgres",
@@ -31,7 +31,7 @@ impl PrivateServer {
     }
 
     pub(super) fn set_password(&self) -> Result<()> {
-        // Through standard input: arguments are there for every user of the machine to read.
+        // Through standard input, because every user of the machine can read arguments.
         let password = self.folder.password()?;
         self.sql(
             "postgres",
@@ -40,7 +40,7 @@ impl PrivateServer {
         .map(|_| ())
     }
 
-    /// Runs SQL of our own, with names of our own, through psql.
+    /// Runs SQL of this program, with trusted names, through psql.
     fn sql(&self, database: &str, sql: &str) -> Result<String> {
         let mut psql = self.command("psql");
         psql.args([

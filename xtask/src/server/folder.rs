@@ -1,4 +1,4 @@
-//! What the private server keeps on disk, and whose each part is.
+//! The files of the private server, and the owner of each.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
@@ -19,8 +19,8 @@ pub(crate) struct Folder {
 impl Folder {
     pub(crate) fn new(path: PathBuf) -> Result<Self> {
         fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        // The server's user walks through it to its data; the file with the password has a mode of
-        // its own.
+        // The server's user passes through it to its data; the file with the password has its own
+        // mode.
         for folder in [Some(path.as_path()), path.parent()].into_iter().flatten() {
             fs::set_permissions(folder, Permissions::from_mode(0o755))?;
         }
@@ -77,7 +77,7 @@ impl Folder {
             if !socket.exists() {
                 Self::make_private(&socket, account)?;
             }
-            // Trust is given to whoever can open the socket: that may be nobody else.
+            // Every process that can open the socket is trusted, so no other user may.
             let found = fs::symlink_metadata(&socket)?;
             let owner = fs::metadata(self.data())?.uid();
             if !found.is_dir() || found.uid() != owner || found.mode() & 0o077 != 0 {
@@ -99,7 +99,7 @@ impl Folder {
         Ok(elsewhere)
     }
 
-    /// The remembered port; another, free one if somebody has taken it.
+    /// The remembered port, or a free one if that is taken.
     pub(crate) fn choose_port(&self) -> Result<u16> {
         if let Ok(port) = self.port()
             && TcpListener::bind(("127.0.0.1", port)).is_ok()
@@ -121,7 +121,7 @@ impl Folder {
             .context("the file `port` holds no number")
     }
 
-    /// The superuser's password over TCP, made at the first call.
+    /// The superuser's password over TCP, created at the first call.
     pub(crate) fn password(&self) -> Result<String> {
         let file = self.path.join("password");
         if let Ok(text) = fs::read_to_string(&file) {

@@ -1,4 +1,4 @@
-//! `cargo xtask server`: one private server that stays, with the extension preloaded.
+//! `cargo xtask server`: a private server that keeps running, with the extension preloaded.
 
 mod cluster;
 mod database;
@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 
 pub(crate) use cluster::PrivateServer;
 
-/// The database that `url` and `psql` go to.
+/// The database of `url` and `psql`.
 pub(crate) const DATABASE: &str = "eventcore";
 
 /// `cargo xtask server …`
@@ -31,15 +31,15 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Start it (set-up included); does nothing when it runs
+    /// Start it (set-up included); does nothing if it runs
     Start,
     /// Stop it; the data stay
     Stop,
-    /// Say whether it runs, and where everything is; exits with 3 when it does not run
+    /// Show whether it runs, and where everything is; exits with 3 if it does not run
     Status,
-    /// Print a connection URL, password included, after starting it if need be
+    /// Print a connection URL with the password, after starting the server if necessary
     Url,
-    /// Run psql on it, after starting it if need be: `server psql -d eventcore_demo`
+    /// Run psql on it, after starting it if necessary: `server psql -d eventcore_demo`
     Psql {
         /// Passed on to psql
         #[arg(
@@ -111,7 +111,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// The server of an earlier set-up, as it is: neither built nor started.
+/// The server of an earlier set-up, unchanged: neither built nor started.
 fn existing(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Option<PrivateServer>> {
     setup::existing(workspace, ui, pg)?
         .as_ref()
@@ -119,10 +119,10 @@ fn existing(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Option<Pr
         .transpose()
 }
 
-/// The server as it runs; only one that does not run is set up and started.
+/// The running server; if it does not run, it is set up and started.
 fn running(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<PrivateServer> {
     if let Some(server) = existing(workspace, ui, pg)? {
-        // One that another process is about to start does not take connections yet.
+        // A server that another process is starting does not accept connections yet.
         let _lock = server.lock(ui)?;
         if server.is_running()? {
             return Ok(server);
@@ -138,7 +138,7 @@ fn set_up_and_start(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<P
     Ok(server)
 }
 
-/// Makes sure that the server runs, with the library that is installed now and a database to go to.
+/// Makes sure that the server runs, with the installed library and the database.
 pub(crate) fn start(ui: &Ui, server: &PrivateServer, installation: &Installation) -> Result<()> {
     let _lock = server.lock(ui)?;
     if server.is_running()? {

@@ -12,19 +12,20 @@ use crate::stamp::{Stamp, is_stamped, write_stamp};
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
-/// What the extension is made of.
+/// The sources of the extension.
 const SOURCES: [&str; 5] = ["extension", "rules", "sql", "Cargo.toml", "Cargo.lock"];
-/// In the prefix: what the installed extension was built from.
+/// In the prefix: the stamp of the sources of the installed extension.
 const STAMP: &str = ".extension";
 
-/// The stamp of the extension that is installed, of whatever age.
+/// The stamp of the installed extension, even if it is out of date.
 pub(crate) fn installed(prefix: &Path) -> Option<String> {
     fs::read_to_string(prefix.join(STAMP))
         .ok()
         .map(|text| text.trim().to_owned())
 }
 
-/// Installs the extension unless it is there and of these sources; the stamp of these sources.
+/// Installs the extension unless that of these sources is installed; returns the stamp of the
+/// sources.
 pub(crate) fn ensure(
     workspace: &Workspace,
     ui: &Ui,

@@ -1,5 +1,5 @@
-//! The library of the server tests that injects errors: one file in C, for which the headers and the compiler are there
-//! that the extension is built with.
+//! The library of the server tests that injects errors: one C file. Its headers and compiler are
+//! those that the extension is built with.
 
 use std::env;
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::stamp::{Stamp, is_stamped, write_stamp};
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
-/// In the prefix: what the installed library was built from.
+/// In the prefix: the stamp of the source of the installed library.
 const STAMP: &str = ".faults";
 
-/// Installs the library unless it is there and of this source.
+/// Installs the library unless that of this source is installed.
 pub(crate) fn ensure(workspace: &Workspace, ui: &Ui, pgrx: &Pgrx, prefix: &Path) -> Result<()> {
     let source = workspace.root.join("tests/faults/faults.c");
     let stamp = Stamp::default().path(&source)?.finish();

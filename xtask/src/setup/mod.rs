@@ -1,5 +1,5 @@
-//! Set-up: packages, a private PostgreSQL, cargo-pgrx, the extension. Quick when there is nothing
-//! to do.
+//! Set-up: packages, a private PostgreSQL, cargo-pgrx, the extension. Fast if there is nothing to
+//! do.
 
 mod extension;
 mod faults;
@@ -32,27 +32,27 @@ pub(crate) struct Installation {
     pub(crate) prefix: PathBuf,
     pub(crate) binaries: Binaries,
     pub(crate) account: Account,
-    /// The folder that all of this is in: cargo's target folder, if the server's user can reach
-    /// that.
+    /// The folder that contains all of this: cargo's target folder, if the server's user can reach
+    /// it.
     pub(crate) base: PathBuf,
-    /// What the installed extension was built from.
+    /// The stamp of the sources of the installed extension.
     pub(crate) extension_stamp: String,
 }
 
 impl Installation {
-    /// A folder of the server's user, for what tests may keep between runs.
+    /// A folder of the server's user, for files that tests may keep between runs.
     pub(crate) fn cache(&self) -> PathBuf {
         self.prefix.join("cache")
     }
 }
 
-/// A PostgreSQL for pgrx's own tests, which install a build of theirs over what is there.
+/// A PostgreSQL for pgrx's own tests, which install their build over the existing one.
 #[derive(Debug)]
 pub(crate) struct TestInstallation {
     pub(crate) major: u32,
     pub(crate) pgrx: Pgrx,
     pub(crate) account: Account,
-    /// Where its clusters are made.
+    /// The folder of its clusters.
     pub(crate) data: PathBuf,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Ins
     run_for(Purpose::Server, workspace, ui, pg)
 }
 
-/// Everything up to the installed extension, and what the server tests need beside it.
+/// Everything up to the installed extension, and what the server tests need in addition.
 pub(crate) fn run_for_server_tests(
     workspace: &Workspace,
     ui: &Ui,
@@ -102,7 +102,7 @@ fn run_for(
     })
 }
 
-/// What an earlier set-up left, looked at and not touched: nothing is installed, copied or built.
+/// Finds what an earlier set-up left: nothing is installed, copied or built.
 pub(crate) fn existing(
     workspace: &Workspace,
     ui: &Ui,
@@ -136,7 +136,7 @@ pub(crate) fn run_for_pgrx_tests(
     pg: Option<u32>,
 ) -> Result<TestInstallation> {
     let _lock = lock(ui, &workspace.target.join("xtask"))?;
-    // One turn of apt is enough for all parts of the tests.
+    // One run of apt is enough for all parts of the tests.
     let source = packages::ensure(ui, pg, Purpose::Tests)?;
     let account = Account::for_servers()?;
     let base = place::base(workspace, ui, &account)?;

@@ -1,4 +1,4 @@
-//! Packages: what is missing is installed with apt, or named.
+//! Packages: missing ones are installed with apt, or named.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,9 +10,10 @@ use eventcore_harness::{Account, pgbouncer_program};
 use super::source::{Layout, MAJORS, Source, newest_debian};
 use crate::step::Ui;
 
-/// Installs packages as root. Debian's PostgreSQL would make a cluster and start it: not this time,
-/// and the machine's own choice is put back afterwards. Debian starts PgBouncer, etcd and HAProxy when they are
-/// installed, and with the machine: whoever did not have them does not want that.
+/// Installs packages as root. Debian's PostgreSQL would create and start a cluster; this prevents
+/// that, and restores the machine's own setting afterwards. Debian also starts PgBouncer, etcd and
+/// HAProxy after the installation and at boot; this prevents that if they were not installed
+/// before.
 const INSTALL: &str = r#"
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -90,8 +91,8 @@ pub(crate) fn ensure(ui: &Ui, wanted: Option<u32>, purpose: Purpose) -> Result<S
     }
 }
 
-/// Installs the package that holds a program, unless it is on the path or named by the environment
-/// variable `or`.
+/// Installs the package that contains a program, unless the program is on the path or the
+/// environment variable `or` names it.
 pub(crate) fn ensure_program(ui: &Ui, program: &str, or: &str, package: &str) -> Result<()> {
     if env::var_os(or).is_some() || on_path(program) {
         return Ok(());
@@ -102,7 +103,8 @@ pub(crate) fn ensure_program(ui: &Ui, program: &str, or: &str, package: &str) ->
     install_package(ui, package)
 }
 
-/// Installs the package that holds a program, unless it is on the path or where Debian keeps those of administrators.
+/// Installs the package that contains a program, unless the program is on the path or where Debian
+/// keeps administrators' programs.
 pub(crate) fn ensure_on_path(ui: &Ui, program: &str, package: &str) -> Result<()> {
     let of_administrators = Path::new("/usr/sbin").join(program);
     if on_path(program) || of_administrators.is_file() {
@@ -157,7 +159,7 @@ fn install_packages(ui: &Ui, packages: &[String]) -> Result<()> {
     )
 }
 
-/// The packages that are missing, by looking for what is needed of each: it may come from
+/// The missing packages, found by looking for the files that are needed of each: they may come from
 /// elsewhere.
 fn missing(source: &Source, purpose: Purpose) -> Vec<String> {
     let major = source.major;
@@ -185,7 +187,7 @@ fn missing(source: &Source, purpose: Purpose) -> Vec<String> {
         Path::new("/usr/include/stdio.h").is_file(),
         "libc6-dev".to_owned(),
     );
-    // `cargo pgrx test` starts its server as another user by way of sudo.
+    // `cargo pgrx test` starts its server as another user through sudo.
     let is_root = Account::for_servers().map_or(true, |account| account.is_other());
     need(!is_root || on_path("sudo"), "sudo".to_owned());
     need(
@@ -200,13 +202,13 @@ fn missing(source: &Source, purpose: Purpose) -> Vec<String> {
     packages
 }
 
-/// Drivers of other languages that the tests run, and where those of Python and Node are installed with. No Java
-/// development kit: it takes some 300 MB, and its test runs where there is one.
+/// Drivers of other languages that the tests run, and the tools that install those of Python and
+/// Node. No Java development kit: it takes about 300 MB, and its test runs only where there is one.
 fn drivers() -> [(bool, &'static str); 8] {
     let jdbc = Path::new("/usr/share/java/postgresql.jar");
     let php = r#"exit(extension_loaded("pdo_pgsql") ? 0 : 1);"#;
     [
-        // Debian has Python without what makes virtual environments.
+        // Debian's Python lacks what creates virtual environments.
         (
             succeeds("python3", &["-c", "import ensurepip, venv"]),
             "python3-venv",
@@ -295,7 +297,7 @@ fn update_lists(ui: &Ui, packages: &[String]) -> Result<()> {
     )
 }
 
-/// A command prefix with which the rest runs as root: `env`, or `sudo`.
+/// A command prefix that runs the rest as root: `env`, or `sudo`.
 fn as_root(ui: &Ui, packages: &[String]) -> Result<Command> {
     if Account::for_servers().map_or(true, |account| account.is_other()) {
         return Ok(Command::new("env"));
@@ -309,7 +311,7 @@ fn as_root(ui: &Ui, packages: &[String]) -> Result<Command> {
         sudo.status().is_ok_and(|status| status.success())
     };
     let ready = may(&["-n", "true"]) || {
-        // It asks for the password on the terminal, before a spinner is in the way.
+        // It asks for the password on the terminal before a spinner is shown.
         ui.is_terminal() && {
             ui.say("packages are missing; sudo may ask for your password to install them");
             may(&["-v"])

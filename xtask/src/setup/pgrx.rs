@@ -1,4 +1,4 @@
-//! cargo-pgrx: installed, initialised for one PostgreSQL, and called.
+//! cargo-pgrx: installing it, initialising it for one PostgreSQL, and calling it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const VERSION: &str = "0.18.1";
 /// cargo-pgrx with a home of its own, in which it knows exactly one PostgreSQL.
 ///
 /// Development builds and release builds have a home each, since each is built against another copy
-/// of PostgreSQL: the test build is installed into one that nobody else uses.
+/// of PostgreSQL: the test build is installed into a copy that nothing else uses.
 #[derive(Debug)]
 pub(crate) struct Pgrx {
     program: PathBuf,
@@ -40,7 +40,7 @@ impl Pgrx {
             pg_config: prefix.join("bin/pg_config"),
             feature: format!("pg{major}"),
         };
-        // Only when needed: pgrx builds everything again when this file is written.
+        // Only when needed: pgrx rebuilds everything when this file is written.
         let config = fs::read_to_string(pgrx.home.join("config.toml")).unwrap_or_default();
         if !config.contains(&*pgrx.pg_config.to_string_lossy()) {
             fs::create_dir_all(&pgrx.home)

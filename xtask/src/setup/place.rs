@@ -1,4 +1,4 @@
-//! Where the private PostgreSQL can lie, so that the user whom it runs as can reach it.
+//! A place for the private PostgreSQL that the user who runs it can reach.
 
 use std::fs::{self, DirBuilder};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,7 +11,7 @@ use eventcore_harness::{Account, fits_socket};
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
-/// cargo's target folder; or one in `/var/tmp` when the server's user cannot reach that, as below
+/// cargo's target folder; or a folder in `/var/tmp` if the server's user cannot reach it, as below
 /// root's home.
 pub(crate) fn base(workspace: &Workspace, ui: &Ui, account: &Account) -> Result<PathBuf> {
     let target = &workspace.target;
@@ -32,8 +32,8 @@ pub(crate) fn base(workspace: &Workspace, ui: &Ui, account: &Account) -> Result<
     Ok(place)
 }
 
-/// `wanted` if a unix socket fits into it, else a folder in `/var/tmp`; it belongs to the server's
-/// user and is closed to all others.
+/// `wanted` if a unix socket fits into it, otherwise a folder in `/var/tmp`. It belongs to the
+/// server's user and is closed to all others.
 pub(crate) fn short_folder(wanted: &Path, account: &Account) -> Result<PathBuf> {
     // pgrx appends a folder of its own for each run.
     let folder = if fits_socket(&wanted.join("150020-1234567")) {
@@ -51,8 +51,8 @@ pub(crate) fn short_folder(wanted: &Path, account: &Account) -> Result<PathBuf> 
     Ok(folder)
 }
 
-/// A folder in a place open to everybody must be our own, or somebody laid it out for us to fall
-/// into.
+/// A folder in a place where all users can write must belong to us; otherwise another user may have
+/// prepared it as a trap.
 fn ours(folder: &Path, mode: u32) -> Result<()> {
     if let Err(error) = DirBuilder::new().mode(mode).create(folder)
         && error.kind() != std::io::ErrorKind::AlreadyExists
@@ -63,7 +63,7 @@ fn ours(folder: &Path, mode: u32) -> Result<()> {
     let caller = fs::metadata("/proc/self").map_or_else(|_| found.uid(), |me| me.uid());
     if !found.is_dir() || found.uid() != caller || found.mode() & 0o022 != 0 {
         bail!(
-            "{} is not a folder of ours alone: remove it",
+            "{} does not belong to this user alone: remove it",
             folder.display()
         );
     }

@@ -80,7 +80,8 @@ pub(crate) fn open_to_all(prefix: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What goes where. The copy keeps the paths of each part relative to the programs.
+/// The source and target of each part. The copy keeps the paths of each part relative to the
+/// programs.
 fn folders(source: &Source, prefix: &Path) -> Vec<(PathBuf, PathBuf)> {
     match &source.layout {
         Layout::OneFolder(folder) => vec![(folder.clone(), prefix.to_owned())],
@@ -92,7 +93,7 @@ fn folders(source: &Source, prefix: &Path) -> Vec<(PathBuf, PathBuf)> {
     }
 }
 
-/// The copy's `pg_config` must name the copy: what is installed by it must not land in the system.
+/// The copy's `pg_config` must name the copy, so that nothing is installed into the system.
 fn check_relocation(prefix: &Path) -> Result<()> {
     let prefix = fs::canonicalize(prefix)?;
     for part in [

@@ -1,4 +1,4 @@
-//! Which PostgreSQL of this machine we copy.
+//! Which PostgreSQL of this machine is copied.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,7 +20,7 @@ pub(crate) struct Source {
     pub(crate) layout: Layout,
 }
 
-/// How it lies on disk. Either can be copied elsewhere: PostgreSQL finds its files relative to its
+/// The layout on disk. Either can be copied elsewhere: PostgreSQL finds its files relative to its
 /// programs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
@@ -31,7 +31,7 @@ pub(crate) enum Layout {
 }
 
 impl Source {
-    /// Debian's, of this major; it need not be there yet.
+    /// Debian's, of this major; it need not exist yet.
     pub(crate) fn debian(major: u32) -> Self {
         Self {
             major,
@@ -79,7 +79,7 @@ impl Source {
     }
 }
 
-/// The newest major of Debian's that has a server on this machine, headers or not.
+/// The newest major with a Debian server on this machine, with or without headers.
 pub(crate) fn newest_debian() -> Option<u32> {
     MAJORS
         .into_iter()

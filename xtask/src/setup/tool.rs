@@ -1,4 +1,4 @@
-//! Tools from crates.io, installed once for each version and away from the user's own.
+//! Tools from crates.io, installed once per version and separate from the user's own.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::lock::lock;
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
-/// The program's path, after installing it if this version is not there.
+/// The program's path, after installing this version if it is missing.
 pub(crate) fn install(
     workspace: &Workspace,
     ui: &Ui,
@@ -25,7 +25,7 @@ pub(crate) fn install(
         return Ok(program);
     }
     let mut cargo = workspace.cargo();
-    // A debug build: it takes a third of the time, and the tool's own speed hardly shows.
+    // A debug build: it takes a third of the time, and the tool's speed hardly matters.
     cargo.args([
         "install",
         name,
@@ -35,8 +35,8 @@ pub(crate) fn install(
         &format!("={version}"),
     ]);
     cargo.arg("--root").arg(&folder);
-    // A folder of its own, removed afterwards: the target folder need not hold another thousand
-    // files.
+    // A folder of its own, removed afterwards, so that the target folder does not get another
+    // thousand files.
     let build = folder.join("build");
     cargo.env("CARGO_TARGET_DIR", &build);
     ui.run(

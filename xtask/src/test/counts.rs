@@ -1,4 +1,4 @@
-//! How many tests have passed and failed, summed over all test runners, from what they print.
+//! The numbers of passed and failed tests, summed over the output of all test runners.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use std::fmt;
 pub(crate) struct Counts {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
-    /// Whether the runner under way has reported a failure of its own.
+    /// Whether the current runner has reported a failure of its own.
     reported: bool,
 }
 
 impl Counts {
-    /// Takes in a line of a runner's output: `test result: ok. 5 passed; 0 failed; …`.
+    /// Reads a line of a runner's output: `test result: ok. 5 passed; 0 failed; …`.
     ///
-    /// A runner that crashes prints no such line; cargo's word on it is one failure then.
+    /// A runner that crashes prints no such line; then cargo's message counts as one failure.
     pub(crate) fn line(&mut self, line: &str) {
         if line.starts_with("error: test failed, to rerun pass") {
             self.failed += u64::from(!self.reported);
@@ -33,7 +33,7 @@ impl Counts {
         self.reported = failed > 0;
     }
 
-    /// A part that fails before its tests ran, or that has none, is one failure.
+    /// A part that fails before its tests ran, or that has no tests, counts as one failure.
     pub(crate) fn at_least_one_failure_since(&mut self, before: Self) {
         if self.failed == before.failed {
             self.failed += 1;

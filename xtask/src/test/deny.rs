@@ -1,4 +1,5 @@
-//! Licences, bans and sources of all dependencies, checked by cargo-deny when they have changed.
+//! Licences, bans and sources of all dependencies, checked with cargo-deny when the dependencies
+//! have changed.
 
 use std::fs;
 use std::process::Command;
@@ -14,7 +15,8 @@ const VERSION: &str = "0.20.2";
 
 pub(crate) fn run(run: &mut Run<'_>) -> Result<()> {
     let workspace = run.workspace;
-    // Shared by all clones, like the tool: a set of dependencies that has passed passes anywhere.
+    // Shared by all clones, like the tool: a set of dependencies that has passed once passes
+    // everywhere.
     let passed = workspace
         .tool("cargo-deny", VERSION)
         .join("passed")
@@ -45,7 +47,7 @@ pub(crate) fn run(run: &mut Run<'_>) -> Result<()> {
     write_stamp(&passed, "")
 }
 
-/// A hash of everything that says what we depend on.
+/// A hash of everything that determines the dependencies.
 fn dependencies(workspace: &Workspace) -> Result<String> {
     let mut stamp = Stamp::default();
     for file in ["Cargo.lock", "Cargo.toml", "deny.toml"] {

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     arguments: Vec<String>,
 }
 
-/// What a part gets to work with.
+/// What a part needs.
 pub(crate) struct Run<'a> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) ui: &'a Ui,

@@ -20,7 +20,7 @@ pub(crate) struct Part {
     pub(crate) run: fn(&mut Run<'_>) -> Result<()>,
 }
 
-/// All of them. The last are test runners, whose own summary a reader looks for at the end.
+/// All of them. The last ones are test runners, whose summary a reader expects at the end.
 pub(crate) const PARTS: [Part; 8] = [
     Part {
         name: "fmt",
@@ -146,8 +146,8 @@ fn pgrx(run: &mut Run<'_>) -> Result<()> {
     if installation.account.is_other() {
         command.args(["--runas", installation.account.name()]);
     }
-    // It takes one name to filter by, and hands its environment to the server, where a backtrace
-    // would land in the DETAIL of errors.
+    // It accepts one name to filter by, and passes its environment to the server, where a backtrace
+    // would appear in the DETAIL of errors.
     command
         .env_remove("RUST_BACKTRACE")
         .env_remove("RUST_LIB_BACKTRACE");
@@ -195,7 +195,7 @@ fn without_server(run: &Run<'_>) -> Command {
     cargo
 }
 
-/// Runs a test runner with its output shown and its summary counted.
+/// Runs a test runner, shows its output, and counts its summary.
 fn runner(run: &mut Run<'_>, title: &str, command: &mut Command, pass_on: bool) -> Result<()> {
     if pass_on {
         command.arg("--").args(run.arguments);
@@ -204,7 +204,7 @@ fn runner(run: &mut Run<'_>, title: &str, command: &mut Command, pass_on: bool) 
     run.ui.stream(title, command, |line| counts.line(line))
 }
 
-/// Makes sure that cargo has a part of Rust which a small installation leaves out.
+/// Makes sure that cargo has a component of Rust that minimal installations leave out.
 fn component(run: &Run<'_>, subcommand: &str, component: &str) -> Result<()> {
     let mut cargo = run.workspace.cargo();
     let output = cargo.args([subcommand, "--version"]).output();

@@ -115,7 +115,7 @@ impl PollRequest {
         tokio::spawn(async move {
             let polled = self.poll().await;
             let asked = self;
-            // If nobody receives the batch it is dropped, and thereby given back.
+            // A batch without a receiver is dropped, which gives it back.
             let _taken = answer.send(polled.map(|batch| BatchInTransit { asked, batch }));
         });
         match answered.await {

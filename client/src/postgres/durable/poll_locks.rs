@@ -18,7 +18,7 @@ impl PollLocks {
         if let Some(watch) = poll_locks.get(subscription) {
             return Arc::clone(watch);
         }
-        // A new lock is rare: a good time to remove those that nobody uses.
+        // A new lock is rare: a good time to remove unused ones.
         poll_locks.retain(|_, watch| Arc::strong_count(watch) > 1);
         Arc::clone(poll_locks.entry(subscription.clone()).or_default())
     }

@@ -62,7 +62,7 @@ fn of_url<E>(
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {
-    // A value that is not UTF-8 is not the name of a file of ours: the file will be missing.
+    // A value that is not UTF-8 names no file that the client can open: the file will be missing.
     percent_decode_str(text).decode_utf8_lossy()
 }
 

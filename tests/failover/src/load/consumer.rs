@@ -1,5 +1,5 @@
-//! A consumer of a durable subscription: polls the primary of the moment, acknowledges what it got, and keeps a log of
-//! both.
+//! A consumer of a durable subscription: polls the current primary, acknowledges its events, and
+//! logs both.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::session::{Failure, Session, query};
 use crate::deliveries::Step;
 use crate::history::Seen;
 
-/// Short, so that what a lost consumer was given comes again soon.
+/// Short, so that events of a lost consumer are soon delivered again.
 pub(super) const CREATE: &str =
     "SELECT eventcore_create_subscription('audit', lease => '5 seconds', retry_limit => 100)";
 
@@ -37,7 +37,7 @@ impl Consumer {
         }
     }
 
-    /// Consumes until it was given all that the history has at its end, or has to stop.
+    /// Consumes until it has received everything in the final history, or has to stop.
     pub(super) async fn run(mut self) -> Vec<Step> {
         while !self.is_done() {
             let _ = self.consume().await;
@@ -53,7 +53,7 @@ impl Consumer {
         all_given || self.shared.readers_stop.load(Relaxed)
     }
 
-    /// Consumes on one connection, until it fails.
+    /// Consumes on one connection until it fails.
     async fn consume(&mut self) -> Result<(), Failure> {
         let session = Session::connect(&self.config).await?;
         while !self.is_done() {
@@ -61,7 +61,7 @@ impl Consumer {
                           FROM eventcore_poll('audit', 'consumer', max_count => 100, wait => '1 second')";
             let rows = query(&session, poll, &[]).await?;
             if session.take_unconfirmed() {
-                // The standbys may not know of this lease: what it gave is not dealt with.
+                // The standbys may not know this lease, so its events are not handled.
                 continue;
             }
             let Some(lease) = rows.first().map(|row| row.get::<_, Uuid>("lease_id")) else {

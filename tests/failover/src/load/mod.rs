@@ -1,5 +1,6 @@
-//! What runs beside the faults: writers that repeat what was not answered, a reader on each node, and one that HAProxy
-//! sends to whichever standby it likes, a consumer of a durable subscription, and a projection inside the server.
+//! The load during the faults: writers that repeat unanswered appends, a reader on each node and
+//! one that HAProxy sends to any standby, a consumer of a durable subscription, and a projection
+//! inside the server.
 
 mod consumer;
 mod projection;
@@ -34,7 +35,7 @@ pub(crate) const DATABASE: &str = "eventcore";
 /// Appends and reads; no superuser.
 const ROLE: &str = "app";
 const WRITERS: u32 = 4;
-/// Until the last reader has read what the writers wrote last.
+/// Until the last reader has read the writers' last events.
 const DRAIN_LIMIT: Duration = Duration::from_secs(90);
 
 /// The running load.
@@ -45,23 +46,23 @@ pub(crate) struct Load {
     consumer: JoinHandle<Vec<Step>>,
 }
 
-/// What all saw.
+/// All observations.
 pub(crate) struct Outcome {
     pub(crate) history: Vec<Event>,
     pub(crate) acknowledged: Vec<Acknowledged>,
     pub(crate) logs: Vec<Log>,
     pub(crate) consumed: Vec<Step>,
-    /// What the projection has written.
+    /// The rows that the projection has written.
     pub(crate) projected: BTreeSet<i64>,
     /// Each SE011, in the order of readers.
     pub(crate) told: Vec<Told>,
-    /// What only the load itself could see.
+    /// What only the load itself can observe.
     pub(crate) violations: Vec<Violation>,
     pub(crate) longest_pause: Duration,
     pub(crate) counts: Counts,
 }
 
-/// How often what happened to writers.
+/// How often each of these happened to writers.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Counts {
     /// Commits whose wait for standbys was cancelled.
@@ -69,16 +70,16 @@ pub(crate) struct Counts {
     pub(crate) repeated: u64,
     pub(crate) errors: u64,
     pub(crate) conflicts: u64,
-    /// Conflicts with a primary of the past.
+    /// Conflicts with a former primary.
     pub(crate) stale: u64,
 }
 
 /// What writers and readers share.
 struct Shared {
     writers_stop: AtomicBool,
-    /// Readers end when they have read up to here.
+    /// Readers end when they have read up to this position.
     end: AtomicI64,
-    /// The positions of all events, when the last has been written.
+    /// The positions of all events, once the last has been written.
     all: OnceLock<Vec<i64>>,
     readers_stop: AtomicBool,
     progress: Mutex<Progress>,
@@ -93,7 +94,7 @@ struct Progress {
 }
 
 impl Load {
-    /// Makes the database and starts writers and readers.
+    /// Creates the database and starts writers and readers.
     pub(crate) async fn start(cluster: &Cluster, proxy: &HaProxy, seed: u64) -> Result<Self> {
         prepare(cluster).await?;
         let shared = Arc::new(Shared {
@@ -110,7 +111,7 @@ impl Load {
             }),
         });
         let writers = (1..=WRITERS).map(|number| {
-            // The last one by HAProxy, the others by an URL with three hosts.
+            // The last one through HAProxy, the others with a URL with three hosts.
             let config = if number == WRITERS {
                 proxy.primary(cluster, ROLE, DATABASE)
             } else {

@@ -1,4 +1,5 @@
-//! A projection inside the server that writes the position of each event, with a key that refuses one that comes twice.
+//! A projection inside the server that writes the position of each event. A unique key refuses an
+//! event that comes twice.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use tokio_postgres::Client;
 
 use crate::history::Violation;
 
-/// Run as the role that owns it. `retry_limit => 0`: an event that comes twice stops it for good.
+/// Runs as the role that owns it. `retry_limit => 0`: an event that comes twice stops it.
 pub(super) const CREATE: &str = "
     CREATE TABLE app.seen (position bigint PRIMARY KEY);
     CREATE FUNCTION app.see(e eventcore.events) RETURNS void
@@ -18,7 +19,7 @@ pub(super) const CREATE: &str = "
 const STATE: &str = "SELECT (SELECT count(*) FROM app.seen), status::text, coalesce(last_error, '')
                        FROM eventcore.stat_projections WHERE name = 'seen'";
 
-/// Waits until the projection has written as many as there are events; what it has written.
+/// Waits until the projection has written one row per event; returns the rows.
 pub(super) async fn finish(
     client: &Client,
     events: usize,

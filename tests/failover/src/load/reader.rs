@@ -1,4 +1,4 @@
-//! A reader of one node: follows all events there, whatever becomes of the node, and keeps a log of what it saw.
+//! A reader of one node: follows all events there, whatever happens to the node, and logs them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -21,7 +21,7 @@ pub(super) struct Reader {
     told: Vec<Told>,
 }
 
-/// That a reader was told that it comes from another history (SE011), and what it forgot thereupon.
+/// An SE011 for a reader, and the events that it dropped because of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     pub(crate) reader: String,
@@ -36,9 +36,9 @@ struct Diverged {
     agreed: i64,
 }
 
-/// How the server's `eventcore_read_all` is called.
+/// The two forms of calling the server's `eventcore_read_all`.
 struct Calls {
-    /// With the id of the last event, which proves where the position alone does not.
+    /// With the id of the last event, which proves the history where the position alone does not.
     with_event: bool,
 }
 
@@ -56,7 +56,7 @@ impl Reader {
         }
     }
 
-    /// Reads until it is told where the end is and has got there, or has to stop.
+    /// Reads until it is told the last position and has reached it, or has to stop.
     pub(super) async fn run(mut self) -> (Log, Vec<Told>) {
         while !self.is_done() {
             if let Err(failure) = self.follow().await {
@@ -76,7 +76,7 @@ impl Reader {
         self.shared.readers_stop.load(Relaxed) || self.position() >= self.shared.end.load(Relaxed)
     }
 
-    /// Reads on one connection, until it fails.
+    /// Reads on one connection until it fails.
     async fn follow(&mut self) -> Result<(), Failure> {
         let session = Session::connect(&self.config).await?;
         let calls = Calls::find(&session).await?;
@@ -99,7 +99,8 @@ impl Reader {
         Ok(())
     }
 
-    /// SE011 sends the reader back to what both histories have; every other failure is a reason to connect again.
+    /// SE011 sends the reader back to the point that both histories share; after any other failure
+    /// it reconnects.
     fn take(&mut self, failure: &Failure) {
         if failure.sqlstate() != Some("SE011") {
             return;

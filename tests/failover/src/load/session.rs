@@ -1,4 +1,4 @@
-//! A connection that hears the server's warnings, and errors in a form to act on.
+//! A connection that receives the server's warnings, and errors in a form to act on.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Error, NoTls, Row};
 
-/// Longer than any of several hosts is waited for.
+/// Longer than the connection to any one of several hosts may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(8);
-/// Longer than the wait of any statement.
+/// Longer than any statement waits.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
 
 pub(super) struct Session {
@@ -20,7 +20,7 @@ pub(super) struct Session {
     unconfirmed: Arc<AtomicBool>,
 }
 
-/// Why a statement gave no answer.
+/// Why a statement returned no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The server's error.
@@ -57,8 +57,8 @@ impl Session {
         })
     }
 
-    /// Whether the last statement was committed without the standbys' word on it: the server warns of that, before it
-    /// says that the statement is done.
+    /// Whether the last statement committed without the standbys' confirmation: the server sends a
+    /// warning before it reports success.
     pub(super) fn take_unconfirmed(&self) -> bool {
         self.unconfirmed.swap(false, Relaxed)
     }
@@ -102,7 +102,7 @@ impl Failure {
     }
 }
 
-/// The rows of a statement that answers within some seconds.
+/// The rows of a statement that answers within a few seconds.
 pub(super) async fn query(
     session: &Session,
     statement: &str,

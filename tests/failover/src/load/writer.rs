@@ -1,5 +1,5 @@
-//! A writer: appends to a stream of its own, now and then to one that all share, and repeats what was not answered
-//! with the same ids and expected versions until it is.
+//! A writer: appends to a stream of its own, and sometimes to a shared one. It repeats an
+//! unanswered append with the same ids and expected versions until it gets an answer.
 
 use std::collections::HashMap;
 use std::mem;
@@ -18,7 +18,7 @@ use super::session::{Failure, Session};
 use crate::history::Acknowledged;
 use crate::random::Random;
 
-/// How long a writer waits for an answer before it does something about it.
+/// How long a writer waits for an answer before it acts.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 const SHARED_STREAMS: u64 = 2;
 
@@ -33,7 +33,7 @@ pub(super) struct Writer {
     acknowledged: Vec<Acknowledged>,
 }
 
-/// One append, the same at each try.
+/// One append; every attempt sends the same.
 struct Append {
     streams: Vec<String>,
     expected: Vec<Option<i64>>,
@@ -62,7 +62,7 @@ impl Writer {
         }
     }
 
-    /// Appends until told to stop; what was acknowledged.
+    /// Appends until told to stop; returns the acknowledged appends.
     pub(super) async fn run(mut self) -> Vec<Acknowledged> {
         let mut number = 0;
         while !self.shared.writers_stop.load(Relaxed) {
@@ -84,7 +84,7 @@ impl Writer {
         let events = ids.iter().enumerate().map(|(index, id)| {
             let payload =
                 json!({"writer": self.number, "append": number, "index": index, "of": of});
-            // The first of each stream, the rest of the writer's own.
+            // The first event of each stream; the rest are the writer's own.
             let stream = streams.get(index).unwrap_or(&streams[0]);
             json!({"stream": stream, "type": "Written", "payload": payload, "id": id})
         });
@@ -103,7 +103,8 @@ impl Writer {
     async fn until_answered(&mut self, append: &Append) {
         loop {
             match self.send(append).await {
-                // What is committed and not confirmed may be lost yet: only the answer to a repeat counts.
+                // A commit that is not confirmed may still be lost: only the answer to a repeat
+                // counts.
                 Ok(answer) if answer.unconfirmed => {
                     self.shared.count(|counts| counts.unconfirmed += 1)
                 }
@@ -148,10 +149,10 @@ impl Writer {
         });
     }
 
-    /// Looks at the streams after a conflict; whether the append is over.
+    /// Checks the streams after a conflict; returns whether the append is finished.
     ///
-    /// Nobody else writes to the writer's own stream, so a server on which that is behind is a primary of the past that
-    /// does not know it yet: no word of it counts.
+    /// Only this writer writes to its own stream. So a server on which that stream is behind is a
+    /// former primary that does not know it yet, and its answers do not count.
     async fn learn_versions(&mut self, append: &Append) -> bool {
         self.shared.count(|counts| counts.conflicts += 1);
         let Ok(found) = self.read_versions(append).await else {
@@ -191,7 +192,8 @@ impl Writer {
         }
     }
 
-    /// One try. Without an answer in time the writer either cancels and takes what comes of that, or goes away.
+    /// One attempt. Without an answer in time, the writer either cancels and accepts the outcome,
+    /// or disconnects.
     async fn send(&mut self, append: &Append) -> Result<Answer, Failure> {
         let cancels = !self.random.once_in(4);
         let session = self.session().await?;

@@ -1,4 +1,4 @@
-//! Calls whose answer gets lost, and calls that are made again, are executed once.
+//! Calls whose answer is lost, and calls that are made again, are executed once.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{TRANSFER, executions, id, store, transfer};
 use crate::commands::{APPLY, TRANSFER as HANDLE, deposit};
 use crate::support::{Client, connect, stream, value};
 
-/// Ends the session that waits for this, as soon as there is one.
+/// Terminates the session that waits for this, as soon as there is one.
 async fn terminate(client: &Client, waits_for: &str) {
     let sql = format!(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -21,7 +21,8 @@ async fn terminate(client: &Client, waits_for: &str) {
     }
 }
 
-/// Returns when a session waits for the standby whose transaction has found an append as made before.
+/// Returns when a session waits for the standby and its transaction has recognised its append as a
+/// repeat.
 async fn until_a_repeat_waits(client: &Client) {
     let sql = "SELECT count(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND wait_event = 'SyncRep' AND backend_xid IS NULL";
@@ -30,7 +31,7 @@ async fn until_a_repeat_waits(client: &Client) {
     }
 }
 
-/// What came of a call: it could wait for ever, for a standby that never comes.
+/// The result of a call, which could otherwise wait without end for a standby that never comes.
 async fn answer<T>(call: JoinHandle<T>) -> T {
     let answered = tokio::time::timeout(Duration::from_secs(30), call).await;
     answered.expect("there is no answer").unwrap()
@@ -50,7 +51,7 @@ async fn the_same_key_is_executed_once_whatever_the_input_is() {
         (first.positions, &first.versions, first.recorded_at)
     );
     assert_eq!((again.attempts, again.server_attempts), (1, 0));
-    // Without one, each execution is another.
+    // Without a key, each call is a new execution.
     for _ in 0..2 {
         let other = execute(&store, &TRANSFER.with(&first_input)).await.unwrap();
         assert!(!other.repeated);
@@ -59,7 +60,7 @@ async fn the_same_key_is_executed_once_whatever_the_input_is() {
     assert_eq!(executions(&client).await, 3);
 }
 
-/// The transaction is rolled back, and the call sent again.
+/// The transaction is rolled back, and the client sends the call again.
 #[tokio::test]
 async fn a_call_whose_session_ends_before_the_commit_is_sent_again() {
     let (store, client) = store("client_killed").await;
@@ -77,8 +78,8 @@ async fn a_call_whose_session_ends_before_the_commit_is_sent_again() {
     assert_eq!(stream(&client, "b").await.len(), 1);
 }
 
-/// A server whose commits wait for a standby that there is not: what waits is committed already, and its session can
-/// be ended before it answers.
+/// A server whose commits wait for a standby that does not exist. A waiting transaction has
+/// committed, and its session can be terminated before it answers.
 async fn server_that_loses_answers(name: &str) -> (Server, PostgresEventStore, Client) {
     let options = ServerOptions::new()
         .without_fsync()
@@ -104,7 +105,7 @@ async fn server_that_loses_answers(name: &str) -> (Server, PostgresEventStore, C
 #[tokio::test]
 async fn a_call_whose_session_ends_between_the_commit_and_the_answer_is_executed_once() {
     let (_server, store, client) = server_that_loses_answers("client_lost").await;
-    // Who tries once is told that it is unknown.
+    // A caller that tries only once learns that the outcome is unknown.
     let once = store.clone();
     let call = tokio::spawn(async move {
         let options = ExecuteOptions::new().retry(RetryPolicy::none());
@@ -117,7 +118,7 @@ async fn a_call_whose_session_ends_between_the_commit_and_the_answer_is_executed
 
     let call = tokio::spawn(async move { store.execute_command(&TRANSFER, &transfer(1)).await });
     terminate(&client, "SyncRep").await;
-    // The second attempt finds what the first one did, and tells of it when that is durable.
+    // The second attempt finds the result of the first, and returns it once it is durable.
     until_a_repeat_waits(&client).await;
     client
         .batch_execute("ALTER SYSTEM SET synchronous_standby_names = ''")

@@ -1,4 +1,5 @@
-//! Executions that keep a state of the same stream: none waits for another, and none fails.
+//! Concurrent executions that save a state of the same stream: none waits for another, and none
+//! fails.
 
 use serde_json::json;
 
@@ -6,7 +7,7 @@ use super::{at, chain, fill, folded, kept, link};
 use crate::commands::execute;
 use crate::support::{connect, until_waiting, value};
 
-/// Both have read the stream and may keep its state: it is only checked.
+/// Both have read the stream and may save its state, because the stream is only checked.
 #[tokio::test]
 async fn two_that_only_check_a_stream_do_not_wait_for_each_other() {
     let (url, client) = chain("beside_checked", ", combine => 'mix'").await;
@@ -28,7 +29,7 @@ async fn two_that_only_check_a_stream_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn a_row_that_somebody_else_has_is_passed_over() {
+async fn a_row_that_another_session_has_locked_is_skipped() {
     let (url, client) = chain("beside_locked", "").await;
     fill(&client, "s", 300).await;
     link(&client, &["s"]).await;
@@ -109,7 +110,7 @@ async fn where_the_table_is_locked_commands_do_without() {
     assert_eq!(folded(&client, &["s"]).await, 2);
 }
 
-/// A REINDEX that comes between reading the states and keeping one waits for both.
+/// A REINDEX that starts between reading the states and saving one waits for both.
 #[tokio::test]
 async fn a_reindex_of_the_states_waits_for_an_execution() {
     let (url, client) = chain("beside_reindex", "").await;

@@ -1,8 +1,8 @@
-//! P13: rows of `eventcore.command_states` that no execution has made.
+//! P13: rows of `eventcore.command_states` that no execution wrote.
 
 use super::{chain, fill, folded, kept, last_payload, link, state_of};
 
-/// Changes of a row that is right, each of which makes it useless.
+/// Changes to a valid row, each of which makes it unusable.
 const FORGERIES: [&str; 14] = [
     "last_version = 301",
     "last_version = 9223372036854775807",
@@ -45,7 +45,8 @@ async fn a_row_that_does_not_fit_is_not_used_and_is_replaced() {
     }
 }
 
-/// Whoever may write the table decides what `apply` goes on from; no value crashes anything.
+/// A role that may write the table decides which state `apply` continues from; no value causes a
+/// crash.
 #[tokio::test]
 async fn any_value_may_stand_for_a_state() {
     let (_, client) = chain("forged_values", "").await;
@@ -62,7 +63,7 @@ async fn any_value_may_stand_for_a_state() {
     link(&client, &["s"]).await;
 }
 
-/// The state holds events that are not there any more, or others than those that are.
+/// The state includes events that no longer exist, or that differ from those that exist.
 #[tokio::test]
 async fn a_stream_that_is_not_what_it_was_is_folded_from_its_start() {
     let (_, client) = chain("forged_stream", "").await;
@@ -89,7 +90,7 @@ async fn a_stream_that_is_not_what_it_was_is_folded_from_its_start() {
     assert_eq!(folded(&client, &["s"]).await, 231);
 }
 
-/// Then commands do without states.
+/// Commands then work without saved states.
 #[tokio::test]
 async fn a_table_that_was_altered_is_left_alone() {
     for (name, alteration) in [

@@ -1,4 +1,4 @@
-//! A kept state is used only for the command that made it.
+//! A saved state is used only for the command that made it.
 
 use super::{at, chain, fill, folded, kept, last_payload, link, register, state_of};
 use crate::support::{connect, value};
@@ -11,7 +11,7 @@ const OTHER_APPLY: &str = "
     END $$";
 
 #[tokio::test]
-async fn a_command_that_is_registered_again_begins_anew() {
+async fn a_command_that_is_registered_again_starts_without_states() {
     let (_, client) = chain("replaced_command", "").await;
     fill(&client, "s", 300).await;
     assert_eq!(folded(&client, &["s"]).await, 300);
@@ -26,7 +26,7 @@ async fn a_command_that_is_registered_again_begins_anew() {
     assert_eq!(folded(&client, &["s"]).await, 303);
 }
 
-/// By its definition: also one that is replaced by another session, or altered.
+/// By its definition, so also when another session replaces or alters it.
 #[tokio::test]
 async fn a_state_is_not_used_after_apply_was_replaced_by_another_definition() {
     let (url, client) = chain("replaced_apply", "").await;
@@ -39,7 +39,7 @@ async fn a_state_is_not_used_after_apply_was_replaced_by_another_definition() {
     assert_ne!(before, expected);
     assert_eq!(folded(&client, &["s"]).await, 301);
     assert_eq!(last_payload(&client, "s").await, expected);
-    // Nor is one by the definition before it, in the place of which the new one is.
+    // A state that was saved under the previous definition is not used either.
     other.batch_execute(OTHER_APPLY).await.unwrap();
     assert_eq!(
         folded(&client, &["s"]).await,
@@ -99,7 +99,8 @@ async fn states_are_discarded_for_what_apply_calls() {
     assert!(!value::<bool>(&client, unknown).await);
 }
 
-/// The execution has folded, and commits what it keeps after the states were discarded.
+/// The execution has folded its events, and commits its saved state after the states were
+/// discarded.
 #[tokio::test]
 async fn an_execution_that_is_under_way_keeps_nothing_that_is_used_after_a_discard() {
     let (url, client) = chain("replaced_under_way", "").await;
@@ -127,7 +128,8 @@ async fn an_execution_that_is_under_way_keeps_nothing_that_is_used_after_a_disca
     }
 }
 
-/// A transaction that has all its locks hears by itself of nothing that others change.
+/// A transaction that already holds all its locks does not notice by itself what other sessions
+/// change.
 #[tokio::test]
 async fn an_older_transaction_keeps_no_state_of_older_functions_under_the_new_registration() {
     let (url, client) = chain("replaced_older", "").await;

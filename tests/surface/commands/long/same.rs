@@ -1,4 +1,5 @@
-//! With kept states and without: the same commands decide the same, whatever `apply` and `combine` do.
+//! With and without saved states, the same commands decide the same, whatever `apply` and `combine`
+//! do.
 
 use serde_json::{Value, json};
 
@@ -6,7 +7,7 @@ use super::{calls, chain, kept, register};
 use crate::commands::execute;
 use crate::support::{Client, value};
 
-/// Which streams are found depends on the state, and so do further ones.
+/// The discovered streams depend on the state, and further streams depend on those.
 const RELATED: &str = "
     CREATE FUNCTION related(state jsonb, input jsonb) RETURNS text[] LANGUAGE sql AS $$
         SELECT CASE WHEN state #>> '{}' < 'a' THEN ARRAY['found-' || left(state #>> '{}', 1)] END $$";
@@ -42,7 +43,7 @@ async fn random_commands_decide_the_same_with_kept_states_and_without() {
     }
 }
 
-/// One transaction of one or several commands, which is perhaps rolled back, wholly or in part.
+/// One transaction with one or several commands, which may be rolled back entirely or in part.
 async fn run(client: &Client, seed: u64) -> Vec<Result<Vec<i64>, String>> {
     let mut random = Random(seed);
     let level = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"][random.below(3)];
@@ -92,7 +93,7 @@ fn input(random: &mut Random) -> Value {
     }
 }
 
-/// Everything that was written: the payloads are the states on which was decided.
+/// Everything that was written: the payloads are the states that the commands decided on.
 async fn history(client: &Client) -> Vec<(String, i64, Value)> {
     let sql =
         "SELECT stream_id, version, payload FROM eventcore.events ORDER BY stream_id, version";
