@@ -2,8 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-/// The command as one that is terminated when this process ends, however it ends; where there is no
-/// `setpriv`, as on other systems than Linux, the command as it is.
+/// Wraps a command so that it is terminated when this process ends, however it ends. On a system
+/// without `setpriv`, such as macOS, it returns the command unchanged.
 pub(crate) fn ending_with_us(command: Command) -> Command {
     let known = Command::new("setpriv")
         .args(["--pdeathsig", "TERM", "true"])
