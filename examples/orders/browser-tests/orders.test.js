@@ -71,6 +71,7 @@ for (const store of STORES) {
       await page.getByRole("button", { name: "Create the order" }).dblclick();
       await page.getByText("The order is created.").waitFor();
       assert.equal(new Set(keys).size, 1);
+      assert.match(keys[0], /^[0-9a-f]{32}$/);
       assert.equal(await ordersOfCustomer(shop, page), 1);
     }));
 

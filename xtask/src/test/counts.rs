@@ -33,6 +33,13 @@ impl Counts {
         self.reported = failed > 0;
     }
 
+    /// Takes in a line of Node's test runner: `ℹ pass 21`.
+    pub(crate) fn line_of_node(&mut self, line: &str) {
+        let number = |word: &str| line.strip_prefix(word)?.trim().parse::<u64>().ok();
+        self.passed += number("ℹ pass ").unwrap_or(0);
+        self.failed += number("ℹ fail ").unwrap_or(0);
+    }
+
     /// A part that fails before its tests ran, or that has no tests, counts as one failure.
     pub(crate) fn at_least_one_failure_since(&mut self, before: Self) {
         if self.failed == before.failed {
@@ -58,6 +65,15 @@ mod tests {
         counts.line("test a_result ... ok");
         counts.line("test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured");
         assert_eq!(counts.to_string(), "17 passed, 3 failed");
+    }
+
+    #[test]
+    fn the_summary_of_node_is_added() {
+        let mut counts = Counts::default();
+        counts.line_of_node("ℹ tests 22");
+        counts.line_of_node("ℹ pass 21");
+        counts.line_of_node("ℹ fail 1");
+        assert_eq!(counts.to_string(), "21 passed, 1 failed");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check and every test, in parts that can be run one by one.
 
+mod browser;
 mod counts;
 mod deny;
 mod parts;
@@ -21,7 +22,7 @@ use parts::{PARTS, Part};
 pub(crate) struct Arguments {
     #[command(flatten)]
     pg: PgOption,
-    /// One part: fmt, clippy, doc, deny, unit, pgrx, server, doctests [default: all, in this order]
+    /// One part: fmt, clippy, doc, deny, unit, pgrx, server, browser, doctests [default: all, in this order]
     part: Option<String>,
     /// Go on after a part that fails [default in CI]
     #[arg(long)]

@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result, bail};
 use eventcore_harness::{PG_BIN, PG_CACHE};
 
-use super::{Run, deny};
+use super::{Run, browser, deny};
 use crate::setup;
 
 /// One part.
@@ -21,7 +21,7 @@ pub(crate) struct Part {
 }
 
 /// All of them. The last ones are test runners, whose summary a reader expects at the end.
-pub(crate) const PARTS: [Part; 8] = [
+pub(crate) const PARTS: [Part; 9] = [
     Part {
         name: "fmt",
         run: fmt,
@@ -49,6 +49,10 @@ pub(crate) const PARTS: [Part; 8] = [
     Part {
         name: "server",
         run: server,
+    },
+    Part {
+        name: "browser",
+        run: browser::run,
     },
     Part {
         name: "doctests",
