@@ -3,6 +3,7 @@
 
 mod book;
 mod catalog;
+mod deployment;
 mod links;
 mod page;
 mod programs;

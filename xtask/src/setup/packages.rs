@@ -11,9 +11,9 @@ use super::source::{Layout, MAJORS, Source, newest_debian};
 use crate::step::Ui;
 
 /// Installs packages as root. Debian's PostgreSQL would create and start a cluster; this prevents
-/// that, and restores the machine's own setting afterwards. Debian also starts PgBouncer, etcd and
-/// HAProxy after the installation and at boot; this prevents that if they were not installed
-/// before.
+/// that, and restores the machine's own setting afterwards. Debian also starts PgBouncer, etcd,
+/// HAProxy and Prometheus after the installation and at boot; this prevents that if they were not
+/// installed before.
 const INSTALL: &str = r#"
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -34,7 +34,8 @@ mkdir -p "${conf%/*}"
 if [ -e "$conf" ] && [ ! -e "$conf.eventcore" ]; then cp -p "$conf" "$conf.eventcore"; fi
 echo 'create_main_cluster = false' >>"$conf"
 apt-get install -y -q --no-install-recommends "$@"
-for service in pgbouncer:pgbouncer etcd-server:etcd haproxy:haproxy; do
+for service in pgbouncer:pgbouncer etcd-server:etcd haproxy:haproxy prometheus:prometheus \
+    prometheus-postgres-exporter:prometheus-postgres-exporter; do
     case " $* " in *" ${service%:*} "*)
         # It need not have been started: in a container, nothing is.
         service "${service#*:}" stop || true
@@ -195,7 +196,7 @@ fn missing(source: &Source, purpose: Purpose) -> Vec<String> {
         "pgbouncer".to_owned(),
     );
     if purpose == Purpose::Tests {
-        for (found, package) in drivers() {
+        for (found, package) in drivers().into_iter().chain(monitoring()) {
             need(found, package.to_owned());
         }
     }
@@ -225,6 +226,17 @@ fn drivers() -> [(bool, &'static str); 8] {
         (
             !on_path("javac") || jdbc.is_file(),
             "libpostgresql-jdbc-java",
+        ),
+    ]
+}
+
+/// What checks the files of the pages on monitoring: promtool comes with Prometheus, about 100 MB.
+fn monitoring() -> [(bool, &'static str); 2] {
+    [
+        (on_path("promtool"), "prometheus"),
+        (
+            on_path("prometheus-postgres-exporter"),
+            "prometheus-postgres-exporter",
         ),
     ]
 }
