@@ -5,6 +5,7 @@ mod asked;
 mod bodies;
 mod body;
 mod changes;
+mod document;
 mod fulfil;
 mod lists;
 mod live;
@@ -22,31 +23,15 @@ use axum::http::header::HeaderName;
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
-use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use app::{App, Settings};
 pub use problem::Problem;
 
-/// The document that describes the API, without its paths.
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Orders",
-        description = "Order management on eventcore. Money is in whole cents, times are in UTC."
-    ),
-    tags(
-        (name = "orders", description = "Orders and their fulfilment"),
-        (name = "shop", description = "Customers, products and statistics"),
-        (name = "operations", description = "For those who run it")
-    )
-)]
-struct Document;
-
 /// The routes with their document.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    OpenApiRouter::with_openapi(document::without_paths())
         .routes(routes!(orders::create, orders::list))
         .routes(routes!(orders::get))
         .routes(routes!(orders::events))
@@ -71,14 +56,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(operations::metrics))
 }
 
-/// The document that describes the API.
-pub fn document() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
-}
-
 /// The whole service.
 pub fn router(app: App) -> Router {
-    let (router, document) = routes().split_for_parts();
+    let (router, paths) = routes().split_for_parts();
+    let document = document::complete(paths);
     let exposed = [
         "etag",
         "event-position",

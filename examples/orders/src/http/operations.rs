@@ -92,7 +92,7 @@ fn twelve() -> u32 {
 }
 
 /// Fills the shop with sample data: stock, and orders in all states.
-#[utoipa::path(post, path = "/seed", tag = "operations", request_body = SeedBody,
+#[utoipa::path(post, path = "/seed", tag = "operations", request_body = Option<SeedBody>,
     responses((status = 200, body = Seeded), (status = 400, body = Problem), (status = 409, body = Problem),
         (status = 413, body = Problem), (status = 415, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn seed(

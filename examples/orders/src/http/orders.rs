@@ -190,6 +190,13 @@ pub(super) fn min_position(headers: &HeaderMap) -> Result<Option<Position>, Prob
     let Some(position) = text(headers, "min-position")? else {
         return Ok(None);
     };
-    let malformed = |_| Problem::malformed(format!("Min-Position {position:?} is not a position"));
-    position.parse().map(Some).map_err(malformed)
+    // No store has a position that PostgreSQL could not count.
+    let parsed = position
+        .parse()
+        .ok()
+        .filter(|parsed| *parsed <= i64::MAX as u64);
+    let malformed = || Problem::malformed(format!("Min-Position {position:?} is not a position"));
+    parsed
+        .map(|parsed| Some(Position::new(parsed)))
+        .ok_or_else(malformed)
 }

@@ -32,7 +32,9 @@ impl Projection<PostgresEventStore> for Tables {
         stored: StoredEvent<ShopEvent>,
         transaction: &mut PostgresTransaction,
     ) -> Result<(), HandlerError> {
-        apply(&stored, transaction).await
+        apply(&stored, transaction).await?;
+        metrics::counter!("projections_events_processed").increment(1);
+        Ok(())
     }
 }
 

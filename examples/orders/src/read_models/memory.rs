@@ -44,7 +44,10 @@ impl Projection<InMemoryEventStore> for Views {
         transaction: &mut MemoryTransaction,
     ) -> Result<(), HandlerError> {
         let views = self.clone();
-        transaction.on_commit(move || views.maps().apply(&stored));
+        transaction.on_commit(move || {
+            views.maps().apply(&stored);
+            metrics::counter!("projections_events_processed").increment(1);
+        });
         Ok(())
     }
 }

@@ -51,6 +51,11 @@ pub(crate) async fn the_service_shows_its_health_metrics_and_document(ground: Gr
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
+    let refused = &document["paths"]["/orders"]["post"]["responses"]["400"]["content"];
+    assert!(
+        refused.get("application/problem+json").is_some(),
+        "{refused}"
+    );
     let page = shop.get("/").await.expect(200);
     assert!(
         page.header("content-type").starts_with("text/html"),
