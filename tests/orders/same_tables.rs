@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::ground;
-use crate::suite::support::{Running, answer, item, until};
+use crate::suite::support::{Ground, Running, answer, item, until};
 
 const PATHS: [&str; 6] = [
     "/orders?view=current&limit=500",
@@ -59,10 +59,7 @@ async fn the_read_models_are_the_same_wherever_they_are_kept() {
 
     // The server makes them from the first event on, and then the program again.
     for projections in ["server", "client"] {
-        let ground = crate::Ground {
-            store: ground.store.clone(),
-            variables: vec![("PROJECTIONS", projections)],
-        };
+        let ground = Ground::new(ground.store.clone()).with("PROJECTIONS", projections);
         let shop = ground.start().await;
         let status = shop.get("/read-models").await.expect(200).body;
         assert_eq!(status["runs_in"], projections);

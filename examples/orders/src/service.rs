@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use eventcore::{
-    CorrelationId, Filter, InMemoryEventStore, Position, PostgresEventStore, StoreError,
+    CorrelationId, Filter, InMemoryEventStore, InvalidValue, Position, PostgresEventStore,
+    StoreError,
 };
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -41,6 +42,9 @@ pub enum StartError {
     /// The client for the partners cannot be made.
     #[error("the partners cannot be called")]
     Partners(#[from] reqwest::Error),
+    /// A name is not valid.
+    #[error(transparent)]
+    Name(#[from] InvalidValue),
     /// The metrics cannot be kept.
     #[error("the metrics cannot be kept")]
     Metrics(#[from] BuildError),
@@ -85,7 +89,7 @@ impl Service {
     ) -> Result<Self, StartError> {
         let in_server = config.projections == Projections::Server;
         let app = App {
-            read_models: ReadModels::of(&store, in_server),
+            read_models: ReadModels::of(&store, in_server)?,
             store,
             settings: Arc::new(Settings {
                 body_limit: config.body_limit,

@@ -3,9 +3,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use eventcore::{
-    InMemoryEventStore, Position, ProjectionName, ProjectionStore, StoreError, run_projection,
-};
+use eventcore::{Position, ProjectionName, ProjectionStore, StoreError, run_projection};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -37,7 +35,7 @@ impl ReadModels {
     /// The server refuses.
     pub async fn install(&self) -> Result<(), ReadError> {
         match self {
-            Self::Memory(store, _) => from_the_start(store).await,
+            Self::Memory(..) => Ok(()),
             Self::Client(store) => server::install(store, false).await,
             Self::Server(store) => server::install(store, true).await,
         }
@@ -63,7 +61,7 @@ impl ReadModels {
     /// The store cannot be reached.
     pub async fn checkpoint(&self) -> Result<Position, ReadError> {
         match self {
-            Self::Memory(store, _) => Ok(store.checkpoint(&name()?).await?),
+            Self::Memory(store, views) => Ok(store.checkpoint(views.projection()).await?),
             Self::Client(store) => Ok(store.checkpoint(&name()?).await?),
             Self::Server(store) => server::checkpoint(store).await,
         }
@@ -123,17 +121,6 @@ impl ReadModels {
             Self::Client(store) | Self::Server(store) => Store::Postgres(store.clone()),
         }
     }
-}
-
-/// The maps of this process are empty, even if the store is not.
-async fn from_the_start(store: &InMemoryEventStore) -> Result<(), ReadError> {
-    let (name, start) = (name()?, Position::START);
-    let checkpoint = store.checkpoint(&name).await?;
-    let mut transaction = store.begin().await?;
-    store
-        .advance_checkpoint(&mut transaction, &name, checkpoint, start)
-        .await?;
-    Ok(store.commit(transaction).await?)
 }
 
 pub(super) fn name() -> Result<ProjectionName, StoreError> {

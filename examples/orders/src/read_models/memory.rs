@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eventcore::{
-    Filter, HandlerError, InMemoryEventStore, MemoryTransaction, Projection, StoredEvent,
+    Filter, HandlerError, InMemoryEventStore, InvalidValue, MemoryTransaction, Projection,
+    ProjectionName, StoredEvent,
 };
 use uuid::Uuid;
 
@@ -16,8 +17,14 @@ use super::{
 use crate::domain::{Order, OrderId, OrderState, ProductId, ShopEvent, StockEvent};
 
 /// The read models in memory. A clone is the same.
-#[derive(Debug, Clone, Default)]
-pub struct Views(Arc<Mutex<Maps>>);
+///
+/// The checkpoint of a projection belongs to what it writes. So each has a name of its own: a service
+/// that starts on a store with events fills its maps from the first one on.
+#[derive(Debug, Clone)]
+pub struct Views {
+    maps: Arc<Mutex<Maps>>,
+    name: ProjectionName,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Maps {
@@ -31,7 +38,7 @@ impl Projection<InMemoryEventStore> for Views {
     type Event = ShopEvent;
 
     fn name(&self) -> &str {
-        NAME
+        self.name.as_str()
     }
 
     fn filter(&self) -> Filter {
@@ -117,8 +124,26 @@ impl Maps {
 }
 
 impl Views {
+    /// Empty ones.
+    ///
+    /// # Errors
+    ///
+    /// Never: the name is valid.
+    pub fn new() -> Result<Self, InvalidValue> {
+        let name = ProjectionName::new(format!("{NAME}-{}", Uuid::now_v7()))?;
+        Ok(Self {
+            maps: Arc::default(),
+            name,
+        })
+    }
+
+    /// The name of their projection.
+    pub(super) fn projection(&self) -> &ProjectionName {
+        &self.name
+    }
+
     fn maps(&self) -> MutexGuard<'_, Maps> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.maps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces everything at once.

@@ -60,12 +60,16 @@ pub enum ReadError {
 
 impl ReadModels {
     /// Those of this store; in PostgreSQL written by the server or by this program.
-    pub fn of(store: &Store, in_server: bool) -> Self {
-        match (store, in_server) {
-            (Store::Memory(store), _) => Self::Memory(store.clone(), Views::default()),
+    ///
+    /// # Errors
+    ///
+    /// Never: see [`Views::new`].
+    pub fn of(store: &Store, in_server: bool) -> Result<Self, eventcore::InvalidValue> {
+        Ok(match (store, in_server) {
+            (Store::Memory(store), _) => Self::Memory(store.clone(), Views::new()?),
             (Store::Postgres(store), false) => Self::Client(store.clone()),
             (Store::Postgres(store), true) => Self::Server(store.clone()),
-        }
+        })
     }
 }
 

@@ -32,9 +32,10 @@ impl ReadModels {
 /// Fills new maps and replaces the old ones, in a transaction that moves the checkpoint. If the
 /// projection has moved it meanwhile, its runner or this one begins again.
 async fn in_memory(store: &eventcore::InMemoryEventStore, views: &Views) -> Result<(), ReadError> {
+    let name = views.projection();
     loop {
         let mut transaction = store.begin().await?;
-        let checkpoint = store.checkpoint(&name()?).await?;
+        let checkpoint = store.checkpoint(name).await?;
         let (mut maps, mut after) = (Maps::default(), Position::START);
         while let Some(page) = page(store, after, checkpoint).await? {
             page.iter().for_each(|stored| maps.apply(stored));
@@ -43,7 +44,7 @@ async fn in_memory(store: &eventcore::InMemoryEventStore, views: &Views) -> Resu
         let views = views.clone();
         transaction.on_commit(move || views.replace(maps));
         let advanced = store
-            .advance_checkpoint(&mut transaction, &name()?, checkpoint, checkpoint)
+            .advance_checkpoint(&mut transaction, name, checkpoint, checkpoint)
             .await;
         match advanced.and(store.commit(transaction).await) {
             Err(error) if error.is_lease_lost() => continue,

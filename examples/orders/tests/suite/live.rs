@@ -1,12 +1,10 @@
 //! Server-sent events.
 
-use std::time::Duration;
-
 use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{Ground, Running};
+use super::support::{Ground, LIMIT, Running};
 
 /// One server-sent event.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,8 +54,7 @@ async fn follow(shop: &Running, path: &str, last: Option<&str>, until: &str) -> 
             }
         }
     };
-    let limit = Duration::from_secs(20);
-    tokio::time::timeout(limit, reading)
+    tokio::time::timeout(LIMIT, reading)
         .await
         .expect("the event does not come");
     events

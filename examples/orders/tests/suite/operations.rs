@@ -96,7 +96,7 @@ pub(crate) async fn requests_under_way_are_answered_before_the_end(ground: Groun
     );
     let saga = format!("/orders/{order}/saga");
     until(async || shop.get(&saga).await.body["state"] == "Running").await;
-    tokio::time::timeout(Duration::from_secs(5), shop.stop())
+    tokio::time::timeout(Duration::from_secs(60), shop.stop())
         .await
         .expect("it does not end");
     let answer = fulfil.await.unwrap().unwrap();

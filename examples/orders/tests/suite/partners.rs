@@ -93,10 +93,7 @@ pub(crate) async fn partners_that_fail_and_lose_answers_change_no_outcome(ground
         payments: partners.clone(),
         carrier: partners.clone() as Arc<dyn Carrier>,
     };
-    let shop = ground
-        .with("FULFIL_WAIT_SECONDS", "30")
-        .start_with(ledger, outside)
-        .await;
+    let shop = ground.start_with(ledger, outside).await;
 
     shop.stock("A", 50).await;
     let orders = join_all((0..8).map(|_| async { shop.order(&[("A", 2)]).await })).await;

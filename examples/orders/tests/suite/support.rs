@@ -13,6 +13,12 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+/// So that a slow machine does not fail a test.
+pub(crate) const PATIENCE: [(&str, &str); 2] =
+    [("FULFIL_WAIT_SECONDS", "120"), ("READ_WAIT_SECONDS", "120")];
+/// Longer than anything takes.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
 /// What a test starts services on: an empty store, and how the services are configured.
 pub(crate) struct Ground {
     pub(crate) store: Store,
@@ -41,7 +47,7 @@ impl Ground {
     pub(crate) fn new(store: Store) -> Self {
         Self {
             store,
-            variables: Vec::new(),
+            variables: PATIENCE.to_vec(),
         }
     }
 
@@ -200,7 +206,7 @@ pub(crate) fn item(product: &str, quantity: u32) -> Value {
 
 /// Waits until something holds.
 pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
-    let ends = Instant::now() + Duration::from_secs(30);
+    let ends = Instant::now() + LIMIT;
     while !holds().await {
         assert!(Instant::now() < ends, "it does not happen");
         tokio::time::sleep(Duration::from_millis(10)).await;
