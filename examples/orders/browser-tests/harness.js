@@ -16,7 +16,7 @@ const PROGRAM = process.env.ORDERS_BIN ?? fileURLToPath(new URL("../../../target
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** How long anything may take to appear, in milliseconds. The machine may have other things to do. */
-const PATIENCE = 15_000;
+const PATIENCE = 30_000;
 
 /** Where the events are kept: in memory, and in a database if there is one. */
 export const STORES = process.env.DATABASE_URL ? ["memory", "PostgreSQL"] : ["memory"];
