@@ -9,12 +9,15 @@ BEGIN ATOMIC
     SELECT ARRAY['search_path=' || array_to_string(
                      -- Temporary tables come last, not first. "$user" is resolved, because each caller is another user.
                      ARRAY(SELECT quote_ident(p) FROM unnest(current_schemas(false)) p WHERE p !~ '^pg_temp_') || 'pg_temp'::text, ', ')]
-        || ARRAY(SELECT n || '=' || current_setting(n, true)
+        || ARRAY(SELECT n || '=' || value
                    FROM unnest('{plpgsql.check_asserts,row_security,quote_all_identifiers,transform_null_equals,
                                  gin_fuzzy_search_limit,default_text_search_config,array_nulls,standard_conforming_strings,
                                  xmloption,xmlbinary,TimeZone,timezone_abbreviations,DateStyle,IntervalStyle,lc_monetary,
                                  lc_numeric,lc_time,extra_float_digits,bytea_output}'::text[]) n
-                  WHERE current_setting(n, true) IS NOT NULL);
+                        -- A session that has not used PL/pgSQL yet does not know its setting.
+                  CROSS JOIN LATERAL (SELECT coalesce(current_setting(n, true),
+                                             CASE n WHEN 'plpgsql.check_asserts' THEN 'on' END)) v(value)
+                  WHERE value IS NOT NULL);
 END;
 COMMENT ON FUNCTION eventcore.session_settings() IS
     'The settings of this session that change what a function decides, each as name=value. In search_path, temporary tables come last.';
