@@ -62,7 +62,9 @@ export function homePage({ refresh, redraw }) {
           h("p", {}, "New here? The ", h("a", { href: "#/demo" }, "demo"), " shows an order from creation to shipping in four steps.")),
         h("section", { class: "card", "aria-labelledby": "events-title" },
           h("h2", { id: "events-title" }, "Newest events"),
-          timeline(events, { empty: "There are no events yet. Make sample data to begin." }))),
+          timeline(events, { empty: statistics.position > 0
+            ? "The newest events follow as soon as the page is connected."
+            : "There are no events yet. Make sample data to begin." }))),
     ],
   };
 }
