@@ -8,7 +8,7 @@ use eventcore::{Filter, StreamId, Subscribe};
 use crate::domain::{FulfilmentEvent, OrderId};
 use crate::store::Store;
 
-/// Follows the fulfilments of all processes from now on, for ever.
+/// Follows the fulfilments of all processes from now until the program ends.
 pub async fn count(store: Store) {
     loop {
         if let Err(error) = follow(&store).await {

@@ -106,7 +106,7 @@ pub async fn seed(
     })
 }
 
-/// A few pieces of some product; or so many that nobody accepts the order.
+/// A few pieces of some product, or more than the carrier accepts.
 fn item(too_many: bool) -> Result<Item, SeedError> {
     let (id, name, cents) = PRODUCTS[fastrand::usize(..PRODUCTS.len())];
     let quantity = if too_many { 90 } else { fastrand::u32(1..=4) };

@@ -165,7 +165,7 @@ impl Service {
     }
 }
 
-/// Keeps the read models up to date, for ever.
+/// Keeps the read models up to date until the program ends.
 async fn project(read_models: ReadModels) {
     loop {
         let Err(error) = read_models.run().await;

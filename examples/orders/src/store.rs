@@ -54,7 +54,7 @@ impl Store {
         with!(self, |store| store.read_streams(&read).await)
     }
 
-    /// The position of the newest event that matches; 0 if there is none.
+    /// The position of the newest event that matches; 0 without one.
     ///
     /// # Errors
     ///

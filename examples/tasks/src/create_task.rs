@@ -10,7 +10,7 @@ pub struct CreateTask {
     /// The task.
     #[stream]
     pub task: TaskId,
-    /// What is to be done.
+    /// What to do.
     pub title: Title,
 }
 

@@ -67,7 +67,7 @@ impl TryFrom<String> for Title {
 pub enum TaskEvent {
     /// The task exists from now on.
     TaskCreated {
-        /// What is to be done.
+        /// What to do.
         title: Title,
     },
     /// It has another title.
@@ -91,7 +91,7 @@ pub enum TaskEvent {
 pub struct Task {
     /// Its id.
     pub id: Uuid,
-    /// What is to be done.
+    /// What to do.
     pub title: Title,
     /// Who works on it.
     pub assignee: Option<String>,

@@ -128,7 +128,7 @@ impl<S: SubscriptionStore + Clone + 'static> Orders<S> {
         execute(&self.0, order).await.map(drop)
     }
 
-    /// Tells the payments service of orders, for ever.
+    /// Tells the payments service of orders until the program ends.
     ///
     /// # Errors
     ///

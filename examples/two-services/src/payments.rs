@@ -146,7 +146,7 @@ impl<S: SubscriptionStore + Clone + 'static> Payments<S> {
         execute(&self.0, deposit).await.map(drop)
     }
 
-    /// Tells the orders service of payments, for ever.
+    /// Tells the orders service of payments until the program ends.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ pub trait Receive: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The message is not handled. It is to be sent again.
+    /// The message is not handled. The sender sends it again.
     fn receive(&self, envelope: &Envelope)
     -> impl Future<Output = Result<(), HandlerError>> + Send;
 }

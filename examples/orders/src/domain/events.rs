@@ -140,7 +140,7 @@ pub enum ShipmentEvent {
 /// What can happen to the fulfilment of an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 pub enum FulfilmentEvent {
-    /// The order is to be fulfilled.
+    /// Fulfilment of the order begins.
     FulfilmentStarted,
     /// A step is done.
     StepCompleted {

@@ -23,7 +23,7 @@ pub fn options() -> ProcessOptions {
         .retry_delay(retry_delay)
 }
 
-/// Runs one runner, for ever.
+/// Runs one runner until the program ends.
 pub async fn run<S>(store: S, outside: Outside)
 where
     S: SubscriptionStore + Clone + 'static,

@@ -51,7 +51,8 @@ pub trait Carrier: Send + Sync {
     /// Takes on the shipment of an order. Asked again, it gives the same answer.
     fn book(&self, order: OrderId, pieces: u64) -> BoxFuture<'_, Result<Answer, Unavailable>>;
 
-    /// Takes a booking back. If there is none, there never will be one.
+    /// Withdraws a booking. Afterwards the carrier refuses to book this order, even if it had no
+    /// booking.
     fn withdraw(&self, order: OrderId) -> BoxFuture<'_, Result<(), Unavailable>>;
 }
 

@@ -41,7 +41,7 @@ impl ReadModels {
         }
     }
 
-    /// Keeps them up to date, for ever. Inside the server a worker does that.
+    /// Keeps them up to date until the program ends. Inside the server a worker does that.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ pub struct OrderQuery {
     pub customer: Option<Uuid>,
     /// Only those behind this place.
     pub after: Option<Cursor>,
-    /// At most so many.
+    /// The most rows to return.
     pub limit: u32,
 }
 

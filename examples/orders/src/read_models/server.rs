@@ -21,8 +21,8 @@ const DROP: &str = "SELECT eventcore_drop_projection('shop')
 
 const EMPTY: &str = "TRUNCATE orders, customers, inventory";
 
-/// Makes the tables; and the projection, or makes sure that there is none. Whoever wrote the tables
-/// before, they are written from the first event on when that changes.
+/// Makes the tables, and creates or drops the projection. When the read models move into the server
+/// or out of it, the tables are emptied and written again from the first event.
 pub(super) async fn install(store: &PostgresEventStore, in_server: bool) -> Result<(), ReadError> {
     let mut transaction = store.begin().await?;
     transaction.batch_execute(LOCK).await?;
