@@ -21,3 +21,4 @@ pub mod seed;
 pub mod config;
 pub mod load;
 pub mod service;
+mod supervise;

@@ -1,24 +1,20 @@
 //! Counts the fulfilments that end while this process runs, and how long they took.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::time::SystemTime;
 
-use eventcore::{Filter, StreamId, Subscribe};
+use eventcore::{Filter, FollowError, StreamId, Subscribe};
 
 use crate::domain::{FulfilmentEvent, OrderId};
 use crate::store::Store;
 
-/// Follows the fulfilments of all processes from now until the program ends.
-pub async fn count(store: Store) {
-    loop {
-        if let Err(error) = follow(&store).await {
-            tracing::warn!(%error, "fulfilments are not counted for a moment");
-        }
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    }
-}
-
-async fn follow(store: &Store) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// Follows the fulfilments of all processes from now on.
+///
+/// # Errors
+///
+/// The store cannot be reached, or an event cannot be decoded.
+pub async fn count(store: Store) -> Result<Infallible, FollowError> {
     let filter = Filter::all().stream_prefix(OrderId::FULFILMENT_PREFIX);
     let now = store.safe_position().await?;
     let subscription = store.subscribe(Subscribe::after(now).filter(filter));

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use eventcore::{
     CorrelationId, Filter, InMemoryEventStore, InvalidValue, Position, PostgresEventStore,
@@ -19,10 +18,8 @@ use crate::outside::{Outside, OverHttp};
 use crate::read_models::{ReadError, ReadModels};
 use crate::seed::SeedError;
 use crate::store::{Store, with};
+use crate::supervise::for_ever;
 use crate::{fulfilment, sagas, seed};
-
-/// How long to wait before a projection that stopped is started again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The service: what answers requests, and what works behind it.
 pub struct Service {
@@ -102,8 +99,15 @@ impl Service {
         app.read_models.install().await?;
 
         let mut behind = JoinSet::new();
-        behind.spawn(project(app.read_models.clone()));
-        behind.spawn(sagas::count(app.store.clone()));
+        let read_models = app.read_models.clone();
+        behind.spawn(for_ever("the projection", move || {
+            let read_models = read_models.clone();
+            async move { read_models.run().await }
+        }));
+        let store = app.store.clone();
+        behind.spawn(for_ever("the count of fulfilments", move || {
+            sagas::count(store.clone())
+        }));
         for _ in 0..config.runners {
             let outside = outside.clone();
             with!(app.store.clone(), |store| behind
@@ -162,15 +166,6 @@ impl Service {
             .await?;
         self.behind.shutdown().await;
         Ok(())
-    }
-}
-
-/// Keeps the read models up to date until the program ends.
-async fn project(read_models: ReadModels) {
-    loop {
-        let Err(error) = read_models.run().await;
-        tracing::error!(%error, "the projection has stopped; it starts again");
-        tokio::time::sleep(PAUSE).await;
     }
 }
 

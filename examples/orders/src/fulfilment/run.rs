@@ -6,9 +6,7 @@ use eventcore::{ProcessOptions, RetryPolicy, SubscriptionStore, run_process_mana
 
 use super::FulfilOrders;
 use crate::outside::Outside;
-
-/// How long to wait before the store is asked again after it refused a request.
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::supervise::for_ever;
 
 /// A runner takes few orders at once, so that others get their share, and another one takes over a
 /// few seconds after it is lost. It never gives up: a partner may be away for a day.
@@ -30,10 +28,8 @@ where
 {
     let manager = FulfilOrders { outside };
     let options = options();
-    loop {
-        if let Err(error) = run_process_manager_with(&store, &manager, &options).await {
-            tracing::error!(%error, "a runner of the fulfilment has stopped; it starts again");
-        }
-        store.sleep(PAUSE).await;
-    }
+    for_ever("a runner of the fulfilment", || {
+        run_process_manager_with(&store, &manager, &options)
+    })
+    .await;
 }

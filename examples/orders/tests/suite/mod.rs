@@ -8,6 +8,7 @@ pub(crate) mod headers;
 pub(crate) mod lists;
 pub(crate) mod live;
 pub(crate) mod operations;
+pub(crate) mod panics;
 pub(crate) mod partners;
 pub(crate) mod support;
 
@@ -29,6 +30,7 @@ macro_rules! suite {
             fulfilment::a_refused_step_is_compensated,
             fulfilment::an_order_is_fulfilled_once,
             fulfilment::the_last_pieces_are_reserved_once,
+            panics::a_panic_in_a_fulfilment_ends_no_runner,
             partners::an_order_that_is_cancelled_on_its_way_is_undone,
             partners::partners_that_fail_and_lose_answers_change_no_outcome,
             headers::a_request_with_a_key_happens_once,
