@@ -1,6 +1,6 @@
 //! Sample data: stock, customers, and orders in all states.
 
-use eventcore::{CorrelationId, ExecuteError, ExecuteOptions, InvalidValue, StoreError};
+use eventcore::{CorrelationId, ExecuteError, ExecuteOptions, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -39,14 +39,12 @@ pub struct Seeded {
 
 /// Why sample data cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each is the error that it contains")]
+#[expect(missing_docs, reason = "each is the error that it contains")]
 pub enum SeedError {
     #[error(transparent)]
     Execute(#[from] ExecuteError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Name(#[from] InvalidValue),
     #[error(transparent)]
     Text(#[from] InvalidText),
     #[error(transparent)]
@@ -68,7 +66,7 @@ pub async fn seed(
     let options = ExecuteOptions::new().correlation_id(correlation_id);
     for (id, name, _) in PRODUCTS {
         let name = ProductName::new(name)?;
-        let receive = ReceiveStock::new(&ProductId::new(id)?, name, Quantity::new(PIECES)?)?;
+        let receive = ReceiveStock::new(&ProductId::new(id)?, name, Quantity::new(PIECES)?);
         store.execute(&receive, &options).await?;
     }
     let customers: Vec<_> = (0..5).map(|_| CustomerId::new()).collect();

@@ -80,8 +80,6 @@ impl Known {
     /// The streams of the products in the order: what a command finds when it resolves its streams.
     pub fn product_streams(&self) -> Vec<StreamId> {
         let items = self.order.iter().flat_map(|order| &order.items);
-        items
-            .filter_map(|item| item.product_id.stream().ok())
-            .collect()
+        items.map(|item| item.product_id.stream()).collect()
     }
 }

@@ -1,8 +1,7 @@
 //! [`ReceiveStock`]: pieces of a product arrive.
 
 use eventcore::{
-    Command, CommandError, CommandLogic, InvalidValue, NewEvents, StoredEvent, StreamId, Streams,
-    emit,
+    Command, CommandError, CommandLogic, NewEvents, StoredEvent, StreamId, Streams, emit,
 };
 
 use crate::domain::{ProductId, ProductName, Quantity, ShopEvent, StockEvent};
@@ -18,20 +17,12 @@ pub struct ReceiveStock {
 
 impl ReceiveStock {
     /// So many pieces.
-    ///
-    /// # Errors
-    ///
-    /// Never; see [`ProductId::stream`].
-    pub fn new(
-        product: &ProductId,
-        product_name: ProductName,
-        quantity: Quantity,
-    ) -> Result<Self, InvalidValue> {
-        Ok(Self {
-            product: product.stream()?,
+    pub fn new(product: &ProductId, product_name: ProductName, quantity: Quantity) -> Self {
+        Self {
+            product: product.stream(),
             product_name,
             quantity,
-        })
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use eventcore::{InvalidValue, StreamId};
+use eventcore::StreamId;
 use serde::{Deserialize, Serialize};
 
 /// A text that is empty, too long, or contains a control character.
@@ -91,13 +91,12 @@ pub(crate) const PRODUCT_PREFIX: &str = "product-";
 
 impl ProductId {
     /// The stream of the product's stock.
-    ///
-    /// # Errors
-    ///
-    /// Never: a product id is shorter than a stream id may be. The error type is there so that
-    /// nothing can panic.
-    pub fn stream(&self) -> Result<StreamId, InvalidValue> {
-        StreamId::new(format!("{PRODUCT_PREFIX}{self}"))
+    #[expect(
+        clippy::expect_used,
+        reason = "a product id is valid and shorter than a stream id may be"
+    )]
+    pub fn stream(&self) -> StreamId {
+        StreamId::new(format!("{PRODUCT_PREFIX}{self}")).expect("a prefix and a text make a name")
     }
 
     /// The product that a stream belongs to.
@@ -114,7 +113,7 @@ mod tests {
     #[test]
     fn every_product_has_a_stream_of_its_own() {
         let longest = ProductId::new("x".repeat(ProductId::MAX)).unwrap();
-        let stream = longest.stream().unwrap();
+        let stream = longest.stream();
         assert_eq!(ProductId::of_stream(&stream), Some(longest));
         for text in ["", "a\nb", &"x".repeat(ProductId::MAX + 1)] {
             assert!(ProductId::new(text).is_err(), "{text:?}");

@@ -52,7 +52,7 @@ impl CommandLogic for ReleaseStock {
                 order_id: self.id,
                 quantity: item.quantity,
             };
-            let product = item.product_id.stream()?;
+            let product = item.product_id.stream();
             emit!(events, streams.discovered(&product)?, released.into());
         }
         emit!(

@@ -37,13 +37,12 @@ impl ReserveStock {
         known: &Known,
     ) -> Result<Vec<(StreamId, StockEvent)>, InsufficientStock> {
         let items = known.order.iter().flat_map(|order| &order.items);
-        let reserved = items.filter_map(|item| Some((item, item.product_id.stream().ok()?)));
-        reserved
-            .map(|(item, stream)| {
+        items
+            .map(|item| {
                 let none = Product::default();
                 let product = known.products.get(&item.product_id).unwrap_or(&none);
                 let event = product.reserve(&item.product_id, self.id, item.quantity)?;
-                Ok((stream, event))
+                Ok((item.product_id.stream(), event))
             })
             .collect()
     }

@@ -46,12 +46,11 @@ pub(super) async fn receive(
 ) -> Result<Response, Problem> {
     let name = ProductName::new(body.value.product_name).map_err(Problem::malformed)?;
     let quantity = Quantity::new(body.value.quantity).map_err(Problem::malformed)?;
-    let done = app
-        .execute(&ReceiveStock::new(&id, name, quantity)?, &asked)
-        .await?;
+    let receive = ReceiveStock::new(&id, name, quantity);
+    let done = app.execute(&receive, &asked).await?;
 
     let mut known = Known::default();
-    for event in app.store.read([id.stream()?]).await?.events {
+    for event in app.store.read([id.stream()]).await?.events {
         known = known.apply(&event.decode::<ShopEvent>()?);
     }
     let available = known

@@ -132,7 +132,7 @@ fn a_fulfilment_that_failed_cancels_its_order_once() {
 fn stock_arrives_whatever_there_was() {
     let product = ProductId::new("A").unwrap();
     let name = ProductName::new("name").unwrap();
-    let receive = ReceiveStock::new(&product, name, Quantity::new(3).unwrap()).unwrap();
+    let receive = ReceiveStock::new(&product, name, Quantity::new(3).unwrap());
     Scenario::new()
         .given("product-A", [received(1)])
         .when(&receive)
