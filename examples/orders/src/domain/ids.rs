@@ -47,7 +47,7 @@ impl OrderId {
     pub const PREFIXES: [&str; 4] = [ORDER, PAYMENT, SHIPMENT, FULFILMENT];
 
     /// A new order.
-    #[allow(clippy::new_without_default, reason = "every one is different")]
+    #[expect(clippy::new_without_default, reason = "every one is different")]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
@@ -102,7 +102,7 @@ impl OrderId {
 
 impl CustomerId {
     /// A new customer.
-    #[allow(clippy::new_without_default, reason = "every one is different")]
+    #[expect(clippy::new_without_default, reason = "every one is different")]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
@@ -135,7 +135,7 @@ impl RequestId {
     }
 }
 
-#[allow(clippy::expect_used, reason = "no input can reach it")]
+#[expect(clippy::expect_used, reason = "no input can reach it")]
 fn stream(prefix: &str, id: Uuid) -> StreamId {
     StreamId::new(format!("{prefix}{id}")).expect("a prefix and a UUID make a valid name")
 }

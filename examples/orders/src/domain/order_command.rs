@@ -7,7 +7,7 @@ use super::{
 };
 
 /// What can be asked of an order.
-#[allow(missing_docs, reason = "the names of the fields say it")]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum OrderCommand {
     /// Create it.

@@ -33,7 +33,7 @@ pub struct Load {
 
 /// Why there is no load.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum LoadError {
     #[error("the service at {url} does not answer")]
     Unreachable {
