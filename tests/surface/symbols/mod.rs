@@ -7,7 +7,7 @@ use std::process::Command;
 use eventcore_harness::Binaries;
 
 /// The functions and variables that minor releases have added to each major, from its first (for
-/// 16, 16.1) to 15.18, 16.14, 17.10 and 18.4: what `nm -D --defined-only postgres` prints for the
+/// 16, 16.1) to 15.19, 16.15, 17.11 and 18.6: what `nm -D --defined-only postgres` prints for the
 /// last and not for the first.
 const ADDED: [(&str, &str); 4] = [
     ("PostgreSQL 15.", include_str!("15.txt")),

@@ -7,8 +7,10 @@ mod packages;
 mod pgrx;
 mod place;
 mod prefix;
+mod servers;
 mod source;
 mod tool;
+mod wheel;
 
 use std::path::PathBuf;
 
@@ -77,7 +79,7 @@ fn run_for(
     pg: Option<u32>,
 ) -> Result<Installation> {
     let _lock = lock(ui, &workspace.target.join("xtask"))?;
-    let source = packages::ensure(ui, pg, purpose)?;
+    let source = servers::ensure(workspace, ui, pg, purpose)?;
     let account = Account::for_servers()?;
     let base = place::base(workspace, ui, &account)?;
     let prefix = prefix::ensure(
@@ -108,8 +110,8 @@ pub(crate) fn existing(
     ui: &Ui,
     pg: Option<u32>,
 ) -> Result<Option<Installation>> {
-    let from_env = source::Source::from_env()?.map(|source| source.major);
-    let Some(major) = pg.or(from_env).or_else(source::newest_debian) else {
+    let Some(major) = pg.map_or_else(|| servers::newest(workspace), |major| Ok(Some(major)))?
+    else {
         return Ok(None);
     };
     let account = Account::for_servers()?;
@@ -137,7 +139,7 @@ pub(crate) fn run_for_pgrx_tests(
 ) -> Result<TestInstallation> {
     let _lock = lock(ui, &workspace.target.join("xtask"))?;
     // One run of apt is enough for all parts of the tests.
-    let source = packages::ensure(ui, pg, Purpose::Tests)?;
+    let source = servers::ensure(workspace, ui, pg, Purpose::Tests)?;
     let account = Account::for_servers()?;
     let base = place::base(workspace, ui, &account)?;
     let folder = base.join(format!("pg/{}-test", source.major));

@@ -7,7 +7,7 @@ use std::{env, fs};
 use anyhow::{Result, bail};
 use eventcore_harness::{Account, pgbouncer_program};
 
-use super::source::{Layout, MAJORS, Source, newest_debian};
+use super::source::{Layout, Source};
 use crate::step::Ui;
 
 /// Installs packages as root. Debian's PostgreSQL would create and start a cluster; this prevents
@@ -44,6 +44,17 @@ for service in pgbouncer:pgbouncer etcd-server:etcd haproxy:haproxy prometheus:p
 done
 "#;
 
+/// The libraries and data that a PostgreSQL from PyPI uses from the system.
+const LIBRARIES: [&str; 7] = [
+    "libgssapi-krb5-2",
+    "liblz4-1",
+    "libreadline8",
+    "libssl3",
+    "libxml2",
+    "libzstd1",
+    "tzdata",
+];
+
 /// What a machine is set up for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -53,43 +64,46 @@ pub(crate) enum Purpose {
     Tests,
 }
 
-/// Finds the PostgreSQL to use, after installing whatever is missing.
-pub(crate) fn ensure(ui: &Ui, wanted: Option<u32>, purpose: Purpose) -> Result<Source> {
-    let from_env = Source::from_env()?;
-    if let (Some(source), Some(wanted)) = (&from_env, wanted)
-        && source.major != wanted
-    {
-        bail!(
-            "--pg {wanted} was asked for, but EVENTCORE_PG_CONFIG names PostgreSQL {}",
-            source.major
-        );
-    }
-    let major = from_env
-        .as_ref()
-        .map(|source| source.major)
-        .or(wanted)
-        .or_else(newest_debian);
-    if let Some(major) = major {
-        let source = from_env.unwrap_or_else(|| Source::debian(major));
-        if missing(&source, purpose).is_empty() {
-            return Ok(source);
-        }
-        return install(ui, source, purpose);
+/// Installs what is missing to use this PostgreSQL, but for what comes from PyPI.
+pub(crate) fn ensure(ui: &Ui, source: &Source, purpose: Purpose) -> Result<()> {
+    let packages = missing(source, purpose);
+    if packages.is_empty() {
+        return Ok(());
     }
     if !has_apt() {
-        bail!("{}", advice(&missing(&Source::debian(MAJORS[0]), purpose)));
+        bail!("{}", advice(&packages));
     }
-    update_lists(ui, &missing(&Source::debian(MAJORS[3]), purpose))?;
-    match MAJORS
-        .into_iter()
-        .find(|&major| apt_offers(&format!("postgresql-server-dev-{major}")))
-    {
-        Some(major) => install_listed(ui, Source::debian(major), purpose),
-        None => bail!(
-            "apt offers none of PostgreSQL 15 to 18: add https://apt.postgresql.org to its sources \
-             (`apt install postgresql-common && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh`)"
-        ),
+    update_lists(ui, &packages)?;
+    if let Some(package) = packages.iter().find(|package| !apt_offers(package)) {
+        bail!(
+            "apt does not offer {package}: choose another PostgreSQL with `--pg N`, or add \
+             https://apt.postgresql.org to apt's sources"
+        );
     }
+    install_packages(ui, &packages)?;
+    let still = missing(source, purpose);
+    if still.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "apt has installed {}, but they are still not found",
+        still.join(", ")
+    )
+}
+
+/// Installs the libraries that a PostgreSQL from PyPI uses from the system.
+pub(crate) fn install_libraries(ui: &Ui) -> Result<()> {
+    let packages = LIBRARIES.map(str::to_owned);
+    if !has_apt() {
+        bail!("{}", advice(&packages));
+    }
+    update_lists(ui, &packages)?;
+    install_packages(ui, &packages)
+}
+
+/// Whether the system has the data of time zones.
+pub(crate) fn has_time_zones() -> bool {
+    Path::new("/usr/share/zoneinfo/UTC").is_file()
 }
 
 /// Installs the package that contains a program, unless the program is on the path or the
@@ -124,33 +138,6 @@ pub(crate) fn install_package(ui: &Ui, package: &str) -> Result<()> {
     install_packages(ui, &packages)
 }
 
-fn install(ui: &Ui, source: Source, purpose: Purpose) -> Result<Source> {
-    if !has_apt() {
-        bail!("{}", advice(&missing(&source, purpose)));
-    }
-    update_lists(ui, &missing(&source, purpose))?;
-    install_listed(ui, source, purpose)
-}
-
-fn install_listed(ui: &Ui, source: Source, purpose: Purpose) -> Result<Source> {
-    let packages = missing(&source, purpose);
-    if let Some(package) = packages.iter().find(|package| !apt_offers(package)) {
-        bail!(
-            "apt does not offer {package}: choose another PostgreSQL with `--pg N`, or add \
-             https://apt.postgresql.org to apt's sources"
-        );
-    }
-    install_packages(ui, &packages)?;
-    let still = missing(&source, purpose);
-    if still.is_empty() {
-        return Ok(source);
-    }
-    bail!(
-        "apt has installed {}, but they are still not found",
-        still.join(", ")
-    )
-}
-
 fn install_packages(ui: &Ui, packages: &[String]) -> Result<()> {
     let title = format!("packages: {}", packages.join(" "));
     let mut shell = as_root(ui, packages)?;
@@ -170,16 +157,17 @@ fn missing(source: &Source, purpose: Purpose) -> Vec<String> {
             packages.push(package);
         }
     };
-    if source.layout == Layout::Debian {
-        let headers = format!("/usr/include/postgresql/{major}/server/postgres.h");
-        need(
-            source.bin().join("postgres").is_file(),
-            format!("postgresql-{major}"),
-        );
-        need(
-            Path::new(&headers).is_file() && source.bin().join("pg_config").is_file(),
-            format!("postgresql-server-dev-{major}"),
-        );
+    match source.layout {
+        Layout::Debian => {
+            let headers = format!("/usr/include/postgresql/{major}/server/postgres.h");
+            need(source.is_there(), format!("postgresql-{major}"));
+            need(
+                Path::new(&headers).is_file() && source.bin().join("pg_config").is_file(),
+                format!("postgresql-server-dev-{major}"),
+            );
+        }
+        Layout::Wheel(_) => need(source.is_there() || has_venv(), "python3-venv".to_owned()),
+        Layout::OneFolder(_) => {}
     }
     need(has_libclang(), "libclang-dev".to_owned());
     need(on_path("pkg-config"), "pkg-config".to_owned());
@@ -209,11 +197,7 @@ fn drivers() -> [(bool, &'static str); 8] {
     let jdbc = Path::new("/usr/share/java/postgresql.jar");
     let php = r#"exit(extension_loaded("pdo_pgsql") ? 0 : 1);"#;
     [
-        // Debian's Python lacks what creates virtual environments.
-        (
-            succeeds("python3", &["-c", "import ensurepip, venv"]),
-            "python3-venv",
-        ),
+        (has_venv(), "python3-venv"),
         (on_path("node"), "nodejs"),
         (on_path("npm"), "npm"),
         (
@@ -228,6 +212,11 @@ fn drivers() -> [(bool, &'static str); 8] {
             "libpostgresql-jdbc-java",
         ),
     ]
+}
+
+/// Debian's Python lacks what creates virtual environments.
+fn has_venv() -> bool {
+    succeeds("python3", &["-c", "import ensurepip, venv"])
 }
 
 /// What checks the files of the pages on monitoring: promtool comes with Prometheus, about 100 MB.
@@ -293,7 +282,18 @@ fn has_apt() -> bool {
     Path::new("/usr/bin/apt-get").is_file() && Path::new("/etc/debian_version").is_file()
 }
 
-fn apt_offers(package: &str) -> bool {
+/// Whether apt offers a package, with newer lists if those at hand do not name it. It does not, for
+/// us, where the lists cannot be read anew.
+pub(crate) fn apt_offers_after_update(ui: &Ui, package: &str) -> bool {
+    if !has_apt() {
+        return false;
+    }
+    let packages = [package.to_owned()];
+    apt_offers(package) || update_lists(ui, &packages).is_ok() && apt_offers(package)
+}
+
+/// Whether apt offers a package.
+pub(crate) fn apt_offers(package: &str) -> bool {
     let output = Command::new("apt-cache")
         .args(["show", "--no-all-versions", package])
         .output();

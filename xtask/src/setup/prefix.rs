@@ -84,7 +84,9 @@ pub(crate) fn open_to_all(prefix: &Path) -> Result<()> {
 /// programs.
 fn folders(source: &Source, prefix: &Path) -> Vec<(PathBuf, PathBuf)> {
     match &source.layout {
-        Layout::OneFolder(folder) => vec![(folder.clone(), prefix.to_owned())],
+        Layout::OneFolder(folder) | Layout::Wheel(folder) => {
+            vec![(folder.clone(), prefix.to_owned())]
+        }
         Layout::Debian => ["lib", "share", "include"]
             .iter()
             .map(|part| format!("{part}/postgresql/{}", source.major))

@@ -28,6 +28,8 @@ pub(crate) enum Layout {
     Debian,
     /// One folder with `bin`, `lib`, `share` and `include`.
     OneFolder(PathBuf),
+    /// The same, downloaded from PyPI.
+    Wheel(PathBuf),
 }
 
 impl Source {
@@ -43,8 +45,13 @@ impl Source {
     pub(crate) fn bin(&self) -> PathBuf {
         match &self.layout {
             Layout::Debian => PathBuf::from(format!("/usr/lib/postgresql/{}/bin", self.major)),
-            Layout::OneFolder(folder) => folder.join("bin"),
+            Layout::OneFolder(folder) | Layout::Wheel(folder) => folder.join("bin"),
         }
+    }
+
+    /// Whether its server is there, with or without headers.
+    pub(crate) fn is_there(&self) -> bool {
+        self.bin().join("postgres").is_file()
     }
 
     /// The one that `EVENTCORE_PG_CONFIG` names, if it is set.
@@ -83,7 +90,7 @@ impl Source {
 pub(crate) fn newest_debian() -> Option<u32> {
     MAJORS
         .into_iter()
-        .find(|&major| Source::debian(major).bin().join("postgres").is_file())
+        .find(|&major| Source::debian(major).is_there())
 }
 
 fn is_system(folder: &Path) -> bool {
