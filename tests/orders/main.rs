@@ -19,6 +19,7 @@ suite!(crate::ground("client").await);
 
 mod inside_the_server {
     suite!(@tests crate::ground("server").await;
+        books::the_stock_is_the_same_in_the_next_book,
         fulfilment::an_order_is_fulfilled,
         fulfilment::a_refused_step_is_compensated,
         lists::a_list_includes_what_was_written_before,

@@ -86,15 +86,17 @@ DECLARE
     touched uuid[] := ARRAY(SELECT DISTINCT substr(stream_id, 7)::uuid FROM unnest(events)
                              WHERE stream_id LIKE 'order-%');
     event eventcore.events;
+    product text;
 BEGIN
     PERFORM tally_orders(touched, -1);
     FOREACH event IN ARRAY events LOOP
         IF event.stream_id LIKE 'order-%' THEN
             PERFORM project_order(event);
-        ELSE
+        ELSIF event.event_type <> 'BookOpened' THEN
+            product := regexp_replace(event.stream_id, '^(product|stock-\d+)-', '');
             INSERT INTO inventory AS i (product_id, product_name, available)
-            VALUES (substr(event.stream_id, 9),
-                    coalesce(event.payload->>'product_name', substr(event.stream_id, 9)),
+            VALUES (product,
+                    coalesce(event.payload->>'product_name', product),
                     (event.payload->>'quantity')::bigint
                     * CASE event.event_type WHEN 'StockReserved' THEN -1 ELSE 1 END)
             ON CONFLICT (product_id) DO UPDATE SET

@@ -77,9 +77,16 @@ impl Known {
         }
     }
 
-    /// The streams of the products in the order: what a command finds when it resolves its streams.
-    pub fn product_streams(&self) -> Vec<StreamId> {
+    /// The stock of a product; none if nothing is known of it.
+    pub fn product(&self, id: &ProductId) -> Product {
+        self.products.get(id).cloned().unwrap_or_default()
+    }
+
+    /// The books of the products in the order: what a command finds when it resolves its streams. The
+    /// first book of a product says which ones there are to read next.
+    pub fn books(&self) -> Vec<StreamId> {
         let items = self.order.iter().flat_map(|order| &order.items);
-        items.map(|item| item.product_id.stream()).collect()
+        let ids = items.map(|item| &item.product_id);
+        ids.flat_map(|id| self.product(id).books(id)).collect()
     }
 }

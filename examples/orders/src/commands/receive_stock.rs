@@ -1,16 +1,19 @@
 //! [`ReceiveStock`]: pieces of a product arrive.
 
 use eventcore::{
-    Command, CommandError, CommandLogic, NewEvents, StoredEvent, StreamId, Streams, emit,
+    Command, CommandError, CommandLogic, NewEvents, StoredEvent, StreamId, StreamResolver, Streams,
+    emit,
 };
 
+use super::Known;
 use crate::domain::{ProductId, ProductName, Quantity, ShopEvent, StockEvent};
 
 /// Pieces of a product arrive. Whatever there was before, there are more.
 #[derive(Debug, Clone, Command)]
 pub struct ReceiveStock {
     #[stream]
-    product: StreamId,
+    first_book: StreamId,
+    product: ProductId,
     product_name: ProductName,
     quantity: Quantity,
 }
@@ -19,7 +22,8 @@ impl ReceiveStock {
     /// So many pieces.
     pub fn new(product: &ProductId, product_name: ProductName, quantity: Quantity) -> Self {
         Self {
-            product: product.stream(),
+            first_book: product.first_book(),
+            product: product.clone(),
             product_name,
             quantity,
         }
@@ -27,18 +31,39 @@ impl ReceiveStock {
 }
 
 impl CommandLogic for ReceiveStock {
-    type State = ();
+    type State = Known;
     type Event = ShopEvent;
 
-    fn apply(&self, (): (), _: &StoredEvent<ShopEvent>) {}
+    fn apply(&self, known: Known, stored: &StoredEvent<ShopEvent>) -> Known {
+        known.apply(stored)
+    }
 
-    fn handle(&self, (): (), streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
+    fn handle(
+        &self,
+        known: Known,
+        streams: Streams<Self>,
+    ) -> Result<NewEvents<Self>, CommandError> {
         let mut events = NewEvents::new();
         let received = StockEvent::StockReceived {
             product_name: self.product_name.clone(),
             quantity: self.quantity,
         };
-        emit!(events, streams.product, received.into());
+        let book = self.product.book(known.product(&self.product).book);
+        if book == self.first_book {
+            emit!(events, streams.first_book, received.into());
+        } else {
+            emit!(events, streams.discovered(&book)?, received.into());
+        }
         Ok(events)
+    }
+
+    fn stream_resolver(&self) -> Option<&dyn StreamResolver<Known>> {
+        Some(self)
+    }
+}
+
+impl StreamResolver<Known> for ReceiveStock {
+    fn discover_related_streams(&self, known: &Known) -> Vec<StreamId> {
+        known.product(&self.product).books(&self.product)
     }
 }

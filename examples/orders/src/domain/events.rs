@@ -99,6 +99,13 @@ pub enum StockEvent {
         /// How many.
         quantity: Quantity,
     },
+    /// The current book is closed, and the next one begins. Always in the first book.
+    BookOpened {
+        /// The number of the next book.
+        book: u32,
+        /// How many pieces it begins with.
+        available: u64,
+    },
 }
 
 /// What can happen to the payment of an order.

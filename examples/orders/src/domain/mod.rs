@@ -1,6 +1,7 @@
 //! The rules of the shop, without a store and without a network: values, events, states, decisions.
 
 mod amounts;
+mod books;
 mod event_union;
 mod events;
 mod fulfilment;
@@ -12,6 +13,8 @@ mod product;
 mod texts;
 
 pub use amounts::{InvalidPrice, InvalidQuantity, Money, Price, Quantity};
+pub use books::FULL_BOOK;
+pub(crate) use books::PRODUCT_PREFIXES;
 pub use events::{
     FulfilmentEvent, OrderEvent, PaymentEvent, RequestEvent, ShipmentEvent, ShopEvent, StockEvent,
 };
@@ -21,5 +24,4 @@ pub use order::{Item, MAX_ITEMS, Order, OrderState};
 pub use order_command::OrderCommand;
 pub use order_error::OrderError;
 pub use product::{InsufficientStock, Product};
-pub(crate) use texts::PRODUCT_PREFIX;
 pub use texts::{InvalidText, ProductId, ProductName, Reason, RequestKey};

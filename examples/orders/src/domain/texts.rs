@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use eventcore::StreamId;
 use serde::{Deserialize, Serialize};
 
 /// A text that is empty, too long, or contains a control character.
@@ -86,35 +85,13 @@ text! {
     RequestKey, "an idempotency key", 200
 }
 
-/// What the streams of products start with.
-pub(crate) const PRODUCT_PREFIX: &str = "product-";
-
-impl ProductId {
-    /// The stream of the product's stock.
-    #[expect(
-        clippy::expect_used,
-        reason = "a product id is valid and shorter than a stream id may be"
-    )]
-    pub fn stream(&self) -> StreamId {
-        StreamId::new(format!("{PRODUCT_PREFIX}{self}")).expect("a prefix and a text make a name")
-    }
-
-    /// The product that a stream belongs to.
-    pub fn of_stream(stream: &StreamId) -> Option<Self> {
-        let id = stream.as_str().strip_prefix(PRODUCT_PREFIX)?;
-        Self::new(id).ok()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_product_has_a_stream_of_its_own() {
-        let longest = ProductId::new("x".repeat(ProductId::MAX)).unwrap();
-        let stream = longest.stream();
-        assert_eq!(ProductId::of_stream(&stream), Some(longest));
+    fn a_text_is_neither_empty_nor_too_long_nor_of_several_lines() {
+        assert!(ProductId::new("x".repeat(ProductId::MAX)).is_ok());
         for text in ["", "a\nb", &"x".repeat(ProductId::MAX + 1)] {
             assert!(ProductId::new(text).is_err(), "{text:?}");
         }

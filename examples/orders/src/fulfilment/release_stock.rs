@@ -52,8 +52,8 @@ impl CommandLogic for ReleaseStock {
                 order_id: self.id,
                 quantity: item.quantity,
             };
-            let product = item.product_id.stream();
-            emit!(events, streams.discovered(&product)?, released.into());
+            let book = item.product_id.book(known.product(&item.product_id).book);
+            emit!(events, streams.discovered(&book)?, released.into());
         }
         emit!(
             events,
@@ -70,6 +70,6 @@ impl CommandLogic for ReleaseStock {
 
 impl StreamResolver<Known> for ReleaseStock {
     fn discover_related_streams(&self, known: &Known) -> Vec<StreamId> {
-        known.product_streams()
+        known.books()
     }
 }

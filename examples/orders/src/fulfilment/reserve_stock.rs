@@ -7,7 +7,7 @@ use eventcore::{
 
 use crate::commands::Known;
 use crate::domain::{
-    FulfilmentEvent, InsufficientStock, OrderCommand, OrderId, Product, ShopEvent, Step, StockEvent,
+    FulfilmentEvent, InsufficientStock, OrderCommand, OrderId, ShopEvent, Step, StockEvent,
 };
 
 /// Sets the stock for an order aside. The streams of its products are found while the order is read;
@@ -31,20 +31,24 @@ impl ReserveStock {
         }
     }
 
-    /// What is set aside: an event for each product.
+    /// What is set aside: an event for each product, and before it another one if its book is full.
     fn reservations(
         &self,
         known: &Known,
     ) -> Result<Vec<(StreamId, StockEvent)>, InsufficientStock> {
         let items = known.order.iter().flat_map(|order| &order.items);
-        items
-            .map(|item| {
-                let none = Product::default();
-                let product = known.products.get(&item.product_id).unwrap_or(&none);
-                let event = product.reserve(&item.product_id, self.id, item.quantity)?;
-                Ok((item.product_id.stream(), event))
-            })
-            .collect()
+        let mut events = Vec::new();
+        for item in items {
+            let id = &item.product_id;
+            let mut product = known.product(id);
+            let reserved = product.reserve(id, self.id, item.quantity)?;
+            if let Some(opened) = product.open_book() {
+                product = product.apply(&opened);
+                events.push((id.first_book(), opened));
+            }
+            events.push((id.book(product.book), reserved));
+        }
+        Ok(events)
     }
 }
 
@@ -77,8 +81,8 @@ impl CommandLogic for ReserveStock {
                 return Ok(events);
             }
         };
-        for (product, event) in stock {
-            emit!(events, streams.discovered(&product)?, event.into());
+        for (book, event) in stock {
+            emit!(events, streams.discovered(&book)?, event.into());
         }
         for event in reserved {
             emit!(events, streams.order, event.into());
@@ -99,6 +103,6 @@ impl CommandLogic for ReserveStock {
 
 impl StreamResolver<Known> for ReserveStock {
     fn discover_related_streams(&self, known: &Known) -> Vec<StreamId> {
-        known.product_streams()
+        known.books()
     }
 }

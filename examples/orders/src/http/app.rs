@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eventcore::{AsyncCommandLogic, ExecuteOptions, Execution};
+use eventcore::{AsyncCommandLogic, ExecuteOptions, Execution, StreamId};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Problem;
 use super::asked::Asked;
 use crate::commands::Known;
-use crate::domain::{OrderId, ShopEvent};
+use crate::domain::{OrderId, Product, ProductId, ShopEvent};
 use crate::read_models::ReadModels;
 use crate::store::Store;
 
@@ -64,12 +64,26 @@ impl App {
 
     /// What the streams of an order and its fulfilment say now.
     pub(super) async fn known(&self, order: OrderId) -> Result<Known, Problem> {
-        let read = self
-            .store
-            .read([order.stream(), order.fulfilment()])
-            .await?;
-        let mut known = Known::default();
-        for event in read.events {
+        let streams = [order.stream(), order.fulfilment()];
+        self.read_on(Known::default(), streams).await
+    }
+
+    /// What the books of a product say now.
+    pub(super) async fn product(&self, id: &ProductId) -> Result<Product, Problem> {
+        let known = self.read_on(Known::default(), [id.first_book()]).await?;
+        let known = match known.product(id).book {
+            0 => known,
+            book => self.read_on(known, [id.book(book)]).await?,
+        };
+        Ok(known.product(id))
+    }
+
+    async fn read_on<const N: usize>(
+        &self,
+        mut known: Known,
+        streams: [StreamId; N],
+    ) -> Result<Known, Problem> {
+        for event in self.store.read(streams).await?.events {
             known = known.apply(&event.decode::<ShopEvent>()?);
         }
         Ok(known)

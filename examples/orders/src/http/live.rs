@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::asked::text;
 use super::params::Params;
 use super::{App, Problem};
-use crate::domain::{OrderId, PRODUCT_PREFIX};
+use crate::domain::{OrderId, PRODUCT_PREFIXES};
 
 /// So often a comment keeps the connection open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -78,10 +78,10 @@ pub(super) async fn live(
         .fold(Filter::all(), |filter, stream| {
             filter.stream_prefix(stream.as_str())
         }),
-        None => OrderId::PREFIXES.iter().fold(
-            Filter::all().stream_prefix(PRODUCT_PREFIX),
-            |filter, prefix| filter.stream_prefix(*prefix),
-        ),
+        None => {
+            let prefixes = OrderId::PREFIXES.into_iter().chain(PRODUCT_PREFIXES);
+            prefixes.fold(Filter::all(), Filter::stream_prefix)
+        }
     };
     let subscription = app
         .store

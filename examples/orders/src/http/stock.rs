@@ -11,8 +11,8 @@ use super::bodies::change_headers;
 use super::body::Body;
 use super::params::ProductParam;
 use super::{App, Problem};
-use crate::commands::{Known, ReceiveStock};
-use crate::domain::{ProductName, Quantity, ShopEvent};
+use crate::commands::ReceiveStock;
+use crate::domain::{ProductName, Quantity};
 
 /// Pieces of a product that arrived.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -49,14 +49,7 @@ pub(super) async fn receive(
     let receive = ReceiveStock::new(&id, name, quantity);
     let done = app.execute(&receive, &asked).await?;
 
-    let mut known = Known::default();
-    for event in app.store.read([id.stream()]).await?.events {
-        known = known.apply(&event.decode::<ShopEvent>()?);
-    }
-    let available = known
-        .products
-        .get(&id)
-        .map_or(0, |product| product.available);
+    let available = app.product(&id).await?.available;
     let body = StockBody {
         product_id: id.into(),
         available,

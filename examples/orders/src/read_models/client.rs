@@ -171,6 +171,7 @@ async fn stock(
         } => (Some(product_name.as_str()), i64::from(quantity.get())),
         StockEvent::StockReserved { quantity, .. } => (None, -i64::from(quantity.get())),
         StockEvent::StockReleased { quantity, .. } => (None, i64::from(quantity.get())),
+        StockEvent::BookOpened { .. } => return Ok(()),
     };
     let parameters: [Parameter<'_>; 3] = [
         (&id.as_str(), Type::TEXT),

@@ -119,6 +119,7 @@ impl Maps {
             StockEvent::StockReleased { quantity, .. } => {
                 product.available += i64::from(quantity.get());
             }
+            StockEvent::BookOpened { .. } => {}
         }
     }
 }

@@ -21,7 +21,7 @@ pub use memory::Views;
 pub use query::{CustomerOrder, OrderQuery, OrderView, ProductOrder};
 pub use rows::{Cursor, CustomerRow, OrderCounts, OrderPage, ProductRow, Statistics};
 
-use crate::domain::OrderId;
+use crate::domain::{OrderId, PRODUCT_PREFIXES};
 use crate::store::Store;
 
 /// The name of the projection, in each of the three ways.
@@ -75,6 +75,7 @@ impl ReadModels {
 
 /// The events that the read models are made of.
 pub(crate) fn filter() -> Filter {
-    let prefixes = Filter::all().stream_prefix(OrderId::PREFIX);
-    prefixes.stream_prefix(crate::domain::PRODUCT_PREFIX)
+    let orders = Filter::all().stream_prefix(OrderId::PREFIX);
+    let products = PRODUCT_PREFIXES.into_iter();
+    products.fold(orders, Filter::stream_prefix)
 }

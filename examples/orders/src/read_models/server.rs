@@ -13,7 +13,7 @@ const PROJECTION: &str = include_str!("../../sql/projection.sql");
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('orders.install'))";
 
 const CREATE: &str = "SELECT eventcore_create_projection('shop', 'project_shop',
-    stream_prefixes => '{order-,product-}', batch_size => 500, tables => '{orders,customers,inventory}')
+    stream_prefixes => '{order-,product-,stock-}', batch_size => 500, tables => '{orders,customers,inventory}')
     WHERE NOT EXISTS (SELECT FROM eventcore.projections WHERE name = 'shop')";
 
 const DROP: &str = "SELECT eventcore_drop_projection('shop')

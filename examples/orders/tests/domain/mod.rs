@@ -1,5 +1,6 @@
 //! The rules, one command at a time.
 
+mod books;
 mod fulfilment;
 mod order;
 

@@ -1,5 +1,6 @@
 //! The suite of the service, for any store. [`suite!`] makes a test of each of its functions.
 
+pub(crate) mod books;
 pub(crate) mod changes;
 pub(crate) mod crash;
 pub(crate) mod errors;
@@ -16,6 +17,7 @@ pub(crate) mod support;
 macro_rules! suite {
     ($ground:expr) => {
         suite!(@tests $ground;
+            books::the_stock_is_the_same_in_the_next_book,
             changes::an_order_is_created_with_its_items_in_one_append,
             changes::a_wrong_item_leaves_nothing_behind,
             changes::items_are_added_changed_and_removed,

@@ -62,7 +62,7 @@ export function newOrderPage({ redraw, go }) {
         [api.inventory("name"), api.customers("orders"), api.orders({ view: "all", limit: 200 })]);
       return { products: catalogue(inventory, orders), customers };
     },
-    onEvent: (event) => event.stream.startsWith("product-"),
+    onEvent: (event) => event.event_type.startsWith("Stock"),
     view: ({ products, customers }) => [
       heading("New order"),
       products.size === 0 && h("p", { class: "empty" }, "There are no products yet: receive some on the page ",
