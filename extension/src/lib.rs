@@ -10,9 +10,6 @@
 
 ::pgrx::pg_module_magic!(name, version);
 
-/// What `CREATE EXTENSION eventcore` runs.
-mod install;
-
 /// What the server calls: the entry point of every SQL function and of every background process.
 #[allow(unsafe_code)]
 mod functions;
@@ -73,20 +70,3 @@ mod error;
 /// The server's C interface, made safe.
 #[allow(unsafe_code)]
 mod pg;
-
-#[cfg(any(test, feature = "pg_test"))]
-#[allow(unsafe_code)]
-mod pg_tests;
-
-#[cfg(test)]
-pub mod pg_test {
-    //! What `cargo pgrx test` requires of an extension.
-
-    /// Called once before the tests.
-    pub fn setup(_options: Vec<&str>) {}
-
-    /// The settings of the server that runs the tests.
-    pub fn postgresql_conf_options() -> Vec<&'static str> {
-        vec!["shared_preload_libraries = 'eventcore'"]
-    }
-}

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{append, event, failure, session, stream};
+use crate::support::{append, event, failure, session, stream, value};
 
 #[tokio::test]
 async fn several_appends_in_one_statement_see_each_other() {
@@ -221,4 +221,24 @@ async fn a_transaction_that_appended_cannot_be_prepared() {
     }
     client.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(stream(&client, "prepared").await, []);
+}
+
+#[tokio::test]
+async fn the_locks_of_a_transactions_streams_are_in_pg_locks_until_it_ends() {
+    let mut client = session().await;
+    let modes = "SELECT coalesce(string_agg(mode, ',' ORDER BY mode), '') FROM pg_locks
+                  WHERE locktype = 'advisory' AND objsubid = 21317 AND pid = pg_backend_pid()";
+    let transaction = client.transaction().await.unwrap();
+    // A stream that is only checked is shared with others that check it.
+    append(
+        &transaction,
+        &[("locked-checked", Some(0)), ("locked-written", Some(0))],
+        json!([event("locked-written", 1)]),
+    )
+    .await
+    .unwrap();
+    let held: String = value(&transaction, modes).await;
+    assert_eq!(held, "ExclusiveLock,ShareLock");
+    transaction.commit().await.unwrap();
+    assert_eq!(value::<String>(&client, modes).await, "");
 }

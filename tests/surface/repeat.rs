@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::{
-    Appended, FORMS, append, append_as, connect, database, event, event_with_id, session, stream,
-    until_waiting, value,
+    Appended, FORMS, append, append_as, connect, database, event, event_with_id, failure, session,
+    stream, until_waiting, value,
 };
 
 fn ids<const N: usize>() -> [Uuid; N] {
@@ -48,6 +48,25 @@ async fn an_exact_repeat_returns_the_first_result_and_writes_nothing() {
         assert_eq!(stream(&client, &a).await.len(), 2);
         assert_eq!(stream(&client, &b).await.len(), 1);
     }
+}
+
+/// `jsonb` has no order of keys, and equal numbers are equal however they are written.
+#[tokio::test]
+async fn payloads_that_are_equal_as_jsonb_are_the_same_payload() {
+    let client = session().await;
+    let call = |payload: &str, id: Uuid| {
+        format!(
+            "SELECT repeated FROM eventcore_append('{{repeat-equal}}', '{{0}}', '{{repeat-equal}}',
+                 '{{A}}', ARRAY[jsonb '{payload}'], NULL, '{{{id}}}')"
+        )
+    };
+    let [id] = ids();
+    let written = call(r#"{"a": 1, "b": [2, {"c": null}]}"#, id);
+    assert!(!value::<bool>(&client, &written).await);
+    let again = call(r#"{"b": [2.0, {"c": null}], "a": 1}"#, id);
+    assert!(value::<bool>(&client, &again).await);
+    let other = call(r#"{"a": 1, "b": [2, {"c": false}]}"#, id);
+    failure(client.batch_execute(&other).await).assert_ours("SE004");
 }
 
 #[tokio::test]

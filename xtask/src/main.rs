@@ -5,6 +5,7 @@ mod book;
 mod child;
 mod demo;
 mod failover;
+mod install;
 mod lock;
 mod orders;
 mod server;
@@ -41,7 +42,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Run the order-management service: the example `orders`, with its web page
     Orders(orders::Arguments),
-    /// Run every check and test, or one part: fmt, clippy, doc, deny, unit, pgrx, server, browser, doctests
+    /// Run every check and test, or one part: fmt, clippy, doc, deny, unit, server, browser, doctests
     Test(test::Arguments),
     /// Run three nodes under Patroni, kill them, cut their links, and check that nothing acknowledged is lost
     Failover(failover::Arguments),
@@ -51,7 +52,9 @@ enum Command {
     Server(server::Arguments),
     /// Build the documentation as a website, with mdBook
     Book,
-    /// Only the set-up: packages, cargo-pgrx, a private PostgreSQL, the extension
+    /// Build the extension and install it into a PostgreSQL of this machine
+    Install(install::Arguments),
+    /// Only the set-up: packages, a private PostgreSQL, the extension
     Setup(PgOption),
 }
 
@@ -86,6 +89,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Failover(arguments) => failover::run(&workspace, &ui, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &ui, &arguments),
         Command::Server(arguments) => server::run(&workspace, &ui, &arguments),
+        Command::Install(arguments) => install::run(&workspace, &ui, &arguments),
         Command::Book => book::run(&workspace, &ui),
         Command::Setup(PgOption { pg }) => {
             let installation = setup::run(&workspace, &ui, pg)?;

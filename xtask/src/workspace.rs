@@ -72,8 +72,7 @@ impl Workspace {
                 command.env_remove(name);
             }
         }
-        // PGRX_HOME alone decides which PostgreSQL is built against; if this variable changes
-        // between calls, everything is rebuilt.
+        // Only those who build the extension say which PostgreSQL they build against.
         command
             .env_remove("PGRX_PG_CONFIG_PATH")
             .env_remove("PGRX_PG_CONFIG_AS_ENV");

@@ -5,16 +5,13 @@ FROM rust:1.95-bookworm AS build
 # PostgreSQL's own packages: Debian 12 has PostgreSQL 15 alone.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates postgresql-common libclang-dev pkg-config \
+ && apt-get install -y --no-install-recommends ca-certificates postgresql-common libclang-dev \
  && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
  && apt-get install -y --no-install-recommends postgresql-server-dev-18 \
  && rm -rf /var/lib/apt/lists/*
-RUN cargo install cargo-pgrx --locked --version 0.18.1 \
- && cargo pgrx init --pg18=/usr/lib/postgresql/18/bin/pg_config
 WORKDIR /src
 COPY . .
-RUN cargo pgrx package --package eventcore-extension --pg-config /usr/lib/postgresql/18/bin/pg_config \
-    --no-default-features --features pg18 --out-dir /package
+RUN cargo xtask install --pg-config /usr/lib/postgresql/18/bin/pg_config --destdir /package
 
 FROM postgres:18-bookworm AS server
 COPY --from=build /package/ /

@@ -24,11 +24,8 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 
 /// The files of `sql` in the order in which they are installed.
 fn installed_files() -> Vec<String> {
-    let list = files::read("extension/src/install.rs");
-    let paths = list.split("\"../../").skip(1);
-    paths
-        .map(|rest| rest.split('"').next().unwrap().to_owned())
-        .collect()
+    let list = files::read("sql/order.txt");
+    list.lines().map(|path| format!("sql/{path}")).collect()
 }
 
 #[test]

@@ -1,13 +1,14 @@
-//! The extension: built in release and installed into the private PostgreSQL.
+//! The extension: built in release and installed into a PostgreSQL.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::pgrx::Pgrx;
+use super::headers::Headers;
+use super::install_script::{VERSION, control_file, install_script};
 use super::prefix;
-use super::source::Source;
 use crate::stamp::{Stamp, is_stamped, write_stamp};
 use crate::step::Ui;
 use crate::workspace::Workspace;
@@ -29,8 +30,7 @@ pub(crate) fn installed(prefix: &Path) -> Option<String> {
 pub(crate) fn ensure(
     workspace: &Workspace,
     ui: &Ui,
-    pgrx: &Pgrx,
-    source: &Source,
+    headers: &Headers,
     prefix: &Path,
 ) -> Result<String> {
     let mut stamp = Stamp::default();
@@ -43,24 +43,65 @@ pub(crate) fn ensure(
         return Ok(stamp);
     }
     let _ = fs::remove_file(&stamp_file);
-    let mut install = pgrx.command(workspace, "install");
-    install.args([
-        "--release",
-        "--package",
-        "eventcore-extension",
-        "--no-default-features",
-    ]);
-    install
-        .args(["--features", &pgrx.feature])
-        .arg("--pg-config")
-        .arg(&pgrx.pg_config);
-    let mut step = ui.step(&format!(
-        "extension for PostgreSQL {}: build and install",
-        source.major
-    ));
-    step.run(&mut install)?;
+    install(workspace, ui, headers, Path::new("/"))?;
     prefix::open_to_all(prefix)?;
     write_stamp(&stamp_file, &stamp)?;
-    step.done();
     Ok(stamp)
+}
+
+/// Builds the extension and writes its files into the folders of this PostgreSQL, below `root`;
+/// returns the files.
+pub(crate) fn install(
+    workspace: &Workspace,
+    ui: &Ui,
+    headers: &Headers,
+    root: &Path,
+) -> Result<Vec<PathBuf>> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release"]);
+    headers.prepare(&mut cargo);
+    ui.run(
+        &format!("extension for PostgreSQL {}: build", headers.major),
+        &mut cargo,
+    )?;
+    let library = fs::read(workspace.target.join("release/libeventcore.so"))
+        .context("cannot read the library that was just built")?;
+    let control = control_file(&workspace.root)?;
+    let script = install_script(&workspace.root)?;
+
+    let step = ui.step(&format!(
+        "extension for PostgreSQL {}: install",
+        headers.major
+    ));
+    let below = |folder: PathBuf| root.join(folder.strip_prefix("/").unwrap_or(&folder));
+    let libraries = below(headers.folder("--pkglibdir")?);
+    let scripts = below(headers.folder("--sharedir")?).join("extension");
+    let files = [
+        (libraries.join("eventcore.so"), library),
+        (scripts.join("eventcore.control"), control.into_bytes()),
+        (
+            scripts.join(format!("eventcore--{VERSION}.sql")),
+            script.into_bytes(),
+        ),
+    ];
+    for (path, contents) in &files {
+        replace(path, contents)?;
+    }
+    step.done();
+    Ok(files.into_iter().map(|(path, _)| path).collect())
+}
+
+/// Writes a file in the place of another. A server that has the old library loaded keeps it: writing
+/// into that file would change its code while it runs.
+fn replace(path: &Path, contents: &[u8]) -> Result<()> {
+    let new = path.with_extension("new");
+    let write = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&new, contents)?;
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o644))?;
+        fs::rename(&new, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }

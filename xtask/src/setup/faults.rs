@@ -5,9 +5,9 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::pgrx::Pgrx;
+use super::headers::Headers;
 use super::prefix;
 use crate::stamp::{Stamp, is_stamped, write_stamp};
 use crate::step::Ui;
@@ -17,15 +17,20 @@ use crate::workspace::Workspace;
 const STAMP: &str = ".faults";
 
 /// Installs the library unless that of this source is installed.
-pub(crate) fn ensure(workspace: &Workspace, ui: &Ui, pgrx: &Pgrx, prefix: &Path) -> Result<()> {
+pub(crate) fn ensure(
+    workspace: &Workspace,
+    ui: &Ui,
+    headers: &Headers,
+    prefix: &Path,
+) -> Result<()> {
     let source = workspace.root.join("tests/faults/faults.c");
     let stamp = Stamp::default().path(&source)?.finish();
     let stamp_file = prefix.join(STAMP);
     if is_stamped(&stamp_file, &stamp) {
         return Ok(());
     }
-    let headers = folder(pgrx, "--includedir-server")?;
-    let library = Path::new(&folder(pgrx, "--pkglibdir")?).join("eventcore_faults.so");
+    let include = headers.folder("--includedir-server")?;
+    let library = headers.folder("--pkglibdir")?.join("eventcore_faults.so");
     let mut compiler = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
     compiler
         .args([
@@ -36,7 +41,8 @@ pub(crate) fn ensure(workspace: &Workspace, ui: &Ui, pgrx: &Pgrx, prefix: &Path)
             "-Werror",
             "-D_GNU_SOURCE",
         ])
-        .arg(format!("-I{headers}"))
+        .arg("-I")
+        .arg(&include)
         .arg("-o")
         .arg(&library)
         .arg(&source);
@@ -46,12 +52,4 @@ pub(crate) fn ensure(workspace: &Workspace, ui: &Ui, pgrx: &Pgrx, prefix: &Path)
     )?;
     prefix::open_to_all(prefix)?;
     write_stamp(&stamp_file, &stamp)
-}
-
-fn folder(pgrx: &Pgrx, which: &str) -> Result<String> {
-    let output = Command::new(&pgrx.pg_config)
-        .arg(which)
-        .output()
-        .with_context(|| format!("cannot run {}", pgrx.pg_config.display()))?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

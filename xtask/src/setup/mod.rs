@@ -1,10 +1,10 @@
-//! Set-up: packages, a private PostgreSQL, cargo-pgrx, the extension. Fast if there is nothing to
-//! do.
+//! Set-up: packages, a private PostgreSQL, the extension. Fast if there is nothing to do.
 
 mod extension;
 mod faults;
+mod headers;
+mod install_script;
 mod packages;
-mod pgrx;
 mod place;
 mod prefix;
 mod servers;
@@ -12,7 +12,7 @@ mod source;
 mod tool;
 mod wheel;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use eventcore_harness::{Account, Binaries};
@@ -21,9 +21,9 @@ use crate::lock::lock;
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
+pub(crate) use headers::Headers;
 use packages::Purpose;
 pub(crate) use packages::{ensure_on_path, ensure_program, install_package};
-pub(crate) use pgrx::Pgrx;
 pub(crate) use tool::install as install_tool;
 
 /// A private PostgreSQL with the extension in it.
@@ -46,16 +46,6 @@ impl Installation {
     pub(crate) fn cache(&self) -> PathBuf {
         self.prefix.join("cache")
     }
-}
-
-/// A PostgreSQL for pgrx's own tests, which install their build over the existing one.
-#[derive(Debug)]
-pub(crate) struct TestInstallation {
-    pub(crate) major: u32,
-    pub(crate) pgrx: Pgrx,
-    pub(crate) account: Account,
-    /// The folder of its clusters.
-    pub(crate) data: PathBuf,
 }
 
 /// Everything up to the installed extension.
@@ -88,10 +78,10 @@ fn run_for(
         &base.join(format!("pg/{}", source.major)),
         &account,
     )?;
-    let pgrx = Pgrx::ensure(workspace, ui, source.major, &prefix, "")?;
-    let extension_stamp = extension::ensure(workspace, ui, &pgrx, &source, &prefix)?;
+    let headers = Headers::of(&prefix.join("bin/pg_config"))?;
+    let extension_stamp = extension::ensure(workspace, ui, &headers, &prefix)?;
     if matches!(purpose, Purpose::Tests) {
-        faults::ensure(workspace, ui, &pgrx, &prefix)?;
+        faults::ensure(workspace, ui, &headers, &prefix)?;
     }
     let binaries = Binaries::new(prefix::bin(&prefix)?)?;
     Ok(Installation {
@@ -131,25 +121,28 @@ pub(crate) fn existing(
     }))
 }
 
-/// Everything that building and testing the extension with pgrx needs.
-pub(crate) fn run_for_pgrx_tests(
-    workspace: &Workspace,
-    ui: &Ui,
-    pg: Option<u32>,
-) -> Result<TestInstallation> {
+/// The headers that the extension is compiled against, without compiling it.
+pub(crate) fn headers(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Headers> {
     let _lock = lock(ui, &workspace.target.join("xtask"))?;
     // One run of apt is enough for all parts of the tests.
     let source = servers::ensure(workspace, ui, pg, Purpose::Tests)?;
     let account = Account::for_servers()?;
     let base = place::base(workspace, ui, &account)?;
-    let folder = base.join(format!("pg/{}-test", source.major));
+    let folder = base.join(format!("pg/{}", source.major));
     let prefix = prefix::ensure(ui, &source, &folder, &account)?;
-    let pgrx = Pgrx::ensure(workspace, ui, source.major, &prefix, "-test")?;
-    let data = place::short_folder(&base.join("pgrx-data"), &account)?;
-    Ok(TestInstallation {
-        major: source.major,
-        pgrx,
-        account,
-        data,
-    })
+    Headers::of(&prefix.join("bin/pg_config"))
+}
+
+/// Builds the extension for the PostgreSQL that a `pg_config` describes, and installs it there;
+/// returns the installed files.
+pub(crate) fn install_into(
+    workspace: &Workspace,
+    ui: &Ui,
+    pg_config: &Path,
+    root: &Path,
+) -> Result<Vec<PathBuf>> {
+    let headers = Headers::of(pg_config)?;
+    let _lock = lock(ui, &workspace.target.join("xtask"))?;
+    packages::ensure_compiler(ui)?;
+    extension::install(workspace, ui, &headers, root)
 }

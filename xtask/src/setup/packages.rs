@@ -128,6 +128,20 @@ pub(crate) fn ensure_on_path(ui: &Ui, program: &str, package: &str) -> Result<()
     install_package(ui, package)
 }
 
+/// Installs what compiles the extension, for a PostgreSQL whose headers are there.
+pub(crate) fn ensure_compiler(ui: &Ui) -> Result<()> {
+    let missing = compiler().into_iter().filter(|(found, _)| !found);
+    let packages: Vec<String> = missing.map(|(_, package)| package.to_owned()).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if !has_apt() {
+        bail!("{}", advice(&packages));
+    }
+    update_lists(ui, &packages)?;
+    install_packages(ui, &packages)
+}
+
 /// Installs one package with apt.
 pub(crate) fn install_package(ui: &Ui, package: &str) -> Result<()> {
     if !has_apt() {
@@ -169,16 +183,9 @@ fn missing(source: &Source, purpose: Purpose) -> Vec<String> {
         Layout::Wheel(_) => need(source.is_there() || has_venv(), "python3-venv".to_owned()),
         Layout::OneFolder(_) => {}
     }
-    need(has_libclang(), "libclang-dev".to_owned());
-    need(on_path("pkg-config"), "pkg-config".to_owned());
-    need(on_path("cc"), "gcc".to_owned());
-    need(
-        Path::new("/usr/include/stdio.h").is_file(),
-        "libc6-dev".to_owned(),
-    );
-    // `cargo pgrx test` starts its server as another user through sudo.
-    let is_root = Account::for_servers().map_or(true, |account| account.is_other());
-    need(!is_root || on_path("sudo"), "sudo".to_owned());
+    for (found, package) in compiler() {
+        need(found, package.to_owned());
+    }
     need(
         purpose == Purpose::Server || pgbouncer_program().is_ok(),
         "pgbouncer".to_owned(),
@@ -189,6 +196,15 @@ fn missing(source: &Source, purpose: Purpose) -> Vec<String> {
         }
     }
     packages
+}
+
+/// What compiles the extension.
+fn compiler() -> [(bool, &'static str); 3] {
+    [
+        (has_libclang(), "libclang-dev"),
+        (on_path("cc"), "gcc"),
+        (Path::new("/usr/include/stdio.h").is_file(), "libc6-dev"),
+    ]
 }
 
 /// Drivers of other languages that the tests run, and the tools that install those of Python and

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use eventcore_harness::{Account, fits_socket};
+use eventcore_harness::Account;
 
 use crate::step::Ui;
 use crate::workspace::Workspace;
@@ -30,25 +30,6 @@ pub(crate) fn base(workspace: &Workspace, ui: &Ui, account: &Account) -> Result<
     }
     ours(&place, 0o755)?;
     Ok(place)
-}
-
-/// `wanted` if a unix socket fits into it, otherwise a folder in `/var/tmp`. It belongs to the
-/// server's user and is closed to all others.
-pub(crate) fn short_folder(wanted: &Path, account: &Account) -> Result<PathBuf> {
-    // pgrx appends a folder of its own for each run.
-    let folder = if fits_socket(&wanted.join("150020-1234567")) {
-        fs::create_dir_all(wanted).with_context(|| format!("cannot make {}", wanted.display()))?;
-        wanted.to_owned()
-    } else {
-        let parent = PathBuf::from(format!("/var/tmp/eventcore-{}", hash(wanted)));
-        ours(&parent, 0o711)?;
-        let folder = parent.join("s");
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        folder
-    };
-    account.give(&folder)?;
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
-    Ok(folder)
 }
 
 /// A folder in a place where all users can write must belong to us; otherwise another user may have

@@ -100,7 +100,7 @@ fn is_system(folder: &Path) -> bool {
 }
 
 /// `PostgreSQL 15.20 (Debian …)`, `PostgreSQL 18beta1` → 15, 18.
-fn parse_major(text: &str) -> Option<u32> {
+pub(super) fn parse_major(text: &str) -> Option<u32> {
     let number = text.split_whitespace().nth(1)?;
     let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()

@@ -22,7 +22,7 @@ use parts::{PARTS, Part};
 pub(crate) struct Arguments {
     #[command(flatten)]
     pg: PgOption,
-    /// One part: fmt, clippy, doc, deny, unit, pgrx, server, browser, doctests [default: all, in this order]
+    /// One part: fmt, clippy, doc, deny, unit, server, browser, doctests [default: all, in this order]
     part: Option<String>,
     /// Go on after a part that fails [default in CI]
     #[arg(long)]

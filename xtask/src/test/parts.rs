@@ -8,7 +8,7 @@ use std::num::NonZero;
 use std::process::Command;
 use std::thread::available_parallelism;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use eventcore_harness::{PG_BIN, PG_CACHE};
 
 use super::{Run, browser, deny};
@@ -21,7 +21,7 @@ pub(crate) struct Part {
 }
 
 /// All of them. The last ones are test runners, whose summary a reader expects at the end.
-pub(crate) const PARTS: [Part; 9] = [
+pub(crate) const PARTS: [Part; 8] = [
     Part {
         name: "fmt",
         run: fmt,
@@ -41,10 +41,6 @@ pub(crate) const PARTS: [Part; 9] = [
     Part {
         name: "unit",
         run: unit,
-    },
-    Part {
-        name: "pgrx",
-        run: pgrx,
     },
     Part {
         name: "server",
@@ -93,20 +89,10 @@ fn clippy(run: &mut Run<'_>) -> Result<()> {
         cargo.args(["--", "--deny", "warnings"]),
     )?;
 
-    let installation = setup::run_for_pgrx_tests(run.workspace, run.ui, run.pg)?;
+    let headers = setup::headers(run.workspace, run.ui, run.pg)?;
     let mut cargo = run.workspace.cargo();
-    installation.pgrx.prepare(&mut cargo);
-    cargo.args([
-        "clippy",
-        "--package",
-        EXTENSION,
-        "--all-targets",
-        "--no-default-features",
-    ]);
-    cargo.args([
-        "--features",
-        &format!("{} pg_test", installation.pgrx.feature),
-    ]);
+    cargo.args(["clippy", "--all-targets"]);
+    headers.prepare(&mut cargo);
     run.ui.run(
         "clippy: extension",
         cargo.args(["--", "--deny", "warnings"]),
@@ -129,38 +115,12 @@ fn doc(run: &mut Run<'_>) -> Result<()> {
 
 fn unit(run: &mut Run<'_>) -> Result<()> {
     let mut cargo = without_server(run);
-    runner(run, "unit tests", cargo.arg("--tests"), true)
+    runner(run, "unit tests", cargo.arg("--tests"))
 }
 
 fn doctests(run: &mut Run<'_>) -> Result<()> {
     let mut cargo = without_server(run);
-    runner(run, "doctests", cargo.arg("--doc"), true)
-}
-
-fn pgrx(run: &mut Run<'_>) -> Result<()> {
-    let installation = setup::run_for_pgrx_tests(run.workspace, run.ui, run.pg)?;
-    let mut command = installation.pgrx.command(run.workspace, "test");
-    command.args([
-        &installation.pgrx.feature,
-        "--package",
-        EXTENSION,
-        "--no-default-features",
-    ]);
-    command.arg("--pgdata").arg(&installation.data);
-    if installation.account.is_other() {
-        command.args(["--runas", installation.account.name()]);
-    }
-    // It accepts one name to filter by, and passes its environment to the server, where a backtrace
-    // would appear in the DETAIL of errors.
-    command
-        .env_remove("RUST_BACKTRACE")
-        .env_remove("RUST_LIB_BACKTRACE");
-    if run.arguments.len() > 1 {
-        bail!("the part pgrx takes one argument, a part of the tests' names");
-    }
-    command.args(run.arguments);
-    let title = format!("pgrx tests on PostgreSQL {}", installation.major);
-    runner(run, &title, &mut command, false)
+    runner(run, "doctests", cargo.arg("--doc"))
 }
 
 fn server(run: &mut Run<'_>) -> Result<()> {
@@ -179,7 +139,7 @@ fn server(run: &mut Run<'_>) -> Result<()> {
         cargo.env(TEST_THREADS, (2 * processors).to_string());
     }
     let title = format!("server tests on PostgreSQL {}", installation.major);
-    runner(run, &title, &mut cargo, true)
+    runner(run, &title, &mut cargo)
 }
 
 /// `cargo test` on all that needs no PostgreSQL.
@@ -200,10 +160,8 @@ fn without_server(run: &Run<'_>) -> Command {
 }
 
 /// Runs a test runner, shows its output, and counts its summary.
-fn runner(run: &mut Run<'_>, title: &str, command: &mut Command, pass_on: bool) -> Result<()> {
-    if pass_on {
-        command.arg("--").args(run.arguments);
-    }
+fn runner(run: &mut Run<'_>, title: &str, command: &mut Command) -> Result<()> {
+    command.arg("--").args(run.arguments);
     let counts = &mut run.counts;
     run.ui.stream(title, command, |line| counts.line(line))
 }

@@ -1,0 +1,57 @@
+//! The files that CREATE EXTENSION reads: the control file and the install script, which is the files
+//! of `sql` in the order of `sql/order.txt`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// The version of the extension: that of the workspace.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The install script of this version.
+pub(crate) fn install_script(root: &Path) -> Result<String> {
+    let mut script = format!(
+        "-- The install script of eventcore {VERSION}: the files of sql/, in the order of sql/order.txt.\n\
+         \\echo Use \"CREATE EXTENSION eventcore\" to load this file. \\quit\n"
+    );
+    for file in read(root, "sql/order.txt")?.lines() {
+        let part = read(root, &format!("sql/{file}"))?;
+        script.push_str(&format!("\n-- sql/{file}\n\n{}\n", part.trim_end()));
+    }
+    Ok(script)
+}
+
+/// The control file, with the version.
+pub(crate) fn control_file(root: &Path) -> Result<String> {
+    Ok(read(root, "extension/eventcore.control")?.replace("@CARGO_VERSION@", VERSION))
+}
+
+fn read(root: &Path, path: &str) -> Result<String> {
+    fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn the_install_script_begins_with_the_rules_for_all_of_it() {
+        let script = install_script(&Workspace::find().unwrap().root).unwrap();
+        let statements = script
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with("--") && !line.starts_with('\\'));
+        assert_eq!(
+            statements.take(1).collect::<Vec<_>>(),
+            ["SET LOCAL search_path = pg_catalog, pg_temp;"]
+        );
+    }
+
+    #[test]
+    fn the_control_file_names_the_version() {
+        let control = control_file(&Workspace::find().unwrap().root).unwrap();
+        let expected = format!("default_version = '{VERSION}'");
+        assert!(control.lines().any(|line| line == expected), "{control}");
+    }
+}
