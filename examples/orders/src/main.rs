@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,9 @@ struct Stub {
     /// The longest time that those take
     #[arg(long, value_name = "MS", default_value_t = 1_000)]
     delay: u64,
+    /// Where to keep what was done, one JSON object in each line; in memory without it
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -114,6 +118,11 @@ async fn serve(arguments: &Serve) -> Result<(), Failure> {
 
 async fn serve_partners(stub: &Stub) -> Result<(), Failure> {
     let listener = listen(stub.address).await?;
+    let ledger = match &stub.ledger {
+        None => Ledger::default(),
+        Some(path) => Ledger::open(path)
+            .map_err(|error| format!("cannot use the ledger {}: {error}", path.display()))?,
+    };
     announce(listener.local_addr()?, "a payment provider and a carrier")?;
     let faults = Faults {
         fail: stub.fail,
@@ -121,8 +130,7 @@ async fn serve_partners(stub: &Stub) -> Result<(), Failure> {
         slow: stub.slow,
         delay: Duration::from_millis(stub.delay),
     };
-    let ledger = Arc::new(Ledger::default());
-    Ok(serve_stub(listener, ledger, faults, told_to_end()?).await?)
+    Ok(serve_stub(listener, Arc::new(ledger), faults, told_to_end()?).await?)
 }
 
 async fn load(customers: Customers) -> Result<(), Failure> {

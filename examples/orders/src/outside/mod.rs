@@ -3,6 +3,7 @@
 
 mod http;
 mod ledger;
+mod ledger_file;
 mod stub;
 
 use std::sync::Arc;

@@ -125,7 +125,7 @@ async fn audit(State(ledger): Shared) -> Json<Audit> {
     })
 }
 
-/// A ledger that does not answer, which one in memory always does.
+/// A ledger that does not answer: it cannot write its file.
 struct Failed(Unavailable);
 
 impl From<Unavailable> for Failed {
