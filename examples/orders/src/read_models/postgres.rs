@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use eventcore::postgres::tokio_postgres::Row;
 use eventcore::postgres::tokio_postgres::types::{ToSql, Type};
-use eventcore::{PostgresEventStore, ProjectionStore};
+use eventcore::postgres::tokio_postgres::{Error, Row};
+use eventcore::{PostgresEventStore, ProjectionStore, StoreError};
 use uuid::Uuid;
 
 use super::order_row::order_from;
@@ -24,9 +24,18 @@ pub(super) async fn query(
     parameters: &[Parameter<'_>],
 ) -> Result<Vec<Row>, ReadError> {
     let transaction = store.begin().await?;
-    let rows = transaction.query_typed(sql, parameters).await?;
+    let rows = transaction.query_typed(sql, parameters).await;
+    let rows = rows.map_err(|error| failed(store, error))?;
     store.commit(transaction).await?;
     Ok(rows)
+}
+
+/// What a failed statement means: if the server was lost, the same works again later.
+pub(super) fn failed(store: &PostgresEventStore, error: Error) -> ReadError {
+    match store.is_passing(&error) {
+        true => StoreError::transient(error).into(),
+        false => error.into(),
+    }
 }
 
 const ORDERS: &str = "SELECT * FROM orders

@@ -7,7 +7,7 @@ use eventcore::{
 
 use super::follow::name;
 use super::memory::Maps;
-use super::{ReadError, ReadModels, Views, client, filter, server};
+use super::{ReadError, ReadModels, Views, client, filter, postgres, server};
 use crate::domain::ShopEvent;
 
 /// How many events are read at once.
@@ -63,12 +63,16 @@ async fn in_tables(store: &PostgresEventStore) -> Result<(), ReadError> {
     store
         .advance_checkpoint(&mut transaction, &name()?, checkpoint, checkpoint)
         .await?;
-    transaction.batch_execute(EMPTY).await?;
+    let emptied = transaction.batch_execute(EMPTY).await;
+    emptied.map_err(|error| postgres::failed(store, error))?;
     let mut after = Position::START;
     while let Some(page) = page(store, after, checkpoint).await? {
         for stored in &page {
             let applied = client::apply(stored, &transaction).await;
-            applied.map_err(|error| ReadError::Row(error.to_string()))?;
+            applied.map_err(|error| match store.is_passing(error.as_ref()) {
+                true => StoreError::transient(error).into(),
+                false => ReadError::Row(error.to_string()),
+            })?;
         }
         after = page.last().map_or(checkpoint, |last| last.position);
     }
