@@ -58,11 +58,18 @@ async fn in_memory(store: &eventcore::InMemoryEventStore, views: &Views) -> Resu
 async fn in_tables(store: &PostgresEventStore) -> Result<(), ReadError> {
     const EMPTY: &str = "DELETE FROM orders; DELETE FROM customers; DELETE FROM inventory";
 
-    let mut transaction = store.begin().await?;
-    let checkpoint = store.checkpoint(&name()?).await?;
-    store
-        .advance_checkpoint(&mut transaction, &name()?, checkpoint, checkpoint)
-        .await?;
+    let name = name()?;
+    let (transaction, checkpoint) = loop {
+        let mut transaction = store.begin().await?;
+        let checkpoint = store.checkpoint(&name).await?;
+        let held = store.advance_checkpoint(&mut transaction, &name, checkpoint, checkpoint);
+        match held.await {
+            Ok(()) => break (transaction, checkpoint),
+            // The projection has moved it meanwhile.
+            Err(error) if error.is_lease_lost() => store.roll_back(transaction).await,
+            Err(error) => return Err(error.into()),
+        }
+    };
     let emptied = transaction.batch_execute(EMPTY).await;
     emptied.map_err(|error| postgres::failed(store, error))?;
     let mut after = Position::START;
