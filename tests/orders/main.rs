@@ -1,9 +1,11 @@
 //! The example `orders` on PostgreSQL: the suite that the example runs in memory, with the read
-//! models kept by the program; and what concerns them once more, kept inside the server.
+//! models kept by the program; and what concerns them once more, kept inside the server. In `killed`
+//! the program runs as processes, which are killed.
 
 #[path = "../../examples/orders/tests/suite/mod.rs"]
 #[macro_use]
 mod suite;
+mod killed;
 mod same_tables;
 
 use std::sync::OnceLock;
