@@ -13,11 +13,14 @@ use uuid::Uuid;
 
 pub(crate) use tokio_postgres::Client;
 
-/// The text of each file of `sql`, whatever the folder.
+/// The text of each file of `sql` that the present version installs, whatever the folder.
 pub(crate) fn sql_files() -> Vec<String> {
     fn collect(folder: &Path, texts: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if path.ends_with("releases") {
+                continue;
+            }
             if path.is_dir() {
                 collect(&path, texts);
             } else if path.extension().is_some_and(|kind| kind == "sql") {

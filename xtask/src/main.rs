@@ -8,6 +8,7 @@ mod failover;
 mod install;
 mod lock;
 mod orders;
+mod release;
 mod server;
 mod setup;
 mod stamp;
@@ -54,6 +55,8 @@ enum Command {
     Book,
     /// Build the extension and install it into a PostgreSQL of this machine
     Install(install::Arguments),
+    /// A step of a release: freeze its scripts
+    Release(release::Arguments),
     /// Only the set-up: packages, a private PostgreSQL, the extension
     Setup(PgOption),
 }
@@ -90,6 +93,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench(arguments) => bench::run(&workspace, &ui, &arguments),
         Command::Server(arguments) => server::run(&workspace, &ui, &arguments),
         Command::Install(arguments) => install::run(&workspace, &ui, &arguments),
+        Command::Release(arguments) => release::run(&workspace, &ui, &arguments),
         Command::Book => book::run(&workspace, &ui),
         Command::Setup(PgOption { pg }) => {
             let installation = setup::run(&workspace, &ui, pg)?;

@@ -33,7 +33,9 @@ fn every_file_of_sql_is_installed_once() {
     let mut installed = installed_files();
     installed.sort();
     let files = files::below("sql", &[".sql"]).into_iter();
-    assert_eq!(installed, Vec::from_iter(files.map(|file| file.path)));
+    let files = files.map(|file| file.path);
+    let present = files.filter(|path| !path.starts_with("sql/releases/"));
+    assert_eq!(installed, Vec::from_iter(present));
 }
 
 #[test]

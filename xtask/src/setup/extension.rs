@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::headers::Headers;
-use super::install_script::{VERSION, control_file, install_script};
+use super::install_script::{control_file, scripts};
 use super::prefix;
 use crate::stamp::{Stamp, is_stamped, write_stamp};
 use crate::step::Ui;
@@ -67,7 +67,7 @@ pub(crate) fn install(
     let library = fs::read(workspace.target.join("release/libeventcore.so"))
         .context("cannot read the library that was just built")?;
     let control = control_file(&workspace.root)?;
-    let script = install_script(&workspace.root)?;
+    let sql = scripts(&workspace.root)?;
 
     let step = ui.step(&format!(
         "extension for PostgreSQL {}: install",
@@ -75,15 +75,15 @@ pub(crate) fn install(
     ));
     let below = |folder: PathBuf| root.join(folder.strip_prefix("/").unwrap_or(&folder));
     let libraries = below(headers.folder("--pkglibdir")?);
-    let scripts = below(headers.folder("--sharedir")?).join("extension");
-    let files = [
+    let folder = below(headers.folder("--sharedir")?).join("extension");
+    let mut files = vec![
         (libraries.join("eventcore.so"), library),
-        (scripts.join("eventcore.control"), control.into_bytes()),
-        (
-            scripts.join(format!("eventcore--{VERSION}.sql")),
-            script.into_bytes(),
-        ),
+        (folder.join("eventcore.control"), control.into_bytes()),
     ];
+    files.extend(
+        sql.into_iter()
+            .map(|(name, script)| (folder.join(name), script.into_bytes())),
+    );
     for (path, contents) in &files {
         replace(path, contents)?;
     }

@@ -1,5 +1,6 @@
-//! The files that CREATE EXTENSION reads: the control file and the install script, which is the files
-//! of `sql` in the order of `sql/order.txt`.
+//! The files that CREATE EXTENSION and ALTER EXTENSION read: the control file, the install script of
+//! this version, which is the files of `sql` in the order of `sql/order.txt`, and the scripts of the
+//! releases.
 
 use std::fs;
 use std::path::Path;
@@ -8,6 +9,39 @@ use anyhow::{Context, Result};
 
 /// The version of the extension: that of the workspace.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The scripts of the releases: install scripts, and one update script for each step.
+pub(crate) const RELEASES: &str = "sql/releases";
+
+/// All scripts, with the names by which PostgreSQL finds them.
+pub(crate) fn scripts(root: &Path) -> Result<Vec<(String, String)>> {
+    let own = format!("eventcore--{VERSION}.sql");
+    let mut scripts = vec![(own.clone(), install_script(root)?)];
+    for name in released(root)? {
+        // The test of a release says that its frozen script is the same.
+        if name != own {
+            let script = read(root, &format!("{RELEASES}/{name}"))?;
+            scripts.push((name, script));
+        }
+    }
+    Ok(scripts)
+}
+
+/// The names of the scripts of the releases.
+pub(crate) fn released(root: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let folder = root.join(RELEASES);
+    let entries =
+        fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".sql") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
 
 /// The install script of this version.
 pub(crate) fn install_script(root: &Path) -> Result<String> {

@@ -22,6 +22,7 @@ use crate::step::Ui;
 use crate::workspace::Workspace;
 
 pub(crate) use headers::Headers;
+pub(crate) use install_script::{RELEASES, VERSION, install_script, released};
 use packages::Purpose;
 pub(crate) use packages::{ensure_on_path, ensure_program, install_package};
 pub(crate) use tool::install as install_tool;
