@@ -24,6 +24,10 @@ WITH member AS (
     UNION ALL
     SELECT m.classid, m.objid, 0, t.typowner, 'TYPE', coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))
       FROM member m JOIN pg_catalog.pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+       -- From PostgreSQL 17 on, the types of tables and of arrays are members too. Handlers take rows of tables; an array has the
+       -- privileges of its elements.
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')
 )
 SELECT o.kind,
        (pg_catalog.pg_identify_object(o.classid, o.objid, o.part)).identity AS object,

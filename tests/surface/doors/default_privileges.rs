@@ -34,6 +34,8 @@ const GRANTED: &str = "
         UNION ALL
         SELECT m.*, 0, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
           FROM pg_type t JOIN member m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+          -- From PostgreSQL 17 on, the types of tables and of arrays are members too.
+          JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
     )
     SELECT coalesce(string_agg(pg_describe_object(g.classid, g.objid, g.part) || ': ' || a.privilege_type || ' to '
                                || coalesce(r.rolname, 'PUBLIC'), '; '), '')

@@ -23,7 +23,9 @@ const TABLE: &str = "
         SELECT d.classid, d.objid, (pg_identify_object(d.classid, d.objid, 0)).*
           FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid AND e.extname = 'eventcore'
          WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-           AND d.classid IN ('pg_proc'::regclass, 'pg_class'::regclass, 'pg_namespace'::regclass, 'pg_type'::regclass)
+           AND (d.classid IN ('pg_proc'::regclass, 'pg_class'::regclass, 'pg_namespace'::regclass)
+                -- From PostgreSQL 17 on, the types of tables and of arrays are members too.
+                OR d.objid IN (SELECT t.oid FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'))
     ), relation AS (
         SELECT m.*, r.r, r.n, p.p, p.place,
                CASE WHEN m.type = 'sequence' THEN has_sequence_privilege(r.r, m.objid, p.p) ELSE has_table_privilege(r.r, m.objid, p.p) END AS whole,
