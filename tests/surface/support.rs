@@ -91,6 +91,20 @@ pub(crate) fn server_with_workers() -> &'static Server {
     })
 }
 
+/// The major version of a server's PostgreSQL.
+pub(crate) fn major(server: &Server) -> u32 {
+    let number = "SELECT current_setting('server_version_num')::integer / 10000";
+    let number = server.psql("postgres", number).unwrap();
+    number.trim().parse().unwrap()
+}
+
+/// Whether a server's PostgreSQL is built with the collations of ICU. Builds from PyPI are not.
+pub(crate) fn has_icu(server: &Server) -> bool {
+    let collations =
+        "SELECT count(*) > 0 FROM pg_collation WHERE collprovider = 'i' AND collname LIKE '%-icu'";
+    server.psql("postgres", collations).unwrap().trim() == "t"
+}
+
 /// How a call failed.
 #[derive(Debug)]
 pub(crate) struct Failure {

@@ -66,6 +66,13 @@ pub(super) fn exit(code: i32) -> ! {
     unreachable!("the process has ended")
 }
 
+/// What PostgreSQL 17 and later have besides: a limit for whole transactions, which ends the process.
+/// A process of ours that met it would be started again, and meet it again with the same events.
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+pub(super) const NO_LIMIT_OF_TRANSACTIONS: &[(&CStr, &CStr)] = &[(c"transaction_timeout", c"0")];
+#[cfg(not(any(feature = "pg17", feature = "pg18")))]
+pub(super) const NO_LIMIT_OF_TRANSACTIONS: &[(&CStr, &CStr)] = &[];
+
 /// Sets settings, regardless of the database and the role.
 pub(super) fn override_settings(settings: &[(&CStr, &CStr)]) {
     for (name, value) in settings {

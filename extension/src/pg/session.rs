@@ -34,6 +34,7 @@ impl Session {
             // `ALTER ROLE … SET role`.
             (c"role", c"none"),
         ]);
+        process::override_settings(process::NO_LIMIT_OF_TRANSACTIONS);
         Self(Oid::from(role))
     }
 

@@ -1,7 +1,7 @@
 //! Starting background workers, and the main loop of one.
 
 use super::catch::ErrorSummary;
-use super::process::{self, exit, override_settings};
+use super::process::{self, NO_LIMIT_OF_TRANSACTIONS, exit, override_settings};
 use super::{ffi, signals};
 use crate::error::Error;
 use pgrx::bgworkers::{
@@ -128,6 +128,7 @@ impl Worker {
             // for.
             (c"lock_timeout", c"1s"),
         ]);
+        override_settings(NO_LIMIT_OF_TRANSACTIONS);
         Self(())
     }
 

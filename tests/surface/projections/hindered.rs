@@ -3,7 +3,7 @@
 use eventcore_harness::{Server, ServerOptions};
 
 use super::{database, server, until, wait, write};
-use crate::support::{connect, value};
+use crate::support::{connect, major, value};
 
 const WAITS_FOR: &str = "SELECT coalesce(waits_for, 'nothing') FROM eventcore.stat_projections";
 
@@ -142,7 +142,7 @@ async fn an_event_that_exceeds_a_limit_at_the_commit_is_to_blame_for_it() {
 /// listened and is idle keeps it full.
 #[tokio::test]
 async fn a_notification_that_cannot_be_sent_is_no_fault_of_the_event() {
-    if version(server()) < 17 {
+    if major(server()) < 17 {
         return;
     }
     let server = Server::start(ServerOptions::new().set("max_notify_queue_pages", "64")).unwrap();
@@ -179,11 +179,4 @@ async fn a_notification_that_cannot_be_sent_is_no_fault_of_the_event() {
     assert_eq!(super::seen(&client).await, [1]);
     let row = "SELECT skipped FROM eventcore.stat_projections";
     assert_eq!(value::<i64>(&client, row).await, 0);
-}
-
-/// The major version of PostgreSQL.
-fn version(server: &Server) -> u32 {
-    let number = "SELECT current_setting('server_version_num')::integer / 10000";
-    let number = server.psql("postgres", number).unwrap();
-    number.trim().parse().unwrap()
 }

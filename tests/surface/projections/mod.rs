@@ -6,6 +6,7 @@ mod failures;
 mod hindered;
 mod inline;
 mod leftovers;
+mod majors;
 mod owners;
 mod rebuild;
 mod replay;
