@@ -3,9 +3,13 @@
 #[path = "../../examples/tasks/tests/story/mod.rs"]
 mod story;
 
+use std::path::Path;
+
 use eventcore::PostgresEventStore;
 use eventcore_harness::shared;
 use tasks::list::List;
+use two_services::books::books;
+use two_services::processes::{Stores, both};
 
 async fn store(database: &str) -> PostgresEventStore {
     let url = shared().create_database(database).unwrap();
@@ -28,11 +32,20 @@ async fn every_request_of_a_task_is_answered_as_in_memory() {
     story::tell(&tasks::api::router(store, list)).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_order_of_two_services_ends_once_and_is_charged_once() {
-    let orders = store("example_orders").await;
-    let payments = store("example_payments").await;
-    let books = two_services::run::run(orders, payments).await.unwrap();
+#[tokio::test]
+async fn two_services_are_killed_and_every_order_ends_once_and_is_charged_once() {
+    let [orders, payments] = ["example_orders", "example_payments"]
+        .map(|database| shared().create_database(database).unwrap());
+    let stores = Stores::Databases {
+        orders: orders.clone(),
+        payments: payments.clone(),
+    };
+    let program = Path::new(env!("CARGO_BIN_EXE_two_services"));
+    both(program, &stores).await.unwrap();
+
+    let orders = PostgresEventStore::connect(&orders).await.unwrap();
+    let payments = PostgresEventStore::connect(&payments).await.unwrap();
+    let books = books(&orders, &payments).await.unwrap();
     assert_eq!(books.wrong, Vec::<String>::new());
     assert_eq!(books.confirmed + books.cancelled, 40);
 }

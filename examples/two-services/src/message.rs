@@ -1,9 +1,10 @@
 //! [`Message`]: what services say to one another.
 
 use eventcore::{EventId, InvalidValue, StreamId};
+use serde::{Deserialize, Serialize};
 
 /// What one service tells the other.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Message {
     /// Orders to payments: take this from the account.
     Charge {
@@ -28,7 +29,7 @@ pub enum Message {
 
 /// A message with its id: that of the event which says it. However often it is sent, the id is the
 /// same, and by the id the receiver knows what it has handled.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
     /// The id of the event.
     pub id: EventId,

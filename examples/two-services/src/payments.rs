@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use eventcore::{
     Command, CommandError, CommandLogic, Event, ExecuteError, HandlerError, NewEvents, StoredEvent,
-    StreamId, Streams, SubscriptionStore, emit, execute,
+    StreamId, Streams, SubscriptionStore, emit, execute, require,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,23 +36,27 @@ pub enum PaymentEvent {
     MessageHandled {},
 }
 
-/// Puts money into an account.
+/// Opens an account.
 #[derive(Debug, Command)]
-pub struct Deposit {
+pub struct OpenAccount {
     /// The account.
     #[stream]
     pub account: StreamId,
-    /// How much.
+    /// How much it begins with.
     pub cents: u64,
 }
 
-impl CommandLogic for Deposit {
-    type State = ();
+impl CommandLogic for OpenAccount {
+    /// Whether it was opened before.
+    type State = bool;
     type Event = PaymentEvent;
 
-    fn apply(&self, (): (), _: &StoredEvent<PaymentEvent>) {}
+    fn apply(&self, _: bool, _: &StoredEvent<PaymentEvent>) -> bool {
+        true
+    }
 
-    fn handle(&self, (): (), streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
+    fn handle(&self, open: bool, streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
+        require!(!open, "{} was opened before", self.account);
         let mut events = NewEvents::new();
         let cents = self.cents;
         emit!(events, streams.account, PaymentEvent::Deposited { cents });
@@ -137,13 +141,13 @@ const OUTBOX: Outbox<PaymentEvent> = Outbox {
 };
 
 impl<S: SubscriptionStore + Clone + 'static> Payments<S> {
-    /// Puts money into an account.
+    /// Opens an account.
     ///
     /// # Errors
     ///
     /// Like [`execute`].
-    pub async fn deposit(&self, deposit: &Deposit) -> Result<(), ExecuteError> {
-        execute(&self.0, deposit).await.map(drop)
+    pub async fn open(&self, account: &OpenAccount) -> Result<(), ExecuteError> {
+        execute(&self.0, account).await.map(drop)
     }
 
     /// Tells the orders service of payments until the program ends.

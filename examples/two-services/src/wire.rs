@@ -17,7 +17,8 @@ pub trait Receive: Send + Sync + 'static {
     -> impl Future<Output = Result<(), HandlerError>> + Send;
 }
 
-/// The way to a service. In place of HTTP or a broker: what can go wrong there goes wrong here.
+/// The way to a service, which may be in another process ([`Remote`](crate::socket::Remote)). What can go
+/// wrong with HTTP or a broker goes wrong here.
 pub struct Wire<R> {
     to: R,
     sent: AtomicU32,
