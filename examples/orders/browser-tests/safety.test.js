@@ -1,6 +1,7 @@
 // What comes from outside is shown as text, and never runs.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { test } from "node:test";
 import { LAMP, describeShop, goto } from "./harness.js";
 
@@ -52,6 +53,22 @@ describeShop("safety", {}, (shop) => {
     });
     assert.deepEqual(refused, ["markup", "foreign", "inline"]);
   }, { problems: ["Content Security Policy", "TrustedHTML", "TrustedScript", "Fetch API cannot load", "requires '"] }));
+
+  test("no other page shows this one in a frame", async () => {
+    const other = createServer((_, response) => response.setHeader("Content-Type", "text/html").end(`<iframe src="${shop.url}/"></iframe>`));
+    await new Promise((listening) => other.listen(0, "127.0.0.1", listening));
+    const context = await shop.browser.newContext();
+    try {
+      const page = await context.newPage();
+      const refused = page.waitForEvent("console", (message) => message.text().includes("frame-ancestors"));
+      await page.goto(`http://127.0.0.1:${other.address().port}/`);
+      await refused;
+      assert.equal(await page.frameLocator("iframe").locator("#main").count(), 0);
+    } finally {
+      await context.close();
+      other.close();
+    }
+  });
 
   test("an address that names nothing says so", async () => {
     await shop.visit("/", async (page) => {

@@ -1,6 +1,9 @@
 //! The files of the web page, which are part of the program.
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use rust_embed::Embed;
@@ -10,6 +13,19 @@ use super::Problem;
 #[derive(Embed)]
 #[folder = "web/"]
 struct Files;
+
+/// What a browser must not do with the page: run scripts or load anything from elsewhere, make markup
+/// of strings, show the page inside another one, guess the type of a file, or tell other sites where
+/// somebody comes from. `web/index.html` repeats what a page can say of itself.
+const PROTECTION: [(HeaderName, &str); 3] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         object-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+    ),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+];
 
 /// The file at this path; `index.html` for a folder.
 pub(super) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
@@ -35,7 +51,7 @@ pub(super) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         .get(IF_NONE_MATCH)
         .and_then(|known| known.to_str().ok());
     if known.is_some_and(|known| known == tag) {
-        return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
+        return (StatusCode::NOT_MODIFIED, PROTECTION, [(ETAG, tag)]).into_response();
     }
     let kind = mime_guess::from_path(&path).first_or_octet_stream();
     let headers = [
@@ -43,5 +59,5 @@ pub(super) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         (CACHE_CONTROL, "no-cache".to_owned()),
         (ETAG, tag),
     ];
-    (headers, file.data).into_response()
+    (PROTECTION, headers, file.data).into_response()
 }
