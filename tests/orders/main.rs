@@ -6,6 +6,7 @@
 #[macro_use]
 mod suite;
 mod killed;
+mod openapi;
 mod same_tables;
 
 use std::sync::OnceLock;

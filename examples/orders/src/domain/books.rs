@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn each_book_leads_back_to_its_product() {
-        for id in ["x".repeat(ProductId::MAX), "7-A".to_owned()] {
+        for id in ["𝕏".repeat(ProductId::MAX), "7-A".to_owned()] {
             let product = ProductId::new(id).unwrap();
             for number in [0, 1, u32::MAX] {
                 let book = product.book(number);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A text that is empty, too long, or contains a control character.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} must have 1 to {max} bytes and no control character")]
+#[error("{what} must have 1 to {max} characters, none of which is a control character")]
 pub struct InvalidText {
     what: &'static str,
     max: usize,
@@ -20,7 +20,7 @@ macro_rules! text {
         pub struct $name(String);
 
         impl $name {
-            /// The longest one, in bytes.
+            /// The longest one, in characters.
             pub const MAX: usize = $max;
 
             /// Checks a text.
@@ -30,7 +30,7 @@ macro_rules! text {
             /// It is empty, longer than [`MAX`](Self::MAX), or contains a control character.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidText> {
                 let text = text.into();
-                let fits = (1..=Self::MAX).contains(&text.len()) && !text.contains(char::is_control);
+                let fits = (1..=Self::MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
                 match fits {
                     true => Ok(Self(text)),
                     false => Err(InvalidText { what: $what, max: Self::MAX }),
@@ -66,8 +66,9 @@ macro_rules! text {
 }
 
 text! {
-    /// What a product is ordered by, such as `SKU-001`.
-    ProductId, "a product id", 100
+    /// What a product is ordered by, such as `SKU-001`. With 4 bytes for each character it still fits
+    /// into the name of a stream.
+    ProductId, "a product id", 50
 }
 
 text! {
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_text_is_neither_empty_nor_too_long_nor_of_several_lines() {
-        assert!(ProductId::new("x".repeat(ProductId::MAX)).is_ok());
+        assert!(ProductId::new("𝕏".repeat(ProductId::MAX)).is_ok());
         for text in ["", "a\nb", &"x".repeat(ProductId::MAX + 1)] {
             assert!(ProductId::new(text).is_err(), "{text:?}");
         }

@@ -52,9 +52,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
             .copied()
             .unwrap_or(RequestUuid(Uuid::now_v7()));
         let headers = &parts.headers;
-        let key = text(headers, "idempotency-key")?.map(|key| match key.is_ascii() {
-            true => RequestKey::new(key).map_err(Problem::malformed),
-            false => Err(Problem::malformed("an idempotency key is ASCII")),
+        let key = text(headers, "idempotency-key")?.map(|key| {
+            match key.bytes().all(|byte| byte.is_ascii_graphic()) {
+                true => RequestKey::new(key).map_err(Problem::malformed),
+                false => Err(Problem::malformed("an idempotency key is visible ASCII")),
+            }
         });
         let prefer = text(headers, "prefer")?.unwrap_or_default();
         Ok(Self {
@@ -73,12 +75,18 @@ fn if_match(headers: &HeaderMap) -> Result<Option<StreamVersion>, Problem> {
         None | Some("*") => Ok(None),
         Some(tag) => {
             let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-            let version = version.and_then(|version| version.parse().ok());
+            let version = version.and_then(number).map(StreamVersion::new);
             let malformed =
                 || Problem::malformed("If-Match must be one version, such as \"3\", or *");
             version.map(Some).ok_or_else(malformed)
         }
     }
+}
+
+/// A whole number as the document describes it: digits, and no sign.
+pub(super) fn number(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok())?
 }
 
 /// A header as text.

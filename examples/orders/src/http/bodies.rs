@@ -1,13 +1,14 @@
 //! What requests and answers look like.
 
-use axum::http::{HeaderMap, HeaderValue, header};
-use eventcore::{Execution, RecordedEvent, StreamVersion};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use eventcore::{Execution, Position, RecordedEvent, StreamVersion};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Problem;
+use super::body::Object;
 use crate::domain::{
     Fulfilment, FulfilmentState, Item, Order, OrderId, OrderState, Price, ProductId, ProductName,
     Quantity, Step,
@@ -17,10 +18,20 @@ use crate::domain::{
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(super) struct ItemBody {
     /// What it is ordered by.
-    #[schema(min_length = 1, max_length = 100, example = "SKU-001")]
+    #[schema(
+        min_length = 1,
+        max_length = 50,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "SKU-001"
+    )]
     product_id: String,
     /// What it is called.
-    #[schema(min_length = 1, max_length = 200, example = "Widget")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "Widget"
+    )]
     product_name: String,
     /// How many.
     #[schema(minimum = 1, maximum = 1_000_000)]
@@ -37,8 +48,8 @@ pub(super) struct NewOrder {
     #[serde(default)]
     pub(super) customer_id: Option<Uuid>,
     /// What is ordered.
-    #[schema(max_items = 100)]
-    pub(super) items: Vec<ItemBody>,
+    #[schema(value_type = Vec<ItemBody>, max_items = 100)]
+    pub(super) items: Vec<Object<ItemBody>>,
 }
 
 /// An order that was created.
@@ -81,11 +92,19 @@ pub(super) struct QuantityBody {
 /// Why an order is cancelled.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct CancelBody {
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
+    )]
     pub(super) reason: String,
     /// Who cancels it.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
+    )]
     pub(super) cancelled_by: Option<String>,
 }
 
@@ -223,18 +242,22 @@ pub(super) fn etag(version: StreamVersion) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"0\""))
 }
 
+/// The position of the last event that a change has written, if it has written one.
+pub(super) fn position_header(position: Option<Position>) -> HeaderMap {
+    let position = position.map(|position| HeaderValue::from(position.get()));
+    let header = position.map(|position| (HeaderName::from_static("event-position"), position));
+    header.into_iter().collect()
+}
+
 /// The headers of an answer to a change.
 pub(super) fn change_headers(
     version: Option<StreamVersion>,
     done: &Execution,
     is_replay: bool,
 ) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+    let mut headers = position_header(done.last_position());
     if let Some(version) = version {
         headers.insert(header::ETAG, etag(version));
-    }
-    if let Some(position) = done.last_position() {
-        headers.insert("event-position", HeaderValue::from(position.get()));
     }
     if is_replay {
         headers.insert("idempotency-replayed", HeaderValue::from_static("true"));

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::asked::{Asked, text};
+use super::asked::{Asked, number, text};
 use super::bodies::{CreatedOrder, EventBody, NewOrder, OrderBody, change_headers, etag};
-use super::body::Body;
+use super::body::{Body, Object};
 use super::params::{OrderParam, Params};
 use super::{App, Problem};
 use crate::commands::{ChangeOrder, Request};
@@ -47,7 +47,7 @@ pub(super) async fn create(
         order_id: id,
         customer_id,
     }];
-    for item in body.value.items {
+    for Object(item) in body.value.items {
         commands.push(OrderCommand::AddItem(Item::try_from(item)?));
     }
     let done = app
@@ -191,10 +191,7 @@ pub(super) fn min_position(headers: &HeaderMap) -> Result<Option<Position>, Prob
         return Ok(None);
     };
     // No store has a position that PostgreSQL could not count.
-    let parsed = position
-        .parse()
-        .ok()
-        .filter(|parsed| *parsed <= i64::MAX as u64);
+    let parsed = number(position).filter(|parsed| *parsed <= i64::MAX as u64);
     let malformed = || Problem::malformed(format!("Min-Position {position:?} is not a position"));
     parsed
         .map(|parsed| Some(Position::new(parsed)))

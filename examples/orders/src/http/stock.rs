@@ -18,7 +18,11 @@ use crate::domain::{ProductName, Quantity};
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct ReceiveBody {
     /// What the product is called.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
+    )]
     product_name: String,
     /// How many.
     #[schema(minimum = 1, maximum = 1_000_000)]

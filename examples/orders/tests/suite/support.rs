@@ -94,8 +94,13 @@ impl Ground {
 }
 
 impl Running {
+    /// Where it answers, such as `http://127.0.0.1:40000`.
+    pub(crate) fn url(&self) -> &str {
+        &self.base
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base))
+        self.client.request(method, format!("{}{path}", self.url()))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

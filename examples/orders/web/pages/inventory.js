@@ -69,7 +69,7 @@ export function inventoryPage({ query: { sort = "demand" }, go, redraw, refresh 
         h("section", { class: "card", "aria-labelledby": "receive-title" },
           h("h2", { id: "receive-title" }, "Stock arrives"),
           h("form", { class: "row", novalidate: true, onsubmit: receive },
-            field({ id: "product", label: "Product id", value: arrived.id, error: wrong.id, maxlength: 100, list: "products", autocomplete: "off",
+            field({ id: "product", label: "Product id", value: arrived.id, error: wrong.id, maxlength: 50, list: "products", autocomplete: "off",
               oninput: ({ target }) => setId(products, target.value) }),
             h("datalist", { id: "products" }, products.map((it) => h("option", { value: it.product_id }, it.product_name))),
             field({ id: "name", label: "Name", value: arrived.name, error: wrong.name, maxlength: 100, autocomplete: "off", oninput: set("name") }),
