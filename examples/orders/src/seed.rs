@@ -1,6 +1,6 @@
 //! Sample data: stock, customers, and orders in all states.
 
-use eventcore::{CorrelationId, ExecuteError, ExecuteOptions, StoreError};
+use eventcore::{CorrelationId, ExecuteError, ExecuteOptions, Position, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,6 +35,9 @@ pub struct Seeded {
     pub products: usize,
     /// How many orders were created.
     pub orders: u32,
+    /// The position of the last event that was written.
+    #[serde(skip)]
+    pub last_position: Option<Position>,
 }
 
 /// Why sample data cannot be made.
@@ -64,10 +67,11 @@ pub async fn seed(
     correlation_id: CorrelationId,
 ) -> Result<Seeded, SeedError> {
     let options = ExecuteOptions::new().correlation_id(correlation_id);
+    let mut last_position = None;
     for (id, name, _) in PRODUCTS {
         let name = ProductName::new(name)?;
         let receive = ReceiveStock::new(&ProductId::new(id)?, name, Quantity::new(PIECES)?);
-        store.execute(&receive, &options).await?;
+        last_position = store.execute(&receive, &options).await?.last_position();
     }
     let customers: Vec<_> = (0..5).map(|_| CustomerId::new()).collect();
     for number in 0..orders {
@@ -91,16 +95,17 @@ pub async fn seed(
             }),
             _ => {}
         }
-        store
-            .execute(&ChangeOrder::new(id, commands), &options)
-            .await?;
+        let order = ChangeOrder::new(id, commands);
+        last_position = store.execute(&order, &options).await?.last_position();
         if number % 8 > 2 {
-            store.execute(&StartFulfilment::new(id), &options).await?;
+            let start = StartFulfilment::new(id);
+            last_position = store.execute(&start, &options).await?.last_position();
         }
     }
     Ok(Seeded {
         products: PRODUCTS.len(),
         orders,
+        last_position,
     })
 }
 

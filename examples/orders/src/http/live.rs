@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::asked::text;
+use super::asked::{number, text};
 use super::params::Params;
 use super::{App, Problem};
 use crate::domain::{OrderId, PRODUCT_PREFIXES};
@@ -29,7 +29,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(super) struct LiveParams {
     /// Begin after this position; by default now.
     after: Option<u64>,
-    /// Only the events of this order.
+    /// Only the events of this order, and of the stock that is set aside for it.
     order_id: Option<Uuid>,
 }
 
@@ -56,18 +56,25 @@ pub(super) async fn live(
     headers: HeaderMap,
     Params(params): Params<LiveParams>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let last = text(&headers, "last-event-id")?
-        .map(str::parse::<Position>)
-        .transpose();
-    let last = last
-        .map_err(Problem::malformed)?
-        .or(params.after.map(Position::new));
+    let last = match text(&headers, "last-event-id")? {
+        Some(id) => {
+            let malformed =
+                || Problem::malformed(format!("Last-Event-ID {id:?} is not a position"));
+            Some(number(id).ok_or_else(malformed)?)
+        }
+        None => params.after,
+    };
+    let last = last.map(Position::new);
     let newest = app.store.safe_position().await?;
     // A caller from another history, such as one before a restart of the store in memory.
     let is_lost = last.is_some_and(|last| last > newest);
     let after = last.filter(|_| !is_lost).unwrap_or(newest);
 
-    let filter = match params.order_id.map(OrderId::from) {
+    let only = params.order_id.map(OrderId::from);
+    let filter = PRODUCT_PREFIXES
+        .into_iter()
+        .fold(Filter::all(), Filter::stream_prefix);
+    let filter = match only {
         Some(order) => [
             order.stream(),
             order.payment(),
@@ -75,28 +82,33 @@ pub(super) async fn live(
             order.fulfilment(),
         ]
         .iter()
-        .fold(Filter::all(), |filter, stream| {
+        .fold(filter, |filter, stream| {
             filter.stream_prefix(stream.as_str())
         }),
-        None => {
-            let prefixes = OrderId::PREFIXES.into_iter().chain(PRODUCT_PREFIXES);
-            prefixes.fold(Filter::all(), Filter::stream_prefix)
-        }
+        None => OrderId::PREFIXES
+            .into_iter()
+            .fold(filter, Filter::stream_prefix),
     };
     let subscription = app
         .store
         .subscribe(Subscribe::after(after).filter(filter))
         .with_signals();
     let reset = is_lost.then(|| signal("reset", newest));
-    let events =
-        stream::iter(reset).chain(subscription.filter_map(|next| async move { to_send(next) }));
+    let events = stream::iter(reset)
+        .chain(subscription.filter_map(move |next| async move { to_send(next, only) }));
     let events = events.map(Ok).take_until(app.shutdown.cancelled_owned());
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
-/// What to send for what the subscription found.
-fn to_send(next: Result<Followed<RecordedEvent>, StoreError>) -> Option<Event> {
+/// What to send for what the subscription found. Among the events of stock are those for other orders.
+fn to_send(
+    next: Result<Followed<RecordedEvent>, StoreError>,
+    only: Option<OrderId>,
+) -> Option<Event> {
     match next {
+        Ok(Followed::Event(event)) if only.is_some_and(|only| order_of(&event) != Some(only)) => {
+            None
+        }
         Ok(Followed::Event(event)) => encode(&event).inspect_err(log).ok(),
         Ok(Followed::CaughtUp { position }) => Some(signal("caught-up", position)),
         Ok(_) => None,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::asked::Asked;
+use super::bodies::position_header;
 use super::body::Body;
 use super::{App, Problem};
 use crate::read_models::{ReadError, Status};
@@ -99,12 +100,12 @@ pub(super) async fn seed(
     State(app): State<App>,
     asked: Asked,
     body: Body<SeedBody>,
-) -> Result<Json<Seeded>, Problem> {
+) -> Result<Response, Problem> {
     if body.value.orders > 200 {
         return Err(Problem::malformed("at most 200 orders are made at once"));
     }
     let orders = body.value.orders;
-    Ok(Json(
-        seed::seed(&app.store, orders, asked.correlation_id).await?,
-    ))
+    let seeded = seed::seed(&app.store, orders, asked.correlation_id).await?;
+    let headers = position_header(seeded.last_position);
+    Ok((headers, Json(seeded)).into_response())
 }

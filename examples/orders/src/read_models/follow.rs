@@ -25,6 +25,10 @@ pub struct Status {
     pub safe_position: u64,
     /// Whether they are being rebuilt.
     pub rebuilding: bool,
+    /// How much of the rebuild is done, in percent of the positions. Only inside the server: elsewhere
+    /// the request for a rebuild is answered when it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebuilt_percent: Option<u64>,
 }
 
 impl ReadModels {
@@ -100,6 +104,11 @@ impl ReadModels {
     ///
     /// The store cannot be reached.
     pub async fn status(&self) -> Result<Status, ReadError> {
+        let safe_position = self.store().safe_position().await?.get();
+        let rebuilt = match self {
+            Self::Memory(..) => None,
+            Self::Client(store) | Self::Server(store) => postgres::rebuilt(store).await?,
+        };
         Ok(Status {
             runs_in: match self {
                 Self::Memory(..) => "memory",
@@ -107,11 +116,9 @@ impl ReadModels {
                 Self::Server(_) => "server",
             },
             checkpoint: self.checkpoint().await?.get(),
-            safe_position: self.store().safe_position().await?.get(),
-            rebuilding: match self {
-                Self::Memory(..) => false,
-                Self::Client(store) | Self::Server(store) => postgres::is_rebuilding(store).await?,
-            },
+            safe_position,
+            rebuilding: rebuilt.is_some(),
+            rebuilt_percent: rebuilt.map(|to| 100 * to.get() / safe_position.max(to.get()).max(1)),
         })
     }
 

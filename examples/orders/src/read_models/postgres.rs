@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use eventcore::postgres::tokio_postgres::types::{ToSql, Type};
 use eventcore::postgres::tokio_postgres::{Error, Row};
-use eventcore::{PostgresEventStore, ProjectionStore, StoreError};
+use eventcore::{Position, PostgresEventStore, ProjectionStore, StoreError};
 use uuid::Uuid;
 
-use super::order_row::order_from;
+use super::order_row::{order_from, unsigned};
 use super::{
     CustomerOrder, CustomerRow, OrderPage, OrderQuery, ProductOrder, ProductRow, ReadError,
     Statistics,
@@ -205,9 +205,12 @@ pub(super) async fn statistics(store: &PostgresEventStore) -> Result<Statistics,
     Ok(statistics)
 }
 
-const REBUILDING: &str = "SELECT FROM eventcore.projections WHERE rebuilds = 'shop'";
+const REBUILT: &str = "SELECT checkpoint FROM eventcore.projections WHERE rebuilds = 'shop'";
 
-/// Whether the projection inside the server is being rebuilt.
-pub(super) async fn is_rebuilding(store: &PostgresEventStore) -> Result<bool, ReadError> {
-    Ok(!query(store, REBUILDING, &[]).await?.is_empty())
+/// How far the rebuild of the projection inside the server is, if there is one.
+pub(super) async fn rebuilt(store: &PostgresEventStore) -> Result<Option<Position>, ReadError> {
+    let rows = query(store, REBUILT, &[]).await?;
+    let row = rows.first();
+    row.map(|row| Ok(Position::new(unsigned(row.try_get(0)?))))
+        .transpose()
 }

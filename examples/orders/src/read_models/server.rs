@@ -63,7 +63,7 @@ const REBUILD: &str = "SELECT eventcore_rebuild_projection('shop', shadow => tru
 
 /// Begins a rebuild beside the tables. The server replaces their rows when it has caught up.
 pub(super) async fn rebuild(store: &PostgresEventStore) -> Result<(), ReadError> {
-    if postgres::is_rebuilding(store).await? {
+    if postgres::rebuilt(store).await?.is_some() {
         return Err(ReadError::Rebuilding);
     }
     query(store, REBUILD, &[]).await?;

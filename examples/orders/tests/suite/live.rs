@@ -116,12 +116,21 @@ pub(crate) async fn live_updates_go_on_after_the_last_event_id(ground: Ground) {
 
 pub(crate) async fn live_updates_of_one_order_are_its_events(ground: Ground) {
     let shop = ground.start().await;
+    shop.stock("A", 9).await;
     let order = shop.order(&[("A", 1)]).await;
-    shop.order(&[("A", 2)]).await;
+    let other = shop.order(&[("A", 2)]).await;
+    for order in [&order, &other] {
+        assert_eq!(shop.fulfil(order).await, "Completed");
+    }
     let path = format!("/live?after=0&order_id={order}");
     let events = follow(&shop, &path, None, "caught-up").await;
     let types: Vec<_> = events.iter().map(|sent| sent.event.as_str()).collect();
-    assert_eq!(types, ["OrderCreated", "ItemAdded", "caught-up"]);
+    assert_eq!(types[..2], ["OrderCreated", "ItemAdded"]);
+    assert!(types.contains(&"FulfilmentCompleted"), "{types:?}");
+    let reserved = events.iter().filter(|sent| sent.event == "StockReserved");
+    let reserved: Vec<_> = reserved.map(|sent| &sent.data["order_id"]).collect();
+    assert_eq!(reserved, [&json!(order)]);
+    assert!(!types.contains(&"StockReceived"), "{types:?}");
 }
 
 pub(crate) async fn a_position_from_another_history_is_reset(ground: Ground) {

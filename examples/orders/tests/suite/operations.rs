@@ -64,13 +64,35 @@ pub(crate) async fn the_service_shows_its_health_metrics_and_document(ground: Gr
     let again = shop
         .request(Method::GET, "/")
         .header("if-none-match", page.header("etag"));
-    answer(again).await.expect(304);
+    let again = answer(again).await.expect(304);
+    for answer in [page, again] {
+        let policy = answer.header("content-security-policy");
+        for directive in [
+            "default-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "object-src 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        ] {
+            assert!(policy.split("; ").any(|one| one == directive), "{policy}");
+        }
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+    }
 }
 
 pub(crate) async fn sample_data_fills_the_shop(ground: Ground) {
     let shop = ground.start().await;
-    let seeded = shop.post("/seed", json!({})).await.expect(200).body;
-    assert_eq!(seeded, json!({ "products": 10, "orders": 12 }));
+    let seeded = shop.post("/seed", json!({})).await.expect(200);
+    assert_eq!(seeded.body, json!({ "products": 10, "orders": 12 }));
+    // A list that waits for this position has everything.
+    let position = seeded.header("event-position");
+    let all = shop
+        .request(Method::GET, "/orders?view=all")
+        .header("min-position", position);
+    assert_eq!(answer(all).await.body.as_array().map(Vec::len), Some(12));
     let settled = async || {
         let orders = shop.get("/statistics").await.expect(200).body["orders"].clone();
         let ended: Vec<Value> = ["Completed", "Cancelled"]

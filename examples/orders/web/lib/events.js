@@ -26,6 +26,7 @@ const SENTENCES = {
   StockReceived: (it) => `${plural(it.quantity, "piece")} of ${it.product_name} arrived.`,
   StockReserved: (it) => `${plural(it.quantity, "piece")} set aside for order …${short(it.order_id)}.`,
   StockReleased: (it) => `${plural(it.quantity, "piece")} of order …${short(it.order_id)} available again.`,
+  BookOpened: (it) => `A new book of the stock begins, number ${it.book}, with ${plural(it.available, "piece")}.`,
   PaymentTaken: (it) => `${money(it.amount.cents)} taken: ${it.payment_id}.`,
   PaymentDeclined: (it) => `The payment provider refuses: ${it.reason}.`,
   PaymentRefunded: () => "The provider keeps no money.",

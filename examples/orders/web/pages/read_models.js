@@ -37,7 +37,7 @@ export function readModelsPage({ redraw, refresh }) {
   return {
     title: "Read models",
     load: api.readModels,
-    view({ runs_in: place, checkpoint, safe_position: newest, rebuilding }) {
+    view({ runs_in: place, checkpoint, safe_position: newest, rebuilding, rebuilt_percent: percent }) {
       const isUnderWay = isRebuilding || rebuilding;
       return [
         heading("Read models"),
@@ -48,7 +48,7 @@ export function readModelsPage({ redraw, refresh }) {
             h("div", {}, h("dt", {}, "Kept"), h("dd", {}, PLACES[place] ?? place)),
             h("div", {}, h("dt", {}, "Checkpoint"), h("dd", {}, count(checkpoint))),
             h("div", {}, h("dt", {}, "Newest event"), h("dd", {}, count(newest))),
-            h("div", {}, h("dt", {}, "State"), h("dd", {}, isUnderWay ? "being rebuilt" : checkpoint < newest ? "catching up" : "up to date"))),
+            h("div", {}, h("dt", {}, "State"), h("dd", {}, isUnderWay ? `being rebuilt${percent === undefined ? "" : `, ${percent} %`}` : checkpoint < newest ? "catching up" : "up to date"))),
           h("label", { for: "progress" }, "Events included"),
           h("progress", { id: "progress", max: Math.max(newest, 1), value: checkpoint }),
           h("p", { class: "actions" },
