@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::setup;
+use crate::setup::{self, Folders, Headers};
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
@@ -25,7 +25,9 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
     if !arguments.destdir.is_absolute() {
         bail!("--destdir must be an absolute path");
     }
-    let installed = setup::install_into(workspace, ui, &arguments.pg_config, &arguments.destdir)?;
+    let headers = Headers::of(&arguments.pg_config)?;
+    let folders = Folders::of(&headers)?.below(&arguments.destdir);
+    let installed = setup::install_to(workspace, ui, &headers, &folders)?;
     for file in &installed {
         ui.say(&file.display().to_string());
     }

@@ -8,6 +8,7 @@ mod failover;
 mod install;
 mod lock;
 mod orders;
+mod package;
 mod release;
 mod server;
 mod setup;
@@ -43,7 +44,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Run the order-management service: the example `orders`, with its web page
     Orders(orders::Arguments),
-    /// Run every check and test, or one part: fmt, clippy, doc, deny, unit, server, browser, doctests
+    /// Run every check and test, or one part: fmt, clippy, doc, deny, packages, unit, server, browser, doctests
     Test(test::Arguments),
     /// Run three nodes under Patroni, kill them, cut their links, and check that nothing acknowledged is lost
     Failover(failover::Arguments),
@@ -55,6 +56,8 @@ enum Command {
     Book,
     /// Build the extension and install it into a PostgreSQL of this machine
     Install(install::Arguments),
+    /// Make what a release consists of: Debian packages, the archive for PGXN
+    Package(package::Arguments),
     /// A step of a release: freeze its scripts
     Release(release::Arguments),
     /// Only the set-up: packages, a private PostgreSQL, the extension
@@ -93,6 +96,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench(arguments) => bench::run(&workspace, &ui, &arguments),
         Command::Server(arguments) => server::run(&workspace, &ui, &arguments),
         Command::Install(arguments) => install::run(&workspace, &ui, &arguments),
+        Command::Package(arguments) => package::run(&workspace, &ui, &arguments),
         Command::Release(arguments) => release::run(&workspace, &ui, &arguments),
         Command::Book => book::run(&workspace, &ui),
         Command::Setup(PgOption { pg }) => {

@@ -43,19 +43,46 @@ pub(crate) fn ensure(
         return Ok(stamp);
     }
     let _ = fs::remove_file(&stamp_file);
-    install(workspace, ui, headers, Path::new("/"))?;
+    install(workspace, ui, headers, &Folders::of(headers)?)?;
     prefix::open_to_all(prefix)?;
     write_stamp(&stamp_file, &stamp)?;
     Ok(stamp)
 }
 
-/// Builds the extension and writes its files into the folders of this PostgreSQL, below `root`;
-/// returns the files.
+/// Where the files of an extension belong.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    /// Of the library: `pg_config --pkglibdir`.
+    pub(crate) libraries: PathBuf,
+    /// Of the control file and the scripts: `extension` in `pg_config --sharedir`.
+    pub(crate) scripts: PathBuf,
+}
+
+impl Folders {
+    /// Those of a PostgreSQL.
+    pub(crate) fn of(headers: &Headers) -> Result<Self> {
+        Ok(Self {
+            libraries: headers.folder("--pkglibdir")?,
+            scripts: headers.folder("--sharedir")?.join("extension"),
+        })
+    }
+
+    /// The same folders below another root.
+    pub(crate) fn below(&self, root: &Path) -> Self {
+        let below = |folder: &Path| root.join(folder.strip_prefix("/").unwrap_or(folder));
+        Self {
+            libraries: below(&self.libraries),
+            scripts: below(&self.scripts),
+        }
+    }
+}
+
+/// Builds the extension and writes its files into these folders; returns the files.
 pub(crate) fn install(
     workspace: &Workspace,
     ui: &Ui,
     headers: &Headers,
-    root: &Path,
+    folders: &Folders,
 ) -> Result<Vec<PathBuf>> {
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--release"]);
@@ -73,16 +100,16 @@ pub(crate) fn install(
         "extension for PostgreSQL {}: install",
         headers.major
     ));
-    let below = |folder: PathBuf| root.join(folder.strip_prefix("/").unwrap_or(&folder));
-    let libraries = below(headers.folder("--pkglibdir")?);
-    let folder = below(headers.folder("--sharedir")?).join("extension");
     let mut files = vec![
-        (libraries.join("eventcore.so"), library),
-        (folder.join("eventcore.control"), control.into_bytes()),
+        (folders.libraries.join("eventcore.so"), library),
+        (
+            folders.scripts.join("eventcore.control"),
+            control.into_bytes(),
+        ),
     ];
     files.extend(
         sql.into_iter()
-            .map(|(name, script)| (folder.join(name), script.into_bytes())),
+            .map(|(name, script)| (folders.scripts.join(name), script.into_bytes())),
     );
     for (path, contents) in &files {
         replace(path, contents)?;

@@ -39,6 +39,11 @@ impl Headers {
             .args(["--features", &format!("pg{}", self.major)]);
     }
 
+    /// The program that describes this PostgreSQL.
+    pub(crate) fn pg_config(&self) -> &Path {
+        &self.pg_config
+    }
+
     /// A folder of this PostgreSQL, by the option of `pg_config` that prints it.
     pub(crate) fn folder(&self, option: &str) -> Result<PathBuf> {
         let path = run(Command::new(&self.pg_config).arg(option))

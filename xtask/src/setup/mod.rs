@@ -12,7 +12,7 @@ mod source;
 mod tool;
 mod wheel;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use eventcore_harness::{Account, Binaries};
@@ -21,10 +21,12 @@ use crate::lock::lock;
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
+pub(crate) use extension::Folders;
 pub(crate) use headers::Headers;
 pub(crate) use install_script::{RELEASES, VERSION, install_script, released};
 use packages::Purpose;
 pub(crate) use packages::{ensure_on_path, ensure_program, install_package};
+pub(crate) use source::MAJORS;
 pub(crate) use tool::install as install_tool;
 
 /// A private PostgreSQL with the extension in it.
@@ -134,16 +136,15 @@ pub(crate) fn headers(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result
     Headers::of(&prefix.join("bin/pg_config"))
 }
 
-/// Builds the extension for the PostgreSQL that a `pg_config` describes, and installs it there;
-/// returns the installed files.
-pub(crate) fn install_into(
+/// Builds the extension for a PostgreSQL, and writes its files into these folders; returns the
+/// files.
+pub(crate) fn install_to(
     workspace: &Workspace,
     ui: &Ui,
-    pg_config: &Path,
-    root: &Path,
+    headers: &Headers,
+    folders: &Folders,
 ) -> Result<Vec<PathBuf>> {
-    let headers = Headers::of(pg_config)?;
     let _lock = lock(ui, &workspace.target.join("xtask"))?;
     packages::ensure_compiler(ui)?;
-    extension::install(workspace, ui, &headers, root)
+    extension::install(workspace, ui, headers, folders)
 }

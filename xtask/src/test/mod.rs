@@ -3,6 +3,7 @@
 mod browser;
 mod counts;
 mod deny;
+mod packages;
 mod parts;
 
 use std::process::ExitCode;
@@ -15,14 +16,15 @@ use crate::PgOption;
 use crate::step::Ui;
 use crate::workspace::Workspace;
 use counts::Counts;
-use parts::{PARTS, Part};
+use parts::{ONLY_BY_NAME, PARTS, Part};
 
 /// `cargo xtask test …`
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pg: PgOption,
-    /// One part: fmt, clippy, doc, deny, unit, server, browser, doctests [default: all, in this order]
+    /// One part: fmt, clippy, doc, deny, packages, unit, server, browser, doctests [default: all, in
+    /// this order], or release
     part: Option<String>,
     /// Go on after a part that fails [default in CI]
     #[arg(long)]
@@ -105,10 +107,12 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
 }
 
 fn find(name: &str) -> Result<&'static Part> {
-    match PARTS.iter().find(|part| part.name == name) {
+    let mut all = PARTS.iter().chain(&ONLY_BY_NAME);
+    match all.find(|part| part.name == name) {
         Some(part) => Ok(part),
         None => {
-            let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+            let all = PARTS.iter().chain(&ONLY_BY_NAME);
+            let names: Vec<&str> = all.map(|part| part.name).collect();
             bail!("there is no part `{name}`; there are {}", names.join(", "))
         }
     }

@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result};
 use eventcore_harness::{PG_BIN, PG_CACHE};
 
-use super::{Run, browser, deny};
+use super::{Run, browser, deny, packages};
 use crate::setup;
 
 /// One part.
@@ -20,8 +20,14 @@ pub(crate) struct Part {
     pub(crate) run: fn(&mut Run<'_>) -> Result<()>,
 }
 
-/// All of them. The last ones are test runners, whose summary a reader expects at the end.
-pub(crate) const PARTS: [Part; 8] = [
+/// Those that run only when they are named: they take long, and little of what they test changes.
+pub(crate) const ONLY_BY_NAME: [Part; 1] = [Part {
+    name: "release",
+    run: packages::try_out,
+}];
+
+/// All others. The last ones are test runners, whose summary a reader expects at the end.
+pub(crate) const PARTS: [Part; 9] = [
     Part {
         name: "fmt",
         run: fmt,
@@ -37,6 +43,10 @@ pub(crate) const PARTS: [Part; 8] = [
     Part {
         name: "deny",
         run: deny::run,
+    },
+    Part {
+        name: "packages",
+        run: packages::lint,
     },
     Part {
         name: "unit",

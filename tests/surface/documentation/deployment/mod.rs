@@ -93,7 +93,9 @@ fn the_resources_of_kubernetes_compose_and_the_dockerfiles_are_well_formed() {
     npm.arg("--ignore-scripts").args(PACKAGES);
     succeed(npm.current_dir(&folder.0));
     let mut node = Command::new("node");
-    node.arg("validate.mjs").arg(files()).current_dir(&folder.0);
+    node.arg("validate.mjs")
+        .args([files(), repository()])
+        .current_dir(&folder.0);
     let kinds = "Cluster Deployment Namespace PodDisruptionBudget PodMonitor Service";
     assert_eq!(succeed(&mut node).trim(), kinds);
 }

@@ -1,13 +1,13 @@
 // Checks the files of a deployment by what those who read them publish: the types of Kubernetes, of
 // CloudNativePG and of Prometheus' operator, the schema of Compose, and the syntax of Dockerfiles.
-// Argument: the folder. Prints what is wrong.
+// Arguments: the folder, and the root of the repository. Prints what is wrong.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import yaml from 'yaml'
 import { validate } from 'dockerfile-utils'
 
-const folder = process.argv[2]
+const [folder, root] = process.argv.slice(2)
 const read = (path) => readFileSync(join(folder, path), 'utf8')
 const documents = (path) => yaml.parseAllDocuments(read(path)).map((document) => {
   if (document.errors.length) throw new Error(`${path}: ${document.errors[0].message}`)
@@ -66,25 +66,36 @@ for (const { name } of generated) {
 // Compose: no schema of npm is as new as the format, so its services are checked by hand.
 const known = ['build', 'cap_drop', 'command', 'depends_on', 'env_file', 'environment', 'healthcheck', 'image', 'ports',
   'read_only', 'restart', 'security_opt', 'shm_size', 'stop_grace_period', 'volumes']
-const [compose] = documents('compose.yaml')
-for (const [name, service] of Object.entries(compose.services)) {
-  for (const key of Object.keys(service).filter((key) => !known.includes(key))) wrong.push(`compose.yaml: ${name}.${key}`)
-  for (const needed of Object.keys(service.depends_on ?? {})) {
-    if (!compose.services[needed]) wrong.push(`compose.yaml: ${name} needs ${needed}`)
-  }
-  for (const volume of service.volumes ?? []) {
-    const [source] = volume.split(':')
-    const found = source.startsWith('.') ? existsSync(join(folder, source)) : source in compose.volumes
-    if (!found) wrong.push(`compose.yaml: ${name} mounts ${source}`)
-  }
-  if (service.build && !existsSync(join(folder, service.build.context, service.build.dockerfile))) {
-    wrong.push(`compose.yaml: ${name}: there is no ${service.build.dockerfile}`)
+const packaging = relative(folder, join(root, 'packaging/docker'))
+for (const path of ['compose.yaml', join(packaging, 'compose.yaml')]) {
+  const [compose] = documents(path)
+  const own = dirname(join(folder, path))
+  for (const [name, service] of Object.entries(compose.services)) {
+    for (const key of Object.keys(service).filter((key) => !known.includes(key))) wrong.push(`${path}: ${name}.${key}`)
+    for (const needed of Object.keys(service.depends_on ?? {})) {
+      if (!compose.services[needed]) wrong.push(`${path}: ${name} needs ${needed}`)
+    }
+    for (const volume of service.volumes ?? []) {
+      const [source] = volume.split(':')
+      const found = source.startsWith('.') ? existsSync(join(own, source)) : source in compose.volumes
+      if (!found) wrong.push(`${path}: ${name} mounts ${source}`)
+    }
+    if (service.build && !existsSync(join(own, service.build.context, service.build.dockerfile))) {
+      wrong.push(`${path}: ${name}: there is no ${service.build.dockerfile}`)
+    }
   }
 }
 
-// Dockerfiles, and that what they are called by is there.
-for (const file of readdirSync(folder).filter((file) => file.endsWith('Dockerfile'))) {
-  for (const { message, range } of validate(read(file))) wrong.push(`${file}:${range.start.line + 1}: ${message}`)
+// Dockerfiles, and that what they copy from the repository is there.
+const dockerfiles = readdirSync(folder).filter((file) => file.endsWith('Dockerfile'))
+for (const file of [...dockerfiles, join(packaging, 'Dockerfile')]) {
+  const text = read(file)
+  for (const { message, range } of validate(text)) wrong.push(`${file}:${range.start.line + 1}: ${message}`)
+  for (const [, sources] of text.matchAll(/^COPY (?!--from)(?:--\S+ )*(.*) \S+$/gm)) {
+    for (const source of sources.split(' ')) {
+      if (!existsSync(join(root, source))) wrong.push(`${file}: there is no ${source} to copy`)
+    }
+  }
 }
 
 console.log([...new Set(kinds)].sort().join(' '))

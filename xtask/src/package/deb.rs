@@ -1,0 +1,140 @@
+//! `cargo xtask package deb`: `postgresql-N-eventcore` for each PostgreSQL, by debhelper from the files
+//! in `packaging/debian`.
+
+use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use eventcore_harness::run;
+
+use super::notice::notice;
+use super::{folder, git};
+use crate::setup::{self, Folders, MAJORS, VERSION};
+use crate::step::Ui;
+use crate::workspace::Workspace;
+
+/// Builds the packages; returns them.
+pub(crate) fn build(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Vec<PathBuf>> {
+    setup::ensure_on_path(ui, "dh", "debhelper")?;
+    let majors = match pg {
+        Some(major) => vec![major],
+        None => MAJORS.into_iter().rev().collect(),
+    };
+    let sources = folder(workspace).join("debian");
+    if sources.exists() {
+        fs::remove_dir_all(&sources)?;
+    }
+    for &major in &majors {
+        stage(workspace, ui, major, &sources)?;
+    }
+    write_debian(workspace, &majors, &sources)?;
+
+    let mut build = Command::new("dpkg-buildpackage");
+    build
+        .args(["--build=binary", "--no-sign"])
+        .current_dir(&sources);
+    // Twice the same package from the same commit.
+    build.env("SOURCE_DATE_EPOCH", time(workspace)?);
+    ui.run("packages: dpkg-buildpackage", &mut build)?;
+    let mut built = Vec::new();
+    for major in majors {
+        built.push(package(&folder(workspace), major)?);
+    }
+    Ok(built)
+}
+
+/// Builds the extension for one PostgreSQL, and puts its files where its package has them.
+fn stage(workspace: &Workspace, ui: &Ui, major: u32, sources: &Path) -> Result<()> {
+    let headers = setup::headers(workspace, ui, Some(major))?;
+    let root = sources.join(format!("root-{major}"));
+    let folders = Folders {
+        libraries: root.join(format!("usr/lib/postgresql/{major}/lib")),
+        scripts: root.join(format!("usr/share/postgresql/{major}/extension")),
+    };
+    setup::install_to(workspace, ui, &headers, &folders)?;
+    let documents = root.join(format!("usr/share/doc/postgresql-{major}-eventcore"));
+    fs::create_dir_all(&documents)?;
+    fs::write(documents.join("NOTICE"), notice(workspace, &headers)?)?;
+    Ok(())
+}
+
+/// Writes the folder `debian`, with one package for each PostgreSQL.
+fn write_debian(workspace: &Workspace, majors: &[u32], sources: &Path) -> Result<()> {
+    let debian = sources.join("debian");
+    fs::create_dir_all(&debian)?;
+    let template = |name: &str| -> Result<String> {
+        let path = workspace.root.join("packaging/debian").join(name);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let mut control = template("control.in")?;
+    for major in majors {
+        let of_major =
+            |name| -> Result<String> { Ok(template(name)?.replace("@MAJOR@", &major.to_string())) };
+        control.push_str(&of_major("control.major.in")?);
+        let package = format!("postgresql-{major}-eventcore");
+        fs::write(
+            debian.join(format!("{package}.README.Debian")),
+            of_major("README.Debian.in")?,
+        )?;
+        fs::write(
+            debian.join(format!("{package}.postinst")),
+            of_major("postinst.in")?,
+        )?;
+        fs::write(
+            debian.join(format!("{package}.lintian-overrides")),
+            template("lintian-overrides")?,
+        )?;
+    }
+    fs::write(debian.join("control"), control)?;
+    fs::write(debian.join("copyright"), template("copyright")?)?;
+    fs::write(debian.join("changelog"), changelog(workspace)?)?;
+    fs::write(debian.join("rules"), template("rules")?)?;
+    fs::set_permissions(debian.join("rules"), Permissions::from_mode(0o755))?;
+    // dh_installchangelogs adds it to each package.
+    fs::copy(
+        workspace.root.join("CHANGELOG.md"),
+        sources.join("CHANGELOG.md"),
+    )?;
+    Ok(())
+}
+
+/// The time of the package, in seconds since 1970: that of the commit, unless the environment says
+/// another.
+fn time(workspace: &Workspace) -> Result<String> {
+    match env::var("SOURCE_DATE_EPOCH") {
+        Ok(time) => Ok(time),
+        Err(_) => git(workspace, &["log", "-1", "--format=%ct"]),
+    }
+}
+
+/// Debian's changelog: this version.
+fn changelog(workspace: &Workspace) -> Result<String> {
+    let mut date = Command::new("date");
+    date.args(["--utc", "--rfc-email"])
+        .arg(format!("--date=@{}", time(workspace)?));
+    Ok(format!(
+        "eventcore ({VERSION}-1) unstable; urgency=medium\n\n  \
+         * Version {VERSION}: see /usr/share/doc/postgresql-*-eventcore/changelog.gz.\n\n \
+         -- The eventcore authors <eventcore@users.noreply.github.com>  {}\n",
+        run(&mut date)?.trim()
+    ))
+}
+
+/// The package of one PostgreSQL, of whatever architecture this machine is.
+fn package(folder: &Path, major: u32) -> Result<PathBuf> {
+    let start = format!("postgresql-{major}-eventcore_{VERSION}-1_");
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(&start) && name.ends_with(".deb") {
+            return Ok(path);
+        }
+    }
+    bail!(
+        "dpkg-buildpackage made no {start}….deb in {}",
+        folder.display()
+    )
+}

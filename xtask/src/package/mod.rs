@@ -1,0 +1,56 @@
+//! `cargo xtask package`: what a release consists of, in `target/packages`.
+
+pub(crate) mod deb;
+mod notice;
+pub(crate) mod pgxn;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+
+use crate::PgOption;
+use crate::step::Ui;
+use crate::workspace::Workspace;
+
+/// `cargo xtask package …`
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pg: PgOption,
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Subcommand)]
+enum Kind {
+    /// Debian packages of the extension, one for each PostgreSQL [default: 15 to 18, or --pg N]
+    Deb,
+    /// The archive for PGXN: the sources, with META.json
+    Pgxn,
+}
+
+pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
+    let packages = match arguments.kind {
+        Kind::Deb => deb::build(workspace, ui, arguments.pg.pg)?,
+        Kind::Pgxn => vec![pgxn::build(workspace, ui)?],
+    };
+    for package in packages {
+        ui.answer(&package.display().to_string());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where packages are put.
+fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("packages")
+}
+
+/// The output of `git` in the repository.
+fn git(workspace: &Workspace, arguments: &[&str]) -> Result<String> {
+    let mut git = Command::new("git");
+    git.current_dir(&workspace.root).args(arguments);
+    let output = eventcore_harness::run(&mut git).context("git is needed to make a package")?;
+    Ok(output.trim().to_owned())
+}
