@@ -11,6 +11,14 @@ use super::Run;
 use crate::package::{deb, pgxn};
 use crate::setup::{self, VERSION};
 
+/// The crates that a release publishes.
+const PUBLISHED: [&str; 4] = [
+    "eventcore-rules",
+    "eventcore-macros",
+    "eventcore",
+    "eventcore-testing",
+];
+
 /// How a chroot gets what the programs in it expect: processes, devices, names of hosts.
 const IN_CHROOT: &str = r#"
 mount -t proc proc "$1/proc"
@@ -30,7 +38,7 @@ pub(super) fn lint(run: &mut Run<'_>) -> Result<()> {
 }
 
 /// Installs the Debian package into a Debian that has nothing but apt, and the archive for PGXN with
-/// make. Takes minutes.
+/// make; builds the crates for crates.io from what they would contain there. Takes minutes.
 pub(super) fn try_out(run: &mut Run<'_>) -> Result<()> {
     setup::ensure_on_path(run.ui, "mmdebstrap", "mmdebstrap")?;
     setup::ensure_on_path(run.ui, "unzip", "unzip")?;
@@ -40,7 +48,9 @@ pub(super) fn try_out(run: &mut Run<'_>) -> Result<()> {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
-    let tried = in_a_bare_debian(run, &package, &folder).and_then(|()| by_make(run, &folder));
+    let tried = in_a_bare_debian(run, &package, &folder)
+        .and_then(|()| by_make(run, &folder))
+        .and_then(|()| crates(run));
     fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     tried
 }
@@ -109,4 +119,14 @@ fn by_make(run: &Run<'_>, folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The crates that are published, each built from its archive.
+fn crates(run: &Run<'_>) -> Result<()> {
+    let mut cargo = run.workspace.cargo();
+    cargo.args(["package", "--allow-dirty"]);
+    for package in PUBLISHED {
+        cargo.args(["--package", package]);
+    }
+    run.ui.run("packages: crates for crates.io", &mut cargo)
 }
