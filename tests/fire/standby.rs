@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
 
 use eventcore_harness::Server;
 
@@ -173,4 +174,40 @@ async fn a_standby_shows_the_last_events_before_a_crash_of_its_primary_with_no_a
         async || safe_position(&*on_standby).await.unwrap() >= last,
     )
     .await;
+}
+
+/// From PostgreSQL 16 on. The log of an append beneath SQL is that of an INSERT.
+#[tokio::test]
+async fn a_standby_decodes_the_appended_events_for_logical_replication() {
+    let primary = Server::start(options().set("wal_level", "logical")).unwrap();
+    let session = connect(&primary.create_database("decoded").unwrap()).await;
+    let version = "SELECT current_setting('server_version_num')::integer";
+    let version = session.query_typed_one(version, &[]).await.unwrap();
+    if version.get::<_, i32>(0) < 160_000 {
+        return;
+    }
+    Append::one("s", None).send(&*session).await.unwrap();
+    let standby = primary.standby().unwrap();
+    let on_standby = connect(&standby.url("decoded")).await;
+    let create = "SELECT pg_create_logical_replication_slot('decoded', 'test_decoding')";
+    let create = on_standby.batch_execute(create);
+    tokio::pin!(create);
+    // A slot begins where the primary writes which transactions are running.
+    loop {
+        tokio::select! {
+            created = &mut create => break created.unwrap(),
+            () = tokio::time::sleep(Duration::from_millis(100)) => {
+                let snapshot = "SELECT pg_log_standby_snapshot()";
+                session.batch_execute(snapshot).await.unwrap();
+            }
+        }
+    }
+    for _ in 0..3 {
+        Append::one("s", None).send(&*session).await.unwrap();
+    }
+    standby.catch_up_with(&primary).unwrap();
+    let changes = "SELECT count(*) FROM pg_logical_slot_get_changes('decoded', NULL, NULL)
+                    WHERE data LIKE 'table eventcore.events: INSERT: %'";
+    let changes = on_standby.query_typed_one(changes, &[]).await.unwrap();
+    assert_eq!(changes.get::<_, i64>(0), 3);
 }

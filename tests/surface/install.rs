@@ -6,7 +6,7 @@ use eventcore_harness::{Server, ServerOptions, shared};
 use serde_json::json;
 
 use crate::support::{
-    append, connect, database, event, failure, server_with_workers, stream, value,
+    append, connect, database, event, failure, major, server_with_workers, stream, value,
 };
 
 #[tokio::test]
@@ -34,6 +34,18 @@ async fn without_preload_everything_says_se009_and_how_to_change_it() {
         "22012"
     );
     failure(client.batch_execute("CREATE EXTENSION eventcore").await).assert_ours("SE009");
+}
+
+/// From PostgreSQL 18 on.
+#[tokio::test]
+async fn the_server_lists_the_loaded_library_with_its_version() {
+    if major(shared()) < 18 {
+        return;
+    }
+    let (_, client) = database("install_module").await;
+    let module = "SELECT m.version = e.extversion FROM pg_get_loaded_modules() m, pg_extension e
+                   WHERE m.module_name = 'eventcore' AND e.extname = 'eventcore'";
+    assert!(value::<bool>(&client, module).await);
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ async fn another_collation_of_the_streams_is_noticed() {
     still_works(&client, 0).await;
     client
         .batch_execute(
-            "ALTER TABLE eventcore.events ALTER COLUMN stream_id TYPE text COLLATE \"und-x-icu\"",
+            "ALTER TABLE eventcore.events ALTER COLUMN stream_id TYPE text COLLATE \"POSIX\"",
         )
         .await
         .unwrap();

@@ -27,7 +27,7 @@ use crate::support::{Failure, append, connect, value};
 pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let options = ServerOptions::new().set("max_worker_processes", "128");
+        let options = ServerOptions::new().set("max_worker_processes", "256");
         Server::start(options).unwrap()
     })
 }

@@ -1,8 +1,8 @@
 //! Which handlers and tables a rebuild with shadow tables accepts, and what happens to their
 //! constraints, sequences and keys.
 
-use super::{create, database, seen, until, wait, write};
-use crate::support::{failure, value};
+use super::{create, database, seen, server, until, wait, write};
+use crate::support::{failure, major, value};
 
 const REBUILD: &str = "SELECT eventcore_rebuild_projection('p', shadow => true)";
 const OVER: &str = "SELECT NOT EXISTS (SELECT FROM eventcore.projections WHERE rebuilds = 'p')";
@@ -172,6 +172,11 @@ const TABLES: &str = r#"
             INSERT INTO parts VALUES (row_of.n);
         END $$"#;
 
+/// From PostgreSQL 18 on: a virtual column, and a named constraint that a column is not NULL.
+const TABLES_OF_18: &str = r#"
+    ALTER TABLE "Numbers" ADD thrice int GENERATED ALWAYS AS (n * 3) VIRTUAL,
+                          ADD CONSTRAINT "Numbers_stream_key" NOT NULL n"#;
+
 const STATE: &str = r#"
     SELECT string_agg(concat_ws(' ', s."Stream", m.n, m.twice, m.kind, m.previous,
                                 (SELECT count(*) FROM parts p WHERE p.n = m.n)), ', ' ORDER BY m.n)
@@ -181,6 +186,10 @@ const STATE: &str = r#"
 async fn tables_with_all_that_they_can_have_are_rebuilt_and_go_on() {
     let (_, client) = database("shadow_tables").await;
     client.batch_execute(TABLES).await.unwrap();
+    let has_virtual_columns = major(server()) >= 18;
+    if has_virtual_columns {
+        client.batch_execute(TABLES_OF_18).await.unwrap();
+    }
     create(
         &client,
         "p",
@@ -217,6 +226,10 @@ async fn tables_with_all_that_they_can_have_are_rebuilt_and_go_on() {
     );
     let error = "SELECT count(*) FROM eventcore.projections WHERE last_error IS NOT NULL";
     assert_eq!(value::<i64>(&client, error).await, 0);
+    if has_virtual_columns {
+        let thrice = r#"SELECT count(*) FROM "Numbers" WHERE thrice = 3 * n"#;
+        assert_eq!(value::<i64>(&client, thrice).await, 9);
+    }
     let parts = "SELECT count(*) FROM parts_low";
     assert_eq!(value::<i64>(&client, parts).await, 4);
 }

@@ -5,7 +5,7 @@ use eventcore_harness::shared;
 use serde_json::json;
 
 use super::calls::{Argument, database_for_calls, every_function, fill, outcome};
-use crate::support::{append, connect, event, failure};
+use crate::support::{append, connect, event, failure, has_icu};
 
 const COLLATIONS: &str = r#"
     CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
@@ -52,6 +52,9 @@ fn cast(argument: &Argument, of: &str) -> String {
 
 #[tokio::test]
 async fn every_function_takes_a_text_by_its_bytes_whatever_its_collation_and_type() {
+    if !has_icu(shared()) {
+        return;
+    }
     let client = database_for_calls("values_collations").await;
     client.batch_execute(COLLATIONS).await.unwrap();
     let mut functions = every_function(&client).await;
@@ -93,6 +96,9 @@ async fn every_function_takes_a_text_by_its_bytes_whatever_its_collation_and_typ
 
 #[tokio::test]
 async fn a_function_of_ones_own_passes_a_name_on_with_the_collation_of_its_caller() {
+    if !has_icu(shared()) {
+        return;
+    }
     let client = database_for_calls("values_own_function").await;
     client.batch_execute(COLLATIONS).await.unwrap();
     let own = r#"
@@ -114,6 +120,9 @@ async fn a_function_of_ones_own_passes_a_name_on_with_the_collation_of_its_calle
 
 #[tokio::test]
 async fn a_word_in_other_letters_is_another_word_also_where_the_collation_ignores_case() {
+    if !has_icu(shared()) {
+        return;
+    }
     let client = database_for_calls("values_letters").await;
     client.batch_execute(COLLATIONS).await.unwrap();
     for (call, code) in [
@@ -158,6 +167,9 @@ async fn a_word_in_other_letters_is_another_word_also_where_the_collation_ignore
 
 #[tokio::test]
 async fn a_database_with_the_order_of_a_language_keeps_names_by_their_bytes() {
+    if !has_icu(shared()) {
+        return;
+    }
     let create =
         "CREATE DATABASE values_german TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de'";
     shared().psql("postgres", create).unwrap();
