@@ -162,6 +162,13 @@ impl Notifier {
                     }
                     Err(error) => {
                         self.notification_retry.failed(&error);
+                        let removed = self.worker.attempt(|| {
+                            worker::remove_read_notifications();
+                            Ok(())
+                        });
+                        if let Err(error) = removed {
+                            self.notification_retry.failed(&error);
+                        }
                     }
                 }
             }

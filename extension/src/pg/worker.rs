@@ -187,6 +187,16 @@ pub fn max_workers() -> usize {
     usize::try_from(unsafe { pg_sys::max_worker_processes }).unwrap_or(0)
 }
 
+/// Lets the server remove the notifications that all listeners have read. It removes them by itself
+/// only after it has queued another one, so a queue that was once full stays full.
+pub fn remove_read_notifications() {
+    // SAFETY: a built-in function without arguments, which removes them before it looks how full the
+    // queue is.
+    unsafe {
+        pgrx::direct_function_call::<f64>(pg_sys::pg_notification_queue_usage, &[]);
+    }
+}
+
 /// Sends NOTIFY on a channel when the transaction commits.
 pub fn notify(channel: &CStr, payload: i64) {
     if let Ok(payload) = CString::new(payload.to_string()) {
