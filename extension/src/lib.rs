@@ -8,7 +8,9 @@
 // Nothing here is called from Rust. The interface is SQL and is documented there.
 #![allow(unreachable_pub)]
 
-::pgrx::pg_module_magic!(name, version);
+// What pg_get_loaded_modules of PostgreSQL 18 shows. Without values, this macro takes the version for
+// the name.
+::pgrx::pg_module_magic!(name = c"eventcore", version = functions::VERSION);
 
 /// What the server calls: the entry point of every SQL function and of every background process.
 #[allow(unsafe_code)]

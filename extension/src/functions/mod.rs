@@ -20,6 +20,14 @@ use crate::tables::Catalog;
 use crate::wait::standby;
 use crate::{projections, read, stat, subscriptions, wait};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
+use std::ffi::CStr;
+
+/// The version of the library.
+pub const VERSION: &CStr =
+    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => panic!("a version has no zero in it"),
+    };
 
 /// Exports a function under the symbol that `sql/` names.
 macro_rules! export {
@@ -213,7 +221,7 @@ fn safe_position() -> Result<i64, Error> {
 }
 
 fn version() -> Text<'static> {
-    Text::copy(env!("CARGO_PKG_VERSION").as_bytes()).keep()
+    Text::copy(VERSION.to_bytes()).keep()
 }
 
 /// Returns nothing, or rows that have been added to the result already.
