@@ -44,7 +44,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Run the order-management service: the example `orders`, with its web page
     Orders(orders::Arguments),
-    /// Run every check and test, or one part: fmt, clippy, doc, deny, packages, unit, server, browser, doctests
+    /// Run every check and test, or one part: fmt, clippy, doc, deny, packages, unit, server, majors, browser, doctests
     Test(test::Arguments),
     /// Run three nodes under Patroni, kill them, cut their links, and check that nothing acknowledged is lost
     Failover(failover::Arguments),

@@ -84,6 +84,12 @@ pub(crate) fn install(
     headers: &Headers,
     folders: &Folders,
 ) -> Result<Vec<PathBuf>> {
+    // The builds for all majors write the same file. cargo, which remembers each of them, would take
+    // that of another major for its own.
+    let built = workspace.target.join("release/deps/libeventcore.so");
+    if built.exists() {
+        fs::remove_file(&built).with_context(|| format!("cannot remove {}", built.display()))?;
+    }
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--release"]);
     headers.prepare(&mut cargo);

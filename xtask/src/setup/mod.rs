@@ -97,6 +97,11 @@ fn run_for(
     })
 }
 
+/// Whether `EVENTCORE_PG_CONFIG` names the only PostgreSQL to use.
+pub(crate) fn is_named_by_environment() -> Result<bool> {
+    Ok(source::Source::from_env()?.is_some())
+}
+
 /// Finds what an earlier set-up left: nothing is installed, copied or built.
 pub(crate) fn existing(
     workspace: &Workspace,

@@ -3,6 +3,7 @@
 mod browser;
 mod counts;
 mod deny;
+mod majors;
 mod packages;
 mod parts;
 
@@ -23,9 +24,12 @@ use parts::{ONLY_BY_NAME, PARTS, Part};
 pub(crate) struct Arguments {
     #[command(flatten)]
     pg: PgOption,
-    /// One part: fmt, clippy, doc, deny, packages, unit, server, browser, doctests [default: all, in
+    /// One part: fmt, clippy, doc, deny, packages, unit, server, majors, browser, doctests [default: all, in
     /// this order], or release
     part: Option<String>,
+    /// Test on all four PostgreSQL majors [default: all on one, the surface also on the newest]
+    #[arg(long, conflicts_with = "pg")]
+    all_pg: bool,
     /// Go on after a part that fails [default in CI]
     #[arg(long)]
     keep_going: bool,
@@ -39,6 +43,7 @@ pub(crate) struct Run<'a> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) ui: &'a Ui,
     pub(crate) pg: Option<u32>,
+    pub(crate) all_pg: bool,
     pub(crate) arguments: &'a [String],
     pub(crate) counts: Counts,
 }
@@ -56,6 +61,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         workspace,
         ui,
         pg: arguments.pg.pg,
+        all_pg: arguments.all_pg,
         arguments: &arguments.arguments,
         counts: Counts::default(),
     };

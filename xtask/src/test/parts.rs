@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result};
 use eventcore_harness::{PG_BIN, PG_CACHE};
 
-use super::{Run, browser, deny, packages};
+use super::{Run, browser, deny, majors, packages};
 use crate::setup;
 
 /// One part.
@@ -27,7 +27,7 @@ pub(crate) const ONLY_BY_NAME: [Part; 1] = [Part {
 }];
 
 /// All others. The last ones are test runners, whose summary a reader expects at the end.
-pub(crate) const PARTS: [Part; 9] = [
+pub(crate) const PARTS: [Part; 10] = [
     Part {
         name: "fmt",
         run: fmt,
@@ -55,6 +55,10 @@ pub(crate) const PARTS: [Part; 9] = [
     Part {
         name: "server",
         run: server,
+    },
+    Part {
+        name: "majors",
+        run: majors::run,
     },
     Part {
         name: "browser",
@@ -99,14 +103,22 @@ fn clippy(run: &mut Run<'_>) -> Result<()> {
         cargo.args(["--", "--deny", "warnings"]),
     )?;
 
-    let headers = setup::headers(run.workspace, run.ui, run.pg)?;
-    let mut cargo = run.workspace.cargo();
-    cargo.args(["clippy", "--all-targets"]);
-    headers.prepare(&mut cargo);
-    run.ui.run(
-        "clippy: extension",
-        cargo.args(["--", "--deny", "warnings"]),
-    )
+    // Different code is compiled for each major.
+    let majors = match run.pg {
+        None if !setup::is_named_by_environment()? => setup::MAJORS.map(Some).to_vec(),
+        only => vec![only],
+    };
+    for major in majors {
+        let headers = setup::headers(run.workspace, run.ui, major)?;
+        let mut cargo = run.workspace.cargo();
+        cargo.args(["clippy", "--all-targets"]);
+        headers.prepare(&mut cargo);
+        run.ui.run(
+            &format!("clippy: extension for PostgreSQL {}", headers.major),
+            cargo.args(["--", "--deny", "warnings"]),
+        )?;
+    }
+    Ok(())
 }
 
 fn doc(run: &mut Run<'_>) -> Result<()> {
@@ -134,9 +146,22 @@ fn doctests(run: &mut Run<'_>) -> Result<()> {
 }
 
 fn server(run: &mut Run<'_>) -> Result<()> {
-    let installation = setup::run_for_server_tests(run.workspace, run.ui, run.pg)?;
+    on_server(run, run.pg, "server tests", &["--tests"])
+}
+
+/// Runs tests that need a server, on this major. The packages are always the same, so that cargo
+/// builds them once.
+pub(super) fn on_server(
+    run: &mut Run<'_>,
+    pg: Option<u32>,
+    title: &str,
+    which: &[&str],
+) -> Result<()> {
+    let installation = setup::run_for_server_tests(run.workspace, run.ui, pg)?;
     let mut cargo = run.workspace.cargo();
-    cargo.args(["test", "--no-fail-fast", "--all-features", "--tests"]);
+    cargo
+        .args(["test", "--no-fail-fast", "--all-features"])
+        .args(which);
     for package in NEED_SERVER {
         cargo.args(["--package", package]);
     }
@@ -148,7 +173,7 @@ fn server(run: &mut Run<'_>) -> Result<()> {
         let processors = available_parallelism().map_or(1, NonZero::get);
         cargo.env(TEST_THREADS, (2 * processors).to_string());
     }
-    let title = format!("server tests on PostgreSQL {}", installation.major);
+    let title = format!("{title} on PostgreSQL {}", installation.major);
     runner(run, &title, &mut cargo)
 }
 
