@@ -74,18 +74,18 @@ async fn an_event_that_is_being_acknowledged_goes_to_no_other_consumer_and_comes
  {
     let (url, client) = database("sub_open_ack").await;
     let w = write(&client, &["a", "a", "b"]).await;
-    create(&client, "s", ", lease => '50 ms'").await;
+    create(&client, "s", ", lease => '1 s'").await;
     let session = connect(&url).await;
     for end in ["ROLLBACK", "COMMIT"] {
         let first = poll(&session, "s", "c", 1).await;
         assert_eq!(positions(&first), w[..1], "{end}");
         session.batch_execute("BEGIN").await.unwrap();
         ack(&session, "s", lease(&first), None).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
         let others = poll(&client, "s", "other", 100).await;
         assert_eq!(positions(&others), w[2..], "{end}");
         session.batch_execute(end).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
     }
     // The last one was alone in expired leases, and is delivered alone.
     for rest in [w[2], w[1]] {
