@@ -57,6 +57,9 @@ GRANT EXECUTE ON FUNCTION
     eventcore.stat_get_workers()
     TO eventcore_reader;
 
+GRANT EXECUTE ON FUNCTION @extschema@.eventcore_version(), eventcore.library_version()
+    TO eventcore_reader, eventcore_writer, eventcore_executor;
+
 GRANT EXECUTE ON FUNCTION
     @extschema@.eventcore_append(text[], bigint[], jsonb, uuid, uuid),
     @extschema@.eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)

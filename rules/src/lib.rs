@@ -1,5 +1,5 @@
 //! The rules of eventcore as plain functions over plain values: valid names, expected versions,
-//! error codes and histories.
+//! error codes, histories and releases.
 //!
 //! The PostgreSQL extension and the in-memory store both use them, so that neither can drift. This
 //! crate knows nothing of PostgreSQL, async or serde, and has no dependencies.
@@ -8,6 +8,7 @@ pub mod error_code;
 pub mod expected_version;
 pub mod history;
 pub mod name;
+pub mod release;
 
 pub use error_code::ErrorCode;
 pub use expected_version::{ExpectedVersion, VersionConflict};

@@ -18,7 +18,11 @@ BEGIN
     loaded := eventcore.library_version();
     IF loaded <> installed THEN
         RETURN QUERY SELECT 'version', 'eventcore',
-            format('the library is %s and the objects in this database are %s', loaded, installed), 'ALTER EXTENSION eventcore UPDATE';
+            format('the library is %s and the objects in this database are %s%s', loaded, installed,
+                   CASE WHEN is_older THEN ': install the files of that version, and restart the server' END),
+            CASE WHEN NOT is_older THEN 'ALTER EXTENSION eventcore UPDATE' END
+          FROM (SELECT string_to_array(split_part(loaded, '-', 1), '.')::bigint[]
+                     < string_to_array(split_part(installed, '-', 1), '.')::bigint[] AS is_older) AS o;
     END IF;
 END
 $$;

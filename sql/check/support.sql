@@ -1,9 +1,4 @@
--- What the parts of eventcore_check share: the version of the library, and looking up names without errors.
-
-CREATE FUNCTION eventcore.library_version() RETURNS text
-LANGUAGE c STABLE
-AS 'MODULE_PATHNAME', 'eventcore_library_version';
-COMMENT ON FUNCTION eventcore.library_version() IS 'The version of the library that the server has loaded.';
+-- What the parts of eventcore_check share: looking up names without errors.
 
 CREATE FUNCTION eventcore.public_name(function text) RETURNS text
 LANGUAGE sql STABLE

@@ -49,6 +49,23 @@ async fn the_server_lists_the_loaded_library_with_its_version() {
 }
 
 #[tokio::test]
+async fn every_role_can_ask_for_the_versions_in_use() {
+    let (_, client) = database("install_versions").await;
+    let server: String = value(&client, "SELECT split_part(version(), ' ', 2)").await;
+    for role in ["reader", "writer", "executor", "subscriber", "projector"] {
+        client
+            .batch_execute(&format!("SET ROLE eventcore_{role}"))
+            .await
+            .unwrap();
+        let sql = "SELECT extension, library, server FROM eventcore_version()";
+        let row = client.query_one(sql, &[]).await.unwrap();
+        let versions: [&str; 3] = [row.get(0), row.get(1), row.get(2)];
+        let present = env!("CARGO_PKG_VERSION");
+        assert_eq!(versions, [present, present, &server], "{role}");
+    }
+}
+
+#[tokio::test]
 async fn a_database_of_another_encoding_says_se009() {
     let server = shared();
     server

@@ -15,7 +15,10 @@ use crate::workspace::Workspace;
 const CHECKSUMS: &str = "checksums.txt";
 
 /// How each update script begins: see `sql/releases/README.md`.
-const BEGIN: [&str; 1] = ["SET LOCAL search_path = pg_catalog, pg_temp;"];
+const BEGIN: [&str; 2] = [
+    "SET LOCAL search_path = pg_catalog, pg_temp;",
+    "SELECT eventcore.require_library();",
+];
 
 /// `cargo xtask release …`
 #[derive(Args)]

@@ -15,6 +15,16 @@ pub enum Unavailable {
     NotPreloaded,
     /// CREATE EXTENSION was not run in this database, or was undone.
     NotInstalled,
+    /// The objects in this database are of an earlier release, and this library does not serve them.
+    UpdateNeeded {
+        library: &'static str,
+        objects: String,
+    },
+    /// The objects in this database are of a later release than this library.
+    RestartNeeded {
+        library: &'static str,
+        objects: String,
+    },
     /// More databases use the extension than `eventcore.max_databases`.
     TooManyDatabases { max: usize },
     /// `eventcore.events` is not as CREATE EXTENSION made it. `what` completes the sentence
@@ -142,6 +152,22 @@ impl Unavailable {
                 "not_installed",
                 "eventcore is not installed in this database".to_owned(),
                 "Run CREATE EXTENSION eventcore.",
+            ),
+            Self::UpdateNeeded { library, objects } => (
+                "update_needed",
+                format!(
+                    "the library is eventcore {library}, and it cannot use the objects of eventcore {objects} in this \
+                     database"
+                ),
+                "Run ALTER EXTENSION eventcore UPDATE in this database, as a superuser.",
+            ),
+            Self::RestartNeeded { library, objects } => (
+                "restart_needed",
+                format!(
+                    "the server has loaded the library of eventcore {library}, which does not know the objects of \
+                     eventcore {objects}"
+                ),
+                "Install the files of that version or of a later one, and restart the server.",
             ),
             Self::TooManyDatabases { max } => (
                 "too_many_databases",

@@ -16,7 +16,7 @@ use crate::pg::raise::entry;
 use crate::pg::value::Text;
 use crate::read::divergence;
 use crate::registry::Registry;
-use crate::tables::Catalog;
+use crate::tables::{Catalog, release};
 use crate::wait::standby;
 use crate::{projections, read, stat, subscriptions, wait};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
@@ -100,6 +100,9 @@ export!(eventcore_home_id, |_call| value(Ok(
     Catalog::load()?.home_id()
 )));
 export!(eventcore_library_version, |_call| text(Ok(Some(version()))));
+export!(eventcore_require_library, |_call| nothing(
+    release::require_library()
+));
 
 // What SQL functions raise
 

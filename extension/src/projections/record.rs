@@ -6,6 +6,7 @@ use crate::error::{Error, Unavailable};
 use crate::pg::callable::{Argument, Function};
 use crate::pg::catch::ErrorSummary;
 use crate::pg::value::Text;
+use crate::tables::release;
 use pgrx::pg_sys::Oid;
 
 /// What is known of a failed transaction.
@@ -129,7 +130,8 @@ fn text(text: &str) -> Argument {
     Argument::text(Text::copy(text.as_bytes()).keep())
 }
 
-/// Calls a function of the extension. SE009 if it does not exist.
+/// Calls a function of the extension. SE009 if it does not exist, or not yet with these arguments.
 fn call<const N: usize>(function: &str, arguments: [Argument; N]) -> Result<(), Error> {
-    Ok(Function::perform_by_name(function, arguments).ok_or(Unavailable::NotInstalled)?)
+    Function::perform_by_name(function, arguments)
+        .ok_or_else(|| release::differs(Unavailable::NotInstalled))
 }

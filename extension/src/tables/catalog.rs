@@ -2,6 +2,7 @@
 
 use super::columns::{events as column, streams as streams_column};
 use super::objects::Objects;
+use super::release;
 use crate::error::{Error, LACKS_TRIGGERS, Unavailable};
 use crate::pg::cache::Cached;
 use crate::pg::relation::{Column, Relation, Trigger, Use};
@@ -75,7 +76,8 @@ static FORGET: fn(Option<Oid>) = forget;
 impl Catalog {
     /// Looks the objects up, once per backend and again after any of them may have changed.
     ///
-    /// SE009 if the extension is not installed or its tables are not as CREATE EXTENSION made them.
+    /// SE009 if the extension is not installed, if this library does not serve its release, or if its
+    /// tables are not as CREATE EXTENSION made them.
     pub fn load() -> Result<Self, Error> {
         Self::load_for(Use::Read)
     }
@@ -87,7 +89,8 @@ impl Catalog {
             cache.get(
                 || transaction::on_relation_change(&FORGET),
                 || {
-                    let objects = Objects::find().ok_or(Unavailable::NotInstalled)?;
+                    let objects = Objects::find()
+                        .ok_or_else(|| release::differs(Unavailable::NotInstalled))?;
                     let events = open(objects.events, purpose)?;
                     let streams = open(objects.streams, Use::Read)?;
                     // An index may have been replaced while this waited for the locks. From now on
@@ -108,6 +111,7 @@ impl Catalog {
         streams: &Relation,
         changes: u64,
     ) -> Result<Self, Error> {
+        release::require_served()?;
         let columns = events.columns();
         // A column that was added and dropped again is still listed, without a type.
         let (ours, added) = columns.split_at(column::COUNT.min(columns.len()));
@@ -196,7 +200,7 @@ fn open(table: Oid, purpose: Use) -> Result<Relation, Error> {
 }
 
 fn altered(what: &'static str) -> Error {
-    Unavailable::TableAltered { what }.into()
+    release::differs(Unavailable::TableAltered { what })
 }
 
 fn obstacle_to_writes(events: &Relation) -> Option<&'static str> {

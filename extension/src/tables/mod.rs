@@ -6,6 +6,7 @@
 //! - [`events`], [`open`]: opening a table, with the OIDs that are valid while it is open.
 //! - [`heads`]: the version of a stream, and the position of the last event.
 //! - [`history`]: the histories of the store.
+//! - [`release`]: whether this library serves the release that made them.
 
 mod catalog;
 pub mod columns;
@@ -14,6 +15,7 @@ pub mod heads;
 pub mod history;
 mod objects;
 mod open;
+pub mod release;
 
 pub use catalog::Catalog;
 pub use events::Events;

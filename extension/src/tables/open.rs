@@ -2,6 +2,7 @@
 
 use super::Catalog;
 use super::objects::Objects;
+use super::release;
 use crate::error::{Error, Unavailable};
 use crate::pg::relation::{Relation, Use};
 use pgrx::pg_sys::Oid;
@@ -66,7 +67,7 @@ pub fn projection_parked_to_replay() -> Result<(Relation, Relation), Error> {
 
 fn optional_index(index: Oid, purpose: Use) -> Result<Relation, Error> {
     if index == Oid::INVALID {
-        return Err(Unavailable::NotInstalled.into());
+        return Err(release::differs(Unavailable::NotInstalled));
     }
     Ok(Relation::index(index, purpose))
 }
@@ -85,7 +86,7 @@ pub(super) fn open_existing(
             Some(opened) if table(&catalog.objects) == seen => return Ok((opened, catalog)),
             // The extension was dropped and created again while this waited for the lock.
             _ if table(&catalog.objects) != seen => {}
-            _ => return Err(Unavailable::NotInstalled.into()),
+            _ => return Err(release::differs(Unavailable::NotInstalled)),
         }
     }
 }

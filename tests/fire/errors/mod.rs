@@ -5,7 +5,7 @@ mod cancelled;
 mod injected;
 mod lock_table;
 mod memory;
-mod scenarios;
+pub(crate) mod scenarios;
 mod workers;
 
 use eventcore_harness::{Server, ServerOptions};

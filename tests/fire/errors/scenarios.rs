@@ -1,15 +1,15 @@
 //! One call of each function of the surface, and what it needs to find.
 
 /// A call into which errors are injected.
-pub(super) struct Scenario {
+pub(crate) struct Scenario {
     /// The function, with the number of its arguments if two have the name; or a text that names no
     /// function.
-    pub(super) of: &'static str,
+    pub(crate) of: &'static str,
     /// Restores the state in which the call works.
-    pub(super) before: &'static str,
-    pub(super) call: &'static str,
+    pub(crate) before: &'static str,
+    pub(crate) call: &'static str,
     /// It may not be called in a transaction block.
-    pub(super) is_alone: bool,
+    pub(crate) is_alone: bool,
 }
 
 const fn call(of: &'static str, call: &'static str) -> Scenario {
@@ -34,7 +34,7 @@ impl Scenario {
 }
 
 /// What all of them need.
-pub(super) const SETUP: &str = r#"
+pub(crate) const SETUP: &str = r#"
     CREATE FUNCTION apply(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE plpgsql AS
         'BEGIN RETURN state || jsonb_build_object(''last'', event.payload); END';
     CREATE FUNCTION decide(state jsonb, input jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN
@@ -74,7 +74,7 @@ const PROJECTION: &str =
     "SELECT eventcore_create_projection('new', 'see', start_from => 'now', tables => '{seen}')
      WHERE NOT EXISTS (SELECT FROM eventcore.projections WHERE name = 'new')";
 
-pub(super) const SCENARIOS: &[Scenario] = &[
+pub(crate) const SCENARIOS: &[Scenario] = &[
     call(
         "eventcore_append/5",
         r#"SELECT eventcore_append('{a,s,b}', '{NULL,-1,NULL}',
@@ -126,6 +126,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     call("eventcore_stream_versions", "SELECT * FROM eventcore_stream_versions('{s,none}')"),
     call("eventcore_safe_position", "SELECT eventcore_safe_position()"),
     call("eventcore_check", "SELECT * FROM eventcore_check()"),
+    call("eventcore_version", "SELECT * FROM eventcore_version()"),
     call("eventcore_wait", "CALL eventcore_wait(0, '1 s')").alone(),
     call("eventcore_wait", "CALL eventcore_wait(eventcore_safe_position(), '5 ms')").alone(),
     call("eventcore_create_subscription", "SELECT eventcore_create_subscription('new')").after(NO_SUBSCRIPTION),

@@ -57,6 +57,12 @@ fn a_library_of_another_version_and_one_that_is_not_loaded_are_found() {
         psql(&server, CHECK),
         "version|eventcore|ALTER EXTENSION eventcore UPDATE"
     );
+    // No statement repairs a library that is too old.
+    psql(
+        &server,
+        "SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '900.0.0' WHERE extname = 'eventcore'",
+    );
+    assert_eq!(psql(&server, CHECK), "version|eventcore|");
     psql(
         &server,
         "ALTER SYSTEM SET shared_preload_libraries = 'auto_explain'",
