@@ -62,7 +62,15 @@ impl Server {
     /// # Errors
     /// There are no programs, or the server does not start; the error ends with the server's log.
     pub fn start(options: ServerOptions) -> Result<Self> {
-        let mut server = Self::prepare(Binaries::from_env()?, options)?;
+        Self::start_with(Binaries::from_env()?, options)
+    }
+
+    /// Does the same with other programs.
+    ///
+    /// # Errors
+    /// The server does not start; the error ends with the server's log.
+    pub fn start_with(binaries: Binaries, options: ServerOptions) -> Result<Self> {
+        let mut server = Self::prepare(binaries, options)?;
         new_cluster(&server.binaries, &server.account, &server.data())?;
         server.write_configuration()?;
         server.start_again()?;
