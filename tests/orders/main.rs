@@ -8,6 +8,7 @@ mod suite;
 mod killed;
 mod openapi;
 mod same_tables;
+mod under_way;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -71,8 +71,8 @@ impl ReadModels {
         }
     }
 
-    /// Waits until the read models include everything up to a position; without one, everything that
-    /// is committed now.
+    /// Waits until the read models include everything up to a position, also what has a lower one and
+    /// is not committed yet. Without a position: everything that can be read in order now.
     ///
     /// # Errors
     ///
@@ -86,14 +86,18 @@ impl ReadModels {
             return Ok(());
         }
         let ends = Instant::now() + timeout;
+        // While an append before the position is under way, no reader finds what is behind it. In
+        // memory there is no such append.
+        if let (Some(position), Self::Client(_) | Self::Server(_)) = (position, self) {
+            while self.store().safe_position().await? < position {
+                look_again(ends).await?;
+            }
+        }
         // A checkpoint stands at an event of the projection, so that is what to wait for.
         let newest = self.store().newest(filter()).await?;
         let target = position.map_or(newest, |position| position.min(newest));
         while self.checkpoint().await? < target {
-            if Instant::now() > ends {
-                return Err(ReadError::Late);
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            look_again(ends).await?;
         }
         Ok(())
     }
@@ -128,6 +132,15 @@ impl ReadModels {
             Self::Client(store) | Self::Server(store) => Store::Postgres(store.clone()),
         }
     }
+}
+
+/// Waits a little, unless the time is over.
+async fn look_again(ends: Instant) -> Result<(), ReadError> {
+    if Instant::now() > ends {
+        return Err(ReadError::Late);
+    }
+    tokio::time::sleep(LOOK_AGAIN).await;
+    Ok(())
 }
 
 pub(super) fn name() -> Result<ProjectionName, StoreError> {
