@@ -33,7 +33,10 @@ impl Known {
     #[must_use]
     pub fn apply(mut self, stored: &StoredEvent<ShopEvent>) -> Self {
         match &stored.event {
-            ShopEvent::Order(event) => self.order = Order::apply(self.order, stored, event),
+            ShopEvent::Order(event) => match &mut self.order {
+                Some(order) => order.take_in(stored, event),
+                none => *none = Order::apply(None, stored, event),
+            },
             ShopEvent::Stock(event) => {
                 if let Some(id) = ProductId::of_stream(&stored.stream_id) {
                     let product = self.products.remove(&id).unwrap_or_default();

@@ -105,12 +105,16 @@ impl Order {
         stored: &StoredEvent<E>,
         event: &OrderEvent,
     ) -> Option<Self> {
-        let recorded_at = Timestamp::try_from(stored.recorded_at).unwrap_or_default();
-        let mut order = order.or_else(|| Self::created(event, recorded_at))?;
-        order.change(event);
-        order.version = stored.version;
-        order.updated_at = recorded_at;
+        let mut order = order.or_else(|| Self::created(event, time_of(stored)))?;
+        order.take_in(stored, event);
         Some(order)
+    }
+
+    /// Takes in an event after `OrderCreated`, with what the store knows about it.
+    pub fn take_in<E>(&mut self, stored: &StoredEvent<E>, event: &OrderEvent) {
+        self.change(event);
+        self.version = stored.version;
+        self.updated_at = time_of(stored);
     }
 
     /// What the order costs.
@@ -147,7 +151,7 @@ impl Order {
 
     /// Carries out what an event says, in memory. Also for decisions that consist of several events.
     pub(super) fn change(&mut self, event: &OrderEvent) {
-        match event.clone() {
+        match event {
             OrderEvent::OrderCreated { .. } => {}
             OrderEvent::ItemAdded {
                 product_id,
@@ -156,36 +160,34 @@ impl Order {
                 unit_price,
             } => {
                 self.items.push(Item {
-                    product_id,
-                    product_name,
-                    quantity,
-                    unit_price,
+                    product_id: product_id.clone(),
+                    product_name: product_name.clone(),
+                    quantity: *quantity,
+                    unit_price: *unit_price,
                 });
             }
             OrderEvent::ItemRemoved { product_id } => {
-                self.items.retain(|item| item.product_id != product_id);
+                self.items.retain(|item| item.product_id != *product_id);
             }
             OrderEvent::ItemQuantityUpdated {
                 product_id,
                 new_quantity,
                 ..
             } => {
-                let changed = self
-                    .items
-                    .iter_mut()
-                    .filter(|item| item.product_id == product_id);
-                changed.for_each(|item| item.quantity = new_quantity);
+                let items = self.items.iter_mut();
+                let changed = items.filter(|item| item.product_id == *product_id);
+                changed.for_each(|item| item.quantity = *new_quantity);
             }
             OrderEvent::OrderSubmitted { .. } => self.submitted = true,
             OrderEvent::OrderReserved { .. } => self.state = OrderState::Reserved,
             OrderEvent::OrderProcessing { .. } => self.state = OrderState::Processing,
             OrderEvent::OrderCompleted { tracking_number } => {
                 self.state = OrderState::Completed;
-                self.tracking_number = Some(tracking_number);
+                self.tracking_number = Some(tracking_number.clone());
             }
             OrderEvent::OrderCancelled { reason, .. } => {
                 self.state = OrderState::Cancelled;
-                self.cancellation_reason = Some(reason);
+                self.cancellation_reason = Some(reason.clone());
             }
         }
     }
@@ -194,6 +196,10 @@ impl Order {
     pub(super) fn created_now(event: &OrderEvent) -> Option<Self> {
         Self::created(event, Timestamp::UNIX_EPOCH)
     }
+}
+
+fn time_of<E>(stored: &StoredEvent<E>) -> Timestamp {
+    Timestamp::try_from(stored.recorded_at).unwrap_or_default()
 }
 
 impl Item {

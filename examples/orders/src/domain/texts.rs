@@ -1,8 +1,10 @@
 //! Texts with a limit: [`ProductId`], [`ProductName`], [`Reason`], [`RequestKey`].
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A text that is empty, too long, or contains a control character.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,9 +17,10 @@ pub struct InvalidText {
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        ///
+        /// A clone is cheap: it shares the text.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The longest one, in characters.
@@ -28,9 +31,9 @@ macro_rules! text {
             /// # Errors
             ///
             /// It is empty, longer than [`MAX`](Self::MAX), or contains a control character.
-            pub fn new(text: impl Into<String>) -> Result<Self, InvalidText> {
+            pub fn new(text: impl Into<Arc<str>>) -> Result<Self, InvalidText> {
                 let text = text.into();
-                let fits = (1..=Self::MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
+                let fits = (1..=Self::MAX).contains(&text.chars().count()) && !has_control(&text);
                 match fits {
                     true => Ok(Self(text)),
                     false => Err(InvalidText { what: $what, max: Self::MAX }),
@@ -59,7 +62,20 @@ macro_rules! text {
 
         impl From<$name> for String {
             fn from(text: $name) -> Self {
-                text.0
+                String::from(&*text.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = deserializer.deserialize_str(Text($what))?;
+                Self::new(text).map_err(de::Error::custom)
             }
         }
     };
@@ -86,6 +102,29 @@ text! {
     RequestKey, "an idempotency key", 200
 }
 
+/// Whether a text contains a control character. Most texts are ASCII, which is looked through faster.
+fn has_control(text: &str) -> bool {
+    match text.is_ascii() {
+        true => text.bytes().any(|byte| byte.is_ascii_control()),
+        false => text.contains(char::is_control),
+    }
+}
+
+/// Takes a text as it is read, without a copy in between.
+struct Text(&'static str);
+
+impl Visitor<'_> for Text {
+    type Value = Arc<str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Arc<str>, E> {
+        Ok(text.into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,7 +132,7 @@ mod tests {
     #[test]
     fn a_text_is_neither_empty_nor_too_long_nor_of_several_lines() {
         assert!(ProductId::new("𝕏".repeat(ProductId::MAX)).is_ok());
-        for text in ["", "a\nb", &"x".repeat(ProductId::MAX + 1)] {
+        for text in ["", "a\nb", "ä\u{85}", &"x".repeat(ProductId::MAX + 1)] {
             assert!(ProductId::new(text).is_err(), "{text:?}");
         }
     }

@@ -1,5 +1,7 @@
 //! Creates, lists and shows orders.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -128,7 +130,8 @@ pub(super) async fn list(
         );
         headers.insert(header::LINK, link.parse().map_err(Problem::malformed)?);
     }
-    let orders: Vec<_> = page.orders.into_iter().map(OrderBody::from).collect();
+    let orders = page.orders.into_iter().map(Arc::unwrap_or_clone);
+    let orders: Vec<_> = orders.map(OrderBody::from).collect();
     Ok((headers, Json(orders)).into_response())
 }
 

@@ -1,6 +1,7 @@
 //! [`Views`]: the read models in maps, and the projection of the store in memory that writes them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eventcore::{
@@ -9,7 +10,7 @@ use eventcore::{
 };
 use uuid::Uuid;
 
-use super::tally::Tally;
+use super::tally::{CustomerTally, ProductTally};
 use super::{
     Cursor, CustomerOrder, CustomerRow, NAME, OrderPage, OrderQuery, ProductOrder, ProductRow,
     Statistics, filter,
@@ -28,10 +29,12 @@ pub struct Views {
 
 #[derive(Debug, Default)]
 pub(super) struct Maps {
-    orders: BTreeMap<OrderId, Order>,
+    /// Shared with the pages that are being read.
+    orders: HashMap<OrderId, Arc<Order>>,
     by_age: BTreeSet<Cursor>,
-    customers: BTreeMap<Uuid, CustomerRow>,
-    products: BTreeMap<String, ProductRow>,
+    by_customer: HashMap<Uuid, BTreeSet<Cursor>>,
+    customers: HashMap<Uuid, CustomerRow>,
+    products: BTreeMap<ProductId, ProductRow>,
 }
 
 impl Projection<InMemoryEventStore> for Views {
@@ -66,13 +69,20 @@ impl Maps {
                 let Some(id) = OrderId::of_stream(&stored.stream_id) else {
                     return;
                 };
-                let before = self.orders.remove(&id);
-                let tally = Tally::of(before.as_ref());
-                if let Some(order) = Order::apply(before, stored, event) {
-                    self.count(&order, Tally::of(Some(&order)).since(tally));
-                    self.by_age.insert(Cursor::behind(&order));
-                    self.orders.insert(id, order);
-                }
+                let order = match self.orders.remove(&id) {
+                    Some(mut order) => {
+                        self.take_away(&order);
+                        // A page that is being read keeps the order as it was.
+                        Arc::make_mut(&mut order).take_in(stored, event);
+                        order
+                    }
+                    None => match Order::apply(None, stored, event) {
+                        Some(order) => self.add(order),
+                        None => return,
+                    },
+                };
+                self.count(&order);
+                self.orders.insert(id, order);
             }
             ShopEvent::Stock(event) => {
                 if let Some(id) = ProductId::of_stream(&stored.stream_id) {
@@ -83,28 +93,53 @@ impl Maps {
         }
     }
 
-    fn count(&mut self, order: &Order, tally: Tally) {
-        let id = order.customer.uuid();
-        let customer = self
-            .customers
-            .entry(id)
-            .or_insert_with(|| CustomerRow::new(id));
-        customer.add(tally.customer);
-        if tally.customer.total > 0 && customer.order_ids.len() < 1_000 {
-            customer.order_ids.push(order.id.uuid());
+    /// Adds a new order to the lists. Its place in them never changes.
+    fn add(&mut self, order: Order) -> Arc<Order> {
+        let (customer, place) = (order.customer.uuid(), Cursor::behind(&order));
+        self.by_age.insert(place);
+        self.by_customer.entry(customer).or_default().insert(place);
+        let row = self.customer(customer);
+        if row.order_ids.len() < 1_000 {
+            row.order_ids.push(order.id.uuid());
         }
-        for (id, (name, tally)) in tally.products {
-            let new = || ProductRow::new(id.as_str(), name.as_str());
-            self.products
-                .entry(id.to_string())
-                .or_insert_with(new)
-                .add(tally);
+        Arc::new(order)
+    }
+
+    /// Adds what an order counts for.
+    fn count(&mut self, order: &Order) {
+        self.customer(order.customer.uuid())
+            .add(CustomerTally::of(order));
+        for item in &order.items {
+            self.product(&item.product_id, item.product_name.as_str())
+                .add(ProductTally::of(order, item));
         }
     }
 
+    /// Takes away what an order counted for, before an event changes it.
+    fn take_away(&mut self, order: &Order) {
+        self.customer(order.customer.uuid())
+            .add(CustomerTally::default().minus(CustomerTally::of(order)));
+        for item in &order.items {
+            self.product(&item.product_id, item.product_name.as_str())
+                .add(ProductTally::default().minus(ProductTally::of(order, item)));
+        }
+    }
+
+    fn customer(&mut self, id: Uuid) -> &mut CustomerRow {
+        self.customers
+            .entry(id)
+            .or_insert_with(|| CustomerRow::new(id))
+    }
+
+    /// The row of a product; a new one has this name.
+    fn product(&mut self, id: &ProductId, name: &str) -> &mut ProductRow {
+        self.products
+            .entry(id.clone())
+            .or_insert_with(|| ProductRow::new(id.as_str(), name))
+    }
+
     fn stock(&mut self, id: &ProductId, event: &StockEvent) {
-        let new = || ProductRow::new(id.as_str(), id.as_str());
-        let product = self.products.entry(id.to_string()).or_insert_with(new);
+        let product = self.product(id, id.as_str());
         match event {
             StockEvent::StockReceived {
                 product_name,
@@ -154,16 +189,20 @@ impl Views {
 
     pub(super) fn orders(&self, query: &OrderQuery) -> OrderPage {
         let maps = self.maps();
-        let newest_first = maps.by_age.iter().rev();
-        let behind = newest_first.filter(|one| query.after.is_none_or(|after| **one < after));
-        let orders = behind.filter_map(|one| maps.orders.get(&one.order));
+        let places = match query.customer {
+            None => Some(&maps.by_age),
+            Some(customer) => maps.by_customer.get(&customer),
+        };
+        let Some(places) = places else {
+            return OrderPage::default();
+        };
+        let end = query.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let newest_first = places.range((Bound::Unbounded, end)).rev();
+        let orders = newest_first.filter_map(|one| maps.orders.get(&one.order));
         let wanted = orders.filter(|order| {
             let active = query.view.active();
             active.is_none_or(|active| active == order.state.is_active())
                 && query.state.is_none_or(|state| state == order.state)
-                && query
-                    .customer
-                    .is_none_or(|customer| customer == order.customer.uuid())
         });
         let limit = query.limit as usize;
         OrderPage::new(wanted.take(limit + 1).cloned().collect(), limit)
@@ -198,7 +237,7 @@ impl Views {
     }
 
     pub(super) fn product(&self, id: &ProductId) -> Option<ProductRow> {
-        self.maps().products.get(id.as_str()).cloned()
+        self.maps().products.get(id).cloned()
     }
 
     pub(super) fn statistics(&self) -> Statistics {

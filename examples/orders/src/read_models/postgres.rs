@@ -1,5 +1,6 @@
 //! Reads the tables of the read models.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use eventcore::postgres::tokio_postgres::types::{ToSql, Type};
@@ -67,7 +68,8 @@ pub(super) async fn orders(
         (&(i64::from(wanted.limit) + 1), Type::INT8),
     ];
     let rows = query(store, ORDERS, &parameters).await?;
-    let orders: Result<_, _> = rows.iter().map(order_from).collect();
+    let orders = rows.iter().map(|row| order_from(row).map(Arc::new));
+    let orders: Result<_, _> = orders.collect();
     Ok(OrderPage::new(orders?, wanted.limit as usize))
 }
 

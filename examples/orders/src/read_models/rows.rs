@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -88,7 +89,7 @@ pub struct Statistics {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OrderPage {
     /// The orders, the newest first.
-    pub orders: Vec<Order>,
+    pub orders: Vec<Arc<Order>>,
     /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
 }
@@ -151,10 +152,13 @@ impl ProductRow {
 
 impl OrderPage {
     /// At most `limit` of these, which are one more if there is a next page.
-    pub(super) fn new(mut orders: Vec<Order>, limit: usize) -> Self {
+    pub(super) fn new(mut orders: Vec<Arc<Order>>, limit: usize) -> Self {
         let more = orders.len() > limit;
         orders.truncate(limit);
-        let next = orders.last().filter(|_| more).map(Cursor::behind);
+        let next = orders
+            .last()
+            .filter(|_| more)
+            .map(|last| Cursor::behind(last));
         Self { orders, next }
     }
 }

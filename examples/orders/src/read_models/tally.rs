@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Order, OrderState, ProductId, ProductName};
+use crate::domain::{Item, Order, OrderState, ProductId, ProductName};
 
 /// What an order counts for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,37 +41,12 @@ impl Tally {
         let Some(order) = order else {
             return Self::default();
         };
-        let (completed, cancelled) = (
-            order.state == OrderState::Completed,
-            order.state == OrderState::Cancelled,
-        );
-        let customer = CustomerTally {
-            total: 1,
-            active: order.state.is_active().into(),
-            completed: completed.into(),
-            cancelled: cancelled.into(),
-            spent_cents: if completed {
-                signed(order.total().cents())
-            } else {
-                0
-            },
-        };
-        let reserved = matches!(order.state, OrderState::Reserved | OrderState::Processing);
-        let products = order.items.iter().filter(|_| !cancelled).map(|item| {
-            let quantity = i64::from(item.quantity.get());
-            let if_so = |counts: bool, amount: i64| if counts { amount } else { 0 };
-            let tally = ProductTally {
-                ordered: quantity,
-                active: if_so(order.state.is_active(), quantity),
-                reserved: if_so(reserved, quantity),
-                completed: if_so(completed, quantity),
-                revenue_cents: if_so(completed, signed(item.total().cents())),
-                orders: 1,
-            };
+        let products = order.items.iter().map(|item| {
+            let tally = ProductTally::of(order, item);
             (item.product_id.clone(), (item.product_name.clone(), tally))
         });
         Self {
-            customer,
+            customer: CustomerTally::of(order),
             products: products.collect(),
         }
     }
@@ -91,7 +66,22 @@ impl Tally {
 }
 
 impl CustomerTally {
-    fn minus(self, other: Self) -> Self {
+    pub(super) fn of(order: &Order) -> Self {
+        let completed = order.state == OrderState::Completed;
+        Self {
+            total: 1,
+            active: order.state.is_active().into(),
+            completed: completed.into(),
+            cancelled: (order.state == OrderState::Cancelled).into(),
+            spent_cents: if completed {
+                signed(order.total().cents())
+            } else {
+                0
+            },
+        }
+    }
+
+    pub(super) fn minus(self, other: Self) -> Self {
         Self {
             total: self.total - other.total,
             active: self.active - other.active,
@@ -103,7 +93,26 @@ impl CustomerTally {
 }
 
 impl ProductTally {
-    fn minus(self, other: Self) -> Self {
+    pub(super) fn of(order: &Order, item: &Item) -> Self {
+        let state = order.state;
+        if state == OrderState::Cancelled {
+            return Self::default();
+        }
+        let quantity = i64::from(item.quantity.get());
+        let if_so = |counts: bool, amount: i64| if counts { amount } else { 0 };
+        let completed = state == OrderState::Completed;
+        let reserved = matches!(state, OrderState::Reserved | OrderState::Processing);
+        Self {
+            ordered: quantity,
+            active: if_so(state.is_active(), quantity),
+            reserved: if_so(reserved, quantity),
+            completed: if_so(completed, quantity),
+            revenue_cents: if_so(completed, signed(item.total().cents())),
+            orders: 1,
+        }
+    }
+
+    pub(super) fn minus(self, other: Self) -> Self {
         Self {
             ordered: self.ordered - other.ordered,
             active: self.active - other.active,
