@@ -4,6 +4,7 @@ mod catalog;
 mod copied;
 mod killed;
 mod made_up;
+mod majors;
 mod newer_objects;
 mod older_objects;
 mod pg_upgrade;

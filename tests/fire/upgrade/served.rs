@@ -18,7 +18,7 @@ pub(super) fn fill(server: &Server, database: &str) {
 }
 
 /// What is under way: a lease that is held, a projection that has failed, and parked events.
-const UNDER_WAY: &str = "
+pub(super) const UNDER_WAY: &str = "
     CREATE TABLE held AS SELECT NULL::uuid AS lease_id, 0::bigint AS position WHERE false;
     SELECT eventcore_create_subscription('held', lease => '1 hour');
     INSERT INTO held SELECT lease_id, position FROM eventcore_poll('held', 'consumer', 5);
@@ -30,7 +30,7 @@ const UNDER_WAY: &str = "
     SELECT eventcore_create_projection('failed', 'refuse', retry_limit => 0, on_error => 'stop');
     SELECT eventcore_create_projection('parks', 'refuse_some', retry_limit => 0, on_error => 'park');";
 
-const REPAIRED: &str = "
+pub(super) const REPAIRED: &str = "
     CREATE OR REPLACE FUNCTION refuse(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
     BEGIN INSERT INTO public.answers VALUES ('failed', e.position); END $$;
     CREATE OR REPLACE FUNCTION refuse_some(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$

@@ -10,8 +10,12 @@ use crate::error::{Error, Result};
 /// The environment variable that names the folder with `postgres`, `initdb`, `psql`, …
 pub const PG_BIN: &str = "EVENTCORE_PG_BIN";
 
-/// The environment variable that names a folder for a freshly made cluster to copy from. The folder
-/// belongs to exactly this build of PostgreSQL, and the server's user can write to it.
+/// The environment variable that names such a folder for each of several majors, the oldest first,
+/// as a list of paths.
+pub const PG_MAJORS: &str = "EVENTCORE_PG_MAJORS";
+
+/// The environment variable that names a folder for freshly made clusters to copy from, one for each
+/// version of PostgreSQL. The server's user can write to it.
 pub const PG_CACHE: &str = "EVENTCORE_PG_CACHE";
 
 /// The folder with PostgreSQL's programs.
@@ -32,6 +36,18 @@ impl Binaries {
                 "{PG_BIN} is not set, so there is no PostgreSQL to start: run `cargo xtask test`, \
                  which prepares one, or set it to the folder with `postgres` and `initdb`"
             ))),
+        }
+    }
+
+    /// Those of every major in `EVENTCORE_PG_MAJORS`, the oldest first; without it, only
+    /// [`from_env`](Self::from_env).
+    ///
+    /// # Errors
+    /// No variable is set, or one of them names no PostgreSQL server.
+    pub fn of_all_majors() -> Result<Vec<Self>> {
+        match env::var_os(PG_MAJORS) {
+            Some(folders) => env::split_paths(&folders).map(Self::new).collect(),
+            None => Ok(vec![Self::from_env()?]),
         }
     }
 

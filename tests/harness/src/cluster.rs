@@ -1,4 +1,4 @@
-//! A new cluster on disk: `initdb` once for each build of PostgreSQL, then copies.
+//! A new cluster on disk: `initdb` once for each version of PostgreSQL, then copies.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,7 +26,12 @@ pub(crate) fn new_cluster(binaries: &Binaries, account: &Account, data: &Path) -
     let Some(cache) = env::var_os(PG_CACHE).map(PathBuf::from) else {
         return run(initdb_command(binaries, account, data).arg("--no-sync")).map(|_| ());
     };
-    let template = cache.join("cluster");
+    let version = run(binaries.command("initdb").arg("--version"))?;
+    let version: String = version
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '.')
+        .collect();
+    let template = cache.join(format!("cluster-{version}"));
     if !template.is_dir() {
         // Under a temporary name first, because another process may be doing the same.
         let draft = cache.join(unique_name());
@@ -44,6 +49,29 @@ pub(crate) fn new_cluster(binaries: &Binaries, account: &Account, data: &Path) -
     copy.arg("-Rp").arg(&template).arg(data).current_dir("/");
     account.apply(&mut copy);
     run(&mut copy).map(|_| ())
+}
+
+/// Makes a new cluster in `data` that `pg_upgrade` can fill with the contents of another one: both
+/// have checksums, or none.
+pub(crate) fn new_cluster_like(
+    (old, old_data): (&Binaries, &Path),
+    binaries: &Binaries,
+    account: &Account,
+    data: &Path,
+) -> Result<()> {
+    let control = run(old.command_as(account, "pg_controldata").arg(old_data))?;
+    let checksums = control
+        .lines()
+        .find_map(|line| line.strip_prefix("Data page checksum version:"))
+        .is_some_and(|version| version.trim() != "0");
+    let options = run(binaries.command("initdb").arg("--help"))?;
+    let mut initdb = initdb_command(binaries, account, data);
+    match (checksums, options.contains("--no-data-checksums")) {
+        (true, false) => initdb.arg("--data-checksums"),
+        (false, true) => initdb.arg("--no-data-checksums"),
+        _ => &mut initdb,
+    };
+    run(initdb.arg("--no-sync")).map(|_| ())
 }
 
 fn initdb_command(binaries: &Binaries, account: &Account, data: &Path) -> Command {

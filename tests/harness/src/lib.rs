@@ -30,7 +30,7 @@ mod url;
 mod watchdog;
 
 pub use account::Account;
-pub use binaries::{Binaries, PG_BIN, PG_CACHE};
+pub use binaries::{Binaries, PG_BIN, PG_CACHE, PG_MAJORS};
 pub use cluster::initdb;
 pub use error::{Error, Result};
 pub use options::ServerOptions;

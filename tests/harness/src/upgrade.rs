@@ -1,6 +1,7 @@
 //! `pg_upgrade`: a new server with the contents of a stopped one.
 
-use crate::cluster::new_cluster;
+use crate::binaries::Binaries;
+use crate::cluster::new_cluster_like;
 use crate::error::{Error, Result};
 use crate::options::ServerOptions;
 use crate::process::run;
@@ -13,19 +14,33 @@ impl Server {
     /// # Errors
     /// This server runs, `pg_upgrade` fails (the error holds what it printed), or the new server does not start.
     pub fn upgrade(&self, options: ServerOptions, old_settings: &[(&str, &str)]) -> Result<Server> {
+        self.upgrade_to(&self.binaries, options, old_settings)
+    }
+
+    /// Does the same with the programs of another major.
+    ///
+    /// # Errors
+    /// As [`upgrade`](Self::upgrade).
+    pub fn upgrade_to(
+        &self,
+        binaries: &Binaries,
+        options: ServerOptions,
+        old_settings: &[(&str, &str)],
+    ) -> Result<Server> {
         if self.postmaster_pid().is_some() {
             return Err(Error::new(
                 "the server still runs: stop it before pg_upgrade",
             ));
         }
-        let mut new = Server::prepare(self.binaries.clone(), options)?;
-        new_cluster(&new.binaries, &new.account, &new.data())?;
+        let mut new = Server::prepare(binaries.clone(), options)?;
+        let old = (&self.binaries, &*self.data());
+        new_cluster_like(old, &new.binaries, &new.account, &new.data())?;
         new.write_configuration()?;
         let settings: Vec<_> = old_settings
             .iter()
             .map(|(name, value)| format!("-c {name}={value}"))
             .collect();
-        let mut upgrade = self.binaries.command_as(&self.account, "pg_upgrade");
+        let mut upgrade = new.binaries.command_as(&self.account, "pg_upgrade");
         upgrade.arg("--old-bindir").arg(self.binaries.folder());
         upgrade.arg("--new-bindir").arg(new.binaries.folder());
         upgrade.arg("--old-datadir").arg(self.data());

@@ -12,6 +12,7 @@ mod source;
 mod tool;
 mod wheel;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -127,6 +128,32 @@ pub(crate) fn existing(
         base,
         extension_stamp,
     }))
+}
+
+/// The folders with the programs of every major that has the same extension as this installation and
+/// comes from the same place, the oldest first, as a list of paths. Servers from elsewhere may be of
+/// an older minor release, and `pg_upgrade` fails if the old server has written what the new one does
+/// not know.
+pub(crate) fn programs_of_all(
+    workspace: &Workspace,
+    ui: &Ui,
+    installation: &Installation,
+) -> Result<OsString> {
+    let is_debian = |major| source::Source::debian(major).is_there();
+    let mut folders = Vec::new();
+    let mut majors = MAJORS;
+    majors.sort_unstable();
+    for major in majors {
+        if major == installation.major {
+            folders.push(installation.binaries.folder().to_owned());
+        } else if is_debian(major) == is_debian(installation.major)
+            && let Some(other) = existing(workspace, ui, Some(major))?
+            && other.extension_stamp == installation.extension_stamp
+        {
+            folders.push(other.binaries.folder().to_owned());
+        }
+    }
+    Ok(std::env::join_paths(folders)?)
 }
 
 /// The headers that the extension is compiled against, without compiling it.

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
-use eventcore_harness::{PG_BIN, PG_CACHE};
+use eventcore_harness::{PG_BIN, PG_CACHE, PG_MAJORS};
 
 use super::{Run, browser, deny, majors, packages};
 use crate::setup;
@@ -167,7 +167,11 @@ pub(super) fn on_server(
     }
     cargo
         .env(PG_BIN, installation.binaries.folder())
-        .env(PG_CACHE, installation.cache());
+        .env(PG_CACHE, installation.cache())
+        .env(
+            PG_MAJORS,
+            setup::programs_of_all(run.workspace, run.ui, &installation)?,
+        );
     if std::env::var_os(TEST_THREADS).is_none() {
         // These tests mostly wait, for servers that start and for time that passes.
         let processors = available_parallelism().map_or(1, NonZero::get);
