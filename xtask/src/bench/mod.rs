@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     bench: Bench,
 }
 
-/// The benchmarks, each a binary of the package in `benches/`.
+/// The benchmarks, each a binary of a package in `benches/`.
 #[derive(Subcommand)]
 enum Bench {
     /// Appends against INSERT and COPY: rates, disk, log, memory
@@ -40,6 +40,9 @@ enum Bench {
     Execute(Works),
     /// What 20 listeners cost 64 writers
     Listeners(Listeners),
+    /// The order-management example: in memory against a plain implementation of the same; on PostgreSQL, orders
+    /// until they are visible
+    Orders(Works),
     /// Appends and commands against UmaDB and eventcore-postgres
     Peers(peers::Arguments),
     /// Projections inside the server against a client that does the same
@@ -91,6 +94,9 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         Bench::Execute(works) => {
             on_a_server_of_its_own(workspace, ui, pg, "execute", &works.passed_on())
         }
+        Bench::Orders(works) => {
+            on_a_server_of_its_own(workspace, ui, pg, ORDERS, &works.passed_on())
+        }
         Bench::Projections(Rounds { rounds }) => {
             let passed_on: Vec<OsString> = rounds
                 .iter()
@@ -132,12 +138,22 @@ fn on_a_server_of_its_own(
     })
 }
 
-const PACKAGE: [&str; 4] = ["--release", "--package", "eventcore-benches", "--bin"];
+/// The benchmark that needs the order-management example, and so has a package of its own.
+const ORDERS: &str = "orders_bench";
+
+/// The arguments of cargo that choose the benchmark `name`.
+fn chosen(name: &str) -> [&str; 5] {
+    let package = match name {
+        ORDERS => "eventcore-benches-orders",
+        _ => "eventcore-benches",
+    };
+    ["--release", "--package", package, "--bin", name]
+}
 
 /// Builds the benchmark `name`, so that nothing is compiled while it measures.
 fn build(workspace: &Workspace, ui: &Ui, name: &str) -> Result<()> {
     let mut cargo = workspace.cargo();
-    cargo.arg("build").args(PACKAGE).arg(name);
+    cargo.arg("build").args(chosen(name));
     ui.run(&format!("benchmark {name}: build"), &mut cargo)
 }
 
@@ -150,7 +166,7 @@ fn measure(
     arguments: impl FnOnce(&mut Command) -> &mut Command,
 ) -> Result<ExitCode> {
     let mut cargo = workspace.cargo();
-    cargo.args(["run", "--quiet"]).args(PACKAGE).arg(name);
+    cargo.args(["run", "--quiet"]).args(chosen(name));
     cargo
         .args(["--", "--reports"])
         .arg(workspace.target.join("bench"));
