@@ -121,7 +121,7 @@ fn how_often(run: &mut Run) -> u32 {
     }
 }
 
-/// How long the processor works on so many runs. What is in memory waits for nothing, so that is all
+/// How long the processor works on this number of runs. In memory nothing waits, so that is all
 /// of its time, and other programs on the machine do not count.
 fn seconds(run: &mut Run, runs: u32) -> f64 {
     let start = processor_time();

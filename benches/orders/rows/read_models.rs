@@ -92,7 +92,7 @@ pub(super) fn rebuild() -> Row {
     }
 }
 
-/// Read models of both sides that have caught up with so many orders, and their stores.
+/// Read models of both sides that have caught up with this number of orders, and their stores.
 fn filled(orders: u32) -> ((ReadModels, InMemoryEventStore), (Processor, Memory)) {
     let (store, plain) = submitted_orders(orders);
     let mut views = views();

@@ -95,7 +95,7 @@ impl Output {
         Ok(Self { child, lines })
     }
 
-    /// Waits for so many lines.
+    /// Waits for this number of lines.
     async fn skip(&mut self, lines: usize) -> Result<(), HandlerError> {
         for _ in 0..lines {
             let line = self.lines.next_line().await?;

@@ -1,8 +1,8 @@
 //! The release whose objects this database has, and whether this library serves them.
 //!
 //! New files come before `ALTER EXTENSION … UPDATE`, perhaps long before. So a library meets the
-//! objects of earlier releases. It meets those of later ones when somebody installs old files again,
-//! or updates before the server was restarted, which
+//! objects of earlier releases. It meets those of later ones when an administrator installs old files
+//! again. It would also meet them after an update before the restart of the server, which
 //! [`require_library`] refuses.
 
 use crate::error::{Error, Unavailable};

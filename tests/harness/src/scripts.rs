@@ -61,7 +61,7 @@ impl WithScripts {
     /// The text of a script or a control file.
     ///
     /// # Errors
-    /// There is none of this name.
+    /// No script has this name.
     pub fn read(&self, name: &str) -> Result<String> {
         let file = self.scripts.join(name);
         fs::read_to_string(&file).map_err(Error::io(format_args!("read {}", file.display())))

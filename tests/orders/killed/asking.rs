@@ -78,7 +78,7 @@ impl Shop {
         }
     }
 
-    /// The answer, unless there is none, or one that says to try again.
+    /// The answer, unless it is missing or says to try again.
     pub(super) async fn ask_once(&self, request: &Request, patience: Duration) -> Option<Answer> {
         let url = format!("{}{}", self.url, request.path);
         let mut sent = self.client.request(request.method.clone(), url);

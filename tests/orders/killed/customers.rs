@@ -68,7 +68,7 @@ impl Customer {
         let body = json!({ "customer_id": customer, "items": items });
         let request = Request::once(key.clone(), "/orders", body.clone());
         let answer = match self.random.u32(..5) {
-            // Somebody who clicks twice.
+            // This customer clicks twice.
             0 => {
                 let mut other = self.random.fork();
                 let again = self.shop.ask(&request, &mut other);

@@ -126,7 +126,7 @@ impl Victims {
         tokio::time::sleep(BREATH).await;
     }
 
-    /// Terminates a backend or a worker as an administrator does: 1, or 0 if there is none.
+    /// Terminates a backend or a worker as an administrator does: 1, or 0 if none runs.
     async fn terminate(&self, random: &mut Rng) -> usize {
         match self.backend(random).await {
             Some(pid) => {

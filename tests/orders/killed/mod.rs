@@ -131,7 +131,7 @@ fn start(projections: &str, folder: &Path) -> (Victims, String) {
     let options = ServerOptions::new().set("max_worker_processes", "16");
     let server = Server::start(options.without_fsync()).unwrap();
     let url = server.create_database("orders").unwrap();
-    // Ports that are free now. Whoever is killed comes back at the same one.
+    // Ports that are free now. A program that is killed comes back at the same port.
     let ports = [(); 2].map(|()| {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         free.local_addr().unwrap().port().to_string()

@@ -3,7 +3,7 @@
 use super::{create, database, seen, server, wait, write};
 use crate::support::{connect, failure, major, value};
 
-/// From 16 on, a role can have the rights of another without being able to become it. Whoever
+/// From 16 on, a role can have the rights of another without being able to become it. A role that
 /// changes a projection decides what runs in a session of its owner.
 #[tokio::test]
 async fn a_role_that_may_not_become_the_owner_does_not_change_its_projections() {
@@ -49,7 +49,7 @@ async fn a_role_that_may_not_become_the_owner_does_not_change_its_projections() 
 }
 
 /// From 17 on. The limit ends a whole process: a worker would be started again with the same events,
-/// for ever.
+/// and again.
 #[tokio::test]
 async fn a_limit_for_transactions_does_not_end_a_worker() {
     if major(server()) < 17 {

@@ -298,8 +298,8 @@ fn has_apt() -> bool {
     Path::new("/usr/bin/apt-get").is_file() && Path::new("/etc/debian_version").is_file()
 }
 
-/// Whether apt offers a package, with newer lists if those at hand do not name it. It does not, for
-/// us, where the lists cannot be read anew.
+/// Whether apt offers a package. If the lists at hand do not name it, they are updated first; if that
+/// fails, the answer is no.
 pub(crate) fn apt_offers_after_update(ui: &Ui, package: &str) -> bool {
     if !has_apt() {
         return false;

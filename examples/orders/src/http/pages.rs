@@ -15,8 +15,8 @@ use super::Problem;
 struct Files;
 
 /// What a browser must not do with the page: run scripts or load anything from elsewhere, make markup
-/// of strings, show the page inside another one, guess the type of a file, or tell other sites where
-/// somebody comes from. `web/index.html` repeats what a page can say of itself.
+/// of strings, show the page inside another one, guess the type of a file, or tell other sites that
+/// the user comes from here. `web/index.html` repeats what a page can say of itself.
 const PROTECTION: [(HeaderName, &str); 3] = [
     (
         CONTENT_SECURITY_POLICY,
