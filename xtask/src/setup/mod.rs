@@ -159,8 +159,8 @@ pub(crate) fn programs_of_all(
 /// The headers that the extension is compiled against, without compiling it.
 pub(crate) fn headers(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Headers> {
     let _lock = lock(ui, &workspace.target.join("xtask"))?;
-    // One run of apt is enough for all parts of the tests.
-    let source = servers::ensure(workspace, ui, pg, Purpose::Tests)?;
+    // Packages are made of this, also in an image: the drivers that only tests need have no place there.
+    let source = servers::ensure(workspace, ui, pg, Purpose::Server)?;
     let account = Account::for_servers()?;
     let base = place::base(workspace, ui, &account)?;
     let folder = base.join(format!("pg/{}", source.major));
