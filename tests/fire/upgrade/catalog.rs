@@ -14,8 +14,9 @@ fn an_updated_database_has_the_same_objects_as_a_fresh_one() {
     for version in older {
         let database = &format!("catalog_{version}");
         create(server, database, &version);
-        let before = catalog(server, database);
-        assert!(before != fresh, "{version} is the present version");
+        if [OLD, SERVED].contains(&version.as_str()) {
+            assert!(catalog(server, database) != fresh, "{version} lacks nothing");
+        }
         update(server, database);
         let after = catalog(server, database);
         assert!(after == fresh, "{version}:\n{}", difference(&after, &fresh));

@@ -1,4 +1,4 @@
-//! Made-up versions before and after the present one, until there are released ones: their install
+//! Made-up versions before and after the present one, beside those that were released: their install
 //! scripts and the update scripts between them.
 //!
 //! They are made from the present install script, so that no second library is needed: the present

@@ -1,0 +1,2 @@
+SET LOCAL search_path = pg_catalog, pg_temp;
+SELECT eventcore.require_library();
