@@ -15,7 +15,10 @@ fn an_updated_database_has_the_same_objects_as_a_fresh_one() {
         let database = &format!("catalog_{version}");
         create(server, database, &version);
         if [OLD, SERVED].contains(&version.as_str()) {
-            assert!(catalog(server, database) != fresh, "{version} lacks nothing");
+            assert!(
+                catalog(server, database) != fresh,
+                "{version} lacks nothing"
+            );
         }
         update(server, database);
         let after = catalog(server, database);
