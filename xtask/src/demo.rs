@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::PgOption;
+use crate::background::Background;
 use crate::child::ending_with_us;
 use crate::lock::{Lock, try_lock};
 use crate::server::{self, PrivateServer};
@@ -17,6 +18,7 @@ use crate::step::Ui;
 use crate::workspace::Workspace;
 
 const DATABASE: &str = "eventcore_demo";
+const BUILD: &str = "example banking: build";
 
 /// `cargo xtask demo …`
 #[derive(Args)]
@@ -45,7 +47,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
     let passed_on = passed_on(arguments)?;
     match arguments.store {
         Store::Memory => {
-            build(workspace, ui)?;
+            Background::start(ui, BUILD, build(workspace))?.finish(ui)?;
             banking(workspace, |command| {
                 command.args(["--store", "memory"]).args(&passed_on)
             })
@@ -65,8 +67,10 @@ fn on_the_server(
     if !matches!(setup::existing(workspace, ui, pg), Ok(Some(_))) {
         ui.say("Set-up comes first: about 5 minutes the first time, seconds afterwards.");
     }
+    let example = Background::start(ui, BUILD, build(workspace))?;
+    setup::packages(workspace, ui, pg)?;
+    example.finish(ui)?;
     // Detect errors in the arguments before the last demo's database is dropped.
-    build(workspace, ui)?;
     let checked = banking(workspace, |command| command.arg("--check").args(passed_on))?;
     if checked != ExitCode::SUCCESS {
         return Ok(checked);
@@ -121,12 +125,10 @@ fn passed_on(arguments: &Arguments) -> Result<Vec<OsString>> {
     Ok(passed_on)
 }
 
-fn build(workspace: &Workspace, ui: &Ui) -> Result<()> {
+fn build(workspace: &Workspace) -> Command {
     let mut cargo = workspace.cargo();
-    ui.run(
-        "example banking: build",
-        cargo.args(["build", "--release", "--package", "banking"]),
-    )
+    cargo.args(["build", "--release", "--package", "banking"]);
+    cargo
 }
 
 /// Runs the example with our own input and output; returns its exit code.

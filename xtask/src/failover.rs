@@ -145,7 +145,7 @@ fn patroni(ui: &Ui, installation: &Installation) -> Result<PathBuf> {
     if is_stamped(&stamp, &wanted) {
         return Ok(program);
     }
-    let mut step = ui.step(&format!("patroni in {}", venv.display()));
+    let step = ui.step(&format!("patroni in {}", venv.display()));
     let mut make = Command::new(python);
     step.run(make.args(["-m", "venv", "--clear"]).arg(&venv))?;
     let mut pip = Command::new(venv.join("bin/python"));

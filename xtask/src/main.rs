@@ -1,5 +1,6 @@
 //! `cargo xtask`: every command that a person or CI runs here, including the set-up.
 
+mod background;
 mod bench;
 mod book;
 mod child;

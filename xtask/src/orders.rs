@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::PgOption;
+use crate::background::Background;
 use crate::child::ending_with_us;
 use crate::server::{self, PrivateServer};
 use crate::setup;
@@ -49,10 +50,17 @@ enum Projections {
 }
 
 pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
-    build(workspace, ui)?;
+    let example = Background::start(ui, "example orders: build", build(workspace))?;
     let url = match arguments.store {
-        Store::Memory => None,
-        Store::Postgres => Some(database(workspace, ui, arguments)?),
+        Store::Memory => {
+            example.finish(ui)?;
+            None
+        }
+        Store::Postgres => {
+            setup::packages(workspace, ui, arguments.pg.pg)?;
+            example.finish(ui)?;
+            Some(database(workspace, ui, arguments)?)
+        }
     };
     let partners = Partners::start(workspace)?;
     let mut service = orders(workspace, &["serve", "--seed"]);
@@ -103,12 +111,10 @@ fn database(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<Str
     server.socket_url(DATABASE)
 }
 
-fn build(workspace: &Workspace, ui: &Ui) -> Result<()> {
+fn build(workspace: &Workspace) -> Command {
     let mut cargo = workspace.cargo();
-    ui.run(
-        "example orders: build",
-        cargo.args(["build", "--release", "--package", "orders"]),
-    )
+    cargo.args(["build", "--release", "--package", "orders"]);
+    cargo
 }
 
 /// The program with these arguments.

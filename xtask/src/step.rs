@@ -75,6 +75,11 @@ impl Ui {
         self.terminal && io::stdin().is_terminal()
     }
 
+    /// Where the output of the command with this title goes.
+    pub(crate) fn log(&self, title: &str) -> PathBuf {
+        self.logs.join(format!("{}.log", slug(title)))
+    }
+
     /// Begins a step.
     pub(crate) fn step(&self, title: &str) -> Step<'_> {
         let last_line = Arc::new(Mutex::new(String::new()));
@@ -100,7 +105,7 @@ impl Ui {
 
     /// Runs a command as a step of its own, its output kept in a log.
     pub(crate) fn run(&self, title: &str, command: &mut Command) -> Result<()> {
-        let mut step = self.step(title);
+        let step = self.step(title);
         step.run(command)?;
         step.done();
         Ok(())
@@ -136,23 +141,14 @@ impl Ui {
 
 impl Step<'_> {
     /// Runs a command and writes its output to a log.
-    pub(crate) fn run(&mut self, command: &mut Command) -> Result<()> {
+    pub(crate) fn run(&self, command: &mut Command) -> Result<()> {
         let mut tail: Vec<String> = Vec::new();
-        let last_line = Arc::clone(&self.last_line);
-        let bar = match &self.progress {
-            Progress::Spinner(bar) => Some((bar.clone(), self.title.clone())),
-            _ => None,
-        };
         let log = self.execute(command, |line| {
             if tail.len() == TAIL_LINES {
                 tail.remove(0);
             }
             tail.push(line.to_owned());
-            if let Some((bar, title)) = &bar {
-                bar.set_message(format!("{title}: {}", line.trim()));
-            }
-            line.trim()
-                .clone_into(&mut last_line.lock().unwrap_or_else(PoisonError::into_inner));
+            self.show(line);
         })?;
         match log {
             None => Ok(()),
@@ -163,6 +159,20 @@ impl Step<'_> {
                 tail.join("\n")
             ),
         }
+    }
+
+    /// Shows what the step does now.
+    pub(crate) fn show(&self, line: &str) {
+        let line = line.trim();
+        if let Progress::Spinner(bar) = &self.progress {
+            bar.set_message(format!("{}: {line}", self.title));
+        }
+        line.clone_into(
+            &mut self
+                .last_line
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     /// Ends the step successfully.
@@ -193,7 +203,7 @@ impl Step<'_> {
         command: &mut Command,
         mut each_line: impl FnMut(&str),
     ) -> Result<Option<PathBuf>> {
-        let path = self.ui.logs.join(format!("{}.log", slug(&self.title)));
+        let path = self.ui.log(&self.title);
         let mut log =
             File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         writeln!(log, "$ {command:?}")?;
@@ -299,20 +309,21 @@ pub(crate) fn tail(file: &Path, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
+/// With a folder of its own, for a test to use and delete.
+#[cfg(test)]
+pub(crate) fn with_ui(name: &str, test: impl FnOnce(&Ui)) {
+    let logs = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
+    fs::create_dir_all(&logs).unwrap();
+    test(&Ui {
+        logs: logs.clone(),
+        terminal: false,
+    });
+    fs::remove_dir_all(&logs).unwrap();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// With a folder of its own, for a test to use and delete.
-    fn with_ui(name: &str, test: impl FnOnce(&Ui)) {
-        let logs = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
-        fs::create_dir_all(&logs).unwrap();
-        test(&Ui {
-            logs: logs.clone(),
-            terminal: false,
-        });
-        fs::remove_dir_all(&logs).unwrap();
-    }
 
     #[test]
     fn a_title_becomes_a_file_name() {

@@ -57,6 +57,14 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Ins
     run_for(Purpose::Server, workspace, ui, pg)
 }
 
+/// The beginning of [`run`]: the packages that it needs. It takes time to download them, in which
+/// something else can be compiled.
+pub(crate) fn packages(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<()> {
+    let _lock = lock(ui, &workspace.target.join("xtask"))?;
+    servers::ensure(workspace, ui, pg, Purpose::Server)?;
+    Ok(())
+}
+
 /// Everything up to the installed extension, and what the server tests need in addition.
 pub(crate) fn run_for_server_tests(
     workspace: &Workspace,

