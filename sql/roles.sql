@@ -62,13 +62,16 @@ GRANT EXECUTE ON FUNCTION @extschema@.eventcore_version(), eventcore.library_ver
 
 GRANT EXECUTE ON FUNCTION
     @extschema@.eventcore_append(text[], bigint[], jsonb, uuid, uuid),
-    @extschema@.eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid)
+    @extschema@.eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid),
+    @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid)
     TO eventcore_writer;
 
 -- Where no role is a writer, only commands write: executing one appends beneath SQL, so EXECUTE is the privilege.
 GRANT USAGE ON SCHEMA eventcore TO eventcore_executor;
 GRANT SELECT ON eventcore.commands TO eventcore_executor, eventcore_reader;
-GRANT EXECUTE ON FUNCTION @extschema@.eventcore_execute(text, jsonb, uuid, uuid, text, jsonb)
+GRANT EXECUTE ON FUNCTION
+    @extschema@.eventcore_execute(text, jsonb, uuid, uuid, text, jsonb),
+    @extschema@.eventcore_execute_compact(text, text, uuid, uuid, text, text)
     TO eventcore_executor, eventcore_writer;
 
 -- A writer may save the state that it decided on; a reader may start from it.

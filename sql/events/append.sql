@@ -59,3 +59,27 @@ $$The same as the JSON form of eventcore_append, for drivers with arrays: event 
 elements of event_streams, event_types, payloads, metadata and event_ids. All arrays have the same length;
 metadata and event_ids may be NULL as a whole, and so may their elements. metadata has no default, so
 that the number of arguments tells the two forms apart, even if a driver sends no types.$$;
+
+CREATE FUNCTION @extschema@.eventcore_append_compact(
+    streams           text[],
+    expected_versions bigint[],
+    event_streams     text[],
+    event_types       text[],
+    payloads          text[],
+    metadata          text[]  DEFAULT NULL,
+    event_ids         uuid[]  DEFAULT NULL,
+    correlation_id    uuid    DEFAULT NULL,
+    causation_id      uuid    DEFAULT NULL
+)
+RETURNS bigint[]
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventcore_append_compact';
+COMMENT ON FUNCTION @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid) IS
+$$The same as eventcore_append with arrays, for programs, at less cost to the server: payloads and metadata are JSON
+texts, and the result is one value: SELECT eventcore_append_compact(…).
+
+Returns {first_position, last_position, recorded_at, repeated, version, …}: the positions, NULL if there were no events; the
+time in microseconds since 1970-01-01 00:00 UTC; 1 for a repeat, else 0; then the version of every declared stream in the
+order given.
+
+The same errors. A text that is not JSON, or that jsonb cannot hold, is SE003; it names the element.$$;

@@ -1,9 +1,9 @@
-//! Both forms of `eventcore_append` have the same effects and results.
+//! All forms of `eventcore_append` have the same effects and results.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Declared, FORMS, append_as, event, session, stream};
+use crate::support::{Declared, FORMS, append_as, event, session, stream, value};
 
 /// Streams, events, and whether the append succeeds; `{s}` in a name is the form's own prefix.
 fn appends() -> Vec<(Vec<Declared<'static>>, Value)> {
@@ -79,7 +79,7 @@ fn appends() -> Vec<(Vec<Declared<'static>>, Value)> {
 }
 
 #[tokio::test]
-async fn both_forms_of_append_store_and_answer_the_same() {
+async fn all_forms_of_append_store_and_answer_the_same() {
     let client = session().await;
     let mut outcomes = Vec::new();
     for form in FORMS {
@@ -102,7 +102,7 @@ async fn both_forms_of_append_store_and_answer_the_same() {
                     let count = done.positions.map(|(first, last)| last - first + 1);
                     format!("{count:?} {:?} {}", done.versions, done.repeated)
                 }
-                // The two forms name their arguments differently.
+                // The forms name their arguments differently.
                 Err(failed) if failed.code == "SE003" => {
                     format!("SE003 {}", failed.json()["reason"])
                 }
@@ -120,13 +120,15 @@ async fn both_forms_of_append_store_and_answer_the_same() {
         outcomes.push(outcome);
     }
     assert_eq!(outcomes[0].len(), 13 + 21, "{:#?}", outcomes[0]);
-    for (json, arrays) in outcomes[0].iter().zip(&outcomes[1]) {
-        assert_eq!(json, arrays);
+    for other in &outcomes[1..] {
+        for (json, other) in outcomes[0].iter().zip(other) {
+            assert_eq!(json, other);
+        }
     }
 }
 
 #[tokio::test]
-async fn correlation_and_causation_are_stored_with_every_event_in_both_forms() {
+async fn correlation_and_causation_are_stored_with_every_event_in_all_forms() {
     let client = session().await;
     let (correlation, causation) = (Uuid::now_v7(), Uuid::now_v7());
     let calls = [
@@ -138,11 +140,14 @@ async fn correlation_and_causation_are_stored_with_every_event_in_both_forms() {
             '{A,A}', '{1,2}', NULL, correlation_id => $1, causation_id => $2)",
         "SELECT eventcore_append('{correlated-half}', '{0}', '{correlated-half,correlated-half}',
             '{A,A}', '{1,2}', NULL, correlation_id => $1, causation_id => CASE WHEN $2::uuid IS NULL THEN $2 END)",
+        "SELECT eventcore_append_compact('{correlated-compact}', '{0}', '{correlated-compact,correlated-compact}',
+            '{A,A}', '{1,2}', correlation_id => $1, causation_id => $2)",
     ];
     for (call, (name, causation)) in calls.iter().zip([
         ("correlated-json", Some(causation)),
         ("correlated-arrays", Some(causation)),
         ("correlated-half", None),
+        ("correlated-compact", Some(causation)),
     ]) {
         client
             .execute(*call, &[&correlation, &causation])
@@ -178,4 +183,28 @@ async fn the_number_of_arguments_tells_the_forms_apart_where_they_have_no_types(
             .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
     assert_eq!(stream(&client, "untyped").await.len(), 6);
+}
+
+#[tokio::test]
+async fn the_compact_form_returns_the_values_of_a_row_in_one_list() {
+    let client = session().await;
+    let call = "SELECT eventcore_append_compact('{compact-b,compact-a}', '{NULL,0}', '{compact-a,compact-a}', '{A,A}',
+        ARRAY['1', '{\"n\": 2}'], NULL,
+        '{0190b0f0-0000-7000-8000-0000000000c1,0190b0f0-0000-7000-8000-0000000000c2}')";
+    for repeated in [0, 1] {
+        let values: Vec<Option<i64>> = value(&client, call).await;
+        let stored = "SELECT ARRAY[min(position), max(position), (extract(epoch FROM min(recorded_at)) * 1000000)::bigint]
+                        FROM eventcore.events WHERE stream_id = 'compact-a'";
+        let mut expected: Vec<Option<i64>> = value(&client, stored).await;
+        expected.extend([repeated, 0, 2].map(Some));
+        assert_eq!(values, expected);
+    }
+    let nothing =
+        "SELECT eventcore_append_compact('{compact-b,compact-a}', '{0,2}', '{}', '{}', '{}')";
+    let values: Vec<Option<i64>> = value(&client, nothing).await;
+    let now = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+    let age = value::<i64>(&client, now).await - values[2].unwrap();
+    assert!((0..60_000_000).contains(&age), "{age}");
+    assert_eq!(values[..2], [None, None]);
+    assert_eq!(values[3..], [0, 0, 2].map(Some));
 }

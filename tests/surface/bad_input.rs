@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::malformed::{COLUMNS, EVENTS, EXPECTED_VERSIONS, READS, STREAMS};
+use crate::malformed::{COLUMNS, EVENTS, EXPECTED_VERSIONS, NO_JSON, READS, STREAMS};
 use crate::support::{FORMS, append, append_as, database, event, failure, session, stream, value};
 
 /// The argument, index and field that an SE003 names.
@@ -82,6 +82,7 @@ async fn every_function_refuses_what_is_no_list_of_streams() {
     let functions = [
         "eventcore_append(?, '{0}', '[]')",
         "eventcore_append(?, '{0}', '{}', '{}', '{}', NULL)",
+        "eventcore_append_compact(?, '{0}', '{}', '{}', '{}', NULL)",
         "eventcore_read_streams(?)",
         "eventcore_stream_versions(?)",
     ];
@@ -102,6 +103,7 @@ async fn append_refuses_expected_versions_that_do_not_fit() {
     let functions = [
         "eventcore_append('{a,b}', ?, '[]')",
         "eventcore_append('{a,b}', ?, '{}', '{}', '{}', NULL)",
+        "eventcore_append_compact('{a,b}', ?, '{}', '{}', '{}', NULL)",
     ];
     let cases = functions.iter().flat_map(|function| {
         EXPECTED_VERSIONS
@@ -149,13 +151,55 @@ async fn append_refuses_json_that_is_no_list_of_events() {
 #[tokio::test]
 async fn append_refuses_arrays_that_are_no_columns_of_events() {
     let client = session().await;
-    let cases = COLUMNS.map(|(columns, place)| {
-        (
-            format!("SELECT eventcore_append('{{a}}', '{{NULL}}', {columns})"),
-            place,
-        )
-    });
+    for function in ["eventcore_append", "eventcore_append_compact"] {
+        let cases = COLUMNS.map(|(columns, place)| {
+            (
+                format!("SELECT {function}('{{a}}', '{{NULL}}', {columns})"),
+                place,
+            )
+        });
+        assert_malformed(&client, cases).await;
+    }
+}
+
+#[tokio::test]
+async fn compact_forms_refuse_texts_that_are_no_json() {
+    let client = session().await;
+    let mut cases = Vec::new();
+    for bad in NO_JSON {
+        for (columns, place) in [
+            (format!("ARRAY['1', {bad}], NULL"), "payloads[1]"),
+            (format!("'{{1,2}}', ARRAY[{bad}, NULL]"), "metadata[0]"),
+        ] {
+            let call = format!("'{{a}}', '{{NULL}}', '{{a,a}}', '{{A,A}}', {columns}");
+            cases.push((format!("SELECT eventcore_append_compact({call})"), place));
+        }
+        let execute = |arguments| format!("SELECT eventcore_execute_compact('c', {arguments})");
+        cases.push((execute(bad.to_owned()), "input"));
+        cases.push((execute(format!("'1', metadata => {bad}")), "metadata"));
+    }
     assert_malformed(&client, cases).await;
+
+    let call = r#"SELECT eventcore_append_compact('{a}', '{NULL}', '{a}', '{A}', ARRAY['{"a": "\u0000"}'])"#;
+    let failed = failure(client.batch_execute(call).await);
+    let message = "payloads[0] cannot be a jsonb: unsupported Unicode escape sequence (\\u0000 cannot be converted to text.)";
+    assert_eq!(failed.message, message);
+}
+
+/// That a text is nested too deep depends on a setting of the server, so it stays the server's
+/// error.
+#[tokio::test]
+async fn compact_forms_leave_the_limit_of_the_stack_to_the_server() {
+    let client = session().await;
+    let deep = "repeat('[', 1000000) || repeat(']', 1000000)";
+    for call in [
+        format!("eventcore_append_compact('{{a}}', '{{NULL}}', '{{a}}', '{{A}}', ARRAY[{deep}])"),
+        format!("eventcore_execute_compact('c', {deep})"),
+    ] {
+        let failed = failure(client.batch_execute(&format!("SELECT {call}")).await);
+        assert_eq!(failed.code, "54001", "{failed:?}");
+    }
+    assert_eq!(value::<i32>(&client, "SELECT 1").await, 1);
 }
 
 #[tokio::test]
@@ -209,9 +253,10 @@ async fn an_event_of_a_stream_that_can_be_none_is_malformed() {
     let client = session().await;
     for name in ["", "tab\t", &"ü".repeat(128), &"x".repeat(1_000_000)] {
         let events = json!([event("no-stream", 1), event(name, 1)]);
-        for (form, expected) in FORMS
-            .into_iter()
-            .zip(["events[1].stream", "event_streams[1]"])
+        for (form, expected) in
+            FORMS
+                .into_iter()
+                .zip(["events[1].stream", "event_streams[1]", "event_streams[1]"])
         {
             let declared = [("no-stream", None)];
             let failed = append_as(form, &client, &declared, events.clone())

@@ -170,7 +170,26 @@ pub(crate) const EVENTS: [Case; 45] = [
     ),
 ];
 
-/// What the columns of the array form refuse; two events otherwise.
+/// SQL of texts that cannot be a jsonb.
+pub(crate) const NO_JSON: [&str; 15] = [
+    "''",
+    "' '",
+    "'{'",
+    "'{}}'",
+    "'1 2'",
+    "'nothing'",
+    "'NULL'",
+    r#"'{"a": 1,}'"#,
+    r#"'{a: 1}'"#,
+    r#"'"\u0000"'"#,
+    r#"'"\ud800"'"#,
+    r#"E'"\n"'"#,
+    "'1e1000000'",
+    "repeat('x', 1000000)",
+    "'{\"' || repeat('x', 1000000) || '\"}'",
+];
+
+/// What the columns of the forms with arrays refuse; two events otherwise.
 pub(crate) const COLUMNS: [Case; 29] = [
     ("NULL, '{A,A}', '{1,2}', NULL", "event_streams"),
     ("'{a,a}', NULL, '{1,2}', NULL", "event_types"),

@@ -336,7 +336,7 @@ async fn an_id_that_appears_twice_in_one_call_is_malformed() {
     let client = session().await;
     let [id] = ids();
     let events = json!([event_with_id("twice", 1, id), event_with_id("twice", 2, id)]);
-    for (form, argument) in FORMS.into_iter().zip(["events", "event_ids"]) {
+    for (form, argument) in FORMS.into_iter().zip(["events", "event_ids", "event_ids"]) {
         let failed = append_as(form, &client, &[("twice", Some(0))], events.clone()).await;
         let detail = failed.unwrap_err().assert_ours("SE003");
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use eventcore_harness::{Server, ServerOptions, shared};
 use serde_json::Value;
@@ -160,9 +160,10 @@ pub(crate) fn failure<T: std::fmt::Debug>(result: Result<T, tokio_postgres::Erro
 pub(crate) enum Form {
     Json,
     Arrays,
+    Compact,
 }
 
-pub(crate) const FORMS: [Form; 2] = [Form::Json, Form::Arrays];
+pub(crate) const FORMS: [Form; 3] = [Form::Json, Form::Arrays, Form::Compact];
 
 /// What an append returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,6 +188,30 @@ impl From<Row> for Appended {
     }
 }
 
+impl Appended {
+    /// From the list that the compact form returns.
+    pub(crate) fn of_compact(values: &[Option<i64>]) -> Self {
+        let [
+            first,
+            last,
+            Some(recorded_at),
+            Some(repeated),
+            versions @ ..,
+        ] = values
+        else {
+            panic!("{values:?}");
+        };
+        assert_eq!(first.is_some(), last.is_some());
+        assert!([0, 1].contains(repeated));
+        Self {
+            positions: first.zip(*last),
+            versions: versions.iter().map(|version| version.unwrap()).collect(),
+            recorded_at: UNIX_EPOCH + Duration::from_micros(recorded_at.unsigned_abs()),
+            repeated: *repeated == 1,
+        }
+    }
+}
+
 /// `("stream", expected)` of an append.
 pub(crate) type Declared<'a> = (&'a str, Option<i64>);
 
@@ -199,7 +224,7 @@ pub(crate) async fn append(
     append_as(Form::Json, client, declared, events).await
 }
 
-/// An append in either form; `events` as in the JSON form.
+/// An append in one of the forms; `events` as in the JSON form.
 pub(crate) async fn append_as(
     form: Form,
     client: &impl GenericClient,
@@ -234,11 +259,36 @@ pub(crate) async fn append_as(
                 )
                 .await?
         }
+        Form::Compact => {
+            let columns = Columns::of(&events);
+            let text = |document: &Value| document.to_string();
+            let payloads: Vec<_> = columns.payloads.iter().map(text).collect();
+            let metadata: Vec<_> = columns
+                .metadata
+                .iter()
+                .map(|metadata| metadata.as_ref().map(text))
+                .collect();
+            let row = client
+                .query_one(
+                    "SELECT eventcore_append_compact($1, $2, $3, $4, $5, $6, $7)",
+                    &[
+                        &streams,
+                        &expected,
+                        &columns.streams,
+                        &columns.types,
+                        &payloads,
+                        &metadata,
+                        &columns.ids,
+                    ],
+                )
+                .await?;
+            return Ok(Appended::of_compact(&row.get::<_, Vec<_>>(0)));
+        }
     };
     Ok(row.into())
 }
 
-/// The arguments of the array form.
+/// The arguments of the forms with arrays.
 struct Columns {
     streams: Vec<String>,
     types: Vec<String>,

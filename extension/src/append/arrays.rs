@@ -1,12 +1,59 @@
-//! The array form of an append: one array per column.
+//! An append with one array per column: the array form, and the compact form, whose payloads and
+//! metadata are texts.
 
 use super::request::{EventPart, Form, Request};
+use crate::arguments::json;
 use crate::error::{Error, Malformed};
+use crate::pg::array::{JsonbArray, TextArray};
 use crate::pg::function::Call;
+use crate::pg::value::Jsonb;
+
+/// The payloads, or the metadata, of the events.
+enum Documents<'a> {
+    Jsonb(JsonbArray<'a>),
+    Texts(TextArray<'a>, EventPart),
+}
+
+impl<'a> Documents<'a> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Jsonb(array) => array.0.len(),
+            Self::Texts(array, _) => array.0.len(),
+        }
+    }
+
+    /// `None` for NULL. A text that cannot be a jsonb raises SE003.
+    fn get(&self, index: usize) -> Option<Jsonb<'a>> {
+        match self {
+            Self::Jsonb(array) => array.get(index),
+            Self::Texts(array, part) => array.get(index).map(|text| {
+                json::read(text, |reason| Form::Arrays.malformed(*part, index, reason))
+            }),
+        }
+    }
+}
 
 /// Reads the arguments `(streams, expected_versions, event_streams, event_types, payloads,
-/// metadata, event_ids, correlation_id, causation_id)`.
+/// metadata, event_ids, correlation_id, causation_id)` of the array form.
 pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
+    read_with(call, |number, _, name| {
+        Ok(call.jsonb_array(number, name)?.map(Documents::Jsonb))
+    })
+}
+
+/// Reads the same arguments of the compact form.
+pub fn read_compact<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
+    read_with(call, |number, part, name| {
+        let texts = call.text_array(number, name)?;
+        Ok(texts.map(|texts| Documents::Texts(texts, part)))
+    })
+}
+
+/// `documents` reads the argument with a number and a name.
+fn read_with<'a>(
+    call: &Call<'a>,
+    documents: impl Fn(usize, EventPart, &'static str) -> Result<Option<Documents<'a>>, Error>,
+) -> Result<Request<'a>, Error> {
     let mut request = Request::new(
         Form::Arrays,
         call.text_array(0, "streams")?,
@@ -21,20 +68,14 @@ pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     let types = call
         .text_array(3, "event_types")?
         .ok_or_else(null("event_types"))?;
-    let payloads = call
-        .jsonb_array(4, "payloads")?
-        .ok_or_else(null("payloads"))?;
-    let metadata = call.jsonb_array(5, "metadata")?;
+    let payloads = documents(4, EventPart::Payload, "payloads")?.ok_or_else(null("payloads"))?;
+    let metadata = documents(5, EventPart::Metadata, "metadata")?;
     let ids = call.uuid_array(6, "event_ids")?;
 
     let count = streams.0.len();
     require_length(count, "event_types", Some(types.0.len()))?;
-    require_length(count, "payloads", Some(payloads.0.len()))?;
-    require_length(
-        count,
-        "metadata",
-        metadata.as_ref().map(|array| array.0.len()),
-    )?;
+    require_length(count, "payloads", Some(payloads.len()))?;
+    require_length(count, "metadata", metadata.as_ref().map(Documents::len))?;
     require_length(count, "event_ids", ids.as_ref().map(|array| array.0.len()))?;
 
     request.expect_events(count)?;

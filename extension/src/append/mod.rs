@@ -17,7 +17,7 @@ mod streams;
 mod write;
 
 pub use appended::Appended;
-pub use arrays::read as read_arrays;
+pub use arrays::{read as read_arrays, read_compact};
 pub use json::{push_all as push_json, read as read_json};
 pub use request::Request;
 

@@ -51,7 +51,7 @@ pub struct NewEvent<'a> {
 pub enum Form {
     /// One jsonb, with an object per event.
     Json,
-    /// One array per column.
+    /// One array per column; the array form and the compact form.
     Arrays,
     /// As [`Json`](Self::Json), but returned by the function `handle` of a command.
     Handle,

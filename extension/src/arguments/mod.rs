@@ -1,4 +1,5 @@
 //! Arguments that several functions take.
 
 pub mod filter;
+pub mod json;
 pub mod streams;

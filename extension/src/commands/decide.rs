@@ -1,38 +1,37 @@
 //! What a command decides: the events that `handle` returns, as an append, or a rejection.
 
 use super::definition::Definition;
+use super::execution::Execution;
 use super::fold::CommandState;
 use crate::append::{self, Request};
 use crate::error::{Error, Malformed, Rejected};
 use crate::pg::catch::{ErrorFields, translating};
-use crate::pg::function::Call;
 use crate::pg::jsonb::Kind;
-use crate::pg::value::{Jsonb, Text};
+use crate::pg::value::Text;
 
 /// Calls `handle`.
 ///
 /// SE006 if it raises an error. SE002 or SE003 if it does not return events for these streams.
 pub fn decide<'a>(
     definition: &mut Definition<'a>,
-    input: Jsonb<'a>,
+    execution: &Execution<'a>,
     current: &CommandState<'a>,
-    call: &Call<'a>,
 ) -> Result<Request<'a>, Error> {
-    let metadata = call.jsonb(5);
+    let metadata = execution.metadata;
     if metadata.is_some_and(|metadata| metadata.kind() != Kind::Object) {
         return Err(Malformed::argument("metadata", "is not a JSON object").into());
     }
     let command = definition.name;
     let handle = &mut definition.handle;
     let events = translating(
-        || handle.jsonb_of_two(current.folded.state(), input),
+        || handle.jsonb_of_two(current.folded.state(), execution.input),
         |raised| rejection(command, raised),
     );
     let streams = current.streams.iter().map(|named| named.stream);
     let mut request = Request::of_command(
         streams.zip(current.versions.iter().copied()),
-        call.uuid(2),
-        call.uuid(3),
+        execution.correlation_id,
+        execution.causation_id,
     )?;
     if let Some(events) = events {
         append::push_json(&mut request, events, metadata)?;

@@ -9,7 +9,6 @@ use super::definition::Definition;
 use super::input::NamedStream;
 use super::states::{SavedState, SavedStates, StreamSpan};
 use crate::error::{Error, Malformed};
-use crate::pg::array::text_array;
 use crate::pg::memory::StateMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{ActiveSnapshot, Snapshot, transaction_keeps_one};
@@ -18,7 +17,6 @@ use crate::tables::Events;
 use crate::tables::columns::{events as column, events_by_stream as by_stream};
 use crate::tables::heads;
 use eventcore_rules::{ExpectedVersion, VersionConflict};
-use pgrx::pg_sys::Datum;
 
 /// The streams of a command, which stay locked, and the state folded from them.
 pub struct CommandState<'a> {
@@ -44,9 +42,9 @@ impl<'a> CommandState<'a> {
         }
     }
 
-    /// The streams as a `text[]`.
-    pub fn names(&self) -> Datum {
-        text_array(self.streams.iter().map(|named| named.stream))
+    /// The ids of the streams.
+    pub fn names(&self) -> impl Iterator<Item = Text<'a>> {
+        self.streams.iter().map(|named| named.stream)
     }
 }
 

@@ -4,6 +4,7 @@ use super::executed::Executed;
 use crate::append::Appended;
 use crate::error::{Error, Malformed, Unavailable};
 use crate::locks::lock_execution;
+use crate::pg::array::{bigint_array, text_array};
 use crate::pg::indexes::Indexes;
 use crate::pg::insert::{Columns, insert_rows};
 use crate::pg::relation::Relation;
@@ -40,7 +41,7 @@ impl<'a> IdempotencyRecord<'a> {
     }
 
     /// The recorded result, if there is one.
-    pub fn find(&self) -> Result<Option<Executed>, Error> {
+    pub fn find(&self) -> Result<Option<Executed<'a>>, Error> {
         let indexes = Indexes::open(&self.executions);
         let by_key = indexes.find(self.by_key).ok_or(Unavailable::NotInstalled)?;
         let snapshot = Snapshot::latest();
@@ -57,10 +58,9 @@ impl<'a> IdempotencyRecord<'a> {
         };
         let position = |column| row.datum(column).map(|datum| datum.value() as i64);
         let versions = row.bigint_array(column::VERSIONS);
-        let streams = row.text_array(column::STREAMS).map(|streams| {
-            let names = (0..streams.0.len()).map(|index| streams.get(index).map(Text::keep));
-            crate::pg::array::text_array(names.flatten())
-        });
+        let streams = row
+            .text_array(column::STREAMS)
+            .map(|streams| streams.iter().map(Text::keep).collect());
         Ok(Some(Executed {
             appended: Appended {
                 positions: position(column::FIRST_POSITION).zip(position(column::LAST_POSITION)),
@@ -74,11 +74,12 @@ impl<'a> IdempotencyRecord<'a> {
     }
 
     /// Records the result, in the transaction that executed the command.
-    pub fn save(&self, executed: &Executed) {
+    pub fn save(&self, executed: &Executed<'_>) {
         let Executed {
             appended, streams, ..
         } = executed;
-        let versions = crate::pg::array::bigint_array(appended.versions.iter().copied());
+        let streams = text_array(streams.iter().copied());
+        let versions = bigint_array(appended.versions.iter().copied());
         let row = |_| -> Columns<{ column::COUNT }> {
             [
                 Some(Datum::from(appended.recorded_at)),
@@ -86,7 +87,7 @@ impl<'a> IdempotencyRecord<'a> {
                 appended.positions.map(|(_, last)| Datum::from(last)),
                 Some(self.command.datum()),
                 Some(self.key.datum()),
-                Some(*streams),
+                Some(streams),
                 Some(versions),
             ]
         };

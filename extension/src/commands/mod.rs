@@ -1,6 +1,7 @@
 //! Commands inside the database: `eventcore_execute` runs one from its input to its events.
 //!
-//! 1. The definition is loaded ([`definition`]) and the input is checked ([`input`]).
+//! 1. The arguments are read ([`execution`]), the definition is loaded ([`definition`]) and the input
+//!    is checked ([`input`]).
 //! 2. The streams that the input names are locked ([`locking`]), and only then read and folded
 //!    ([`fold`]). Long streams are continued from a saved state ([`states`]). Streams that are
 //!    found in the state are added. While the locks are held, no stream can move, so `handle` never
@@ -12,6 +13,7 @@
 mod decide;
 mod definition;
 mod executed;
+mod execution;
 mod fold;
 mod idempotency;
 mod input;
@@ -19,54 +21,43 @@ mod locking;
 mod states;
 
 pub use executed::Executed;
+pub use execution::Execution;
 
 use crate::append;
-use crate::error::{Error, Malformed};
+use crate::error::Error;
 use crate::guards::reentry::{Context, ContextGuard, refuse_reentry};
 use crate::pg::environment::Environment;
-use crate::pg::function::Call;
 use crate::pg::transaction;
-use crate::pg::value::{Jsonb, Text};
 use crate::tables::Events;
 use definition::Definition;
 use idempotency::IdempotencyRecord;
 use locking::StreamLocking;
 use states::SavedStates;
 
-/// `eventcore_execute(command, input, correlation_id, causation_id, idempotency_key, metadata)`.
-pub fn execute(call: &Call<'_>) -> Result<Executed, Error> {
-    transaction::require_writable(c"eventcore_execute");
-    let name = call
-        .text(0)
-        .ok_or_else(|| Malformed::argument("command", "is NULL"))?;
-    let input = call
-        .jsonb(1)
-        .ok_or_else(|| Malformed::argument("input", "is NULL"))?;
+/// Executes a command for a caller that is not a function of a command.
+pub fn execute<'a>(execution: &Execution<'a>) -> Result<Executed<'a>, Error> {
     refuse_reentry("eventcore_execute")?;
+    transaction::require_writable(c"eventcore_execute");
     let _context = ContextGuard::enter(Context::Command);
     // Take the write lock before any other lock. Upgrading from a read lock could deadlock with a
     // concurrent REINDEX.
     let mut events = Events::to_write()?;
-    let Some(key) = call.text(4) else {
-        return execute_now(call, &mut events, name, input);
+    let Some(key) = execution.idempotency_key else {
+        return execute_now(execution, &mut events);
     };
-    let record = IdempotencyRecord::lock(name, key)?;
+    let record = IdempotencyRecord::lock(execution.command, key)?;
     if let Some(done) = record.find()? {
         // The first execution may still be waiting for its flush.
         transaction::flush_what_is_committed();
         return Ok(done);
     }
-    let executed = execute_now(call, &mut events, name, input)?;
+    let executed = execute_now(execution, &mut events)?;
     record.save(&executed);
     Ok(executed)
 }
 
-fn execute_now<'a>(
-    call: &Call<'a>,
-    events: &mut Events,
-    name: Text<'a>,
-    input: Jsonb<'a>,
-) -> Result<Executed, Error> {
+fn execute_now<'a>(execution: &Execution<'a>, events: &mut Events) -> Result<Executed<'a>, Error> {
+    let (name, input) = (execution.command, execution.input);
     let mut definition = Definition::load(name, events)?;
     input::require_fields(&definition, input)?;
     // If one of its functions fails, the end of the transaction restores the settings.
@@ -78,7 +69,7 @@ fn execute_now<'a>(
         if let Some(current) =
             locking.lock_and_fold(events, &mut definition, states.as_ref(), input)?
         {
-            let request = decide::decide(&mut definition, input, &current, call)?;
+            let request = decide::decide(&mut definition, execution, &current)?;
             environment.leave();
             // Functions of the command may have made the transaction read-only, or altered the table.
             transaction::require_writable(c"eventcore_append");
@@ -89,7 +80,7 @@ fn execute_now<'a>(
             }
             return Ok(Executed {
                 appended,
-                streams: current.names(),
+                streams: current.names().collect(),
                 attempts: attempt,
             });
         }

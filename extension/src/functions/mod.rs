@@ -6,11 +6,11 @@
 mod errors;
 
 use crate::append::{self, Appended, Request};
-use crate::commands::{self, Executed};
+use crate::commands::{self, Executed, Execution};
 use crate::error::Error;
 use crate::guards::foreign_rows;
 use crate::notify::{launcher, notifier};
-use crate::pg::array::bigint_array;
+use crate::pg::array::{bigint_array, nullable_bigint_array, nullable_text_array, text_array};
 use crate::pg::function::{Call, Returned};
 use crate::pg::raise::entry;
 use crate::pg::value::Text;
@@ -62,6 +62,10 @@ export!(eventcore_append_json, |call| {
 export!(eventcore_append_arrays, |call| {
     append(call, append::read_arrays(call)?)
 });
+export!(eventcore_append_compact, |call| {
+    let appended = append::append(&append::read_compact(call)?)?;
+    Ok(Some(nullable_bigint_array(&appended.compact())))
+});
 export!(eventcore_read_stream, |call| nothing(read::read_stream(
     call
 )));
@@ -85,6 +89,10 @@ export!(eventcore_pass_position, |call| nothing(
 // Commands
 
 export!(eventcore_execute, execute);
+export!(eventcore_execute_compact, |call| {
+    let executed = commands::execute(&Execution::read_compact(call)?)?;
+    Ok(Some(nullable_text_array(&executed.compact())))
+});
 
 // Monitoring
 
@@ -207,11 +215,11 @@ fn execute(call: &Call<'_>) -> Returned {
         appended,
         streams,
         attempts,
-    } = commands::execute(call)?;
+    } = commands::execute(&Execution::read(call)?)?;
     Ok(Some(call.row([
         appended.positions.map(|(first, _)| Datum::from(first)),
         appended.positions.map(|(_, last)| Datum::from(last)),
-        Some(streams),
+        Some(text_array(streams.into_iter())),
         Some(bigint_array(appended.versions.into_iter())),
         Some(Datum::from(appended.recorded_at)),
         Some(Datum::from(appended.repeated)),

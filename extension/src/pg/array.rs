@@ -128,6 +128,22 @@ impl UuidArray<'_> {
     }
 }
 
+/// A `bigint[]` of these values; `None` is NULL.
+pub fn nullable_bigint_array(values: &[Option<i64>]) -> Datum {
+    nullable_array(
+        Element::Bigint,
+        values.iter().map(|value| value.map(Datum::from)),
+    )
+}
+
+/// A `text[]` of these values; `None` is NULL.
+pub fn nullable_text_array(values: &[Option<Text<'_>>]) -> Datum {
+    nullable_array(
+        Element::Text,
+        values.iter().map(|value| value.map(Text::datum)),
+    )
+}
+
 /// A `bigint[]` of these values.
 pub fn bigint_array(values: impl Iterator<Item = i64>) -> Datum {
     array(Element::Bigint, values.map(Datum::from).collect())
@@ -155,6 +171,29 @@ fn array(element: Element, mut elements: Vec<Datum>) -> Datum {
     // SAFETY: `count` datums of that type; the server copies them.
     let array = unsafe {
         pg_sys::construct_array(elements.as_mut_ptr(), count, oid, length, by_value, align)
+    };
+    Datum::from(array)
+}
+
+fn nullable_array(element: Element, values: impl Iterator<Item = Option<Datum>>) -> Datum {
+    let (mut elements, mut nulls): (Vec<_>, Vec<_>) = values
+        .map(|value| (value.unwrap_or(Datum::null()), value.is_none()))
+        .unzip();
+    let (oid, length, by_value, align) = element.layout();
+    let (mut count, mut first) = (i32::try_from(elements.len()).unwrap_or(i32::MAX), 1);
+    // SAFETY: `count` datums of that type in one dimension; the server copies them.
+    let array = unsafe {
+        pg_sys::construct_md_array(
+            elements.as_mut_ptr(),
+            nulls.as_mut_ptr(),
+            1,
+            &mut count,
+            &mut first,
+            oid,
+            length,
+            by_value,
+            align,
+        )
     };
     Datum::from(array)
 }

@@ -47,10 +47,14 @@ pub fn catching<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, ErrorSu
     }
 }
 
-/// The message up to [`LONGEST_MESSAGE`], with a mark where it was cut.
-fn shortened(mut message: String) -> String {
-    if message.len() > LONGEST_MESSAGE {
-        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+fn shortened(message: String) -> String {
+    shortened_to(LONGEST_MESSAGE, message)
+}
+
+/// The message up to so many bytes, with a mark where it was cut.
+pub fn shortened_to(longest: usize, mut message: String) -> String {
+    if message.len() > longest {
+        message.truncate(message.floor_char_boundary(longest));
         message.push('…');
     }
     message

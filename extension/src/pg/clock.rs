@@ -1,4 +1,12 @@
-//! The monotonic clock, which all processes of a machine share.
+//! The monotonic clock, which all processes of a machine share; and times of the server.
+
+/// 2000-01-01, from which the server counts its times, in microseconds since 1970-01-01.
+const ORIGIN: i64 = 946_684_800_000_000;
+
+/// A timestamptz in microseconds since 1970-01-01 00:00 UTC.
+pub fn unix_microseconds(timestamptz: i64) -> i64 {
+    timestamptz.saturating_add(ORIGIN)
+}
 
 /// Microseconds since some moment before the server started.
 pub fn monotonic() -> i64 {

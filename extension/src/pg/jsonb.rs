@@ -3,7 +3,7 @@
 use super::ffi::guarded;
 use super::raw;
 use super::value::{Jsonb, Text};
-use pgrx::pg_sys::{self, jbvType};
+use pgrx::pg_sys::{self, Datum, jbvType};
 use std::marker::PhantomData;
 
 /// A JSON array inside a jsonb.
@@ -45,6 +45,19 @@ pub enum Type {
 }
 
 impl<'a> Jsonb<'a> {
+    /// Reads a JSON text by the server's own function, which raises an error if it cannot be a
+    /// jsonb.
+    pub fn parse(text: Text<'_>) -> Self {
+        // SAFETY: the server copies the text, ends it with a zero, and the function takes that.
+        unsafe {
+            let json = pg_sys::text_to_cstring(text.datum().cast_mut_ptr());
+            let input = [Some(Datum::from(json))];
+            let value = pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &input);
+            pg_sys::pfree(json.cast());
+            Jsonb::new(value.unwrap_or(Datum::null()))
+        }
+    }
+
     /// The whole value.
     pub fn item(self) -> Item<'a> {
         let mut value = pg_sys::JsonbValue::default();
@@ -268,6 +281,6 @@ impl<'a> Item<'a> {
     pub fn to_jsonb(&self) -> Jsonb<'a> {
         let mut value = self.value;
         // SAFETY: the server copies the value into the current memory context.
-        unsafe { Jsonb::new(pg_sys::Datum::from(pg_sys::JsonbValueToJsonb(&mut value))) }
+        unsafe { Jsonb::new(Datum::from(pg_sys::JsonbValueToJsonb(&mut value))) }
     }
 }

@@ -12,7 +12,7 @@ pub struct Text<'a> {
     bytes: &'a [u8],
 }
 
-/// A detoasted `jsonb`. It is only stored or compared, never parsed.
+/// A detoasted `jsonb`. [`jsonb`](super::jsonb) looks into it.
 #[derive(Clone, Copy)]
 pub struct Jsonb<'a> {
     datum: Datum,

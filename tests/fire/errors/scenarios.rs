@@ -115,6 +115,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "SELECT eventcore_append('{many}', '{NULL}', array_fill('many'::text, '{450}'), array_fill('T'::text, '{450}'),
                                  array_fill('1'::jsonb, '{450}'), NULL)",
     ),
+    call(
+        "eventcore_append_compact",
+        r#"SELECT eventcore_append_compact('{a,s,b}', '{NULL,-1,NULL}', '{a,b}', '{T,U}', ARRAY['{"n":1}','2'],
+                                           ARRAY['{"m":1}',NULL])"#,
+    ),
+    // Nothing to write.
+    call(
+        "eventcore_append_compact",
+        "SELECT eventcore_append_compact('{a}', '{NULL}', '{}', '{}', '{}')",
+    ),
     call("eventcore_read_stream", "SELECT * FROM eventcore_read_stream('s', event_types => '{T}')"),
     call("eventcore_read_streams", "SELECT * FROM eventcore_read_streams('{s,t}')"),
     call("eventcore_read_all", "SELECT * FROM eventcore_read_all(max_count => 3)"),
@@ -174,6 +184,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     )
     .after("SELECT set_config('test.key', gen_random_uuid()::text, false)"),
     call("eventcore_execute", r#"SELECT eventcore_execute('decide', '{"stream":"inline"}')"#),
+    call(
+        "eventcore_execute_compact",
+        r#"SELECT eventcore_execute_compact('decide', '{"stream":"d"}', idempotency_key => current_setting('test.key'),
+                                            metadata => '{"m":1}')"#,
+    )
+    .after("SELECT set_config('test.key', gen_random_uuid()::text, false)"),
     call("eventcore_create_projection", "SELECT eventcore_create_projection('new', 'see', start_from => 'now')")
         .after(NO_PROJECTION),
     call(

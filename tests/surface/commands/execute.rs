@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Executed, bank, command, deposit, execute, execute_with};
+use super::{Executed, bank, command, deposit, execute, execute_compact, execute_with};
 use crate::support::{connect, read, stream, until_waiting, value};
 
 #[tokio::test]
@@ -260,4 +260,60 @@ async fn a_stream_that_is_only_checked_stays_as_it_is_until_the_command_commits(
     }
     writing.await.unwrap();
     assert_eq!(stream(&client, "a").await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_compact_form_does_and_returns_the_same() {
+    let (_, client) = bank("execute_compact").await;
+    let input = json!({"from": "a", "to": "b", "cents": 30});
+    let more = r#", idempotency_key => 'once', metadata => '{"by": "ada"}',
+                    correlation_id => '0190b0f0-0000-7000-8000-000000000001'"#;
+    let done = execute_compact(&client, "transfer", input.clone(), more)
+        .await
+        .unwrap();
+    let expected = Executed {
+        positions: Some((2, 3)),
+        streams: vec!["a".to_owned(), "b".to_owned()],
+        versions: vec![2, 1],
+        repeated: false,
+        attempts: 1,
+    };
+    assert_eq!(done, expected);
+    let events = read(&client, "SELECT * FROM eventcore_read_all(1)", &[]).await;
+    for event in &events {
+        assert_eq!(event.metadata, Some(json!({"by": "ada"})));
+        assert!(event.correlation_id.is_some() && event.causation_id.is_none());
+    }
+
+    // Each form knows the executions of the other one.
+    let again = Executed {
+        repeated: true,
+        attempts: 0,
+        ..expected
+    };
+    let by_key = ", idempotency_key => 'once'";
+    for _ in 0..2 {
+        let compact = execute_compact(&client, "transfer", input.clone(), by_key).await;
+        assert_eq!(compact.unwrap(), again);
+        let row = execute_with(&client, "transfer", input.clone(), by_key).await;
+        assert_eq!(row.unwrap(), again);
+    }
+    let sql =
+        "SELECT (eventcore_execute_compact('transfer', '{}', idempotency_key => 'once'))[3]::bigint
+                    = extract(epoch FROM recorded_at) * 1000000 FROM eventcore.executions";
+    assert!(value::<bool>(&client, sql).await);
+
+    let poor = json!({"from": "b", "to": "a", "cents": 31});
+    let rejected = execute_compact(&client, "transfer", poor, "").await;
+    rejected.unwrap_err().assert_ours("SE006");
+    command(&client, "none", "RETURN NULL;", "").await;
+    let none = execute_compact(&client, "none", json!({"streams": ["b", "a"]}), "").await;
+    let expected = Executed {
+        positions: None,
+        streams: vec!["b".to_owned(), "a".to_owned()],
+        versions: vec![1, 2],
+        repeated: false,
+        attempts: 1,
+    };
+    assert_eq!(none.unwrap(), expected);
 }

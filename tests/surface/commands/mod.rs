@@ -43,6 +43,31 @@ async fn execute_with(
     })
 }
 
+/// Calls `eventcore_execute_compact` in the same way.
+async fn execute_compact(
+    client: &impl GenericClient,
+    command: &str,
+    input: Value,
+    more: &str,
+) -> Result<Executed, Failure> {
+    let sql = format!("SELECT eventcore_execute_compact($1, $2{more})");
+    let row = client
+        .query_one(&sql, &[&command, &input.to_string()])
+        .await?;
+    let values: Vec<Option<String>> = row.get(0);
+    let number = |at: usize| values[at].as_ref().map(|text| text.parse::<i64>().unwrap());
+    let pairs = values[5..].chunks(2);
+    Ok(Executed {
+        positions: number(0).zip(number(1)),
+        streams: pairs.clone().map(|pair| pair[0].clone().unwrap()).collect(),
+        versions: pairs
+            .map(|pair| pair[1].as_ref().unwrap().parse().unwrap())
+            .collect(),
+        repeated: number(3) == Some(1),
+        attempts: i32::try_from(number(4).unwrap()).unwrap(),
+    })
+}
+
 async fn execute(
     client: &impl GenericClient,
     command: &str,

@@ -159,6 +159,7 @@ fn value(function: &str, argument: &str, of: &str) -> String {
         ("apply", _) => "public.cmd_apply",
         ("handle", _) => "public.cmd_handle",
         ("payloads", _) => "{1}",
+        ("metadata", "text") => "{}",
         ("versions", _) => "{1}",
         ("events", _) => r#"[{"stream":"s-1","type":"Counted","payload":1}]"#,
         ("input", _) => r#"{"a":"s-1"}"#,

@@ -1,0 +1,37 @@
+//! JSON that a caller passes as text.
+
+use crate::error::Error;
+use crate::pg::catch::{ErrorFields, shortened_to, translating};
+use crate::pg::value::{Jsonb, Text};
+
+/// How many bytes of what the server says about a text an error repeats. The server repeats parts of
+/// the text, which may be long.
+const LONGEST_REASON: usize = 400;
+
+/// Reads the text. `malformed` makes the error for a text that cannot be a jsonb, from the reason:
+/// what the server says about it.
+///
+/// The error is raised and not returned: see [`translating`].
+pub fn read<'a>(text: Text<'_>, malformed: impl FnOnce(String) -> Error) -> Jsonb<'a> {
+    translating(
+        || Jsonb::parse(text),
+        |raised| is_about_the_text(&raised.sqlstate).then(|| malformed(reason(raised))),
+    )
+}
+
+/// Whether the server refuses the text itself: it is not JSON, or it has a part that a jsonb cannot
+/// hold. A text that is nested too deep for the server's stack (54001) is not among these, because
+/// the limit is a setting.
+fn is_about_the_text(sqlstate: &str) -> bool {
+    sqlstate.starts_with("22") || sqlstate == "54000"
+}
+
+fn reason(raised: ErrorFields) -> String {
+    let detail = raised.detail.map(|detail| format!(" ({detail})"));
+    let reason = format!(
+        "cannot be a jsonb: {}{}",
+        raised.message,
+        detail.unwrap_or_default()
+    );
+    shortened_to(LONGEST_REASON, reason)
+}
