@@ -24,6 +24,7 @@ mod error_fields;
 mod foreign_rows;
 mod immutability;
 mod install;
+mod jsonb;
 mod listen;
 mod malformed;
 mod pgbouncer;

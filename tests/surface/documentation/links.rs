@@ -54,6 +54,7 @@ fn every_page_that_code_names_exists() {
         "client",
         "examples",
         "extension",
+        "jsonb",
         "macros",
         "rules",
         "sql",

@@ -14,7 +14,14 @@ use crate::step::Ui;
 use crate::workspace::Workspace;
 
 /// The sources of the extension.
-const SOURCES: [&str; 5] = ["extension", "rules", "sql", "Cargo.toml", "Cargo.lock"];
+const SOURCES: [&str; 6] = [
+    "extension",
+    "jsonb",
+    "rules",
+    "sql",
+    "Cargo.toml",
+    "Cargo.lock",
+];
 /// In the prefix: the stamp of the sources of the installed extension.
 const STAMP: &str = ".extension";
 

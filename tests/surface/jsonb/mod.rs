@@ -1,0 +1,136 @@
+//! The bytes that `eventcore-jsonb` makes of a text are those that the server makes of it, and what
+//! the server refuses, it declines.
+//!
+//! `EVENTCORE_LONG` is the duration in seconds: 5 by default, 600 for the long form.
+//! `EVENTCORE_SEED` repeats a run, which prints its seed.
+
+mod corner_cases;
+mod texts;
+
+use std::time::{Duration, Instant};
+
+use eventcore_jsonb::Encoder;
+use fastrand::Rng;
+
+use crate::support::{Client, connect, database};
+
+const SECONDS: u64 = 5;
+/// How many bytes of texts are sent in one statement, about.
+const BATCH_BYTES: usize = 200_000;
+
+#[tokio::test]
+async fn the_bytes_of_any_text_are_those_of_the_server() {
+    let seed = variable("EVENTCORE_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let seconds = variable("EVENTCORE_LONG").unwrap_or(SECONDS);
+    println!("EVENTCORE_SEED={seed} EVENTCORE_LONG={seconds}");
+    let mut random = Rng::with_seed(seed);
+    let mut comparison = Comparison::new("jsonb_any_text").await;
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < end {
+        comparison.compare(batch(&mut random)).await;
+    }
+    let counts = comparison.counts;
+    println!("{counts:?}");
+    assert!(counts.same > 1_000 && counts.refused > 1_000, "{counts:?}");
+    // Most of what the generator declines are numbers and escapes that it makes for that.
+    assert!(counts.declined * 5 < counts.same, "{counts:?}");
+}
+
+#[tokio::test]
+async fn the_bytes_of_corner_cases_are_those_of_the_server() {
+    let mut comparison = Comparison::new("jsonb_corner_cases").await;
+    for text in corner_cases::ordinary() {
+        let shown: String = text.chars().take(100).collect();
+        let before = comparison.counts.same;
+        comparison.compare(vec![text]).await;
+        assert_eq!(comparison.counts.same, before + 1, "declined: {shown}");
+    }
+    for text in corner_cases::declined() {
+        let shown: String = text.chars().take(100).collect();
+        let before = comparison.counts.same;
+        comparison.compare(vec![text]).await;
+        assert_eq!(comparison.counts.same, before, "not declined: {shown}");
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}")))
+}
+
+fn batch(random: &mut Rng) -> Vec<String> {
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    while bytes < BATCH_BYTES {
+        let text = texts::any(random);
+        // A text of the server contains no zero.
+        if !text.contains('\0') {
+            bytes += text.len() + 100;
+            batch.push(text);
+        }
+    }
+    batch
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Encoded, with the server's bytes.
+    same: u64,
+    /// Declined, and the server takes it.
+    declined: u64,
+    /// Declined, and the server refuses it.
+    refused: u64,
+}
+
+struct Comparison {
+    client: Client,
+    encoder: Encoder,
+    counts: Counts,
+}
+
+impl Comparison {
+    async fn new(name: &str) -> Self {
+        let (url, _) = database(name).await;
+        let client = connect(&url).await;
+        // Nothing is converted: the bytes are those of the jsonb behind its length word.
+        let cast = "CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION;
+            CREATE FUNCTION pg_temp.bytes_of(given text) RETURNS bytea LANGUAGE plpgsql AS
+            $$ BEGIN
+                RETURN given::jsonb::bytea;
+            EXCEPTION WHEN data_exception OR syntax_error OR program_limit_exceeded THEN
+                RETURN NULL;
+            END $$";
+        client.batch_execute(cast).await.unwrap();
+        Self {
+            client,
+            encoder: Encoder::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    async fn compare(&mut self, texts: Vec<String>) {
+        let convert =
+            "SELECT pg_temp.bytes_of(given) FROM unnest($1::text[]) WITH ORDINALITY AS t (given, number)
+              ORDER BY number";
+        let rows = self.client.query(convert, &[&texts]).await.unwrap();
+        assert_eq!(rows.len(), texts.len());
+        for (text, row) in texts.iter().zip(rows) {
+            let theirs: Option<&[u8]> = row.get(0);
+            let ours = self.encoder.encode(text.as_bytes());
+            match (ours, theirs) {
+                (Some(ours), Some(theirs)) => {
+                    let (length, ours) = ours.split_first_chunk().unwrap();
+                    assert!(
+                        ours == theirs,
+                        "{text}\nours   {ours:x?}\ntheirs {theirs:x?}"
+                    );
+                    assert_eq!(u32::from_le_bytes(*length) >> 2, ours.len() as u32 + 4);
+                    self.counts.same += 1;
+                }
+                (Some(_), None) => panic!("the server refuses {text}"),
+                (None, Some(_)) => self.counts.declined += 1,
+                (None, None) => self.counts.refused += 1,
+            }
+        }
+    }
+}
