@@ -58,7 +58,7 @@ pub use execute::{
 };
 pub use memory::{InMemoryEventStore, MemoryTransaction};
 #[cfg(feature = "postgres")]
-pub use postgres::{PostgresEventStore, PostgresTransaction};
+pub use postgres::{PostgresEventStore, PostgresSession, PostgresTransaction};
 pub use process::{
     ProcessError, ProcessManager, ProcessOptions, Reaction, Trigger, run_process_manager,
     run_process_manager_until_idle, run_process_manager_with,

@@ -10,7 +10,7 @@ use super::listen::Listening;
 use super::pool::{Pool, PoolSettings};
 use super::server::{Server, Url};
 use super::tls::{TlsMode, TlsSettings};
-use super::{Inner, PostgresEventStore, Standbys, read};
+use super::{Inner, PostgresEventStore, PostgresSession, Standbys, read};
 use crate::store::StoreError;
 
 const TIMEOUT_OF_OTHERS: &str = "\
@@ -203,10 +203,7 @@ impl Builder {
                 TIMEOUT_OF_OTHERS,
             ));
         }
-        let server = Server::new(Url {
-            tls: self.tls.clone().or(&self.url.tls),
-            ..self.url.clone()
-        })?;
+        let server = self.server()?;
         let directly = (!self.pool.transaction_pooling).then(|| server.clone());
         let listen_on = self.listen_on.clone().map(|url| {
             let tls = url.tls.or(&self.tls);
@@ -245,6 +242,35 @@ impl Builder {
         let store = self.build()?;
         read::safe_position(&store.inner.pool).await?;
         Ok(store)
+    }
+
+    /// Connects once, outside the pool of a store, for statements that the store has no method for.
+    /// The session has the server's `search_path`, and no statement timeout but the server's.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let url = "postgresql:///shop?host=/run/postgresql";
+    /// let session = eventcore::PostgresEventStore::builder(url)?.session().await?;
+    /// let row = session
+    ///     .query_one("SELECT pid FROM eventcore.stat_notifier", &[])
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A TLS file cannot be used, or the server cannot be reached.
+    pub async fn session(&self) -> Result<PostgresSession, StoreError> {
+        PostgresSession::open(self.server()?).await
+    }
+
+    /// The server of the URL, with TLS by the URL and by the builder's methods.
+    fn server(&self) -> Result<Server, StoreError> {
+        Server::new(Url {
+            tls: self.tls.clone().or(&self.url.tls),
+            ..self.url.clone()
+        })
     }
 }
 

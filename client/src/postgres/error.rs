@@ -64,11 +64,20 @@ pub(super) fn store_error(error: Error) -> StoreError {
     }
 }
 
+/// Nothing was sent.
+pub(super) fn no_connection(error: NoConnection) -> StoreError {
+    let failed = match error {
+        NoConnection::Failed(error) => store_error(error),
+        NoConnection::NotReady => StoreError::timed_out(true, error),
+        // Another connection may be possible soon.
+        NoConnection::NoSuchServer(_) => StoreError::transient(error),
+    };
+    failed.not_done()
+}
+
 pub(super) fn pool_error(error: PoolError) -> StoreError {
     let failed = match error {
-        PoolError::Backend(NoConnection::Failed(error)) => store_error(error),
-        // Another connection may be possible soon.
-        PoolError::Backend(error) => StoreError::transient(error),
+        PoolError::Backend(error) => no_connection(error),
         PoolError::Timeout(TimeoutType::Wait) => StoreError::timed_out(true, AllInUse(error)),
         PoolError::Timeout(_) => StoreError::timed_out(true, NotReady(error)),
         other => StoreError::other(other),

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_postgres::AsyncMessage;
 use tokio_postgres::types::Type;
-use tokio_postgres::{AsyncMessage, Client, Socket};
 
 use super::connection::Connection;
-use super::server::{NoConnection, Server};
-use super::tls::Encrypted;
+use super::server::Server;
 
 const LISTEN: &str = "LISTEN eventcore";
 
@@ -116,7 +115,7 @@ async fn listen_once(
     server: &Server,
     tell: &watch::Sender<()>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let (client, mut connection) = connected(server).await?;
+    let (client, mut connection) = server.connect_in_time().await?;
     let mut start = pin!(client.batch_execute(LISTEN));
     let mut listening = false;
     std::future::poll_fn(|cx| {
@@ -148,7 +147,7 @@ async fn wait_once(
     server: &Server,
     tell: &watch::Sender<()>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let (client, connection) = connected(server).await?;
+    let (client, connection) = server.connect_in_time().await?;
     let connection = Connection::new(client, connection);
     let mut after = 0_i64;
     loop {
@@ -161,16 +160,4 @@ async fn wait_once(
             tell.send_replace(());
         }
     }
-}
-
-/// Connects, within the time that a connection may take.
-async fn connected(
-    server: &Server,
-) -> Result<(Client, tokio_postgres::Connection<Socket, Encrypted>), Box<dyn Error + Send + Sync>> {
-    let connect = server.connect();
-    let connected: Result<_, NoConnection> = match server.limit() {
-        Some(limit) => tokio::time::timeout(limit, connect).await?,
-        None => connect.await,
-    };
-    Ok(connected?)
 }

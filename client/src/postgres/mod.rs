@@ -20,6 +20,7 @@ mod pool;
 mod read;
 mod row;
 mod server;
+mod session;
 mod snapshots;
 mod sqlstate;
 mod subscribe;
@@ -40,6 +41,7 @@ pub use self::commands::{
 use self::durable::{PollLocks, RedeliverySignal};
 use self::listen::{Listener, Listening};
 use self::pool::Pool;
+pub use self::session::PostgresSession;
 pub use self::tls::{TlsMode, UnknownMode};
 pub use self::transaction::PostgresTransaction;
 use crate::store::{

@@ -40,6 +40,8 @@ pub(super) enum NoConnection {
     Failed(#[from] Error),
     #[error("none of the servers in the URL is {0}")]
     NoSuchServer(&'static str),
+    #[error("no connection was ready within connect_timeout")]
+    NotReady,
 }
 
 impl Url {
@@ -123,6 +125,24 @@ impl Server {
             .max(1);
         let timeout = self.config.get_connect_timeout()?;
         Some(timeout.saturating_mul(2).saturating_mul(hosts))
+    }
+
+    /// For a request to cancel a statement.
+    pub(super) fn tls(&self) -> MakeRustlsConnect {
+        self.tls.clone()
+    }
+
+    /// Connects, within the [limit](Self::limit).
+    pub(super) async fn connect_in_time(&self) -> Result<Connected, NoConnection> {
+        // Boxed, because the nested future would otherwise be too deep for the compiler.
+        let connect = Box::pin(self.connect());
+        match self.limit() {
+            Some(limit) => {
+                let connected = tokio::time::timeout(limit, connect).await;
+                connected.unwrap_or(Err(NoConnection::NotReady))
+            }
+            None => connect.await,
+        }
     }
 
     /// Connects to one of the servers that meets the target.
