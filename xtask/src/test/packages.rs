@@ -12,11 +12,13 @@ use crate::package::{deb, pgxn};
 use crate::setup::{self, VERSION};
 
 /// The crates that a release publishes.
-const PUBLISHED: [&str; 4] = [
+const PUBLISHED: [&str; 6] = [
     "eventcore-rules",
     "eventcore-macros",
     "eventcore",
     "eventcore-testing",
+    "eventcore-inspect",
+    "eventcore-cli",
 ];
 
 /// How a chroot gets what the programs in it expect: processes, devices, names of hosts.

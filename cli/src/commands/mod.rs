@@ -1,0 +1,49 @@
+//! The commands, a file for each.
+
+pub(crate) mod append;
+mod checkpoints;
+#[expect(clippy::module_inception, reason = "it is the command `commands`")]
+pub(crate) mod commands;
+pub(crate) mod event;
+pub(crate) mod execute;
+pub(crate) mod inflight;
+mod input;
+pub(crate) mod parked;
+pub(crate) mod projections;
+mod rows;
+pub(crate) mod search;
+mod since;
+mod stats;
+pub(crate) mod stream;
+pub(crate) mod streams;
+pub(crate) mod subscriptions;
+pub(crate) mod tail;
+pub(crate) mod trace;
+
+use std::process::ExitCode;
+
+use crate::arguments::Command;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Runs a command.
+pub(crate) async fn run(command: Command, context: &Context) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Streams(arguments) => streams::run(&arguments, context).await?,
+        Command::Stream(arguments) => stream::run(&arguments, context).await?,
+        Command::Event(arguments) => event::run(&arguments, context).await?,
+        Command::Tail(arguments) => tail::run(&arguments, context).await?,
+        Command::Trace(arguments) => trace::run(&arguments, context).await?,
+        Command::Search(arguments) => search::run(&arguments, context).await?,
+        Command::Append(arguments) => append::run(&arguments, context).await?,
+        Command::Subscriptions(arguments) => subscriptions::run(&arguments, context).await?,
+        Command::Parked(arguments) => parked::run(&arguments, context).await?,
+        Command::Projections(arguments) => projections::run(&arguments, context).await?,
+        Command::Checkpoints => checkpoints::run(context).await?,
+        Command::Inflight(arguments) => inflight::run(&arguments, context).await?,
+        Command::Stats => stats::run(context).await?,
+        Command::Commands(arguments) => commands::run(&arguments, context).await?,
+        Command::Execute(arguments) => execute::run(&arguments, context).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,202 @@
+//! `eventcore parked`
+
+use clap::{Args, ValueEnum};
+use eventcore_inspect::actions::{ParkedAction, ParkedOf, change_parked};
+use eventcore_inspect::{Session, projections, subscriptions};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Column, Row, Show, left, maybe, right};
+
+/// The arguments of `eventcore parked`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The subscription, or with --projection the projection
+    name: String,
+    /// What to do
+    #[arg(default_value = "list", hide_default_value = true)]
+    action: Action,
+    /// The positions of the events to replay or discard
+    positions: Vec<i64>,
+    /// Replay or discard all that are parked now
+    #[arg(long, conflicts_with = "positions")]
+    all: bool,
+    /// NAME is a projection in the server
+    #[arg(long)]
+    projection: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Action {
+    /// Show them, and why they were set aside
+    List,
+    /// Deliver them again
+    Replay,
+    /// Forget them
+    Discard,
+}
+
+/// How many events one statement reads.
+const PAGE: i64 = 1000;
+
+impl Row for subscriptions::ParkedEvent {
+    fn columns() -> Vec<Column> {
+        vec![
+            right("POSITION"),
+            left("STREAM"),
+            right("VERSION"),
+            left("TYPE"),
+            left("PARKED"),
+            right("ATTEMPTS"),
+            left("CONSUMER"),
+            left("REASON"),
+        ]
+    }
+
+    fn cells(&self, show: Show) -> Vec<String> {
+        vec![
+            self.event.position.to_string(),
+            self.event.stream_id.clone(),
+            self.event.version.to_string(),
+            self.event.event_type.clone(),
+            show.time(self.parked_at),
+            self.attempts.to_string(),
+            maybe(self.consumer.as_ref()),
+            maybe(self.reason.as_ref()),
+        ]
+    }
+}
+
+impl Row for projections::ParkedEvent {
+    fn columns() -> Vec<Column> {
+        vec![
+            right("POSITION"),
+            left("STREAM"),
+            right("VERSION"),
+            left("TYPE"),
+            left("PARKED"),
+            right("ATTEMPTS"),
+            left("REPLAY"),
+            left("SQLSTATE"),
+            left("REASON"),
+        ]
+    }
+
+    fn cells(&self, show: Show) -> Vec<String> {
+        vec![
+            self.event.position.to_string(),
+            self.event.stream_id.clone(),
+            self.event.version.to_string(),
+            self.event.event_type.clone(),
+            show.time(self.parked_at),
+            self.attempts.to_string(),
+            crate::output::flag(self.replay),
+            self.sqlstate.clone(),
+            self.reason.clone(),
+        ]
+    }
+}
+
+/// What was done.
+#[derive(Serialize)]
+struct Done<'a> {
+    name: &'a str,
+    done: &'a str,
+    events: i64,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+    match arguments.action {
+        Action::List if arguments.all || !arguments.positions.is_empty() => Err(Failure::Usage(
+            "positions and --all go with replay and discard".to_owned(),
+        )),
+        Action::List => list(arguments, context).await,
+        Action::Replay => change(arguments, ParkedAction::Replay, context).await,
+        Action::Discard => change(arguments, ParkedAction::Discard, context).await,
+    }
+}
+
+async fn list(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+    let session = context.reader().await?;
+    let name = &arguments.name;
+    match arguments.projection {
+        true => context.output.rows(&of_projection(&session, name).await?),
+        false => context.output.rows(&of_subscription(&session, name).await?),
+    }
+}
+
+async fn of_subscription(
+    session: &Session,
+    name: &str,
+) -> Result<Vec<subscriptions::ParkedEvent>, Failure> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    loop {
+        let page = subscriptions::parked(session, name, after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(all);
+        };
+        after = last.event.position;
+        all.extend(page);
+    }
+}
+
+async fn of_projection(
+    session: &Session,
+    name: &str,
+) -> Result<Vec<projections::ParkedEvent>, Failure> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    loop {
+        let page = projections::parked(session, name, after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(all);
+        };
+        after = last.event.position;
+        all.extend(page);
+    }
+}
+
+/// Sends the positions that were seen, and never "all": what is parked meanwhile stays.
+async fn change(
+    arguments: &Arguments,
+    action: ParkedAction,
+    context: &Context,
+) -> Result<(), Failure> {
+    let (name, session) = (&arguments.name, context.writer().await?);
+    let of = match arguments.projection {
+        true => ParkedOf::Projection,
+        false => ParkedOf::Subscription,
+    };
+    let positions = match (arguments.all, of) {
+        (false, _) if arguments.positions.is_empty() => {
+            let message = "give the positions of the events, or --all";
+            return Err(Failure::Usage(message.to_owned()));
+        }
+        (false, _) => arguments.positions.clone(),
+        (true, ParkedOf::Subscription) => {
+            let parked = of_subscription(&session, name).await?;
+            parked.iter().map(|parked| parked.event.position).collect()
+        }
+        (true, ParkedOf::Projection) => {
+            let parked = of_projection(&session, name).await?;
+            parked.iter().map(|parked| parked.event.position).collect()
+        }
+    };
+    let (will, done) = match action {
+        ParkedAction::Replay => ("delivered again", "replayed"),
+        ParkedAction::Discard => ("forgotten", "discarded"),
+    };
+    let count = positions.len();
+    if count > 0 && (arguments.all || action == ParkedAction::Discard) {
+        context.confirm(&format!("{count} parked events of {name:?} are {will}"))?;
+    }
+    let events = match positions.is_empty() {
+        true => 0,
+        false => change_parked(&session, of, name, &positions, action).await?,
+    };
+    let thing = Done { name, done, events };
+    context.output.done(
+        &format!("{events} parked events of {name:?} are {done}"),
+        &thing,
+    )
+}

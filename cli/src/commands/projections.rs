@@ -1,0 +1,181 @@
+//! `eventcore projections`
+
+use clap::{Args, Subcommand};
+use eventcore_inspect::actions::{ProjectionAction, change_projection};
+use eventcore_inspect::projections::{Projection, list, show};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Column, Row, Show, left, maybe, right, seconds};
+
+/// The arguments of `eventcore projections`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Show one
+    Show {
+        /// The projection
+        name: String,
+    },
+    /// Stop its worker after the batch at hand
+    Pause {
+        /// The projection
+        name: String,
+    },
+    /// End a pause, or try a failed event again
+    Resume {
+        /// The projection
+        name: String,
+    },
+    /// Empty its tables and begin again
+    Rebuild {
+        /// The projection
+        name: String,
+        /// Fill other tables first, and exchange them when they have caught up
+        #[arg(long)]
+        shadow: bool,
+    },
+    /// Remove it; its tables stay
+    Drop {
+        /// The projection
+        name: String,
+    },
+}
+
+impl Row for Projection {
+    fn columns() -> Vec<Column> {
+        vec![
+            left("PROJECTION"),
+            left("MODE"),
+            left("STATUS"),
+            right("LAG"),
+            left("BEHIND"),
+            right("CHECKPOINT"),
+            right("WORKER"),
+            left("WAITS FOR"),
+            right("ATTEMPTS"),
+            right("SKIPPED"),
+            right("PARKED"),
+            left("LAST ERROR"),
+        ]
+    }
+
+    fn cells(&self, _: Show) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.mode.clone(),
+            self.status.clone(),
+            self.lag_events.to_string(),
+            seconds(self.lag_seconds),
+            self.checkpoint.to_string(),
+            maybe(self.worker_pid),
+            maybe(self.waits_for.as_ref()),
+            self.attempts.to_string(),
+            self.skipped.to_string(),
+            self.parked.to_string(),
+            maybe(self.last_error.as_ref()),
+        ]
+    }
+}
+
+/// What was done.
+#[derive(Serialize)]
+struct Done<'a> {
+    projection: &'a str,
+    done: &'a str,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+    let Some(action) = &arguments.action else {
+        let session = context.reader().await?;
+        return context.output.rows(&list(&session).await?);
+    };
+    match action {
+        Action::Show { name } => {
+            let session = context.reader().await?;
+            let projection = show(&session, name).await?;
+            let fields = fields(&projection, context.output.show);
+            context.output.record(&projection, fields)
+        }
+        Action::Pause { name } => change(name, ProjectionAction::Pause, "paused", context).await,
+        Action::Resume { name } => change(name, ProjectionAction::Resume, "resumed", context).await,
+        Action::Rebuild { name, shadow } => {
+            if !shadow {
+                context.confirm(&format!(
+                    "the tables of projection {name:?} are emptied and filled again"
+                ))?;
+            }
+            let action = ProjectionAction::Rebuild {
+                with_shadow: *shadow,
+            };
+            change(name, action, "being rebuilt", context).await
+        }
+        Action::Drop { name } => {
+            context.confirm(&format!(
+                "projection {name:?} is removed with its checkpoint; its tables stay"
+            ))?;
+            change(name, ProjectionAction::Drop, "dropped", context).await
+        }
+    }
+}
+
+async fn change(
+    name: &str,
+    action: ProjectionAction,
+    done: &str,
+    context: &Context,
+) -> Result<(), Failure> {
+    let session = context.writer().await?;
+    change_projection(&session, name, action).await?;
+    let thing = Done {
+        projection: name,
+        done,
+    };
+    context
+        .output
+        .done(&format!("projection {name:?} is {done}"), &thing)
+}
+
+fn fields(of: &Projection, show: Show) -> Vec<(&'static str, String)> {
+    let list = |list: &Option<Vec<String>>| match list {
+        Some(list) => list.join(", "),
+        None => "all".to_owned(),
+    };
+    vec![
+        ("projection", of.name.clone()),
+        ("mode", of.mode.clone()),
+        ("status", of.status.clone()),
+        ("owner", maybe(of.owner.as_ref())),
+        ("checkpoint", of.checkpoint.to_string()),
+        ("safe position", of.safe_position.to_string()),
+        (
+            "lag",
+            format!("{} events, {}", of.lag_events, seconds(of.lag_seconds)),
+        ),
+        ("worker", maybe(of.worker_pid)),
+        ("waits for", maybe(of.waits_for.as_ref())),
+        ("attempts", of.attempts.to_string()),
+        ("retry at", show.maybe_time(of.retry_at)),
+        ("skipped", of.skipped.to_string()),
+        ("parked", of.parked.to_string()),
+        ("last error", maybe(of.last_error.as_ref())),
+        ("last SQLSTATE", maybe(of.last_sqlstate.as_ref())),
+        ("failed at position", maybe(of.last_error_position)),
+        ("last error at", show.maybe_time(of.last_error_at)),
+        ("handler", of.handler.clone()),
+        ("prefixes", list(&of.stream_prefixes)),
+        ("types", list(&of.event_types)),
+        ("batch size", of.batch_size.to_string()),
+        ("on error", of.on_error.clone()),
+        ("retry limit", of.retry_limit.to_string()),
+        ("created", show.time(of.created_at)),
+        ("rebuilds", maybe(of.rebuilds.as_ref())),
+        ("shadow schema", maybe(of.shadow_schema.as_ref())),
+    ]
+}

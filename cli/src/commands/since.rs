@@ -1,0 +1,91 @@
+//! Times and positions on the command line: `10m`, `2026-11-29T05:00Z`, `123456`.
+
+use eventcore_inspect::position_at::position_at;
+use eventcore_inspect::{Session, Time};
+
+use crate::failure::Failure;
+
+/// A position, or a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    Position(i64),
+    Ago(i64),
+    At(Time),
+}
+
+const UNITS: [(&str, i64); 5] = [
+    ("ms", 1_000),
+    ("s", 1_000_000),
+    ("m", 60_000_000),
+    ("h", 3_600_000_000),
+    ("d", 86_400_000_000),
+];
+
+impl std::str::FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(position) = text.parse() {
+            return match position {
+                0.. => Ok(Self::Position(position)),
+                _ => Err("a position is not negative".to_owned()),
+            };
+        }
+        for (unit, micros) in UNITS {
+            let number = text.strip_suffix(unit).map(str::parse::<u32>);
+            if let Some(Ok(number)) = number {
+                return Ok(Self::Ago(i64::from(number).saturating_mul(micros)));
+            }
+        }
+        if let Ok(time) = text.parse::<jiff::Timestamp>() {
+            return Ok(Self::At(Time::from_unix_micros(time.as_microsecond())));
+        }
+        let expected =
+            "is no position, no time ago such as 10m, and no time such as 2026-11-29T05:00:00Z";
+        Err(expected.to_owned())
+    }
+}
+
+impl Since {
+    /// The position after which the events are.
+    pub(crate) async fn position(self, session: &Session) -> Result<i64, Failure> {
+        let time = match self {
+            Self::Position(position) => return Ok(position),
+            Self::Ago(micros) => {
+                Time::from_unix_micros(Time::now().unix_micros().saturating_sub(micros))
+            }
+            Self::At(time) => time,
+        };
+        Ok(position_at(session, time).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_a_time_ago_and_a_time_are_told_apart() {
+        assert_eq!("123".parse(), Ok(Since::Position(123)));
+        assert_eq!("10m".parse(), Ok(Since::Ago(600_000_000)));
+        assert_eq!("250ms".parse(), Ok(Since::Ago(250_000)));
+        let at = Time::from_unix_micros(1_796_000_000_000_000);
+        assert_eq!(at.to_string().parse(), Ok(Since::At(at)));
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in [
+            "",
+            "-1",
+            "10",
+            "ten",
+            "10 minutes",
+            "2026-13-01T00:00:00Z",
+            "-5m",
+        ] {
+            let parsed = text.parse::<Since>();
+            assert!(parsed.is_err() || text == "10", "{text}: {parsed:?}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! [`Context`]: what every command has: the connection, the output, and an end by Ctrl-C.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use eventcore::PostgresEventStore;
+use eventcore_inspect::connection::{Environment, Given, Target, resolve};
+use eventcore_inspect::{Error, ErrorKind, Session, SessionOptions};
+
+use crate::arguments::Cli;
+use crate::failure::Failure;
+use crate::output::{Output, safe};
+
+const APPLICATION_NAME: &str = "eventcore";
+
+/// How long a statement has to end after it was cancelled.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What every command has.
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    given: Given,
+    may_ask_for_password: bool,
+    is_verbose: bool,
+    yes: bool,
+    /// The sessions that are open, to be cancelled by Ctrl-C.
+    sessions: Mutex<Vec<Weak<Session>>>,
+}
+
+impl Context {
+    pub(crate) fn new(cli: &Cli) -> Self {
+        Self {
+            output: Output::new(&cli.output),
+            given: cli.connection.given(),
+            may_ask_for_password: !cli.connection.no_password,
+            is_verbose: cli.output.verbose,
+            yes: cli.output.yes,
+            sessions: Mutex::default(),
+        }
+    }
+
+    /// Runs a command until it ends or Ctrl-C is pressed. A statement that is running then is
+    /// cancelled, so that the server does not go on with it; if it was done already, the command
+    /// says so.
+    pub(crate) async fn run(
+        &self,
+        command: impl Future<Output = Result<ExitCode, Failure>>,
+    ) -> Result<ExitCode, Failure> {
+        let mut command = std::pin::pin!(command);
+        tokio::select! {
+            done = &mut command => return done,
+            pressed = tokio::signal::ctrl_c() => pressed?,
+        }
+        let ended = tokio::time::timeout(GRACE, async {
+            let known = self.open_sessions();
+            let cancelled = async {
+                for session in &known {
+                    // If it cannot be reached, there is nothing to cancel.
+                    let _ = session.cancel().await;
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                done = &mut command => Some(done),
+                () = cancelled => None,
+                // Twice: at once.
+                _ = tokio::signal::ctrl_c() => None,
+            }
+        })
+        .await;
+        match ended {
+            Ok(Some(Ok(code))) => Ok(code),
+            _ => Err(Failure::Interrupted),
+        }
+    }
+
+    fn open_sessions(&self) -> Vec<Arc<Session>> {
+        let sessions = self.sessions.lock();
+        let sessions = sessions.unwrap_or_else(PoisonError::into_inner);
+        sessions.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Where the server is.
+    pub(crate) fn target(&self) -> Result<Target, Failure> {
+        let target = resolve(&self.given, &Environment::of_process())?;
+        for warning in target.warnings() {
+            self.output.note(&format!("warning: {warning}"))?;
+        }
+        if self.is_verbose {
+            for part in target.parts() {
+                let text = format!("{} = {} ({})", part.name, part.value, part.origin);
+                writeln!(io::stderr(), "{}", safe(&text))?;
+            }
+        }
+        Ok(target)
+    }
+
+    /// A session that cannot write.
+    pub(crate) async fn reader(&self) -> Result<Arc<Session>, Failure> {
+        let options = SessionOptions::read_only(APPLICATION_NAME);
+        self.open(&options).await
+    }
+
+    /// A session that can write.
+    pub(crate) async fn writer(&self) -> Result<Arc<Session>, Failure> {
+        let options = SessionOptions::read_write(APPLICATION_NAME);
+        self.open(&options).await
+    }
+
+    async fn open(&self, options: &SessionOptions) -> Result<Arc<Session>, Failure> {
+        let target = self.target()?;
+        let session = match Session::open(&target, options).await {
+            Err(error) if self.wants_password(&error, &target) => {
+                let mut given = self.given.clone();
+                given.password = Some(ask_password(&target)?);
+                let target = resolve(&given, &Environment::of_process())?;
+                Session::open(&target, options).await
+            }
+            opened => opened,
+        };
+        let session = Arc::new(session?);
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.push(Arc::downgrade(&session));
+        Ok(session)
+    }
+
+    /// Whether the server asks for a password that nothing has given, and a person is there.
+    fn wants_password(&self, error: &Error, target: &Target) -> bool {
+        self.may_ask_for_password
+            && error.kind() == ErrorKind::NoConnection
+            && error.to_string().contains("password missing")
+            && target.get("password").is_none()
+            && io::stdin().is_terminal()
+    }
+
+    /// A store of the client, for subscriptions.
+    pub(crate) fn store(&self) -> Result<PostgresEventStore, Failure> {
+        let target = resolve(&self.given, &Environment::of_process())?;
+        let builder = PostgresEventStore::builder(&target.conninfo()).map_err(Error::from)?;
+        Ok(builder.pool_size(1).build().map_err(Error::from)?)
+    }
+
+    /// Asks before something is destroyed. Without a terminal it has to be said by `--yes`.
+    pub(crate) fn confirm(&self, question: &str) -> Result<(), Failure> {
+        if self.yes {
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Failure::Usage(format!(
+                "{}: give --yes to do it without being asked",
+                safe(question)
+            )));
+        }
+        write!(io::stderr(), "{}. Do it? [y/N] ", safe(question))?;
+        io::stderr().flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        match answer.trim() {
+            "y" | "Y" | "yes" => Ok(()),
+            _ => Err(Failure::Interrupted),
+        }
+    }
+}
+
+fn ask_password(target: &Target) -> Result<String, Failure> {
+    let user = target.get("user").unwrap_or_default();
+    let prompt = format!("Password for user {}: ", safe(user));
+    Ok(rpassword::prompt_password(prompt)?)
+}

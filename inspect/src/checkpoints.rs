@@ -1,0 +1,55 @@
+//! Checkpoints of projections that run in clients.
+
+use serde::Serialize;
+use tokio_postgres::Row;
+
+use crate::error::Error;
+use crate::session::Session;
+use crate::time::Time;
+
+/// A row of `eventcore.checkpoints`, and how far it is behind.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Checkpoint {
+    /// The projection.
+    pub projection: String,
+    /// The position up to which it has taken effect.
+    pub position: i64,
+    /// When it was advanced last.
+    pub changed_at: Time,
+    /// The position up to which events can be read.
+    pub safe_position: i64,
+    /// The number of positions between the two, an upper bound of the events that are left.
+    pub lag_events: i64,
+    /// Whether it is a copy that belongs to another database.
+    pub is_copy: bool,
+}
+
+const LIST: &str = "\
+SELECT c.projection, c.position, c.changed_at, h.safe_position,
+       (SELECT greatest(h.safe_position - c.position - coalesce(sum(greatest(
+                   least(h.safe_position, y.first_position) - greatest(c.position, y.reserved_position), 0)), 0), 0)::bigint
+          FROM eventcore.history y WHERE y.cause <> 'new'),
+       c.home_id <> eventcore.home_id()
+  FROM eventcore.checkpoints c CROSS JOIN (SELECT eventcore_safe_position() AS safe_position) h
+ ORDER BY c.projection";
+
+/// All checkpoints, by projection.
+///
+/// # Errors
+///
+/// The role is no `eventcore_subscriber` (42501), or the connection is lost.
+pub async fn list(session: &Session) -> Result<Vec<Checkpoint>, Error> {
+    let rows = session.query(LIST, &[]).await?;
+    let checkpoint = |row: &Row| {
+        Ok(Checkpoint {
+            projection: row.try_get(0)?,
+            position: row.try_get(1)?,
+            changed_at: row.try_get(2)?,
+            safe_position: row.try_get(3)?,
+            lag_events: row.try_get(4)?,
+            is_copy: row.try_get(5)?,
+        })
+    };
+    rows.iter().map(checkpoint).collect()
+}

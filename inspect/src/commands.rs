@@ -1,0 +1,123 @@
+//! Commands that run inside the database.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio_postgres::Row;
+use tokio_postgres::types::Json;
+
+use crate::error::Error;
+use crate::session::Session;
+use crate::time::Time;
+
+/// A row of `eventcore.commands`.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the table describes its columns")]
+pub struct Command {
+    pub name: String,
+    pub apply: String,
+    pub handle: String,
+    pub related_streams: Option<String>,
+    pub streams_function: Option<String>,
+    pub combine: Option<String>,
+    pub streams: Option<Vec<String>>,
+    pub checked_streams: Option<Vec<String>>,
+    pub required_fields: Option<Box<RawValue>>,
+    pub initial_state: Box<RawValue>,
+    pub max_attempts: i32,
+    pub snapshot_every: i32,
+    pub changed_at: Time,
+    pub settings: Vec<String>,
+}
+
+macro_rules! commands {
+    ($rest:literal) => {
+        concat!("SELECT * FROM eventcore.commands ", $rest)
+    };
+}
+
+const LIST: &str = commands!("ORDER BY name");
+const SHOW: &str = commands!("WHERE name = $1");
+
+impl Command {
+    fn read(row: &Row) -> Result<Self, Error> {
+        let required: Option<Json<Box<RawValue>>> = row.try_get("required_fields")?;
+        let initial: Json<Box<RawValue>> = row.try_get("initial_state")?;
+        Ok(Self {
+            name: row.try_get("name")?,
+            apply: row.try_get("apply")?,
+            handle: row.try_get("handle")?,
+            related_streams: row.try_get("related_streams")?,
+            streams_function: row.try_get("streams_function")?,
+            combine: row.try_get("combine")?,
+            streams: row.try_get("streams")?,
+            checked_streams: row.try_get("checked_streams")?,
+            required_fields: required.map(|Json(text)| text),
+            initial_state: initial.0,
+            max_attempts: row.try_get("max_attempts")?,
+            snapshot_every: row.try_get("snapshot_every")?,
+            changed_at: row.try_get("changed_at")?,
+            settings: row.try_get("settings")?,
+        })
+    }
+}
+
+/// All commands, by name.
+///
+/// # Errors
+///
+/// The role may not read them, or the connection is lost.
+pub async fn list(session: &Session) -> Result<Vec<Command>, Error> {
+    let rows = session.query(LIST, &[]).await?;
+    rows.iter().map(Command::read).collect()
+}
+
+/// One command.
+///
+/// # Errors
+///
+/// There is none of this name, the role may not read it, or the connection is lost.
+pub async fn show(session: &Session, name: &str) -> Result<Command, Error> {
+    match session.query_opt(SHOW, &[&name]).await? {
+        Some(row) => Command::read(&row),
+        None => Err(Error::not_found(format!(
+            "there is no command named {name:?}"
+        ))),
+    }
+}
+
+/// One function of a command.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Source {
+    /// What it does for the command: `apply`, `handle` and so on.
+    pub part: String,
+    /// Its name and the types of its arguments.
+    pub signature: String,
+    /// Its definition in SQL; `None` if it does not exist any more.
+    pub definition: Option<String>,
+}
+
+const SOURCES: &str = "\
+SELECT f.part, f.signature, pg_get_functiondef(to_regprocedure(f.signature))
+  FROM eventcore.commands c
+ CROSS JOIN LATERAL (VALUES ('apply', c.apply), ('handle', c.handle), ('related_streams', c.related_streams),
+                            ('streams_function', c.streams_function), ('combine', c.combine)) f (part, signature)
+ WHERE c.name = $1 AND f.signature IS NOT NULL";
+
+/// The functions of a command, as they are now.
+///
+/// # Errors
+///
+/// The role may not read them, or the connection is lost.
+pub async fn sources(session: &Session, name: &str) -> Result<Vec<Source>, Error> {
+    let rows = session.query(SOURCES, &[&name]).await?;
+    let source = |row: &Row| {
+        Ok(Source {
+            part: row.try_get(0)?,
+            signature: row.try_get(1)?,
+            definition: row.try_get(2)?,
+        })
+    };
+    rows.iter().map(source).collect()
+}

@@ -1,0 +1,186 @@
+//! [`Session`]: one connection to a database with eventcore.
+
+use std::time::Duration;
+
+use eventcore::postgres::tokio_postgres::types::ToSql;
+use eventcore::{PostgresEventStore, PostgresSession};
+use tokio_postgres::{Client, Row};
+
+use crate::connection::Target;
+use crate::error::{Error, ErrorKind};
+
+/// How a session behaves.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    application_name: String,
+    is_read_only: bool,
+    statement_timeout: Option<Duration>,
+}
+
+impl SessionOptions {
+    /// A session that the server lets write nothing, and that shows this name in
+    /// `pg_stat_activity`.
+    pub fn read_only(application_name: impl Into<String>) -> Self {
+        Self {
+            application_name: application_name.into(),
+            is_read_only: true,
+            statement_timeout: None,
+        }
+    }
+
+    /// A session that may write what its role may write.
+    pub fn read_write(application_name: impl Into<String>) -> Self {
+        Self {
+            is_read_only: false,
+            ..Self::read_only(application_name)
+        }
+    }
+
+    /// The longest time for a statement. By default the server's setting.
+    #[must_use]
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = Some(timeout);
+        self
+    }
+}
+
+/// The extension in a database.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Extension {
+    /// The version of its objects.
+    pub version: String,
+    /// The schema of its public functions, as SQL writes it.
+    pub schema: String,
+}
+
+/// One connection. Questions may be asked at the same time; the server answers them one by one.
+#[derive(Debug)]
+pub struct Session {
+    connection: PostgresSession,
+    extension: Option<Extension>,
+}
+
+const EXTENSION: &str = "\
+SELECT e.extversion, pg_catalog.quote_ident(n.nspname)
+  FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+ WHERE e.extname = 'eventcore'";
+
+/// The application's name is set here and not when connecting, because poolers refuse what they do
+/// not know.
+const SET_UP: &str = "\
+SELECT pg_catalog.set_config('application_name', $1, false),
+       pg_catalog.set_config('search_path', $2, false),
+       pg_catalog.set_config('default_transaction_read_only', coalesce($3, pg_catalog.current_setting('default_transaction_read_only')), false),
+       pg_catalog.set_config('statement_timeout', coalesce($4, pg_catalog.current_setting('statement_timeout')), false)";
+
+impl Session {
+    /// Connects. The functions of eventcore are found in whatever schema they are, whatever the
+    /// `search_path` of the role, and no object of another schema can take their place.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached, or refuses the connection.
+    pub async fn open(target: &Target, options: &SessionOptions) -> Result<Self, Error> {
+        let builder =
+            PostgresEventStore::builder(&target.conninfo()).map_err(Error::unreachable)?;
+        let connection = builder.session().await.map_err(Error::unreachable)?;
+        let found = connection.query_opt(EXTENSION, &[]).await?;
+        let extension = found
+            .map(|row| {
+                Ok::<_, Error>(Extension {
+                    version: row.try_get(0)?,
+                    schema: row.try_get(1)?,
+                })
+            })
+            .transpose()?;
+        let search_path = match &extension {
+            Some(extension) => format!("pg_catalog, {}, pg_temp", extension.schema),
+            None => "pg_catalog, pg_temp".to_owned(),
+        };
+        let read_only = options.is_read_only.then_some("on");
+        let timeout = options
+            .statement_timeout
+            .map(|timeout| timeout.as_millis().to_string());
+        connection
+            .query_one(
+                SET_UP,
+                &[
+                    &options.application_name,
+                    &search_path,
+                    &read_only,
+                    &timeout,
+                ],
+            )
+            .await?;
+        Ok(Self {
+            connection,
+            extension,
+        })
+    }
+
+    /// The extension in this database.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn extension(&self) -> Result<&Extension, Error> {
+        self.extension.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NoExtension,
+                "this database has no extension eventcore",
+            )
+            .with_hint("Run CREATE EXTENSION eventcore in it, or connect to another database.")
+        })
+    }
+
+    /// Asks the server to cancel what this session is running.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached.
+    pub async fn cancel(&self) -> Result<(), Error> {
+        Ok(self.connection.cancel().await?)
+    }
+
+    /// Whether the connection is lost.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    /// The connection, for what this crate has no function for.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.connection
+    }
+
+    /// Runs a statement of eventcore's, which is prepared once for the session.
+    pub(crate) async fn query(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        self.extension()?;
+        let statement = self.connection.prepared(sql).await?;
+        Ok(self.connection.query(&statement, parameters).await?)
+    }
+
+    /// The same for a statement that returns at most one row.
+    pub(crate) async fn query_opt(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, Error> {
+        Ok(self.query(sql, parameters).await?.into_iter().next())
+    }
+
+    /// The same for a statement that returns one row.
+    pub(crate) async fn query_one(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Row, Error> {
+        let row = self.query_opt(sql, parameters).await?;
+        row.ok_or_else(|| Error::new(ErrorKind::Failed, "the server returned no row"))
+    }
+}

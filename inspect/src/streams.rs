@@ -1,0 +1,235 @@
+//! Streams: a list of them, and one of them.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio_postgres::Row;
+
+use crate::error::Error;
+use crate::session::Session;
+use crate::time::Time;
+
+/// A stream.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct StreamSummary {
+    /// Its name.
+    pub stream_id: String,
+    /// The version of its last event; 0 if it has no event.
+    pub version: i64,
+    /// `open`, `closed` or `deleted`.
+    pub state: String,
+    /// The position of its last event.
+    pub last_position: Option<i64>,
+    /// The type of its last event.
+    pub last_event_type: Option<String>,
+    /// When its last event was written.
+    pub last_recorded_at: Option<Time>,
+}
+
+/// Which streams to list.
+#[derive(Debug, Clone, Default)]
+pub struct StreamFilter {
+    /// Only streams whose name begins with this, byte by byte.
+    pub prefix: String,
+    /// Only streams after this one, in the order of bytes: the last one of the page before.
+    pub after: Option<String>,
+}
+
+impl StreamFilter {
+    /// All streams whose name begins with this.
+    pub fn prefix(prefix: impl Into<String>) -> Self {
+        Self {
+            prefix: prefix.into(),
+            after: None,
+        }
+    }
+
+    /// The same after this stream.
+    #[must_use]
+    pub fn after(mut self, stream: impl Into<String>) -> Self {
+        self.after = Some(stream.into());
+        self
+    }
+}
+
+/// Skips through the index from one stream to the next, so it costs the same in a large store as in
+/// a small one. A closed or deleted stream is listed even if it has no events.
+const LIST: &str = "\
+WITH RECURSIVE skip (stream_id, number) AS (
+    (SELECT e.stream_id, 1::bigint FROM eventcore.events e
+      WHERE e.stream_id >= $1 AND e.stream_id > $2 ORDER BY e.stream_id LIMIT 1)
+     UNION ALL
+    SELECT n.stream_id, s.number + 1
+      FROM skip s,
+           LATERAL (SELECT e.stream_id FROM eventcore.events e
+                     WHERE e.stream_id > s.stream_id ORDER BY e.stream_id LIMIT 1) n
+     WHERE s.number < $3 AND starts_with(s.stream_id, $1)
+), named AS (
+    SELECT s.stream_id FROM skip s WHERE starts_with(s.stream_id, $1)
+     UNION
+    (SELECT t.stream_id FROM eventcore.streams t
+      WHERE t.stream_id >= $1 AND t.stream_id > $2 AND starts_with(t.stream_id, $1)
+      ORDER BY t.stream_id LIMIT $3)
+     ORDER BY 1 LIMIT $3
+)
+SELECT n.stream_id, coalesce(l.version, 0) AS version, coalesce(t.state, 'open') AS state,
+       l.position, l.event_type, l.recorded_at
+  FROM named n
+  LEFT JOIN eventcore.streams t ON t.stream_id = n.stream_id
+  LEFT JOIN LATERAL (
+       SELECT e.version, e.position, e.event_type, e.recorded_at FROM eventcore.events e
+        WHERE e.stream_id = n.stream_id ORDER BY e.version DESC LIMIT 1) l ON true
+ ORDER BY n.stream_id";
+
+/// At most `limit` streams, in the order of the bytes of their names.
+///
+/// # Errors
+///
+/// The role may not read events, or the connection is lost.
+pub async fn list(
+    session: &Session,
+    filter: &StreamFilter,
+    limit: i64,
+) -> Result<Vec<StreamSummary>, Error> {
+    let after = filter.after.as_deref().unwrap_or_default();
+    let rows = session
+        .query(LIST, &[&filter.prefix, &after, &limit])
+        .await?;
+    rows.iter().map(StreamSummary::read).collect()
+}
+
+impl StreamSummary {
+    fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            stream_id: row.try_get(0)?,
+            version: row.try_get(1)?,
+            state: row.try_get(2)?,
+            last_position: row.try_get(3)?,
+            last_event_type: row.try_get(4)?,
+            last_recorded_at: row.try_get(5)?,
+        })
+    }
+}
+
+/// Streams whose name contains a text.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Containing {
+    /// Those found.
+    pub streams: Vec<StreamSummary>,
+    /// How many streams were looked at.
+    pub searched: u64,
+    /// The stream after which to go on; `None` if all were looked at.
+    pub next: Option<String>,
+}
+
+/// How many streams one statement skips through. About 0.1 s of work.
+const PAGE: i64 = 10_000;
+
+/// Streams whose name contains a text, case sensitive. It looks at all streams of the filter until
+/// it has found `limit` or the time is up.
+///
+/// # Errors
+///
+/// The role may not read events, or the connection is lost.
+pub async fn containing(
+    session: &Session,
+    filter: &StreamFilter,
+    text: &str,
+    limit: usize,
+    longest: Duration,
+) -> Result<Containing, Error> {
+    let began = Instant::now();
+    let mut filter = filter.clone();
+    let mut found = Containing {
+        streams: Vec::new(),
+        searched: 0,
+        next: None,
+    };
+    loop {
+        let page = list(session, &filter, PAGE).await?;
+        let is_last = i64::try_from(page.len()).is_ok_and(|length| length < PAGE);
+        for stream in page {
+            if found.streams.len() == limit {
+                found.next = filter.after;
+                return Ok(found);
+            }
+            found.searched += 1;
+            filter.after = Some(stream.stream_id.clone());
+            if stream.stream_id.contains(text) {
+                found.streams.push(stream);
+            }
+        }
+        if is_last {
+            return Ok(found);
+        }
+        if began.elapsed() >= longest {
+            found.next = filter.after;
+            return Ok(found);
+        }
+    }
+}
+
+/// One stream in detail.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct StreamDetail {
+    /// Its name.
+    pub stream_id: String,
+    /// The version of its last event; 0 if it has no event.
+    pub version: i64,
+    /// `open`, `closed` or `deleted`.
+    pub state: String,
+    /// When it was closed or deleted.
+    pub changed_at: Option<Time>,
+    /// The role that closed or deleted it.
+    pub changed_by: Option<String>,
+    /// The reason that this role gave.
+    pub reason: Option<String>,
+    /// The version of its first event that is still there.
+    pub first_version: Option<i64>,
+    /// The position of that event.
+    pub first_position: Option<i64>,
+    /// When that event was written.
+    pub first_recorded_at: Option<Time>,
+    /// The position of its last event.
+    pub last_position: Option<i64>,
+    /// The type of its last event.
+    pub last_event_type: Option<String>,
+    /// When its last event was written.
+    pub last_recorded_at: Option<Time>,
+}
+
+const SHOW: &str = "\
+SELECT coalesce(l.version, 0), coalesce(t.state, 'open'), t.changed_at, t.changed_by::text, t.reason,
+       f.version, f.position, f.recorded_at, l.position, l.event_type, l.recorded_at
+  FROM (SELECT $1::text COLLATE \"C\" AS stream_id) n
+  LEFT JOIN eventcore.streams t ON t.stream_id = n.stream_id
+  LEFT JOIN LATERAL (SELECT * FROM eventcore.events e WHERE e.stream_id = n.stream_id ORDER BY e.version LIMIT 1) f ON true
+  LEFT JOIN LATERAL (SELECT * FROM eventcore.events e WHERE e.stream_id = n.stream_id ORDER BY e.version DESC LIMIT 1) l ON true
+ WHERE t.stream_id IS NOT NULL OR l.stream_id IS NOT NULL";
+
+/// One stream. `NotFound` if it has no event and was never closed.
+///
+/// # Errors
+///
+/// There is no such stream, the role may not read events, or the connection is lost.
+pub async fn show(session: &Session, stream: &str) -> Result<StreamDetail, Error> {
+    let row = session.query_opt(SHOW, &[&stream]).await?;
+    let row = row.ok_or_else(|| Error::not_found(format!("there is no stream {stream:?}")))?;
+    Ok(StreamDetail {
+        stream_id: stream.to_owned(),
+        version: row.try_get(0)?,
+        state: row.try_get(1)?,
+        changed_at: row.try_get(2)?,
+        changed_by: row.try_get(3)?,
+        reason: row.try_get(4)?,
+        first_version: row.try_get(5)?,
+        first_position: row.try_get(6)?,
+        first_recorded_at: row.try_get(7)?,
+        last_position: row.try_get(8)?,
+        last_event_type: row.try_get(9)?,
+        last_recorded_at: row.try_get(10)?,
+    })
+}

@@ -1,0 +1,204 @@
+//! Durable subscriptions: their progress, their leases, and their parked events.
+
+use serde::Serialize;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::event::{Event, event_columns};
+use crate::session::Session;
+use crate::time::Time;
+
+/// A row of `eventcore.stat_subscriptions`.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the view describes its columns")]
+pub struct Subscription {
+    pub name: String,
+    pub paused: bool,
+    pub checkpoint: i64,
+    pub safe_position: i64,
+    pub lag_events: i64,
+    pub lag_seconds: f64,
+    pub leased: i64,
+    pub leases: i64,
+    pub consumers: i64,
+    pub waiting: i64,
+    pub retrying: i64,
+    pub streams_behind: i64,
+    pub parked: i64,
+    pub streams_stopped: i64,
+    pub last_error: Option<String>,
+    pub last_error_at: Option<Time>,
+    pub read_position: i64,
+    pub stream_prefixes: Option<Vec<String>>,
+    pub event_types: Option<Vec<String>>,
+    pub lease_seconds: f64,
+    pub retry_limit: i32,
+    pub on_parked: String,
+    pub created_at: Time,
+    pub is_copy: bool,
+}
+
+macro_rules! subscriptions {
+    ($rest:literal) => {
+        concat!("SELECT * FROM eventcore.stat_subscriptions ", $rest)
+    };
+}
+
+const LIST: &str = subscriptions!("ORDER BY name");
+const SHOW: &str = subscriptions!("WHERE name = $1");
+
+impl Subscription {
+    fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            name: row.try_get("name")?,
+            paused: row.try_get("paused")?,
+            checkpoint: row.try_get("checkpoint")?,
+            safe_position: row.try_get("safe_position")?,
+            lag_events: row.try_get("lag_events")?,
+            lag_seconds: row.try_get("lag_seconds")?,
+            leased: row.try_get("leased")?,
+            leases: row.try_get("leases")?,
+            consumers: row.try_get("consumers")?,
+            waiting: row.try_get("waiting")?,
+            retrying: row.try_get("retrying")?,
+            streams_behind: row.try_get("streams_behind")?,
+            parked: row.try_get("parked")?,
+            streams_stopped: row.try_get("streams_stopped")?,
+            last_error: row.try_get("last_error")?,
+            last_error_at: row.try_get("last_error_at")?,
+            read_position: row.try_get("read_position")?,
+            stream_prefixes: row.try_get("stream_prefixes")?,
+            event_types: row.try_get("event_types")?,
+            lease_seconds: row.try_get("lease_seconds")?,
+            retry_limit: row.try_get("retry_limit")?,
+            on_parked: row.try_get("on_parked")?,
+            created_at: row.try_get("created_at")?,
+            is_copy: row.try_get("is_copy")?,
+        })
+    }
+}
+
+/// All subscriptions, by name.
+///
+/// # Errors
+///
+/// The role may not read the view, or the connection is lost.
+pub async fn list(session: &Session) -> Result<Vec<Subscription>, Error> {
+    let rows = session.query(LIST, &[]).await?;
+    rows.iter().map(Subscription::read).collect()
+}
+
+/// One subscription.
+///
+/// # Errors
+///
+/// There is none of this name, the role may not read the view, or the connection is lost.
+pub async fn show(session: &Session, name: &str) -> Result<Subscription, Error> {
+    match session.query_opt(SHOW, &[&name]).await? {
+        Some(row) => Subscription::read(&row),
+        None => Err(Error::not_found(format!(
+            "there is no subscription named {name:?}"
+        ))),
+    }
+}
+
+/// The events that one consumer holds.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Lease {
+    /// The lease, as a poll returned it.
+    pub lease_id: Uuid,
+    /// The consumer.
+    pub consumer: String,
+    /// When it ends.
+    pub leased_until: Time,
+    /// Whether it has ended and no poll has taken its events back yet.
+    pub is_expired: bool,
+    /// How many events it holds.
+    pub events: i64,
+    /// The first of these events.
+    pub first_position: Option<i64>,
+    /// The last of these events.
+    pub last_position: Option<i64>,
+}
+
+const LEASES: &str = "\
+SELECT l.lease_id, l.consumer, l.leased_until, l.leased_until <= clock_timestamp(), count(d.position), min(d.position), max(d.position)
+  FROM eventcore.subscriptions s
+  JOIN eventcore.leases l ON l.subscription_id = s.id
+  LEFT JOIN eventcore.deliveries d ON d.lease_id = l.lease_id
+ WHERE s.name = $1
+ GROUP BY l.lease_id, l.consumer, l.leased_until
+HAVING count(d.position) > 0
+ ORDER BY l.leased_until";
+
+/// The leases of a subscription that hold events, those that end first at the beginning.
+///
+/// # Errors
+///
+/// The role is no `eventcore_subscriber` (42501), or the connection is lost.
+pub async fn leases(session: &Session, name: &str) -> Result<Vec<Lease>, Error> {
+    let rows = session.query(LEASES, &[&name]).await?;
+    let lease = |row: &Row| {
+        Ok(Lease {
+            lease_id: row.try_get(0)?,
+            consumer: row.try_get(1)?,
+            leased_until: row.try_get(2)?,
+            is_expired: row.try_get(3)?,
+            events: row.try_get(4)?,
+            first_position: row.try_get(5)?,
+            last_position: row.try_get(6)?,
+        })
+    };
+    rows.iter().map(lease).collect()
+}
+
+/// An event that was set aside, and why.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct ParkedEvent {
+    /// How often it was delivered.
+    pub attempts: i32,
+    /// Why it was set aside.
+    pub reason: Option<String>,
+    /// When it was set aside.
+    pub parked_at: Time,
+    /// The consumer that had it last.
+    pub consumer: Option<String>,
+    /// The event.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+const PARKED: &str = concat!(
+    "SELECT e.attempts, e.reason, e.parked_at, e.consumer, ",
+    event_columns!(),
+    " FROM eventcore_parked($1, $2, $3) e"
+);
+
+/// The parked events of a subscription after a position, in order of position.
+///
+/// # Errors
+///
+/// There is no such subscription (SE007), the role is no `eventcore_subscriber` (42501), or the
+/// connection is lost.
+pub async fn parked(
+    session: &Session,
+    name: &str,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<ParkedEvent>, Error> {
+    let rows = session.query(PARKED, &[&name, &after, &limit]).await?;
+    let parked = |row: &Row| {
+        Ok(ParkedEvent {
+            attempts: row.try_get("attempts")?,
+            reason: row.try_get("reason")?,
+            parked_at: row.try_get("parked_at")?,
+            consumer: row.try_get("consumer")?,
+            event: Event::read(row)?,
+        })
+    };
+    rows.iter().map(parked).collect()
+}
