@@ -8,6 +8,7 @@
  * Settings of a session:
  *   faults.fail_at      the number of the call that fails, from 1; 0 for none. Setting it resets the count.
  *   faults.sqlstate     the error to raise; 57P01 ends the session (FATAL)
+ *   faults.functions    functions of which every call fails, separated by commas
  *   faults.other_owner  raise it under the resource owner of the transaction, as nextval does
  * Read-only:
  *   faults.stubs        how many functions have a stub
@@ -28,6 +29,7 @@ PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 
 static int	fail_at = 0;
+static char *functions = NULL;
 static char *sqlstate = NULL;
 static bool other_owner = false;
 static int	stub_count = 0;
@@ -109,6 +111,21 @@ __asm__(
 	"	jmp *%r11\n");
 extern char faults_common[] __attribute__((visibility("hidden")));
 
+static bool
+is_named(const char *name)
+{
+	size_t		length = strlen(name);
+
+	for (const char *at = functions; (at = strstr(at, name)) != NULL; at += length)
+	{
+		bool		begins = at == functions || at[-1] == ',';
+
+		if (begins && (at[length] == ',' || at[length] == '\0'))
+			return true;
+	}
+	return false;
+}
+
 __attribute__((used, visibility("hidden"))) void *faults_enter(uint64 number);
 
 void *
@@ -116,7 +133,7 @@ faults_enter(uint64 number)
 {
 	Stub	   *stub = &stubs[number];
 
-	if (fail_at > 0 && stub->can_fail && ++calls == fail_at)
+	if ((fail_at > 0 && stub->can_fail && ++calls == fail_at) || (*functions != '\0' && is_named(stub->name)))
 	{
 		int			code = MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2], sqlstate[3], sqlstate[4]);
 
@@ -311,6 +328,8 @@ _PG_init(void)
 	make_stubs();
 	DefineCustomIntVariable("faults.fail_at", "The number of the call that fails; 0 for none.", NULL, &fail_at, 0, 0,
 							INT_MAX, PGC_USERSET, 0, NULL, begin_to_count, NULL);
+	DefineCustomStringVariable("faults.functions", "Functions of which every call fails.", NULL, &functions, "",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("faults.sqlstate", "The error that it raises.", NULL, &sqlstate, "57014", PGC_USERSET, 0,
 							   is_sqlstate, NULL, NULL);
 	DefineCustomBoolVariable("faults.other_owner", "Raise it under another resource owner.", NULL, &other_owner, false,

@@ -124,6 +124,37 @@ async fn while_no_notification_can_be_sent_waiters_wake_and_projections_run() {
     assert_eq!(notifier(&session).await, pid, "it has never ended");
 }
 
+/// Nor can the notifications be removed that all listeners have read. The view shows why it fails,
+/// and each attempt counts once, so the pause does not grow faster than it should.
+#[tokio::test]
+async fn a_notification_that_fails_and_cannot_make_room_is_one_failure() {
+    let options = options().set("shared_preload_libraries", "eventcore,eventcore_faults");
+    let (server, url, session) = start(options).await;
+    let stubs = session.query_one("SHOW faults.stubs", &[]).await.unwrap();
+    if stubs.get::<_, &str>(0) == "0" {
+        return;
+    }
+    let fail =
+        "ALTER DATABASE faults SET faults.functions = 'Async_Notify,pg_notification_queue_usage'";
+    session.batch_execute(fail).await.unwrap();
+    end(&session, notifier(&session).await).await;
+    let last = append_one(&*session, "s").await;
+    projected(&session, last).await;
+    let line = "the notifier cannot remove read notifications";
+    eventually("both have failed", async || server.log().contains(line)).await;
+    let shown = "SELECT last_error FROM eventcore.stat_workers WHERE kind = 'notifier'";
+    let row = session.query_one(shown, &[]).await.unwrap();
+    let error: &str = row.get(0);
+    assert!(error.ends_with("of Async_Notify"), "{error}");
+
+    let works = "ALTER DATABASE faults RESET faults.functions";
+    session.batch_execute(works).await.unwrap();
+    end(&session, notifier(&session).await).await;
+    let mut listener = listen(&url).await;
+    let last = append_one(&*session, "s").await;
+    assert_eq!(listener.up_to(last).await.last(), Some(&last));
+}
+
 #[tokio::test]
 async fn with_a_table_or_an_index_that_is_gone_it_pauses_and_goes_on_when_it_is_back() {
     let (_server, _, session) = start(options()).await;

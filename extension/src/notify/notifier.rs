@@ -21,7 +21,7 @@ use crate::pg::worker::{self, Worker};
 use crate::pg::{sequence, standbys, wal};
 use crate::processes;
 use crate::processes::freeze::is_frozen;
-use crate::processes::retry::Retry;
+use crate::processes::retry::{Retry, log};
 use crate::projections::pool::{Owners, Pool};
 use crate::registry::wake::Wake;
 use crate::registry::{self, Registry};
@@ -167,7 +167,7 @@ impl Notifier {
                             Ok(())
                         });
                         if let Err(error) = removed {
-                            self.notification_retry.failed(&error);
+                            log("the notifier cannot remove read notifications", &error);
                         }
                     }
                 }

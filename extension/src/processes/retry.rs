@@ -30,10 +30,7 @@ impl Retry {
     /// Records a failure; returns how long to wait before the next attempt.
     pub fn failed(&mut self, error: &ErrorSummary) -> Duration {
         processes::failed(error);
-        let ErrorSummary {
-            sqlstate, message, ..
-        } = error;
-        log_once_a_minute(&format!("eventcore: {}: {sqlstate}: {message}", self.what));
+        log(self.what, error);
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
         self.until = Some(Instant::now() + pause);
@@ -51,6 +48,15 @@ impl Retry {
         let left = self.until?.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)
     }
+}
+
+/// Logs that a process cannot do something. For what fails beside a task that has failed: the views
+/// show the task's own error, and only that one counts.
+pub fn log(what: &str, error: &ErrorSummary) {
+    let ErrorSummary {
+        sqlstate, message, ..
+    } = error;
+    log_once_a_minute(&format!("eventcore: {what}: {sqlstate}: {message}"));
 }
 
 /// The error for too few background workers: SQLSTATE 53400, configuration_limit_exceeded.
