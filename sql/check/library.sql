@@ -7,6 +7,7 @@ AS $$
 DECLARE
     installed CONSTANT text := (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'eventcore');
     loaded text;
+    is_older boolean := false;
 BEGIN
     IF 'eventcore' <> ALL (string_to_array(replace(replace(current_setting('shared_preload_libraries'), ' ', ''), '"', ''), ',')) THEN
         RETURN QUERY SELECT 'not_preloaded', 'shared_preload_libraries', 'the server did not load eventcore when it started: nothing works',
@@ -17,12 +18,15 @@ BEGIN
     END IF;
     loaded := eventcore.library_version();
     IF loaded <> installed THEN
+        BEGIN
+            PERFORM eventcore.require_library();
+        EXCEPTION WHEN SQLSTATE 'SE009' THEN
+            is_older := true;
+        END;
         RETURN QUERY SELECT 'version', 'eventcore',
             format('the library is %s and the objects in this database are %s%s', loaded, installed,
                    CASE WHEN is_older THEN ': install the files of that version, and restart the server' END),
-            CASE WHEN NOT is_older THEN 'ALTER EXTENSION eventcore UPDATE' END
-          FROM (SELECT string_to_array(split_part(loaded, '-', 1), '.')::bigint[]
-                     < string_to_array(split_part(installed, '-', 1), '.')::bigint[] AS is_older) AS o;
+            CASE WHEN NOT is_older THEN 'ALTER EXTENSION eventcore UPDATE' END;
     END IF;
 END
 $$;

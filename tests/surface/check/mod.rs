@@ -63,6 +63,19 @@ fn a_library_of_another_version_and_one_that_is_not_loaded_are_found() {
         "SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '900.0.0' WHERE extname = 'eventcore'",
     );
     assert_eq!(psql(&server, CHECK), "version|eventcore|");
+    // A version that is not ours is no error.
+    for theirs in ["next", "1.2.x", "99999999999999999999.0.0"] {
+        psql(
+            &server,
+            &format!(
+                "SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '{theirs}' WHERE extname = 'eventcore'"
+            ),
+        );
+        assert_eq!(
+            psql(&server, CHECK),
+            "version|eventcore|ALTER EXTENSION eventcore UPDATE"
+        );
+    }
     psql(
         &server,
         "ALTER SYSTEM SET shared_preload_libraries = 'auto_explain'",
