@@ -19,6 +19,25 @@ const SETUP: &str = "
         END $$;
     SELECT eventcore_create_projection('odd', 'refuse_even', on_error => 'skip', retry_limit => 0, batch_size => 1)";
 
+/// Settings for both servers while `pg_upgrade` runs them: there is nothing but `pg_upgrade` that
+/// keeps projections from running.
+pub(super) const WITH_WORKERS: [(&str, &str); 2] = [
+    ("eventcore.projection_workers", "2"),
+    ("log_min_messages", "debug1"),
+];
+
+/// Neither in the old server nor in this one, which `pg_upgrade` has run with [`WITH_WORKERS`].
+#[track_caller]
+pub(super) fn assert_no_process_has_worked(new: &Server) {
+    let log = new.log_of_upgrade().unwrap();
+    assert!(
+        log.contains("DEBUG:"),
+        "it does not say what was started: {log}"
+    );
+    // The server logs each background worker that it starts, with this name.
+    assert!(!log.contains("process \"eventcore"), "{log}");
+}
+
 #[tokio::test]
 async fn projections_rest_during_pg_upgrade_and_what_they_rolled_back_stays_rolled_back() {
     // No worker until pg_upgrade runs the server.
@@ -40,8 +59,8 @@ async fn projections_rest_during_pg_upgrade_and_what_they_rolled_back_stays_roll
     drop(session);
     old.stop().unwrap();
 
-    let settings = [("eventcore.projection_workers", "2")];
-    let new = old.upgrade(idle(), &settings).unwrap();
+    let new = old.upgrade(idle(), &WITH_WORKERS).unwrap();
+    assert_no_process_has_worked(&new);
     let session = connect(&new.url("upgraded")).await;
     let checkpoint = "SELECT checkpoint FROM eventcore.projections";
     let at: i64 = session.query_one(checkpoint, &[]).await.unwrap().get(0);

@@ -1,5 +1,7 @@
 //! `pg_upgrade`: a new server with the contents of a stopped one.
 
+use std::fs;
+
 use crate::binaries::Binaries;
 use crate::cluster::new_cluster_like;
 use crate::error::{Error, Result};
@@ -9,12 +11,13 @@ use crate::server::Server;
 
 impl Server {
     /// Runs `pg_upgrade` and starts the new server with these options. This server must be stopped
-    /// and must stay so. While `pg_upgrade` runs it, it has `old_settings` in addition to its own.
+    /// and must stay so. While `pg_upgrade` runs the two servers, they have `settings` in addition to
+    /// their own.
     ///
     /// # Errors
     /// This server runs, `pg_upgrade` fails (the error holds what it printed), or the new server does not start.
-    pub fn upgrade(&self, options: ServerOptions, old_settings: &[(&str, &str)]) -> Result<Server> {
-        self.upgrade_to(&self.binaries, options, old_settings)
+    pub fn upgrade(&self, options: ServerOptions, settings: &[(&str, &str)]) -> Result<Server> {
+        self.upgrade_to(&self.binaries, options, settings)
     }
 
     /// Does the same with the programs of another major.
@@ -25,7 +28,7 @@ impl Server {
         &self,
         binaries: &Binaries,
         options: ServerOptions,
-        old_settings: &[(&str, &str)],
+        settings: &[(&str, &str)],
     ) -> Result<Server> {
         if self.postmaster_pid().is_some() {
             return Err(Error::new(
@@ -36,10 +39,10 @@ impl Server {
         let old = (&self.binaries, &*self.data());
         new_cluster_like(old, &new.binaries, &new.account, &new.data())?;
         new.write_configuration()?;
-        let settings: Vec<_> = old_settings
+        let settings = settings
             .iter()
-            .map(|(name, value)| format!("-c {name}={value}"))
-            .collect();
+            .map(|(name, value)| format!("-c {name}={value}"));
+        let settings = settings.collect::<Vec<_>>().join(" ");
         let mut upgrade = new.binaries.command_as(&self.account, "pg_upgrade");
         upgrade.arg("--old-bindir").arg(self.binaries.folder());
         upgrade.arg("--new-bindir").arg(new.binaries.folder());
@@ -48,11 +51,31 @@ impl Server {
         upgrade.arg("--socketdir").arg(new.socket_folder());
         upgrade.args(["--old-port", "50432", "--new-port", "50433"]);
         upgrade.args(["--username", "postgres"]);
-        upgrade.arg("--old-options").arg(settings.join(" "));
+        upgrade.args(["--old-options", &settings, "--new-options", &settings]);
+        // It keeps what the servers have logged, for `log_of_upgrade`.
+        upgrade.arg("--retain");
         // It writes files to the current folder.
         upgrade.current_dir(new.socket_folder());
         run(&mut upgrade)?;
         new.start_again()?;
         Ok(new)
+    }
+
+    /// What the old server and this one have logged while `pg_upgrade` ran them to make this one.
+    ///
+    /// # Errors
+    /// `pg_upgrade` has not made this server, or the log cannot be read.
+    pub fn log_of_upgrade(&self) -> Result<String> {
+        let folder = self.data().join("pg_upgrade_output.d");
+        let read = || {
+            // In a folder with the name of the time.
+            let mut log = String::new();
+            for of_one_time in fs::read_dir(&folder)? {
+                let file = of_one_time?.path().join("log/pg_upgrade_server.log");
+                log.push_str(&String::from_utf8_lossy(&fs::read(file)?));
+            }
+            Ok(log)
+        };
+        read().map_err(Error::io(format_args!("read {}", folder.display())))
     }
 }

@@ -28,6 +28,7 @@ pub(crate) use install_script::{RELEASES, VERSION, install_script, released};
 use packages::Purpose;
 pub(crate) use packages::{ensure_on_path, ensure_program, install_package};
 pub(crate) use source::MAJORS;
+use source::Source;
 pub(crate) use tool::install as install_tool;
 
 /// A private PostgreSQL with the extension in it.
@@ -82,14 +83,30 @@ fn run_for(
 ) -> Result<Installation> {
     let _lock = lock(ui, &workspace.target.join("xtask"))?;
     let source = servers::ensure(workspace, ui, pg, purpose)?;
+    with_extension(purpose, workspace, ui, &source)
+}
+
+/// An installation of every major, the oldest first, with what the server tests need. All come from
+/// the same place: servers from elsewhere may be of an older minor release, and `pg_upgrade` fails if
+/// the old server has written what the new one does not know.
+pub(crate) fn run_for_pg_upgrade(workspace: &Workspace, ui: &Ui) -> Result<Vec<Installation>> {
+    let _lock = lock(ui, &workspace.target.join("xtask"))?;
+    let sources = servers::ensure_all(workspace, ui, Purpose::Tests)?;
+    let install = |source| with_extension(Purpose::Tests, workspace, ui, source);
+    sources.iter().map(install).collect()
+}
+
+/// A copy of this PostgreSQL, with the extension in it.
+fn with_extension(
+    purpose: Purpose,
+    workspace: &Workspace,
+    ui: &Ui,
+    source: &Source,
+) -> Result<Installation> {
     let account = Account::for_servers()?;
     let base = place::base(workspace, ui, &account)?;
-    let prefix = prefix::ensure(
-        ui,
-        &source,
-        &base.join(format!("pg/{}", source.major)),
-        &account,
-    )?;
+    let folder = base.join("pg").join(source.name());
+    let prefix = prefix::ensure(ui, source, &folder, &account)?;
     let headers = Headers::of(&prefix.join("bin/pg_config"))?;
     let extension_stamp = extension::ensure(workspace, ui, &headers, &prefix)?;
     if matches!(purpose, Purpose::Tests) {
@@ -108,7 +125,7 @@ fn run_for(
 
 /// Whether `EVENTCORE_PG_CONFIG` names the only PostgreSQL to use.
 pub(crate) fn is_named_by_environment() -> Result<bool> {
-    Ok(source::Source::from_env()?.is_some())
+    Ok(Source::from_env()?.is_some())
 }
 
 /// Finds what an earlier set-up left: nothing is installed, copied or built.
@@ -139,15 +156,14 @@ pub(crate) fn existing(
 }
 
 /// The folders with the programs of every major that has the same extension as this installation and
-/// comes from the same place, the oldest first, as a list of paths. Servers from elsewhere may be of
-/// an older minor release, and `pg_upgrade` fails if the old server has written what the new one does
-/// not know.
+/// comes from the same place, for the reason that [`run_for_pg_upgrade`] gives: the oldest first, as a
+/// list of paths.
 pub(crate) fn programs_of_all(
     workspace: &Workspace,
     ui: &Ui,
     installation: &Installation,
 ) -> Result<OsString> {
-    let is_debian = |major| source::Source::debian(major).is_there();
+    let is_debian = |major| Source::debian(major).is_there();
     let mut folders = Vec::new();
     let mut majors = MAJORS;
     majors.sort_unstable();
@@ -171,7 +187,7 @@ pub(crate) fn headers(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result
     let source = servers::ensure(workspace, ui, pg, Purpose::Server)?;
     let account = Account::for_servers()?;
     let base = place::base(workspace, ui, &account)?;
-    let folder = base.join(format!("pg/{}", source.major));
+    let folder = base.join("pg").join(source.name());
     let prefix = prefix::ensure(ui, &source, &folder, &account)?;
     Headers::of(&prefix.join("bin/pg_config"))
 }

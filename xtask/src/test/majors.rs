@@ -1,7 +1,7 @@
 //! The part `majors`: the surface suite on other PostgreSQL majors than the one that all parts use.
 //!
 //! It shows what each function does there. What crashes, races and hangs is tested on one major, and
-//! on each with `--pg N`.
+//! on each with `--pg N`. With `--all-pg`, `pg_upgrade` from each major to the next one follows.
 
 use anyhow::{Context, Result, bail};
 
@@ -20,13 +20,40 @@ pub(super) fn run(run: &mut Run<'_>) -> Result<()> {
         let tests = parts::on_server(run, Some(major), "surface", &["--test", "surface"]);
         if let Err(error) = tests.with_context(|| format!("PostgreSQL {major}")) {
             run.ui.say(&format!("\n{error:#}\n"));
-            failed.push(major.to_string());
+            failed.push(format!("on PostgreSQL {major}"));
         }
     }
+    if run.all_pg
+        && run.arguments.is_empty()
+        && let Err(error) = pg_upgrade(run)
+    {
+        run.ui.say(&format!("\n{error:#}\n"));
+        failed.push("pg_upgrade".to_owned());
+    }
     if !failed.is_empty() {
-        bail!("on PostgreSQL {}", failed.join(" and "));
+        bail!("{}", failed.join(", "));
     }
     Ok(())
+}
+
+/// `pg_upgrade` through all majors, one after the other, and within each of them.
+pub(super) fn pg_upgrade(run: &mut Run<'_>) -> Result<()> {
+    if run.pg.is_some() || setup::is_named_by_environment()? {
+        bail!("pg_upgrade goes through all majors: name none");
+    }
+    let installations = setup::run_for_pg_upgrade(run.workspace, run.ui)?;
+    let folders = installations.iter().map(|it| it.binaries.folder());
+    let majors = std::env::join_paths(folders)?;
+    let newest = installations.last().context("there is no major")?;
+    let title = "pg_upgrade through all majors";
+    parts::on(
+        run,
+        newest,
+        &majors,
+        title,
+        &["--test", "fire"],
+        &["upgrade::majors", "upgrade::pg_upgrade"],
+    )
 }
 
 /// All majors but the main one; or only the oldest and the newest.

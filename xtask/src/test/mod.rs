@@ -25,9 +25,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pg: PgOption,
     /// One part: fmt, clippy, doc, deny, packages, unit, server, majors, browser, doctests [default: all, in
-    /// this order], or release
+    /// this order], pg-upgrade or release
     part: Option<String>,
-    /// Test on all four PostgreSQL majors [default: all on one, the surface also on the newest]
+    /// Test on all four PostgreSQL majors, and pg_upgrade through them [default: all on one, the surface
+    /// also on the newest]
     #[arg(long, conflicts_with = "pg")]
     all_pg: bool,
     /// Go on after a part that fails [default in CI]

@@ -4,6 +4,7 @@
 //! once: one set for everything without PostgreSQL, one for the extension, one for the server
 //! tests.
 
+use std::ffi::OsStr;
 use std::num::NonZero;
 use std::process::Command;
 use std::thread::available_parallelism;
@@ -12,7 +13,7 @@ use anyhow::{Context, Result};
 use eventcore_harness::{PG_BIN, PG_CACHE, PG_MAJORS};
 
 use super::{Run, browser, deny, majors, packages};
-use crate::setup;
+use crate::setup::{self, Installation};
 
 /// One part.
 pub(crate) struct Part {
@@ -21,10 +22,16 @@ pub(crate) struct Part {
 }
 
 /// Those that run only when they are named: they take long, and little of what they test changes.
-pub(crate) const ONLY_BY_NAME: [Part; 1] = [Part {
-    name: "release",
-    run: packages::try_out,
-}];
+pub(crate) const ONLY_BY_NAME: [Part; 2] = [
+    Part {
+        name: "pg-upgrade",
+        run: majors::pg_upgrade,
+    },
+    Part {
+        name: "release",
+        run: packages::try_out,
+    },
+];
 
 /// All others. The last ones are test runners, whose summary a reader expects at the end.
 pub(crate) const PARTS: [Part; 10] = [
@@ -137,12 +144,12 @@ fn doc(run: &mut Run<'_>) -> Result<()> {
 
 fn unit(run: &mut Run<'_>) -> Result<()> {
     let mut cargo = without_server(run);
-    runner(run, "unit tests", cargo.arg("--tests"))
+    runner(run, "unit tests", cargo.args(["--tests", "--"]))
 }
 
 fn doctests(run: &mut Run<'_>) -> Result<()> {
     let mut cargo = without_server(run);
-    runner(run, "doctests", cargo.arg("--doc"))
+    runner(run, "doctests", cargo.args(["--doc", "--"]))
 }
 
 fn server(run: &mut Run<'_>) -> Result<()> {
@@ -158,6 +165,20 @@ pub(super) fn on_server(
     which: &[&str],
 ) -> Result<()> {
     let installation = setup::run_for_server_tests(run.workspace, run.ui, pg)?;
+    let majors = setup::programs_of_all(run.workspace, run.ui, &installation)?;
+    on(run, &installation, &majors, title, which, &[])
+}
+
+/// Does the same on this installation, with the programs of these majors for `pg_upgrade`, and only
+/// the tests with these names if there are any.
+pub(super) fn on(
+    run: &mut Run<'_>,
+    installation: &Installation,
+    majors: &OsStr,
+    title: &str,
+    which: &[&str],
+    names: &[&str],
+) -> Result<()> {
     let mut cargo = run.workspace.cargo();
     cargo
         .args(["test", "--no-fail-fast", "--all-features"])
@@ -168,16 +189,14 @@ pub(super) fn on_server(
     cargo
         .env(PG_BIN, installation.binaries.folder())
         .env(PG_CACHE, installation.cache())
-        .env(
-            PG_MAJORS,
-            setup::programs_of_all(run.workspace, run.ui, &installation)?,
-        );
+        .env(PG_MAJORS, majors);
     if std::env::var_os(TEST_THREADS).is_none() {
         // These tests mostly wait, for servers that start and for time that passes.
         let processors = available_parallelism().map_or(1, NonZero::get);
         cargo.env(TEST_THREADS, (2 * processors).to_string());
     }
     let title = format!("{title} on PostgreSQL {}", installation.major);
+    cargo.arg("--").args(names);
     runner(run, &title, &mut cargo)
 }
 
@@ -198,9 +217,9 @@ fn without_server(run: &Run<'_>) -> Command {
     cargo
 }
 
-/// Runs a test runner, shows its output, and counts its summary.
+/// Runs a test runner, whose command ends behind `--`, shows its output, and counts its summary.
 fn runner(run: &mut Run<'_>, title: &str, command: &mut Command) -> Result<()> {
-    command.arg("--").args(run.arguments);
+    command.args(run.arguments);
     let counts = &mut run.counts;
     run.ui.stream(title, command, |line| counts.line(line))
 }
