@@ -43,8 +43,9 @@ async fn the_server_lists_the_loaded_library_with_its_version() {
         return;
     }
     let (_, client) = database("install_module").await;
-    let module = "SELECT m.version = e.extversion FROM pg_get_loaded_modules() m, pg_extension e
-                   WHERE m.module_name = 'eventcore' AND e.extname = 'eventcore'";
+    let module =
+        "SELECT m.version = v.library FROM pg_get_loaded_modules() m, eventcore_version() v
+                   WHERE m.module_name = 'eventcore'";
     assert!(value::<bool>(&client, module).await);
 }
 

@@ -26,6 +26,7 @@ mod immutability;
 mod install;
 mod jsonb;
 mod listen;
+mod majors;
 mod malformed;
 mod pgbouncer;
 mod portability;

@@ -17,7 +17,7 @@ use crate::temp::TempDir;
 pub struct WithScripts {
     binaries: Binaries,
     scripts: PathBuf,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl WithScripts {
@@ -49,7 +49,7 @@ impl WithScripts {
         Ok(Self {
             binaries: Binaries::new(copy(&programs))?,
             scripts: copy(&scripts),
-            _folder: folder,
+            folder,
         })
     }
 
@@ -77,6 +77,25 @@ impl WithScripts {
             return Err(Error::new(format!("there is a script {name} already")));
         }
         fs::write(&file, text).map_err(Error::io(format_args!("write {}", file.display())))
+    }
+
+    /// Moves the control file and all scripts of an extension into the folder `extension` of another
+    /// folder, and returns that.
+    ///
+    /// # Errors
+    /// They are not there, or cannot be moved.
+    pub fn set_aside(&self, extension: &str) -> Result<PathBuf> {
+        let aside = self.folder.path().join("aside");
+        let mut names = self.of_extension(extension)?;
+        names.push(format!("{extension}.control"));
+        let to = aside.join("extension");
+        let move_all = || {
+            fs::create_dir_all(&to)?;
+            let mut names = names.iter();
+            names.try_for_each(|name| fs::rename(self.scripts.join(name), to.join(name)))
+        };
+        move_all().map_err(Error::io(format_args!("move scripts to {}", to.display())))?;
+        Ok(aside)
     }
 
     /// The names of all scripts of an extension.
@@ -128,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_common_folder_of_two_paths_ends_where_they_part() {
+    fn the_commonfolder_of_two_paths_ends_where_they_part() {
         let (one, other) = (Path::new("/a/pg/lib/bin"), Path::new("/a/pg/share"));
         assert_eq!(common(one, other), Path::new("/a/pg"));
     }

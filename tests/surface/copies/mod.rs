@@ -33,7 +33,7 @@ fn source() -> &'static Original {
 }
 
 /// The contents of a database, and the highest position that it has given out.
-struct Original {
+pub(crate) struct Original {
     name: String,
     contents: String,
     given: i64,
@@ -41,7 +41,7 @@ struct Original {
 
 impl Original {
     /// Makes a database and fills it.
-    fn fill(server: &Server, name: &str) -> Self {
+    pub(crate) fn fill(server: &Server, name: &str) -> Self {
         server.create_database(name).unwrap();
         server.psql(name, include_str!("fill.sql")).unwrap();
         Self::of(server, name)
@@ -65,7 +65,7 @@ impl Original {
 
     /// The copy has the same contents, and continues.
     #[track_caller]
-    fn assert_copied(&self, server: &Server, copy: &str) {
+    pub(crate) fn assert_copied(&self, server: &Server, copy: &str) {
         self.assert_holds_the_same(server, copy);
         assert_goes_on(server, copy, self.given);
     }

@@ -5,7 +5,7 @@ use eventcore_harness::shared;
 use serde_json::json;
 
 use super::calls::{Argument, database_for_calls, every_function, fill, outcome};
-use crate::support::{append, connect, event, failure, has_icu};
+use crate::support::{append, connect, event, failure, has_icu, major};
 
 const COLLATIONS: &str = r#"
     CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
@@ -167,19 +167,41 @@ async fn a_word_in_other_letters_is_another_word_also_where_the_collation_ignore
 
 #[tokio::test]
 async fn a_database_with_the_order_of_a_language_keeps_names_by_their_bytes() {
-    if !has_icu(shared()) {
-        return;
+    if has_icu(shared()) {
+        keeps_names_by_their_bytes("values_german", "icu ICU_LOCALE 'de'").await;
     }
+}
+
+/// From PostgreSQL 17 on.
+#[tokio::test]
+async fn a_database_with_a_built_in_locale_keeps_names_by_their_bytes() {
+    for (since, database, locale) in [
+        (17, "values_c", "C"),
+        (17, "values_c_utf8", "C.UTF-8"),
+        (18, "values_unicode", "PG_UNICODE_FAST"),
+    ] {
+        if major(shared()) >= since {
+            let provider = format!("builtin BUILTIN_LOCALE '{locale}'");
+            keeps_names_by_their_bytes(database, &provider).await;
+        }
+    }
+}
+
+async fn keeps_names_by_their_bytes(database: &str, locale_provider: &str) {
     let create =
-        "CREATE DATABASE values_german TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de'";
-    shared().psql("postgres", create).unwrap();
+        format!("CREATE DATABASE {database} TEMPLATE template0 LOCALE_PROVIDER {locale_provider}");
+    shared().psql("postgres", &create).unwrap();
     shared()
-        .psql("values_german", "CREATE EXTENSION eventcore")
+        .psql(database, "CREATE EXTENSION eventcore")
         .unwrap();
-    fill("values_german");
-    let client = connect(&shared().url("values_german")).await;
+    fill(database);
+    let client = connect(&shared().url(database)).await;
     let written = append(&client, &[("ä", None)], json!([event("ä", 1)])).await;
     assert_eq!(written.unwrap().versions, [1]);
+    let other = append(&client, &[("Ä", Some(0))], json!([event("Ä", 1)])).await;
+    assert_eq!(other.unwrap().versions, [1]);
     let find = "SELECT eventcore_pause_subscription('sub'), eventcore_resume_subscription('sub')";
     client.query_one(find, &[]).await.unwrap();
+    let check = "SELECT * FROM eventcore_check(thorough => true)";
+    assert_eq!(shared().psql(database, check).unwrap(), "");
 }
