@@ -9,7 +9,8 @@
 //! - numbers of more than [`MAX_NUMBER_BYTES`] bytes, of more than about 35 significant digits, or
 //!   with an exponent beyond ±[`MAX_EXPONENT`];
 //! - nesting deeper than [`MAX_DEPTH`];
-//! - texts of more than [`MAX_TEXT_BYTES`] bytes.
+//! - texts of more than [`MAX_TEXT_BYTES`] bytes;
+//! - any text, while there is not enough memory.
 //!
 //! A text within these limits reaches none of the server's limits, so both accept the same texts.
 //!

@@ -5,7 +5,7 @@ use crate::{MAX_DEPTH, number, string};
 
 /// The text as a jsonb; `None` if it is not ordinary.
 pub(crate) fn read<'a>(text: &[u8], writer: &'a mut Writer) -> Option<&'a [u8]> {
-    writer.clear();
+    writer.begin_text(text.len())?;
     let mut reader = Reader {
         text,
         at: 0,

@@ -166,10 +166,25 @@ fn what_a_jsonb_cannot_hold_or_is_out_of_the_ordinary_is_declined() {
 }
 
 #[test]
-fn a_jsonb_is_at_most_six_times_as_long_as_its_text() {
-    for element in ["1,", "[],", "\"\",", "0.1,"] {
-        let text = format!("[{}1]", element.repeat(10_000));
-        let bytes = encoded(&text).map_or(0, |bytes| bytes.len());
-        assert!(bytes > 0 && bytes <= 6 * text.len() + 8, "{element}");
+fn the_room_that_is_made_for_a_text_is_enough() {
+    let elements = [
+        "1,", "0,", "[],", "{},", "\"\",", "0.1,", "null,", "\"\\n\",", "[1,1],", "[[[1]]],",
+    ];
+    let pairs = ["\"\":1,", "\"a\":{},", "\"\\n\":[0],"];
+    let arrays = elements.map(|element| format!("[{}1]", element.repeat(10_000)));
+    let objects = pairs.map(|pair| format!("{{{}\"\":1}}", pair.repeat(10_000)));
+    for text in arrays.into_iter().chain(objects) {
+        for text in [&text, &format!("{{\"a\":[{text}]}}")] {
+            let mut encoder = Encoder::new();
+            assert!(encoder.writer.begin_text(text.len()).is_some());
+            let room = encoder.writer.capacities();
+            let length = encoder.encode(text.as_bytes()).map_or(0, <[u8]>::len);
+            assert!(
+                length > 0 && length <= 6 * text.len() + 16,
+                "{}",
+                &text[..20]
+            );
+            assert_eq!(encoder.writer.capacities(), room, "{}", &text[..20]);
+        }
     }
 }

@@ -23,11 +23,11 @@ impl<'a> Documents<'a> {
     }
 
     /// `None` for NULL. A text that cannot be a jsonb raises SE003.
-    fn get(&self, index: usize) -> Option<Jsonb<'a>> {
+    fn get(&self, index: usize, reader: &mut json::Reader) -> Option<Jsonb<'a>> {
         match self {
             Self::Jsonb(array) => array.get(index),
             Self::Texts(array, part) => array.get(index).map(|text| {
-                json::read(text, |reason| Form::Arrays.malformed(*part, index, reason))
+                reader.read(text, |reason| Form::Arrays.malformed(*part, index, reason))
             }),
         }
     }
@@ -79,6 +79,7 @@ fn read_with<'a>(
     require_length(count, "event_ids", ids.as_ref().map(|array| array.0.len()))?;
 
     request.expect_events(count)?;
+    let mut reader = json::Reader::default();
     for index in 0..count {
         let null = |part| move || Form::Arrays.malformed(part, index, "is NULL");
         request.push(
@@ -87,8 +88,12 @@ fn read_with<'a>(
                 .ok_or_else(null(EventPart::Stream))?
                 .bytes(),
             types.get(index).ok_or_else(null(EventPart::Type))?,
-            payloads.get(index).ok_or_else(null(EventPart::Payload))?,
-            metadata.as_ref().and_then(|array| array.get(index)),
+            payloads
+                .get(index, &mut reader)
+                .ok_or_else(null(EventPart::Payload))?,
+            metadata
+                .as_ref()
+                .and_then(|array| array.get(index, &mut reader)),
             ids.as_ref().and_then(|array| array.get(index)),
         )?;
     }

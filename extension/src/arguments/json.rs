@@ -2,21 +2,36 @@
 
 use crate::error::Error;
 use crate::pg::catch::{ErrorFields, shortened_to, translating};
+use crate::pg::jsonb::Encoder;
 use crate::pg::value::{Jsonb, Text};
 
 /// How many bytes of what the server says about a text an error repeats. The server repeats parts of
 /// the text, which may be long.
 const LONGEST_REASON: usize = 400;
 
-/// Reads the text. `malformed` makes the error for a text that cannot be a jsonb, from the reason:
-/// what the server says about it.
-///
-/// The error is raised and not returned: see [`translating`].
-pub fn read<'a>(text: Text<'_>, malformed: impl FnOnce(String) -> Error) -> Jsonb<'a> {
-    translating(
-        || Jsonb::parse(text),
-        |raised| is_about_the_text(&raised.sqlstate).then(|| malformed(reason(raised))),
-    )
+/// Reads texts. It keeps its buffers for the next text.
+#[derive(Default)]
+pub struct Reader {
+    encoder: Encoder,
+}
+
+impl Reader {
+    /// Reads the text: by our encoder if it is ordinary, and else by the server. `malformed` makes
+    /// the error for a text that cannot be a jsonb, from the reason: what the server says about it.
+    ///
+    /// The error is raised and not returned: see [`translating`].
+    pub fn read<'a>(
+        &mut self,
+        text: Text<'_>,
+        malformed: impl FnOnce(String) -> Error,
+    ) -> Jsonb<'a> {
+        self.encoder.encode(text).unwrap_or_else(|| {
+            translating(
+                || Jsonb::parse(text),
+                |raised| is_about_the_text(&raised.sqlstate).then(|| malformed(reason(raised))),
+            )
+        })
+    }
 }
 
 /// Whether the server refuses the text itself: it is not JSON, or it has a part that a jsonb cannot

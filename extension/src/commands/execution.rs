@@ -29,7 +29,8 @@ impl<'a> Execution<'a> {
     pub fn read_compact(call: &Call<'a>) -> Result<Self, Error> {
         Self::read_with(call, |number, name| {
             let malformed = |reason| Malformed::argument(name, reason).into();
-            call.text(number).map(|text| json::read(text, malformed))
+            let mut reader = json::Reader::default();
+            call.text(number).map(|text| reader.read(text, malformed))
         })
     }
 

@@ -1,10 +1,16 @@
-//! Reading a jsonb with the server's own functions, without converting it to text.
+//! Making a jsonb of a text, and reading one with the server's own functions, without converting it
+//! to text.
 
 use super::ffi::guarded;
 use super::raw;
 use super::value::{Jsonb, Text};
 use pgrx::pg_sys::{self, Datum, jbvType};
 use std::marker::PhantomData;
+
+/// Makes a jsonb of a JSON text, faster than the server, if the text is ordinary. It keeps its
+/// buffers for the next text.
+#[derive(Default)]
+pub struct Encoder(eventcore_jsonb::Encoder);
 
 /// A JSON array inside a jsonb.
 pub struct Elements<'a> {
@@ -42,6 +48,20 @@ pub enum Type {
     Boolean,
     Array,
     Object,
+}
+
+impl Encoder {
+    /// `None` if the text is not ordinary: it may still be JSON.
+    pub fn encode<'a>(&mut self, text: Text<'_>) -> Option<Jsonb<'a>> {
+        let bytes = self.0.encode(text.bytes())?;
+        // SAFETY: the bytes are a whole jsonb with its length word, in plain form. The server's
+        // memory is aligned for it.
+        unsafe {
+            let memory = pg_sys::palloc(bytes.len()).cast::<u8>();
+            memory.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            Some(Jsonb::new(Datum::from(memory)))
+        }
+    }
 }
 
 impl<'a> Jsonb<'a> {

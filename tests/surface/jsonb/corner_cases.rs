@@ -160,6 +160,7 @@ pub(super) fn declined() -> Vec<String> {
         r#""\ud83d\u0041""#,
         "\"\n\"",
         "\"\u{1f}\"",
+        "\"abcd\u{1f}efghijkl\"",
         "\"\\n\u{1}\"",
         "\u{feff}1",
         "\u{a0}1",

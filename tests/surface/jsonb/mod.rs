@@ -1,5 +1,5 @@
 //! The bytes that `eventcore-jsonb` makes of a text are those that the server makes of it, and what
-//! the server refuses, it declines.
+//! the server refuses, it declines. What the extension stores has the server's bytes in any case.
 //!
 //! `EVENTCORE_LONG` is the duration in seconds: 5 by default, 600 for the long form.
 //! `EVENTCORE_SEED` repeats a run, which prints its seed.
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use eventcore_jsonb::Encoder;
 use fastrand::Rng;
+use tokio_postgres::types::ToSql;
 
 use crate::support::{Client, connect, database};
 
@@ -51,6 +52,37 @@ async fn the_bytes_of_corner_cases_are_those_of_the_server() {
         comparison.compare(vec![text]).await;
         assert_eq!(comparison.counts.same, before, "not declined: {shown}");
     }
+}
+
+/// Those of texts that are encoded, and of texts that the server is asked for.
+#[tokio::test]
+async fn the_bytes_that_an_append_stores_are_those_of_the_server() {
+    let mut comparison = Comparison::new("jsonb_stored").await;
+    let mut texts = corner_cases::ordinary();
+    texts.extend(corner_cases::declined());
+    texts.extend(batch(&mut Rng::new()));
+    let converted = comparison.convert(&texts).await;
+    // A payload is not null.
+    let taken = texts.into_iter().zip(converted);
+    let taken = taken.filter(|(text, bytes)| bytes.is_some() && text.trim() != "null");
+    let texts: Vec<String> = taken.map(|(text, _)| text).collect();
+    comparison.compare(texts.clone()).await;
+    let Counts { same, declined, .. } = comparison.counts;
+    assert!(same > 200 && declined > 5, "{same} {declined}");
+
+    let metadata = texts.iter().map(|text| format!("{{\"m\":{text}}}"));
+    let metadata: Vec<String> = metadata.collect();
+    let append = "SELECT eventcore_append_compact('{s}', '{0}', array_fill('s'::text, ARRAY[cardinality($1::text[])]),
+                         array_fill('T'::text, ARRAY[cardinality($1::text[])]), $1::text[], $2)";
+    let call: [&(dyn ToSql + Sync); 2] = [&texts, &metadata];
+    comparison.client.execute(append, &call).await.unwrap();
+    let stored = "SELECT count(*), count(*) FILTER (WHERE payload::bytea <> (text::jsonb)::bytea
+                                                        OR e.metadata::bytea <> (m.metadata::jsonb)::bytea)
+                    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS m (text, metadata, version)
+                    JOIN eventcore.events e USING (version)";
+    let row = comparison.client.query_one(stored, &call).await.unwrap();
+    let (count, other): (i64, i64) = (row.get(0), row.get(1));
+    assert_eq!((count, other), (texts.len() as i64, 0));
 }
 
 fn variable(name: &str) -> Option<u64> {
@@ -108,14 +140,18 @@ impl Comparison {
         }
     }
 
-    async fn compare(&mut self, texts: Vec<String>) {
-        let convert =
-            "SELECT pg_temp.bytes_of(given) FROM unnest($1::text[]) WITH ORDINALITY AS t (given, number)
+    /// The server's bytes of each text; `None` where it refuses the text.
+    async fn convert(&self, texts: &Vec<String>) -> Vec<Option<Vec<u8>>> {
+        let convert = "SELECT pg_temp.bytes_of(given) FROM unnest($1::text[]) WITH ORDINALITY AS t (given, number)
               ORDER BY number";
-        let rows = self.client.query(convert, &[&texts]).await.unwrap();
+        let rows = self.client.query(convert, &[texts]).await.unwrap();
         assert_eq!(rows.len(), texts.len());
-        for (text, row) in texts.iter().zip(rows) {
-            let theirs: Option<&[u8]> = row.get(0);
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    async fn compare(&mut self, texts: Vec<String>) {
+        let converted = self.convert(&texts).await;
+        for (text, theirs) in texts.iter().zip(converted) {
             let ours = self.encoder.encode(text.as_bytes());
             match (ours, theirs) {
                 (Some(ours), Some(theirs)) => {
