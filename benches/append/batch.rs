@@ -28,7 +28,7 @@ pub(crate) struct Batch {
     pub(crate) event_ids: Vec<Uuid>,
 }
 
-/// JSON as text, sent as `jsonb` without being parsed here.
+/// JSON as text, sent as `text` or `jsonb` without being parsed here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Json(pub(crate) &'static str);
 
@@ -107,14 +107,20 @@ fn field(data: &mut Vec<u8>, value: &[u8]) -> Result<()> {
 }
 
 impl ToSql for Json {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        out.extend_from_slice(&[JSONB_VERSION]);
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        if *ty == Type::JSONB {
+            out.extend_from_slice(&[JSONB_VERSION]);
+        }
         out.extend_from_slice(self.0.as_bytes());
         Ok(IsNull::No)
     }
 
     fn accepts(ty: &Type) -> bool {
-        *ty == Type::JSONB
+        matches!(*ty, Type::JSONB | Type::TEXT)
     }
 
     to_sql_checked!();

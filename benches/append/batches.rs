@@ -1,4 +1,5 @@
-//! 1,000 events in one call, as arrays with ids, against binary COPY of the same rows.
+//! 1,000 events in one call, as arrays with ids, against binary COPY of the same rows. The client's
+//! call passes payloads as text, the array form as jsonb.
 
 use std::io::Cursor;
 use std::time::{Duration, Instant};
@@ -18,7 +19,9 @@ pub(crate) const EVENTS: usize = 1000;
 /// How many batches a session writes before it is measured.
 const WARM_UP: usize = 5;
 
-const APPEND: &str = "SELECT * FROM eventcore_append($1, $2, $3, $4, $5, NULL, $6)";
+const APPEND: &str = "SELECT eventcore_append_compact($1, $2, $3, $4, $5, NULL, $6)";
+
+const ARRAYS: &str = "SELECT * FROM eventcore_append($1, $2, $3, $4, $5, NULL, $6)";
 
 const INSERT: &str = "INSERT INTO bare (position, version, recorded_at, event_id, stream_id, event_type, payload) \
     SELECT nextval('bare_position'), version, clock_timestamp(), event_id, stream_id, event_type, payload \
@@ -27,16 +30,34 @@ const INSERT: &str = "INSERT INTO bare (position, version, recorded_at, event_id
 
 pub(crate) async fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     let works = [
-        ("1,000 events, 1 new stream", Streams::One, Some(1.3)),
+        (
+            "1,000 events, 1 new stream",
+            Way::Append,
+            Streams::One,
+            Some(1.5),
+        ),
         (
             "1,000 events, 1,000 new streams",
+            Way::Append,
+            Streams::OneForEachEvent,
+            Some(1.1),
+        ),
+        (
+            "1,000 events, 1 new stream, array form",
+            Way::Arrays,
+            Streams::One,
+            None,
+        ),
+        (
+            "1,000 events, 1,000 new streams, array form",
+            Way::Arrays,
             Streams::OneForEachEvent,
             None,
         ),
     ];
-    for (work, streams, target) in works {
+    for (work, way, streams, target) in works {
         let database = bench.database().await?;
-        let mut append = Session::connect(&database, Way::Append).await?;
+        let mut append = Session::connect(&database, way).await?;
         let mut copy = Session::connect(&database, Way::Copy).await?;
         append.warm_up(streams).await?;
         copy.warm_up(streams).await?;
@@ -61,7 +82,10 @@ pub(crate) async fn run(bench: &Bench, report: &mut Report) -> Result<()> {
 /// The way in which a batch is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
+    /// The client's call.
     Append,
+    /// The array form.
+    Arrays,
     Copy,
     /// One INSERT of everything, from the same arrays as an append.
     Insert,
@@ -81,6 +105,7 @@ impl Session {
         let client = database.connect().await?;
         let sql = match way {
             Way::Append => APPEND,
+            Way::Arrays => ARRAYS,
             Way::Copy => COPY,
             Way::Insert => INSERT,
         };
@@ -97,7 +122,7 @@ impl Session {
     /// all bytes are made beforehand; an append's arrays are encoded within this time.
     pub(crate) async fn write(&mut self, batch: &Batch) -> Result<Duration> {
         match self.way {
-            Way::Append => {
+            Way::Append | Way::Arrays => {
                 let start = Instant::now();
                 self.client
                     .query_one(
