@@ -16,6 +16,7 @@ install:
 	mkdir -p '$(LIBRARIES)' '$(SCRIPTS)'
 	find '$(BUILT)' -name eventcore.so -exec cp '{}' '$(LIBRARIES)/eventcore.so.new' ';'
 	mv '$(LIBRARIES)/eventcore.so.new' '$(LIBRARIES)/eventcore.so'
+	rm -f '$(SCRIPTS)'/eventcore--*.sql
 	find '$(BUILT)' -path '*/extension/eventcore*' -exec cp '{}' '$(SCRIPTS)/' ';'
 
 uninstall:

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 
-use crate::setup::{RELEASES, VERSION, install_script, released};
+use crate::setup::{RELEASES, install_script, released};
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
@@ -36,15 +36,22 @@ enum Step {
 pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
     match arguments.step {
         Step::Freeze => {
-            let script = install_script(&workspace.root)?;
-            let folder = workspace.root.join(RELEASES);
-            freeze(&folder, VERSION, &script, &released(&workspace.root)?)?;
+            freeze_present(workspace)?;
             ui.say(&format!(
-                "version {VERSION} is frozen in {RELEASES}: commit it"
+                "version {} is frozen in {RELEASES}: commit it",
+                workspace.version
             ));
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Freezes the present version, unless it is frozen.
+pub(crate) fn freeze_present(workspace: &Workspace) -> Result<()> {
+    let script = install_script(workspace)?;
+    let scripts = released(&workspace.root)?;
+    let folder = workspace.root.join(RELEASES);
+    freeze(&folder, &workspace.version, &script, &scripts)
 }
 
 /// Freezes a version: writes its install script, and records its checksum and that of the update
@@ -196,14 +203,16 @@ mod tests {
 
     #[test]
     fn a_version_that_is_frozen_installs_what_was_frozen() {
-        let root = Workspace::find().unwrap().root;
-        let frozen = root
+        let workspace = Workspace::find().unwrap();
+        let version = &workspace.version;
+        let frozen = workspace
+            .root
             .join(RELEASES)
-            .join(format!("eventcore--{VERSION}.sql"));
+            .join(format!("eventcore--{version}.sql"));
         if frozen.exists() {
             assert!(
-                fs::read_to_string(frozen).unwrap() == install_script(&root).unwrap(),
-                "sql/ has changed since {VERSION} was released: raise the version in Cargo.toml and write an \
+                fs::read_to_string(frozen).unwrap() == install_script(&workspace).unwrap(),
+                "sql/ has changed since {version} was released: raise the version in Cargo.toml and write an \
                  update script"
             );
         }

@@ -11,6 +11,8 @@ use anyhow::{Context, Result};
 pub(crate) struct Workspace {
     /// The repository's root.
     pub(crate) root: PathBuf,
+    /// The version of the extension and of all crates.
+    pub(crate) version: String,
     /// cargo's target folder: `CARGO_TARGET_DIR`, or `target` in the root.
     pub(crate) target: PathBuf,
     /// Tools that xtask installs for itself, one folder per version, shared by all clones. The
@@ -34,6 +36,7 @@ impl Workspace {
             .unwrap_or_else(|| target.clone());
         Ok(Self {
             root,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             target,
             tools: cache.join("eventcore"),
         })

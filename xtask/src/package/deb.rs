@@ -10,20 +10,25 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use eventcore_harness::run;
 
+use super::git;
 use super::notice::notice;
-use super::{folder, git};
-use crate::setup::{self, Folders, MAJORS, VERSION};
+use crate::setup::{self, Folders, MAJORS};
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
-/// Builds the packages; returns them.
-pub(crate) fn build(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<Vec<PathBuf>> {
+/// Builds the packages in `folder`; returns them.
+pub(crate) fn build(
+    workspace: &Workspace,
+    ui: &Ui,
+    pg: Option<u32>,
+    folder: &Path,
+) -> Result<Vec<PathBuf>> {
     setup::ensure_on_path(ui, "dh", "debhelper")?;
     let majors = match pg {
         Some(major) => vec![major],
         None => MAJORS.into_iter().rev().collect(),
     };
-    let sources = folder(workspace).join("debian");
+    let sources = folder.join("debian");
     if sources.exists() {
         fs::remove_dir_all(&sources)?;
     }
@@ -41,7 +46,7 @@ pub(crate) fn build(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<V
     ui.run("packages: dpkg-buildpackage", &mut build)?;
     let mut built = Vec::new();
     for major in majors {
-        built.push(package(&folder(workspace), major)?);
+        built.push(package(workspace, folder, major)?);
     }
     Ok(built)
 }
@@ -112,20 +117,21 @@ fn time(workspace: &Workspace) -> Result<String> {
 
 /// Debian's changelog: this version.
 fn changelog(workspace: &Workspace) -> Result<String> {
+    let version = &workspace.version;
     let mut date = Command::new("date");
     date.args(["--utc", "--rfc-email"])
         .arg(format!("--date=@{}", time(workspace)?));
     Ok(format!(
-        "eventcore ({VERSION}-1) unstable; urgency=medium\n\n  \
-         * Version {VERSION}: see /usr/share/doc/postgresql-*-eventcore/changelog.gz.\n\n \
+        "eventcore ({version}-1) unstable; urgency=medium\n\n  \
+         * Version {version}: see /usr/share/doc/postgresql-*-eventcore/changelog.gz.\n\n \
          -- The eventcore authors <eventcore@users.noreply.github.com>  {}\n",
         run(&mut date)?.trim()
     ))
 }
 
 /// The package of one PostgreSQL, of whatever architecture this machine is.
-fn package(folder: &Path, major: u32) -> Result<PathBuf> {
-    let start = format!("postgresql-{major}-eventcore_{VERSION}-1_");
+fn package(workspace: &Workspace, folder: &Path, major: u32) -> Result<PathBuf> {
+    let start = format!("postgresql-{major}-eventcore_{}-1_", workspace.version);
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();

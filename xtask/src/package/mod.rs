@@ -7,7 +7,7 @@ pub(crate) mod pgxn;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::PgOption;
@@ -33,7 +33,7 @@ enum Kind {
 
 pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
     let packages = match arguments.kind {
-        Kind::Deb => deb::build(workspace, ui, arguments.pg.pg)?,
+        Kind::Deb => deb::build(workspace, ui, arguments.pg.pg, &folder(workspace))?,
         Kind::Pgxn => vec![pgxn::build(workspace, ui)?],
     };
     for package in packages {
@@ -43,7 +43,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
 }
 
 /// Where packages are put.
-fn folder(workspace: &Workspace) -> PathBuf {
+pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target.join("packages")
 }
 
@@ -53,4 +53,12 @@ fn git(workspace: &Workspace, arguments: &[&str]) -> Result<String> {
     git.current_dir(&workspace.root).args(arguments);
     let output = eventcore_harness::run(&mut git).context("git is needed to make a package")?;
     Ok(output.trim().to_owned())
+}
+
+/// An error if the sources differ from the current commit, of which the archive is made.
+pub(crate) fn require_clean(workspace: &Workspace) -> Result<()> {
+    if !git(workspace, &["status", "--porcelain"])?.is_empty() {
+        bail!("this is made of the current commit: commit your changes first");
+    }
+    Ok(())
 }

@@ -7,20 +7,19 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// The version of the extension: that of the workspace.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+use crate::workspace::Workspace;
 
 /// The scripts of the releases: install scripts, and one update script for each step.
 pub(crate) const RELEASES: &str = "sql/releases";
 
 /// All scripts, with the names by which PostgreSQL finds them.
-pub(crate) fn scripts(root: &Path) -> Result<Vec<(String, String)>> {
-    let own = format!("eventcore--{VERSION}.sql");
-    let mut scripts = vec![(own.clone(), install_script(root)?)];
-    for name in released(root)? {
+pub(crate) fn scripts(workspace: &Workspace) -> Result<Vec<(String, String)>> {
+    let own = format!("eventcore--{}.sql", workspace.version);
+    let mut scripts = vec![(own.clone(), install_script(workspace)?)];
+    for name in released(&workspace.root)? {
         // The test of a release says that its frozen script is the same.
         if name != own {
-            let script = read(root, &format!("{RELEASES}/{name}"))?;
+            let script = read(&workspace.root, &format!("{RELEASES}/{name}"))?;
             scripts.push((name, script));
         }
     }
@@ -44,9 +43,10 @@ pub(crate) fn released(root: &Path) -> Result<Vec<String>> {
 }
 
 /// The install script of this version.
-pub(crate) fn install_script(root: &Path) -> Result<String> {
+pub(crate) fn install_script(workspace: &Workspace) -> Result<String> {
+    let (root, version) = (&workspace.root, &workspace.version);
     let mut script = format!(
-        "-- The install script of eventcore {VERSION}: the files of sql/, in the order of sql/order.txt.\n\
+        "-- The install script of eventcore {version}: the files of sql/, in the order of sql/order.txt.\n\
          \\echo Use \"CREATE EXTENSION eventcore\" to load this file. \\quit\n"
     );
     for file in read(root, "sql/order.txt")?.lines() {
@@ -57,8 +57,9 @@ pub(crate) fn install_script(root: &Path) -> Result<String> {
 }
 
 /// The control file, with the version.
-pub(crate) fn control_file(root: &Path) -> Result<String> {
-    Ok(read(root, "extension/eventcore.control")?.replace("@CARGO_VERSION@", VERSION))
+pub(crate) fn control_file(workspace: &Workspace) -> Result<String> {
+    let control = read(&workspace.root, "extension/eventcore.control")?;
+    Ok(control.replace("@CARGO_VERSION@", &workspace.version))
 }
 
 fn read(root: &Path, path: &str) -> Result<String> {
@@ -68,11 +69,10 @@ fn read(root: &Path, path: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workspace::Workspace;
 
     #[test]
     fn the_install_script_begins_with_the_rules_for_all_of_it() {
-        let script = install_script(&Workspace::find().unwrap().root).unwrap();
+        let script = install_script(&Workspace::find().unwrap()).unwrap();
         let statements = script
             .lines()
             .filter(|line| !line.is_empty() && !line.starts_with("--") && !line.starts_with('\\'));
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn the_control_file_names_the_version() {
-        let control = control_file(&Workspace::find().unwrap().root).unwrap();
-        let expected = format!("default_version = '{VERSION}'");
+        let control = control_file(&Workspace::find().unwrap()).unwrap();
+        let expected = format!("default_version = '{}'", env!("CARGO_PKG_VERSION"));
         assert!(control.lines().any(|line| line == expected), "{control}");
     }
 }

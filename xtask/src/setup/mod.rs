@@ -24,7 +24,7 @@ use crate::workspace::Workspace;
 
 pub(crate) use extension::Folders;
 pub(crate) use headers::Headers;
-pub(crate) use install_script::{RELEASES, VERSION, install_script, released};
+pub(crate) use install_script::{RELEASES, install_script, released};
 use packages::Purpose;
 pub(crate) use packages::{ensure_on_path, ensure_program, install_package};
 pub(crate) use source::MAJORS;
