@@ -6,6 +6,7 @@ mod deny;
 mod majors;
 mod packages;
 mod parts;
+mod upgrade;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pg: PgOption,
     /// One part: fmt, clippy, doc, deny, packages, unit, server, majors, browser, doctests [default: all, in
-    /// this order], pg-upgrade or release
+    /// this order], or upgrade, pg-upgrade, release
     part: Option<String>,
     /// Test on all four PostgreSQL majors, and pg_upgrade through them [default: all on one, the surface
     /// also on the newest]

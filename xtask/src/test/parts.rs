@@ -12,7 +12,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result};
 use eventcore_harness::{PG_BIN, PG_CACHE, PG_MAJORS};
 
-use super::{Run, browser, deny, majors, packages};
+use super::{Run, browser, deny, majors, packages, upgrade};
 use crate::setup::{self, Installation};
 
 /// One part.
@@ -21,8 +21,13 @@ pub(crate) struct Part {
     pub(crate) run: fn(&mut Run<'_>) -> Result<()>,
 }
 
-/// Those that run only when they are named: they take long, and little of what they test changes.
-pub(crate) const ONLY_BY_NAME: [Part; 2] = [
+/// Those that run only when they are named: others run the same tests, or they take long and little
+/// of what they test changes.
+pub(crate) const ONLY_BY_NAME: [Part; 3] = [
+    Part {
+        name: "upgrade",
+        run: upgrade::run,
+    },
     Part {
         name: "pg-upgrade",
         run: majors::pg_upgrade,
