@@ -33,7 +33,11 @@ async fn an_update_that_is_killed_leaves_the_version_before_and_one_that_has_end
     for kill_all in [false, true] {
         let (watcher, pid) = halfway(&url).await;
         if kill_all {
+            // Without the postmaster the watcher may end first, and its lock with it: then the update
+            // would go on to its end.
+            server.signal(pid.unsigned_abs(), "STOP").unwrap();
             server.kill_postmaster_9().unwrap();
+            server.signal(pid.unsigned_abs(), "KILL").unwrap();
             server.start_again().unwrap();
         } else {
             server.signal(pid.unsigned_abs(), "KILL").unwrap();
