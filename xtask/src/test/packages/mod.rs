@@ -82,6 +82,9 @@ fn by_make(run: &Run<'_>, folder: &Path) -> Result<()> {
     for target in ["all", "install"] {
         let mut make = Command::new("make");
         run.workspace.prepare(&mut make);
+        // Its own target folder: in this one, cargo would take what it builds here for a build of the
+        // workspace, as both have the same names and versions, and run the xtask of a folder that is gone.
+        make.env("CARGO_TARGET_DIR", sources.join("target"));
         make.current_dir(&sources)
             .arg(target)
             .arg(format!("PG_CONFIG={}", headers.pg_config().display()))
