@@ -13,6 +13,25 @@ BEGIN
 END
 $$;
 
+-- The same for the events of one account at a time.
+CREATE FUNCTION apply_events(state jsonb, events eventcore.events[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    account CONSTANT text := events[1].stream_id;
+    balance bigint := coalesce((state->>account)::bigint, 0);
+    event   eventcore.events;
+BEGIN
+    FOREACH event IN ARRAY events LOOP
+        IF event.event_type = 'MoneyWithdrawn' THEN
+            balance := balance - (event.payload->>'cents')::bigint;
+        ELSE
+            balance := balance + (event.payload->>'cents')::bigint;
+        END IF;
+    END LOOP;
+    RETURN state || jsonb_build_object(account, balance);
+END
+$$;
+
 CREATE FUNCTION handle(state jsonb, input jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
@@ -30,6 +49,16 @@ END
 $$;
 
 SELECT eventcore_register_command('transfer_money', 'apply', 'handle', streams => '{/from,/to}');
+SELECT eventcore_register_command('transfer_in_batches', 'apply_events', 'handle', streams => '{/from,/to}');
+-- Folds one account from its start and writes nothing.
+CREATE FUNCTION look(state jsonb, input jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN NULL;
+END
+$$;
+SELECT eventcore_register_command('look', 'apply', 'look', streams => '{/account}', snapshot_every => 0);
+SELECT eventcore_register_command('look_in_batches', 'apply_events', 'look', streams => '{/account}', snapshot_every => 0);
 -- For accounts with long histories: each is folded separately, from a saved state.
 SELECT eventcore_register_command('transfer_combined', 'apply', 'handle', streams => '{/from,/to}',
     combine => 'jsonb_concat');

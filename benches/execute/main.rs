@@ -1,10 +1,12 @@
 //! Commands inside the database: a transfer with `eventcore_execute` against the client's
 //! `execute`, against a function that updates two rows without events, and against one that retries
-//! instead of waiting; and on long streams against short ones.
+//! instead of waiting; with an `apply` that takes several events against one that takes one; and on
+//! long streams against short ones.
 //!
 //! `cargo xtask bench execute`; docs/operations/performance.md describes the comparisons.
 
 mod accounts;
+mod first_fold;
 mod in_rust;
 mod long;
 mod ways;
@@ -54,27 +56,36 @@ enum Work {
     Early,
     /// Against a function that updates two rows
     Rows,
+    /// With an `apply` that takes several events, against one that takes one event
+    Batch,
+    /// With an `apply` that takes several events, against a function that updates two rows
+    BatchRows,
     /// Against a function that retries until nothing has changed meanwhile
     Optimistic,
     /// On accounts with 100,000 events, against accounts with at most 19
     Long,
+    /// The first fold of 100,000 events by an `apply` that takes several events, against one that
+    /// takes one event
+    FirstFold,
 }
 
 impl Work {
     fn ours(self) -> Way {
         match self {
             Self::EarlyClient | Self::Early => Way::Early,
-            Self::Client | Self::Rows | Self::Optimistic | Self::Long => Way::Command,
+            Self::Batch | Self::BatchRows => Way::Batch,
+            Self::Client | Self::Rows | Self::Optimistic | Self::Long | Self::FirstFold => {
+                Way::Command
+            }
         }
     }
 
     fn reference(self) -> Way {
         match self {
             Self::Client | Self::EarlyClient => Way::Client,
-            Self::Early => Way::Command,
-            Self::Rows => Way::Rows,
+            Self::Early | Self::Batch | Self::Long | Self::FirstFold => Way::Command,
+            Self::Rows | Self::BatchRows => Way::Rows,
             Self::Optimistic => Way::Optimistic,
-            Self::Long => Way::Command,
         }
     }
 
@@ -89,8 +100,10 @@ impl Work {
             Self::EarlyClient => vec![(16, 10, Some(Target::AtLeast(5.0)))],
             Self::Early => vec![(1, 1_000, None), (16, 10, None), (16, 1_000, None)],
             Self::Rows => vec![(16, 1_000, Some(Target::AtLeast(0.5)))],
+            Self::Batch => vec![(1, 1_000, None), (16, 1_000, Some(Target::AtLeast(1.3)))],
+            Self::BatchRows => vec![(16, 1_000, Some(Target::AtLeast(0.65)))],
             Self::Optimistic => vec![(1, 1_000, None), (16, 10, None), (16, 1_000, None)],
-            Self::Long => Vec::new(),
+            Self::Long | Self::FirstFold => Vec::new(),
         }
     }
 }
@@ -109,11 +122,15 @@ async fn main() -> Result<()> {
         if !arguments.only.is_empty() && !arguments.only.contains(work) {
             continue;
         }
-        if *work == Work::Long {
+        if matches!(work, Work::Long | Work::FirstFold) {
             eprintln!("==> long streams");
             let database = server.fresh_database("bench_work").await?;
             database.execute(include_str!("bank.sql")).await?;
-            long::measure(&database, arguments.rounds, slice, &mut report).await?;
+            if *work == Work::Long {
+                long::measure(&database, arguments.rounds, slice, &mut report).await?;
+            } else {
+                first_fold::measure(&database, arguments.rounds, &mut report).await?;
+            }
             report.write(&arguments.reports)?;
         }
         for (workers, accounts, target) in work.cases() {
@@ -139,7 +156,7 @@ async fn main() -> Result<()> {
                 target,
             ));
             let case = format!("{workers} clients, {accounts} accounts");
-            if workers > 1 && *work != Work::Rows {
+            if workers > 1 && !matches!(work, Work::Rows | Work::BatchRows) {
                 report.figures.extend(ours.figures(&case));
                 report.figures.extend(theirs.figures(&case));
             }
@@ -160,6 +177,7 @@ async fn main() -> Result<()> {
 async fn connect(database: &Database, way: Way, workers: usize, count: u64) -> Result<Workers> {
     let prefix = match way {
         Way::Command | Way::Long => "command",
+        Way::Batch => "batch",
         Way::Early => "early",
         Way::Client => "client",
         Way::Optimistic => "optimistic",
@@ -176,7 +194,7 @@ async fn connect(database: &Database, way: Way, workers: usize, count: u64) -> R
 /// How many events a transfer read per account.
 async fn histories(database: &Database, case: &str) -> Result<[Figure; 2]> {
     let lengths = "SELECT avg(version - 1)::float8, max(version - 1)::float8 FROM eventcore.events
-                    WHERE stream_id ~ '^(command|early)-' AND event_type = 'MoneyWithdrawn'";
+                    WHERE stream_id ~ '^(command|early|batch)-' AND event_type = 'MoneyWithdrawn'";
     let row = database.connect().await?.query_one(lengths, &[]).await?;
     let figure = |what: &str, value| Figure {
         work: case.to_owned(),

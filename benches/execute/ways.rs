@@ -22,6 +22,8 @@ const CENTS: i64 = 5;
 pub(crate) enum Way {
     /// `eventcore_execute`.
     Command,
+    /// The same with an `apply` that takes several events.
+    Batch,
     /// The same with `eventcore.early_lock_release`.
     Early,
     /// The same for a command whose streams are long.
@@ -61,6 +63,7 @@ impl Way {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Command | Self::Long => "eventcore_execute",
+            Self::Batch => "eventcore_execute with apply for several events",
             Self::Early => "eventcore_execute with early lock release",
             Self::Client => "the client's execute",
             Self::Optimistic => "a PL/pgSQL loop that reads, appends and retries",
@@ -73,6 +76,7 @@ impl Way {
             Self::Command | Self::Early => {
                 "SELECT attempts FROM eventcore_execute('transfer_money', $1)"
             }
+            Self::Batch => "SELECT attempts FROM eventcore_execute('transfer_in_batches', $1)",
             Self::Long => "SELECT attempts FROM eventcore_execute('transfer_combined', $1)",
             Self::Optimistic => "SELECT transfer_optimistically($1)",
             Self::Rows => "SELECT 1 FROM transfer_rows($1, $2, $3)",

@@ -76,7 +76,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    row_of_events CONSTANT regtype := 'eventcore.events';
+    row_of_events  CONSTANT regtype := 'eventcore.events';
+    rows_of_events CONSTANT regtype := 'eventcore.events[]';
+    -- What a function takes decides in which form it is called.
+    takes_events CONSTANT boolean := EXISTS (SELECT FROM pg_proc p WHERE p.oid = apply
+                                             AND p.pronargs = 2 AND p.proargtypes[1] = rows_of_events);
+    takes_states CONSTANT boolean := EXISTS (SELECT FROM pg_proc p WHERE p.oid = combine
+                                             AND p.pronargs = 1 AND p.proargtypes[0] = 'jsonb[]'::regtype);
     command eventcore.commands;
 BEGIN
     PERFORM eventcore.check_name('name', name);
@@ -101,11 +107,13 @@ BEGIN
     PERFORM eventcore.check_settings(settings);
     command := ROW(
         max_attempts, snapshot_every, clock_timestamp(), name,
-        eventcore.check_function('apply', apply, ARRAY['jsonb'::regtype, row_of_events], 'jsonb'),
+        eventcore.check_function('apply', apply,
+            ARRAY['jsonb'::regtype, CASE WHEN takes_events THEN rows_of_events ELSE row_of_events END], 'jsonb'),
         eventcore.check_function('handle', handle, '{jsonb,jsonb}', 'jsonb'),
         eventcore.check_function('related_streams', related_streams, '{jsonb,jsonb}', 'text[]'),
         eventcore.check_function('streams_function', streams_function, '{jsonb}', 'text[]'),
-        eventcore.check_function('combine', combine, '{jsonb,jsonb}', 'jsonb'),
+        eventcore.check_function('combine', combine,
+            CASE WHEN takes_states THEN '{jsonb[]}'::regtype[] ELSE '{jsonb,jsonb}' END, 'jsonb'),
         streams, checked_streams, required_fields, initial_state, settings,
         ARRAY(SELECT DISTINCT r.rolname::text FROM pg_proc f JOIN pg_roles r ON r.oid = f.proowner
                WHERE f.oid IN (apply, handle, related_streams, streams_function, combine)));
@@ -152,14 +160,19 @@ $$Registers a command under a name, for eventcore_execute. Its functions may be 
 apply(state jsonb, event eventcore.events) returns jsonb, the next state; handle(state jsonb, input jsonb) returns jsonb, an
 array of {"stream", "type", "payload", "metadata"?, "id"?}.
 
+Or apply(state jsonb, events eventcore.events[]): the state after one or more consecutive events of one stream, in the order of
+their versions. How many it gets is not fixed, so its result must not depend on that.
+
 streams: JSON pointers to the streams in the input, each a string or an array of strings; checked_streams: the
 same for streams that are read and checked and not written. Or streams_function(input jsonb) returns text[].
 related_streams(state jsonb, input jsonb) returns text[]: further streams, found in the state.
 required_fields: what the input must have, such as {"/cents": "number"}; types: string, number, boolean, object, array, any.
 combine(state jsonb, state jsonb) returns jsonb: if given, each stream is folded separately from the initial state, and this
-function combines their states one after the other. snapshot_every: an execution that reads this many events of a stream saves
-its state, and later executions start from there; 0: never. Without `combine` this holds only for the first stream, because the
-others are folded into its state. The result of `apply` must depend only on its arguments.
+function combines their states one after the other. Or combine(states jsonb[]): the first is the state of the first stream or what
+it has returned so far, the others are the states of further streams in their order. How many it gets is not fixed either.
+snapshot_every: an execution that reads this many events of a stream saves its state, and later executions start from there;
+0: never. Without `combine` this holds only for the first stream, because the others are folded into its state. The result of
+`apply` must depend only on its arguments.
 settings: the settings that the functions run with, for every executor. By default search_path, without temporary tables first,
 and the other settings of this session that change what a function decides. Settings of a function itself take precedence.
 SE003 malformed argument; a function with other arguments or another result, or that the caller may not execute.$$;

@@ -27,14 +27,15 @@ COMMENT ON COLUMN eventcore.commands.snapshot_every IS
 COMMENT ON COLUMN eventcore.commands.changed_at IS
     'When it was registered or replaced, or its saved states were discarded: older states are not used.';
 COMMENT ON COLUMN eventcore.commands.name IS 'Its name: 1 to 255 bytes, no ASCII control characters.';
-COMMENT ON COLUMN eventcore.commands.apply IS 'The function (state jsonb, event eventcore.events) that returns the next state.';
+COMMENT ON COLUMN eventcore.commands.apply IS
+    'The function (state jsonb, event eventcore.events), or (state jsonb, events eventcore.events[]), that returns the next state.';
 COMMENT ON COLUMN eventcore.commands.handle IS 'The function (state jsonb, input jsonb) that returns the events to write.';
 COMMENT ON COLUMN eventcore.commands.related_streams IS
     'The function (state jsonb, input jsonb) that returns further streams to read; NULL: none.';
 COMMENT ON COLUMN eventcore.commands.streams_function IS
     'The function (input jsonb) that returns the streams; NULL: the input names them.';
 COMMENT ON COLUMN eventcore.commands.combine IS
-    'The function (state jsonb, state jsonb) that combines the states of two streams into one; NULL: there is no such function.';
+    'The function (state jsonb, state jsonb), or (states jsonb[]), that combines the states of streams into one; NULL: there is no such function.';
 COMMENT ON COLUMN eventcore.commands.streams IS 'JSON pointers to streams in the input.';
 COMMENT ON COLUMN eventcore.commands.checked_streams IS
     'JSON pointers to streams in the input that are read and checked, and not written.';

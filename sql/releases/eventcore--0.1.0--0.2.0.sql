@@ -82,3 +82,104 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Commands: apply for several events in a call, and combine for several states.
+
+CREATE OR REPLACE FUNCTION eventcore.register_command(
+    name             text,
+    apply            regproc,
+    handle           regproc,
+    streams          text[],
+    checked_streams  text[],
+    streams_function regproc,
+    related_streams  regproc,
+    initial_state    jsonb,
+    required_fields  jsonb,
+    max_attempts     bigint,
+    combine          regproc,
+    snapshot_every   bigint,
+    replace          boolean,
+    settings         text[]
+) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    row_of_events  CONSTANT regtype := 'eventcore.events';
+    rows_of_events CONSTANT regtype := 'eventcore.events[]';
+    -- What a function takes decides in which form it is called.
+    takes_events CONSTANT boolean := EXISTS (SELECT FROM pg_proc p WHERE p.oid = apply
+                                             AND p.pronargs = 2 AND p.proargtypes[1] = rows_of_events);
+    takes_states CONSTANT boolean := EXISTS (SELECT FROM pg_proc p WHERE p.oid = combine
+                                             AND p.pronargs = 1 AND p.proargtypes[0] = 'jsonb[]'::regtype);
+    command eventcore.commands;
+BEGIN
+    PERFORM eventcore.check_name('name', name);
+    IF apply IS NULL THEN
+        PERFORM eventcore.fail_malformed('apply', 'is NULL');
+    ELSIF handle IS NULL THEN
+        PERFORM eventcore.fail_malformed('handle', 'is NULL');
+    ELSIF initial_state IS NULL THEN
+        PERFORM eventcore.fail_malformed('initial_state', 'is NULL');
+    ELSIF max_attempts IS NULL OR max_attempts NOT BETWEEN 1 AND 2147483647 THEN
+        PERFORM eventcore.fail_malformed('max_attempts', 'is not a number from 1 to 2147483647');
+    ELSIF snapshot_every IS NULL OR snapshot_every NOT BETWEEN 0 AND 2147483647 THEN
+        PERFORM eventcore.fail_malformed('snapshot_every', 'is not a number of events from 0 to 2147483647');
+    ELSIF streams_function IS NOT NULL AND (streams IS NOT NULL OR checked_streams IS NOT NULL) THEN
+        PERFORM eventcore.fail_malformed('streams_function', 'was given together with streams; give only one of them');
+    ELSIF streams_function IS NULL AND coalesce(cardinality(streams), 0) + coalesce(cardinality(checked_streams), 0) = 0 THEN
+        PERFORM eventcore.fail_malformed('streams', 'is empty; name at least one JSON pointer to a stream in the input');
+    END IF;
+    PERFORM eventcore.check_pointers('streams', streams);
+    PERFORM eventcore.check_pointers('checked_streams', checked_streams);
+    PERFORM eventcore.check_required_fields(required_fields);
+    PERFORM eventcore.check_settings(settings);
+    command := ROW(
+        max_attempts, snapshot_every, clock_timestamp(), name,
+        eventcore.check_function('apply', apply,
+            ARRAY['jsonb'::regtype, CASE WHEN takes_events THEN rows_of_events ELSE row_of_events END], 'jsonb'),
+        eventcore.check_function('handle', handle, '{jsonb,jsonb}', 'jsonb'),
+        eventcore.check_function('related_streams', related_streams, '{jsonb,jsonb}', 'text[]'),
+        eventcore.check_function('streams_function', streams_function, '{jsonb}', 'text[]'),
+        eventcore.check_function('combine', combine,
+            CASE WHEN takes_states THEN '{jsonb[]}'::regtype[] ELSE '{jsonb,jsonb}' END, 'jsonb'),
+        streams, checked_streams, required_fields, initial_state, settings,
+        ARRAY(SELECT DISTINCT r.rolname::text FROM pg_proc f JOIN pg_roles r ON r.oid = f.proowner
+               WHERE f.oid IN (apply, handle, related_streams, streams_function, combine)));
+    IF replace THEN
+        DELETE FROM eventcore.commands c WHERE c.name = name COLLATE "C";
+        PERFORM eventcore.delete_command_states(name);
+    END IF;
+    INSERT INTO eventcore.commands VALUES (command.*) ON CONFLICT ON CONSTRAINT commands_pkey DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM eventcore.fail_malformed('name', 'is already in use by another command; to replace it, register with replace => true');
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.eventcore_register_command(text, text, text, text[], text[], text, text, jsonb, jsonb, bigint, text, bigint, boolean, text[]) IS
+$$Registers a command under a name, for eventcore_execute. Its functions may be in any procedural language:
+apply(state jsonb, event eventcore.events) returns jsonb, the next state; handle(state jsonb, input jsonb) returns jsonb, an
+array of {"stream", "type", "payload", "metadata"?, "id"?}.
+
+Or apply(state jsonb, events eventcore.events[]): the state after one or more consecutive events of one stream, in the order of
+their versions. How many it gets is not fixed, so its result must not depend on that.
+
+streams: JSON pointers to the streams in the input, each a string or an array of strings; checked_streams: the
+same for streams that are read and checked and not written. Or streams_function(input jsonb) returns text[].
+related_streams(state jsonb, input jsonb) returns text[]: further streams, found in the state.
+required_fields: what the input must have, such as {"/cents": "number"}; types: string, number, boolean, object, array, any.
+combine(state jsonb, state jsonb) returns jsonb: if given, each stream is folded separately from the initial state, and this
+function combines their states one after the other. Or combine(states jsonb[]): the first is the state of the first stream or what
+it has returned so far, the others are the states of further streams in their order. How many it gets is not fixed either.
+snapshot_every: an execution that reads this many events of a stream saves its state, and later executions start from there;
+0: never. Without `combine` this holds only for the first stream, because the others are folded into its state. The result of
+`apply` must depend only on its arguments.
+settings: the settings that the functions run with, for every executor. By default search_path, without temporary tables first,
+and the other settings of this session that change what a function decides. Settings of a function itself take precedence.
+SE003 malformed argument; a function with other arguments or another result, or that the caller may not execute.$$;
+COMMENT ON COLUMN eventcore.commands.apply IS
+    'The function (state jsonb, event eventcore.events), or (state jsonb, events eventcore.events[]), that returns the next state.';
+COMMENT ON COLUMN eventcore.commands.combine IS
+    'The function (state jsonb, state jsonb), or (states jsonb[]), that combines the states of streams into one; NULL: there is no such function.';

@@ -15,6 +15,21 @@ BEGIN
 END
 $$;
 
+-- The same for several events of one account.
+CREATE FUNCTION bank.apply_events(balances jsonb, events eventcore.events[]) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    account CONSTANT text := events[1].stream_id;
+    balance bigint := coalesce((balances->account)::bigint, 0);
+    event   eventcore.events;
+BEGIN
+    FOREACH event IN ARRAY events LOOP
+        balance := balance + CASE event.event_type WHEN 'MoneyWithdrawn' THEN -1 ELSE 1 END * (event.payload->'cents')::bigint;
+    END LOOP;
+    RETURN balances || jsonb_build_object(account, balance);
+END
+$$;
+
 CREATE FUNCTION bank.open_account(balances jsonb, input jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -111,14 +111,15 @@ async fn store(database: &str) -> PostgresEventStore {
 async fn store_with_commands(database: &str) -> PostgresEventStore {
     let store = store(database).await;
     shared().psql(database, include_str!("bank.sql")).unwrap();
-    let command = |name: &str| {
+    let command = |name: &str, apply: &str| {
         CommandDefinition::new(name)
-            .apply("bank.apply")
+            .apply(apply)
             .handle(format!("bank.{name}"))
     };
+    // Both forms of apply.
     for command in [
-        command("open_account").streams(["/account"]),
-        command("transfer_money").streams(["/from", "/to"]),
+        command("open_account", "bank.apply").streams(["/account"]),
+        command("transfer_money", "bank.apply_events").streams(["/from", "/to"]),
     ] {
         store.register_command(&command).await.unwrap();
     }

@@ -55,8 +55,8 @@ static const char *fired = "";
 static const char *const cannot_fail[] = {
 	/* Error handling itself. */
 	"errstart", "errstart_cold", "errfinish", "errcode", "errmsg", "errmsg_internal", "errdetail", "errhint",
-	"errcontext_msg", "geterrcode", "CopyErrorData", "FreeErrorData", "FlushErrorState", "ThrowErrorData",
-	"ReThrowError", "pg_re_throw",
+	"set_errcontext_domain", "errcontext_msg", "geterrcode", "CopyErrorData", "FreeErrorData", "FlushErrorState",
+	"ThrowErrorData", "ReThrowError", "pg_re_throw",
 	/* They read or set a variable. */
 	"GetUserId", "GetSessionUserId", "GetUserIdAndSecContext", "SetUserIdAndSecContext",
 	"GetCurrentSubTransactionId", "GetCurrentTimestamp", "GetCurrentStatementStartTimestamp", "IsInParallelMode",

@@ -8,16 +8,22 @@ CREATE SCHEMA IF NOT EXISTS bank;
 --   BK003  that is no amount, or from an account to itself       BK004  the account is open already
 
 -- The state of every command: the balance, in cents, of each account that exists.
-CREATE OR REPLACE FUNCTION bank.apply(balances jsonb, event eventcore.events) RETURNS jsonb
+-- Gets one or more events of one account. Accounts have many, so this is faster than a call for each event.
+CREATE OR REPLACE FUNCTION bank.apply_events(balances jsonb, events eventcore.events[]) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    change bigint := (event.payload->>'cents')::bigint;
+    account CONSTANT text := events[1].stream_id;
+    balance bigint := coalesce((balances->>account)::bigint, 0);
+    event   eventcore.events;
 BEGIN
-    IF event.event_type = 'MoneyWithdrawn' THEN
-        change := -change;
-    END IF;
-    RETURN balances
-        || jsonb_build_object(event.stream_id, coalesce((balances->>event.stream_id)::bigint, 0) + change);
+    FOREACH event IN ARRAY events LOOP
+        IF event.event_type = 'MoneyWithdrawn' THEN
+            balance := balance - (event.payload->>'cents')::bigint;
+        ELSE
+            balance := balance + (event.payload->>'cents')::bigint;
+        END IF;
+    END LOOP;
+    RETURN balances || jsonb_build_object(account, balance);
 END
 $$;
 
@@ -97,11 +103,11 @@ BEGIN
 END
 $$;
 
-SELECT eventcore_register_command('open_account', 'bank.apply', 'bank.open_account',
+SELECT eventcore_register_command('open_account', 'bank.apply_events', 'bank.open_account',
     streams => '{/account}', required_fields => '{"/cents": "number"}', replace => true);
-SELECT eventcore_register_command('deposit', 'bank.apply', 'bank.deposit',
+SELECT eventcore_register_command('deposit', 'bank.apply_events', 'bank.deposit',
     streams => '{/account}', required_fields => '{"/cents": "number"}', replace => true);
-SELECT eventcore_register_command('transfer_money', 'bank.apply', 'bank.transfer_money',
+SELECT eventcore_register_command('transfer_money', 'bank.apply_events', 'bank.transfer_money',
     streams => '{/from,/to}', required_fields => '{"/cents": "number", "/transfer": "number"}', replace => true);
 
 -- The balances of the accounts, computed from their events.

@@ -5,24 +5,32 @@ use crate::pg::array::TextArray;
 use crate::pg::callable::{self, Function};
 use crate::pg::environment::Settings;
 use crate::pg::ffi;
+use crate::pg::relation::array_type;
 use crate::pg::scan::{Condition, Direction, IndexScan, Row};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::{Jsonb, Text};
 use crate::tables::columns::{commands as column, commands_by_name, events};
 use crate::tables::{self, Events};
-use pgrx::pg_sys::{JSONBOID as JSONB, Oid, TEXTARRAYOID as TEXTS};
+use pgrx::pg_sys::{JSONBARRAYOID as JSONBS, JSONBOID as JSONB, Oid, TEXTARRAYOID as TEXTS};
 use std::rc::Rc;
+
+/// A function that takes one value at a time, or several at once.
+pub struct Folding {
+    pub function: Function,
+    pub takes_array: bool,
+}
 
 /// A registered command, with its functions ready to be called.
 pub struct Definition<'a> {
     pub name: Text<'a>,
-    pub apply: Function,
+    /// Applies an event, or consecutive events of one stream, to a state.
+    pub apply: Folding,
     pub handle: Function,
     pub related_streams: Option<Function>,
     pub streams_function: Option<Function>,
-    /// Combines the states of two sets of streams into one.
-    pub combine: Option<Function>,
+    /// Combines the states of two sets of streams, or of several, into one.
+    pub combine: Option<Folding>,
     /// JSON pointers to the streams in the input.
     pub streams: Vec<Text<'a>>,
     /// JSON pointers to the streams that are only checked.
@@ -62,31 +70,36 @@ impl<'a> Definition<'a> {
 
     fn of_row(name: Text<'a>, row: &Row<'_>, event: Oid) -> Result<Self, Error> {
         let functions = callable::changes();
-        let owners = row.text_array(column::FUNCTION_OWNERS);
-        let open = |column, arguments: &[Oid], result| {
-            let function = row.text(column).map(Text::keep);
-            let function = function.map(|function| {
-                let owners = owners.iter().flat_map(TextArray::iter).map(Text::bytes);
-                let opened = Function::open(function, owners, arguments, result);
-                opened.ok_or_else(|| Error::FunctionMissing {
-                    command: name.to_string(),
-                    function: function.to_string(),
-                })
-            });
-            function.transpose()
+        let registered = RegisteredFunctions {
+            command: name,
+            owners: row.text_array(column::FUNCTION_OWNERS),
+            row,
         };
-        let required = |column, arguments| {
-            let missing = || Malformed::argument("command", "is not as it was registered");
-            open(column, arguments, JSONB)?.ok_or_else(|| Error::from(missing()))
+        let optional = |column, arguments: &[Oid], result| {
+            registered.open(column, |function| function.with(arguments, result))
         };
+        let missing = || {
+            Error::from(Malformed::argument(
+                "command",
+                "is not as it was registered",
+            ))
+        };
+        let apply = registered.open(column::APPLY, |function| {
+            let one = function.with(&[JSONB, event], JSONB);
+            Folding::of(one, || function.with(&[JSONB, array_type(event)], JSONB))
+        })?;
+        let combine = registered.open(column::COMBINE, |function| {
+            let one = function.with(&[JSONB, JSONB], JSONB);
+            Folding::of(one, || function.with(&[JSONBS], JSONB))
+        })?;
         let initial_state = row.jsonb(column::INITIAL_STATE).map(Jsonb::keep);
         Ok(Self {
             name,
-            apply: required(column::APPLY, &[JSONB, event])?,
-            handle: required(column::HANDLE, &[JSONB, JSONB])?,
-            related_streams: open(column::RELATED_STREAMS, &[JSONB, JSONB], TEXTS)?,
-            streams_function: open(column::STREAMS_FUNCTION, &[JSONB], TEXTS)?,
-            combine: open(column::COMBINE, &[JSONB, JSONB], JSONB)?,
+            apply: apply.ok_or_else(missing)?,
+            handle: optional(column::HANDLE, &[JSONB, JSONB], JSONB)?.ok_or_else(missing)?,
+            related_streams: optional(column::RELATED_STREAMS, &[JSONB, JSONB], TEXTS)?,
+            streams_function: optional(column::STREAMS_FUNCTION, &[JSONB], TEXTS)?,
+            combine,
             streams: texts(row, column::STREAMS),
             checked_streams: texts(row, column::CHECKED_STREAMS),
             required_fields: row.jsonb(column::REQUIRED_FIELDS).map(Jsonb::keep),
@@ -107,8 +120,65 @@ impl<'a> Definition<'a> {
         let hash = ffi::hash(&[events::COUNT as u8], 0);
         let hash = ffi::hash(&self.changed_at.to_le_bytes(), hash);
         self.apply
+            .function
             .definition(self.initial_state.hash(hash))
             .cast_signed()
+    }
+}
+
+impl Folding {
+    /// `None` if the function has neither form.
+    fn of(one: Option<Function>, several: impl FnOnce() -> Option<Function>) -> Option<Self> {
+        let (function, takes_array) = match one {
+            Some(function) => (function, false),
+            None => (several()?, true),
+        };
+        Some(Self {
+            function,
+            takes_array,
+        })
+    }
+}
+
+/// The functions that the row of a command names.
+struct RegisteredFunctions<'s, 'a> {
+    command: Text<'a>,
+    /// The roles that owned them.
+    owners: Option<TextArray<'s>>,
+    row: &'s Row<'s>,
+}
+
+/// One of them.
+struct RegisteredFunction<'s> {
+    name: Text<'s>,
+    owners: Option<&'s TextArray<'s>>,
+}
+
+impl RegisteredFunctions<'_, '_> {
+    /// The function of a column; `None` if that is NULL. SE007 if `open` does not find it.
+    fn open<F>(
+        &self,
+        column: i16,
+        open: impl FnOnce(RegisteredFunction<'_>) -> Option<F>,
+    ) -> Result<Option<F>, Error> {
+        let Some(name) = self.row.text(column).map(Text::keep) else {
+            return Ok(None);
+        };
+        let owners = self.owners.as_ref();
+        let opened = open(RegisteredFunction { name, owners });
+        let missing = || Error::FunctionMissing {
+            command: self.command.to_string(),
+            function: name.to_string(),
+        };
+        opened.map(Some).ok_or_else(missing)
+    }
+}
+
+impl RegisteredFunction<'_> {
+    /// The function, if it takes and returns values of these types.
+    fn with(&self, arguments: &[Oid], result: Oid) -> Option<Function> {
+        let owners = self.owners.into_iter().flat_map(TextArray::iter);
+        Function::open(self.name, owners.map(Text::bytes), arguments, result)
     }
 }
 

@@ -5,16 +5,18 @@
 //! saved state replace the events of any stream. Without `combine` it can replace only those of the
 //! first stream, which is folded before all others.
 
+use super::combine::StatesToCombine;
 use super::definition::Definition;
 use super::input::NamedStream;
+use super::page::Page;
 use super::states::{SavedState, SavedStates, StreamSpan};
-use crate::error::{Error, Malformed};
+use crate::error::Error;
 use crate::pg::memory::StateMemory;
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{ActiveSnapshot, Snapshot, transaction_keeps_one};
 use crate::pg::value::{Jsonb, Text};
 use crate::tables::Events;
-use crate::tables::columns::{events as column, events_by_stream as by_stream};
+use crate::tables::columns::events_by_stream as by_stream;
 use crate::tables::heads;
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 
@@ -57,8 +59,9 @@ pub fn fold<'a>(
 ) -> Result<(), Error> {
     let snapshot = Snapshot::latest();
     let index = events.by_stream();
-    let combines = definition.combine.is_some();
+    let mut to_combine = definition.combine.as_ref().map(|_| StatesToCombine::none());
     let mut folder = StreamFolder {
+        page: Page::new(&definition.apply, events.table.row_type()),
         definition,
         states,
         snapshot: &snapshot,
@@ -71,8 +74,8 @@ pub fn fold<'a>(
         let state = &mut current.folded;
         let version = if number == 0 {
             folder.fold_alone(stream, state)?
-        } else if combines {
-            folder.fold_and_combine(stream, state)?
+        } else if let Some(to_combine) = &mut to_combine {
+            folder.fold_and_combine(stream, state, to_combine)?
         } else {
             folder.fold_onto(stream, state)?
         };
@@ -88,6 +91,9 @@ pub fn fold<'a>(
         }
         current.versions.push(version);
     }
+    if let Some((to_combine, combine)) = to_combine.as_mut().zip(definition.combine.as_mut()) {
+        to_combine.combine(combine, &mut current.folded)?;
+    }
     if moved.is_empty() {
         Ok(())
     } else {
@@ -101,6 +107,7 @@ struct StreamFolder<'f, 'r, 'a> {
     states: Option<&'f SavedStates<'a>>,
     snapshot: &'r Snapshot,
     scan: IndexScan<'r>,
+    page: Page,
     to_save: &'f mut Vec<SavedState<'a>>,
 }
 
@@ -126,10 +133,10 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
             None => self.seek_start(stream),
         }
         let mut events_read = 0;
-        while let Some(next) = self.apply_next(stream, state)? {
-            events_read += 1;
-            span = span.and(next);
-        }
+        self.fold_rest(stream, state, |page| {
+            events_read += page.len() as u64;
+            span = span.and(page.span());
+        })?;
         if self
             .states
             .is_some_and(|states| states.is_worth_saving(events_read))
@@ -149,16 +156,12 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
         &mut self,
         stream: Text<'a>,
         state: &mut StateMemory,
+        to_combine: &mut StatesToCombine<'a>,
     ) -> Result<i64, Error> {
         let mut own = StateMemory::new(self.definition.initial_state);
         let version = self.fold_alone(stream, &mut own)?;
         if let Some(combine) = &mut self.definition.combine {
-            state.replace(|state| {
-                combine.jsonb_of_two(state, own.state()).ok_or_else(|| {
-                    let reason = format!("is NULL, for the state of \"{stream}\"");
-                    Error::from(Malformed::argument("result of combine", reason))
-                })
-            })?;
+            to_combine.add(combine, (stream, own.state()), state)?;
         }
         Ok(version)
     }
@@ -167,9 +170,7 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
     fn fold_onto(&mut self, stream: Text<'a>, state: &mut StateMemory) -> Result<i64, Error> {
         self.seek_start(stream);
         let mut version = 0;
-        while let Some(next) = self.apply_next(stream, state)? {
-            version = next.last_version;
-        }
+        self.fold_rest(stream, state, |page| version = page.span().last_version)?;
         Ok(version)
     }
 
@@ -190,28 +191,25 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
         self.scan.seek(&[of_stream], Direction::Forward);
     }
 
-    /// Applies the next event of the scan, if there is one, and returns its version and id.
-    fn apply_next(
+    /// Applies the rest of the events of the scan, page by page, and shows each page after it was
+    /// applied.
+    fn fold_rest(
         &mut self,
         stream: Text<'_>,
         state: &mut StateMemory,
-    ) -> Result<Option<StreamSpan>, Error> {
-        let Some(row) = self.scan.next() else {
-            return Ok(None);
-        };
-        let version = row.bigint(column::VERSION);
-        state.replace(|state| {
-            let next = self.definition.apply.next_state(state, row.composite());
-            next.ok_or_else(|| {
-                let reason = format!("is NULL, for version {version} of \"{stream}\"");
-                Error::from(Malformed::argument("result of apply", reason))
-            })
-        })?;
-        Ok(Some(StreamSpan {
-            first_version: version,
-            last_version: version,
-            last_event: row.uuid(column::EVENT_ID),
-        }))
+        mut see: impl FnMut(&Page),
+    ) -> Result<(), Error> {
+        let names = (self.definition.name, stream);
+        loop {
+            let may_have_more = self.page.read(&mut self.scan);
+            if self.page.len() > 0 {
+                self.page.apply(&mut self.definition.apply, names, state)?;
+                see(&self.page);
+            }
+            if !may_have_more {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -3,13 +3,14 @@
 //! 1. The arguments are read ([`execution`]), the definition is loaded ([`definition`]) and the input
 //!    is checked ([`input`]).
 //! 2. The streams that the input names are locked ([`locking`]), and only then read and folded
-//!    ([`fold`]). Long streams are continued from a saved state ([`states`]). Streams that are
-//!    found in the state are added. While the locks are held, no stream can move, so `handle` never
+//!    ([`fold`]), in pages ([`page`]). Long streams are continued from a saved state ([`states`]).
+//!    Streams that are found in the state are added. While the locks are held, no stream can move, so `handle` never
 //!    decides in vain.
 //! 3. `handle` decides ([`decide`]), and its events are appended with a check of every stream.
 //!
 //! With an idempotency key all of this happens once ([`idempotency`]).
 
+mod combine;
 mod decide;
 mod definition;
 mod executed;
@@ -18,6 +19,7 @@ mod fold;
 mod idempotency;
 mod input;
 mod locking;
+mod page;
 mod states;
 
 pub use executed::Executed;

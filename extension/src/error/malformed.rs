@@ -10,6 +10,8 @@ pub struct Malformed {
     index: Option<usize>,
     field: Option<String>,
     reason: String,
+    /// What else the DETAIL has.
+    more: Vec<(&'static str, Value)>,
 }
 
 impl Malformed {
@@ -20,6 +22,7 @@ impl Malformed {
             index: None,
             field: None,
             reason: reason.into(),
+            more: Vec::new(),
         }
     }
 
@@ -32,6 +35,12 @@ impl Malformed {
     /// Names the key within the element.
     pub fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+
+    /// Adds a key to the DETAIL.
+    pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.more.push((key, value.into()));
         self
     }
 
@@ -57,6 +66,9 @@ impl Malformed {
         }
         if let Some(field) = &self.field {
             detail["field"] = field.as_str().into();
+        }
+        for (key, value) in &self.more {
+            detail[key] = value.clone();
         }
         detail
     }

@@ -154,14 +154,18 @@ pub fn text_array<'a>(values: impl Iterator<Item = Text<'a>>) -> Datum {
     array(Element::Text, values.map(Text::datum).collect())
 }
 
+/// A `jsonb[]` of these values.
+pub fn jsonb_array<'a>(values: impl Iterator<Item = Jsonb<'a>>) -> Datum {
+    array(Element::Jsonb, values.map(Jsonb::datum).collect())
+}
+
 /// An array of rows of a table.
-pub fn row_array(row_type: Oid, mut rows: Vec<Datum>) -> Datum {
+pub fn row_array(row_type: Oid, rows: &[Datum]) -> Datum {
     let count = i32::try_from(rows.len()).unwrap_or(i32::MAX);
     let (length, by_value, align) = (-1, false, b'd' as c_char);
-    // SAFETY: `count` datums of that type; the server copies them.
-    let array = unsafe {
-        pg_sys::construct_array(rows.as_mut_ptr(), count, row_type, length, by_value, align)
-    };
+    let rows = rows.as_ptr().cast_mut();
+    // SAFETY: `count` datums of that type; the server copies them, and changes none.
+    let array = unsafe { pg_sys::construct_array(rows, count, row_type, length, by_value, align) };
     Datum::from(array)
 }
 

@@ -187,13 +187,20 @@ impl Function {
         Some(())
     }
 
-    /// Calls a function `(jsonb, event eventcore.events)` that returns a `jsonb`.
-    pub fn next_state<'r>(&mut self, state: Jsonb<'_>, event: Datum) -> Option<Jsonb<'r>> {
+    /// Calls a function `(jsonb, …)` that returns a `jsonb`. Its second argument is an event or an
+    /// array of events, as it was opened.
+    pub fn next_state<'r>(&mut self, state: Jsonb<'_>, events: Datum) -> Option<Jsonb<'r>> {
         // SAFETY: the types that it was opened with.
         unsafe {
-            self.call([Some(state.datum()), Some(event)])
+            self.call([Some(state.datum()), Some(events)])
                 .map(|state| Jsonb::new(state))
         }
+    }
+
+    /// Calls a function `(jsonb[])` that returns a `jsonb`.
+    pub fn jsonb_of_array<'r>(&mut self, array: Datum) -> Option<Jsonb<'r>> {
+        // SAFETY: the types that it was opened with.
+        unsafe { self.call([Some(array)]).map(|result| Jsonb::new(result)) }
     }
 
     /// Calls a function `(jsonb, jsonb)` that returns a `jsonb`.

@@ -61,7 +61,7 @@ pub(super) fn release_reserve() {
     }
 }
 
-/// A memory context that is emptied after each step.
+/// A memory context that is emptied after each step, or after several.
 pub struct ScratchMemory(MemoryContext);
 
 impl ScratchMemory {
@@ -80,13 +80,26 @@ impl ScratchMemory {
 
     /// Runs a step whose server memory is not needed after it.
     pub fn during<R>(&self, step: impl FnOnce() -> R) -> R {
-        // Switches back even after an error, which pgrx does not do.
-        let entered = ContextSwitch::switch_to(self.0);
-        let result = step();
-        drop(entered);
-        // SAFETY: created here, and no longer the current one.
-        unsafe { pg_sys::MemoryContextReset(self.0) };
+        let result = self.until_emptied(step);
+        self.reset();
         result
+    }
+
+    /// Runs a step whose server memory is needed until this is emptied or dropped.
+    pub fn until_emptied<R>(&self, step: impl FnOnce() -> R) -> R {
+        // Switches back even after an error, which pgrx does not do.
+        let _entered = ContextSwitch::switch_to(self.0);
+        step()
+    }
+
+    /// Frees the memory of all steps.
+    pub fn empty(&mut self) {
+        self.reset();
+    }
+
+    fn reset(&self) {
+        // SAFETY: created here, and no longer the current one: a step that runs borrows this.
+        unsafe { pg_sys::MemoryContextReset(self.0) };
     }
 }
 

@@ -15,6 +15,7 @@ pub mod clock;
 pub mod databases;
 pub mod delete;
 pub mod environment;
+pub mod error_context;
 pub mod extension;
 pub mod ffi;
 mod flush;

@@ -192,7 +192,7 @@ pub fn read_batch(
 /// Calls the handler with the events. Each call counts as a statement.
 fn call(definition: &Definition, handler: &mut Function, read: EventBatch) {
     if definition.takes_array {
-        let array = row_array(read.row_type, read.events);
+        let array = row_array(read.row_type, &read.events);
         as_statement(|| handler.perform_on(array));
         transaction::end_command();
         return;

@@ -47,7 +47,7 @@ fn call(definition: &Definition, events: &Events, first: i64, last: i64) -> Resu
     let fresh = ActiveSnapshot::push_unless_kept();
     let environment = Environment::enter(&definition.settings, "projection", &definition.name);
     if definition.takes_array {
-        handler.perform_on(row_array(row_type, rows));
+        handler.perform_on(row_array(row_type, &rows));
         transaction::end_command();
     } else {
         let memory = ScratchMemory::new();

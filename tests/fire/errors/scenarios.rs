@@ -37,6 +37,9 @@ impl Scenario {
 pub(crate) const SETUP: &str = r#"
     CREATE FUNCTION apply(state jsonb, event eventcore.events) RETURNS jsonb LANGUAGE plpgsql AS
         'BEGIN RETURN state || jsonb_build_object(''last'', event.payload); END';
+    CREATE FUNCTION apply_events(state jsonb, events eventcore.events[]) RETURNS jsonb LANGUAGE plpgsql AS
+        'BEGIN RETURN state || jsonb_build_object(''last'', events[cardinality(events)].payload); END';
+    CREATE FUNCTION combine(states jsonb[]) RETURNS jsonb LANGUAGE sql AS 'SELECT to_jsonb(states)';
     CREATE FUNCTION decide(state jsonb, input jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN
         RETURN jsonb_build_array(jsonb_build_object('stream', input->'stream', 'type', 'T', 'payload', 1)); END $$;
     CREATE FUNCTION related(state jsonb, input jsonb) RETURNS text[] LANGUAGE sql AS $$ SELECT ARRAY['rules'] $$;
@@ -58,6 +61,8 @@ pub(crate) const SETUP: &str = r#"
                                        stream_prefixes => '{inline}');
     SELECT eventcore_create_projection('there', 'see', start_from => 'now', stream_prefixes => '{none}');
     SELECT eventcore_save_snapshot('there', '{s}', '{1}', '{"n":1}');
+    SELECT eventcore_register_command('arrays', 'apply_events', 'decide', streams => '{/stream,/other}',
+                                      related_streams => 'related', combine => 'combine', snapshot_every => 2);
 "#;
 
 const LEASED: &str = "SELECT eventcore_reset_subscription('there', 0);
@@ -178,6 +183,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     call("eventcore_execute", r#"SELECT eventcore_execute('decide', '{"stream":"d"}')"#),
     call("eventcore_execute", r#"SELECT eventcore_execute('keep', '{"stream":"k"}')"#)
         .after("SELECT eventcore_discard_command_states('keep')"),
+    call("eventcore_execute", r#"SELECT eventcore_execute('arrays', '{"stream":"a","other":"s"}')"#)
+        .after("SELECT eventcore_discard_command_states('arrays')"),
     call(
         "eventcore_execute",
         r#"SELECT eventcore_execute('decide', '{"stream":"d"}', idempotency_key => current_setting('test.key'))"#,

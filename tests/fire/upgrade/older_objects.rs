@@ -40,7 +40,7 @@ async fn every_call_on_older_objects_works_or_says_which_statement_helps() {
         let database = format!("older_{version}");
         let url = create(versions(), &database, &version);
         let session = connect(&url).await;
-        // All of it, but for a snapshot.
+        // All of it, but for a snapshot and a command that earlier versions refuse.
         let setup = SETUP
             .split("SELECT eventcore_save_snapshot")
             .next()

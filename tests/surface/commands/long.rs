@@ -5,15 +5,16 @@
 mod beside;
 mod forged;
 mod replaced;
-mod same;
+pub(super) mod same;
 
 use serde_json::{Value, json};
 
 use super::{Executed, execute};
 use crate::support::{Client, connect, database, failure, session_as, stream, value};
 
-/// An `apply` that counts its calls, and whose state differs for every order of events; a `handle`
-/// that writes the state to the streams `/to`.
+/// An `apply` that counts the events, and whose state differs for every order of events, in both
+/// forms; a `handle` that writes the state to the streams `/to`; a `combine` in both forms. The form
+/// of `apply` for several events records its calls.
 const CHAIN: &str = "
     CREATE SEQUENCE calls;
     SELECT nextval('calls');
@@ -22,6 +23,19 @@ const CHAIN: &str = "
     BEGIN
         PERFORM nextval('public.calls');
         RETURN to_jsonb(md5(concat(state, event.stream_id, event.version, event.payload)));
+    END $$;
+    CREATE TABLE pages (number serial PRIMARY KEY, stream text, first bigint, last bigint, events bigint);
+    CREATE FUNCTION chain_events(state jsonb, events eventcore.events[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+    DECLARE
+        event eventcore.events;
+    BEGIN
+        INSERT INTO public.pages (stream, first, last, events)
+            VALUES (events[1].stream_id, events[1].version, events[cardinality(events)].version, cardinality(events));
+        FOREACH event IN ARRAY events LOOP
+            PERFORM nextval('public.calls');
+            state := to_jsonb(md5(concat(state, event.stream_id, event.version, event.payload)));
+        END LOOP;
+        RETURN state;
     END $$;
     CREATE FUNCTION link(state jsonb, input jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
     BEGIN
@@ -32,26 +46,40 @@ const CHAIN: &str = "
                   FROM jsonb_array_elements(input->'to'));
     END $$;
     CREATE FUNCTION mix(state jsonb, other jsonb) RETURNS jsonb LANGUAGE sql AS
-        $$ SELECT to_jsonb(md5(concat(state, ' and ', other))) $$;";
+        $$ SELECT to_jsonb(md5(concat(state, ' and ', other))) $$;
+    CREATE FUNCTION mix_states(states jsonb[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+    DECLARE
+        mixed jsonb := states[1];
+    BEGIN
+        FOR place IN 2 .. cardinality(states) LOOP
+            mixed := mix(mixed, states[place]);
+        END LOOP;
+        RETURN mixed;
+    END $$;";
 
 /// A database with the command `chain`; `more` are named arguments of its registration.
-async fn chain(name: &str, more: &str) -> (String, Client) {
+pub(super) async fn chain(name: &str, more: &str) -> (String, Client) {
     let (url, client) = database(name).await;
     client.batch_execute(CHAIN).await.unwrap();
     register(&client, more).await;
     (url, client)
 }
 
-async fn register(client: &Client, more: &str) {
+pub(super) async fn register(client: &Client, more: &str) {
+    register_with(client, "chain", more).await;
+}
+
+/// With the form of `apply` that this function has.
+pub(super) async fn register_with(client: &Client, apply: &str, more: &str) {
     let sql = format!(
-        "SELECT eventcore_register_command('chain', 'chain', 'link', streams => '{{/streams}}',
+        "SELECT eventcore_register_command('chain', '{apply}', 'link', streams => '{{/streams}}',
              checked_streams => '{{/checked}}', initial_state => '\"\"', replace => true{more})"
     );
     client.batch_execute(&sql).await.unwrap();
 }
 
 /// Executes `chain` on these streams, writes to the last of them, and counts the calls of `apply`.
-async fn link(client: &Client, streams: &[&str]) -> (Executed, i64) {
+pub(super) async fn link(client: &Client, streams: &[&str]) -> (Executed, i64) {
     let input = json!({"streams": streams, "checked": [], "to": [streams.last()]});
     let before = calls(client).await;
     let done = execute(client, "chain", input).await.unwrap();
@@ -59,7 +87,7 @@ async fn link(client: &Client, streams: &[&str]) -> (Executed, i64) {
 }
 
 /// The same, without the result.
-async fn folded(client: &Client, streams: &[&str]) -> i64 {
+pub(super) async fn folded(client: &Client, streams: &[&str]) -> i64 {
     link(client, streams).await.1
 }
 
@@ -67,26 +95,26 @@ async fn calls(client: &Client) -> i64 {
     value(client, "SELECT last_value FROM calls").await
 }
 
-async fn fill(client: &Client, stream: &str, events: i64) {
+pub(super) async fn fill(client: &Client, stream: &str, events: i64) {
     let sql = "SELECT eventcore_append(ARRAY[$1::text], '{NULL}', array_agg($1::text), array_agg('Filled'::text),
                    array_agg(to_jsonb(n)), NULL) FROM generate_series(1, $2::bigint) n";
     client.execute(sql, &[&stream, &events]).await.unwrap();
 }
 
 /// The saved states, and the version of each.
-async fn kept(client: &Client) -> Vec<(String, i64)> {
+pub(super) async fn kept(client: &Client) -> Vec<(String, i64)> {
     let sql =
         "SELECT stream_id, last_version FROM eventcore.command_states ORDER BY stream_id, role";
     let rows = client.query(sql, &[]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-fn at(stream: &str, version: i64) -> (String, i64) {
+pub(super) fn at(stream: &str, version: i64) -> (String, i64) {
     (stream.to_owned(), version)
 }
 
 /// The state on which an execution without saved states decides.
-async fn state_of(client: &Client, streams: &[&str]) -> Value {
+pub(super) async fn state_of(client: &Client, streams: &[&str]) -> Value {
     let sql = "SELECT eventcore_register_command('anew', 'chain', 'link', streams => '{/streams}',
                    initial_state => '\"\"', snapshot_every => 0, replace => true)";
     client.batch_execute("BEGIN").await.unwrap();
@@ -98,7 +126,7 @@ async fn state_of(client: &Client, streams: &[&str]) -> Value {
     state
 }
 
-async fn last_payload(client: &Client, name: &str) -> Value {
+pub(super) async fn last_payload(client: &Client, name: &str) -> Value {
     stream(client, name).await.last().unwrap().payload.clone()
 }
 

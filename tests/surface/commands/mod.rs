@@ -1,5 +1,6 @@
 //! Commands inside the database: registering and executing them. Under fire they are tested in `fire/commands`.
 
+mod batch;
 mod client;
 mod decide;
 mod execute;

@@ -27,7 +27,9 @@ use crate::values::Payload;
 pub struct CommandDefinition {
     /// The name of the command: 1 to 255 bytes, no ASCII control characters.
     pub name: String,
-    /// The function (state `jsonb`, event `eventcore.events`) that returns the next state.
+    /// The function (state `jsonb`, event `eventcore.events`) that returns the next state; or (state
+    /// `jsonb`, events `eventcore.events[]`), which gets one or more consecutive events of one
+    /// stream. What it takes decides how it is called.
     pub apply: String,
     /// The function (state `jsonb`, input `jsonb`) that returns the events to write, or raises an
     /// error.
@@ -48,7 +50,7 @@ pub struct CommandDefinition {
     /// default 10.
     pub max_attempts: u32,
     /// The function (state `jsonb`, state `jsonb`) that combines the states of two streams, each
-    /// folded separately.
+    /// folded separately; or (states `jsonb[]`), for two or more.
     pub combine: Option<String>,
     /// From how many newly read events of a stream on an execution saves its state; 0 means never;
     /// by default 100.
@@ -106,7 +108,7 @@ impl CommandDefinition {
         }
     }
 
-    /// Sets the function that applies one event to the state.
+    /// Sets the function that applies one event, or an array of events, to the state.
     #[must_use]
     pub fn apply(mut self, function: impl Into<String>) -> Self {
         self.apply = function.into();
@@ -173,7 +175,7 @@ impl CommandDefinition {
         self
     }
 
-    /// Sets the function that combines the states of two streams, each folded separately. With it,
+    /// Sets the function that combines the states of streams, each folded separately. With it,
     /// the states of all long streams are saved, not only of the first.
     #[must_use]
     pub fn combine(mut self, function: impl Into<String>) -> Self {

@@ -1,9 +1,9 @@
 //! With and without saved states, the same commands decide the same, whatever `apply` and `combine`
-//! do.
+//! do. So they do with the forms that take several events or states.
 
 use serde_json::{Value, json};
 
-use super::{calls, chain, kept, register};
+use super::{calls, chain, kept, register_with};
 use crate::commands::execute;
 use crate::support::{Client, value};
 
@@ -14,13 +14,24 @@ const RELATED: &str = "
 
 #[tokio::test]
 async fn random_commands_decide_the_same_with_kept_states_and_without() {
-    for (name, more) in [("same", ""), ("same_combine", ", combine => 'mix'")] {
+    for (name, combine) in [
+        ("same", None),
+        ("same_combine", Some(["mix", "mix_states"])),
+    ] {
         let (_, with) = chain(&format!("{name}_with"), "").await;
         let (_, without) = chain(&format!("{name}_without"), "").await;
-        for (client, every) in [(&with, 4), (&without, 0)] {
+        let (_, arrays) = chain(&format!("{name}_arrays"), "").await;
+        for (client, apply, form, every) in [
+            (&with, "chain", 0, 4),
+            (&without, "chain", 0, 0),
+            (&arrays, "chain_events", 1, 4),
+        ] {
             client.batch_execute(RELATED).await.unwrap();
-            let more = format!("{more}, related_streams => 'related', snapshot_every => {every}");
-            register(client, &more).await;
+            let combine = combine.map(|forms| format!(", combine => '{}'", forms[form]));
+            let combine = combine.unwrap_or_default();
+            let more =
+                format!("{combine}, related_streams => 'related', snapshot_every => {every}");
+            register_with(client, apply, &more).await;
         }
         let seed: u64 = value::<i64>(&with, "SELECT (random() * 1e15)::bigint")
             .await
@@ -32,10 +43,15 @@ async fn random_commands_decide_the_same_with_kept_states_and_without() {
             let one = run(&with, step_seed).await;
             let other = run(&without, step_seed).await;
             assert_eq!(one, other, "{name}: seed {seed}, step {step}");
+            let other = run(&arrays, step_seed).await;
+            assert_eq!(one, other, "{name}: seed {seed}, step {step}, arrays");
         }
         assert_eq!(history(&with).await, history(&without).await, "seed {seed}");
+        assert_eq!(history(&with).await, history(&arrays).await, "seed {seed}");
         assert_eq!(kept(&without).await, []);
+        assert_eq!(kept(&with).await, kept(&arrays).await, "seed {seed}");
         let (with, without) = (calls(&with).await, calls(&without).await);
+        assert_eq!(with, calls(&arrays).await, "seed {seed}: events folded");
         assert!(
             with * 10 < without * 9,
             "{with} calls of apply, not {without}"
@@ -104,10 +120,10 @@ async fn history(client: &Client) -> Vec<(String, i64, Value)> {
 }
 
 /// SplitMix64.
-struct Random(u64);
+pub(in crate::commands) struct Random(pub(in crate::commands) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(in crate::commands) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -115,7 +131,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(in crate::commands) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap_or(0)
     }
 }
