@@ -148,6 +148,13 @@ pub const fn is_between(after: i64, reserved: i64, first: i64) -> bool {
     reserved < after && after < first
 }
 
+/// Whether a position was given out by the history that gives out `next` next, because no history
+/// begins between them. If not, it may still have been: a history may span more than
+/// [`HISTORY_SPAN`].
+pub const fn is_in_history_of(position: i64, next: i64) -> bool {
+    0 < position && position < next && position / HISTORY_SPAN == next / HISTORY_SPAN
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,5 +290,20 @@ mod tests {
         assert!(is_between(1025, 1024, HISTORY_SPAN));
         assert!(is_between(HISTORY_SPAN - 1, 1024, HISTORY_SPAN));
         assert!(!is_between(HISTORY_SPAN, 1024, HISTORY_SPAN));
+    }
+
+    #[test]
+    fn a_position_below_the_next_one_is_of_the_same_history_if_none_begins_between() {
+        assert!(is_in_history_of(1, 2));
+        assert!(is_in_history_of(HISTORY_SPAN, HISTORY_SPAN + 1));
+        for (position, next) in [
+            (0, 2),
+            (2, 2),
+            (3, 2),
+            (HISTORY_SPAN - 1, HISTORY_SPAN + 1),
+            (7, 2 * HISTORY_SPAN + 1),
+        ] {
+            assert!(!is_in_history_of(position, next), "{position}, {next}");
+        }
     }
 }

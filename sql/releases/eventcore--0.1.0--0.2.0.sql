@@ -10,12 +10,13 @@ CREATE FUNCTION @extschema@.eventcore_append_compact(
     metadata          text[]  DEFAULT NULL,
     event_ids         uuid[]  DEFAULT NULL,
     correlation_id    uuid    DEFAULT NULL,
-    causation_id      uuid    DEFAULT NULL
+    causation_id      uuid    DEFAULT NULL,
+    known_position    bigint  DEFAULT NULL
 )
 RETURNS bigint[]
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_append_compact';
-COMMENT ON FUNCTION @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid) IS
+COMMENT ON FUNCTION @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid, bigint) IS
 $$The same as eventcore_append with arrays, for programs, at less cost to the server: payloads and metadata are JSON
 texts, and the result is one value: SELECT eventcore_append_compact(…).
 
@@ -23,9 +24,12 @@ Returns {first_position, last_position, recorded_at, repeated, version, …}: th
 time in microseconds since 1970-01-01 00:00 UTC; 1 for a repeat, else 0; then the version of every declared stream in the
 order given.
 
+known_position: the position of an append on which the expected versions rest, if nothing was read since. After a fail-over
+that lost events, the same versions may stand for other events; then SE011, and the caller has to read again.
+
 The same errors. A text that is not JSON, or that jsonb cannot hold, is SE003; it names the element.$$;
-REVOKE ALL ON FUNCTION @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid)
+REVOKE ALL ON FUNCTION @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid, bigint)
     TO eventcore_writer;
 
 CREATE FUNCTION @extschema@.eventcore_execute_compact(

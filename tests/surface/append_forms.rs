@@ -208,3 +208,21 @@ async fn the_compact_form_returns_the_values_of_a_row_in_one_list() {
     assert_eq!(values[..2], [None, None]);
     assert_eq!(values[3..], [0, 0, 2].map(Some));
 }
+
+#[tokio::test]
+async fn a_known_position_is_one_that_an_append_of_this_history_has_got() {
+    let client = session().await;
+    let append = |position: &str| {
+        format!(
+            "SELECT eventcore_append_compact('{{known}}', '{{NULL}}', '{{known}}', '{{T}}', '{{1}}',
+                                             known_position => {position})"
+        )
+    };
+    let first: Vec<i64> = value(&client, &append("NULL")).await;
+    let second: Vec<i64> = value(&client, &append(&first[0].to_string())).await;
+    assert_eq!(second[4], 2);
+    for (position, code) in [("0", "SE003"), ("-7", "SE003"), ("1000000000000", "SE011")] {
+        let error = client.query(&append(position), &[]).await.unwrap_err();
+        assert_eq!(error.code().unwrap().code(), code, "{position}: {error:?}");
+    }
+}

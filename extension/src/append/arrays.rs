@@ -41,12 +41,20 @@ pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     })
 }
 
-/// Reads the same arguments of the compact form.
+/// Reads the same arguments of the compact form, and `known_position`.
 pub fn read_compact<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
-    read_with(call, |number, part, name| {
+    let mut request = read_with(call, |number, part, name| {
         let texts = call.text_array(number, name)?;
         Ok(texts.map(|texts| Documents::Texts(texts, part)))
-    })
+    })?;
+    request.known_position = call.bigint(9);
+    match request.known_position {
+        Some(position) if position < 1 => {
+            let reason = format!("is {position}, must be at least 1");
+            Err(Malformed::argument("known_position", reason).into())
+        }
+        _ => Ok(request),
+    }
 }
 
 /// `documents` reads the argument with a number and a name.

@@ -27,6 +27,7 @@ use crate::guards::replication;
 use crate::pg::indexes::Indexes;
 use crate::pg::transaction;
 use crate::projections::inline;
+use crate::read::divergence;
 use crate::registry::Registry;
 use crate::settings;
 use crate::tables::Events;
@@ -62,6 +63,9 @@ pub fn append_to(events: &Events, request: &Request<'_>) -> Result<Appended, Err
         // The first append may still be waiting for its flush.
         transaction::flush_what_is_committed();
         return Ok(repeated);
+    }
+    if let Some(position) = request.known_position {
+        divergence::require_present(&registry, events, position)?;
     }
     streams::require_open(request)?;
     if !conflicts.is_empty() {

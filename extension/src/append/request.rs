@@ -22,6 +22,8 @@ pub struct Request<'a> {
     pub events: Vec<NewEvent<'a>>,
     pub correlation_id: Option<Uuid>,
     pub causation_id: Option<Uuid>,
+    /// The position of an append on which the expected versions rest.
+    pub known_position: Option<i64>,
     /// The indexes of the declared streams, ordered by key: the order in which they are locked.
     pub by_key: Vec<(StreamKey, usize)>,
     form: Form,
@@ -134,6 +136,7 @@ impl<'a> Request<'a> {
             events: Vec::new(),
             correlation_id,
             causation_id,
+            known_position: None,
             by_key,
             form,
         })
@@ -159,6 +162,7 @@ impl<'a> Request<'a> {
             events: Vec::new(),
             correlation_id,
             causation_id,
+            known_position: None,
             by_key: sort_by_key(&names)?,
             form: Form::Handle,
         })

@@ -18,7 +18,7 @@ use crate::tables::Events;
 use crate::tables::columns::events as column;
 use crate::tables::history::{self, History};
 use eventcore_rules::MAX_EVENTS_PASSED_OVER;
-use eventcore_rules::history::is_between;
+use eventcore_rules::history::{is_between, is_in_history_of};
 use uuid::Uuid;
 
 /// `eventcore.require_told(position, or_reserved)`.
@@ -68,6 +68,26 @@ pub fn require_same(
         return Err(diverged(after, history.agreed, history.first));
     }
     Ok(())
+}
+
+/// SE011 unless an append has drawn this position in the history that this server writes. The caller
+/// decided on what the streams were after that append, so in another history the same versions may
+/// stand for other events.
+pub fn require_present(registry: &Registry, events: &Events, position: i64) -> Result<(), Error> {
+    let next = registry.next_position(events)?;
+    if is_in_history_of(position, next) {
+        return Ok(());
+    }
+    let histories = history::all(&history::open(&events.catalog, Use::Read)?);
+    let first = histories.iter().map(|history| history.first).max();
+    match first {
+        Some(first) if first <= position && position < next => Ok(()),
+        _ => Err(diverged(
+            position,
+            registry.agreed(events, &histories),
+            first.unwrap_or(next),
+        )),
+    }
 }
 
 /// SE011 for a position between two histories.

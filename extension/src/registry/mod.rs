@@ -71,6 +71,11 @@ impl Registry {
         positions::draw(self.database_slot, events, count)
     }
 
+    /// The position that is drawn next, in the history that this server writes.
+    pub fn next_position(&self, events: &Events) -> Result<i64, Error> {
+        positions::next(self.database_slot, events)
+    }
+
     /// Registers a row that SQL inserts with a position of its own, for example in a restore.
     pub fn register_foreign(&self, events: &Events, position: i64) -> Result<(), Error> {
         positions::register_foreign(self.database_slot, events, position)

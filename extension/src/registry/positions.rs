@@ -69,6 +69,13 @@ pub fn draw(database_slot: DatabaseSlot, events: &Events, count: usize) -> Resul
     Ok(first)
 }
 
+/// The position that is drawn next, after a history has begun if one has to.
+pub fn next(database_slot: DatabaseSlot, events: &Events) -> Result<i64, Error> {
+    let database = database_slot.database();
+    history::before_drawing(database, events)?;
+    Ok(database.next.load(SeqCst))
+}
+
 /// SE003 for a position so far ahead that it must be a mistake. It would be used up for good, even
 /// if the transaction is rolled back.
 pub fn check_ahead(

@@ -2,6 +2,7 @@
 
 mod confirmed;
 mod histories;
+mod known_position;
 mod lags;
 mod own_projections;
 mod recovery;
