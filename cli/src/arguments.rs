@@ -14,7 +14,6 @@ use crate::commands;
     name = "eventcore",
     version,
     disable_help_flag = true,
-    propagate_version = true,
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no connection, 4 not found, 5 version conflict, \
                   6 rejected by a command, 7 not permitted, 130 interrupted."
 )]
@@ -59,6 +58,22 @@ pub(crate) enum Command {
     Commands(commands::commands::Arguments),
     /// Execute a command inside the database, or try it
     Execute(commands::execute::Arguments),
+    /// Watch what happens: rates, who holds readers back, subscriptions, projections, last events
+    Top(crate::top::Arguments),
+    /// Write all events to a file, as lines of JSON
+    Export(commands::export::Arguments),
+    /// Read events from such a file
+    Import(commands::import::Arguments),
+    /// Look for what is wrong, and say what repairs it
+    Doctor(commands::doctor::Arguments),
+    /// Print metrics for Prometheus, or serve them
+    Metrics(commands::metrics::Arguments),
+    /// Print the JSON schema of what a command prints with `-o json`
+    Schema(crate::schemas::Arguments),
+    /// Print what makes a shell complete this command
+    Completions(commands::completions::Completions),
+    /// Write pages of the manual
+    Man(commands::completions::Man),
 }
 
 /// Where the server is.

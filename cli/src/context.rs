@@ -15,8 +15,11 @@ use crate::output::{Output, safe};
 
 const APPLICATION_NAME: &str = "eventcore";
 
-/// How long a statement has to end after it was cancelled.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long a statement may take to end after the server was asked to cancel it.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How long the server may take to be asked.
+const LONGEST: Duration = Duration::from_secs(3);
 
 /// What every command has.
 pub(crate) struct Context {
@@ -53,24 +56,16 @@ impl Context {
             done = &mut command => return done,
             pressed = tokio::signal::ctrl_c() => pressed?,
         }
-        let ended = tokio::time::timeout(GRACE, async {
-            let known = self.open_sessions();
-            let cancelled = async {
-                for session in &known {
-                    // If it cannot be reached, there is nothing to cancel.
-                    let _ = session.cancel().await;
-                }
-                std::future::pending::<()>().await;
-            };
+        let known = self.open_sessions();
+        let ended = async {
             tokio::select! {
                 done = &mut command => Some(done),
-                () = cancelled => None,
+                () = cancelled(&known) => None,
                 // Twice: at once.
                 _ = tokio::signal::ctrl_c() => None,
             }
-        })
-        .await;
-        match ended {
+        };
+        match tokio::time::timeout(LONGEST, ended).await {
             Ok(Some(Ok(code))) => Ok(code),
             _ => Err(Failure::Interrupted),
         }
@@ -161,6 +156,17 @@ impl Context {
             "y" | "Y" | "yes" => Ok(()),
             _ => Err(Failure::Interrupted),
         }
+    }
+}
+
+/// Returns when the statements of these sessions were cancelled and have had time to end.
+async fn cancelled(sessions: &[Arc<Session>]) {
+    for session in sessions {
+        // If it cannot be reached, there is nothing to cancel.
+        let _ = session.cancel().await;
+    }
+    if !sessions.is_empty() {
+        tokio::time::sleep(GRACE).await;
     }
 }
 

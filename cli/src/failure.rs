@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use eventcore_inspect::connection::ConnectionError;
 use eventcore_inspect::{Error, ErrorKind};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -37,12 +38,13 @@ const DENIED: u8 = 7;
 const INTERRUPTED: u8 = 130;
 
 /// An error for programs.
-#[derive(Serialize)]
-struct Report<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report<'a> {
     exit_code: u8,
     sqlstate: Option<&'a str>,
     message: String,
     /// The server's DETAIL: as it is if it is JSON, else as a text.
+    #[schemars(with = "Option<serde_json::Value>")]
     detail: Option<Box<RawValue>>,
     hint: Option<&'a str>,
 }

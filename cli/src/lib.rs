@@ -8,6 +8,10 @@ mod commands;
 mod context;
 mod failure;
 mod output;
+#[cfg(test)]
+mod reference;
+mod schemas;
+mod top;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! Appending events.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
@@ -39,7 +40,7 @@ pub struct Declared {
 }
 
 /// The result of an append.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Appended {
     /// The position of its first event.
@@ -55,7 +56,7 @@ pub struct Appended {
 }
 
 /// A stream and its version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct StreamVersion {
     /// The stream.

@@ -1,5 +1,6 @@
 //! Checkpoints of projections that run in clients.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 
@@ -8,7 +9,7 @@ use crate::session::Session;
 use crate::time::Time;
 
 /// A row of `eventcore.checkpoints`, and how far it is behind.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Checkpoint {
     /// The projection.

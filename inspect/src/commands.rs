@@ -1,5 +1,6 @@
 //! Commands that run inside the database.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
@@ -10,7 +11,7 @@ use crate::session::Session;
 use crate::time::Time;
 
 /// A row of `eventcore.commands`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the table describes its columns")]
 pub struct Command {
@@ -22,7 +23,9 @@ pub struct Command {
     pub combine: Option<String>,
     pub streams: Option<Vec<String>>,
     pub checked_streams: Option<Vec<String>>,
+    #[schemars(with = "Option<serde_json::Value>")]
     pub required_fields: Option<Box<RawValue>>,
+    #[schemars(with = "serde_json::Value")]
     pub initial_state: Box<RawValue>,
     pub max_attempts: i32,
     pub snapshot_every: i32,
@@ -87,7 +90,7 @@ pub async fn show(session: &Session, name: &str) -> Result<Command, Error> {
 }
 
 /// One function of a command.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Source {
     /// What it does for the command: `apply`, `handle` and so on.

@@ -107,6 +107,13 @@ impl Error {
         made
     }
 
+    /// The file or the pipe fails that something is written to.
+    pub(crate) fn of_writer(error: std::io::Error) -> Self {
+        let mut made = Self::new(ErrorKind::Failed, error.to_string());
+        made.0.source = Some(Box::new(error));
+        made
+    }
+
     fn of_store(error: StoreError) -> Self {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(found) = cause {

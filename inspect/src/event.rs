@@ -1,5 +1,6 @@
 //! [`Event`]: a row of `eventcore.events`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
@@ -11,7 +12,7 @@ use crate::time::Time;
 
 /// An event, with the names of its columns. Payload and metadata are the server's text, so that no
 /// number loses a digit.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Event {
     /// Its place in the global order.
@@ -25,8 +26,10 @@ pub struct Event {
     /// What happened.
     pub event_type: String,
     /// Its data.
+    #[schemars(with = "serde_json::Value")]
     pub payload: Box<RawValue>,
     /// Data about it.
+    #[schemars(with = "Option<serde_json::Value>")]
     pub metadata: Option<Box<RawValue>>,
     /// The operation that it belongs to.
     pub correlation_id: Option<Uuid>,

@@ -1,5 +1,6 @@
 //! Executing a command inside the database.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
@@ -29,7 +30,7 @@ pub struct Call {
 }
 
 /// The result of an execution.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Executed {
     /// The position of its first event.

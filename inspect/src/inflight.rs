@@ -1,5 +1,6 @@
 //! Transactions that have appended and not ended.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 
@@ -8,7 +9,7 @@ use crate::session::Session;
 use crate::time::Time;
 
 /// A row of `eventcore.stat_inflight`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the view describes its columns")]
 pub struct InFlight {

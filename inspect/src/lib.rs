@@ -33,6 +33,7 @@ mod time;
 
 // The events.
 pub mod events;
+pub mod export;
 pub mod position_at;
 pub mod search;
 pub mod streams;
@@ -46,10 +47,15 @@ pub mod projections;
 pub mod stats;
 pub mod subscriptions;
 
+// What is wrong, and what to measure.
+pub mod doctor;
+pub mod metrics;
+
 // What changes something.
 pub mod actions;
 pub mod append;
 pub mod execute;
+pub mod import;
 
 pub use error::{Error, ErrorKind};
 pub use event::Event;

@@ -1,5 +1,6 @@
 //! Projections that run inside the server.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 
@@ -9,7 +10,7 @@ use crate::session::Session;
 use crate::time::Time;
 
 /// A row of `eventcore.stat_projections`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the view describes its columns")]
 pub struct Projection {
@@ -114,7 +115,7 @@ pub async fn show(session: &Session, name: &str) -> Result<Projection, Error> {
 }
 
 /// An event that was set aside, and why.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct ParkedEvent {
     /// How often it failed.

@@ -1,5 +1,6 @@
 //! Searching events by what no index knows: window by window of positions.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
@@ -13,7 +14,7 @@ use crate::session::Session;
 const WIDTH: i64 = 100_000;
 
 /// What a search has looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Searched {
     /// The position after which it looked.
@@ -320,7 +321,7 @@ pub async fn within(
 }
 
 /// What a search has found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Found {
     /// The events.

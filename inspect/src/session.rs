@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventcore::postgres::tokio_postgres::types::ToSql;
 use eventcore::{PostgresEventStore, PostgresSession};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, RowStream};
 
 use crate::connection::Target;
 use crate::error::{Error, ErrorKind};
@@ -163,6 +163,18 @@ impl Session {
         self.extension()?;
         let statement = self.connection.prepared(sql).await?;
         Ok(self.connection.query(&statement, parameters).await?)
+    }
+
+    /// The same for many rows, which come one by one.
+    pub(crate) async fn stream(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<RowStream, Error> {
+        self.extension()?;
+        let statement = self.connection.prepared(sql).await?;
+        let parameters = parameters.iter().copied();
+        Ok(self.connection.query_raw(&statement, parameters).await?)
     }
 
     /// The same for a statement that returns at most one row.

@@ -1,5 +1,6 @@
 //! The figures of a database at one moment.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 
@@ -9,7 +10,7 @@ use crate::time::Time;
 
 /// The figures of a database at one moment. Those of appends are totals since `counted_since`: for
 /// a rate take the difference of two.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Stats {
     /// When they were taken, by the server's clock.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 
@@ -10,7 +11,7 @@ use crate::session::Session;
 use crate::time::Time;
 
 /// A stream.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct StreamSummary {
     /// Its name.
@@ -113,7 +114,7 @@ impl StreamSummary {
 }
 
 /// Streams whose name contains a text.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Containing {
     /// Those found.
@@ -172,7 +173,7 @@ pub async fn containing(
 }
 
 /// One stream in detail.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct StreamDetail {
     /// Its name.

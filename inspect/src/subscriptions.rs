@@ -1,5 +1,6 @@
 //! Durable subscriptions: their progress, their leases, and their parked events.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use crate::session::Session;
 use crate::time::Time;
 
 /// A row of `eventcore.stat_subscriptions`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the view describes its columns")]
 pub struct Subscription {
@@ -105,7 +106,7 @@ pub async fn show(session: &Session, name: &str) -> Result<Subscription, Error> 
 }
 
 /// The events that one consumer holds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Lease {
     /// The lease, as a poll returned it.
@@ -156,7 +157,7 @@ pub async fn leases(session: &Session, name: &str) -> Result<Vec<Lease>, Error> 
 }
 
 /// An event that was set aside, and why.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct ParkedEvent {
     /// How often it was delivered.

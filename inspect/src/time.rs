@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use serde::{Serialize, Serializer};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 
 /// Microseconds between 1970, where Unix begins to count, and 2000, where PostgreSQL does.
@@ -58,6 +59,34 @@ impl fmt::Display for Time {
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Time {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A time in UTC by RFC 3339, or infinity, or -infinity.",
+            "type": "string",
+            "anyOf": [{"format": "date-time"}, {"enum": ["infinity", "-infinity"]}],
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        match text.as_ref() {
+            "infinity" => Ok(Self(i64::MAX)),
+            "-infinity" => Ok(Self(i64::MIN)),
+            text => {
+                let time: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+                Ok(Self(time.as_microsecond()))
+            }
+        }
     }
 }
 

@@ -4,10 +4,17 @@
 mod support;
 
 mod connection;
+mod doctor;
 mod errors;
 mod events;
+mod export;
 mod hostile;
+mod metrics;
 mod operate;
+mod programs;
+mod readme;
 mod roles;
+mod schemas;
 mod tail;
+mod top;
 mod write;

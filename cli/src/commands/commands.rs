@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use eventcore_inspect::commands::{Command, Source, list, show, sources};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::rows::indented;
@@ -55,8 +56,8 @@ impl Row for Command {
 }
 
 /// A command and its functions.
-#[derive(Serialize)]
-struct Detail {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Detail {
     #[serde(flatten)]
     command: Command,
     functions: Vec<Source>,

@@ -3,6 +3,7 @@
 use clap::Args;
 use eventcore_inspect::actions::terminate;
 use eventcore_inspect::inflight::{InFlight, list};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -52,8 +53,8 @@ impl Row for InFlight {
 }
 
 /// What was done.
-#[derive(Serialize)]
-struct Done {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Done {
     pid: i32,
     done: &'static str,
 }

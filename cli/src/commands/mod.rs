@@ -4,11 +4,17 @@ pub(crate) mod append;
 mod checkpoints;
 #[expect(clippy::module_inception, reason = "it is the command `commands`")]
 pub(crate) mod commands;
+pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod execute;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod inflight;
 mod input;
+pub(crate) mod metrics;
 pub(crate) mod parked;
+mod progress;
 pub(crate) mod projections;
 mod rows;
 pub(crate) mod search;
@@ -44,6 +50,14 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<ExitCode,
         Command::Stats => stats::run(context).await?,
         Command::Commands(arguments) => commands::run(&arguments, context).await?,
         Command::Execute(arguments) => execute::run(&arguments, context).await?,
+        Command::Top(arguments) => crate::top::run(&arguments, context).await?,
+        Command::Export(arguments) => export::run(&arguments, context).await?,
+        Command::Import(arguments) => import::run(&arguments, context).await?,
+        Command::Doctor(arguments) => return doctor::run(&arguments, context).await,
+        Command::Metrics(arguments) => metrics::run(&arguments, context).await?,
+        Command::Schema(arguments) => crate::schemas::run(&arguments, context)?,
+        Command::Completions(arguments) => completions::completions(&arguments)?,
+        Command::Man(arguments) => completions::man(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

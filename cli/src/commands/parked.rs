@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use eventcore_inspect::actions::{ParkedAction, ParkedOf, change_parked};
 use eventcore_inspect::{Session, projections, subscriptions};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -99,8 +100,8 @@ impl Row for projections::ParkedEvent {
 }
 
 /// What was done.
-#[derive(Serialize)]
-struct Done<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Done<'a> {
     name: &'a str,
     done: &'a str,
     events: i64,

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use eventcore_inspect::actions::{ProjectionAction, change_projection};
 use eventcore_inspect::projections::{Projection, list, show};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -85,8 +86,8 @@ impl Row for Projection {
 }
 
 /// What was done.
-#[derive(Serialize)]
-struct Done<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Done<'a> {
     projection: &'a str,
     done: &'a str,
 }

@@ -115,6 +115,8 @@ async fn events(arguments: &Events, context: &Context) -> Result<(), Failure> {
     for event in &events {
         context.output.row(event, &mut widths)?;
     }
+    // The subscription has connections of its own.
+    drop(session);
     let prefix = [arguments.stream.clone()];
     let filter = filter(Some(&prefix), arguments.types.as_deref())?;
     let after = u64::try_from(safe).unwrap_or(0);

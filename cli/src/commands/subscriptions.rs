@@ -6,6 +6,7 @@ use eventcore_inspect::actions::{
 };
 use eventcore_inspect::subscriptions::{Lease, Subscription, leases, list, show};
 use eventcore_inspect::{Error, ErrorKind};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -118,8 +119,8 @@ impl Row for Subscription {
 }
 
 /// A subscription and its leases.
-#[derive(Serialize)]
-struct Detail {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Detail {
     #[serde(flatten)]
     subscription: Subscription,
     /// Null if the role may not see them.
@@ -127,8 +128,8 @@ struct Detail {
 }
 
 /// What was done.
-#[derive(Serialize)]
-struct Done<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Done<'a> {
     subscription: &'a str,
     done: &'a str,
 }

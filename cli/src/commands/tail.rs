@@ -58,6 +58,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
     if !arguments.follow {
         return Ok(());
     }
+    // The subscription has connections of its own.
+    drop(session);
     let prefixes = arguments.prefixes.as_deref();
     let filter = filter(prefixes, arguments.types.as_deref())?;
     let from = u64::try_from(shown_to).unwrap_or(0);

@@ -12,9 +12,9 @@ use crate::output::{Column, Row, Show, left, maybe, right};
 
 /// The arguments of `eventcore trace`.
 #[derive(Args)]
-#[group(id = "operation", required = true, multiple = true)]
 pub(crate) struct Arguments {
     /// The correlation id
+    #[arg(required_unless_present = "event")]
     correlation: Option<Uuid>,
     /// Any event of the operation, by its position or id; looks around it
     #[arg(long, value_name = "POSITION|ID")]

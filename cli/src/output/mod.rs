@@ -7,6 +7,7 @@ mod time;
 use std::io::{self, IsTerminal, Write};
 
 use eventcore_inspect::Time;
+use eventcore_inspect::doctor::Severity;
 use serde::Serialize;
 
 use crate::arguments::{Format, OutputArguments, TimeStyle, When};
@@ -74,6 +75,11 @@ impl Output {
             terminal,
             is_coloured,
         }
+    }
+
+    /// Whether remarks are left out.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_quiet
     }
 
     /// The rows to print if nothing says how many: a screen on a terminal, else all.
@@ -167,7 +173,7 @@ impl Output {
     }
 
     /// Prints a JSON document.
-    fn json(&self, thing: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn json(&self, thing: &impl Serialize) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match self.format {
             Format::Jsonl => serde_json::to_writer(&mut out, thing)?,
@@ -196,8 +202,22 @@ impl Output {
 
     /// A text in bold, if colours are used.
     fn bold(&self, text: &str) -> String {
+        self.styled("1", text)
+    }
+
+    /// The name of a severity, as wide as the longest, in a colour of its own if colours are used.
+    pub(crate) fn severity(&self, severity: Severity) -> String {
+        let style = match severity {
+            Severity::Note => "36",
+            Severity::Warning => "33",
+            Severity::Error => "1;31",
+        };
+        self.styled(style, &format!("{:7}", severity.as_str()))
+    }
+
+    fn styled(&self, style: &str, text: &str) -> String {
         match self.is_coloured {
-            true => format!("\u{1b}[1m{text}\u{1b}[0m"),
+            true => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
             false => text.to_owned(),
         }
     }

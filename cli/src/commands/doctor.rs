@@ -1,0 +1,169 @@
+//! `eventcore doctor`
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use eventcore_inspect::Session;
+use eventcore_inspect::doctor::{CHECKS, Diagnosis, Finding, Severity, diagnose, fix};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::arguments::Format;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Column, Row, Show, left, safe};
+
+/// The arguments of `eventcore doctor`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Exit with 1 if something of this level or a worse one is found
+    #[arg(long, value_name = "LEVEL", default_value = "error")]
+    fail_on: Level,
+    /// Run the statements that do no harm, and look again
+    #[arg(long)]
+    fix: bool,
+    /// List what is looked for, and connect to nothing
+    #[arg(long, conflicts_with = "fix")]
+    list: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Level {
+    Note,
+    Warning,
+    Error,
+    Never,
+}
+
+impl Level {
+    fn is_met_by(self, severity: Severity) -> bool {
+        match self {
+            Self::Note => true,
+            Self::Warning => severity >= Severity::Warning,
+            Self::Error => severity >= Severity::Error,
+            Self::Never => false,
+        }
+    }
+}
+
+/// A check, for the list of them.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Listed {
+    id: &'static str,
+    severity: Severity,
+    meaning: &'static str,
+    see: &'static str,
+}
+
+impl Row for Listed {
+    fn columns() -> Vec<Column> {
+        vec![
+            left("CHECK"),
+            left("LEVEL"),
+            left("WHAT IS WRONG"),
+            left("SEE"),
+        ]
+    }
+
+    fn cells(&self, _: Show) -> Vec<String> {
+        vec![
+            self.id.to_owned(),
+            self.severity.as_str().to_owned(),
+            self.meaning.to_owned(),
+            self.see.to_owned(),
+        ]
+    }
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<ExitCode, Failure> {
+    if arguments.list {
+        let listed = CHECKS.iter().map(|check| Listed {
+            id: check.id,
+            severity: check.severity,
+            meaning: check.meaning,
+            see: check.see,
+        });
+        context.output.rows(&listed.collect::<Vec<_>>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let diagnosis = if arguments.fix {
+        let session = context.writer().await?;
+        let diagnosis = diagnose(&session).await?;
+        match fix_all(&session, &diagnosis, context).await? {
+            0 => diagnosis,
+            _ => diagnose(&session).await?,
+        }
+    } else {
+        let session = context.reader().await?;
+        diagnose(&session).await?
+    };
+    match context.output.format {
+        Format::Table => tell(&diagnosis, context)?,
+        Format::Json | Format::Jsonl => context.output.json(&diagnosis)?,
+    }
+    let is_bad = |finding: &Finding| arguments.fail_on.is_met_by(finding.severity);
+    Ok(match diagnosis.findings.iter().any(is_bad) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// Runs the statements that do no harm. Returns how many.
+async fn fix_all(
+    session: &Session,
+    diagnosis: &Diagnosis,
+    context: &Context,
+) -> Result<usize, Failure> {
+    let mut fixed = 0;
+    for finding in &diagnosis.findings {
+        if fix(session, finding).await? {
+            let statement = finding.statement.as_deref().unwrap_or_default();
+            context
+                .output
+                .note(&format!("fixed {}: {statement}", finding.id))?;
+            fixed += 1;
+        }
+    }
+    Ok(fixed)
+}
+
+fn tell(diagnosis: &Diagnosis, context: &Context) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    for finding in &diagnosis.findings {
+        let severity = context.output.severity(finding.severity);
+        let (id, object) = (safe(&finding.id), safe(&finding.object));
+        writeln!(out, "{severity}  {id}  {object}")?;
+        writeln!(out, "         {}", safe(&finding.message))?;
+        if let Some(statement) = &finding.statement {
+            let note = match finding.is_safe {
+                true => "  -- or: eventcore doctor --fix",
+                false => "",
+            };
+            writeln!(out, "         {};{note}", safe(statement))?;
+        }
+        writeln!(out, "         see {}", finding.see)?;
+    }
+    let count = |severity| {
+        let of_this = |finding: &&Finding| finding.severity == severity;
+        diagnosis.findings.iter().filter(of_this).count()
+    };
+    writeln!(
+        out,
+        "{} errors, {} warnings, {} notes",
+        count(Severity::Error),
+        count(Severity::Warning),
+        count(Severity::Note)
+    )?;
+    out.flush()?;
+    if !diagnosis.skipped.is_empty() {
+        let skipped = diagnosis.skipped.iter();
+        let skipped: Vec<String> = skipped
+            .map(|skipped| format!("{} ({})", skipped.id, skipped.reason))
+            .collect();
+        context
+            .output
+            .note(&format!("not looked at: {}", skipped.join(", ")))?;
+    }
+    Ok(())
+}

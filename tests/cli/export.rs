@@ -1,0 +1,197 @@
+//! `export` and `import`.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::support::Database;
+
+/// A file of a test, removed in the end.
+struct TestFile(PathBuf);
+
+impl TestFile {
+    fn new(name: &str) -> Self {
+        let file =
+            std::env::temp_dir().join(format!("eventcore-{name}-{}.ndjson", std::process::id()));
+        let _ = std::fs::remove_file(&file);
+        Self(file)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.0).unwrap()
+    }
+}
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn shop(name: &str) -> Database {
+    let database = Database::new(name);
+    database.sql(
+        "SELECT eventcore_append(ARRAY['order-1','stock-x'], ARRAY[0,0]::bigint[],
+            '[{\"stream\":\"order-1\",\"type\":\"Placed\",\"payload\":{\"cents\":12345678901234567890.10, \"t\": \"a\\nb \\u2028 \\\"q\\\"\"}},
+              {\"stream\":\"stock-x\",\"type\":\"Reserved\",\"payload\":[],\"metadata\":{\"by\":\"ada\"}}]',
+            '11111111-1111-1111-1111-111111111111', '22222222-2222-2222-2222-222222222222');
+         SELECT eventcore_append(ARRAY['order-1'], ARRAY[1]::bigint[], '[{\"stream\":\"order-1\",\"type\":\"Paid\",\"payload\":\"x\"}]');
+         SELECT eventcore_append(ARRAY['order-' || n], ARRAY[NULL]::bigint[], '[]') FROM generate_series(1, 1) n;
+         INSERT INTO eventcore.streams (stream_id, state, reason) VALUES ('order-1', 'closed', 'done')",
+    );
+    database
+}
+
+const CONTENTS: &str = "SELECT jsonb_agg(to_jsonb(e) ORDER BY e.position) FROM eventcore.events e";
+/// Without what an append gives anew.
+const MEANING: &str = "SELECT jsonb_agg(to_jsonb(e) - 'position' - 'recorded_at' ORDER BY e.position) FROM eventcore.events e";
+
+#[test]
+fn a_restored_store_is_the_one_that_was_exported() {
+    let (from, file) = (shop("cli_export"), TestFile::new("restore"));
+    let ran = from.run(&["export", file.path()]);
+    assert!(
+        ran.err.contains("exported 3 events up to position 3"),
+        "{ran:?}"
+    );
+    let text = file.text();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (&lines[0]["eventcore_export"], &lines[0]["safe_position"]),
+        (&json!(1), &json!(3))
+    );
+    assert_eq!(lines.len(), 5);
+    assert_eq!(
+        lines[4],
+        json!({"stream_id": "order-1", "state": "closed", "reason": "done"})
+    );
+    assert!(text.contains("12345678901234567890.10"));
+    assert_eq!(from.ok(&["export", "-q"]), text);
+
+    let into = Database::new("cli_restore");
+    let checked = into.json(&["import", file.path(), "--check"]);
+    assert_eq!(
+        (
+            &checked["events"],
+            &checked["streams"],
+            &checked["closed_streams"]
+        ),
+        (&json!(3), &json!(2), &json!(1))
+    );
+    assert_eq!(into.json(&["stats"])["last_position"], 0);
+    into.ok(&["import", file.path(), "--restore"]);
+    assert_eq!(into.sql(CONTENTS), from.sql(CONTENTS));
+    assert_eq!(into.json(&["stream", "show", "order-1"])["state"], "closed");
+    // Once more: it is all there.
+    let again = into.json(&["import", file.path(), "--restore"]);
+    assert_eq!(again["repeated"], 3);
+    assert_eq!(into.sql(CONTENTS), from.sql(CONTENTS));
+    // New positions come after the restored ones.
+    into.ok(&["append", "new", "T"]);
+    assert!(
+        into.json(&["stream", "show", "new"])["last_position"]
+            .as_i64()
+            .unwrap()
+            > 3
+    );
+    let other = into.run(&["import", file.path(), "--restore"]);
+    assert_eq!(other.code, 2, "{other:?}");
+}
+
+#[test]
+fn an_append_of_an_export_can_be_killed_and_run_again() {
+    let (from, file) = (shop("cli_export_append"), TestFile::new("append"));
+    from.ok(&["export", file.path()]);
+    let into = Database::new("cli_append_again");
+    into.ok(&["append", "other", "T"]);
+    // As a run that was killed after its first append.
+    let lines = file.text();
+    let part = TestFile::new("part");
+    std::fs::write(
+        &part.0,
+        lines
+            .lines()
+            .take(3)
+            .map(|line| format!("{line}\n"))
+            .collect::<String>(),
+    )
+    .unwrap();
+    into.ok(&["import", part.path(), "--append"]);
+    let all = into.json(&["import", file.path(), "--append"]);
+    assert_eq!((&all["events"], &all["repeated"]), (&json!(3), &json!(2)));
+    into.ok(&["import", file.path(), "--append"]);
+    let appended = into.sql("SELECT jsonb_agg(to_jsonb(e) - 'position' - 'recorded_at' ORDER BY e.position) FROM eventcore.events e WHERE e.stream_id <> 'other'");
+    assert_eq!(appended, from.sql(MEANING));
+
+    // A stream that has gone on elsewhere is a conflict.
+    let moved = Database::new("cli_append_moved");
+    moved.ok(&["append", "order-1", "T"]);
+    let ran = moved.run(&["import", file.path(), "--append"]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+}
+
+#[test]
+fn an_export_goes_on_where_it_was_interrupted() {
+    let database = Database::new("cli_resume");
+    database.sql(
+        "INSERT INTO eventcore.events (position, version, recorded_at, event_id, stream_id, event_type, payload)
+         SELECT n * 10, n, now(), gen_random_uuid(), 's', 'T', to_jsonb(n) FROM generate_series(1, 30000) n",
+    );
+    let file = TestFile::new("resume");
+    database.ok(&["export", file.path()]);
+    let whole = file.text();
+    assert_eq!(whole.lines().count(), 30_001);
+    // In the middle of a line, after the header, and after nothing is missing.
+    let middle = whole.len() / 2;
+    let header = whole.find('\n').unwrap() + 1;
+    for length in [middle, middle + 1, header, header + 5, whole.len()] {
+        std::fs::write(&file.0, &whole[..length]).unwrap();
+        database.ok(&["export", file.path(), "--resume"]);
+        assert!(file.text() == whole, "cut at {length}");
+    }
+    let exists = database.run(&["export", file.path()]);
+    assert_eq!(exists.code, 2, "{exists:?}");
+    let other = shop("cli_resume_other");
+    let ran = other.run(&["export", file.path(), "--resume"]);
+    assert!(ran.code == 2 && ran.err.contains("cli_resume"), "{ran:?}");
+    let part = database.ok(&["export", "-q", "--after", "299990"]);
+    assert_eq!(part.lines().count(), 2);
+    let none = database.ok(&["export", "-q", "--prefix", "none"]);
+    assert_eq!(none.lines().count(), 1);
+}
+
+#[test]
+fn a_file_that_is_no_export_or_is_damaged_changes_nothing() {
+    let (from, file) = (shop("cli_damaged"), TestFile::new("damaged"));
+    let text = from.ok(&["export", "-q"]);
+    let into = Database::new("cli_damaged_into");
+    let lines: Vec<&str> = text.lines().collect();
+    let damaged = [
+        String::new(),
+        "{}\n".to_owned(),
+        text.replace("\"eventcore_export\":1", "\"eventcore_export\":2"),
+        // A line is missing, is there twice, is cut.
+        [lines[0], lines[3]]
+            .join("\n")
+            .replace("\"version\":2", "\"version\":3")
+            + "\n"
+            + lines[1],
+        [lines[0], lines[1], lines[1]].join("\n"),
+        text[..text.len() / 2].to_owned(),
+    ];
+    for damaged in damaged {
+        std::fs::write(&file.0, &damaged).unwrap();
+        for way in ["--restore", "--append", "--check"] {
+            let ran = into.run(&["import", file.path(), way]);
+            assert_eq!(ran.code, 2, "{way} {damaged}: {ran:?}");
+        }
+        assert_eq!(into.json(&["stats"])["last_position"], 0);
+    }
+}

@@ -1,0 +1,217 @@
+//! `metrics`: the text, the server, the exporters' files, and who may read what.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use crate::support::{Database, Ran, program};
+
+fn shop(name: &str) -> Database {
+    let database = Database::new(name);
+    database.sql(
+        "SELECT eventcore_append(ARRAY['a'], ARRAY[0]::bigint[], '[{\"stream\":\"a\",\"type\":\"T\",\"payload\":1}]');
+         SELECT eventcore_create_subscription('mails \"to\" \\all');
+         SELECT eventcore_advance_checkpoint('reports', 0, 1)",
+    );
+    database
+}
+
+/// Has promtool check a text, if it is there; Debian's package `prometheus` has it.
+fn promtool(text: &str) {
+    let child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => panic!("{error}"),
+    };
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let checked = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!((checked.code, checked.err.as_str()), (0, ""), "{text}");
+}
+
+#[test]
+fn the_metrics_are_those_of_the_database_and_in_the_format_of_prometheus() {
+    let database = shop("cli_metrics");
+    let ran = database.run(&["metrics"]);
+    assert_eq!(ran.err, "");
+    let text = ran.ok();
+    for line in [
+        "eventcore_up 1",
+        "# TYPE eventcore_store_events_total counter",
+        "eventcore_store_events_total{datname=\"cli_metrics\"} 1",
+        "eventcore_safe_position{datname=\"cli_metrics\"} 1",
+        "eventcore_events_last_position{datname=\"cli_metrics\"} 1",
+        "eventcore_subscription_lag_events{datname=\"cli_metrics\",subscription=\"mails \\\"to\\\" \\\\all\"} 1",
+        "eventcore_checkpoint_position{datname=\"cli_metrics\",projection=\"reports\"} 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    promtool(&text);
+}
+
+/// The role that docs/operations/monitor.md makes.
+#[test]
+fn a_role_that_only_monitors_gets_all_that_is_for_it_and_is_told_what_is_left_out() {
+    let database = shop("cli_monitor");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations/monitor.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = page.split("### Its privileges").nth(1).unwrap();
+    let grants = block
+        .split("```sql\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let grants = grants.replace("monitoring", "cli_monitor");
+    database.sql(&format!("CREATE ROLE cli_monitor LOGIN; {grants}"));
+    let mut command = program();
+    command.args(["--url", &database.url_of("cli_monitor"), "metrics"]);
+    let ran = Ran::of(command.output().unwrap());
+    let left_out: Vec<&str> = ran
+        .err
+        .lines()
+        .map(|line| line.split(':').next().unwrap())
+        .collect();
+    let expected = [
+        "eventcore_build",
+        "eventcore_subscription_oldest",
+        "eventcore_checkpoint",
+        "eventcore_events",
+    ];
+    assert_eq!(
+        left_out,
+        expected.map(|query| format!("left out {query}")),
+        "{ran:?}"
+    );
+    let text = ran.ok();
+    assert!(
+        text.contains("eventcore_scrape_errors{query=\"eventcore_events\"} 1"),
+        "{text}"
+    );
+    assert!(
+        text.contains("eventcore_subscription_lag_events{"),
+        "{text}"
+    );
+    promtool(&text);
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn prometheus_is_served_and_told_when_the_database_is_away() {
+    let mut server =
+        eventcore_harness::Server::start(eventcore_harness::ServerOptions::new()).unwrap();
+    let url = server.create_database("served").unwrap();
+    let mut command = program();
+    command.args(["--url", &url, "metrics", "--listen", "127.0.0.1:0"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    told.read_line(&mut line).unwrap();
+    let address = line
+        .trim()
+        .trim_start_matches("metrics at http://")
+        .trim_end_matches("/metrics")
+        .to_owned();
+
+    let answer = get(&address, "/metrics");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("text/plain; version=0.0.4"),
+        "{answer}"
+    );
+    assert!(answer.contains("\neventcore_up 1\n"), "{answer}");
+    assert!(get(&address, "/").starts_with("HTTP/1.1 404"));
+    server.stop().unwrap();
+    let answer = get(&address, "/metrics");
+    assert!(answer.contains("\neventcore_up 0\n"), "{answer}");
+    server.start_again().unwrap();
+    let answer = get(&address, "/metrics");
+    assert!(answer.contains("\neventcore_up 1\n"), "{answer}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_file_for_node_exporter_is_replaced_at_once() {
+    let database = shop("cli_textfile");
+    let file = std::env::temp_dir().join(format!("eventcore-{}.prom", std::process::id()));
+    std::fs::write(&file, "old").unwrap();
+    database.ok(&["metrics", "--textfile", file.to_str().unwrap()]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("# HELP eventcore_up"), "{text}");
+    std::fs::remove_file(&file).unwrap();
+    let nowhere = database.run(&["metrics", "--textfile", "/no/such/folder/x.prom"]);
+    assert_eq!(nowhere.code, 1, "{nowhere:?}");
+}
+
+#[test]
+fn the_files_for_exporters_have_every_metric_and_their_statements_run() {
+    let database = shop("cli_exporters");
+    let names = |text: &str| {
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        types
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let own = [
+        "eventcore_up",
+        "eventcore_scrape_duration_seconds",
+        "eventcore_scrape_errors",
+    ];
+    let names = names(&database.ok(&["metrics"]));
+    let sql = Ran::of(
+        program()
+            .args(["metrics", "--exporter", "sql"])
+            .output()
+            .unwrap(),
+    )
+    .ok();
+    let postgres = Ran::of(
+        program()
+            .args(["metrics", "--exporter", "postgres"])
+            .output()
+            .unwrap(),
+    )
+    .ok();
+    for name in names.iter().filter(|name| !own.contains(&name.as_str())) {
+        assert!(sql.contains(&format!("metric_name: {name}\n")), "{name}");
+        // The key and the column make the name.
+        let keys = postgres
+            .lines()
+            .filter(|line| !line.starts_with([' ', '#']) && line.ends_with(':'));
+        let mut keys = keys.map(|line| line.trim_end_matches(':'));
+        let has = |key: &str| {
+            let column = name.strip_prefix(key)?.strip_prefix('_')?;
+            postgres
+                .contains(&format!("    - {column}:\n"))
+                .then_some(())
+        };
+        assert!(keys.any(|key| has(key).is_some()), "{name}");
+    }
+    for block in postgres.split("  query: |\n").skip(1) {
+        let lines = block.lines().take_while(|line| line.starts_with("    "));
+        let statement: Vec<&str> = lines.collect();
+        database.sql(&statement.join("\n"));
+    }
+}
