@@ -144,17 +144,16 @@ fn tell(diagnosis: &Diagnosis, context: &Context) -> Result<(), Failure> {
         }
         writeln!(out, "         see {}", finding.see)?;
     }
-    let count = |severity| {
+    let count = |severity: Severity| {
         let of_this = |finding: &&Finding| finding.severity == severity;
-        diagnosis.findings.iter().filter(of_this).count()
+        let name = severity.as_str();
+        match diagnosis.findings.iter().filter(of_this).count() {
+            1 => format!("1 {name}"),
+            count => format!("{count} {name}s"),
+        }
     };
-    writeln!(
-        out,
-        "{} errors, {} warnings, {} notes",
-        count(Severity::Error),
-        count(Severity::Warning),
-        count(Severity::Note)
-    )?;
+    let counts = [Severity::Error, Severity::Warning, Severity::Note].map(count);
+    writeln!(out, "{}", counts.join(", "))?;
     out.flush()?;
     if !diagnosis.skipped.is_empty() {
         let skipped = diagnosis.skipped.iter();
