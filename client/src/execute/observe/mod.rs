@@ -3,6 +3,8 @@
 //! nothing.
 
 #[cfg(feature = "metrics")]
+mod keys;
+#[cfg(feature = "metrics")]
 mod numbers;
 #[cfg(not(feature = "metrics"))]
 #[path = "no_numbers.rs"]
@@ -40,8 +42,22 @@ pub(crate) enum Phase {
     SaveSnapshot,
     BackOff,
     /// The server executes the command itself.
-    #[cfg(feature = "postgres")]
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "only that store has commands in the server")
+    )]
     Call,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Written,
+    Nothing,
+    Rejected,
+    Conflict,
+    Deadline,
+    Failed,
 }
 
 /// The result of a successful execution.
@@ -85,17 +101,15 @@ impl Observer {
     }
 
     pub(crate) async fn phase<F: Future>(&self, phase: Phase, work: F) -> F::Output {
-        let started = self.numbers.start();
         let output = self.traces.phase(phase, work).await;
-        self.numbers.phase(phase, started);
+        self.numbers.phase(phase);
         output
     }
 
     /// Observes a phase that awaits nothing.
     pub(crate) fn step<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
-        let started = self.numbers.start();
         let output = self.traces.step(phase, work);
-        self.numbers.phase(phase, started);
+        self.numbers.phase(phase);
         output
     }
 
@@ -123,17 +137,28 @@ impl Observer {
     }
 
     pub(crate) fn end(&self, result: Result<Outcome, &ExecuteError>) {
-        let name = name(result);
-        self.traces.end(name, result);
-        self.numbers.end(name, result);
+        let ending = Ending::of(result);
+        self.traces.end(ending.name(), result);
+        self.numbers.end(ending, result);
     }
 }
 
+#[cfg_attr(
+    not(feature = "metrics"),
+    allow(dead_code, reason = "only metrics name the phases")
+)]
 impl Phase {
-    #[cfg_attr(
-        not(feature = "metrics"),
-        allow(dead_code, reason = "only metrics name the phases")
-    )]
+    /// In the order of their declaration.
+    const ALL: [Self; 8] = [
+        Self::Read,
+        Self::Fold,
+        Self::Discover,
+        Self::Handle,
+        Self::Append,
+        Self::SaveSnapshot,
+        Self::BackOff,
+        Self::Call,
+    ];
     fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -143,20 +168,45 @@ impl Phase {
             Self::Append => "append",
             Self::SaveSnapshot => "save_snapshot",
             Self::BackOff => "back_off",
-            #[cfg(feature = "postgres")]
             Self::Call => "call",
         }
     }
 }
 
-/// The name of an outcome in traces and metrics.
-fn name(result: Result<Outcome, &ExecuteError>) -> &'static str {
-    match result {
-        Ok(outcome) if outcome.wrote => "written",
-        Ok(_) => "nothing",
-        Err(error) if error.is_business_rule() => "rejected",
-        Err(error) if error.is_version_conflict() => "conflict",
-        Err(error) if error.is_deadline() => "deadline",
-        Err(_) => "failed",
+impl Ending {
+    #[cfg_attr(
+        not(feature = "metrics"),
+        allow(dead_code, reason = "only metrics need all of them")
+    )]
+    const ALL: [Self; 6] = [
+        Self::Written,
+        Self::Nothing,
+        Self::Rejected,
+        Self::Conflict,
+        Self::Deadline,
+        Self::Failed,
+    ];
+
+    fn of(result: Result<Outcome, &ExecuteError>) -> Self {
+        match result {
+            Ok(outcome) if outcome.wrote => Self::Written,
+            Ok(_) => Self::Nothing,
+            Err(error) if error.is_business_rule() => Self::Rejected,
+            Err(error) if error.is_version_conflict() => Self::Conflict,
+            Err(error) if error.is_deadline() => Self::Deadline,
+            Err(_) => Self::Failed,
+        }
+    }
+
+    /// Its name in traces and metrics.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Nothing => "nothing",
+            Self::Rejected => "rejected",
+            Self::Conflict => "conflict",
+            Self::Deadline => "deadline",
+            Self::Failed => "failed",
+        }
     }
 }

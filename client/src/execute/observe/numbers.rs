@@ -1,72 +1,83 @@
 //! Metrics through the facade `metrics`. The crate's documentation lists them.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use metrics::{counter, histogram};
+use metrics::{Key, Level, Metadata, with_recorder};
 
-use super::{Outcome, Phase};
+use super::keys::Keys;
+use super::{Ending, Outcome, Phase};
 use crate::execute::error::ExecuteError;
 use crate::store::StoreError;
 
 pub(super) struct Numbers {
-    command: &'static str,
+    keys: Arc<Keys>,
     started: Instant,
+    /// When the last phase ended, in nanoseconds since the start. A phase lasts from there, so that
+    /// each phase reads the clock once.
+    ended: AtomicU64,
 }
 
-/// When a phase began.
-pub(super) struct Started(Instant);
+static METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
 impl Numbers {
     pub(super) fn new(command: &'static str) -> Self {
         Self {
-            command,
+            keys: Keys::of(command),
             started: Instant::now(),
+            ended: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn start(&self) -> Started {
-        Started(Instant::now())
-    }
-
-    pub(super) fn phase(&self, phase: Phase, started: Started) {
-        let seconds = started.0.elapsed().as_secs_f64();
-        histogram!("eventcore_phase_duration_seconds", "command" => self.command, "phase" => phase.name())
-            .record(seconds);
+    pub(super) fn phase(&self, phase: Phase) {
+        let now = self.nanoseconds();
+        let began = self.ended.swap(now, Ordering::Relaxed);
+        record(self.keys.phase(phase), now.saturating_sub(began));
     }
 
     pub(super) fn read(&self, events: usize) {
-        counter!("eventcore_events_read_total", "command" => self.command).increment(events as u64);
+        increment(&self.keys.read, events as u64);
     }
 
     pub(super) fn failed(&self, error: &StoreError) {
         if error.is_version_conflict() {
-            counter!("eventcore_version_conflicts_total", "command" => self.command).increment(1);
+            increment(&self.keys.conflicts, 1);
         }
     }
 
     pub(super) fn retry(&self, error: &StoreError) {
-        let reason = if error.is_version_conflict() {
-            "conflict"
-        } else {
-            "transient"
+        let key = match error.is_version_conflict() {
+            true => &self.keys.retries_after_conflict,
+            false => &self.keys.other_retries,
         };
-        counter!("eventcore_retries_total", "command" => self.command, "reason" => reason)
-            .increment(1);
+        increment(key, 1);
     }
 
     pub(super) fn snapshot_failed(&self) {
-        counter!("eventcore_snapshot_failures_total", "command" => self.command).increment(1);
+        increment(&self.keys.snapshot_failures, 1);
     }
 
-    pub(super) fn end(&self, name: &'static str, result: Result<Outcome, &ExecuteError>) {
-        let seconds = self.started.elapsed().as_secs_f64();
-        histogram!("eventcore_execution_duration_seconds", "command" => self.command)
-            .record(seconds);
-        counter!("eventcore_executions_total", "command" => self.command, "outcome" => name)
-            .increment(1);
+    pub(super) fn end(&self, ending: Ending, result: Result<Outcome, &ExecuteError>) {
+        record(&self.keys.duration, self.nanoseconds());
+        increment(self.keys.ending(ending), 1);
         if let Ok(outcome) = result {
-            counter!("eventcore_events_written_total", "command" => self.command)
-                .increment(outcome.events);
+            increment(&self.keys.written, outcome.events);
         }
     }
+
+    fn nanoseconds(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The recorder is asked for its counter each time: an application may install one at any time, and
+/// another one for a thread.
+fn increment(key: &Key, by: u64) {
+    with_recorder(|recorder| recorder.register_counter(key, &METADATA)).increment(by);
+}
+
+fn record(key: &Key, nanoseconds: u64) {
+    let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
+    with_recorder(|recorder| recorder.register_histogram(key, &METADATA)).record(seconds);
 }
