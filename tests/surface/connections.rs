@@ -1,18 +1,17 @@
 //! The connections of the Rust client: calls that wait too long, calls that are dropped, and
 //! sessions that have changed behind the client.
 
-use std::error::Error;
 use std::time::{Duration, Instant};
 
 use eventcore::postgres::Builder;
 use eventcore::{
     Append, EventStore, EventType, ExpectedVersion, NewEvent, PostgresEventStore, ProjectionStore,
-    ReadStream, StoreError, StreamId,
+    ReadStream, StreamId,
 };
 use eventcore_harness::{Server, ServerOptions};
 use tokio::net::TcpListener;
 
-use crate::support::{Client, database};
+use crate::support::{Client, chain, database};
 
 /// A store with a single connection, and a session of the test.
 async fn alone(name: &str) -> (Builder, Client) {
@@ -41,15 +40,6 @@ async fn lock(client: &Client) {
         )
         .await
         .unwrap();
-}
-
-fn chain(error: &StoreError) -> String {
-    let (mut text, mut source) = (error.to_string(), error.source());
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[tokio::test]

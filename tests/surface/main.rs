@@ -28,6 +28,7 @@ mod jsonb;
 mod listen;
 mod majors;
 mod malformed;
+mod older_objects;
 mod pgbouncer;
 mod portability;
 mod privileges;

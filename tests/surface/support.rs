@@ -334,6 +334,16 @@ impl Columns {
     }
 }
 
+/// An error of the client with all its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let (mut text, mut source) = (error.to_string(), error.source());
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
 /// An event as the server returns it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stored {

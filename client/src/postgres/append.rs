@@ -1,17 +1,16 @@
-//! Appending: the array form of `eventcore_append`.
+//! Appending: the compact form of `eventcore_append`.
 
 use uuid::Uuid;
 
 use super::error::store_error;
 use super::pool::Pool;
-use super::row::from_bigint;
+use super::row::{from_bigint, from_microseconds};
 use crate::store::{Append, Appended, StoreError, sendable};
-use crate::values::{Metadata, Position, StreamVersion};
+use crate::values::{Position, StreamVersion};
 
 const APPEND: &str = "\
-SELECT first_position, last_position, versions, recorded_at, repeated
-  FROM eventcore_append($1::text[], $2::bigint[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[],
-                        $7::uuid[], $8::uuid, $9::uuid)";
+SELECT eventcore_append_compact($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+                                $7::uuid[], $8::uuid, $9::uuid)";
 
 pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, StoreError> {
     sendable::check(append)?;
@@ -34,14 +33,17 @@ pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, Sto
         .iter()
         .map(|event| event.event_type.as_str())
         .collect();
-    let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
+    let payloads: Vec<_> = events.iter().map(|event| event.payload.as_str()).collect();
     let metadata = events
         .iter()
         .any(|event| event.metadata.is_some())
         .then(|| {
             events
                 .iter()
-                .map(|event| event.metadata.as_ref().map(Metadata::as_payload))
+                .map(|event| {
+                    let metadata = event.metadata.as_ref();
+                    metadata.map(|metadata| metadata.as_payload().as_str())
+                })
                 .collect::<Vec<_>>()
         });
     let event_ids: Vec<_> = events
@@ -68,21 +70,57 @@ pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, Sto
         )
         .await?;
 
-    let versions: Vec<i64> = row.try_get(2).map_err(store_error)?;
+    appended(row.try_get(0).map_err(store_error)?)
+}
+
+/// Reads the list that the server returns.
+fn appended(values: Vec<Option<i64>>) -> Result<Appended, StoreError> {
+    let [
+        first,
+        last,
+        Some(recorded_at),
+        Some(repeated),
+        versions @ ..,
+    ] = &*values
+    else {
+        return Err(StoreError::other("the result of the append is incomplete"));
+    };
+    let position = |position: Option<i64>| position.map(from_bigint).transpose();
+    let version = |version: &Option<i64>| {
+        let version = version.ok_or_else(|| StoreError::other("a version is missing"))?;
+        from_bigint(version).map(StreamVersion::new)
+    };
     Ok(Appended {
-        first_position: position(row.try_get(0).map_err(store_error)?)?,
-        last_position: position(row.try_get(1).map_err(store_error)?)?,
-        versions: versions
-            .into_iter()
-            .map(|version| from_bigint(version).map(StreamVersion::new))
-            .collect::<Result<_, _>>()?,
-        recorded_at: row.try_get(3).map_err(store_error)?,
-        repeated: row.try_get(4).map_err(store_error)?,
+        first_position: position(*first)?.map(Position::new),
+        last_position: position(*last)?.map(Position::new),
+        versions: versions.iter().map(version).collect::<Result<_, _>>()?,
+        recorded_at: from_microseconds(*recorded_at)?,
+        repeated: *repeated != 0,
     })
 }
 
-fn position(position: Option<i64>) -> Result<Option<Position>, StoreError> {
-    position
-        .map(|position| from_bigint(position).map(Position::new))
-        .transpose()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_that_lacks_something_is_an_error() {
+        let complete = [Some(7), Some(8), Some(1_000_000), Some(0), Some(3)];
+        for length in 0..4 {
+            assert!(appended(complete[..length].to_vec()).is_err());
+        }
+        for (at, value) in [
+            (0, Some(-1)),
+            (2, None),
+            (2, Some(-1)),
+            (3, None),
+            (4, None),
+        ] {
+            let mut odd = complete;
+            odd[at] = value;
+            assert!(appended(odd.to_vec()).is_err(), "{odd:?}");
+        }
+        let done = appended(complete.to_vec()).unwrap();
+        assert_eq!(done.versions, [StreamVersion::new(3)]);
+    }
 }

@@ -16,11 +16,22 @@ type PoolError = managed::PoolError<NoConnection>;
 
 /// Tells what to do. The server only says that a function does not exist.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the database has no extension eventcore within its search_path: run CREATE EXTENSION eventcore \
-     in it"
-)]
-struct NoExtension(#[source] Source);
+enum NoFunction {
+    #[error(
+        "the database has no extension eventcore within its search_path: run CREATE EXTENSION \
+         eventcore in it"
+    )]
+    Extension(#[source] Source),
+    #[error(
+        "the extension eventcore of the database has version {version}, which lacks a function that \
+         this client calls: run ALTER EXTENSION eventcore UPDATE in it"
+    )]
+    Older {
+        version: String,
+        #[source]
+        source: Source,
+    },
+}
 
 /// Tells what to do. The server does not say which role has the privilege.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +66,7 @@ pub(super) fn store_error(error: Error) -> StoreError {
         Meaning::TimedOut { passes } => StoreError::timed_out(passes, error),
         Meaning::Denied => StoreError::denied(NoRight(error)),
         Meaning::Untransmittable => StoreError::malformed("a text", None, error),
-        Meaning::NoFunction if raised.is_some_and(is_in_statement) => no_extension(error),
+        Meaning::NoFunction if raised.is_some_and(is_in_statement) => no_function(error, None),
         Meaning::NoFunction | Meaning::OtherSession | Meaning::Final => StoreError::other(error),
     };
     match rule.in_doubt {
@@ -73,6 +84,22 @@ pub(super) fn no_connection(error: NoConnection) -> StoreError {
         NoConnection::NoSuchServer(_) => StoreError::transient(error),
     };
     failed.not_done()
+}
+
+/// Whether the extension has no such function, because it is not there or older than the client.
+pub(super) fn is_no_function(error: &Error) -> bool {
+    Rule::of(error).meaning == Meaning::NoFunction
+        && error.as_db_error().is_some_and(is_in_statement)
+}
+
+/// The error if [`is_no_function`], with the version of the extension if there is one.
+pub(super) fn no_function(error: impl Into<Source>, version: Option<String>) -> StoreError {
+    let source = error.into();
+    let why = match version {
+        None => NoFunction::Extension(source),
+        Some(version) => NoFunction::Older { version, source },
+    };
+    StoreError::coded(ErrorCode::Unavailable, why)
 }
 
 pub(super) fn pool_error(error: PoolError) -> StoreError {
@@ -162,10 +189,6 @@ fn of_eventcore(code: ErrorCode, detail: Option<&str>, message: &str) -> StoreEr
         ErrorCode::Unavailable => None,
     };
     known.unwrap_or_else(|| StoreError::coded(code, message))
-}
-
-fn no_extension(error: impl Into<Source>) -> StoreError {
-    StoreError::coded(ErrorCode::Unavailable, NoExtension(error.into()))
 }
 
 fn parse<T: DeserializeOwned>(detail: Option<&str>) -> Option<T> {
@@ -288,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_missing_extension_is_told_with_what_to_do_and_what_the_server_said() {
-        let error = no_extension("function eventcore_append does not exist");
+        let error = no_function("function eventcore_append does not exist", None);
         assert_eq!(error.code(), Some(ErrorCode::Unavailable));
         let mut text = error.to_string();
         let mut source = error.source();

@@ -9,7 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 
 use super::connection::Connection;
-use super::error::{pool_error, store_error};
+use super::error::{is_no_function, no_function, pool_error, store_error};
 use super::server::{NoConnection, Server};
 use super::sqlstate::{Meaning, Rule};
 use crate::store::StoreError;
@@ -50,6 +50,12 @@ struct OtherSession(#[source] Error);
 
 const SET_STATEMENT_TIMEOUT: &str =
     "SELECT pg_catalog.set_config('statement_timeout', $1::text, false)";
+
+/// The version of the extension, if its functions are within the search path.
+const VERSION: &str = "\
+SELECT e.extversion
+  FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+ WHERE e.extname = 'eventcore' AND n.nspname = ANY (pg_catalog.current_schemas(true))";
 
 impl Pool {
     pub(super) fn new(settings: &PoolSettings, server: Server) -> Result<Self, StoreError> {
@@ -153,6 +159,12 @@ impl Pool {
             }
             Err(error) => {
                 let rule = Rule::of(&error);
+                if is_no_function(&error) {
+                    let version = client.query_typed(VERSION, &[]).await;
+                    let version = version.ok().and_then(|rows| rows.first()?.try_get(0).ok());
+                    busy.give_back();
+                    return Err(no_function(error, version).not_done());
+                }
                 match rule.keeps_connection {
                     true => busy.give_back(),
                     false => busy.give_up(),

@@ -1,5 +1,7 @@
 //! Rows of events.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -47,6 +49,13 @@ pub(super) fn to_bigint(number: u64) -> i64 {
 /// A version or position from a bigint, which is never negative.
 pub(super) fn from_bigint(number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(StoreError::other)
+}
+
+/// A time from microseconds since 1970, which is never before.
+pub(super) fn from_microseconds(time: i64) -> Result<SystemTime, StoreError> {
+    let since = Duration::from_micros(from_bigint(time)?);
+    let time = UNIX_EPOCH.checked_add(since);
+    time.ok_or_else(|| StoreError::other("a time is out of range"))
 }
 
 /// Reads the columns of [`event_columns`]. Shares the names with the previous event, because

@@ -1,14 +1,15 @@
 //! Executes a command in the database. The call is sent once, and again if the answer is lost; its
 //! idempotency key makes that safe.
 
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::time::Instant;
 
 use serde::Serialize;
-use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::super::error::store_error;
-use super::super::row::from_bigint;
+use super::super::row::from_microseconds;
 use super::{ServerCall, ServerExecution};
 use crate::command::CommandError;
 use crate::execute::observe::{Observer, Outcome, Phase};
@@ -16,13 +17,10 @@ use crate::execute::{ExecuteError, ExecuteOptions};
 use crate::execute::{Failure, until};
 use crate::postgres::PostgresEventStore;
 use crate::store::{EventStore, StoreError};
-use crate::values::{
-    CausationId, CorrelationId, Metadata, Payload, Position, StreamId, StreamVersion,
-};
+use crate::values::{CausationId, CorrelationId, Payload, Position, StreamId, StreamVersion};
 
 const EXECUTE: &str = "\
-SELECT first_position, last_position, streams, versions, recorded_at, repeated, attempts
-  FROM eventcore_execute($1::text, $2::jsonb, $3::uuid, $4::uuid, $5::text, $6::jsonb)";
+SELECT eventcore_execute_compact($1::text, $2::text, $3::uuid, $4::uuid, $5::text, $6::text)";
 
 pub(super) async fn run<I: Serialize + Sync + ?Sized>(
     store: &PostgresEventStore,
@@ -115,7 +113,8 @@ impl Run<'_> {
         let wrong =
             |error: &serde_json::Error| StoreError::malformed("input", None, error.to_string());
         let input = self.input.as_ref().map_err(wrong)?;
-        let metadata = self.options.metadata.as_ref().map(Metadata::as_payload);
+        let metadata = self.options.metadata.as_ref();
+        let metadata = metadata.map(|metadata| metadata.as_payload().as_str());
         let row = self
             .store
             .inner
@@ -124,7 +123,7 @@ impl Run<'_> {
                 EXECUTE,
                 &[
                     &self.command,
-                    input,
+                    &input.as_str(),
                     &self.correlation_id.as_uuid(),
                     &self.causation_id.as_uuid(),
                     &self.key,
@@ -132,7 +131,8 @@ impl Run<'_> {
                 ],
             )
             .await?;
-        self.execution(&row)
+        let values: Vec<Option<&str>> = row.try_get(0).map_err(store_error)?;
+        self.execution(&values)
     }
 
     /// Waits before the next attempt; returns the failure if there is none.
@@ -155,35 +155,47 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn execution(&self, row: &Row) -> Result<ServerExecution, StoreError> {
-        let position = |column| {
-            let position: Option<i64> = row.try_get(column).map_err(store_error)?;
-            position.map(from_bigint).transpose()
+    /// Reads the list that the server returns.
+    fn execution(&self, values: &[Option<&str>]) -> Result<ServerExecution, StoreError> {
+        let [
+            first,
+            last,
+            Some(recorded_at),
+            Some(repeated),
+            Some(attempts),
+            streams @ ..,
+        ] = values
+        else {
+            return Err(StoreError::other("the result of the command is incomplete"));
         };
-        let streams: Vec<&str> = row.try_get(2).map_err(store_error)?;
-        let versions: Vec<i64> = row.try_get(3).map_err(store_error)?;
-        let version = |(stream, version)| {
+        let position = |position: &Option<&str>| position.map(number).transpose();
+        let version = |pair: &[Option<&str>]| {
+            let [Some(stream), Some(version)] = *pair else {
+                return Err(StoreError::other("a version is missing"));
+            };
             let stream = StreamId::new(stream).map_err(StoreError::other)?;
-            Ok((stream, StreamVersion::new(from_bigint(version)?)))
+            Ok((stream, StreamVersion::new(number(version)?)))
         };
-        let attempts: i32 = row.try_get(6).map_err(store_error)?;
         Ok(ServerExecution {
-            positions: position(0)?
-                .zip(position(1)?)
+            positions: position(first)?
+                .zip(position(last)?)
                 .map(|(first, last)| (Position::new(first), Position::new(last))),
             versions: streams
-                .into_iter()
-                .zip(versions)
+                .chunks(2)
                 .map(version)
                 .collect::<Result<_, StoreError>>()?,
-            recorded_at: row.try_get(4).map_err(store_error)?,
-            repeated: row.try_get(5).map_err(store_error)?,
+            recorded_at: from_microseconds(number(recorded_at)?)?,
+            repeated: *repeated != "0",
             attempts: self.attempts,
-            server_attempts: u32::try_from(attempts).map_err(StoreError::other)?,
+            server_attempts: number(attempts)?,
             correlation_id: self.correlation_id,
             causation_id: self.causation_id,
         })
     }
+}
+
+fn number<N: FromStr<Err = ParseIntError>>(number: &str) -> Result<N, StoreError> {
+    number.parse().map_err(StoreError::other)
 }
 
 fn outcome_of(execution: &ServerExecution) -> Outcome {
