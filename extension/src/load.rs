@@ -1,7 +1,7 @@
 //! Loading the library: settings and hooks.
 
 use crate::error::Unavailable;
-use crate::guards::{drop, foreign_rows, statements};
+use crate::guards::{closings, drop, foreign_rows, statements};
 use crate::notify::launcher;
 use crate::pg::{hooks, raise, shared_memory};
 use crate::processes::{self, launcher_latch};
@@ -48,7 +48,10 @@ pub extern "C-unwind" fn _PG_init() {
             registry::release(database);
             processes::forget(database);
         },
-        after_enabling_triggers: foreign_rows::after_enabling_triggers,
+        after_enabling_triggers: |table| {
+            closings::after_enabling_triggers(table);
+            foreign_rows::after_enabling_triggers(table);
+        },
     });
     launcher::register();
 }

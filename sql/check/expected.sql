@@ -9,6 +9,8 @@ SELECT t.table_name, t.trigger_name, t.enabled::"char" AS enabled, t.definition
      'BEFORE UPDATE OR DELETE ON eventcore.events FOR EACH ROW EXECUTE FUNCTION eventcore.refuse_change()'),
     ('events', 'events_before_insert', 'A',
      'BEFORE INSERT ON eventcore.events FOR EACH ROW EXECUTE FUNCTION eventcore.before_insert()'),
+    ('streams', 'streams_before_insert', 'A',
+     'BEFORE INSERT ON eventcore.streams FOR EACH ROW EXECUTE FUNCTION eventcore.before_close()'),
     ('subscriptions', 'subscriptions_settle', 'O',
      'BEFORE INSERT ON eventcore.subscriptions FOR EACH ROW EXECUTE FUNCTION eventcore.settle()'),
     ('checkpoints', 'checkpoints_settle', 'O',

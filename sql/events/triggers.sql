@@ -42,3 +42,16 @@ CREATE TRIGGER events_before_insert BEFORE INSERT ON eventcore.events
 ALTER TABLE eventcore.events ENABLE ALWAYS TRIGGER events_before_insert;
 COMMENT ON TRIGGER events_before_insert ON eventcore.events IS
     'Readers wait for rows that SQL inserts, and no append gets their positions.';
+
+CREATE FUNCTION eventcore.before_close() RETURNS trigger
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_before_close';
+COMMENT ON FUNCTION eventcore.before_close() IS
+    'Trigger that announces rows of eventcore.streams, so that appends look for closed streams.';
+
+-- For each row and always, because logical replication fires no other triggers.
+CREATE TRIGGER streams_before_insert BEFORE INSERT ON eventcore.streams
+    FOR EACH ROW EXECUTE FUNCTION eventcore.before_close();
+ALTER TABLE eventcore.streams ENABLE ALWAYS TRIGGER streams_before_insert;
+COMMENT ON TRIGGER streams_before_insert ON eventcore.streams IS
+    'Appends do not look at this table until a row was inserted.';

@@ -187,3 +187,42 @@ COMMENT ON COLUMN eventcore.commands.apply IS
     'The function (state jsonb, event eventcore.events), or (state jsonb, events eventcore.events[]), that returns the next state.';
 COMMENT ON COLUMN eventcore.commands.combine IS
     'The function (state jsonb, state jsonb), or (states jsonb[]), that combines the states of streams into one; NULL: there is no such function.';
+CREATE FUNCTION eventcore.before_close() RETURNS trigger
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'eventcore_before_close';
+COMMENT ON FUNCTION eventcore.before_close() IS
+    'Trigger that announces rows of eventcore.streams, so that appends look for closed streams.';
+REVOKE ALL ON FUNCTION eventcore.before_close() FROM PUBLIC;
+
+-- For each row and always, because logical replication fires no other triggers.
+CREATE TRIGGER streams_before_insert BEFORE INSERT ON eventcore.streams
+    FOR EACH ROW EXECUTE FUNCTION eventcore.before_close();
+ALTER TABLE eventcore.streams ENABLE ALWAYS TRIGGER streams_before_insert;
+COMMENT ON TRIGGER streams_before_insert ON eventcore.streams IS
+    'Appends do not look at this table until a row was inserted.';
+
+CREATE OR REPLACE VIEW eventcore.expected_triggers AS
+SELECT t.table_name, t.trigger_name, t.enabled::"char" AS enabled, t.definition
+  FROM (VALUES
+    ('events', 'events_are_immutable', 'A',
+     'BEFORE UPDATE OR DELETE OR TRUNCATE ON eventcore.events FOR EACH STATEMENT EXECUTE FUNCTION eventcore.refuse_change()'),
+    ('events', 'every_event_is_immutable', 'A',
+     'BEFORE UPDATE OR DELETE ON eventcore.events FOR EACH ROW EXECUTE FUNCTION eventcore.refuse_change()'),
+    ('events', 'events_before_insert', 'A',
+     'BEFORE INSERT ON eventcore.events FOR EACH ROW EXECUTE FUNCTION eventcore.before_insert()'),
+    ('streams', 'streams_before_insert', 'A',
+     'BEFORE INSERT ON eventcore.streams FOR EACH ROW EXECUTE FUNCTION eventcore.before_close()'),
+    ('subscriptions', 'subscriptions_settle', 'O',
+     'BEFORE INSERT ON eventcore.subscriptions FOR EACH ROW EXECUTE FUNCTION eventcore.settle()'),
+    ('checkpoints', 'checkpoints_settle', 'O',
+     'BEFORE INSERT ON eventcore.checkpoints FOR EACH ROW EXECUTE FUNCTION eventcore.settle()'),
+    ('projections', 'projections_are_settled', 'O',
+     'BEFORE INSERT ON eventcore.projections FOR EACH ROW EXECUTE FUNCTION eventcore.settle_projection()'),
+    ('projections', 'projections_have_owners', 'A',
+     'BEFORE INSERT OR UPDATE OR DELETE ON eventcore.projections FOR EACH ROW EXECUTE FUNCTION eventcore.guard_projection()'),
+    ('projections', 'projections_are_announced', 'A',
+     'AFTER INSERT OR DELETE OR UPDATE OF name, owner, mode, status, handler, takes_array, stream_prefixes, event_types'
+     || ' ON eventcore.projections FOR EACH STATEMENT EXECUTE FUNCTION eventcore.announce_projections()'),
+    ('projection_parked', 'projection_parked_has_owners', 'A',
+     'BEFORE INSERT OR UPDATE OR DELETE ON eventcore.projection_parked FOR EACH ROW EXECUTE FUNCTION eventcore.guard_projection_parked()')
+  ) AS t (table_name, trigger_name, enabled, definition);

@@ -3,6 +3,7 @@
 mod support;
 
 mod client;
+mod closed_streams;
 mod commands;
 mod conflicts;
 mod copied_databases;

@@ -11,6 +11,7 @@ mod bad_input;
 mod beside;
 mod check;
 mod client_contract;
+mod closed_streams;
 mod commands;
 mod connections;
 mod copies;

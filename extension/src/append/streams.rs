@@ -7,10 +7,12 @@ use crate::pg::indexes::Indexes;
 use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
+use crate::registry::closings;
 use crate::tables::columns::{streams as stream_column, streams_by_id};
 use crate::tables::heads;
 use crate::tables::{Catalog, Events};
 use eventcore_rules::{ExpectedVersion, VersionConflict};
+use std::cell::Cell;
 
 /// Locks every stream that is written or checked, until the transaction ends. A stream that is only
 /// checked is locked in shared mode. All appends lock in the order of the keys, so they cannot
@@ -97,10 +99,28 @@ pub fn conflicts(request: &Request<'_>, heads: &[i64]) -> Vec<VersionConflict<St
         .collect()
 }
 
-/// SE005 if a stream that the append writes accepts no more events.
+thread_local! {
+    /// The generation of the catalog and the count of closings for which `eventcore.streams` was
+    /// seen to be empty.
+    static SEEN_EMPTY: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+}
+
+/// SE005 if a stream that the append writes accepts no more events. To be called with the locks of
+/// the streams in hand.
+///
+/// Without a look at `eventcore.streams` if no row can have come into it since it was seen to be
+/// empty. Rows are announced in shared memory before they are inserted, by a trigger. Whatever
+/// changes the trigger or replaces the table changes the generation of the catalog.
 pub fn require_open(request: &Request<'_>) -> Result<(), Error> {
+    relation::accept_changes();
     let catalog = Catalog::load()?;
+    // Before the look: a row that the look misses changes the count.
+    let now = (catalog.generation(), closings());
+    if SEEN_EMPTY.get() == Some(now) {
+        return Ok(());
+    }
     if relation::has_no_pages(catalog.objects.streams) {
+        SEEN_EMPTY.set(catalog.announces_closings().then_some(now));
         return Ok(());
     }
     let streams = Relation::table(catalog.objects.streams, Use::Read);

@@ -8,7 +8,7 @@ mod errors;
 use crate::append::{self, Appended, Request};
 use crate::commands::{self, Executed, Execution};
 use crate::error::Error;
-use crate::guards::foreign_rows;
+use crate::guards::{closings, foreign_rows};
 use crate::notify::{launcher, notifier};
 use crate::pg::array::{bigint_array, nullable_bigint_array, nullable_text_array, text_array};
 use crate::pg::function::{Call, Returned};
@@ -82,6 +82,7 @@ export!(eventcore_require_told, |call| nothing(
 ));
 export!(eventcore_wait, |call| row_of(call, wait::wait(call)));
 export!(eventcore_before_insert, foreign_rows::before_insert);
+export!(eventcore_before_close, closings::before_insert);
 export!(eventcore_pass_position, |call| nothing(
     foreign_rows::pass_position(call)
 ));

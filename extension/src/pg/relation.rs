@@ -255,6 +255,12 @@ impl Drop for Relation {
     }
 }
 
+/// Learns of changes of tables that other sessions have committed, as opening a table does.
+pub fn accept_changes() {
+    // SAFETY: in a transaction; what is open stays open.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+}
+
 /// Whether a table has no pages, because it never had a row. It is locked as for reading.
 pub fn has_no_pages(table: Oid) -> bool {
     // SAFETY: raises an error for an oid that is no table. After any other error the server closes

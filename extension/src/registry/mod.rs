@@ -16,10 +16,12 @@
 //!   server writes.
 //! - [`confirmed`]: which positions synchronous standbys have confirmed.
 //! - [`wake`]: how the end of an append reaches the notifier and the waiters.
+//! - [`closings`]: whether streams may have been closed.
 //! - [`counts`], [`announcements`]: what monitoring views show.
 
 mod announcements;
 mod blocks;
+mod closings;
 mod confirmed;
 mod counts;
 mod databases;
@@ -29,6 +31,7 @@ mod positions;
 mod slots;
 pub mod wake;
 
+pub use closings::{announce_closing, closings};
 pub use databases::{
     clear_pending, databases_without_notifier, dismiss_notifier, has_notifier, has_waiters,
     release, send_notifier_away, wake_all_waiters,
@@ -200,10 +203,12 @@ impl Registry {
 pub fn request_shared_memory() {
     databases::request();
     slots::request();
+    closings::request();
 }
 
 /// Creates the shared memory, or attaches to it, when the server starts.
 pub fn attach_shared_memory() {
     databases::attach();
     slots::attach();
+    closings::attach();
 }

@@ -55,6 +55,9 @@ const TRIGGERS: [&CStr; 3] = [
     c"every_event_is_immutable",
 ];
 
+/// The trigger of the extension on `eventcore.streams`, which 0.1.0 does not have.
+const STREAMS_TRIGGER: &CStr = c"streams_before_insert";
+
 /// The objects of this installation of the extension, and what matters about them when events are
 /// read or written.
 #[derive(Clone, Copy)]
@@ -64,6 +67,7 @@ pub struct Catalog {
     /// "eventcore.events …".
     obstacle_to_writes: Option<&'static str>,
     has_row_security: bool,
+    announces_closings: bool,
     generation: u64,
 }
 
@@ -158,6 +162,9 @@ impl Catalog {
             objects,
             obstacle_to_writes: obstacle_to_writes(events),
             has_row_security: events.has_row_security(),
+            announces_closings: streams.triggers().iter().any(|trigger| {
+                trigger.name.as_c_str() == STREAMS_TRIGGER && trigger.on_insert && trigger.always
+            }),
             generation: changes.wrapping_add(1),
         })
     }
@@ -165,6 +172,11 @@ impl Catalog {
     /// A number from 1 that differs each time the tables may have changed.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Whether every row that SQL inserts into `eventcore.streams` is announced before.
+    pub fn announces_closings(&self) -> bool {
+        self.announces_closings
     }
 
     /// Whether this is the same installation of the extension.

@@ -13,7 +13,9 @@ const WRITERS: usize = 4;
 /// How many events are appended before the update, and after it.
 const EVENTS: i64 = 200;
 
+/// With a closed stream, appends look at `eventcore.streams`, which the update locks.
 const SETUP: &str = "
+    INSERT INTO eventcore.streams (stream_id, state) VALUES ('closed', 'closed');
     CREATE TABLE seen (position bigint);
     CREATE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE sql AS 'INSERT INTO public.seen VALUES (e.position)';
     CREATE TABLE delivered (position bigint);
