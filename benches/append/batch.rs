@@ -1,4 +1,4 @@
-//! A batch of events, ready to be sent as the arrays of `eventcore_append` and as a binary COPY.
+//! A batch of events, ready to be sent as the arrays of `eventcore_append_compact` and as a binary COPY.
 
 use std::error::Error;
 
@@ -61,7 +61,7 @@ impl Batch {
         let strings = [&self.streams, &self.event_streams];
         let strings: usize = strings.into_iter().flatten().map(|s| 4 + s.len()).sum();
         let versions = self.expected_versions.len() * (4 + size_of::<i64>());
-        let event = 4 + EVENT_TYPE.len() + 4 + 1 + PAYLOAD.len() + 4 + size_of::<Uuid>();
+        let event = 4 + EVENT_TYPE.len() + 4 + PAYLOAD.len() + 4 + size_of::<Uuid>();
         strings + versions + self.len() * event
     }
 

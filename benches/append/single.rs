@@ -20,7 +20,7 @@ pub(crate) const APPENDED: &str = "SELECT eventcore_safe_position()";
 /// How many rows were inserted by hand.
 const INSERTED: &str = "SELECT last_value FROM bare_position";
 
-/// One event to a new stream, and one row; other works use this too.
+/// One event to a new stream, as programs append it, and one row; other works use this too.
 pub(crate) fn one_event() -> [Script; 2] {
     [
         with_payload(include_str!("scripts/one_event.sql"), APPENDED),
@@ -29,20 +29,58 @@ pub(crate) fn one_event() -> [Script; 2] {
 }
 
 pub(crate) async fn new_stream(bench: &Bench, report: &mut Report) -> Result<()> {
+    const WORK: &str = "1 event, new stream";
     let [append, insert] = one_event();
-    for clients in [1, CLIENTS, 64] {
-        let database = bench.database().await?;
-        report.comparisons.push(Comparison::new(
-            "1 event, new stream",
-            "INSERT of 1 row",
-            clients,
-            UNIT,
-            bench
-                .compare(&database, [&append, &insert], clients)
-                .await?,
-            Some(Target::AtLeast(1.0)),
-        ));
+    let returning = with_payload(
+        include_str!("scripts/bare_one_event_returning.sql"),
+        INSERTED,
+    );
+    for (against, reference, target) in [
+        ("INSERT of 1 row", &insert, 1.0),
+        ("INSERT … RETURNING the same values", &returning, 1.1),
+    ] {
+        for clients in [1, CLIENTS, 64] {
+            let scripts = [&append, reference];
+            compare(
+                bench,
+                report,
+                [WORK, against],
+                scripts,
+                clients,
+                Some(target),
+            )
+            .await?;
+        }
     }
+    let row = with_payload(include_str!("scripts/one_event_row.sql"), APPENDED);
+    let work = "1 event, new stream, result as a row";
+    let scripts = [&row, &insert];
+    compare(
+        bench,
+        report,
+        [work, "INSERT of 1 row"],
+        scripts,
+        CLIENTS,
+        None,
+    )
+    .await
+}
+
+/// Compares two scripts in a new database.
+async fn compare(
+    bench: &Bench,
+    report: &mut Report,
+    [work, against]: [&'static str; 2],
+    scripts: [&Script; 2],
+    clients: u32,
+    at_least: Option<f64>,
+) -> Result<()> {
+    let database = bench.database().await?;
+    let rounds = bench.compare(&database, scripts, clients).await?;
+    let target = at_least.map(Target::AtLeast);
+    report.comparisons.push(Comparison::new(
+        work, against, clients, UNIT, rounds, target,
+    ));
     Ok(())
 }
 
@@ -67,31 +105,20 @@ pub(crate) async fn existing_stream(bench: &Bench, report: &mut Report) -> Resul
         bench
             .compare(&database, [&append, &insert], CLIENTS)
             .await?,
-        Some(Target::AtLeast(0.9)),
-    ));
-    Ok(())
-}
-
-pub(crate) async fn two_streams(bench: &Bench, report: &mut Report) -> Result<()> {
-    let database = bench.database().await?;
-    let append = with_payload(include_str!("scripts/two_streams.sql"), APPENDED);
-    let insert = with_payload(include_str!("scripts/bare_two_streams.sql"), INSERTED);
-    report.comparisons.push(Comparison::new(
-        "2 new streams, 1 event each",
-        "INSERT of 2 rows",
-        CLIENTS,
-        UNIT,
-        bench
-            .compare(&database, [&append, &insert], CLIENTS)
-            .await?,
         Some(Target::AtLeast(1.0)),
     ));
     Ok(())
 }
 
+pub(crate) async fn two_streams(bench: &Bench, report: &mut Report) -> Result<()> {
+    let append = with_payload(include_str!("scripts/two_streams.sql"), APPENDED);
+    let insert = with_payload(include_str!("scripts/bare_two_streams.sql"), INSERTED);
+    let names = ["2 new streams, 1 event each", "INSERT of 2 rows"];
+    compare(bench, report, names, [&append, &insert], CLIENTS, Some(1.0)).await
+}
+
 pub(crate) async fn json(bench: &Bench, report: &mut Report) -> Result<()> {
     const EVENTS: usize = 10;
-    let database = bench.database().await?;
     let json = Script {
         sql: include_str!("scripts/ten_events_json.sql"),
         variables: vec![("events", payload::json_events(EVENTS))],
@@ -105,15 +132,8 @@ pub(crate) async fn json(bench: &Bench, report: &mut Report) -> Result<()> {
         ],
         written: APPENDED,
     };
-    report.comparisons.push(Comparison::new(
-        "10 events as JSON, new stream",
-        "the same as arrays",
-        CLIENTS,
-        UNIT,
-        bench.compare(&database, [&json, &arrays], CLIENTS).await?,
-        Some(Target::AtLeast(0.8)),
-    ));
-    Ok(())
+    let names = ["10 events as JSON, new stream", "the same as arrays"];
+    compare(bench, report, names, [&json, &arrays], CLIENTS, Some(0.8)).await
 }
 
 /// Gives every client its streams with one event each, in both tables.
