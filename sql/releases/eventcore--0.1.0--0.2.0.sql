@@ -226,3 +226,345 @@ SELECT t.table_name, t.trigger_name, t.enabled::"char" AS enabled, t.definition
     ('projection_parked', 'projection_parked_has_owners', 'A',
      'BEFORE INSERT OR UPDATE OR DELETE ON eventcore.projection_parked FOR EACH ROW EXECUTE FUNCTION eventcore.guard_projection_parked()')
   ) AS t (table_name, trigger_name, enabled, definition);
+
+-- A poll runs the statements for what came back, for delays and for expired leases only if there is such a thing, and all
+-- statements of consumers go by indexes.
+CREATE OR REPLACE FUNCTION eventcore.lease_new(
+    s         eventcore.subscriptions,
+    lease_id  uuid,
+    blocked   text[],
+    max_count integer,
+    read_from bigint,
+    page_size integer,
+    OUT leased      integer,
+    OUT is_anything boolean,
+    OUT read_to     bigint
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    page record;
+BEGIN
+    SELECT count(e.stream_id) > 0 AS is_anything, max(e.position) AS read_to,
+           array_agg(e.stream_id) FILTER (WHERE e.is_free) AS streams,
+           array_agg(e.version) FILTER (WHERE e.is_free) AS versions,
+           array_agg(e.position) FILTER (WHERE e.is_free) AS positions,
+           array_agg(e.stream_id) FILTER (WHERE e.falls_behind) AS behind_streams,
+           array_agg(e.version) FILTER (WHERE e.falls_behind) AS behind_versions,
+           array_agg(e.position) FILTER (WHERE e.falls_behind) AS behind_positions
+      INTO page
+      FROM (SELECT v.*, v.stream_id IS NOT NULL AND NOT v.is_out AND v.is_behind IS NULL AS is_free,
+                   (v.is_out OR NOT v.is_behind) AND v.is_behind IS NOT TRUE AS falls_behind
+              FROM (SELECT r.position, r.stream_id, r.version,
+                           r.stream_id IN (SELECT unnest(blocked) COLLATE "C") AS is_out,
+                           -- NULL: the stream does not wait; false: only events that came back wait, or the stream is stopped.
+                           (SELECT b.after_version IS NOT NULL FROM eventcore.backlogs b
+                             WHERE b.subscription_id = s.id AND b.stream_id = r.stream_id) AS is_behind
+                      FROM eventcore.read_all(read_from, page_size, false, s.stream_prefixes, s.event_types, true) r
+                     ORDER BY r.position OFFSET 0) v) e;
+    leased := least(max_count, coalesce(cardinality(page.positions), 0));
+    is_anything := page.is_anything;
+    -- If the lease is full, the events after its last one are left for another poll.
+    read_to := CASE WHEN leased = max_count THEN page.positions[max_count] ELSE page.read_to END;
+    IF leased > 0 THEN
+        INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id, lease_id)
+        SELECT s.id, f.position, f.version, f.stream_id, lease_id
+          FROM unnest(page.streams, page.versions, page.positions) f (stream_id, version, position)
+         WHERE f.position <= read_to;
+    END IF;
+    IF page.behind_streams IS NOT NULL THEN
+        INSERT INTO eventcore.backlogs AS b (subscription_id, stream_id, after_version, next_position)
+        SELECT DISTINCT ON (e.stream_id) s.id, e.stream_id, e.version - 1, e.position
+          FROM unnest(page.behind_streams, page.behind_versions, page.behind_positions) e (stream_id, version, position)
+         WHERE e.position <= read_to
+         ORDER BY e.stream_id, e.version
+            ON CONFLICT ON CONSTRAINT backlogs_pkey
+            DO UPDATE SET after_version = excluded.after_version, next_position = excluded.next_position
+             WHERE b.after_version IS NULL;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION eventcore.lease_events(
+    s         eventcore.subscriptions,
+    lease_id  uuid,
+    max_count integer,
+    read_from bigint,
+    OUT leased       integer,
+    OUT has_changed  boolean,
+    OUT is_blocked   boolean,
+    OUT is_caught_up boolean,
+    OUT next_due     timestamptz,
+    OUT read_to      bigint
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    now       timestamptz := clock_timestamp();
+    began     bigint := eventcore.monotonic();
+    safe      bigint := eventcore.safe_position();
+    -- Streams that are behind and new events have a quarter of the lease each, and what the other kinds leave free.
+    share     integer := max_count / 4;
+    room      integer := max_count - 2 * share;
+    given     integer;
+    are_more_returned boolean := false;
+    are_more_behind   boolean := false;
+    blocked   text[];
+    has_expired boolean;
+    waiting   record;
+    is_alone  boolean;
+    new       record;
+    page_size integer := max_count;
+BEGIN
+    read_to := read_from;
+    LOOP
+        SELECT coalesce(array_agg(d.stream_id), '{}'), min(l.leased_until) FILTER (WHERE l.leased_until > now),
+               -- Later than any lease can expire: the clock was set back.
+               coalesce(bool_or(l.leased_until <= now OR l.leased_until > now + 2 * s.lease), false)
+          INTO blocked, next_due, has_expired
+          FROM eventcore.leases l
+         CROSS JOIN LATERAL (SELECT v.stream_id FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id OFFSET 0) d
+         WHERE l.subscription_id = s.id;
+        -- Not twice: expired leases that consumers are acknowledging stay.
+        EXIT WHEN NOT has_expired OR has_changed IS NOT NULL;
+        has_changed := eventcore.take_back_expired(s, now);
+    END LOOP;
+    has_changed := coalesce(has_changed, false);
+    is_blocked := cardinality(blocked) > 0;
+    -- Most often nothing waits. Then this statement takes the place of several.
+    SELECT EXISTS (SELECT FROM eventcore.backlogs b
+                    WHERE b.subscription_id = s.id AND b.returned_position IS NOT NULL AND b.due <= now) AS are_returned,
+           EXISTS (SELECT FROM eventcore.backlogs b
+                    WHERE b.subscription_id = s.id AND b.returned_position IS NULL AND b.due <= now) AS are_behind,
+           EXISTS (SELECT FROM eventcore.backlogs b
+                    WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity') AS are_in_future
+      INTO waiting;
+    IF waiting.are_in_future THEN
+        -- A delay that began in the future begins now: the clock was set back. Steps of up to a second are tolerated.
+        UPDATE eventcore.backlogs b SET due = now + (b.due - b.delayed_at), delayed_at = now
+         WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity';
+    END IF;
+    IF share = 0 AND random() < 0.25 AND eventcore.has_many_waiting(s, now) THEN
+        -- The lease is too small to be shared: in one of four polls new events come first.
+        share := max_count;
+        room := 0;
+    END IF;
+
+    leased := 0;
+    IF waiting.are_returned OR waiting.are_in_future THEN
+        SELECT l.leased, l.is_alone INTO leased, is_alone
+          FROM eventcore.lease_returned(s, now, lease_id, blocked, room, true) l;
+        IF is_alone THEN
+            has_changed := true;
+            is_caught_up := true;
+            RETURN;
+        END IF;
+        are_more_returned := leased >= room;
+    END IF;
+    room := max_count - share - leased;
+    -- A stream whose returned events have just been leased may still be behind.
+    IF waiting.are_behind OR waiting.are_in_future OR leased > 0 THEN
+        given := eventcore.lease_backlog(s, now, lease_id, blocked, room, read_from);
+        are_more_behind := given >= room;
+        leased := leased + given;
+    END IF;
+    has_changed := has_changed OR leased > 0;
+    is_caught_up := read_to >= safe;
+    WHILE NOT is_caught_up AND leased < max_count LOOP
+        SELECT * INTO new
+          FROM eventcore.lease_new(s, lease_id, blocked, max_count - leased, read_to, page_size);
+        leased := leased + new.leased;
+        has_changed := has_changed OR new.is_anything;
+        read_to := new.read_to;
+        is_caught_up := read_to >= safe;
+        -- Far behind, with a filter that few events match, or most streams leased: other sessions get their turn, and the
+        -- next attempt continues from here.
+        EXIT WHEN NOT new.is_anything OR eventcore.monotonic() > began + 500000;
+        page_size := least(1000, 2 * page_size);
+    END LOOP;
+    IF are_more_behind AND leased < max_count THEN
+        leased := leased + eventcore.lease_backlog(s, now, lease_id, blocked, max_count - leased, read_to);
+    END IF;
+    IF are_more_returned AND leased < max_count THEN
+        leased := leased + (SELECT l.leased FROM eventcore.lease_returned(
+                                s, now, lease_id, blocked, max_count - leased, leased = 0) l);
+    END IF;
+    has_changed := has_changed OR leased > 0;
+    IF has_changed THEN
+        RETURN;
+    END IF;
+    -- The poll may wait until then.
+    next_due := least(next_due,
+        (SELECT b.due FROM eventcore.backlogs b
+          WHERE b.subscription_id = s.id AND b.returned_position IS NOT NULL AND b.due > now AND b.due < 'infinity'
+          ORDER BY b.due LIMIT 1),
+        (SELECT b.due FROM eventcore.backlogs b
+          WHERE b.subscription_id = s.id AND b.returned_position IS NULL AND b.due > now AND b.due < 'infinity'
+          ORDER BY b.due LIMIT 1));
+END
+$$;
+
+CREATE OR REPLACE FUNCTION eventcore.remove_empty_leases(s eventcore.subscriptions) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM eventcore.leases l
+     WHERE l.ctid = ANY (ARRAY(
+               SELECT o.ctid FROM eventcore.leases o
+                WHERE o.subscription_id = s.id
+                  AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = o.lease_id OFFSET 0)
+                  FOR UPDATE SKIP LOCKED));
+END
+$$;
+
+CREATE OR REPLACE FUNCTION @extschema@.eventcore_poll(
+    subscription text,
+    consumer     text,
+    max_count    bigint   DEFAULT 100,
+    wait         interval DEFAULT '0'
+)
+RETURNS TABLE (
+    lease_id       uuid,
+    attempt        integer,
+    "position"     bigint,
+    stream_id      text,
+    version        bigint,
+    event_id       uuid,
+    event_type     text,
+    payload        jsonb,
+    metadata       jsonb,
+    correlation_id uuid,
+    causation_id   uuid,
+    recorded_at    timestamptz
+)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+-- For all steps: by their indexes, one row at a time. Statistics are of little use for tables that are empty at one moment
+-- and full at the next.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    s         eventcore.subscriptions;
+    known     uuid;
+    lease     uuid := gen_random_uuid();
+    begins    bigint := eventcore.monotonic();
+    ends      bigint := begins;
+    patience  bigint;
+    announced bigint;
+    read_from bigint;
+    began_from bigint;
+    is_dense  boolean;
+    leased    integer := 0;
+    tried     record;
+BEGIN
+    IF wait IS DISTINCT FROM '0' THEN
+        ends := ends + (extract(epoch FROM eventcore.check_time('wait', wait, '0')) * 1000000)::bigint;
+    END IF;
+    PERFORM eventcore.check_name('consumer', consumer);
+    IF max_count IS NULL OR max_count NOT BETWEEN 1 AND 10000 THEN
+        PERFORM eventcore.fail_malformed('max_count', 'is not between 1 and 10000');
+    END IF;
+    LOOP
+        announced := eventcore.announced_work();
+        s := eventcore.change_subscription(subscription);
+        IF s.id IS DISTINCT FROM known THEN
+            -- The first attempt, or the subscription has been reset, or dropped and created again.
+            read_from := s.read_position;
+            known := s.id;
+        END IF;
+        read_from := greatest(read_from, s.read_position);
+        IF s.paused THEN
+            patience := ends - eventcore.monotonic();
+            EXIT WHEN patience <= 0;
+            PERFORM eventcore.unlock_subscription(s.name);
+            PERFORM eventcore.wait_for_work(9223372036854775807, announced, patience, false, NULL, NULL);
+            CONTINUE;
+        END IF;
+        began_from := read_from;
+        SELECT * INTO tried FROM eventcore.lease_events(s, lease, max_count::integer, read_from);
+        leased := tried.leased;
+        read_from := tried.read_to;
+        EXIT WHEN tried.has_changed;
+        patience := CASE WHEN tried.is_caught_up THEN ends ELSE begins + 500000 END - eventcore.monotonic();
+        EXIT WHEN patience <= 0;
+        PERFORM eventcore.unlock_subscription(s.name);
+        CONTINUE WHEN NOT tried.is_caught_up;
+        patience := least(patience, (extract(epoch FROM tried.next_due - clock_timestamp()) * 1000000)::bigint);
+        read_from := eventcore.wait_for_work(read_from, announced, patience, tried.is_blocked,
+                                             s.stream_prefixes, s.event_types);
+    END LOOP;
+    IF read_from > s.read_position THEN
+        UPDATE eventcore.subscriptions t SET read_position = read_from WHERE t.name = s.name;
+    END IF;
+    IF leased > 0 THEN
+        INSERT INTO eventcore.leases (subscription_id, lease_id, leased_until, consumer)
+        VALUES (s.id, lease, clock_timestamp() + s.lease, consumer);
+        PERFORM eventcore.remove_empty_leases(s);
+        -- What came back or was behind, and then the new events: what was read for the first time has never failed. If most
+        -- of what was read has been leased, one scan finds them all.
+        is_dense := read_from - began_from <= 2 * leased;
+        RETURN QUERY
+            SELECT d.lease_id, d.failures + 1, e.position, e.stream_id, e.version, e.event_id, e.event_type,
+                   e.payload, e.metadata, e.correlation_id, e.causation_id, e.recorded_at
+              FROM eventcore.deliveries d
+             CROSS JOIN LATERAL (SELECT * FROM eventcore.events v WHERE v.position = d.position OFFSET 0) e
+             WHERE d.lease_id = lease AND d.position <= CASE WHEN is_dense THEN began_from ELSE 9223372036854775807 END
+             ORDER BY d.position;
+        IF is_dense THEN
+            RETURN QUERY
+                SELECT lease, 1, e.position, e.stream_id, e.version, e.event_id, e.event_type,
+                       e.payload, e.metadata, e.correlation_id, e.causation_id, e.recorded_at
+                  FROM eventcore.events e
+                 WHERE e.position > began_from AND e.position <= read_from
+                   -- IS TRUE: looked up in a hash table, not joined.
+                   AND (e.position IN (SELECT d.position FROM eventcore.deliveries d WHERE d.lease_id = lease)) IS TRUE
+                 ORDER BY e.position;
+        END IF;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION eventcore.hold_lease(s eventcore.subscriptions, lease_id uuid, positions bigint[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    place integer;
+    safe  bigint;
+BEGIN
+    IF lease_id IS NULL THEN
+        PERFORM eventcore.fail_malformed('lease_id', 'is NULL');
+    END IF;
+    IF positions IS NOT NULL THEN
+        PERFORM eventcore.check_positions(positions);
+        safe := eventcore.safe_position();
+        FOR place IN 1 .. cardinality(positions) LOOP
+            IF positions[array_lower(positions, 1) + place - 1] NOT BETWEEN 1 AND safe THEN
+                PERFORM eventcore.fail_malformed('positions', 'has not been delivered', place - 1);
+            END IF;
+        END LOOP;
+    END IF;
+    PERFORM FROM eventcore.leases l
+      WHERE l.subscription_id = s.id AND l.lease_id = lease_id
+        FOR KEY SHARE;
+    IF NOT FOUND THEN
+        PERFORM eventcore.fail_lost(s.name, lease_id, positions);
+    END IF;
+END
+$$;
+
+ALTER FUNCTION @extschema@.eventcore_ack(text, uuid, bigint[])
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off;
+ALTER FUNCTION @extschema@.eventcore_extend_lease(text, uuid) SET enable_seqscan = off SET jit = off;
+ALTER FUNCTION @extschema@.eventcore_nack(text, uuid, bigint[], text, text, interval) SET enable_seqscan = off SET jit = off;

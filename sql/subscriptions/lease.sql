@@ -24,13 +24,6 @@ CREATE FUNCTION eventcore.lease_events(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
--- By their indexes, one row at a time: statistics are of little use for tables that are empty at one moment and full at the
--- next.
-SET enable_seqscan = off
-SET enable_bitmapscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -41,49 +34,67 @@ DECLARE
     share     integer := max_count / 4;
     room      integer := max_count - 2 * share;
     given     integer;
-    are_more_returned boolean;
-    are_more_behind   boolean;
+    are_more_returned boolean := false;
+    are_more_behind   boolean := false;
     blocked   text[];
+    has_expired boolean;
+    waiting   record;
     is_alone  boolean;
     new       record;
     page_size integer := max_count;
 BEGIN
     read_to := read_from;
-    has_changed := eventcore.take_back_expired(s, now);
-    -- A delay that began in the future begins now: the clock was set back. Steps of up to a second are tolerated.
-    UPDATE eventcore.backlogs b SET due = now + (b.due - b.delayed_at), delayed_at = now
-     WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity';
-    SELECT coalesce(array_agg(DISTINCT d.stream_id), '{}'), min(l.leased_until) FILTER (WHERE l.leased_until > now)
-      INTO blocked, next_due
-      FROM eventcore.leases l
-     CROSS JOIN LATERAL (SELECT v.stream_id FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id OFFSET 0) d
-     WHERE l.subscription_id = s.id;
+    LOOP
+        SELECT coalesce(array_agg(d.stream_id), '{}'), min(l.leased_until) FILTER (WHERE l.leased_until > now),
+               -- Later than any lease can expire: the clock was set back.
+               coalesce(bool_or(l.leased_until <= now OR l.leased_until > now + 2 * s.lease), false)
+          INTO blocked, next_due, has_expired
+          FROM eventcore.leases l
+         CROSS JOIN LATERAL (SELECT v.stream_id FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id OFFSET 0) d
+         WHERE l.subscription_id = s.id;
+        -- Not twice: expired leases that consumers are acknowledging stay.
+        EXIT WHEN NOT has_expired OR has_changed IS NOT NULL;
+        has_changed := eventcore.take_back_expired(s, now);
+    END LOOP;
+    has_changed := coalesce(has_changed, false);
     is_blocked := cardinality(blocked) > 0;
-    next_due := least(next_due,
-        (SELECT b.due FROM eventcore.backlogs b
-          WHERE b.subscription_id = s.id AND b.returned_position IS NOT NULL AND b.due > now AND b.due < 'infinity'
-          ORDER BY b.due LIMIT 1),
-        (SELECT b.due FROM eventcore.backlogs b
-          WHERE b.subscription_id = s.id AND b.returned_position IS NULL AND b.due > now AND b.due < 'infinity'
-          ORDER BY b.due LIMIT 1));
+    -- Most often nothing waits. Then this statement takes the place of several.
+    SELECT EXISTS (SELECT FROM eventcore.backlogs b
+                    WHERE b.subscription_id = s.id AND b.returned_position IS NOT NULL AND b.due <= now) AS are_returned,
+           EXISTS (SELECT FROM eventcore.backlogs b
+                    WHERE b.subscription_id = s.id AND b.returned_position IS NULL AND b.due <= now) AS are_behind,
+           EXISTS (SELECT FROM eventcore.backlogs b
+                    WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity') AS are_in_future
+      INTO waiting;
+    IF waiting.are_in_future THEN
+        -- A delay that began in the future begins now: the clock was set back. Steps of up to a second are tolerated.
+        UPDATE eventcore.backlogs b SET due = now + (b.due - b.delayed_at), delayed_at = now
+         WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity';
+    END IF;
     IF share = 0 AND random() < 0.25 AND eventcore.has_many_waiting(s, now) THEN
         -- The lease is too small to be shared: in one of four polls new events come first.
         share := max_count;
         room := 0;
     END IF;
 
-    SELECT l.leased, l.is_alone INTO leased, is_alone
-      FROM eventcore.lease_returned(s, now, lease_id, blocked, room, true) l;
-    IF is_alone THEN
-        has_changed := true;
-        is_caught_up := true;
-        RETURN;
+    leased := 0;
+    IF waiting.are_returned OR waiting.are_in_future THEN
+        SELECT l.leased, l.is_alone INTO leased, is_alone
+          FROM eventcore.lease_returned(s, now, lease_id, blocked, room, true) l;
+        IF is_alone THEN
+            has_changed := true;
+            is_caught_up := true;
+            RETURN;
+        END IF;
+        are_more_returned := leased >= room;
     END IF;
-    are_more_returned := leased >= room;
     room := max_count - share - leased;
-    given := eventcore.lease_backlog(s, now, lease_id, blocked, room, read_from);
-    are_more_behind := given >= room;
-    leased := leased + given;
+    -- A stream whose returned events have just been leased may still be behind.
+    IF waiting.are_behind OR waiting.are_in_future OR leased > 0 THEN
+        given := eventcore.lease_backlog(s, now, lease_id, blocked, room, read_from);
+        are_more_behind := given >= room;
+        leased := leased + given;
+    END IF;
     has_changed := has_changed OR leased > 0;
     is_caught_up := read_to >= safe;
     WHILE NOT is_caught_up AND leased < max_count LOOP
@@ -106,6 +117,17 @@ BEGIN
                                 s, now, lease_id, blocked, max_count - leased, leased = 0) l);
     END IF;
     has_changed := has_changed OR leased > 0;
+    IF has_changed THEN
+        RETURN;
+    END IF;
+    -- The poll may wait until then.
+    next_due := least(next_due,
+        (SELECT b.due FROM eventcore.backlogs b
+          WHERE b.subscription_id = s.id AND b.returned_position IS NOT NULL AND b.due > now AND b.due < 'infinity'
+          ORDER BY b.due LIMIT 1),
+        (SELECT b.due FROM eventcore.backlogs b
+          WHERE b.subscription_id = s.id AND b.returned_position IS NULL AND b.due > now AND b.due < 'infinity'
+          ORDER BY b.due LIMIT 1));
 END
 $$;
 COMMENT ON FUNCTION eventcore.lease_events(eventcore.subscriptions, uuid, integer, bigint) IS
@@ -134,12 +156,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     DELETE FROM eventcore.leases l
-     WHERE l.subscription_id = s.id
-       AND l.lease_id IN (
-               SELECT o.lease_id FROM eventcore.leases o
+     WHERE l.ctid = ANY (ARRAY(
+               SELECT o.ctid FROM eventcore.leases o
                 WHERE o.subscription_id = s.id
                   AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = o.lease_id OFFSET 0)
-                  FOR UPDATE SKIP LOCKED);
+                  FOR UPDATE SKIP LOCKED));
 END
 $$;
 COMMENT ON FUNCTION eventcore.remove_empty_leases(eventcore.subscriptions) IS

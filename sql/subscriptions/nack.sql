@@ -11,6 +11,10 @@ CREATE FUNCTION @extschema@.eventcore_nack(
 RETURNS TABLE ("position" bigint, outcome text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
+-- The statistics may come from a moment when the tables were nearly empty. Without jit, because eventcore.subscriptions is
+-- still scanned, at a cost for which the server would compile.
+SET enable_seqscan = off
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE

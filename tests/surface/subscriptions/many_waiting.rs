@@ -152,3 +152,51 @@ async fn a_new_event_does_not_wait_until_all_that_came_back_is_delivered() {
     delivered.dedup();
     assert_eq!(delivered.len(), MANY + 1);
 }
+
+/// A scan of a whole table also visits every row that was ever acknowledged and not vacuumed away.
+#[tokio::test]
+async fn no_call_of_a_consumer_scans_a_whole_table() {
+    let (_, client) = database("sub_by_index").await;
+    write(&client, &["a", "b", "c", "d", "e", "f"]).await;
+    create(&client, "s", "").await;
+    let kept = poll(&client, "s", "c", 1).await;
+    // The statistics of a quiet time: now the server would rather scan the tables.
+    client
+        .batch_execute("VACUUM ANALYZE eventcore.deliveries, eventcore.leases, eventcore.backlogs")
+        .await
+        .unwrap();
+    let before = whole_scans(&client).await;
+    for _ in 0..2 {
+        let polled = poll(&client, "s", "c", 2).await;
+        ack(&client, "s", lease(&polled), Some(&positions(&polled)[..1]))
+            .await
+            .unwrap();
+        ack(&client, "s", lease(&polled), None).await.unwrap();
+    }
+    client
+        .execute("SELECT eventcore_extend_lease('s', $1)", &[&lease(&kept)])
+        .await
+        .unwrap();
+    nack(&client, "s", lease(&kept), &positions(&kept), "retry", "0")
+        .await
+        .unwrap();
+    assert_eq!(
+        positions(&poll(&client, "s", "c", 2).await)[0],
+        positions(&kept)[0]
+    );
+    assert_eq!(whole_scans(&client).await, before);
+}
+
+/// How often the server has scanned a whole table of what is leased or waits.
+async fn whole_scans(client: &Client) -> i64 {
+    client
+        .batch_execute("SELECT pg_stat_force_next_flush()")
+        .await
+        .unwrap();
+    value(
+        client,
+        "SELECT sum(seq_scan)::bigint FROM pg_stat_user_tables
+          WHERE schemaname = 'eventcore' AND relname IN ('deliveries', 'leases', 'backlogs')",
+    )
+    .await
+}
