@@ -1,9 +1,10 @@
 //! The rules of eventcore as plain functions over plain values: valid names, expected versions,
-//! error codes, histories and releases.
+//! error codes, histories, releases and the pauses of the notifier.
 //!
 //! The PostgreSQL extension and the in-memory store both use them, so that neither can drift. This
 //! crate knows nothing of PostgreSQL, async or serde, and has no dependencies.
 
+pub mod announcing;
 pub mod error_code;
 pub mod expected_version;
 pub mod history;

@@ -3,9 +3,8 @@
 //!
 //! NOTIFY holds a lock of the whole cluster until the log is flushed, so no append may send it. An
 //! append sets a flag after its end, and wakes the notifier if the flag was not set. An idle
-//! notifier announces new events at once. Under load it pauses between announcements, and the pause
-//! grows with the number of appends in flight, so that listeners do not take the processors from
-//! writers.
+//! notifier announces new events at once. Under load it pauses between announcements, so that those
+//! who wait and listen do not take the processors from writers: see [`announcing`].
 //!
 //! The notifier also starts the workers that run projections: see
 //! [`pool`](crate::projections::pool).
@@ -14,6 +13,7 @@
 //! the server started. The [launcher](super::launcher) starts it again.
 
 use crate::error::{Error, Unavailable};
+use crate::pg::clock::processor_time;
 use crate::pg::process;
 use crate::pg::relation::Use;
 use crate::pg::session::current_role;
@@ -26,6 +26,7 @@ use crate::projections::pool::{Owners, Pool};
 use crate::registry::wake::Wake;
 use crate::registry::{self, Registry};
 use crate::tables::{Catalog, Events};
+use eventcore_rules::announcing;
 use std::cell::Cell;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
@@ -36,22 +37,16 @@ const CHANNEL: &CStr = c"eventcore";
 /// How often an idle notifier checks without being woken.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Bounds, in milliseconds, of the pause between two announcements. The pause is one millisecond
-/// per append in flight, multiplied by `1 + waiters / WAITERS_PER_EXTRA_LOAD`. With a single
-/// writer, listeners are prompt. With many writers, the writers need the processors.
-const SHORTEST_PAUSE: u32 = 2;
-const LONGEST_PAUSE: u32 = 50;
-
 /// How soon the notifier checks again while readers wait for a synchronous standby. The interval
 /// doubles each time, up to the longer of these.
 const SHORTEST_WATCH: Duration = Duration::from_millis(2);
 const LONGEST_WATCH: Duration = Duration::from_millis(50);
 
+/// A longer pause is taken in pieces of this length, because the notifier may be sent away in it.
+const PIECE: Duration = Duration::from_millis(50);
+
 /// How often the notifier adjusts the workers while new events arrive all the time.
 const ADJUST_WORKERS_EVERY: Duration = Duration::from_millis(20);
-
-/// This many waiters that wake up and check cost the writers as much as one notification does.
-const WAITERS_PER_EXTRA_LOAD: u32 = 4;
 
 thread_local! {
     /// The wake-ups of the database for which this process is the notifier.
@@ -118,7 +113,7 @@ impl Notifier {
     fn announce(&mut self, catalog: &Catalog, registry: &Registry) {
         let wake = registry.wake();
         let (mut woken, mut announced) = (0, 0);
-        let mut pause = SHORTEST_PAUSE;
+        let mut pause = announcing::SHORTEST_PAUSE;
         let mut adjusted = None::<Instant>;
         let mut watch = SHORTEST_WATCH;
         // If this fails, the first append does it.
@@ -134,7 +129,8 @@ impl Notifier {
             }
             let Findings {
                 safe,
-                load,
+                in_flight,
+                waiting,
                 dormant,
                 unconfirmed,
             } = match self.worker.attempt(|| check(catalog, woken)) {
@@ -151,14 +147,15 @@ impl Notifier {
             woken = safe;
             let mut written = None;
             if safe > announced && self.notification_retry.remaining().is_none() {
+                let before = processor_time();
                 match self.worker.attempt(|| Ok(send(catalog, safe))) {
                     Ok(end) => {
+                        let sending = processor_time().saturating_sub(before);
                         self.notification_retry.succeeded();
                         registry.announcements().sent(safe);
                         written = end;
                         announced = safe;
-                        // One check may happen in a lull, so the pause moves only halfway.
-                        pause = u32::midpoint(pause, load.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
+                        pause = announcing::pause(pause, in_flight, waiting, sending);
                     }
                     Err(error) => {
                         self.notification_retry.failed(&error);
@@ -172,14 +169,12 @@ impl Notifier {
                     }
                 }
             }
+            let mut pause_now = Duration::ZERO;
             if moved {
-                self.worker.pause(Duration::from_millis(pause.into()));
+                pause_now = Duration::from_millis(pause.into());
                 watch = SHORTEST_WATCH;
             }
-            if let Some(end) = written {
-                // Usually the next appends have flushed the log by now.
-                wal::flush_up_to(end);
-            }
+            self.give_way(wake, pause_now, written);
             let mut wait = self.notification_retry.remaining().unwrap_or(INTERVAL);
             // Under load, less often than new events arrive.
             let due = ADJUST_WORKERS_EVERY
@@ -200,10 +195,27 @@ impl Notifier {
                 wait = wait.min(watch);
             }
             // Waits even if there is more to do at once, because the wait notices a request to end.
-            if wake.is_pending() {
+            // The request to leave may have woken it in the pause.
+            if wake.is_pending() || wake.is_away() {
                 wait = Duration::ZERO;
             }
             self.wait(wait);
+        }
+    }
+
+    /// Leaves the processors to the writers after an announcement. Flushes the log up to where standbys
+    /// need it.
+    fn give_way(&self, wake: &Wake, pause: Duration, written: Option<u64>) {
+        let began = Instant::now();
+        self.worker.pause(pause.min(PIECE));
+        if let Some(end) = written {
+            // Usually the next appends have flushed the log by now.
+            wal::flush_up_to(end);
+        }
+        while began.elapsed() < pause && !wake.is_away() {
+            self.wait(Duration::ZERO);
+            let left = pause.saturating_sub(began.elapsed());
+            self.worker.pause(left.min(PIECE));
         }
     }
 
@@ -234,8 +246,10 @@ impl Notifier {
 /// What the notifier found.
 struct Findings {
     safe: i64,
-    /// How many transactions hold positions, multiplied as for the pause.
-    load: u32,
+    /// How many transactions hold positions.
+    in_flight: u32,
+    /// How often waiters have checked since the last announcement.
+    waiting: u32,
     /// Whether no event was appended since the server started.
     dormant: bool,
     /// Whether readers wait for a synchronous standby.
@@ -252,14 +266,15 @@ fn check(catalog: &Catalog, woken: i64) -> Result<Option<Findings>, Error> {
         return Ok(None);
     }
     let safe = registry.safe_position()?;
-    let mut load = registry.in_flight();
-    if safe > woken {
-        let waiting = registry.wake().wake_waiting();
-        load = load.saturating_mul(1 + waiting / WAITERS_PER_EXTRA_LOAD);
-    }
+    let in_flight = registry.in_flight();
+    let waiting = match safe > woken {
+        true => registry.wake().wake_waiting(),
+        false => 0,
+    };
     Ok(Some(Findings {
         safe,
-        load,
+        in_flight,
+        waiting,
         dormant: registry.safe_in_memory().is_none(),
         unconfirmed: registry.held_for_standbys().is_some(),
     }))
