@@ -49,6 +49,19 @@ impl Server {
     /// # Errors
     /// The server refuses.
     pub async fn fresh_database(&self, name: &str) -> Result<Database> {
+        self.database_with(name, "CREATE EXTENSION eventcore").await
+    }
+
+    /// Does the same with the objects of a release, which this library serves too.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn database_of_release(&self, name: &str, release: &str) -> Result<Database> {
+        let create = format!("CREATE EXTENSION eventcore VERSION '{release}'");
+        self.database_with(name, &create).await
+    }
+
+    async fn database_with(&self, name: &str, create_extension: &str) -> Result<Database> {
         let database = Database {
             config: self.config.clone().dbname(name).clone(),
             name: name.to_owned(),
@@ -61,7 +74,7 @@ impl Server {
             .await
             .with_context(|| format!("cannot make the database {name}"))?;
         database
-            .execute("CREATE EXTENSION eventcore")
+            .execute(create_extension)
             .await
             .with_context(|| format!("cannot install eventcore in the database {name}"))?;
         Ok(database)

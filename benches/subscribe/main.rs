@@ -1,9 +1,10 @@
-//! How long subscribers wait, what waiting ones cost the writers, how fast events are read, and the
-//! throughput of consumers that share a subscription.
+//! How long subscribers wait, what waiting ones cost the writers, how fast events are read, the
+//! throughput of consumers that share a subscription, and what a poll costs.
 //!
 //! `cargo xtask bench subscribe`; docs/operations/performance.md describes the comparisons.
 
 mod latency;
+mod poll;
 mod read;
 mod share;
 mod waiting;
@@ -41,6 +42,8 @@ enum Work {
     Read,
     /// 4 consumers of one subscription, against one
     Share,
+    /// Polls of 100 with an acknowledgement each by 4 consumers, against the functions of 0.1.0
+    Poll,
 }
 
 #[tokio::main]
@@ -64,6 +67,7 @@ async fn main() -> Result<()> {
             Work::Waiting => waiting::run(&database, &mut report, rounds).await?,
             Work::Read => read::run(&database, &mut report, rounds).await?,
             Work::Share => share::run(&database, &mut report, rounds).await?,
+            Work::Poll => poll::run(&server, &database, &mut report, rounds).await?,
         }
         report.write(&arguments.reports)?;
     }
