@@ -1,4 +1,5 @@
-//! Commands on one stream each with `execute`, against the two statements that each needs.
+//! Commands on one stream each with `execute`, against the two statements that each needs; and on
+//! cached events, against those that read first.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -6,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use eventcore::{
-    Command, CommandError, CommandLogic, Event, NewEvents, PostgresEventStore, StoredEvent,
-    StreamId, Streams, emit,
+    Command, CommandError, CommandLogic, Event, EventCache, ExecuteOptions, NewEvents,
+    PostgresEventStore, StoredEvent, StreamId, Streams, emit,
 };
 use eventcore_benches::database::Database;
 use eventcore_benches::report::{Comparison, Figure, Report, Target};
@@ -65,7 +66,11 @@ pub(crate) async fn run(
         for _ in 0..workers {
             sessions.push(Arc::new(Session::prepare(database.connect().await?).await?));
         }
-        let ours = || rate(workers, slice, |_, end| deposits(store.clone(), end));
+        let ours = || {
+            rate(workers, slice, |_, end| {
+                deposits(store.clone(), ExecuteOptions::new(), end)
+            })
+        };
         let bare = || {
             rate(workers, slice, |number, end| {
                 let session = Arc::clone(&sessions[number]);
@@ -106,7 +111,50 @@ pub(crate) async fn run(
     Ok(())
 }
 
-async fn deposits(store: PostgresEventStore, end: Instant) -> Result<u64> {
+/// Commands that decide on cached events, against those that read first.
+pub(crate) async fn cached(
+    database: &Database,
+    report: &mut Report,
+    count: usize,
+    slice: Duration,
+) -> Result<()> {
+    for (workers, target) in [(1, 1.3), (16, 1.5)] {
+        let store = PostgresEventStore::builder(&database.url()?)?
+            .pool_size(workers)
+            .connect()
+            .await?;
+        let cached = ExecuteOptions::new()
+            .event_cache(EventCache::new(100_000))
+            .skip_read(true);
+        let with = |options: ExecuteOptions| {
+            let store = store.clone();
+            rate(workers, slice, move |_, end| {
+                deposits(store.clone(), options.clone(), end)
+            })
+        };
+        let _warm = (
+            with(cached.clone()).await?,
+            with(ExecuteOptions::new()).await?,
+        );
+        let rounds = rounds::alternate(
+            count,
+            async |_| Ok(with(cached.clone()).await?.commands),
+            async |_| Ok(with(ExecuteOptions::new()).await?.commands),
+        )
+        .await?;
+        report.comparisons.push(Comparison::new(
+            "execute on cached events without a read, 1 stream, 1 event",
+            "its read and append",
+            u32::try_from(workers)?,
+            "commands/s",
+            rounds,
+            Some(Target::AtLeast(target)),
+        ));
+    }
+    Ok(())
+}
+
+async fn deposits(store: PostgresEventStore, options: ExecuteOptions, end: Instant) -> Result<u64> {
     let mut done = 0;
     loop {
         let account = StreamId::new(account()).map_err(|error| anyhow!(error))?;
@@ -118,7 +166,7 @@ async fn deposits(store: PostgresEventStore, end: Instant) -> Result<u64> {
                 account: account.clone(),
                 cents: 100,
             };
-            eventcore::execute(&store, &deposit).await?;
+            eventcore::execute_with(&store, &deposit, &options).await?;
             done += 1;
         }
     }

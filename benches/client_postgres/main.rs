@@ -38,6 +38,8 @@ struct Arguments {
 enum Work {
     /// Commands on one stream each, against the two statements that each needs
     Execute,
+    /// Commands that decide on cached events, against those that read first
+    Cached,
     /// Calls that share the connections when all are in use, against calls that wait for a free one
     Sharing,
 }
@@ -64,6 +66,7 @@ async fn main() -> Result<()> {
         let database = server.fresh_database("bench_work").await?;
         match work {
             Work::Execute => execute::run(&database, &mut report, rounds, slice).await?,
+            Work::Cached => execute::cached(&database, &mut report, rounds, slice).await?,
             Work::Sharing => sharing::run(&database, &mut report, rounds, slice).await?,
         }
         report.write(&arguments.reports)?;

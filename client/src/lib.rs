@@ -53,8 +53,8 @@ pub use durable::{
 pub use eventcore_macros::{Command, Event};
 pub use eventcore_rules::{ErrorCode, ExpectedVersion, VersionConflict};
 pub use execute::{
-    Executable, ExecuteError, ExecuteOptions, Execution, RetryPolicy, WrittenEvent, execute,
-    execute_with,
+    EventCache, Executable, ExecuteError, ExecuteOptions, Execution, RetryPolicy, WrittenEvent,
+    execute, execute_with,
 };
 pub use memory::{InMemoryEventStore, MemoryTransaction};
 #[cfg(feature = "postgres")]

@@ -206,12 +206,13 @@ async fn a_state_that_is_kept_in_the_process_is_read_on_from() {
     let again = ExecuteOptions::new().state_cache(cache);
     assert_eq!(sum(&store, &command, &again).await, 77);
     assert_eq!(sum(&store, &command, &again).await, 77);
+    // The events that it writes itself are in the state too.
     let calls = [
         read_from(None),
         Call::Append,
-        read(0, 1),
+        read(1, 1),
         Call::Append,
-        read(1, 2),
+        read(2, 2),
         Call::Append,
     ];
     assert_eq!(store.interceptor().calls(), calls);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use eventcore::postgres::PostgresEventStore;
 use eventcore::{
-    CommandError, CommandLogic, Event, NewEvents, StoredEvent, StreamId, Streams, emit, execute,
-    require,
+    CommandError, CommandLogic, Event, EventCache, ExecuteOptions, NewEvents, StoredEvent,
+    StreamId, Streams, emit, execute, execute_with, require,
 };
 use eventcore_benches::database::Database;
 use futures_util::future::try_join_all;
@@ -29,6 +29,8 @@ pub(super) enum Command {
     Two,
     /// The same with two of 1,000 accounts.
     Transfer,
+    /// The same, decided on cached events without a read.
+    CachedTransfer,
 }
 
 impl Command {
@@ -37,6 +39,9 @@ impl Command {
             Self::One => "command: 1 new stream, 1 event",
             Self::Two => "command: 2 new streams, 1 event each",
             Self::Transfer => "command: transfer between 2 of 1,000 accounts",
+            Self::CachedTransfer => {
+                "command: transfer between 2 of 1,000 accounts, on cached events"
+            }
         }
     }
 
@@ -44,7 +49,7 @@ impl Command {
         match self {
             Self::One => Work::One,
             Self::Two => Work::Two,
-            Self::Transfer => Work::Transfer,
+            Self::Transfer | Self::CachedTransfer => Work::Transfer,
         }
     }
 }
@@ -148,6 +153,7 @@ impl CommandLogic for Transfer {
 pub(super) struct Commands {
     store: PostgresEventStore,
     command: Command,
+    options: ExecuteOptions,
     clients: u32,
     /// Names the streams of each command.
     count: AtomicU64,
@@ -162,6 +168,12 @@ impl Commands {
         let commands = Self {
             store,
             command,
+            options: match command {
+                Command::CachedTransfer => ExecuteOptions::new()
+                    .event_cache(EventCache::new(1_000_000))
+                    .skip_read(true),
+                _ => ExecuteOptions::new(),
+            },
             clients,
             count: AtomicU64::new(0),
         };
@@ -203,7 +215,7 @@ impl Commands {
                 self.transfer(format!("from-{id}"), format!("to-{id}"))
                     .await?;
             }
-            Command::Transfer => {
+            Command::Transfer | Command::CachedTransfer => {
                 // Spreads over all pairs without a random number generator.
                 let random = Uuid::new_v4().as_u64_pair().0;
                 let from = random % ACCOUNTS;
@@ -222,7 +234,7 @@ impl Commands {
             cents: 100,
             credit: OPENING_BALANCE,
         };
-        execute(&self.store, &transfer).await?;
+        execute_with(&self.store, &transfer, &self.options).await?;
         Ok(())
     }
 }

@@ -106,6 +106,7 @@ pub(crate) async fn run(
         (Command::One, Some(3.0)),
         (Command::Two, Some(10.0)),
         (Command::Transfer, None),
+        (Command::CachedTransfer, Some(3.0)),
     ] {
         let database = bench.database().await?;
         let ours = Commands::new(&database, command, CLIENTS).await?;

@@ -4,6 +4,7 @@
 use std::mem;
 
 use super::CompanionEvent;
+use super::cached_read::decoded;
 use super::error::Failure;
 use super::observe::Phase;
 use super::run::Run;
@@ -11,11 +12,9 @@ use crate::command::StreamList;
 use crate::command::{
     AsyncCommandLogic, CommandError, Declaration, NewEvents, StreamResolver, Streams,
 };
-use crate::snapshot::{Folded, Snapshots};
-use crate::store::{
-    Append, Event, EventStore, NewEvent, ReadStreams, Snapshot, StoreError, StreamsRead,
-};
-use crate::values::{SnapshotName, StreamVersion};
+use crate::snapshot::Snapshots;
+use crate::store::{Append, EventStore, NewEvent, ReadStreams, Snapshot, StoreError, StreamsRead};
+use crate::values::{Payload, Position, SnapshotName, StreamVersion};
 
 /// How many times a command may discover further streams. A longer chain is taken for a mistake.
 pub(super) const MAX_DISCOVERIES: usize = 100;
@@ -30,25 +29,27 @@ pub(super) struct Decision {
     pub(super) versions: Vec<StreamVersion>,
     /// Whether there is something to write or to check.
     pub(super) needs_append: bool,
+    /// Whether it rests on a cached state whose streams were not read since.
+    pub(super) is_unread: bool,
     /// An error if the command decided against it.
     pub(super) verdict: Result<(), CommandError>,
 }
 
-/// A state to put into this process's cache and, if the policy says so, to save in the store.
-pub(super) struct PendingSnapshot {
-    snapshot: Snapshot,
-    in_store: bool,
-}
-
 /// The state of the command so far, and the streams that it was folded from.
-struct FoldedState<T> {
-    state: T,
-    streams: StreamList,
+pub(super) struct FoldedState<T> {
+    pub(super) state: T,
+    /// The state as it is stored, if no event was applied to it since it was decoded.
+    pub(super) encoded: Option<Payload>,
+    pub(super) streams: StreamList,
     /// The version of each stream up to which the state includes it.
-    versions: Vec<StreamVersion>,
+    pub(super) versions: Vec<StreamVersion>,
     discoveries: usize,
-    /// Whether the state started from a state in this process's cache.
-    is_from_cache: bool,
+    /// Whether the state started from what is in this process's caches.
+    pub(super) is_from_cache: bool,
+    /// Whether something of that was taken without reading new events.
+    pub(super) is_unread: bool,
+    /// The earliest position of an append that what is cached rests on.
+    pub(super) known_position: Option<Position>,
 }
 
 impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
@@ -57,7 +58,8 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         let mut declaration = Declaration::new();
         let handles = self.command.declare(&mut declaration);
         let (streams, fields) = declaration.into_streams();
-        self.pending_snapshot = None;
+        self.pending_state = None;
+        self.pending_streams.clear();
         let mut folded = self.read_declared(streams, fields.as_deref()).await?;
         let declared = folded.streams.len();
         if let Some(resolver) = self.command.stream_resolver() {
@@ -73,8 +75,10 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         };
         // Streams that were read one after another may never have had these versions at the same
         // time. And a cached state may include events that the store has lost. So a rejection based
-        // on either counts only after a check.
-        let is_doubtful = (folded.discoveries > 0 || folded.is_from_cache) && verdict.is_err();
+        // on either counts only after a check. If nothing was read, a decision to write nothing
+        // does not count without a check either.
+        let is_doubtful = (folded.discoveries > 0 || folded.is_from_cache) && verdict.is_err()
+            || folded.is_unread && events.is_empty();
         for (stream, event) in events.iter() {
             let mut event = NewEvent::encode(stream.clone(), event)?;
             event.metadata.clone_from(&self.options.metadata);
@@ -96,6 +100,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             append,
             events: events.len(),
             versions: folded.versions,
+            is_unread: folded.is_unread,
             verdict,
         })
     }
@@ -109,10 +114,13 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     ) -> Result<FoldedState<C::State>, Failure> {
         let mut folded = FoldedState {
             state: C::State::default(),
+            encoded: None,
             streams,
             versions: Vec::new(),
             discoveries: 0,
             is_from_cache: false,
+            is_unread: false,
+            known_position: None,
         };
         let Some(snapshots) = self.command.snapshots() else {
             self.read_new(&mut folded).await?;
@@ -127,7 +135,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         } else {
             self.read_new(&mut folded).await?
         };
-        self.pending_snapshot = self.pending_snapshot(name, &snapshots, &folded, events);
+        self.pending_state = self.pending_state(name, &snapshots, &mut folded, events);
         Ok(folded)
     }
 
@@ -145,27 +153,57 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             .as_ref()
             .and_then(|cache| cache.get(name, streams));
         let (snapshot, read) = match cached {
-            Some(snapshot) => {
+            Some(known) => {
                 folded.is_from_cache = true;
-                let rest = snapshot.rest().up_to_date();
+                folded.known_position = known.position;
+                if self.skips_read && known.position.is_some() {
+                    return self.take_unread(known.snapshot, snapshots, folded).await;
+                }
+                let rest = known.snapshot.rest().up_to_date();
                 let reading = self.store.read_streams(&rest);
                 let read = self.observer.phase(Phase::Read, reading).await?;
-                (Some(snapshot), read)
+                (Some(known.snapshot), read)
             }
             None => {
                 let reading = self.store.read_from_snapshot(name, streams);
                 self.observer.phase(Phase::Read, reading).await?
             }
         };
-        match snapshot.map(|snapshot| snapshots.decode(&snapshot.state)) {
+        match snapshot.map(|snapshot| (snapshots.decode(&snapshot.state), snapshot.state)) {
             None => {}
-            Some(Ok(state)) => folded.state = state,
-            Some(Err(error)) => {
+            Some((Ok(state), encoded)) => {
+                folded.state = state;
+                folded.encoded = Some(encoded);
+            }
+            Some((Err(error), _)) => {
                 self.observer.snapshot_failed(&error);
                 return self.read_new(folded).await;
             }
         }
         self.fold(folded, read)
+    }
+
+    /// Takes a cached state as it is. The append finds out whether its streams have changed.
+    async fn take_unread(
+        &mut self,
+        snapshot: Snapshot,
+        snapshots: &Snapshots<C::State>,
+        folded: &mut FoldedState<C::State>,
+    ) -> Result<usize, Failure> {
+        match snapshots.decode(&snapshot.state) {
+            Ok(state) => {
+                folded.state = state;
+                folded.encoded = Some(snapshot.state);
+                let versions = snapshot.streams.into_iter().map(|(_, version)| version);
+                folded.versions.extend(versions);
+                folded.is_unread = true;
+                Ok(0)
+            }
+            Err(error) => {
+                self.observer.snapshot_failed(&error);
+                self.read_new(folded).await
+            }
+        }
     }
 
     /// Asks the resolver for further streams and reads them, until it names no new stream.
@@ -199,6 +237,9 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
 
     /// Reads the streams that are listed but not yet read, from their start.
     async fn read_new(&mut self, folded: &mut FoldedState<C::State>) -> Result<usize, Failure> {
+        if let Some(cache) = self.event_cache() {
+            return self.read_after_cached(cache, folded).await;
+        }
         let streams = folded.streams.since(folded.versions.len());
         let request = ReadStreams::new(streams.iter().cloned()).up_to_date();
         let reading = self.store.read_streams(&request);
@@ -213,62 +254,18 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     ) -> Result<usize, Failure> {
         let events = read.events.len();
         self.observer.read(read.versions.len(), events);
+        if events > 0 {
+            folded.encoded = None;
+        }
         let mut state = mem::take(&mut folded.state);
         folded.state = self.observer.step(Phase::Fold, || {
             for event in read.events {
-                let decoded = C::Event::decode(event.event_type.as_str(), &event.payload);
-                let decoded = decoded.map_err(|source| Failure::Stored {
-                    stream_id: event.stream_id.clone(),
-                    version: event.version,
-                    source,
-                })?;
-                state = self.command.apply(state, &event.with_event(decoded));
+                state = self.command.apply(state, &decoded(event)?);
             }
             Ok::<_, Failure>(state)
         })?;
         folded.versions.extend(read.versions);
         Ok(events)
-    }
-
-    /// The state of the declared streams, if it is to be cached or saved.
-    fn pending_snapshot(
-        &self,
-        name: SnapshotName,
-        snapshots: &Snapshots<C::State>,
-        folded: &FoldedState<C::State>,
-        events: usize,
-    ) -> Option<PendingSnapshot> {
-        let streams = folded.streams.len();
-        let in_store = !self.uses_snapshots || snapshots.is_due(Folded { events, streams });
-        let in_cache = self.options.state_cache.is_some() && events > 0;
-        if !in_store && !in_cache {
-            return None;
-        }
-        match snapshots.encode(&folded.state) {
-            Ok(state) => {
-                let streams = folded.streams.since(0).iter().cloned();
-                let streams = streams.zip(folded.versions.iter().copied());
-                let snapshot = Snapshot::new(name, streams, state);
-                Some(PendingSnapshot { snapshot, in_store })
-            }
-            Err(error) => {
-                self.observer.snapshot_failed(&error);
-                None
-            }
-        }
-    }
-
-    /// Caches and saves a state. A failure to do so is not a failure of the command.
-    pub(super) async fn save(&self, PendingSnapshot { snapshot, in_store }: PendingSnapshot) {
-        if let Some(cache) = &self.options.state_cache {
-            cache.put(&snapshot);
-        }
-        if in_store {
-            let saving = self.store.save_snapshot(&snapshot);
-            if let Err(error) = self.observer.phase(Phase::SaveSnapshot, saving).await {
-                self.observer.snapshot_failed(&error);
-            }
-        }
     }
 
     /// The streams of the append, each at the version that was read.
@@ -279,6 +276,7 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         let versions = folded.versions.iter().map(|version| version.exactly());
         let streams = folded.streams.since(0).iter().cloned();
         append.streams = streams.zip(versions).collect();
+        append.known_position = folded.known_position;
         append
     }
 }

@@ -69,9 +69,29 @@ impl Execution {
     }
 }
 
-/// Where the first `count` events of an append were written. All their streams were expected at
-/// exact versions. So the positions are consecutive, and so are the versions within each stream.
+/// Where the first `count` events of an append were written.
 pub(super) fn written(append: Append, appended: &Appended, count: usize) -> Vec<WrittenEvent> {
+    let places = places(&append, appended, count);
+    let events = append.events.into_iter().zip(places);
+    events
+        .map(|(event, (_, version, position))| WrittenEvent {
+            version: StreamVersion::new(version),
+            stream_id: event.stream_id,
+            position,
+            event_id: event.event_id,
+            event_type: event.event_type,
+        })
+        .collect()
+}
+
+/// For each of the first `count` events of an append: the index of its stream, its version and its
+/// position. All their streams were expected at exact versions. So the positions are consecutive,
+/// and so are the versions within each stream.
+pub(super) fn places(
+    append: &Append,
+    appended: &Appended,
+    count: usize,
+) -> Vec<(usize, u64, Position)> {
     let Some(first) = appended.first_position else {
         return Vec::new();
     };
@@ -81,7 +101,7 @@ pub(super) fn written(append: Append, appended: &Appended, count: usize) -> Vec<
         .map(|(_, expected)| at(expected))
         .collect();
     let mut place = 0;
-    let events = append.events.into_iter().take(count).zip(first.get()..);
+    let events = append.events.iter().take(count).zip(first.get()..);
     events
         .map(|(event, position)| {
             place = find(&append.streams, &event.stream_id, place);
@@ -89,13 +109,7 @@ pub(super) fn written(append: Append, appended: &Appended, count: usize) -> Vec<
                 *version += 1;
                 *version
             });
-            WrittenEvent {
-                version: StreamVersion::new(version),
-                stream_id: event.stream_id,
-                position: Position::new(position),
-                event_id: event.event_id,
-                event_type: event.event_type,
-            }
+            (place, version, Position::new(position))
         })
         .collect()
 }

@@ -2,10 +2,13 @@
 //! conflict.
 
 mod attempt;
+mod cached_read;
 mod deadline;
 mod error;
+mod event_cache;
 mod executable;
 mod execution;
+mod keep;
 pub(crate) mod observe;
 mod options;
 mod retry;
@@ -16,6 +19,7 @@ pub(crate) use self::deadline::until;
 pub use self::error::ExecuteError;
 #[cfg(feature = "postgres")]
 pub(crate) use self::error::Failure;
+pub use self::event_cache::EventCache;
 pub use self::executable::Executable;
 pub use self::execution::{Execution, WrittenEvent};
 pub use self::options::ExecuteOptions;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::event_cache::EventCache;
 use super::retry::RetryPolicy;
 use crate::snapshot::StateCache;
 use crate::values::{CausationId, CorrelationId, InvalidValue, Metadata};
@@ -48,6 +49,12 @@ pub struct ExecuteOptions {
     /// The cache of this process for the states of commands that have
     /// [`Snapshots`](crate::Snapshots). By default none.
     pub state_cache: Option<StateCache>,
+    /// The cache of this process for the events that commands without
+    /// [`Snapshots`](crate::Snapshots) read and write. By default none.
+    pub event_cache: Option<EventCache>,
+    /// Whether a command decides on what is cached without reading new events first. By default
+    /// not. See [`skip_read`](Self::skip_read).
+    pub skip_read: bool,
 }
 
 impl ExecuteOptions {
@@ -113,6 +120,29 @@ impl ExecuteOptions {
     #[must_use]
     pub fn state_cache(mut self, cache: StateCache) -> Self {
         self.state_cache = Some(cache);
+        self
+    }
+
+    /// Caches events in this process, so that an execution reads only new ones.
+    #[must_use]
+    pub fn event_cache(mut self, cache: EventCache) -> Self {
+        self.event_cache = Some(cache);
+        self
+    }
+
+    /// Sets whether a command decides on what is cached without reading new events first. If its
+    /// streams have not changed, the execution takes one round trip. If they have, the append is
+    /// refused, and the command reads what is new and decides again; this costs one round trip more
+    /// and does not count as an attempt. Worthwhile where one process writes most of a stream's
+    /// events.
+    ///
+    /// The results are the same: a rejection, or a decision to write nothing, is checked before it
+    /// is returned. What is cached is used in this way only if an append of this process has checked
+    /// it, and only until the store begins another history, as after a fail-over. Without an
+    /// [`event_cache`](Self::event_cache) or a [`state_cache`](Self::state_cache), nothing changes.
+    #[must_use]
+    pub fn skip_read(mut self, skip: bool) -> Self {
+        self.skip_read = skip;
         self
     }
 }

@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 use eventcore_rules::ExpectedVersion;
 
 use super::CompanionEvent;
-use super::attempt::{Decision, PendingSnapshot};
+use super::attempt::Decision;
+use super::cached_read::PendingStream;
 use super::deadline::until;
 use super::error::{ExecuteError, Failure};
 use super::execution::{self, Execution};
+use super::keep::PendingState;
 use super::observe::{Observer, Outcome, Phase};
 use super::options::ExecuteOptions;
 use crate::command::AsyncCommandLogic;
-use crate::store::{Append, Appended, EventStore, StoreError};
+use crate::store::{Appended, EventStore, StoreError};
 use crate::values::{CausationId, CorrelationId, SnapshotName, StreamId};
 
 pub(super) async fn run<S, C>(
@@ -37,15 +39,17 @@ where
         causation_id,
         attempts: 1,
         uses_snapshots: true,
+        skips_read: options.skip_read,
         cached: None,
-        pending_snapshot: None,
+        pending_state: None,
+        pending_streams: Vec::new(),
         in_doubt: false,
         last: None,
     };
     let outcome = until(options.deadline, store, observer.whole(run.attempts())).await;
     let outcome = outcome.unwrap_or_else(|| Err(Failure::Deadline(run.last.take())));
     if matches!(outcome, Ok(_) | Err(Failure::Command(_))) {
-        run.save_pending_snapshot().await;
+        run.keep_in_time().await;
     }
     let result = outcome.map_err(|failure| {
         let may_have_written = run.in_doubt;
@@ -65,7 +69,7 @@ where
 const SAVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// One execution: its input, and the results of its attempts so far.
-pub(super) struct Run<'a, S, C> {
+pub(super) struct Run<'a, S, C: AsyncCommandLogic> {
     pub(super) store: &'a S,
     pub(super) command: &'a C,
     pub(super) options: &'a ExecuteOptions,
@@ -74,12 +78,16 @@ pub(super) struct Run<'a, S, C> {
     pub(super) correlation_id: CorrelationId,
     pub(super) causation_id: CausationId,
     pub(super) attempts: u32,
-    /// False after a snapshot turned out to be wrong.
+    /// Whether snapshots and caches are used. False after one turned out to be wrong.
     pub(super) uses_snapshots: bool,
+    /// Whether a cached state is taken without reading new events. False after it was outdated.
+    pub(super) skips_read: bool,
     /// The key of the command's state in the state cache.
     pub(super) cached: Option<(SnapshotName, Vec<StreamId>)>,
     /// The state of the last attempt, if it is to be cached or saved.
-    pub(super) pending_snapshot: Option<PendingSnapshot>,
+    pub(super) pending_state: Option<PendingState>,
+    /// The streams of the last attempt, if their events are to be cached.
+    pub(super) pending_streams: Vec<PendingStream<C::Event>>,
     /// Whether an append is under way, or its outcome is unknown.
     pub(super) in_doubt: bool,
     /// Why the last attempt failed.
@@ -107,10 +115,11 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     async fn carry_out(&mut self, decision: Decision) -> Result<Option<Execution>, Failure> {
         let mut appended = None;
         if decision.needs_append {
-            appended = self.append(&decision.append).await?;
-            if appended.is_none() {
+            let Some(done) = self.append(&decision).await? else {
                 return Ok(None);
-            }
+            };
+            self.advance(&decision.append, &done, decision.events);
+            appended = Some(done);
         }
         decision.verdict?;
         let count = decision.versions.len();
@@ -137,13 +146,14 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
     }
 
     /// Sends the append, and the same append again while its outcome is unknown. Its event ids make
-    /// that safe. `None` after a version conflict.
-    async fn append(&mut self, append: &Append) -> Result<Option<Appended>, Failure> {
+    /// that safe. `None` if the command must decide again: after a version conflict, or because it
+    /// decided on a state of another history.
+    async fn append(&mut self, decision: &Decision) -> Result<Option<Appended>, Failure> {
         loop {
             // Check the clock, not the alarm: a timer may be late, and an append cannot be undone.
             self.require_time()?;
             let was_in_doubt = std::mem::replace(&mut self.in_doubt, true);
-            let sent = self.store.append(append);
+            let sent = self.store.append(&decision.append);
             match self.observer.phase(Phase::Append, sent).await {
                 Ok(appended) => {
                     self.in_doubt = false;
@@ -151,11 +161,15 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
                 }
                 Err(error) => {
                     let conflict = error.is_version_conflict();
-                    // A conflict also means that the append was not written earlier: the store
-                    // would recognise it.
-                    self.in_doubt = !conflict && (was_in_doubt || error.is_in_doubt());
+                    // Either also means that the append was not written earlier: the store would
+                    // recognise it.
+                    self.in_doubt =
+                        !conflict && !error.is_diverged() && (was_in_doubt || error.is_in_doubt());
                     if self.conflicts_with_companion(&error) {
                         return Err(Failure::Store(error));
+                    }
+                    if self.was_outdated(decision, &error) {
+                        return Ok(None);
                     }
                     self.back_off(error).await?;
                     if conflict {
@@ -166,15 +180,41 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }
     }
 
+    /// Whether the append was refused because a cached state was taken for the present one. Reading
+    /// puts that right, and takes the place of the read that was skipped, so no attempt is counted.
+    fn was_outdated(&mut self, decision: &Decision, error: &StoreError) -> bool {
+        let rests_on_append = decision.append.known_position.is_some();
+        let is_diverged = rests_on_append && error.is_diverged();
+        let is_stale = decision.is_unread && error.is_version_conflict();
+        if !(is_diverged || is_stale) {
+            return false;
+        }
+        self.observer.failed(error);
+        self.skips_read = false;
+        if is_diverged || is_behind(error) {
+            self.forget_kept();
+        }
+        true
+    }
+
+    /// What was kept is not of these streams.
+    fn forget_kept(&mut self) {
+        if let Some(cache) = self.event_cache() {
+            for pending in self.pending_streams.drain(..) {
+                cache.forget::<C::Event>(&pending.stream);
+            }
+        }
+        self.uses_snapshots = false;
+        if let (Some(cache), Some((name, streams))) = (&self.options.state_cache, &self.cached) {
+            cache.forget(name, streams);
+        }
+    }
+
     /// Waits before the next attempt; returns the error if there is none.
     async fn back_off(&mut self, error: StoreError) -> Result<(), Failure> {
         self.observer.failed(&error);
         if is_behind(&error) {
-            self.uses_snapshots = false;
-            if let (Some(cache), Some((name, streams))) = (&self.options.state_cache, &self.cached)
-            {
-                cache.forget(name, streams);
-            }
+            self.forget_kept();
         }
         if !error.is_retriable() {
             return Err(Failure::Store(error));
@@ -190,15 +230,15 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         Ok(())
     }
 
-    /// Saves the pending state. The command has finished, so this takes no longer than the deadline
+    /// Keeps what is pending. The command has finished, so this takes no longer than the deadline
     /// and `SAVE_WITHIN` allow.
-    async fn save_pending_snapshot(&mut self) {
-        let Some(snapshot) = self.pending_snapshot.take() else {
+    async fn keep_in_time(&mut self) {
+        if self.pending_state.is_none() && self.pending_streams.is_empty() {
             return;
-        };
+        }
         let within = Instant::now().checked_add(SAVE_WITHIN);
         let deadline = self.options.deadline.into_iter().chain(within).min();
-        until(deadline, self.store, self.save(snapshot)).await;
+        until(deadline, self.store, self.keep()).await;
     }
 
     fn require_time(&mut self) -> Result<(), Failure> {

@@ -4,13 +4,13 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::pool::Pool;
-use super::row::{from_bigint, from_microseconds};
+use super::row::{from_bigint, from_microseconds, to_bigint};
 use crate::store::{Append, Appended, StoreError, sendable};
 use crate::values::{Position, StreamVersion};
 
 const APPEND: &str = "\
 SELECT eventcore_append_compact($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-                                $7::uuid[], $8::uuid, $9::uuid)";
+                                $7::uuid[], $8::uuid, $9::uuid, $10::bigint)";
 
 pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, StoreError> {
     sendable::check(append)?;
@@ -52,6 +52,9 @@ pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, Sto
         .collect();
     let correlation_id = append.correlation_id.map(Uuid::from);
     let causation_id = append.causation_id.map(Uuid::from);
+    let known_position = append
+        .known_position
+        .map(|position| to_bigint(position.get()));
 
     let row = pool
         .query_one(
@@ -66,6 +69,7 @@ pub(super) async fn append(pool: &Pool, append: &Append) -> Result<Appended, Sto
                 &event_ids,
                 &correlation_id,
                 &causation_id,
+                &known_position,
             ],
         )
         .await?;

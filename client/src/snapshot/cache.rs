@@ -5,17 +5,18 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::Snapshot;
-use crate::values::{SnapshotName, StreamId};
+use crate::values::{Position, SnapshotName, StreamId};
 
 /// Caches the states of commands in this process, so that a command reads only the events that are
 /// new since it last read the same streams. Only commands with [`Snapshots`](crate::Snapshots) use
 /// the cache.
 ///
 /// A clone shares the states. Use one cache per store, because a state is found only by its name
-/// and its streams. A cached state may be behind its streams; then the command reads the new
-/// events. It may be ahead of a store that has lost events; then an attempt fails and the command
-/// decides again. This is safe: everything that a command writes is checked against the versions of
-/// the state that it decided on, and so is a rejection based on a cached state.
+/// and its streams. The events that a command writes are applied to its cached state. A cached
+/// state may be behind its streams; then the command reads the new events. It may be ahead of a
+/// store that has lost events, or be of other events at the same versions; then an attempt fails
+/// and the command decides again. This is safe: everything that a command writes is checked against
+/// the versions of the state that it decided on, and so is a rejection based on a cached state.
 #[derive(Clone)]
 pub struct StateCache(Arc<Shared>);
 
@@ -35,8 +36,17 @@ struct CachedStates {
 type Key = (SnapshotName, Vec<StreamId>);
 
 struct CachedState {
-    snapshot: Snapshot,
+    known: KnownState,
     used: u64,
+}
+
+/// A state, and how this process knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownState {
+    pub(crate) snapshot: Snapshot,
+    /// The position of the append of this process that its versions rest on; `None` if all its
+    /// events were read.
+    pub(crate) position: Option<Position>,
 }
 
 impl StateCache {
@@ -49,21 +59,21 @@ impl StateCache {
     }
 
     /// The cached state of these streams.
-    pub(crate) fn get(&self, name: &SnapshotName, streams: &[StreamId]) -> Option<Snapshot> {
+    pub(crate) fn get(&self, name: &SnapshotName, streams: &[StreamId]) -> Option<KnownState> {
         let key = (name.clone(), streams.to_vec());
         let mut cached = self.cached();
         cached.use_now(&key)?;
-        cached.states.get(&key).map(|state| state.snapshot.clone())
+        cached.states.get(&key).map(|state| state.known.clone())
     }
 
     /// Caches a state unless a newer one is cached.
-    pub(crate) fn put(&self, snapshot: &Snapshot) {
-        let key = (snapshot.name.clone(), snapshot.stream_ids());
+    pub(crate) fn put(&self, known: KnownState) {
+        let key = (known.snapshot.name.clone(), known.snapshot.stream_ids());
         let mut cached = self.cached();
         cached.use_now(&key);
         if let Some(state) = cached.states.get_mut(&key) {
-            if snapshot.is_as_new_as(&state.snapshot) {
-                state.snapshot = snapshot.clone();
+            if known.snapshot.is_as_new_as(&state.known.snapshot) {
+                state.known = known;
             }
             return;
         }
@@ -75,8 +85,7 @@ impl StateCache {
         cached.uses += 1;
         let used = cached.uses;
         cached.by_use.insert(used, key.clone());
-        let snapshot = snapshot.clone();
-        cached.states.insert(key, CachedState { snapshot, used });
+        cached.states.insert(key, CachedState { known, used });
     }
 
     /// Removes the state of these streams, because it turned out to be useless.
@@ -120,27 +129,27 @@ mod tests {
     use super::*;
     use crate::values::StreamVersion;
 
-    fn state(stream: &str, version: u64) -> Snapshot {
+    fn state(stream: &str, version: u64) -> KnownState {
         let stream = StreamId::new(stream).unwrap();
         let name = SnapshotName::new("n").unwrap();
-        Snapshot::new(
-            name,
-            [(stream, StreamVersion::new(version))],
-            json!(version),
-        )
+        let streams = [(stream, StreamVersion::new(version))];
+        KnownState {
+            snapshot: Snapshot::new(name, streams, json!(version)),
+            position: None,
+        }
     }
 
     fn version(cache: &StateCache, stream: &str) -> Option<u64> {
-        let of = state(stream, 0);
+        let of = state(stream, 0).snapshot;
         let cached = cache.get(&of.name, &of.stream_ids())?;
-        Some(cached.streams[0].1.get())
+        Some(cached.snapshot.streams[0].1.get())
     }
 
     #[test]
     fn an_older_state_does_not_replace_a_newer_one() {
         let cache = StateCache::new(9);
         for version in [2, 3, 1] {
-            cache.put(&state("a", version));
+            cache.put(state("a", version));
         }
         assert_eq!(version(&cache, "a"), Some(3));
     }
@@ -148,10 +157,10 @@ mod tests {
     #[test]
     fn what_was_used_the_least_recently_is_forgotten_first() {
         let cache = StateCache::new(2);
-        cache.put(&state("a", 1));
-        cache.put(&state("b", 1));
+        cache.put(state("a", 1));
+        cache.put(state("b", 1));
         assert_eq!(version(&cache, "a"), Some(1));
-        cache.put(&state("c", 1));
+        cache.put(state("c", 1));
         assert_eq!(version(&cache, "b"), None);
         assert_eq!(version(&cache, "a").zip(version(&cache, "c")), Some((1, 1)));
     }

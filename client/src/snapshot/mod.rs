@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::cache::KnownState;
 pub use self::cache::StateCache;
 use crate::values::{InvalidValue, Payload, SnapshotName};
 

@@ -32,6 +32,11 @@ pub struct Append {
     pub correlation_id: Option<CorrelationId>,
     /// Stored with every event.
     pub causation_id: Option<CausationId>,
+    /// The position of an append on which the expected versions rest, if its result was not read
+    /// again since. If the store has begun another history after it, as after a fail-over that lost
+    /// events, the append is refused ([`StoreError::is_diverged`]): the same version may stand for
+    /// another event now.
+    pub known_position: Option<Position>,
 }
 
 /// An event to be written.
@@ -96,6 +101,13 @@ impl Append {
     #[must_use]
     pub fn causation_id(mut self, id: CausationId) -> Self {
         self.causation_id = Some(id);
+        self
+    }
+
+    /// Sets the position of an append on which the expected versions rest.
+    #[must_use]
+    pub fn known_position(mut self, position: Position) -> Self {
+        self.known_position = Some(position);
         self
     }
 }

@@ -5,11 +5,12 @@
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use eventcore::{
-    Append, Appended, EventStore, ExpectedVersion, InMemoryEventStore, NewEvent, Snapshot,
-    SnapshotName, StoreError, StreamId, StreamsRead,
+    Append, Appended, EventStore, ExpectedVersion, InMemoryEventStore, NewEvent, Position,
+    Snapshot, SnapshotName, StoreError, StreamId, StreamsRead,
 };
 use eventcore_testing::intercept::{self, Intercept, Intercepted, ReadCall};
 use serde_json::json;
@@ -41,6 +42,8 @@ pub(crate) struct Watch {
     stuck_at: Option<Call>,
     /// Whether the answer to an append is lost and later appends fail permanently.
     loses_answers: bool,
+    /// Whether the store is in another history than every position that it is told.
+    pub(crate) in_another_history: AtomicBool,
 }
 
 /// Runs this on the wrapped store before each call.
@@ -135,6 +138,11 @@ impl Intercept<InMemoryEventStore> for Watch {
         store: &InMemoryEventStore,
         append: &Append,
     ) -> Result<Appended, StoreError> {
+        if let Some(known) = append.known_position
+            && self.in_another_history.load(Ordering::Relaxed)
+        {
+            return Err(StoreError::diverged(known, Position::START));
+        }
         let appended = store.append(append).await?;
         match self.loses_answers {
             true if appended.repeated => Err(StoreError::other("the server is gone")),

@@ -3,6 +3,7 @@
 
 mod answers;
 mod bank;
+mod cached;
 mod consumers;
 mod diverged;
 mod faults;
