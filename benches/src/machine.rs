@@ -59,6 +59,13 @@ impl Machine {
         })
     }
 
+    /// What a plot needs: the cores, the server and the time.
+    pub fn summary(&self) -> String {
+        let version = self.postgresql.as_ref();
+        let server = version.map_or_else(String::new, |one| format!(", PostgreSQL {one}"));
+        format!("{} cores{server} · {} UTC", self.cores, self.date)
+    }
+
     /// This machine alone.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! A report: the comparisons, the raw rounds, and how it is printed, stored and drawn.
 
+mod curve;
+mod lines;
+mod picture;
 mod plot;
 mod table;
 
@@ -11,6 +14,7 @@ use serde::Serialize;
 
 use crate::machine::Machine;
 use crate::rounds::{Round, Spread};
+pub use curve::{Curve, Point};
 
 /// All results of one benchmark.
 #[derive(Debug, Serialize)]
@@ -22,6 +26,9 @@ pub struct Report {
     pub machine: Machine,
     pub comparisons: Vec<Comparison>,
     pub figures: Vec<Figure>,
+    /// Costs over sizes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub curves: Vec<Curve>,
 }
 
 /// One work and its reference.
@@ -120,6 +127,7 @@ impl Report {
             machine,
             comparisons: Vec::new(),
             figures: Vec::new(),
+            curves: Vec::new(),
         }
     }
 
@@ -128,21 +136,26 @@ impl Report {
         table::text(self)
     }
 
-    /// Writes `<name>.json`, `.md`, and, if there are comparisons, `.svg` and `.png`.
+    /// Writes `<name>.json`, `.md`, if there are comparisons `.svg` and `.png`, and if there are
+    /// curves `<name>-curves.svg` and `.png`.
     ///
     /// # Errors
     /// The folder cannot be written to, or a plot cannot be drawn.
     pub fn write(&self, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let write = |extension: &str, bytes: &[u8]| {
-            let file = folder.join(format!("{}.{extension}", self.name));
+        let write = |ending: &str, bytes: &[u8]| {
+            let file = folder.join(format!("{}{ending}", self.name));
             fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))
         };
-        write("json", &serde_json::to_vec_pretty(self)?)?;
-        write("md", table::markdown(self).as_bytes())?;
+        write(".json", &serde_json::to_vec_pretty(self)?)?;
+        write(".md", table::markdown(self).as_bytes())?;
         if !self.comparisons.is_empty() {
-            write("svg", plot::svg(self)?.as_bytes())?;
-            write("png", &plot::png(self)?)?;
+            write(".svg", picture::svg(&plot::Bars(self))?.as_bytes())?;
+            write(".png", &picture::png(&plot::Bars(self))?)?;
+        }
+        if !self.curves.is_empty() {
+            write("-curves.svg", picture::svg(&lines::Lines(self))?.as_bytes())?;
+            write("-curves.png", &picture::png(&lines::Lines(self))?)?;
         }
         Ok(())
     }

@@ -1,11 +1,10 @@
 //! A report as a picture: a bar per ratio, its range as a whisker, its target as a mark.
 
-use anyhow::{Result, anyhow};
-use plotters::coord::Shift;
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontStyle, register_font};
+use anyhow::Result;
+use plotters::prelude::{DrawingBackend, RGBColor};
+use plotters::style::text_anchor::HPos;
 
+use super::picture::{self, FAINT, INK, Picture};
 use super::{Comparison, Report, Target};
 
 const WIDTH: i32 = 1200;
@@ -19,69 +18,41 @@ const BOTTOM: i32 = 56;
 const MET: RGBColor = RGBColor(0x2a, 0x7f, 0x9e);
 const MISSED: RGBColor = RGBColor(0xd9, 0x82, 0x2b);
 const MARK: RGBColor = RGBColor(0xb0, 0x1e, 0x2e);
-const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
-const FAINT: RGBColor = RGBColor(0x70, 0x70, 0x70);
 
-pub(super) fn svg(report: &Report) -> Result<String> {
-    let (width, height) = size(report);
-    let mut text = String::new();
-    draw(
-        report,
-        &SVGBackend::with_string(&mut text, (width, height)).into_drawing_area(),
-    )?;
-    Ok(text)
-}
+/// The comparisons of a report.
+pub(super) struct Bars<'a>(pub(super) &'a Report);
 
-pub(super) fn png(report: &Report) -> Result<Vec<u8>> {
-    let (width, height) = size(report);
-    let mut pixels = vec![0; width as usize * height as usize * 3];
-    draw(
-        report,
-        &BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area(),
-    )?;
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.write_header()?.write_image_data(&pixels)?;
-    Ok(file)
-}
-
-fn size(report: &Report) -> (u32, u32) {
-    let rows = i32::try_from(report.comparisons.len()).unwrap_or(i32::MAX / ROW - 10);
-    (
-        WIDTH.unsigned_abs(),
-        (TOP + rows * ROW + BOTTOM).unsigned_abs(),
-    )
-}
-
-fn draw<B: DrawingBackend>(report: &Report, area: &DrawingArea<B, Shift>) -> Result<()>
-where
-    B::ErrorType: 'static,
-{
-    register_font("sans-serif", FontStyle::Normal, ttf_noto_sans::REGULAR)
-        .map_err(|_| anyhow!("the embedded font is malformed"))?;
-    area.fill(&WHITE)?;
-    let canvas = Canvas {
-        area,
-        scale: f64::from(BARS) / longest(report),
-    };
-    canvas.text(report.title, (24, 34), 26, &INK, HPos::Left)?;
-    let machine = &report.machine;
-    let server = machine.postgresql.as_ref();
-    let server = server.map_or_else(String::new, |version| format!(", PostgreSQL {version}"));
-    let subtitle = format!(
-        "median of the ratios to the reference, whiskers from min to max · {} cores{server} · {} UTC",
-        machine.cores, machine.date
-    );
-    canvas.text(&subtitle, (24, 66), 16, &FAINT, HPos::Left)?;
-    let mut top = TOP;
-    for row in &report.comparisons {
-        canvas.row(row, top)?;
-        top += ROW;
+impl Picture for Bars<'_> {
+    fn size(&self) -> (u32, u32) {
+        let rows = i32::try_from(self.0.comparisons.len()).unwrap_or(i32::MAX / ROW - 10);
+        (
+            WIDTH.unsigned_abs(),
+            (TOP + rows * ROW + BOTTOM).unsigned_abs(),
+        )
     }
-    canvas.legend(top + BOTTOM / 2)?;
-    area.present()?;
-    Ok(())
+
+    fn draw<B: DrawingBackend>(&self, canvas: &picture::Canvas<'_, B>) -> Result<()>
+    where
+        B::ErrorType: 'static,
+    {
+        let report = self.0;
+        canvas.text(report.title, (24, 34), 26, &INK, HPos::Left)?;
+        let subtitle = format!(
+            "median of the ratios to the reference, whiskers from min to max · {}",
+            report.machine.summary()
+        );
+        canvas.text(&subtitle, (24, 66), 16, &FAINT, HPos::Left)?;
+        let canvas = Canvas {
+            canvas,
+            scale: f64::from(BARS) / longest(report),
+        };
+        let mut top = TOP;
+        for row in &report.comparisons {
+            canvas.row(row, top)?;
+            top += ROW;
+        }
+        canvas.legend(top + BOTTOM / 2)
+    }
 }
 
 /// The ratio at the right edge.
@@ -94,7 +65,7 @@ fn longest(report: &Report) -> f64 {
 }
 
 struct Canvas<'a, B: DrawingBackend> {
-    area: &'a DrawingArea<B, Shift>,
+    canvas: &'a picture::Canvas<'a, B>,
     /// Pixels for a ratio of 1.
     scale: f64,
 }
@@ -110,9 +81,10 @@ where
             clients => format!("{clients} clients"),
         };
         let label = format!("{}, {clients}", row.work);
-        self.text(&label, (LABELS - 12, middle - 9), 16, &INK, HPos::Right)?;
+        self.canvas
+            .text(&label, (LABELS - 12, middle - 9), 16, &INK, HPos::Right)?;
         let against = format!("{}, against {}", row.unit, row.reference);
-        self.text(
+        self.canvas.text(
             &against,
             (LABELS - 12, middle + 11),
             16,
@@ -125,19 +97,21 @@ where
             (LABELS, middle - 12),
             (self.x(row.ratio.median), middle + 12),
         ];
-        self.area.draw(&Rectangle::new(bar, colour.filled()))?;
+        self.canvas.fill(bar, &colour)?;
         let (min, max) = (self.x(row.ratio.min), self.x(row.ratio.max));
         if row.rounds.len() > 1 {
-            self.line([(min, middle), (max, middle)], &INK, 1)?;
+            self.canvas.line(&[(min, middle), (max, middle)], &INK, 1)?;
             for end in [min, max] {
-                self.line([(end, middle - 4), (end, middle + 4)], &INK, 1)?;
+                self.canvas
+                    .line(&[(end, middle - 4), (end, middle + 4)], &INK, 1)?;
             }
         }
         let mut value = format!("{:.2}", row.ratio.median);
         let mut end = max;
         if let Some(target) = row.target {
             let mark = self.x(target.limit());
-            self.line([(mark, middle - 18), (mark, middle + 18)], &MARK, 3)?;
+            self.canvas
+                .line(&[(mark, middle - 18), (mark, middle + 18)], &MARK, 3)?;
             end = end.max(mark);
             let sign = match target {
                 Target::AtLeast(_) => '≥',
@@ -145,7 +119,8 @@ where
             };
             value.push_str(&format!(" ({sign} {:.2})", target.limit()));
         }
-        self.text(&value, (end + 10, middle), 16, &INK, HPos::Left)
+        self.canvas
+            .text(&value, (end + 10, middle), 16, &INK, HPos::Left)
     }
 
     fn legend(&self, y: i32) -> Result<()> {
@@ -156,8 +131,8 @@ where
         ];
         for (x, colour, text) in entries {
             let square = [(x, y - 7), (x + 14, y + 7)];
-            self.area.draw(&Rectangle::new(square, colour.filled()))?;
-            self.text(text, (x + 22, y), 16, &INK, HPos::Left)?;
+            self.canvas.fill(square, &colour)?;
+            self.canvas.text(text, (x + 22, y), 16, &INK, HPos::Left)?;
         }
         Ok(())
     }
@@ -167,25 +142,5 @@ where
         #[expect(clippy::cast_possible_truncation, reason = "pixels of a picture")]
         let pixels = (ratio * self.scale).round() as i32;
         LABELS + pixels
-    }
-
-    fn line(&self, points: [(i32, i32); 2], colour: &RGBColor, width: u32) -> Result<()> {
-        let line = PathElement::new(points.to_vec(), colour.stroke_width(width));
-        Ok(self.area.draw(&line)?)
-    }
-
-    fn text(
-        &self,
-        text: &str,
-        at: (i32, i32),
-        size: i32,
-        colour: &RGBColor,
-        side: HPos,
-    ) -> Result<()> {
-        let style = ("sans-serif", size)
-            .into_font()
-            .color(colour)
-            .pos(Pos::new(side, VPos::Center));
-        Ok(self.area.draw(&Text::new(text.to_owned(), at, style))?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Comparison, Figure, Report, Target};
+use super::{Comparison, Curve, Figure, Report, Target};
 use crate::rounds::Spread;
 
 /// A row of cells; the table knows how many.
@@ -45,7 +45,7 @@ pub(super) fn markdown(report: &Report) -> String {
     text
 }
 
-/// The comparisons and the figures, each with a heading; an empty table is left out.
+/// The comparisons, the figures and the curves, each with a heading; an empty table is left out.
 fn tables(report: &Report) -> Vec<Vec<Row>> {
     let guarantees = report.comparisons.iter().any(|row| row.guarantee.is_some());
     let comparisons = report.comparisons.iter().map(|row| {
@@ -55,6 +55,7 @@ fn tables(report: &Report) -> Vec<Vec<Row>> {
     });
     let comparisons = comparisons.collect();
     let figures = report.figures.iter().map(figure).collect();
+    let curves = report.curves.iter().flat_map(curve).collect();
     [
         (
             if guarantees {
@@ -65,6 +66,7 @@ fn tables(report: &Report) -> Vec<Vec<Row>> {
             comparisons,
         ),
         ("work|figure|value|unit", figures),
+        ("work|growing|number|cost|times the first [min–max]", curves),
     ]
     .into_iter()
     .filter(|(_, rows): &(_, Vec<Row>)| !rows.is_empty())
@@ -106,6 +108,21 @@ fn figure(row: &Figure) -> Row {
         number(row.value),
         row.unit.to_owned(),
     ]
+}
+
+/// A row for each point.
+fn curve(curve: &Curve) -> Vec<Row> {
+    let rows = curve.points.iter().map(|point| {
+        let growth = curve.growth(point);
+        vec![
+            curve.work.clone(),
+            curve.growing.to_owned(),
+            Curve::number(point.size),
+            curve.cost(point),
+            format!("{:.2} [{:.2}–{:.2}]", growth.median, growth.min, growth.max),
+        ]
+    });
+    rows.collect()
 }
 
 /// Three digits or more: 12,345 or 123 or 1.23.

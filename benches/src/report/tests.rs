@@ -31,6 +31,17 @@ fn report() -> Report {
         rounds,
         Some(Target::AtLeast(1.2)),
     ));
+    report.curves.push(Curve {
+        work: "an append".to_owned(),
+        growing: "events",
+        unit: "µs",
+        points: [(0, [50.0, 100.0, 60.0]), (100_000, [100.0, 100.0, 90.0])]
+            .map(|(size, costs)| Point {
+                size,
+                costs: costs.to_vec(),
+            })
+            .to_vec(),
+    });
     report.figures.push(Figure {
         work: "memory".to_owned(),
         what: "after 1,000 appends".to_owned(),
@@ -66,7 +77,37 @@ fn markdown_begins_with_the_machine_and_escapes_what_would_split_a_cell() {
 
 #[test]
 fn a_plot_needs_no_font_of_the_machine() {
-    let png = plot::png(&report()).unwrap();
+    let png = picture::png(&plot::Bars(&report())).unwrap();
     assert!(png.starts_with(b"\x89PNG"));
-    assert!(plot::svg(&report()).unwrap().contains("one | event"));
+    assert!(
+        picture::svg(&plot::Bars(&report()))
+            .unwrap()
+            .contains("one | event")
+    );
+}
+
+#[test]
+fn a_curve_is_drawn_and_listed_with_its_multiples_of_the_smallest_size() {
+    let report = report();
+    let svg = picture::svg(&lines::Lines(&report)).unwrap();
+    for part in ["an append", "none", "100 k", "60.0 µs"] {
+        assert!(svg.contains(part), "no {part}");
+    }
+    assert!(
+        picture::png(&lines::Lines(&report))
+            .unwrap()
+            .starts_with(b"\x89PNG")
+    );
+    let text = report.text();
+    // The rounds are compared one by one: 2, 1 and 1.5 times.
+    assert!(text.contains("1.50 [1.00–2.00]"), "{text}");
+}
+
+#[test]
+fn sizes_are_written_for_people() {
+    let sizes = [
+        0, 500, 2000, 20_000, 500_000, 1_000_000, 2_500_000, 1_234_567,
+    ];
+    let written = sizes.map(Curve::number).join(" ");
+    assert_eq!(written, "0 500 2,000 20 k 500 k 1 M 2.5 M 1234 k");
 }

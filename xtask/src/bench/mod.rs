@@ -38,6 +38,9 @@ enum Bench {
     Client(client::Arguments),
     /// Commands inside the database, against the client's, two plain rows, and trying instead of waiting
     Execute(Works),
+    /// What appends, polls and reads cost while something grows: events, streams, waiting sessions, subscriptions,
+    /// projections, connections, databases, parked events; about 10 minutes and 10 GB
+    Growth(Growth),
     /// What 20 listeners cost 64 writers
     Listeners(Listeners),
     /// The order-management example: in memory against a plain implementation of the same; on PostgreSQL, orders
@@ -60,6 +63,18 @@ struct Listeners {
 }
 
 #[derive(Args)]
+struct Growth {
+    #[command(flatten)]
+    works: Works,
+    /// How many events the largest store has [default: 50000000, which take 8 GB]
+    #[arg(long, value_name = "N")]
+    events: Option<u64>,
+    /// How long each turn lasts, in milliseconds [default: 700]
+    #[arg(long, value_name = "MS")]
+    milliseconds: Option<u32>,
+}
+
+#[derive(Args)]
 struct Rounds {
     /// How often each work and its reference take turns, at least 3 [default: 3]
     #[arg(long, value_name = "N")]
@@ -68,7 +83,7 @@ struct Rounds {
 
 #[derive(Args)]
 struct Works {
-    /// How often each work and its reference take turns, at least 3 [default: 7]
+    /// How often each work and its reference take turns, at least 3 [default: 7, of growth 5]
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
     /// Only these works; an unknown name lists them all
@@ -91,6 +106,9 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
                 .collect();
             on_a_server_of_its_own(workspace, ui, pg, "listeners", &passed_on)
         }
+        Bench::Growth(growth) => {
+            on_a_server_of_its_own(workspace, ui, pg, "growth", &growth.passed_on())
+        }
         Bench::Execute(works) => {
             on_a_server_of_its_own(workspace, ui, pg, "execute", &works.passed_on())
         }
@@ -107,6 +125,19 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         Bench::Subscribe(works) => {
             on_a_server_of_its_own(workspace, ui, pg, "subscribe", &works.passed_on())
         }
+    }
+}
+
+impl Growth {
+    fn passed_on(&self) -> Vec<OsString> {
+        let mut passed_on = self.works.passed_on();
+        if let Some(events) = self.events {
+            passed_on.extend(["--events".into(), events.to_string().into()]);
+        }
+        if let Some(milliseconds) = self.milliseconds {
+            passed_on.extend(["--milliseconds".into(), milliseconds.to_string().into()]);
+        }
+        passed_on
     }
 }
 
