@@ -6,8 +6,8 @@ use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{RefOr, Required};
 
-/// What a header or a cursor looks like.
-const PATTERNS: [(&str, &str); 5] = [
+/// What a header, a cursor or a product in a path looks like.
+const PATTERNS: [(&str, &str); 6] = [
     ("If-Match", r#"^(\*|"[0-9]{1,18}")$"#),
     ("Idempotency-Key", "^[!-~]{1,200}$"),
     ("Min-Position", "^[0-9]{1,18}$"),
@@ -16,6 +16,7 @@ const PATTERNS: [(&str, &str); 5] = [
         "cursor",
         "^-?[0-9]{1,19}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
     ),
+    ("product_id", r"^[^\x00-\x1f\x7f-\x9f]{1,50}$"),
 ];
 
 #[derive(OpenApi)]
