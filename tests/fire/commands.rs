@@ -65,6 +65,17 @@ async fn surely(url: &str, session: &mut Session, input: &Value, key: &str) -> O
     }
 }
 
+/// Executes the command in a transaction that is rolled back: it did not happen. Each statement may be
+/// cancelled, the rollback too.
+async fn roll_back(session: &Session, input: &Value) {
+    if session.batch_execute("BEGIN").await.is_err() {
+        return;
+    }
+    let sql = "SELECT eventcore_execute('transfer', $1)";
+    let _cancelled_or_rejected = session.execute(sql, &[input]).await;
+    while !session.is_closed() && session.batch_execute("ROLLBACK").await.is_err() {}
+}
+
 fn is_rejected(error: &Error) -> bool {
     error
         .as_db_error()
@@ -92,11 +103,7 @@ async fn each_command_is_executed_once_while_backends_are_cancelled_and_terminat
                     let input = json!({"from": format!("account-{from}"), "to": format!("account-{to}"), "cents": cents});
                     let key = format!("{worker}-{number}-{}", Uuid::now_v7());
                     if random.once_in(8) {
-                        // A rolled-back execution did not happen.
-                        let _lost = session.batch_execute("BEGIN").await;
-                        let sql = "SELECT eventcore_execute('transfer', $1)";
-                        let _lost = session.execute(sql, &[&input]).await;
-                        let _lost = session.batch_execute("ROLLBACK").await;
+                        roll_back(&session, &input).await;
                     }
                     if surely(&url, &mut session, &input, &key).await.is_some() {
                         keys.push(key);
