@@ -133,7 +133,7 @@ async fn what_others_wrote_is_read_after_the_conflict_which_is_no_attempt() {
     }
 }
 
-/// Somebody writes between the read that follows the first conflict and the append.
+/// Another writer appends between the read that follows the first conflict and the append.
 #[tokio::test]
 async fn a_second_conflict_is_an_attempt_like_any_other() {
     for cached in caches() {
@@ -225,5 +225,23 @@ async fn what_is_of_another_history_is_forgotten_and_everything_read_again() {
         let calls = after.interceptor().calls();
         assert_eq!(calls[..2], [read_after(3), Call::Append], "{calls:?}");
         assert_eq!(calls[2..4], [read_after(0), Call::Append], "{calls:?}");
+    }
+}
+
+/// At the limit nothing is to be written. In the other history the stream is far above it, at the same
+/// version.
+#[tokio::test]
+async fn writing_nothing_is_not_decided_on_another_history() {
+    for reads in [false, true] {
+        for mut cached in caches() {
+            cached.options.skip_read = !reads;
+            cached.run(&Watched::default(), 10).await.unwrap();
+            let after = Watched::default();
+            write(after.inner(), "a", "Counted", 9);
+            let another = &after.interceptor().in_another_history;
+            another.store(true, Ordering::Relaxed);
+            let error = cached.run(&after, 1).await.unwrap_err();
+            assert!(error.to_string().contains("9 is too much"), "{error}");
+        }
     }
 }

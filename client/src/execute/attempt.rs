@@ -75,10 +75,10 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         };
         // Streams that were read one after another may never have had these versions at the same
         // time. And a cached state may include events that the store has lost. So a rejection based
-        // on either counts only after a check. If nothing was read, a decision to write nothing
-        // does not count without a check either.
+        // on either counts only after a check. Nor does a decision to write nothing count without
+        // one if what is cached rests on an append: the store may be in another history.
         let is_doubtful = (folded.discoveries > 0 || folded.is_from_cache) && verdict.is_err()
-            || folded.is_unread && events.is_empty();
+            || folded.known_position.is_some() && events.is_empty();
         for (stream, event) in events.iter() {
             let mut event = NewEvent::encode(stream.clone(), event)?;
             event.metadata.clone_from(&self.options.metadata);
