@@ -33,6 +33,7 @@ fn by_default_it_depends_on_what_its_core_types_need() {
         "eventcore-macros",
         "eventcore-rules",
         "futures-core",
+        "lru",
         "serde",
         "serde_json",
         "thiserror",

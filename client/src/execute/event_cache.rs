@@ -1,9 +1,10 @@
 //! [`EventCache`]: events of streams, cached in this process.
 
 use std::any::{Any, TypeId};
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
 
 use crate::store::{Event, StoredEvent};
 use crate::values::{Position, StreamId, StreamVersion};
@@ -27,12 +28,9 @@ struct Shared {
     cached: Mutex<CachedStreams>,
 }
 
-#[derive(Default)]
 struct CachedStreams {
-    streams: HashMap<Key, Entry>,
-    /// The keys in the order of their last use, the least recently used first.
-    by_use: BTreeMap<u64, Key>,
-    uses: u64,
+    streams: LruCache<Key, Entry>,
+    /// How many events they have together, and one for each stream.
     size: usize,
 }
 
@@ -43,7 +41,6 @@ struct Entry {
     /// A [`KnownStream`].
     stream: Box<dyn Any + Send + Sync>,
     size: usize,
-    used: u64,
 }
 
 /// The events of a stream up to a version, and how this process knows them.
@@ -68,14 +65,18 @@ impl EventCache {
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Shared {
             capacity: capacity.max(1),
-            cached: Mutex::default(),
+            // Not with a capacity, for which room would be made at once.
+            cached: Mutex::new(CachedStreams {
+                streams: LruCache::unbounded(),
+                size: 0,
+            }),
         }))
     }
 
     /// The cached events of a stream.
     pub(crate) fn get<E: Event>(&self, stream: &StreamId) -> Option<KnownStream<E>> {
         let mut cached = self.cached();
-        let entry = cached.use_now(&key::<E>(stream))?;
+        let entry = cached.streams.get(&key::<E>(stream))?;
         entry.stream.downcast_ref::<KnownStream<E>>().cloned()
     }
 
@@ -116,19 +117,8 @@ impl EventCache {
 }
 
 impl CachedStreams {
-    /// Records a use of a stream; `None` if it is not cached.
-    fn use_now(&mut self, key: &Key) -> Option<&Entry> {
-        let entry = self.streams.get_mut(key)?;
-        let key = self.by_use.remove(&entry.used)?;
-        self.uses += 1;
-        entry.used = self.uses;
-        self.by_use.insert(entry.used, key);
-        Some(entry)
-    }
-
     fn remove(&mut self, key: &Key) -> Option<Box<dyn Any + Send + Sync>> {
-        let entry = self.streams.remove(key)?;
-        self.by_use.remove(&entry.used);
+        let entry = self.streams.pop(key)?;
         self.size -= entry.size;
         Some(entry.stream)
     }
@@ -136,26 +126,18 @@ impl CachedStreams {
     /// Inserts a stream that is not cached. A stream that would leave no room for others is not
     /// cached.
     fn insert<E: Event>(&mut self, key: Key, stream: KnownStream<E>, capacity: usize) {
-        // An empty stream takes room too.
         let size = stream.events.len() + 1;
         if size > capacity {
             return;
         }
         while self.size + size > capacity
-            && let Some((_, oldest)) = self.by_use.pop_first()
-            && let Some(entry) = self.streams.remove(&oldest)
+            && let Some((_, oldest)) = self.streams.pop_lru()
         {
-            self.size -= entry.size;
+            self.size -= oldest.size;
         }
-        self.uses += 1;
         self.size += size;
-        self.by_use.insert(self.uses, key.clone());
-        let entry = Entry {
-            stream: Box::new(stream),
-            size,
-            used: self.uses,
-        };
-        self.streams.insert(key, entry);
+        let stream = Box::new(stream);
+        self.streams.put(key, Entry { stream, size });
     }
 }
 

@@ -1,8 +1,9 @@
 //! [`StateCache`]: states of commands, cached in this process.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
 
 use crate::store::Snapshot;
 use crate::values::{Position, SnapshotName, StreamId};
@@ -22,23 +23,10 @@ pub struct StateCache(Arc<Shared>);
 
 struct Shared {
     capacity: usize,
-    cached: Mutex<CachedStates>,
-}
-
-#[derive(Default)]
-struct CachedStates {
-    states: HashMap<Key, CachedState>,
-    /// The keys in the order of their last use, the least recently used first.
-    by_use: BTreeMap<u64, Key>,
-    uses: u64,
+    cached: Mutex<LruCache<Key, KnownState>>,
 }
 
 type Key = (SnapshotName, Vec<StreamId>);
-
-struct CachedState {
-    known: KnownState,
-    used: u64,
-}
 
 /// A state, and how this process knows it.
 #[derive(Debug, Clone)]
@@ -54,62 +42,40 @@ impl StateCache {
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Shared {
             capacity: capacity.max(1),
-            cached: Mutex::default(),
+            // Not with a capacity, for which room would be made at once.
+            cached: Mutex::new(LruCache::unbounded()),
         }))
     }
 
     /// The cached state of these streams.
     pub(crate) fn get(&self, name: &SnapshotName, streams: &[StreamId]) -> Option<KnownState> {
         let key = (name.clone(), streams.to_vec());
-        let mut cached = self.cached();
-        cached.use_now(&key)?;
-        cached.states.get(&key).map(|state| state.known.clone())
+        self.cached().get(&key).cloned()
     }
 
     /// Caches a state unless a newer one is cached.
     pub(crate) fn put(&self, known: KnownState) {
         let key = (known.snapshot.name.clone(), known.snapshot.stream_ids());
         let mut cached = self.cached();
-        cached.use_now(&key);
-        if let Some(state) = cached.states.get_mut(&key) {
-            if known.snapshot.is_as_new_as(&state.known.snapshot) {
-                state.known = known;
+        match cached.get_mut(&key) {
+            Some(state) if !known.snapshot.is_as_new_as(&state.snapshot) => {}
+            Some(state) => *state = known,
+            None => {
+                cached.put(key, known);
             }
-            return;
         }
-        if cached.states.len() >= self.0.capacity
-            && let Some((_, oldest)) = cached.by_use.pop_first()
-        {
-            cached.states.remove(&oldest);
+        while cached.len() > self.0.capacity {
+            cached.pop_lru();
         }
-        cached.uses += 1;
-        let used = cached.uses;
-        cached.by_use.insert(used, key.clone());
-        cached.states.insert(key, CachedState { known, used });
     }
 
     /// Removes the state of these streams, because it turned out to be useless.
     pub(crate) fn forget(&self, name: &SnapshotName, streams: &[StreamId]) {
-        let mut cached = self.cached();
-        if let Some(state) = cached.states.remove(&(name.clone(), streams.to_vec())) {
-            cached.by_use.remove(&state.used);
-        }
+        self.cached().pop(&(name.clone(), streams.to_vec()));
     }
 
-    fn cached(&self) -> MutexGuard<'_, CachedStates> {
+    fn cached(&self) -> MutexGuard<'_, LruCache<Key, KnownState>> {
         self.0.cached.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl CachedStates {
-    /// Records a use of a state; `None` if it is not cached.
-    fn use_now(&mut self, key: &Key) -> Option<()> {
-        let state = self.states.get_mut(key)?;
-        let key = self.by_use.remove(&state.used)?;
-        self.uses += 1;
-        state.used = self.uses;
-        self.by_use.insert(state.used, key);
-        Some(())
     }
 }
 
@@ -117,7 +83,7 @@ impl fmt::Debug for StateCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StateCache")
             .field("capacity", &self.0.capacity)
-            .field("states", &self.cached().states.len())
+            .field("states", &self.cached().len())
             .finish()
     }
 }
