@@ -39,7 +39,7 @@ pub(crate) async fn run(growth: &mut Growth) -> Result<()> {
         .await
 }
 
-/// A server with so many databases, each with an event and a notifier.
+/// A server with this many databases, each with an event and a notifier.
 async fn prepare(growth: &Growth, count: u64) -> Result<Measured> {
     let private = eventcore_harness::Server::start(options())?;
     let server = Server::new(&private.create_database("bench")?)?;

@@ -1,4 +1,4 @@
-//! What an export holds, back into a store: as it was, or appended anew.
+//! What an export holds, back into a store: as it was, or appended again.
 
 use std::pin::pin;
 
@@ -145,7 +145,7 @@ pub fn appendable(events: &[ExportedEvent], most: usize) -> usize {
     events.iter().take(most.min(1000)).take_while(same).count()
 }
 
-/// Appends events anew, in one step: their ids, streams and versions stay, positions and times are
+/// Appends events again, in one step: their ids, streams and versions stay, positions and times are
 /// new. If they are there already from an earlier run, it writes nothing and says so. Needs
 /// `eventcore_writer`.
 ///

@@ -23,7 +23,7 @@ const PAUSE_PER_LOAD: u32 = 2;
 /// This many waiters that wake up and check cost the writers as much as one notification does.
 const WAITERS_PER_LOAD: u32 = 4;
 
-/// The server does not tell how many sessions listen. But whoever notifies sends each of them a
+/// The server does not tell how many sessions listen. But the notifier sends each of them a
 /// signal: the processor time of sending above this is about a microsecond for each.
 const SENDING: Duration = Duration::from_micros(200);
 
@@ -32,9 +32,11 @@ const MICROSECONDS_PER_LOAD: u32 = 4;
 
 /// The pause after an announcement, in milliseconds.
 ///
-/// `last`: the pause before it; the next one moves only halfway from there, because the announcement may
-/// have been made in a lull. `in_flight`: how many transactions held positions when it was made. `checks`: how often waiters had
-/// looked for new events since the one before. `sending`: the processor time that it took to notify.
+/// - `last`: the pause before it. The next one moves only halfway from there, because the
+///   announcement may have been made in a lull.
+/// - `in_flight`: how many transactions held positions when it was made.
+/// - `checks`: how often waiters had looked for new events since the announcement before.
+/// - `sending`: the processor time that it took to notify.
 pub fn pause(last: u32, in_flight: u32, checks: u32, sending: Duration) -> u32 {
     let listeners = sending.saturating_sub(SENDING).as_micros();
     let listeners = u32::try_from(listeners).unwrap_or(u32::MAX);

@@ -47,7 +47,7 @@ fn shop(name: &str) -> Database {
 }
 
 const CONTENTS: &str = "SELECT jsonb_agg(to_jsonb(e) ORDER BY e.position) FROM eventcore.events e";
-/// Without what an append gives anew.
+/// Without what an append gives again.
 const MEANING: &str = "SELECT jsonb_agg(to_jsonb(e) - 'position' - 'recorded_at' ORDER BY e.position) FROM eventcore.events e";
 
 #[test]

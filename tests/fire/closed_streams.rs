@@ -30,7 +30,7 @@ async fn a_stream_that_was_closed_on_the_primary_is_closed_after_a_promotion() {
     assert_closed(&here).await;
 }
 
-/// Shared memory begins anew, and with it the count of rows.
+/// Shared memory begins again, and with it the count of rows.
 #[tokio::test]
 async fn a_stream_that_was_closed_before_a_crash_is_closed_after_it() {
     let mut server = Server::start(options()).unwrap();

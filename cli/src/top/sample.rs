@@ -104,7 +104,7 @@ impl History {
     }
 
     /// The rate between each two moments, the oldest first. After a restart of the server, when the
-    /// totals begin anew, it is 0.
+    /// totals begin again, it is 0.
     pub(super) fn rates(&self, total: Total) -> Vec<f64> {
         let pairs = self.samples.iter().zip(self.samples.iter().skip(1));
         let rate = |(before, after): (&Sample, &Sample)| {

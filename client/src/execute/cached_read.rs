@@ -12,7 +12,7 @@ use crate::command::AsyncCommandLogic;
 use crate::store::{Event, EventStore, ReadStreams, RecordedEvent, StoredEvent, StreamsRead};
 use crate::values::StreamId;
 
-/// A stream that was read by way of the cache.
+/// A stream that was read through the cache.
 pub(super) struct PendingStream<E> {
     pub(super) stream: StreamId,
     /// Its place among the streams of the append.

@@ -31,7 +31,7 @@ pub(super) struct PendingState {
 }
 
 impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
-    /// The state of the declared streams, if it is to be cached or saved.
+    /// The state of the declared streams, if it will be cached or saved.
     pub(super) fn pending_state(
         &self,
         name: SnapshotName,

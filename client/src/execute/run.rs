@@ -84,7 +84,7 @@ pub(super) struct Run<'a, S, C: AsyncCommandLogic> {
     pub(super) skips_read: bool,
     /// The key of the command's state in the state cache.
     pub(super) cached: Option<(SnapshotName, Vec<StreamId>)>,
-    /// The state of the last attempt, if it is to be cached or saved.
+    /// The state of the last attempt, if it will be cached or saved.
     pub(super) pending_state: Option<PendingState>,
     /// The streams of the last attempt, if their events are to be cached.
     pub(super) pending_streams: Vec<PendingStream<C::Event>>,

@@ -25,7 +25,7 @@ pub fn before_insert(call: &Call<'_>) -> Returned {
 /// Called after ALTER TABLE … ENABLE TRIGGER: SQL may have inserted rows while the trigger was
 /// disabled.
 pub fn after_enabling_triggers(table: Oid) {
-    // Without a catalog nothing is appended, and it is loaded anew before anything is.
+    // Without a catalog nothing is appended, and it is loaded again before anything is.
     if Catalog::load().is_ok_and(|catalog| catalog.objects.streams == table) {
         announce_closing();
     }

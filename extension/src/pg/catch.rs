@@ -51,7 +51,7 @@ fn shortened(message: String) -> String {
     shortened_to(LONGEST_MESSAGE, message)
 }
 
-/// The message up to so many bytes, with a mark where it was cut.
+/// The message up to this many bytes, with a mark where it was cut.
 pub fn shortened_to(longest: usize, mut message: String) -> String {
     if message.len() > longest {
         message.truncate(message.floor_char_boundary(longest));

@@ -76,7 +76,7 @@ pub const CHECKS: &[Check] = &[
     check!(
         "idle_timeout",
         Warning,
-        "a transaction that is left open holds back readers for ever",
+        "a transaction that is left open holds back readers until it ends",
         "operations/troubleshoot.md#transactions-that-are-left-open",
         false
     ),

@@ -19,7 +19,7 @@ use crate::session::Session;
 pub enum Severity {
     /// It may be meant so.
     Note,
-    /// It may harm later, or keeps somebody waiting.
+    /// It may harm later, or keeps a session waiting.
     Warning,
     /// Something does not work, or events are in danger.
     Error,

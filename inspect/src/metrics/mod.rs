@@ -21,7 +21,7 @@ use crate::session::Session;
 pub enum Kind {
     /// It goes up and down.
     Gauge,
-    /// It only rises, until the server starts anew.
+    /// It only rises, until the server starts again.
     Counter,
 }
 

@@ -152,7 +152,7 @@ pub const QUERIES: &[Query] = &[
             metric(
                 "lag_seconds",
                 Gauge,
-                "The age of the first event that is not handled; 0 if there is none."
+                "The age of the first event that is not handled; 0 without one."
             ),
             metric(
                 "checkpoint",
@@ -199,12 +199,12 @@ pub const QUERIES: &[Query] = &[
             metric(
                 "parked_seconds",
                 Gauge,
-                "The age of the event that was set aside first and is still there; 0 if there is none."
+                "The age of the event that was set aside first and is still there; 0 without one."
             ),
             metric(
                 "expired_lease_seconds",
                 Gauge,
-                "How long ago a lease ended whose events no poll has taken back; 0 if there is none."
+                "How long ago a lease ended whose events no poll has taken back; 0 without one."
             ),
         ]
     ),
@@ -221,7 +221,7 @@ pub const QUERIES: &[Query] = &[
             metric(
                 "lag_seconds",
                 Gauge,
-                "The age of the first event that is not handled; 0 if there is none."
+                "The age of the first event that is not handled; 0 without one."
             ),
             metric(
                 "checkpoint",
