@@ -180,6 +180,25 @@ pub(crate) async fn inflight(client: &Client) -> Vec<Row> {
     client.query(sql, &[]).await.unwrap()
 }
 
+/// Returns when these sessions wait for their client. A client may have the answer to its
+/// statement before the server shows that.
+async fn until_idle(client: &Client, sessions: &[(i32, i64)]) {
+    let pids: Vec<String> = sessions.iter().map(|(pid, _)| pid.to_string()).collect();
+    let all = format!(
+        "SELECT bool_and(wait_event IS NOT DISTINCT FROM 'ClientRead')
+           FROM pg_stat_activity WHERE pid IN ({})",
+        pids.join(", ")
+    );
+    let poll = async {
+        while !value::<bool>(client, &all).await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), poll)
+        .await
+        .expect("a session does not wait for its client");
+}
+
 #[tokio::test]
 async fn inflight_shows_who_holds_positions_and_which_of_them_readers_wait_for() {
     let (url, watcher) = database("stat_inflight").await;
@@ -206,6 +225,7 @@ async fn inflight_shows_who_holds_positions_and_which_of_them_readers_wait_for()
         .batch_execute("SELECT 'the last statement'")
         .await
         .unwrap();
+    until_idle(&watcher, &expected).await;
 
     let rows = inflight(&watcher).await;
     let found: Vec<(i32, i64)> = rows
