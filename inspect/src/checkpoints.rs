@@ -26,14 +26,23 @@ pub struct Checkpoint {
     pub is_copy: bool,
 }
 
-const LIST: &str = "\
+macro_rules! checkpoints {
+    ($rest:literal) => {
+        concat!(
+            "\
 SELECT c.projection, c.position, c.changed_at, h.safe_position,
        (SELECT greatest(h.safe_position - c.position - coalesce(sum(greatest(
                    least(h.safe_position, y.first_position) - greatest(c.position, y.reserved_position), 0)), 0), 0)::bigint
           FROM eventcore.history y WHERE y.cause <> 'new'),
        c.home_id <> eventcore.home_id()
-  FROM eventcore.checkpoints c CROSS JOIN (SELECT eventcore_safe_position() AS safe_position) h
- ORDER BY c.projection";
+  FROM eventcore.checkpoints c CROSS JOIN (SELECT eventcore_safe_position() AS safe_position) h ",
+            $rest
+        )
+    };
+}
+
+const LIST: &str = checkpoints!("ORDER BY c.projection");
+const LIST_AFTER: &str = checkpoints!("WHERE c.projection > $1 ORDER BY c.projection LIMIT $2");
 
 /// All checkpoints, by projection.
 ///
@@ -42,8 +51,27 @@ SELECT c.projection, c.position, c.changed_at, h.safe_position,
 /// The role is no `eventcore_subscriber` (42501), or the connection is lost.
 pub async fn list(session: &Session) -> Result<Vec<Checkpoint>, Error> {
     let rows = session.query(LIST, &[]).await?;
-    let checkpoint = |row: &Row| {
-        Ok(Checkpoint {
+    rows.iter().map(Checkpoint::read).collect()
+}
+
+/// Checkpoints after this projection, in the order of the bytes of their names. The first page is
+/// after the empty name.
+///
+/// # Errors
+///
+/// Like [`list`].
+pub async fn list_after(
+    session: &Session,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Checkpoint>, Error> {
+    let rows = session.query(LIST_AFTER, &[&after, &limit]).await?;
+    rows.iter().map(Checkpoint::read).collect()
+}
+
+impl Checkpoint {
+    fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
             projection: row.try_get(0)?,
             position: row.try_get(1)?,
             changed_at: row.try_get(2)?,
@@ -51,6 +79,5 @@ pub async fn list(session: &Session) -> Result<Vec<Checkpoint>, Error> {
             lag_events: row.try_get(4)?,
             is_copy: row.try_get(5)?,
         })
-    };
-    rows.iter().map(checkpoint).collect()
+    }
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Event, event_columns};
 use crate::session::Session;
 use crate::time::Time;
+use crate::transaction::Transaction;
 
 /// A call of a command.
 #[derive(Debug, Clone)]
@@ -84,11 +85,11 @@ pub async fn execute(session: &Session, call: &Call) -> Result<Executed, Error> 
 ///
 /// Like [`execute`].
 pub async fn dry_run(session: &Session, call: &Call) -> Result<Executed, Error> {
-    session.client().batch_execute("BEGIN READ WRITE").await?;
+    let transaction = Transaction::read_write(session).await?;
     // A failure in it ends the transaction, which ends anyway.
     let executed = execute(session, call).await;
     // Also after an error: the session may be used again.
-    session.client().batch_execute("ROLLBACK").await?;
+    transaction.roll_back().await?;
     let mut executed = executed?;
     executed.is_dry_run = true;
     Ok(executed)

@@ -26,6 +26,7 @@ pub mod connection;
 // One connection, and what can go wrong on it.
 mod error;
 mod session;
+mod transaction;
 
 // What a row consists of.
 mod event;
@@ -44,6 +45,7 @@ pub mod checkpoints;
 pub mod commands;
 pub mod inflight;
 pub mod projections;
+pub mod settings;
 pub mod stats;
 pub mod subscriptions;
 

@@ -54,6 +54,7 @@ macro_rules! projections {
 }
 
 const LIST: &str = projections!("ORDER BY p.name");
+const LIST_AFTER: &str = projections!("WHERE p.name > $1 ORDER BY p.name LIMIT $2");
 const SHOW: &str = projections!("WHERE p.name = $1");
 
 impl Projection {
@@ -97,6 +98,21 @@ impl Projection {
 /// The role may not read the view, or the connection is lost.
 pub async fn list(session: &Session) -> Result<Vec<Projection>, Error> {
     let rows = session.query(LIST, &[]).await?;
+    rows.iter().map(Projection::read).collect()
+}
+
+/// Projections after this name, in the order of the bytes of their names. The first page is after the
+/// empty name.
+///
+/// # Errors
+///
+/// Like [`list`].
+pub async fn list_after(
+    session: &Session,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Projection>, Error> {
+    let rows = session.query(LIST_AFTER, &[&after, &limit]).await?;
     rows.iter().map(Projection::read).collect()
 }
 

@@ -48,6 +48,7 @@ macro_rules! subscriptions {
 }
 
 const LIST: &str = subscriptions!("ORDER BY name");
+const LIST_AFTER: &str = subscriptions!("WHERE name > $1 ORDER BY name LIMIT $2");
 const SHOW: &str = subscriptions!("WHERE name = $1");
 
 impl Subscription {
@@ -88,6 +89,21 @@ impl Subscription {
 /// The role may not read the view, or the connection is lost.
 pub async fn list(session: &Session) -> Result<Vec<Subscription>, Error> {
     let rows = session.query(LIST, &[]).await?;
+    rows.iter().map(Subscription::read).collect()
+}
+
+/// Subscriptions after this name, in the order of the bytes of their names. The first page is after the
+/// empty name.
+///
+/// # Errors
+///
+/// Like [`list`].
+pub async fn list_after(
+    session: &Session,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Subscription>, Error> {
+    let rows = session.query(LIST_AFTER, &[&after, &limit]).await?;
     rows.iter().map(Subscription::read).collect()
 }
 
@@ -202,4 +218,102 @@ pub async fn parked(
         })
     };
     rows.iter().map(parked).collect()
+}
+
+/// A stream that stands still for a parked event.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct StoppedStream {
+    /// The stream.
+    pub stream_id: String,
+    /// The position of its first parked event.
+    pub first_parked: i64,
+    /// How many of its events are parked.
+    pub parked: i64,
+}
+
+const STOPPED: &str = "\
+SELECT k.stream_id, min(k.position), count(*)
+  FROM eventcore.subscriptions s JOIN eventcore.parked k ON k.subscription_id = s.id
+ WHERE s.name = $1 AND s.on_parked = 'stop' AND k.stream_id > $2
+ GROUP BY k.stream_id ORDER BY k.stream_id LIMIT $3";
+
+/// The streams after this one that the subscription has stopped, in the order of the bytes of their
+/// names. None if it goes on after a parked event. The first page is after the empty name.
+///
+/// # Errors
+///
+/// The role is no `eventcore_subscriber` (42501), or the connection is lost.
+pub async fn stopped(
+    session: &Session,
+    name: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<StoppedStream>, Error> {
+    let rows = session.query(STOPPED, &[&name, &after, &limit]).await?;
+    let stopped = |row: &Row| {
+        Ok(StoppedStream {
+            stream_id: row.try_get(0)?,
+            first_parked: row.try_get(1)?,
+            parked: row.try_get(2)?,
+        })
+    };
+    rows.iter().map(stopped).collect()
+}
+
+/// An event that has failed and will be delivered again.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct RetryingEvent {
+    /// The event.
+    pub position: i64,
+    /// Its stream.
+    pub stream_id: String,
+    /// Its version.
+    pub version: i64,
+    /// How often it has failed.
+    pub failures: i32,
+    /// Why it failed last.
+    pub reason: Option<String>,
+    /// When it failed last.
+    pub failed_at: Option<Time>,
+    /// The consumer that had it then.
+    pub consumer: Option<String>,
+    /// When it is delivered again; `None` while a lease holds it.
+    pub not_before: Option<Time>,
+}
+
+const RETRYING: &str = "\
+SELECT d.position, d.stream_id, d.version, d.failures, d.reason, d.failed_at, d.consumer,
+       CASE WHEN d.lease_id IS NULL THEN greatest(d.not_before, d.failed_at) END
+  FROM eventcore.subscriptions s JOIN eventcore.deliveries d ON d.subscription_id = s.id
+ WHERE s.name = $1 AND d.failures > 0 AND d.position > $2
+ ORDER BY d.position LIMIT $3";
+
+/// The events after a position that have failed and are neither acknowledged nor parked, in order of
+/// position.
+///
+/// # Errors
+///
+/// The role is no `eventcore_subscriber` (42501), or the connection is lost.
+pub async fn retrying(
+    session: &Session,
+    name: &str,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<RetryingEvent>, Error> {
+    let rows = session.query(RETRYING, &[&name, &after, &limit]).await?;
+    let retrying = |row: &Row| {
+        Ok(RetryingEvent {
+            position: row.try_get(0)?,
+            stream_id: row.try_get(1)?,
+            version: row.try_get(2)?,
+            failures: row.try_get(3)?,
+            reason: row.try_get(4)?,
+            failed_at: row.try_get(5)?,
+            consumer: row.try_get(6)?,
+            not_before: row.try_get(7)?,
+        })
+    };
+    rows.iter().map(retrying).collect()
 }

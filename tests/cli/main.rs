@@ -3,6 +3,7 @@
 
 mod support;
 
+mod command_states;
 mod connection;
 mod doctor;
 mod errors;

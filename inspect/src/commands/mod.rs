@@ -1,11 +1,18 @@
 //! Commands that run inside the database.
 
+mod executions;
+mod kept;
+mod state;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
+pub use self::executions::{Execution, execution, executions};
+pub use self::kept::{KeptState, kept_states};
+pub use self::state::{StreamState, state};
 use crate::error::Error;
 use crate::session::Session;
 use crate::time::Time;
@@ -40,6 +47,7 @@ macro_rules! commands {
 }
 
 const LIST: &str = commands!("ORDER BY name");
+const LIST_AFTER: &str = commands!("WHERE name > $1 ORDER BY name LIMIT $2");
 const SHOW: &str = commands!("WHERE name = $1");
 
 impl Command {
@@ -72,6 +80,17 @@ impl Command {
 /// The role may not read them, or the connection is lost.
 pub async fn list(session: &Session) -> Result<Vec<Command>, Error> {
     let rows = session.query(LIST, &[]).await?;
+    rows.iter().map(Command::read).collect()
+}
+
+/// Commands after this name, in the order of the bytes of their names. The first page is after the
+/// empty name.
+///
+/// # Errors
+///
+/// Like [`list`].
+pub async fn list_after(session: &Session, after: &str, limit: i64) -> Result<Vec<Command>, Error> {
+    let rows = session.query(LIST_AFTER, &[&after, &limit]).await?;
     rows.iter().map(Command::read).collect()
 }
 
