@@ -1,5 +1,7 @@
 //! Single events, the events of a stream, and events in order of position.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -132,6 +134,21 @@ pub async fn safe_position(session: &Session) -> Result<i64, Error> {
     Ok(session.query_one(SAFE_POSITION, &[]).await?.try_get(0)?)
 }
 
+const WAIT: &str = "CALL eventcore_wait($1::bigint, $2::text::interval, NULL)";
+
+/// Waits until the safe position is past a position, or until the time is up; returns the safe
+/// position either way. The session must be allowed statements as long as this, and nothing else may
+/// use it meanwhile.
+///
+/// # Errors
+///
+/// The position is of another history (SE011), the role may not call it, or the connection is lost.
+pub async fn wait(session: &Session, after: i64, longest: Duration) -> Result<i64, Error> {
+    let longest = format!("{} ms", longest.as_millis());
+    let row = session.query_one(WAIT, &[&after, &longest]).await?;
+    Ok(row.try_get(0)?)
+}
+
 const HAS_INDEX: &str = "\
 SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
                 WHERE i.indrelid = 'eventcore.events'::regclass AND i.indisvalid AND a.attname = $1::text
@@ -200,4 +217,50 @@ fn time_in(id: Uuid) -> Option<Time> {
     let milliseconds = i64::try_from(id.as_u128() >> 80).ok()?;
     let micros = milliseconds.checked_mul(1000)?;
     Some(Time::from_unix_micros(micros - CLOCKS_DIFFER_BY))
+}
+
+const APPENDED_WITH: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    "
+  FROM eventcore.events o, eventcore.events e
+ WHERE o.position = $1 AND e.position BETWEEN $1 - $2 AND $1 + $2 AND e.recorded_at = o.recorded_at
+   AND e.correlation_id IS NOT DISTINCT FROM o.correlation_id AND e.causation_id IS NOT DISTINCT FROM o.causation_id
+ ORDER BY e.position"
+);
+
+/// The events of the append that wrote the event at a position, itself among them, in order of
+/// position; none if there is no such event. Of a large append only those at most `distance`
+/// positions away.
+///
+/// An append is not stored as such. Its events follow one another, with the same time, correlation
+/// id and causation id; so two appends of one transaction without ids look like one.
+///
+/// # Errors
+///
+/// The role may not read events, or the connection is lost.
+pub async fn appended_with(
+    session: &Session,
+    position: i64,
+    distance: i64,
+) -> Result<Vec<Event>, Error> {
+    let rows = session
+        .query(APPENDED_WITH, &[&position, &distance])
+        .await?;
+    let mut events = Event::read_all(&rows)?;
+    let Some(at) = events.iter().position(|event| event.position == position) else {
+        return Ok(events);
+    };
+    let follows = |pair: &[Event]| pair[0].position + 1 == pair[1].position;
+    let after = events[at..]
+        .windows(2)
+        .take_while(|pair| follows(pair))
+        .count();
+    events.truncate(at + after + 1);
+    let before = events[..=at]
+        .windows(2)
+        .rev()
+        .take_while(|pair| follows(pair))
+        .count();
+    Ok(events.split_off(at - before))
 }

@@ -28,8 +28,10 @@ mod error;
 mod session;
 mod transaction;
 
-// What a row consists of.
+// What a row consists of, and how people write and read it.
 mod event;
+pub mod since;
+pub mod text;
 mod time;
 
 // The events.

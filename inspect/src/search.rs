@@ -187,6 +187,8 @@ pub struct Query {
     pub types: Option<Vec<String>>,
     /// Only this operation.
     pub correlation: Option<Uuid>,
+    /// Only events that this event caused directly.
+    pub causation: Option<Uuid>,
     /// Only events whose payload fulfils this.
     pub condition: Option<Condition>,
 }
@@ -269,6 +271,7 @@ macro_rules! search {
    AND ($3::text[] IS NULL OR EXISTS (SELECT FROM unnest($3::text[]) p WHERE starts_with(e.stream_id, p)))
    AND ($4::text[] IS NULL OR e.event_type = ANY ($4::text[] COLLATE \"C\"))
    AND ($5::uuid IS NULL OR e.correlation_id = $5)
+   AND ($10::uuid IS NULL OR e.causation_id = $10)
    AND ($6::text[] IS NULL OR e.payload #> $6::text[] IS NOT NULL)
    AND ($7::text IS NULL OR jsonb_path_match(e.payload #> $6::text[], $7::text::jsonpath, jsonb_build_object('value', $8::jsonb), true))
  ORDER BY e.position ",
@@ -314,6 +317,7 @@ pub async fn within(
                 &test,
                 &value,
                 &limit,
+                &query.causation,
             ],
         )
         .await?;

@@ -1,5 +1,6 @@
 //! [`Session`]: one connection to a database with eventcore.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use eventcore::postgres::tokio_postgres::types::ToSql;
@@ -58,6 +59,8 @@ pub struct Extension {
 pub struct Session {
     connection: PostgresSession,
     extension: Option<Extension>,
+    /// How many statements of eventcore's were run.
+    statements: AtomicU64,
 }
 
 const EXTENSION: &str = "\
@@ -115,6 +118,7 @@ impl Session {
         Ok(Self {
             connection,
             extension,
+            statements: AtomicU64::new(0),
         })
     }
 
@@ -148,6 +152,12 @@ impl Session {
         self.connection.is_closed()
     }
 
+    /// How many statements the functions of this crate have run on this session.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
     /// The connection, for what this crate has no function for.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -161,6 +171,7 @@ impl Session {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
         self.extension()?;
+        self.statements.fetch_add(1, Ordering::Relaxed);
         let statement = self.connection.prepared(sql).await?;
         Ok(self.connection.query(&statement, parameters).await?)
     }
@@ -172,6 +183,7 @@ impl Session {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<RowStream, Error> {
         self.extension()?;
+        self.statements.fetch_add(1, Ordering::Relaxed);
         let statement = self.connection.prepared(sql).await?;
         let parameters = parameters.iter().copied();
         Ok(self.connection.query_raw(&statement, parameters).await?)

@@ -18,7 +18,6 @@ mod progress;
 pub(crate) mod projections;
 mod rows;
 pub(crate) mod search;
-mod since;
 mod stats;
 pub(crate) mod stream;
 pub(crate) mod streams;

@@ -3,9 +3,9 @@
 use clap::Args;
 use eventcore_inspect::events::safe_position;
 use eventcore_inspect::search::{Condition, Query, Windows, search};
+use eventcore_inspect::since::Since;
 use uuid::Uuid;
 
-use super::since::Since;
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -67,6 +67,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
         prefixes: arguments.prefixes.clone(),
         types: arguments.types.clone(),
         correlation: arguments.correlation,
+        causation: None,
         condition: arguments.condition.clone(),
     };
     let windows = match arguments.forward {

@@ -4,9 +4,9 @@ use clap::Args;
 use eventcore::{EventSubscription, EventType, Filter, Subscribe};
 use eventcore_inspect::events::{after, safe_position};
 use eventcore_inspect::search::{Query, Windows, search};
+use eventcore_inspect::since::Since;
 use eventcore_inspect::{Error, Event, Session};
 
-use super::since::Since;
 use crate::context::Context;
 use crate::failure::Failure;
 

@@ -1,7 +1,6 @@
 //! What is printed: tables for people, JSON for programs.
 
 mod table;
-mod text;
 mod time;
 
 use std::io::{self, IsTerminal, Write};
@@ -13,8 +12,8 @@ use serde::Serialize;
 use crate::arguments::{Format, OutputArguments, TimeStyle, When};
 use crate::failure::Failure;
 
+pub(crate) use eventcore_inspect::text::safe;
 pub(crate) use table::{Column, left, right};
-pub(crate) use text::safe;
 
 /// How to print.
 #[derive(Debug, Clone)]
@@ -242,7 +241,7 @@ pub(crate) fn maybe(value: Option<impl ToString>) -> String {
 
 /// A number of seconds.
 pub(crate) fn seconds(value: f64) -> String {
-    time::duration(value)
+    eventcore_inspect::text::duration(value)
 }
 
 /// Yes or nothing.

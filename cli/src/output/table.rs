@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::text::safe;
+use super::safe;
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy)]

@@ -1,15 +1,18 @@
-//! Times and positions on the command line: `10m`, `2026-11-29T05:00Z`, `123456`.
+//! Times and positions as a person writes them: `10m`, `2026-11-29T05:00:00Z`, `123456`.
 
-use eventcore_inspect::position_at::position_at;
-use eventcore_inspect::{Session, Time};
-
-use crate::failure::Failure;
+use crate::error::Error;
+use crate::position_at::position_at;
+use crate::session::Session;
+use crate::time::Time;
 
 /// A position, or a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Since {
+pub enum Since {
+    /// After this position.
     Position(i64),
+    /// As many microseconds ago.
     Ago(i64),
+    /// At this time.
     At(Time),
 }
 
@@ -48,7 +51,11 @@ impl std::str::FromStr for Since {
 
 impl Since {
     /// The position after which the events are.
-    pub(crate) async fn position(self, session: &Session) -> Result<i64, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// The role may not read events, or the connection is lost.
+    pub async fn position(self, session: &Session) -> Result<i64, Error> {
         let time = match self {
             Self::Position(position) => return Ok(position),
             Self::Ago(micros) => {
@@ -56,7 +63,7 @@ impl Since {
             }
             Self::At(time) => time,
         };
-        Ok(position_at(session, time).await?)
+        position_at(session, time).await
     }
 }
 

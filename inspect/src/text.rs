@@ -1,11 +1,14 @@
-//! Text that a terminal shows and does not obey.
+//! Text for people: names that a terminal or a page shows and does not obey, durations, times ago.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::time::Time;
+
 /// The text with every character escaped that a terminal would obey, that is not seen, or that
 /// turns the direction of what is around it. An escape is that of JSON and Rust: `\u{1b}`.
-pub(crate) fn safe(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn safe(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
@@ -34,6 +37,34 @@ fn is_unsafe(letter: char) -> bool {
             | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
             // Tags, which spell text that is not seen.
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A duration in one unit, rounded down.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    let units = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s")];
+    for (length, name) in units {
+        if seconds >= length {
+            return format!("{} {name}", (seconds / length).floor());
+        }
+    }
+    match seconds > 0.0 {
+        true => format!("{:.0} ms", seconds * 1e3),
+        false => "0 s".to_owned(),
+    }
+}
+
+/// How long ago a time is, in one unit. Beyond a month the date says more.
+#[must_use]
+pub fn ago(time: Time, now: Time) -> String {
+    const SECOND: i64 = 1_000_000;
+    let micros = now.unix_micros().saturating_sub(time.unix_micros());
+    match micros / SECOND {
+        seconds if seconds.unsigned_abs() > 30 * 86_400 => time.to_string(),
+        _ if micros < -SECOND => format!("in {}", duration(-(micros as f64) / 1e6)),
+        0 if micros < SECOND => "now".to_owned(),
+        _ => format!("{} ago", duration(micros as f64 / 1e6)),
+    }
 }
 
 #[cfg(test)]
