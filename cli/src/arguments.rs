@@ -68,6 +68,9 @@ pub(crate) enum Command {
     Doctor(commands::doctor::Arguments),
     /// Print metrics for Prometheus, or serve them
     Metrics(commands::metrics::Arguments),
+    /// Serve the console: pages that show what is there and what happens
+    #[cfg(feature = "console")]
+    Console(commands::console::Arguments),
     /// Print the JSON schema of what a command prints with `-o json`
     Schema(crate::schemas::Arguments),
     /// Print what makes a shell complete this command

@@ -92,6 +92,15 @@ impl Context {
         Ok(target)
     }
 
+    /// Where the server is, with the password if it was asked for, after it has answered.
+    #[cfg(feature = "console")]
+    pub(crate) async fn reached(&self) -> Result<Target, Failure> {
+        let options = SessionOptions::read_only(APPLICATION_NAME);
+        let (session, target) = self.connect(&options).await?;
+        session.extension()?;
+        Ok(target)
+    }
+
     /// A session that cannot write.
     pub(crate) async fn reader(&self) -> Result<Arc<Session>, Failure> {
         let options = SessionOptions::read_only(APPLICATION_NAME);
@@ -105,20 +114,25 @@ impl Context {
     }
 
     async fn open(&self, options: &SessionOptions) -> Result<Arc<Session>, Failure> {
-        let target = self.target()?;
+        let (session, _) = self.connect(options).await?;
+        let session = Arc::new(session);
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.push(Arc::downgrade(&session));
+        Ok(session)
+    }
+
+    async fn connect(&self, options: &SessionOptions) -> Result<(Session, Target), Failure> {
+        let mut target = self.target()?;
         let session = match Session::open(&target, options).await {
             Err(error) if self.wants_password(&error, &target) => {
                 let mut given = self.given.clone();
                 given.password = Some(ask_password(&target)?);
-                let target = resolve(&given, &Environment::of_process())?;
+                target = resolve(&given, &Environment::of_process())?;
                 Session::open(&target, options).await
             }
             opened => opened,
         };
-        let session = Arc::new(session?);
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.push(Arc::downgrade(&session));
-        Ok(session)
+        Ok((session?, target))
     }
 
     /// Whether the server asks for a password that nothing has given, and a person is there.

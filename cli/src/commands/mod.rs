@@ -5,6 +5,8 @@ mod checkpoints;
 #[expect(clippy::module_inception, reason = "it is the command `commands`")]
 pub(crate) mod commands;
 pub(crate) mod completions;
+#[cfg(feature = "console")]
+pub(crate) mod console;
 pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod execute;
@@ -54,6 +56,8 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<ExitCode,
         Command::Import(arguments) => import::run(&arguments, context).await?,
         Command::Doctor(arguments) => return doctor::run(&arguments, context).await,
         Command::Metrics(arguments) => metrics::run(&arguments, context).await?,
+        #[cfg(feature = "console")]
+        Command::Console(arguments) => console::run(&arguments, context).await?,
         Command::Schema(arguments) => crate::schemas::run(&arguments, context)?,
         Command::Completions(arguments) => completions::completions(&arguments)?,
         Command::Man(arguments) => completions::man(&arguments)?,

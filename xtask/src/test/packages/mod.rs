@@ -16,12 +16,13 @@ use crate::package::{self, deb, pgxn, require_clean};
 use crate::setup;
 
 /// The crates that a release publishes.
-const PUBLISHED: [&str; 6] = [
+const PUBLISHED: [&str; 7] = [
     "eventcore-rules",
     "eventcore-macros",
     "eventcore",
     "eventcore-testing",
     "eventcore-inspect",
+    "eventcore-console",
     "eventcore-cli",
 ];
 

@@ -1,0 +1,1 @@
+// The live tail. It comes with the page of the tail.

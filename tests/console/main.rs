@@ -1,0 +1,7 @@
+//! The web console: what every route answers, what it makes of hostile names, who may ask, what is
+//! refused, and that the live tail neither misses nor repeats.
+
+mod actions;
+mod guard;
+mod routes;
+mod support;

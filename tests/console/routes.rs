@@ -1,0 +1,194 @@
+//! Every route that is asked by GET: it answers, within its number of statements, with everything of
+//! others escaped, and as the security of the browser wants it.
+
+use std::collections::BTreeSet;
+
+use eventcore_console::routes;
+use reqwest::Response;
+
+use crate::support::{Database, Running};
+
+/// For each route that is asked by GET a path to ask for, and the most statements that it may need.
+/// What must not be there is in no database: its status is another.
+const EXAMPLES: &[(&str, &str, u64)] = &[
+    ("/", "/", 0),
+    ("/go", "/go?q=1", 0),
+    ("/streams", "/streams", 1),
+    ("/streams", "/streams?prefix=%3Cscript", 1),
+    ("/streams", "/streams?contains=alert", 1),
+];
+
+/// Routes that are no page of the database.
+const OTHERS: [&str; 2] = ["/assets/{file}", "/sign-in"];
+
+/// Names that would do something to a page that did not escape them.
+pub(crate) const NAMES: [&str; 8] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "'onmouseover='alert(1)",
+    "a/b?c=d#e%f&lt;",
+    "rtl-\u{202e}drow\u{202c}",
+    "seen-\u{200b}\u{feff}",
+    "..",
+    "c1-\u{9b}31m",
+];
+
+/// A database with events of hostile names and payloads.
+fn hostile(name: &str) -> Database {
+    let database = Database::new(name);
+    for name in NAMES {
+        let quoted = name.replace('\'', "''");
+        database.sql(&format!(
+            "SELECT eventcore_append(ARRAY['{quoted}'], ARRAY[0]::bigint[], jsonb_build_array(jsonb_build_object(
+                 'stream', '{quoted}', 'type', '{quoted}',
+                 'payload', jsonb_build_object('{quoted}', '{quoted}', 'n', 1234567890123456789012345678901234567890))));
+             SELECT eventcore_create_subscription('{quoted}');
+             SELECT eventcore_advance_checkpoint('{quoted}', 0, 1)"
+        ));
+    }
+    database.sql(
+        "SELECT eventcore_append(ARRAY['large'], ARRAY[0]::bigint[], jsonb_build_array(jsonb_build_object(
+             'stream', 'large', 'type', 'Large', 'payload', repeat('<b>x\n', 262144))))",
+    );
+    database
+}
+
+/// The number of statements that an answer needed.
+fn statements(response: &Response) -> u64 {
+    let timing = response.headers()["server-timing"].to_str().unwrap();
+    let text = timing.split("desc=\"").nth(1).unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// What a page must not have.
+#[track_caller]
+fn assert_harmless(path: &str, page: &str) {
+    for harmful in [
+        "<script>",
+        "<img src=x",
+        "onerror=alert(1)>",
+        "<b>x",
+        " style=",
+        "<style",
+        "javascript:",
+        " onmouseover",
+    ] {
+        assert!(!page.contains(harmful), "{path} has {harmful}: {page}");
+    }
+    let unseen = ['\u{202e}', '\u{200b}', '\u{feff}', '\u{9b}'];
+    assert!(!page.contains(unseen), "{path}: {page}");
+    for part in page.split(['"', '\'']) {
+        let elsewhere =
+            part.starts_with("http://") || part.starts_with("https://") || part.starts_with("//");
+        assert!(!elsewhere, "{path} leads to {part}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_answers_within_its_statements_and_escapes_what_others_wrote() {
+    let database = hostile("console_hostile");
+    let console = database.console().await;
+    let browser = console.browser();
+    for (route, path, most) in EXAMPLES {
+        let response = browser.get(path).await;
+        let run = statements(&response);
+        let status = response.status();
+        let is_redirect = *route == "/go";
+        let page = response.text().await.unwrap();
+        assert!(
+            status == 200 || (is_redirect && status == 303),
+            "{path}: {status} {page}"
+        );
+        assert!(run <= *most, "{path} needs {run} statements");
+        assert_harmless(path, &page);
+    }
+}
+
+#[test]
+fn every_route_has_an_example() {
+    let pages = routes::all().filter(|route| route.method() == "GET");
+    let paths: BTreeSet<&str> = pages.map(|route| route.path()).collect();
+    let known: BTreeSet<&str> = EXAMPLES
+        .iter()
+        .map(|(route, _, _)| *route)
+        .chain(OTHERS)
+        .collect();
+    assert_eq!(paths, known);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_two_routes_are_the_same() {
+    let mut seen = BTreeSet::new();
+    for route in routes::all() {
+        assert!(seen.insert((route.method(), route.path())), "{route:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_has_the_headers_that_keep_a_browser_safe() {
+    let database = Database::new("console_headers");
+    let console = database.console().await;
+    let browser = console.browser();
+    for path in ["/", "/streams", "/no-such-page", "/assets/none"] {
+        let response = browser.get(path).await;
+        let headers = response.headers();
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.contains("default-src 'self'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["referrer-policy"], "same-origin");
+        assert_eq!(headers["x-robots-tag"], "noindex, nofollow");
+        assert_eq!(headers["cache-control"], "no-store");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_of_a_page_are_there_and_may_be_kept() {
+    let database = Database::new("console_assets");
+    let console = database.console().await;
+    let browser = console.browser();
+    let page = browser.page("/").await;
+    let files: BTreeSet<&str> = page
+        .split('"')
+        .filter(|part| part.starts_with("/assets/"))
+        .collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        let response = browser.get(file).await;
+        assert_eq!(response.status(), 200, "{file}");
+        let kept = response.headers()["cache-control"].to_str().unwrap();
+        assert!(kept.contains("immutable"), "{file}: {kept}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_is_told_with_its_code_and_escaped() {
+    let database = Database::new("console_errors");
+    let console = database.console().await;
+    let browser = console.browser();
+    let response = browser.get("/%3Cscript%3Ealert(1)%3C/script%3E").await;
+    assert_eq!(response.status(), 404);
+    assert_harmless("a page that is not there", &response.text().await.unwrap());
+
+    database.sql("CREATE ROLE console_nobody LOGIN");
+    let url = database.url.replacen("postgres@", "console_nobody@", 1);
+    let console = Running::start(&url, |options| options).await;
+    let response = console.browser().get("/streams").await;
+    assert_eq!(response.status(), 403);
+    let page = response.text().await.unwrap();
+    assert!(page.contains("SQLSTATE <code>42501</code>"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_is_told_to_end_ends() {
+    let database = Database::new("console_ends");
+    let console = database.console().await;
+    let browser = console.browser();
+    browser.page("/").await;
+    console.stop().await;
+    let again = browser.request(reqwest::Method::GET, "/").send().await;
+    assert!(again.is_err_and(|error| error.is_connect()));
+}
