@@ -8,6 +8,7 @@ use eventcore_inspect::text::safe;
 use crate::answer::Answer;
 use crate::asked::{Asked, first};
 use crate::failure::Failure;
+use crate::page::Page;
 use crate::routes::ActionHandler;
 
 /// What an action gets.
@@ -20,17 +21,25 @@ pub(crate) struct Submitted {
 
 /// What an action has done.
 pub(crate) struct Done {
-    /// What the next page says.
-    pub(crate) message: String,
-    /// The next page.
-    pub(crate) next: String,
+    /// What it has done, for the log.
+    message: String,
+    answer: Answer,
 }
 
 impl Done {
-    pub(crate) fn new(message: impl Into<String>, next: impl Into<String>) -> Self {
+    /// The browser goes on to another page, which says what was done.
+    pub(crate) fn new(message: impl Into<String>, next: impl AsRef<str>) -> Self {
         Self {
             message: message.into(),
-            next: next.into(),
+            answer: Answer::redirect(next.as_ref()),
+        }
+    }
+
+    /// The browser stays, and sees what came out. Only the log has the message.
+    pub(crate) fn shown(message: impl Into<String>, page: Page) -> Self {
+        Self {
+            message: message.into(),
+            answer: page.into(),
         }
     }
 }
@@ -82,10 +91,10 @@ pub(crate) async fn run(
     let line = format!("action by {}: {line} {outcome}", asked.peer());
     state.log(&safe(&line));
     let done = result?;
-    if let Some(visitor) = asked.visitor() {
+    if let (Answer::Response(_), Some(visitor)) = (&done.answer, asked.visitor()) {
         state.visitors.tell(&visitor.id, done.message);
     }
-    Ok(Answer::redirect(&done.next))
+    Ok(done.answer)
 }
 
 async fn acted(

@@ -61,6 +61,14 @@ impl Asked {
         first(&self.0.parameters, name).unwrap_or_default()
     }
 
+    /// The name of what the page is about, where a link was made by [`link::named`].
+    pub(crate) fn name(&self, parameter: &str) -> &str {
+        match (self.parameter(parameter), self.value("name")) {
+            ("-", Some(name)) => name,
+            (name, _) => name,
+        }
+    }
+
     /// The first field of the query string of this name, unless it is empty.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         first(&self.0.query, name).filter(|value| !value.is_empty())
@@ -76,6 +84,12 @@ impl Asked {
     /// The same, parsed: a number, an id, a time.
     pub(crate) fn parsed<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
         self.value(name).map(|text| parse(name, text)).transpose()
+    }
+
+    /// All fields of the query string of this name, parsed.
+    pub(crate) fn all_parsed<T: std::str::FromStr>(&self, name: &str) -> Result<Vec<T>, Failure> {
+        let values = self.values(name).into_iter();
+        values.map(|text| parse(name, text)).collect()
     }
 
     /// The part of the path that the route calls so, parsed.

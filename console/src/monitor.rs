@@ -27,7 +27,7 @@ const SPARE: u32 = 10;
 const DOCTOR_EVERY: Duration = Duration::from_secs(60);
 
 /// How often a lag is remembered, and how many of them are.
-const LAG_EVERY: Duration = Duration::from_secs(10);
+pub(crate) const LAG_EVERY: Duration = Duration::from_secs(10);
 const LAGS: usize = 360;
 
 /// How many rates are remembered: an hour of seconds.
@@ -92,6 +92,16 @@ impl Monitor {
 
     fn change(&self, change: impl FnOnce(&mut Seen)) {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The last lags of a reader, [`LAG_EVERY`] apart, the oldest first.
+    pub(crate) fn lags(&self, reader: &Reader) -> Vec<i64> {
+        self.read(|seen| {
+            seen.lags
+                .get(reader)
+                .map(|lags| lags.iter().copied().collect())
+        })
+        .unwrap_or_default()
     }
 
     /// What the database said last, if it answers.

@@ -2,6 +2,10 @@
 //! refused, and that the live tail neither misses nor repeats.
 
 mod actions;
+mod commands;
 mod guard;
+mod operation;
+mod projections;
 mod routes;
+mod subscriptions;
 mod support;

@@ -1,10 +1,11 @@
 //! A console on a database, and a browser that reads its pages.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use eventcore_console::{Console, Options, Secret};
-use eventcore_harness::{Server, shared};
+use eventcore_harness::{Server, ServerOptions, shared};
 use eventcore_inspect::connection::{Environment, Given, Target, resolve};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -26,6 +27,29 @@ impl Database {
             name: name.to_owned(),
             url: server.create_database(name).unwrap(),
         }
+    }
+
+    /// The same on a server with background workers enough for a notifier and projections in each
+    /// database.
+    pub(crate) fn with_workers(name: &str) -> Self {
+        static SERVER: OnceLock<Server> = OnceLock::new();
+        let server = SERVER.get_or_init(|| {
+            let options = ServerOptions::new().set("max_worker_processes", "64");
+            Server::start(options).unwrap()
+        });
+        Self {
+            server,
+            name: name.to_owned(),
+            url: server.create_database(name).unwrap(),
+        }
+    }
+
+    /// A session of the superuser.
+    pub(crate) async fn session(&self) -> tokio_postgres::Client {
+        let connected = tokio_postgres::connect(&self.url, tokio_postgres::NoTls).await;
+        let (client, connection) = connected.unwrap();
+        tokio::spawn(connection);
+        client
     }
 
     /// Runs SQL as the superuser.
@@ -175,6 +199,22 @@ impl Browser {
         self.send(request).await
     }
 
+    /// Sends a form of a page that does something, and returns the page that comes next.
+    pub(crate) async fn act(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> String {
+        let csrf = self.csrf(page).await;
+        let fields = [&[("csrf", csrf.as_str())], fields].concat();
+        let response = self.post(action, &fields).await;
+        let (status, next) = (
+            response.status(),
+            response.headers().get("location").cloned(),
+        );
+        let Some(next) = next else {
+            let text = response.text().await.unwrap();
+            panic!("{action}: {status} {text}");
+        };
+        self.page(next.to_str().unwrap()).await
+    }
+
     /// Signs in.
     pub(crate) async fn sign_in(&self) {
         let response = self.post("/sign-in", &[("secret", SECRET)]).await;
@@ -187,5 +227,17 @@ impl Browser {
         let token = page.split("name=\"csrf\" value=\"").nth(1);
         let token = token.unwrap_or_else(|| panic!("{path} has no form: {page}"));
         token.split('"').next().unwrap().to_owned()
+    }
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "{what} takes too long"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

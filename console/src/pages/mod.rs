@@ -1,11 +1,43 @@
 //! The pages, a file for each. A page is in the table of routes as soon as its file is named in
 //! [`ROUTES`].
 
+mod checkpoints;
+mod command;
+mod command_state;
+mod commands;
+mod doctor;
+mod dry_run;
 mod go;
+mod inflight;
+mod metrics;
 mod overview;
+mod parked;
+mod projection;
+mod projections;
+mod settings;
 mod streams;
+mod subscription;
+mod subscriptions;
 
 use crate::routes::Route;
 
 /// What each file serves. One line each, in the order of the alphabet.
-pub(crate) const ROUTES: &[&[Route]] = &[go::ROUTES, overview::ROUTES, streams::ROUTES];
+pub(crate) const ROUTES: &[&[Route]] = &[
+    checkpoints::ROUTES,
+    command::ROUTES,
+    command_state::ROUTES,
+    commands::ROUTES,
+    doctor::ROUTES,
+    dry_run::ROUTES,
+    go::ROUTES,
+    inflight::ROUTES,
+    metrics::ROUTES,
+    overview::ROUTES,
+    parked::ROUTES,
+    projection::ROUTES,
+    projections::ROUTES,
+    settings::ROUTES,
+    streams::ROUTES,
+    subscription::ROUTES,
+    subscriptions::ROUTES,
+];

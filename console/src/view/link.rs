@@ -46,6 +46,23 @@ pub(crate) fn named(path: &str, name: &str) -> String {
     }
 }
 
+/// A page below that of a thing: `/subscriptions/a/parked`.
+pub(crate) fn below<'a>(
+    path: &str,
+    name: &'a str,
+    rest: &str,
+    fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let (part, named) = match name {
+        "." | ".." => ("-".to_owned(), Some(("name", name))),
+        name => (part(name), None),
+    };
+    with_query(
+        &format!("{path}/{part}/{rest}"),
+        named.into_iter().chain(fields),
+    )
+}
+
 /// The page of a stream.
 pub(crate) fn stream(name: &str) -> String {
     named("/streams", name)
@@ -65,6 +82,11 @@ mod tests {
         assert_eq!(stream("a/b?c#d%e"), "/streams/a%2Fb%3Fc%23d%25e");
         assert_eq!(stream("<\"'>"), "/streams/%3C%22'%3E");
         assert_eq!(stream(".."), "/streams/-?name=..");
+        assert_eq!(below("/streams", "a/b", "7", []), "/streams/a%2Fb/7");
+        assert_eq!(
+            below("/streams", ".", "7", [("x", "&")]),
+            "/streams/-/7?name=.&x=%26"
+        );
         assert_eq!(stream("ü"), "/streams/%C3%BC");
     }
 }

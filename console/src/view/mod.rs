@@ -4,6 +4,7 @@ pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod link;
+pub(crate) mod operate;
 pub(crate) mod spark;
 pub(crate) mod table;
 pub(crate) mod text;

@@ -1,0 +1,131 @@
+//! `/doctor`: what is wrong, with the statement that repairs it; those that do no harm can be run.
+
+use eventcore_inspect::doctor::{CHECKS, Diagnosis, Finding, Severity, diagnose, fix};
+use maud::{Markup, html};
+
+use crate::actions::{Done, Submitted};
+use crate::answer::Answer;
+use crate::asked::Asked;
+use crate::failure::Failure;
+use crate::page::Page;
+use crate::routes::Route;
+use crate::view::form;
+use crate::view::operate::source;
+use crate::view::text::{badge, told};
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::page("/doctor", |asked| Box::pin(doctor(asked))),
+    Route::action("/doctor/fix", |sent| Box::pin(repair(sent))),
+];
+
+/// The levels, the worst first.
+const LEVELS: [(Severity, &str, &str); 3] = [
+    (Severity::Error, "Errors", "bad"),
+    (Severity::Warning, "Warnings", "warn"),
+    (Severity::Note, "Notes", "calm"),
+];
+
+async fn doctor(asked: Asked) -> Result<Answer, Failure> {
+    let session = asked.session().await?;
+    let diagnosis = diagnose(&session).await?;
+    let body = html! {
+        h1 { "Doctor" }
+        p { (CHECKS.len()) " checks have found " (diagnosis.findings.len()) " things."
+            @if diagnosis.findings.is_empty() { " " (badge("well", "good")) } }
+        @for (level, title, mood) in LEVELS {
+            @let findings: Vec<&Finding> = diagnosis.findings.iter().filter(|finding| finding.severity == level).collect();
+            @if !findings.is_empty() {
+                section {
+                    h2 { (title) " (" (findings.len()) ")" }
+                    ul.findings { @for finding in findings { (shown(&asked, finding, mood)) } }
+                }
+            }
+        }
+        (skipped(&diagnosis))
+        (checks(&diagnosis))
+    };
+    Ok(Page::new("Doctor", body).into())
+}
+
+fn shown(asked: &Asked, finding: &Finding, mood: &str) -> Markup {
+    html! {
+        li {
+            p { (badge(finding.severity.as_str(), mood)) " " strong { (told(&finding.object)) } " " code { (told(&finding.id)) } }
+            p { (told(&finding.message)) }
+            @if let Some(statement) = &finding.statement {
+                (source(statement))
+                @if finding.is_safe {
+                    (form::action(asked, "/doctor/fix", html! {
+                        input type="hidden" name="id" value=(finding.id);
+                        input type="hidden" name="object" value=(finding.object);
+                        input type="hidden" name="statement" value=(statement);
+                        button { "Run this statement, which does no harm" }
+                    }))
+                }
+            }
+            p.note { "See " code { (finding.see) } " in the manual." }
+        }
+    }
+}
+
+fn skipped(diagnosis: &Diagnosis) -> Markup {
+    html! {
+        @if !diagnosis.skipped.is_empty() {
+            section {
+                h2 { "Not looked at (" (diagnosis.skipped.len()) ")" }
+                ul.findings {
+                    @for skipped in &diagnosis.skipped { li { code { (skipped.id) } " " (told(&skipped.reason)) } }
+                }
+            }
+        }
+    }
+}
+
+/// The checks that found nothing.
+fn checks(diagnosis: &Diagnosis) -> Markup {
+    let has_nothing = |id: &str| {
+        let found = diagnosis.findings.iter().any(|finding| finding.id == id);
+        let skipped = diagnosis.skipped.iter().any(|skipped| skipped.id == id);
+        !found && !skipped
+    };
+    html! {
+        details {
+            summary { "Checks that found nothing" }
+            ul.findings {
+                @for (level, _, mood) in LEVELS {
+                    @for check in CHECKS.iter().filter(|check| check.severity == level && has_nothing(check.id)) {
+                        li { (badge(level.as_str(), mood)) " " code { (check.id) } " not found: " (check.meaning) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Looks again, and runs the statement of the finding only if it is still there as it was seen. No
+/// statement of a form is ever run.
+async fn repair(sent: Submitted) -> Result<Done, Failure> {
+    let (id, object) = (
+        sent.required("id")?,
+        sent.field("object").unwrap_or_default(),
+    );
+    let statement = sent.required("statement")?;
+    let diagnosis = diagnose(&sent.session).await?;
+    let is_seen = |finding: &&Finding| {
+        finding.id == id
+            && finding.object == object
+            && finding.statement.as_deref() == Some(statement)
+            && finding.is_safe
+    };
+    let Some(finding) = diagnosis.findings.iter().find(is_seen) else {
+        return Err(Failure::not_found(format!(
+            "the finding {id} of {object:?} is not there any more"
+        ))
+        .with_hint("Look at the doctor's page again."));
+    };
+    fix(&sent.session, finding).await?;
+    Ok(Done::new(
+        format!("{id} of {object:?} is repaired"),
+        "/doctor",
+    ))
+}

@@ -1,0 +1,193 @@
+//! What is in flight, the doctor, the settings, and what programs ask for.
+
+use crate::support::{Database, Running, until};
+
+const APPEND: &str = "SELECT eventcore_append(ARRAY['a'], ARRAY[NULL]::bigint[], '[{\"stream\":\"a\",\"type\":\"T\",\"payload\":1}]')";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_holds_readers_back_is_shown_and_ended_by_its_number() {
+    let database = Database::new("console_inflight");
+    database.sql(APPEND);
+    let holder = database.session().await;
+    let begin = format!("SET application_name = 'shop <b>'; BEGIN; {APPEND}");
+    holder.batch_execute(&begin).await.unwrap();
+    let pid = database.sql("SELECT pid FROM eventcore.stat_inflight");
+    let pid = pid.trim();
+
+    let console = database.console().await;
+    let page = console.page("/inflight").await;
+    for shown in [
+        pid,
+        ">holds<",
+        "idle in transaction",
+        "shop &lt;b&gt;",
+        "eventcore_append",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(!page.contains("End…"), "{page}");
+
+    let console = Running::start(&database.url, |options| options.allow_actions(true)).await;
+    let browser = console.browser();
+    assert!(
+        browser
+            .page("/inflight")
+            .await
+            .contains(&format!("href=\"/inflight/{pid}/end\""))
+    );
+    let confirm = format!("/inflight/{pid}/end");
+    assert!(browser.page(&confirm).await.contains("Type the number"));
+    let csrf = browser.csrf(&confirm).await;
+    for typed in ["", "1", "yes"] {
+        let refused = browser
+            .post(&confirm, &[("csrf", &csrf), ("typed", typed)])
+            .await;
+        assert_eq!(refused.status(), 400, "{typed}");
+    }
+    assert_eq!(
+        database
+            .sql("SELECT count(*) FROM eventcore.stat_inflight")
+            .trim(),
+        "1"
+    );
+    assert_eq!(browser.get("/inflight/1/end").await.status(), 404);
+    let next = browser.act(&confirm, &confirm, &[("typed", pid)]).await;
+    assert!(next.contains("is ended"), "{next}");
+    until("the end", || {
+        database
+            .sql("SELECT count(*) FROM eventcore.stat_inflight")
+            .trim()
+            == "0"
+    })
+    .await;
+    assert_eq!(
+        database.sql("SELECT count(*) FROM eventcore.events").trim(),
+        "1"
+    );
+    let again = browser
+        .post(&confirm, &[("csrf", &csrf), ("typed", pid)])
+        .await;
+    assert_eq!(again.status(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_shows_findings_by_level_and_runs_only_its_own_harmless_statements() {
+    let database = Database::new("console_doctor");
+    database.sql(
+        "SELECT eventcore_create_subscription('stopped <b>', on_parked => 'stop');
+         SELECT eventcore_pause_subscription('stopped <b>');
+         SELECT eventcore_append(ARRAY['a'], ARRAY[0]::bigint[], '[{\"stream\":\"a\",\"type\":\"T\",\"payload\":1}]');
+         INSERT INTO eventcore.command_states VALUES (1, 1, now(), 1, gen_random_uuid(), 10, 'gone <i>', 'a', '{}')",
+    );
+    let console = Running::start(&database.url, |options| options.allow_actions(true)).await;
+    let browser = console.browser();
+    let page = browser.page("/doctor").await;
+    for shown in [
+        "<h2>Notes (",
+        "stopped &lt;b&gt;",
+        "subscription_paused",
+        "gone &lt;i&gt;",
+        "DELETE FROM eventcore.command_states WHERE command = &#39;gone",
+        "Run this statement",
+        "Checks that found nothing",
+        "operations/monitor.md#subscriptions",
+    ]
+    .map(|text| text.replace("&#39;", "'"))
+    {
+        assert!(page.contains(&shown), "{shown}: {page}");
+    }
+    let csrf = browser.csrf("/doctor").await;
+    let statement = "DELETE FROM eventcore.command_states WHERE command = 'gone <i>'";
+    for (id, object, statement) in [
+        (
+            "states_without_command",
+            "gone <i>",
+            "DROP TABLE eventcore.commands CASCADE",
+        ),
+        ("states_without_command", "other", statement),
+        (
+            "subscription_paused",
+            "stopped <b>",
+            "SELECT eventcore_resume_subscription('stopped <b>')",
+        ),
+    ] {
+        let sent = [
+            ("csrf", csrf.as_str()),
+            ("id", id),
+            ("object", object),
+            ("statement", statement),
+        ];
+        let refused = browser.post("/doctor/fix", &sent).await;
+        assert_eq!(refused.status(), 404, "{id} {object} {statement}");
+    }
+    assert_eq!(
+        database
+            .sql("SELECT count(*) FROM eventcore.command_states")
+            .trim(),
+        "1"
+    );
+    let sent = [
+        ("id", "states_without_command"),
+        ("object", "gone <i>"),
+        ("statement", statement),
+    ];
+    let next = browser.act("/doctor", "/doctor/fix", &sent).await;
+    assert!(next.contains("is repaired"), "{next}");
+    assert_eq!(
+        database
+            .sql("SELECT count(*) FROM eventcore.command_states")
+            .trim(),
+        "0"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_shown_with_what_sets_them_and_what_a_change_needs() {
+    let database = Database::new("console_settings");
+    let console = database.console().await;
+    let page = console.page("/settings").await;
+    for shown in [
+        "eventcore.max_databases",
+        "eventcore.projection_workers",
+        "eventcore.early_lock_release",
+        "restart",
+        "any role, any time",
+        "max_worker_processes",
+        "synchronous_commit",
+        "configuration file",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_ask_for_metrics_and_whether_the_console_works() {
+    let database = Database::new("console_metrics");
+    database.sql(APPEND);
+    let console = database.console().await;
+    let browser = console.browser();
+    let response = browser.get("/metrics").await;
+    let kind = response.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+    let text = response.text().await.unwrap();
+    assert!(text.contains("\neventcore_up 1\n"), "{text}");
+    assert!(
+        text.contains("eventcore_store_appends_total{datname=\"console_metrics\"} 1"),
+        "{text}"
+    );
+    assert_eq!(browser.page("/healthz").await, "ok\n");
+    assert_eq!(browser.page("/readyz").await, "ready\n");
+
+    let gone = Database::new("console_gone");
+    let console = gone.console().await;
+    let browser = console.browser();
+    assert_eq!(browser.get("/readyz").await.status(), 200);
+    database.sql("DROP DATABASE console_gone WITH (FORCE)");
+    assert_eq!(browser.get("/readyz").await.status(), 503);
+    assert_eq!(browser.get("/healthz").await.status(), 200);
+    let text = browser.page("/metrics").await;
+    assert!(text.contains("\neventcore_up 0\n"), "{text}");
+}
