@@ -41,6 +41,7 @@ pub struct Projection {
     pub created_at: Time,
     pub rebuilds: Option<String>,
     pub shadow_schema: Option<String>,
+    pub oldest_parked_at: Option<Time>,
 }
 
 /// `retry_at` is `-infinity` while nothing has to be tried again.
@@ -87,6 +88,7 @@ impl Projection {
             created_at: row.try_get("created_at")?,
             rebuilds: row.try_get("rebuilds")?,
             shadow_schema: row.try_get("shadow_schema")?,
+            oldest_parked_at: row.try_get("oldest_parked_at")?,
         })
     }
 }

@@ -39,6 +39,9 @@ pub struct Subscription {
     pub on_parked: String,
     pub created_at: Time,
     pub is_copy: bool,
+    pub oldest_parked_at: Option<Time>,
+    pub expired_leases: i64,
+    pub oldest_expired_at: Option<Time>,
 }
 
 macro_rules! subscriptions {
@@ -78,6 +81,9 @@ impl Subscription {
             on_parked: row.try_get("on_parked")?,
             created_at: row.try_get("created_at")?,
             is_copy: row.try_get("is_copy")?,
+            oldest_parked_at: row.try_get("oldest_parked_at")?,
+            expired_leases: row.try_get("expired_leases")?,
+            oldest_expired_at: row.try_get("oldest_expired_at")?,
         })
     }
 }

@@ -42,11 +42,14 @@ SELECT i.table_name, i.index_name, i.is_constraint, i.definition
     ('deliveries', 'deliveries_pkey', true, 'PRIMARY KEY (subscription_id, position)'),
     ('deliveries', 'deliveries_lease_idx', false, '(lease_id, position) WHERE lease_id IS NOT NULL'),
     ('deliveries', 'deliveries_waiting_idx', false, '(subscription_id, stream_id, position) WHERE lease_id IS NULL'),
+    ('deliveries', 'deliveries_failed_idx', false, '(subscription_id, failed_at, failures) WHERE failed_at IS NOT NULL'),
     ('backlogs', 'backlogs_pkey', true, 'PRIMARY KEY (subscription_id, stream_id)'),
     ('backlogs', 'backlogs_returned_idx', false, '(subscription_id, due, returned_position) WHERE returned_position IS NOT NULL'),
     ('backlogs', 'backlogs_behind_idx', false, '(subscription_id, due, next_position) WHERE returned_position IS NULL'),
     ('backlogs', 'backlogs_delayed_idx', false, '(subscription_id, delayed_at) WHERE delayed_at IS NOT NULL'),
     ('parked', 'parked_pkey', true, 'PRIMARY KEY (subscription_id, position)'),
+    ('parked', 'parked_stream_idx', false, '(stream_id, subscription_id)'),
+    ('parked', 'parked_time_idx', false, '(subscription_id, parked_at) WHERE parked_at > ''-infinity'''),
     ('checkpoints', 'checkpoints_pkey', true, 'PRIMARY KEY (projection)'),
     ('snapshots', 'snapshots_pkey', true, 'PRIMARY KEY (name, streams_digest)'),
     ('commands', 'commands_pkey', true, 'PRIMARY KEY (name)'),
@@ -54,7 +57,8 @@ SELECT i.table_name, i.index_name, i.is_constraint, i.definition
     ('command_states', 'command_states_pkey', true, 'PRIMARY KEY (command, stream_id, role)'),
     ('projections', 'projections_pkey', true, 'PRIMARY KEY (name)'),
     ('projection_parked', 'projection_parked_pkey', true, 'PRIMARY KEY (projection, position)'),
-    ('projection_parked', 'projection_parked_replay_idx', false, '(projection, position) WHERE replay')
+    ('projection_parked', 'projection_parked_replay_idx', false, '(projection, position) WHERE replay'),
+    ('projection_parked', 'projection_parked_time_idx', false, '(projection, parked_at) WHERE parked_at > ''-infinity''')
   ) AS i (table_name, index_name, is_constraint, definition);
 COMMENT ON VIEW eventcore.expected_indexes IS 'The indexes that the tables must have, for eventcore_check.';
 COMMENT ON COLUMN eventcore.expected_indexes.table_name IS 'The table.';

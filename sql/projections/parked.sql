@@ -25,6 +25,10 @@ RETURNS TABLE (
 LANGUAGE plpgsql STABLE ROWS 100
 SET search_path = pg_catalog, pg_temp
 SET row_security = on
+-- By the indexes: the statistics may come from a moment when the table was nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -53,6 +57,10 @@ CREATE FUNCTION eventcore.change_projection_parked(projection text, positions bi
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET row_security = on
+-- By the indexes: the statistics may come from a moment when the table was nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -62,7 +70,7 @@ BEGIN
     PERFORM eventcore.check_projection_owner(p.name, p.owner);
     PERFORM eventcore.check_positions(positions);
     SELECT n INTO missing FROM unnest(positions) n
-     WHERE NOT EXISTS (SELECT FROM eventcore.projection_parked k WHERE k.projection = p.name AND k.position = n)
+     WHERE NOT EXISTS (SELECT FROM eventcore.projection_parked k WHERE k.projection = p.name AND k.position = n OFFSET 0)
      LIMIT 1;
     IF FOUND THEN
         PERFORM eventcore.fail_malformed('positions', format('has %s, which is not parked', missing));
@@ -77,14 +85,28 @@ CREATE FUNCTION @extschema@.eventcore_replay_projection_parked(projection text, 
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET row_security = on
+-- By the indexes, one row at a time: the statistics may come from a moment when the table was nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
     p     eventcore.projections := eventcore.change_projection_parked(projection, positions);
     count bigint;
 BEGIN
-    UPDATE eventcore.projection_parked k SET replay = true
-     WHERE k.projection = p.name AND (positions IS NULL OR k.position = ANY (positions));
+    IF positions IS NULL THEN
+        positions := ARRAY(SELECT k.position FROM eventcore.projection_parked k WHERE k.projection = p.name);
+    END IF;
+    WITH place AS MATERIALIZED (
+        SELECT v.ctid FROM unnest(positions) n
+         CROSS JOIN LATERAL (
+               SELECT k.ctid FROM eventcore.projection_parked k
+                WHERE k.projection = p.name AND k.position = n OFFSET 0) v
+    )
+    UPDATE eventcore.projection_parked k SET replay = true FROM place t WHERE k.ctid = t.ctid;
     GET DIAGNOSTICS count = ROW_COUNT;
     RETURN count;
 END

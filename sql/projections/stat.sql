@@ -23,7 +23,9 @@ SELECT p.name, p.mode,
        (SELECT count(*) FROM eventcore.projection_parked k WHERE k.projection = p.name) AS parked,
        p.last_error, p.last_sqlstate, p.last_error_position, p.last_error_at,
        p.handler, p.stream_prefixes, p.event_types, p.batch_size, p.on_error, p.retry_limit, p.created_at,
-       p.rebuilds, p.shadow_schema
+       p.rebuilds, p.shadow_schema,
+       (SELECT min(k.parked_at) FROM eventcore.projection_parked k
+         WHERE k.projection = p.name AND k.parked_at > '-infinity') AS oldest_parked_at
   FROM eventcore.projections p
  CROSS JOIN (SELECT eventcore.safe_position() AS safe_position) h
  CROSS JOIN LATERAL (SELECT eventcore.projection_key(p.name) AS key OFFSET 0) k
@@ -69,3 +71,5 @@ COMMENT ON COLUMN eventcore.stat_projections.created_at IS 'When it was created.
 COMMENT ON COLUMN eventcore.stat_projections.rebuilds IS
     'The projection that it replaces when it has caught up; NULL: it is not a rebuild.';
 COMMENT ON COLUMN eventcore.stat_projections.shadow_schema IS 'The schema of the shadow tables of a rebuild until then.';
+COMMENT ON COLUMN eventcore.stat_projections.oldest_parked_at IS
+    'When the event was parked that has been parked longest; NULL: none is parked.';

@@ -115,6 +115,8 @@ CREATE TABLE eventcore.projection_parked (
     CONSTRAINT projection_parked_position_check CHECK (position BETWEEN 1 AND 4611686018427387904)
 ) USING heap;
 CREATE INDEX projection_parked_replay_idx ON eventcore.projection_parked (projection, position) WHERE replay;
+-- The condition is true. Only queries that repeat it use the index: no other query takes it in place of the primary key.
+CREATE INDEX projection_parked_time_idx ON eventcore.projection_parked (projection, parked_at) WHERE parked_at > '-infinity';
 COMMENT ON TABLE eventcore.projection_parked IS
     'Events that a projection has set aside because its handler failed on them.';
 COMMENT ON COLUMN eventcore.projection_parked.position IS 'The event.';
@@ -126,6 +128,7 @@ COMMENT ON COLUMN eventcore.projection_parked.reason IS 'The message of the last
 COMMENT ON COLUMN eventcore.projection_parked.replay IS
     'Whether the worker will pass it to the handler again: eventcore_replay_projection_parked was called.';
 COMMENT ON INDEX eventcore.projection_parked_replay_idx IS 'The events to pass to the handler again.';
+COMMENT ON INDEX eventcore.projection_parked_time_idx IS 'The event that has been parked longest.';
 
 SELECT pg_catalog.pg_extension_config_dump('eventcore.projections', '');
 SELECT pg_catalog.pg_extension_config_dump('eventcore.projection_parked', '');

@@ -568,3 +568,404 @@ ALTER FUNCTION @extschema@.eventcore_ack(text, uuid, bigint[])
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off;
 ALTER FUNCTION @extschema@.eventcore_extend_lease(text, uuid) SET enable_seqscan = off SET jit = off;
 ALTER FUNCTION @extschema@.eventcore_nack(text, uuid, bigint[], text, text, interval) SET enable_seqscan = off SET jit = off;
+
+-- Discarding and replaying parked events, and the views, do not look at all that is parked.
+CREATE INDEX deliveries_failed_idx ON eventcore.deliveries (subscription_id, failed_at, failures) WHERE failed_at IS NOT NULL;
+COMMENT ON INDEX eventcore.deliveries_failed_idx IS 'The events that have failed, for eventcore.stat_subscriptions.';
+CREATE INDEX parked_stream_idx ON eventcore.parked (stream_id, subscription_id);
+CREATE INDEX parked_time_idx ON eventcore.parked (subscription_id, parked_at) WHERE parked_at > '-infinity';
+COMMENT ON INDEX eventcore.parked_stream_idx IS 'Whether an event of a stream is parked.';
+COMMENT ON INDEX eventcore.parked_time_idx IS 'The event that has been parked longest, and the one that was parked last.';
+CREATE INDEX projection_parked_time_idx ON eventcore.projection_parked (projection, parked_at) WHERE parked_at > '-infinity';
+COMMENT ON INDEX eventcore.projection_parked_time_idx IS 'The event that has been parked longest.';
+
+CREATE OR REPLACE VIEW eventcore.expected_indexes AS
+SELECT i.table_name, i.index_name, i.is_constraint, i.definition
+  FROM (VALUES
+    ('events', 'events_pkey', true, 'PRIMARY KEY (position)'),
+    ('events', 'events_stream_id_version_key', true, 'UNIQUE (stream_id, version)'),
+    ('streams', 'streams_pkey', true, 'PRIMARY KEY (stream_id)'),
+    ('subscriptions', 'subscriptions_pkey', true, 'PRIMARY KEY (name)'),
+    ('leases', 'leases_pkey', true, 'PRIMARY KEY (subscription_id, lease_id)'),
+    ('deliveries', 'deliveries_pkey', true, 'PRIMARY KEY (subscription_id, position)'),
+    ('deliveries', 'deliveries_lease_idx', false, '(lease_id, position) WHERE lease_id IS NOT NULL'),
+    ('deliveries', 'deliveries_waiting_idx', false, '(subscription_id, stream_id, position) WHERE lease_id IS NULL'),
+    ('deliveries', 'deliveries_failed_idx', false, '(subscription_id, failed_at, failures) WHERE failed_at IS NOT NULL'),
+    ('backlogs', 'backlogs_pkey', true, 'PRIMARY KEY (subscription_id, stream_id)'),
+    ('backlogs', 'backlogs_returned_idx', false, '(subscription_id, due, returned_position) WHERE returned_position IS NOT NULL'),
+    ('backlogs', 'backlogs_behind_idx', false, '(subscription_id, due, next_position) WHERE returned_position IS NULL'),
+    ('backlogs', 'backlogs_delayed_idx', false, '(subscription_id, delayed_at) WHERE delayed_at IS NOT NULL'),
+    ('parked', 'parked_pkey', true, 'PRIMARY KEY (subscription_id, position)'),
+    ('parked', 'parked_stream_idx', false, '(stream_id, subscription_id)'),
+    ('parked', 'parked_time_idx', false, '(subscription_id, parked_at) WHERE parked_at > ''-infinity'''),
+    ('checkpoints', 'checkpoints_pkey', true, 'PRIMARY KEY (projection)'),
+    ('snapshots', 'snapshots_pkey', true, 'PRIMARY KEY (name, streams_digest)'),
+    ('commands', 'commands_pkey', true, 'PRIMARY KEY (name)'),
+    ('executions', 'executions_pkey', true, 'PRIMARY KEY (command, idempotency_key)'),
+    ('command_states', 'command_states_pkey', true, 'PRIMARY KEY (command, stream_id, role)'),
+    ('projections', 'projections_pkey', true, 'PRIMARY KEY (name)'),
+    ('projection_parked', 'projection_parked_pkey', true, 'PRIMARY KEY (projection, position)'),
+    ('projection_parked', 'projection_parked_replay_idx', false, '(projection, position) WHERE replay'),
+    ('projection_parked', 'projection_parked_time_idx', false, '(projection, parked_at) WHERE parked_at > ''-infinity''')
+  ) AS i (table_name, index_name, is_constraint, definition);
+
+CREATE OR REPLACE FUNCTION eventcore.refresh_backlogs(s eventcore.subscriptions, streams text[], parked_changed boolean) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+-- By their indexes, one row at a time: the statistics may come from a moment when the tables were nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    done text[] COLLATE "C";
+BEGIN
+    WITH place AS MATERIALIZED (
+        SELECT v.ctid FROM (SELECT DISTINCT t COLLATE "C" FROM unnest(streams) t) w (stream_id)
+         CROSS JOIN LATERAL (
+               SELECT b.ctid FROM eventcore.backlogs b
+                WHERE b.subscription_id = s.id AND b.stream_id = w.stream_id OFFSET 0) v
+    ), refreshed AS (
+        UPDATE eventcore.backlogs b
+           SET returned_position = (
+                   SELECT d.position FROM eventcore.deliveries d
+                    WHERE d.subscription_id = s.id AND d.stream_id = b.stream_id AND d.lease_id IS NULL
+                    ORDER BY d.position LIMIT 1),
+               due = CASE WHEN NOT parked_changed THEN b.due
+                          WHEN s.on_parked = 'stop' AND EXISTS (
+                               -- Equality in a form for which only the index of the streams can be used.
+                               SELECT FROM eventcore.parked k
+                                WHERE (k.stream_id, k.subscription_id) >= (b.stream_id, s.id)
+                                  AND (k.stream_id, k.subscription_id) <= (b.stream_id, s.id) OFFSET 0) THEN 'infinity'
+                          WHEN b.due < 'infinity' THEN b.due
+                          -- The stream was stopped.
+                          ELSE coalesce((
+                               SELECT max(d.not_before) FILTER (WHERE d.failed_at <= clock_timestamp())
+                                 FROM eventcore.deliveries d
+                                WHERE d.subscription_id = s.id AND d.stream_id = b.stream_id
+                                  AND d.lease_id IS NULL), '-infinity') END
+          FROM place p
+         WHERE b.ctid = p.ctid
+        RETURNING b.stream_id, b.returned_position, b.after_version, b.due
+    )
+    SELECT array_agg(f.stream_id) INTO done FROM refreshed f
+     WHERE f.returned_position IS NULL AND f.after_version IS NULL AND f.due < 'infinity';
+    IF done IS NOT NULL THEN
+        WITH place AS MATERIALIZED (
+            SELECT v.ctid FROM unnest(done) w (stream_id)
+             CROSS JOIN LATERAL (
+                   SELECT b.ctid FROM eventcore.backlogs b
+                    WHERE b.subscription_id = s.id AND b.stream_id = w.stream_id OFFSET 0) v
+        )
+        DELETE FROM eventcore.backlogs b USING place p WHERE b.ctid = p.ctid;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION eventcore.unpark(wanted_subscription text, positions bigint[], deliver_them boolean) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+-- By their indexes, one row at a time: the statistics may come from a moment when the tables were nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    s       eventcore.subscriptions := eventcore.change_subscription(wanted_subscription);
+    missing bigint;
+    count   bigint;
+    streams text[];
+BEGIN
+    PERFORM eventcore.check_positions(positions);
+    IF positions IS NULL THEN
+        positions := ARRAY(SELECT k.position FROM eventcore.parked k WHERE k.subscription_id = s.id);
+    END IF;
+    SELECT min(p) INTO missing FROM unnest(positions) p
+     WHERE NOT EXISTS (SELECT FROM eventcore.parked k WHERE k.subscription_id = s.id AND k.position = p OFFSET 0);
+    IF missing IS NOT NULL THEN
+        PERFORM eventcore.fail_malformed('positions', format('has %s, which is not parked', missing));
+    END IF;
+    WITH place AS MATERIALIZED (
+        SELECT v.ctid FROM unnest(positions) p
+         CROSS JOIN LATERAL (
+               SELECT k.ctid FROM eventcore.parked k
+                WHERE k.subscription_id = s.id AND k.position = p OFFSET 0) v
+    ), taken AS (
+        DELETE FROM eventcore.parked k USING place p WHERE k.ctid = p.ctid
+        RETURNING k.position, k.version, k.stream_id
+    ), delivered AS (
+        INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id)
+        SELECT s.id, t.position, t.version, t.stream_id FROM taken t WHERE deliver_them
+    ), returned AS (
+        INSERT INTO eventcore.backlogs AS b (subscription_id, stream_id, returned_position)
+        SELECT s.id, t.stream_id, min(t.position) FROM taken t WHERE deliver_them GROUP BY t.stream_id
+            ON CONFLICT ON CONSTRAINT backlogs_pkey
+            DO UPDATE SET returned_position = least(b.returned_position, excluded.returned_position)
+    )
+    SELECT count(*), array_agg(t.stream_id) INTO count, streams FROM taken t;
+    IF s.on_parked = 'stop' THEN
+        PERFORM eventcore.refresh_backlogs(s, streams, true);
+    END IF;
+    PERFORM eventcore.announce_work(true);
+    RETURN count;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION eventcore.sweep() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+-- By their indexes: the statistics may come from a moment when the tables were nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    orphans uuid[];
+BEGIN
+    -- Logical replication may bring rows before the subscription that they belong to.
+    IF EXISTS (SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
+                WHERE s.subenabled AND r.srrelid = ANY (ARRAY['eventcore.subscriptions'::regclass, 'eventcore.deliveries',
+                                                              'eventcore.backlogs', 'eventcore.leases'])) THEN
+        RETURN;
+    END IF;
+    -- From one subscription to the next in the indexes, however many rows each of them has.
+    orphans := ARRAY(
+        WITH RECURSIVE present (id) AS (
+            SELECT uuid '00000000-0000-0000-0000-000000000000'
+             UNION ALL
+            SELECT least(
+                   (SELECT b.subscription_id FROM eventcore.backlogs b
+                     WHERE b.subscription_id > p.id ORDER BY b.subscription_id LIMIT 1),
+                   (SELECT d.subscription_id FROM eventcore.deliveries d
+                     WHERE d.subscription_id > p.id ORDER BY d.subscription_id LIMIT 1),
+                   (SELECT l.subscription_id FROM eventcore.leases l
+                     WHERE l.subscription_id > p.id ORDER BY l.subscription_id LIMIT 1))
+              FROM present p WHERE p.id IS NOT NULL
+        )
+        SELECT p.id FROM present p
+         WHERE p.id IS NOT NULL AND NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = p.id));
+    DELETE FROM eventcore.backlogs b WHERE b.subscription_id = ANY (orphans);
+    DELETE FROM eventcore.deliveries d
+     WHERE d.ctid = ANY (ARRAY(
+               SELECT o.ctid FROM eventcore.deliveries o WHERE o.subscription_id = ANY (orphans) FOR UPDATE SKIP LOCKED));
+    DELETE FROM eventcore.leases l
+     WHERE l.ctid = ANY (ARRAY(
+               SELECT o.ctid FROM eventcore.leases o WHERE o.subscription_id = ANY (orphans) FOR UPDATE SKIP LOCKED));
+END
+$$;
+
+CREATE OR REPLACE FUNCTION @extschema@.eventcore_create_subscription(
+    name            text,
+    stream_prefixes text[]   DEFAULT NULL,
+    event_types     text[]   DEFAULT NULL,
+    start_from      text     DEFAULT 'start',
+    lease           interval DEFAULT '30 seconds',
+    retry_limit     bigint   DEFAULT 10,
+    on_parked       text     DEFAULT 'continue'
+)
+RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    on_parked CONSTANT text COLLATE "C" := on_parked;
+    existing eventcore.subscriptions;
+    after_position bigint;
+BEGIN
+    PERFORM eventcore.check_name('name', name);
+    PERFORM eventcore.check_names('stream_prefixes', stream_prefixes);
+    PERFORM eventcore.check_names('event_types', event_types);
+    lease := eventcore.check_time('lease', lease, '1 ms');
+    IF retry_limit IS NULL OR retry_limit NOT BETWEEN 0 AND 2147483647 THEN
+        PERFORM eventcore.fail_malformed('retry_limit', 'is not a number of retries from 0 to 2147483647');
+    ELSIF on_parked IS NULL OR on_parked NOT IN ('continue', 'stop') THEN
+        PERFORM eventcore.fail_malformed('on_parked', 'is neither ''continue'' nor ''stop''');
+    END IF;
+    after_position := eventcore.start_position(start_from);
+
+    PERFORM eventcore.lock_to_change(name, 'name');
+    SELECT * INTO existing FROM eventcore.subscriptions s WHERE s.name = name COLLATE "C";
+    IF NOT FOUND THEN
+        PERFORM eventcore.sweep();
+        INSERT INTO eventcore.subscriptions
+               (name, stream_prefixes, event_types, read_position, lease, retry_limit, on_parked, home_id)
+        VALUES (name, stream_prefixes, event_types, after_position, lease, retry_limit, on_parked, eventcore.home_id());
+        RETURN true;
+    ELSIF existing.home_id <> eventcore.home_id() THEN
+        PERFORM eventcore.fail_copied('subscription', name);
+    ELSIF (existing.stream_prefixes, existing.event_types, existing.lease, existing.retry_limit, existing.on_parked)
+            IS DISTINCT FROM (stream_prefixes, event_types, lease, retry_limit, on_parked) THEN
+        PERFORM eventcore.fail_malformed('name',
+            format('is "%s", which names an existing subscription with a different definition', name));
+    END IF;
+    RETURN false;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION eventcore.change_projection_parked(projection text, positions bigint[]) RETURNS eventcore.projections
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+-- By the indexes: the statistics may come from a moment when the table was nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p       eventcore.projections := eventcore.change_projection(projection, 'projection');
+    missing bigint;
+BEGIN
+    PERFORM eventcore.check_projection_owner(p.name, p.owner);
+    PERFORM eventcore.check_positions(positions);
+    SELECT n INTO missing FROM unnest(positions) n
+     WHERE NOT EXISTS (SELECT FROM eventcore.projection_parked k WHERE k.projection = p.name AND k.position = n OFFSET 0)
+     LIMIT 1;
+    IF FOUND THEN
+        PERFORM eventcore.fail_malformed('positions', format('has %s, which is not parked', missing));
+    END IF;
+    RETURN p;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION @extschema@.eventcore_replay_projection_parked(projection text, positions bigint[] DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+-- By the indexes, one row at a time: the statistics may come from a moment when the table was nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    p     eventcore.projections := eventcore.change_projection_parked(projection, positions);
+    count bigint;
+BEGIN
+    IF positions IS NULL THEN
+        positions := ARRAY(SELECT k.position FROM eventcore.projection_parked k WHERE k.projection = p.name);
+    END IF;
+    WITH place AS MATERIALIZED (
+        SELECT v.ctid FROM unnest(positions) n
+         CROSS JOIN LATERAL (
+               SELECT k.ctid FROM eventcore.projection_parked k
+                WHERE k.projection = p.name AND k.position = n OFFSET 0) v
+    )
+    UPDATE eventcore.projection_parked k SET replay = true FROM place t WHERE k.ctid = t.ctid;
+    GET DIAGNOSTICS count = ROW_COUNT;
+    RETURN count;
+END
+$$;
+
+ALTER FUNCTION @extschema@.eventcore_parked(text, bigint, bigint) SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off;
+ALTER FUNCTION @extschema@.eventcore_projection_parked(text, bigint, bigint)
+    SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off;
+
+CREATE OR REPLACE VIEW eventcore.stat_subscriptions AS
+SELECT s.name, s.paused,
+       c.checkpoint,
+       h.safe_position,
+       (SELECT greatest(h.safe_position - c.checkpoint - coalesce(sum(greatest(
+                   least(h.safe_position, y.first_position) - greatest(c.checkpoint, y.reserved_position), 0)), 0), 0)::bigint
+             FROM eventcore.history y WHERE y.cause <> 'new') AS lag_events,
+       coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - n.recorded_at), 0)::double precision AS lag_seconds,
+       coalesce(o.leased, 0)::bigint AS leased,
+       o.leases,
+       o.consumers,
+       (SELECT count(*) FROM eventcore.deliveries v WHERE v.subscription_id = s.id AND v.lease_id IS NULL) AS waiting,
+       (SELECT count(*) FROM eventcore.deliveries v
+         WHERE v.subscription_id = s.id AND v.failed_at IS NOT NULL AND v.failures > 0) AS retrying,
+       b.streams_behind,
+       (SELECT count(*) FROM eventcore.parked k WHERE k.subscription_id = s.id) AS parked,
+       CASE WHEN s.on_parked = 'stop' THEN b.streams_stopped ELSE 0 END AS streams_stopped,
+       f.reason AS last_error,
+       f.failed_at AS last_error_at,
+       s.read_position, s.stream_prefixes, s.event_types,
+       extract(epoch FROM s.lease)::double precision AS lease_seconds, s.retry_limit, s.on_parked, s.created_at,
+       s.home_id <> eventcore.home_id() AS is_copy,
+       (SELECT min(k.parked_at) FROM eventcore.parked k
+         WHERE k.subscription_id = s.id AND k.parked_at > '-infinity') AS oldest_parked_at,
+       o.expired_leases,
+       o.oldest_expired_at
+  FROM eventcore.subscriptions s
+ CROSS JOIN (SELECT eventcore.safe_position() AS safe_position) h
+ CROSS JOIN LATERAL (
+       SELECT sum(d.events) AS leased, count(*) AS leases, count(DISTINCT l.consumer) AS consumers,
+              count(*) FILTER (WHERE l.leased_until <= pg_catalog.clock_timestamp()) AS expired_leases,
+              min(l.leased_until) FILTER (WHERE l.leased_until <= pg_catalog.clock_timestamp()) AS oldest_expired_at
+         FROM eventcore.leases l
+        CROSS JOIN LATERAL (SELECT count(*) AS events FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id) d
+        WHERE l.subscription_id = s.id AND d.events > 0) o
+ CROSS JOIN LATERAL (
+       SELECT count(v.after_version) AS streams_behind, count(*) FILTER (WHERE v.due = 'infinity') AS streams_stopped,
+              min(v.next_position) AS first_position
+         FROM eventcore.backlogs v WHERE v.subscription_id = s.id) b
+  LEFT JOIN LATERAL (
+       SELECT e.failed_at, e.reason
+         FROM ((SELECT v.failed_at, v.reason FROM eventcore.deliveries v
+                 WHERE v.subscription_id = s.id AND v.failed_at IS NOT NULL ORDER BY v.failed_at DESC LIMIT 1)
+                UNION ALL
+               (SELECT k.parked_at, k.reason FROM eventcore.parked k
+                 WHERE k.subscription_id = s.id AND k.parked_at > '-infinity' ORDER BY k.parked_at DESC LIMIT 1)) e
+        ORDER BY e.failed_at DESC LIMIT 1) f ON true
+ CROSS JOIN LATERAL (
+       SELECT coalesce(least((SELECT v.position FROM eventcore.deliveries v WHERE v.subscription_id = s.id
+                               ORDER BY v.position LIMIT 1), b.first_position) - 1, s.read_position) AS checkpoint OFFSET 0) c
+  LEFT JOIN LATERAL (
+       SELECT v.recorded_at FROM eventcore.events v
+        WHERE v.position > c.checkpoint AND v.position <= h.safe_position
+        ORDER BY v.position LIMIT 1) n ON true;
+COMMENT ON COLUMN eventcore.stat_subscriptions.oldest_parked_at IS
+    'When the event was parked that has been parked longest; NULL: none is parked.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.expired_leases IS
+    'Leases with events that have expired: no poll has taken their events back yet.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.oldest_expired_at IS 'When the first of these leases expired; NULL: there is none.';
+
+CREATE OR REPLACE VIEW eventcore.stat_projections AS
+SELECT p.name, p.mode,
+       CASE WHEN p.home_id = eventcore.home_id() THEN p.status ELSE 'copy' END AS status,
+       coalesce((SELECT r.rolname::text FROM pg_catalog.pg_roles r
+                  WHERE r.oid = p.owner AND p.home_id = eventcore.home_id()), p.owner_name) AS owner,
+       p.checkpoint, h.safe_position,
+       CASE p.mode WHEN 'async' THEN (SELECT greatest(h.safe_position - p.checkpoint - coalesce(sum(greatest(
+                   least(h.safe_position, y.first_position) - greatest(p.checkpoint, y.reserved_position), 0)), 0), 0)::bigint
+             FROM eventcore.history y WHERE y.cause <> 'new') ELSE 0 END AS lag_events,
+       CASE p.mode WHEN 'async'
+            THEN coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - n.recorded_at), 0)::double precision
+            ELSE 0 END AS lag_seconds,
+       l.pid AS worker_pid,
+       CASE WHEN p.mode = 'async' AND p.status = 'running' AND p.home_id = eventcore.home_id() AND l.pid IS NULL
+            THEN coalesce(eventcore.owner_waits_for(p.owner),
+                          CASE WHEN NOT (pg_catalog.has_schema_privilege(p.owner, 'eventcore', 'USAGE')
+                                    AND pg_catalog.has_column_privilege(p.owner, 'eventcore.projections', 'checkpoint', 'UPDATE'))
+                               THEN 'owner lacks privileges' END,
+                          CASE WHEN p.retry_at > pg_catalog.clock_timestamp() THEN 'retry' END) END AS waits_for,
+       p.attempts, p.retry_at, p.skipped,
+       (SELECT count(*) FROM eventcore.projection_parked k WHERE k.projection = p.name) AS parked,
+       p.last_error, p.last_sqlstate, p.last_error_position, p.last_error_at,
+       p.handler, p.stream_prefixes, p.event_types, p.batch_size, p.on_error, p.retry_limit, p.created_at,
+       p.rebuilds, p.shadow_schema,
+       (SELECT min(k.parked_at) FROM eventcore.projection_parked k
+         WHERE k.projection = p.name AND k.parked_at > '-infinity') AS oldest_parked_at
+  FROM eventcore.projections p
+ CROSS JOIN (SELECT eventcore.safe_position() AS safe_position) h
+ CROSS JOIN LATERAL (SELECT eventcore.projection_key(p.name) AS key OFFSET 0) k
+  LEFT JOIN pg_catalog.pg_locks l
+         ON l.locktype = 'advisory' AND l.objsubid = 21320 AND l.granted
+        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+        AND l.classid::bigint = (k.key >> 32) & 4294967295 AND l.objid::bigint = k.key & 4294967295
+  LEFT JOIN LATERAL (
+       SELECT v.recorded_at FROM eventcore.events v
+        WHERE v.position > p.checkpoint AND v.position <= h.safe_position
+        ORDER BY v.position LIMIT 1) n ON true;
+COMMENT ON COLUMN eventcore.stat_projections.oldest_parked_at IS
+    'When the event was parked that has been parked longest; NULL: none is parked.';

@@ -79,14 +79,18 @@ BEGIN
                     WHERE d.subscription_id = s.id AND d.stream_id = b.stream_id AND d.lease_id IS NULL
                     ORDER BY d.position LIMIT 1),
                due = CASE WHEN NOT parked_changed THEN b.due
-                          WHEN s.on_parked = 'stop' AND b.stream_id IN (
-                               SELECT k.stream_id FROM eventcore.parked k WHERE k.subscription_id = s.id) THEN 'infinity'
+                          WHEN s.on_parked = 'stop' AND EXISTS (
+                               -- Equality in a form for which only the index of the streams can be used.
+                               SELECT FROM eventcore.parked k
+                                WHERE (k.stream_id, k.subscription_id) >= (b.stream_id, s.id)
+                                  AND (k.stream_id, k.subscription_id) <= (b.stream_id, s.id) OFFSET 0) THEN 'infinity'
                           WHEN b.due < 'infinity' THEN b.due
                           -- The stream was stopped.
                           ELSE coalesce((
-                               SELECT max(d.not_before) FROM eventcore.deliveries d
+                               SELECT max(d.not_before) FILTER (WHERE d.failed_at <= clock_timestamp())
+                                 FROM eventcore.deliveries d
                                 WHERE d.subscription_id = s.id AND d.stream_id = b.stream_id
-                                  AND d.lease_id IS NULL AND d.failed_at <= clock_timestamp()), '-infinity') END
+                                  AND d.lease_id IS NULL), '-infinity') END
           FROM place p
          WHERE b.ctid = p.ctid
         RETURNING b.stream_id, b.returned_position, b.after_version, b.due

@@ -31,9 +31,9 @@ BEGIN
     after_position := eventcore.start_position(start_from);
 
     PERFORM eventcore.lock_to_change(name, 'name');
-    PERFORM eventcore.sweep();
     SELECT * INTO existing FROM eventcore.subscriptions s WHERE s.name = name COLLATE "C";
     IF NOT FOUND THEN
+        PERFORM eventcore.sweep();
         INSERT INTO eventcore.subscriptions
                (name, stream_prefixes, event_types, read_position, lease, retry_limit, on_parked, home_id)
         VALUES (name, stream_prefixes, event_types, after_position, lease, retry_limit, on_parked, eventcore.home_id());

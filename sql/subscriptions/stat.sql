@@ -1,4 +1,5 @@
--- Monitoring of durable subscriptions. Reading the view scans the outstanding deliveries, not the events.
+-- Monitoring of durable subscriptions. Reading the view counts leased, waiting and parked events in indexes, and looks at each
+-- stream that waits.
 
 CREATE VIEW eventcore.stat_subscriptions AS
 SELECT s.name, s.paused,
@@ -8,41 +9,48 @@ SELECT s.name, s.paused,
                    least(h.safe_position, y.first_position) - greatest(c.checkpoint, y.reserved_position), 0)), 0), 0)::bigint
              FROM eventcore.history y WHERE y.cause <> 'new') AS lag_events,
        coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - n.recorded_at), 0)::double precision AS lag_seconds,
-       coalesce(d.leased, 0) AS leased,
-       coalesce(d.leases, 0) AS leases,
-       (SELECT count(DISTINCT l.consumer) FROM eventcore.leases l
-         WHERE l.subscription_id = s.id
-           AND EXISTS (SELECT FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id)) AS consumers,
-       coalesce(d.waiting, 0) AS waiting,
-       coalesce(d.retrying, 0) AS retrying,
-       coalesce(b.streams, 0) AS streams_behind,
-       coalesce(k.parked, 0) AS parked,
-       CASE WHEN s.on_parked = 'stop' THEN coalesce(k.streams, 0) ELSE 0 END AS streams_stopped,
-       CASE WHEN k.parked_at > d.failed_at OR d.failed_at IS NULL THEN k.reason ELSE d.reason END AS last_error,
-       greatest(k.parked_at, d.failed_at) AS last_error_at,
+       coalesce(o.leased, 0)::bigint AS leased,
+       o.leases,
+       o.consumers,
+       (SELECT count(*) FROM eventcore.deliveries v WHERE v.subscription_id = s.id AND v.lease_id IS NULL) AS waiting,
+       (SELECT count(*) FROM eventcore.deliveries v
+         WHERE v.subscription_id = s.id AND v.failed_at IS NOT NULL AND v.failures > 0) AS retrying,
+       b.streams_behind,
+       (SELECT count(*) FROM eventcore.parked k WHERE k.subscription_id = s.id) AS parked,
+       CASE WHEN s.on_parked = 'stop' THEN b.streams_stopped ELSE 0 END AS streams_stopped,
+       f.reason AS last_error,
+       f.failed_at AS last_error_at,
        s.read_position, s.stream_prefixes, s.event_types,
        extract(epoch FROM s.lease)::double precision AS lease_seconds, s.retry_limit, s.on_parked, s.created_at,
-       s.home_id <> eventcore.home_id() AS is_copy
+       s.home_id <> eventcore.home_id() AS is_copy,
+       (SELECT min(k.parked_at) FROM eventcore.parked k
+         WHERE k.subscription_id = s.id AND k.parked_at > '-infinity') AS oldest_parked_at,
+       o.expired_leases,
+       o.oldest_expired_at
   FROM eventcore.subscriptions s
  CROSS JOIN (SELECT eventcore.safe_position() AS safe_position) h
-  LEFT JOIN LATERAL (
-       SELECT min(v.position) AS first_position,
-              count(v.lease_id) AS leased,
-              count(DISTINCT v.lease_id) AS leases,
-              count(*) FILTER (WHERE v.lease_id IS NULL) AS waiting,
-              count(*) FILTER (WHERE v.failures > 0) AS retrying,
-              max(v.failed_at) AS failed_at,
-              (array_agg(v.reason ORDER BY v.failed_at DESC) FILTER (WHERE v.failed_at IS NOT NULL))[1] AS reason
-         FROM eventcore.deliveries v WHERE v.subscription_id = s.id) d ON true
-  LEFT JOIN LATERAL (
-       SELECT count(v.after_version) AS streams, min(v.next_position) AS first_position
-         FROM eventcore.backlogs v WHERE v.subscription_id = s.id) b ON true
-  LEFT JOIN LATERAL (
-       SELECT count(*) AS parked, count(DISTINCT v.stream_id) AS streams, max(v.parked_at) AS parked_at,
-              (array_agg(v.reason ORDER BY v.parked_at DESC))[1] AS reason
-         FROM eventcore.parked v WHERE v.subscription_id = s.id) k ON true
  CROSS JOIN LATERAL (
-       SELECT coalesce(least(d.first_position, b.first_position) - 1, s.read_position) AS checkpoint) c
+       SELECT sum(d.events) AS leased, count(*) AS leases, count(DISTINCT l.consumer) AS consumers,
+              count(*) FILTER (WHERE l.leased_until <= pg_catalog.clock_timestamp()) AS expired_leases,
+              min(l.leased_until) FILTER (WHERE l.leased_until <= pg_catalog.clock_timestamp()) AS oldest_expired_at
+         FROM eventcore.leases l
+        CROSS JOIN LATERAL (SELECT count(*) AS events FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id) d
+        WHERE l.subscription_id = s.id AND d.events > 0) o
+ CROSS JOIN LATERAL (
+       SELECT count(v.after_version) AS streams_behind, count(*) FILTER (WHERE v.due = 'infinity') AS streams_stopped,
+              min(v.next_position) AS first_position
+         FROM eventcore.backlogs v WHERE v.subscription_id = s.id) b
+  LEFT JOIN LATERAL (
+       SELECT e.failed_at, e.reason
+         FROM ((SELECT v.failed_at, v.reason FROM eventcore.deliveries v
+                 WHERE v.subscription_id = s.id AND v.failed_at IS NOT NULL ORDER BY v.failed_at DESC LIMIT 1)
+                UNION ALL
+               (SELECT k.parked_at, k.reason FROM eventcore.parked k
+                 WHERE k.subscription_id = s.id AND k.parked_at > '-infinity' ORDER BY k.parked_at DESC LIMIT 1)) e
+        ORDER BY e.failed_at DESC LIMIT 1) f ON true
+ CROSS JOIN LATERAL (
+       SELECT coalesce(least((SELECT v.position FROM eventcore.deliveries v WHERE v.subscription_id = s.id
+                               ORDER BY v.position LIMIT 1), b.first_position) - 1, s.read_position) AS checkpoint OFFSET 0) c
   LEFT JOIN LATERAL (
        SELECT v.recorded_at FROM eventcore.events v
         WHERE v.position > c.checkpoint AND v.position <= h.safe_position
@@ -81,3 +89,8 @@ COMMENT ON COLUMN eventcore.stat_subscriptions.on_parked IS 'Whether the stream 
 COMMENT ON COLUMN eventcore.stat_subscriptions.created_at IS 'When it was created.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.is_copy IS
     'Whether it is a copy that belongs to another database: it cannot be polled here until it is adopted.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.oldest_parked_at IS
+    'When the event was parked that has been parked longest; NULL: none is parked.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.expired_leases IS
+    'Leases with events that have expired: no poll has taken their events back yet.';
+COMMENT ON COLUMN eventcore.stat_subscriptions.oldest_expired_at IS 'When the first of these leases expired; NULL: there is none.';

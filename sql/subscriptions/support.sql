@@ -99,7 +99,13 @@ COMMENT ON FUNCTION eventcore.change_subscription(text, text) IS
 CREATE FUNCTION eventcore.sweep() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+-- By their indexes: the statistics may come from a moment when the tables were nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
 AS $$
+DECLARE
+    orphans uuid[];
 BEGIN
     -- Logical replication may bring rows before the subscription that they belong to.
     IF EXISTS (SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
@@ -107,18 +113,29 @@ BEGIN
                                                               'eventcore.backlogs', 'eventcore.leases'])) THEN
         RETURN;
     END IF;
-    DELETE FROM eventcore.backlogs b
-     WHERE NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = b.subscription_id);
+    -- From one subscription to the next in the indexes, however many rows each of them has.
+    orphans := ARRAY(
+        WITH RECURSIVE present (id) AS (
+            SELECT uuid '00000000-0000-0000-0000-000000000000'
+             UNION ALL
+            SELECT least(
+                   (SELECT b.subscription_id FROM eventcore.backlogs b
+                     WHERE b.subscription_id > p.id ORDER BY b.subscription_id LIMIT 1),
+                   (SELECT d.subscription_id FROM eventcore.deliveries d
+                     WHERE d.subscription_id > p.id ORDER BY d.subscription_id LIMIT 1),
+                   (SELECT l.subscription_id FROM eventcore.leases l
+                     WHERE l.subscription_id > p.id ORDER BY l.subscription_id LIMIT 1))
+              FROM present p WHERE p.id IS NOT NULL
+        )
+        SELECT p.id FROM present p
+         WHERE p.id IS NOT NULL AND NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = p.id));
+    DELETE FROM eventcore.backlogs b WHERE b.subscription_id = ANY (orphans);
     DELETE FROM eventcore.deliveries d
      WHERE d.ctid = ANY (ARRAY(
-               SELECT o.ctid FROM eventcore.deliveries o
-                WHERE NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = o.subscription_id)
-                  FOR UPDATE SKIP LOCKED));
+               SELECT o.ctid FROM eventcore.deliveries o WHERE o.subscription_id = ANY (orphans) FOR UPDATE SKIP LOCKED));
     DELETE FROM eventcore.leases l
      WHERE l.ctid = ANY (ARRAY(
-               SELECT o.ctid FROM eventcore.leases o
-                WHERE NOT EXISTS (SELECT FROM eventcore.subscriptions s WHERE s.id = o.subscription_id)
-                  FOR UPDATE SKIP LOCKED));
+               SELECT o.ctid FROM eventcore.leases o WHERE o.subscription_id = ANY (orphans) FOR UPDATE SKIP LOCKED));
 END
 $$;
 COMMENT ON FUNCTION eventcore.sweep() IS

@@ -79,8 +79,10 @@ CREATE TABLE eventcore.deliveries (
 ) USING heap WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX deliveries_lease_idx ON eventcore.deliveries (lease_id, position) WHERE lease_id IS NOT NULL;
 CREATE INDEX deliveries_waiting_idx ON eventcore.deliveries (subscription_id, stream_id, position) WHERE lease_id IS NULL;
+CREATE INDEX deliveries_failed_idx ON eventcore.deliveries (subscription_id, failed_at, failures) WHERE failed_at IS NOT NULL;
 COMMENT ON INDEX eventcore.deliveries_lease_idx IS 'The events of a lease.';
 COMMENT ON INDEX eventcore.deliveries_waiting_idx IS 'The events to deliver again, stream by stream.';
+COMMENT ON INDEX eventcore.deliveries_failed_idx IS 'The events that have failed, for eventcore.stat_subscriptions.';
 COMMENT ON TABLE eventcore.deliveries IS
     'Events that were delivered and are neither acknowledged nor parked: in a lease, or waiting to be delivered again.';
 COMMENT ON COLUMN eventcore.deliveries.subscription_id IS 'The subscription.';
@@ -140,6 +142,11 @@ CREATE TABLE eventcore.parked (
     CONSTRAINT parked_pkey PRIMARY KEY (subscription_id, position),
     CONSTRAINT parked_position_check CHECK (position BETWEEN 1 AND 4611686018427387904)
 ) USING heap;
+CREATE INDEX parked_stream_idx ON eventcore.parked (stream_id, subscription_id);
+-- The condition is true. Only queries that repeat it use the index: no other query takes it in place of the primary key.
+CREATE INDEX parked_time_idx ON eventcore.parked (subscription_id, parked_at) WHERE parked_at > '-infinity';
+COMMENT ON INDEX eventcore.parked_stream_idx IS 'Whether an event of a stream is parked.';
+COMMENT ON INDEX eventcore.parked_time_idx IS 'The event that has been parked longest, and the one that was parked last.';
 COMMENT ON TABLE eventcore.parked IS 'Events that a subscription has set aside because they failed.';
 COMMENT ON COLUMN eventcore.parked.subscription_id IS 'The subscription.';
 COMMENT ON COLUMN eventcore.parked.position IS 'The event.';

@@ -85,7 +85,6 @@ fn a_role_that_only_monitors_gets_all_that_is_for_it_and_is_told_what_is_left_ou
         .collect();
     let expected = [
         "eventcore_build",
-        "eventcore_subscription_oldest",
         "eventcore_checkpoint",
         "eventcore_events",
     ];

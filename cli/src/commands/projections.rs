@@ -165,6 +165,7 @@ fn fields(of: &Projection, show: Show) -> Vec<(&'static str, String)> {
         ("retry at", show.maybe_time(of.retry_at)),
         ("skipped", of.skipped.to_string()),
         ("parked", of.parked.to_string()),
+        ("oldest parked at", show.maybe_time(of.oldest_parked_at)),
         ("last error", maybe(of.last_error.as_ref())),
         ("last SQLSTATE", maybe(of.last_sqlstate.as_ref())),
         ("failed at position", maybe(of.last_error_position)),

@@ -261,8 +261,8 @@ fn fields(of: &Subscription, show: Show) -> Vec<(&'static str, String)> {
         (
             "leased",
             format!(
-                "{} events in {} leases of {} consumers",
-                of.leased, of.leases, of.consumers
+                "{} events in {} leases of {} consumers, {} of these leases expired",
+                of.leased, of.leases, of.consumers, of.expired_leases
             ),
         ),
         (
@@ -274,6 +274,7 @@ fn fields(of: &Subscription, show: Show) -> Vec<(&'static str, String)> {
         ),
         ("streams behind", of.streams_behind.to_string()),
         ("parked", of.parked.to_string()),
+        ("oldest parked at", show.maybe_time(of.oldest_parked_at)),
         ("streams stopped", of.streams_stopped.to_string()),
         ("last error", maybe(of.last_error.as_ref())),
         ("last error at", show.maybe_time(of.last_error_at)),

@@ -15,6 +15,7 @@ use uuid::Uuid;
 pub enum Condition<'a> {
     TextEquals(i16, Text<'a>),
     OidEquals(i16, Oid),
+    BigintEquals(i16, i64),
     BigintAbove(i16, i64),
     BigintBelow(i16, i64),
     BigintAtMost(i16, i64),
@@ -142,6 +143,12 @@ impl<'r> IndexScan<'r> {
                 pg_sys::BTEqualStrategyNumber,
                 pg_sys::F_OIDEQ,
                 Datum::from(oid),
+            ),
+            Condition::BigintEquals(column, value) => (
+                column,
+                pg_sys::BTEqualStrategyNumber,
+                pg_sys::F_INT8EQ,
+                Datum::from(value),
             ),
             Condition::BigintAbove(column, value) => (
                 column,

@@ -14,10 +14,12 @@ use crate::pg::snapshot::Snapshot;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::tables::columns::{
-    projection_parked, projection_parked_by_projection, projections as column, projections_by_name,
+    projection_parked, projection_parked_by_projection as by_key, projections as column,
+    projections_by_name,
 };
 use crate::tables::{self, Catalog};
 use pgrx::pg_sys::{Oid, VOIDOID};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -166,10 +168,7 @@ pub fn next_replay(name: Text<'_>) -> Result<Option<i64>, Error> {
     let snapshot = Snapshot::latest();
     let mut scan = IndexScan::new(&parked, &to_replay, &snapshot);
     scan.seek(
-        &[Condition::TextEquals(
-            projection_parked_by_projection::PROJECTION,
-            name,
-        )],
+        &[Condition::TextEquals(by_key::PROJECTION, name)],
         Direction::Forward,
     );
     Ok(scan
@@ -237,27 +236,41 @@ pub fn delete_parked(name: Text<'_>, positions: Option<&BigintArray<'_>>) -> Res
     transaction::end_command();
     let owner = load(name)?.map_or(0, |(definition, _)| definition.owner);
     record::check_owner(name, Oid::from(owner))?;
-    let (parked, by_key) = tables::projection_parked(Use::Write)?;
+    let (parked, index) = tables::projection_parked(Use::Write)?;
     let snapshot = Snapshot::latest();
-    let mut scan = IndexScan::new(&parked, &by_key, &snapshot);
-    scan.seek(
-        &[Condition::TextEquals(
-            projection_parked_by_projection::PROJECTION,
-            name,
-        )],
-        Direction::Forward,
-    );
+    let mut scan = IndexScan::new(&parked, &index, &snapshot);
+    let of_projection = Condition::TextEquals(by_key::PROJECTION, name);
     let mut deleted = 0;
-    while let Some(row) = scan.next() {
-        let position = row.bigint(projection_parked::POSITION);
-        let wanted = positions
-            .is_none_or(|all| (0..all.0.len()).any(|index| all.get(index) == Some(position)));
-        if wanted && delete_or_wait(&parked, &row) {
-            deleted += 1;
+    match positions {
+        None => deleted += delete_found(&parked, &mut scan, &[of_projection]),
+        Some(positions) => {
+            let each: BTreeSet<i64> = (0..positions.0.len())
+                .filter_map(|index| positions.get(index))
+                .collect();
+            for position in each {
+                let at = Condition::BigintEquals(by_key::POSITION, position);
+                deleted += delete_found(&parked, &mut scan, &[of_projection, at]);
+            }
         }
     }
     transaction::end_command();
     Ok(deleted)
+}
+
+/// Deletes all rows that meet the conditions; returns how many there were.
+fn delete_found<'r>(
+    table: &Relation,
+    scan: &mut IndexScan<'r>,
+    conditions: &[Condition<'r>],
+) -> i64 {
+    scan.seek(conditions, Direction::Forward);
+    let mut deleted = 0;
+    while let Some(row) = scan.next() {
+        if delete_or_wait(table, &row) {
+            deleted += 1;
+        }
+    }
+    deleted
 }
 
 thread_local! {

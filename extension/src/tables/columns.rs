@@ -152,4 +152,5 @@ pub mod projection_parked {
 /// The index by projection and position, and the index of the events that are to be replayed.
 pub mod projection_parked_by_projection {
     pub const PROJECTION: i16 = 1;
+    pub const POSITION: i16 = 2;
 }

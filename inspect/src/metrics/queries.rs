@@ -161,6 +161,11 @@ pub const QUERIES: &[Query] = &[
             ),
             metric("leased_events", Gauge, "Events that consumers hold."),
             metric("leases", Gauge, "Leases with such events."),
+            metric(
+                "expired_leases",
+                Gauge,
+                "Leases that have expired and whose events no poll has taken back."
+            ),
             metric("consumers", Gauge, "Consumers with such events."),
             metric(
                 "waiting_events",
@@ -193,7 +198,7 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore_subscription_oldest",
-        false,
+        true,
         &["datname", "subscription"],
         &[
             metric(
@@ -235,6 +240,11 @@ pub const QUERIES: &[Query] = &[
                 "Events that were skipped because they failed."
             ),
             metric("parked_events", Gauge, "Events that were set aside."),
+            metric(
+                "oldest_parked_seconds",
+                Gauge,
+                "The age of the event that was set aside first and is still there; 0 without one."
+            ),
             metric(
                 "worker_running",
                 Gauge,

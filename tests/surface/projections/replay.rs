@@ -190,3 +190,40 @@ async fn parked_events_are_paged_and_given_up() {
     );
     assert_eq!(seen(&client).await, [11, 13, 15]);
 }
+
+/// Also the worker removes one parked event at a time, when it has handled it.
+#[tokio::test]
+async fn changing_one_of_many_parked_events_looks_at_few_rows() {
+    const MANY: i64 = 2_000;
+    let (_, mut client) = database("replay_many").await;
+    create(&client, "p", "see", "").await;
+    let sql = format!(
+        "SELECT eventcore_pause_projection('p');
+         INSERT INTO eventcore.projection_parked (projection, position, attempts, sqlstate, reason)
+         SELECT 'p', n, 1, 'P0001', 'made up' FROM generate_series(1, {MANY}) n"
+    );
+    client.batch_execute(&sql).await.unwrap();
+    let statements = [
+        "SELECT eventcore_discard_projection_parked('p', '{1000}')",
+        "SELECT eventcore_replay_projection_parked('p', '{1000, 1001}')",
+        "SELECT eventcore.projection_replayed('p', 1000)",
+    ];
+    for vacuum in [false, true] {
+        if vacuum {
+            client.batch_execute("VACUUM ANALYZE").await.unwrap();
+        }
+        for statement in statements {
+            let transaction = client.transaction().await.unwrap();
+            transaction.batch_execute(statement).await.unwrap();
+            let read = "SELECT (seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables
+                         WHERE relname = 'projection_parked'";
+            let read = value::<i64>(&transaction, read).await;
+            assert!(read < 50, "{statement}: {read} rows");
+            transaction.rollback().await.unwrap();
+        }
+    }
+    let oldest =
+        "SELECT oldest_parked_at = (SELECT min(parked_at) FROM eventcore.projection_parked)
+                    FROM eventcore.stat_projections";
+    assert!(value::<bool>(&client, oldest).await);
+}

@@ -51,33 +51,38 @@ async fn a_lease_of_10_000_is_given_back_and_delivered_again_in_a_moment() {
 }
 
 /// How many rows of the subscription tables this session has read lately.
-async fn looked_at(client: &impl GenericClient) -> i64 {
+pub(super) async fn looked_at(client: &impl GenericClient) -> i64 {
     let sql = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
                 WHERE schemaname = 'eventcore' AND relname IN ('deliveries', 'backlogs', 'parked', 'leases')";
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 /// The number of waiting streams.
-const MANY: usize = 2_000;
+pub(super) const MANY: usize = 2_000;
 
 /// A subscription in which one event of each of many streams was given back.
-async fn many(name: &str, options: &str, action: &str, delay: &str) -> (String, Client) {
+pub(super) async fn many(name: &str, options: &str, action: &str, delay: &str) -> (String, Client) {
     let (url, client) = database(name).await;
     create(&client, "s", options).await;
+    give_back_many(&client, action, delay).await;
+    (url, client)
+}
+
+/// Gives back one event of each of many streams of the subscription `s`.
+pub(super) async fn give_back_many(client: &Client, action: &str, delay: &str) {
     for part in 0..MANY / 1000 {
         let streams: Vec<String> = (0..1000).map(|n| format!("s-{part}-{n}")).collect();
         let declared: Vec<_> = streams.iter().map(|s| (s.as_str(), None)).collect();
         let events: Vec<_> = streams.iter().map(|stream| event(stream, 1)).collect();
-        append(&client, &declared, serde_json::json!(events))
+        append(client, &declared, serde_json::json!(events))
             .await
             .unwrap();
     }
-    let all = poll(&client, "s", "c", 10_000).await;
+    let all = poll(client, "s", "c", 10_000).await;
     assert_eq!(all.len(), MANY);
-    nack(&client, "s", lease(&all), &positions(&all), action, delay)
+    nack(client, "s", lease(&all), &positions(&all), action, delay)
         .await
         .unwrap();
-    (url, client)
 }
 
 /// Polls and rolls back: the events, and the number of rows read.

@@ -10,6 +10,7 @@ mod exactly_once;
 mod give_back;
 mod gone;
 mod isolation;
+mod many_parked;
 mod many_waiting;
 mod parked;
 mod statistics;

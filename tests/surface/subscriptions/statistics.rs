@@ -1,7 +1,7 @@
 //! `eventcore.stat_subscriptions`: what an operator sees.
 
-use super::{ack, create, lease, nack, poll, write};
-use crate::support::{Client, database};
+use super::{ack, create, lease, nack, poll, positions, write};
+use crate::support::{Client, database, value};
 
 /// The numbers of the only subscription.
 async fn numbers(client: &Client) -> [i64; 10] {
@@ -83,4 +83,43 @@ async fn a_subscription_that_has_handled_all_matching_events_has_no_lag() {
     super::drain(&client, "s").await;
     let numbers = numbers(&client).await;
     assert_eq!(numbers[..3], [w[2], w[2], 0]);
+}
+
+#[tokio::test]
+async fn the_view_tells_since_when_an_event_is_parked_and_a_lease_has_expired() {
+    let (_, client) = database("sub_stat_oldest").await;
+    create(&client, "s", ", lease => '1 ms'").await;
+    let oldest = "SELECT coalesce(oldest_parked_at::text, 'none') || ' ' || expired_leases || ' '
+                      || coalesce(oldest_expired_at::text, 'none') FROM eventcore.stat_subscriptions";
+    assert_eq!(value::<String>(&client, oldest).await, "none 0 none");
+    for stream in ["a", "b"] {
+        write(&client, &[stream]).await;
+        let parked = poll(&client, "s", "c", 1).await;
+        nack(
+            &client,
+            "s",
+            lease(&parked),
+            &positions(&parked),
+            "park",
+            "0",
+        )
+        .await
+        .unwrap();
+    }
+    write(&client, &["c"]).await;
+    poll(&client, "s", "c", 1).await;
+    while value::<i64>(
+        &client,
+        "SELECT expired_leases FROM eventcore.stat_subscriptions",
+    )
+    .await
+        == 0
+    {}
+    let expected =
+        "SELECT min(parked_at) || ' 1 ' || (SELECT max(leased_until) FROM eventcore.leases)
+                      FROM eventcore.parked";
+    assert_eq!(
+        value::<String>(&client, oldest).await,
+        value::<String>(&client, expected).await
+    );
 }
