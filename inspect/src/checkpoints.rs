@@ -2,28 +2,30 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio_postgres::Row;
 
 use crate::error::Error;
+use crate::row::{all, from_row};
 use crate::session::Session;
 use crate::time::Time;
 
-/// A row of `eventcore.checkpoints`, and how far it is behind.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Checkpoint {
-    /// The projection.
-    pub projection: String,
-    /// The position up to which it has taken effect.
-    pub position: i64,
-    /// When it was advanced last.
-    pub changed_at: Time,
-    /// The position up to which events can be read.
-    pub safe_position: i64,
-    /// The number of positions between the two, an upper bound of the events that are left.
-    pub lag_events: i64,
-    /// Whether it is a copy that belongs to another database.
-    pub is_copy: bool,
+from_row! {
+    /// A row of `eventcore.checkpoints`, and how far it is behind.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    pub struct Checkpoint {
+        /// The projection.
+        pub projection: String,
+        /// The position up to which it has taken effect.
+        pub position: i64,
+        /// When it was advanced last.
+        pub changed_at: Time,
+        /// The position up to which events can be read.
+        pub safe_position: i64,
+        /// The number of positions between the two, an upper bound of the events that are left.
+        pub lag_events: i64,
+        /// Whether it is a copy that belongs to another database.
+        pub is_copy: bool,
+    }
 }
 
 macro_rules! checkpoints {
@@ -33,8 +35,8 @@ macro_rules! checkpoints {
 SELECT c.projection, c.position, c.changed_at, h.safe_position,
        (SELECT greatest(h.safe_position - c.position - coalesce(sum(greatest(
                    least(h.safe_position, y.first_position) - greatest(c.position, y.reserved_position), 0)), 0), 0)::bigint
-          FROM eventcore.history y WHERE y.cause <> 'new'),
-       c.home_id <> eventcore.home_id()
+          FROM eventcore.history y WHERE y.cause <> 'new') AS lag_events,
+       c.home_id <> eventcore.home_id() AS is_copy
   FROM eventcore.checkpoints c CROSS JOIN (SELECT eventcore_safe_position() AS safe_position) h ",
             $rest
         )
@@ -50,8 +52,7 @@ const LIST_AFTER: &str = checkpoints!("WHERE c.projection > $1 ORDER BY c.projec
 ///
 /// The role is no `eventcore_subscriber` (42501), or the connection is lost.
 pub async fn list(session: &Session) -> Result<Vec<Checkpoint>, Error> {
-    let rows = session.query(LIST, &[]).await?;
-    rows.iter().map(Checkpoint::read).collect()
+    all(session, LIST, &[]).await
 }
 
 /// Checkpoints after this projection, in the order of the bytes of their names. The first page is
@@ -65,19 +66,5 @@ pub async fn list_after(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Checkpoint>, Error> {
-    let rows = session.query(LIST_AFTER, &[&after, &limit]).await?;
-    rows.iter().map(Checkpoint::read).collect()
-}
-
-impl Checkpoint {
-    fn read(row: &Row) -> Result<Self, Error> {
-        Ok(Self {
-            projection: row.try_get(0)?,
-            position: row.try_get(1)?,
-            changed_at: row.try_get(2)?,
-            safe_position: row.try_get(3)?,
-            lag_events: row.try_get(4)?,
-            is_copy: row.try_get(5)?,
-        })
-    }
+    all(session, LIST_AFTER, &[&after, &limit]).await
 }

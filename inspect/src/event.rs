@@ -8,6 +8,7 @@ use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::row::FromRow;
 use crate::time::Time;
 
 /// An event, with the names of its columns. Payload and metadata are the server's text, so that no
@@ -39,7 +40,7 @@ pub struct Event {
     pub recorded_at: Time,
 }
 
-/// The columns that [`Event::read`] reads, by name. A macro, for `concat!`.
+/// The columns of an [`Event`]. A macro, for `concat!`.
 macro_rules! event_columns {
     () => {
         "e.position, e.stream_id, e.version, e.event_id, e.event_type, e.payload, e.metadata, e.correlation_id, e.causation_id, e.recorded_at"
@@ -48,9 +49,8 @@ macro_rules! event_columns {
 
 pub(crate) use event_columns;
 
-impl Event {
-    /// Reads a row with the columns of an event, and others.
-    pub(crate) fn read(row: &Row) -> Result<Self, Error> {
+impl FromRow for Event {
+    fn from_row(row: &Row) -> Result<Self, Error> {
         let json = |column| -> Result<Option<Box<RawValue>>, Error> {
             let value: Option<Json<Box<RawValue>>> = row.try_get(column)?;
             Ok(value.map(|Json(text)| text))
@@ -68,10 +68,6 @@ impl Event {
             causation_id: row.try_get("causation_id")?,
             recorded_at: row.try_get("recorded_at")?,
         })
-    }
-
-    pub(crate) fn read_all(rows: &[Row]) -> Result<Vec<Self>, Error> {
-        rows.iter().map(Self::read).collect()
     }
 }
 

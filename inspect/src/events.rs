@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::event::{Event, event_columns};
 use crate::position_at::position_at;
+use crate::row::{FromRow, all};
 use crate::search::{Searched, Windows};
 use crate::session::Session;
 use crate::time::Time;
@@ -24,7 +25,7 @@ const AT: &str = concat!(
 /// There is none, the role may not read events, or the connection is lost.
 pub async fn at(session: &Session, position: i64) -> Result<Event, Error> {
     match session.query_opt(AT, &[&position]).await? {
-        Some(row) => Event::read(&row),
+        Some(row) => Event::from_row(&row),
         None => Err(Error::not_found(format!(
             "there is no event at position {position}"
         ))),
@@ -61,19 +62,18 @@ pub async fn of_stream(
     stream: &str,
     page: &StreamPage,
 ) -> Result<Vec<Event>, Error> {
-    let rows = session
-        .query(
-            OF_STREAM,
-            &[
-                &stream,
-                &page.after,
-                &page.limit,
-                &page.backward,
-                &page.types,
-            ],
-        )
-        .await?;
-    Event::read_all(&rows)
+    let StreamPage {
+        after,
+        limit,
+        backward,
+        types,
+    } = page;
+    all(
+        session,
+        OF_STREAM,
+        &[&stream, after, limit, backward, types],
+    )
+    .await
 }
 
 const AFTER: &str = concat!(
@@ -117,7 +117,7 @@ pub async fn after(
         page.read_to = row.try_get("position")?;
         let stream: Option<&str> = row.try_get("stream_id")?;
         if stream.is_some() {
-            page.events.push(Event::read(row)?);
+            page.events.push(Event::from_row(row)?);
         }
     }
     Ok(page)
@@ -187,7 +187,7 @@ pub async fn by_id(
 ) -> Result<(Option<Event>, Searched), Error> {
     if has_index(session, "event_id").await? {
         let row = session.query_opt(BY_ID, &[&id]).await?;
-        let event = row.as_ref().map(Event::read).transpose()?;
+        let event = row.as_ref().map(Event::from_row).transpose()?;
         return Ok((event, Searched::by_index()));
     }
     let start = match time_in(id) {
@@ -203,7 +203,7 @@ pub async fn by_id(
             .query_opt(BY_ID_WITHIN, &[&id, &window.after, &window.up_to])
             .await?;
         if let Some(row) = found {
-            return Ok((Some(Event::read(&row)?), around.searched()));
+            return Ok((Some(Event::from_row(&row)?), around.searched()));
         }
     }
     Ok((None, around.searched()))
@@ -244,10 +244,7 @@ pub async fn appended_with(
     position: i64,
     distance: i64,
 ) -> Result<Vec<Event>, Error> {
-    let rows = session
-        .query(APPENDED_WITH, &[&position, &distance])
-        .await?;
-    let mut events = Event::read_all(&rows)?;
+    let mut events: Vec<Event> = all(session, APPENDED_WITH, &[&position, &distance]).await?;
     let Some(at) = events.iter().position(|event| event.position == position) else {
         return Ok(events);
     };

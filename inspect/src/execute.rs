@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::append::StreamVersion;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, event_columns};
+use crate::row::all;
 use crate::session::Session;
 use crate::time::Time;
 use crate::transaction::Transaction;
@@ -131,8 +132,8 @@ async fn written(session: &Session, executed: &Executed) -> Result<Option<Vec<Ev
         .iter()
         .map(|stream| stream.stream_id.as_str())
         .collect();
-    match session.query(WRITTEN, &[&first, &last, &streams]).await {
-        Ok(rows) => Ok(Some(Event::read_all(&rows)?)),
+    match all(session, WRITTEN, &[&first, &last, &streams]).await {
+        Ok(events) => Ok(Some(events)),
         Err(error) if error.kind() == ErrorKind::Denied => Ok(None),
         Err(error) => Err(error),
     }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
 use crate::event::event_columns;
+use crate::row::{all, from_row};
 use crate::search::Window;
 use crate::session::Session;
 use crate::time::Time;
@@ -151,16 +152,18 @@ fn quoted(text: &str, line: &mut String) -> Result<(), Error> {
     Ok(())
 }
 
-/// A stream that takes no more events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StreamState {
-    /// The stream.
-    pub stream_id: String,
-    /// `closed` or `deleted`.
-    pub state: String,
-    /// The reason that was given.
-    pub reason: Option<String>,
+from_row! {
+    /// A stream that takes no more events.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct StreamState {
+        /// The stream.
+        pub stream_id: String,
+        /// `closed` or `deleted`.
+        pub state: String,
+        /// The reason that was given.
+        pub reason: Option<String>,
+    }
 }
 
 const STATES: &str = "\
@@ -177,13 +180,5 @@ pub async fn states(
     session: &Session,
     prefixes: Option<&[String]>,
 ) -> Result<Vec<StreamState>, Error> {
-    let rows = session.query(STATES, &[&prefixes]).await?;
-    let state = |row: &Row| {
-        Ok(StreamState {
-            stream_id: row.try_get(0)?,
-            state: row.try_get(1)?,
-            reason: row.try_get(2)?,
-        })
-    };
-    rows.iter().map(state).collect()
+    all(session, STATES, &[&prefixes]).await
 }

@@ -2,29 +2,31 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio_postgres::Row;
 
 use crate::error::Error;
+use crate::row::{all, from_row};
 use crate::session::Session;
 use crate::time::Time;
 
-/// A row of `eventcore.stat_inflight`.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the view describes its columns")]
-pub struct InFlight {
-    pub pid: Option<i32>,
-    pub lowest_position: i64,
-    pub holds_safe_position: bool,
-    pub age_seconds: Option<f64>,
-    pub transaction_start: Option<Time>,
-    pub state: Option<String>,
-    pub wait_event_type: Option<String>,
-    pub wait_event: Option<String>,
-    pub application_name: Option<String>,
-    pub usename: Option<String>,
-    pub query: Option<String>,
-    pub holder: String,
+from_row! {
+    /// A row of `eventcore.stat_inflight`.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    #[expect(missing_docs, reason = "the view describes its columns")]
+    pub struct InFlight {
+        pub pid: Option<i32>,
+        pub lowest_position: i64,
+        pub holds_safe_position: bool,
+        pub age_seconds: Option<f64>,
+        pub transaction_start: Option<Time>,
+        pub state: Option<String>,
+        pub wait_event_type: Option<String>,
+        pub wait_event: Option<String>,
+        pub application_name: Option<String>,
+        pub usename: Option<String>,
+        pub query: Option<String>,
+        pub holder: String,
+    }
 }
 
 const LIST: &str =
@@ -36,22 +38,5 @@ const LIST: &str =
 ///
 /// The role may not read the view, or the connection is lost.
 pub async fn list(session: &Session) -> Result<Vec<InFlight>, Error> {
-    let rows = session.query(LIST, &[]).await?;
-    let in_flight = |row: &Row| {
-        Ok(InFlight {
-            pid: row.try_get("pid")?,
-            lowest_position: row.try_get("lowest_position")?,
-            holds_safe_position: row.try_get("holds_safe_position")?,
-            age_seconds: row.try_get("age_seconds")?,
-            transaction_start: row.try_get("transaction_start")?,
-            state: row.try_get("state")?,
-            wait_event_type: row.try_get("wait_event_type")?,
-            wait_event: row.try_get("wait_event")?,
-            application_name: row.try_get("application_name")?,
-            usename: row.try_get("usename")?,
-            query: row.try_get("query")?,
-            holder: row.try_get("holder")?,
-        })
-    };
-    rows.iter().map(in_flight).collect()
+    all(session, LIST, &[]).await
 }

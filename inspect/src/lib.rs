@@ -30,6 +30,7 @@ mod transaction;
 
 // What a row consists of, and how people write and read it.
 mod event;
+mod row;
 pub mod since;
 pub mod text;
 mod time;

@@ -2,65 +2,67 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio_postgres::Row;
 
 use crate::error::Error;
+use crate::row::{FromRow, from_row};
 use crate::session::Session;
 use crate::time::Time;
 
-/// The figures of a database at one moment. Those of appends are totals since `counted_since`: for
-/// a rate take the difference of two.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Stats {
-    /// When they were taken, by the server's clock.
-    pub taken_at: Time,
-    /// The database.
-    pub database: String,
-    /// The version of PostgreSQL.
-    pub server_version: String,
-    /// The version of the extension's objects.
-    pub extension_version: String,
-    /// Whether the server is a standby.
-    pub is_standby: bool,
-    /// Appends that were committed.
-    pub appends: i64,
-    /// Events of these appends.
-    pub events: i64,
-    /// Appends that were refused because a stream had moved.
-    pub conflicts: i64,
-    /// Appends that repeated an earlier one.
-    pub repeats: i64,
-    /// Appends that were rolled back.
-    pub rolled_back: i64,
-    /// When counting began.
-    pub counted_since: Option<Time>,
-    /// The position up to which events can be read.
-    pub safe_position: i64,
-    /// The position of the last event; above the safe position while appends are in flight.
-    pub last_position: i64,
-    /// When the last event was written.
-    pub last_recorded_at: Option<Time>,
-    /// Transactions that have appended and not ended.
-    pub in_flight: i64,
-    /// The age of the oldest of them, in seconds.
-    pub in_flight_oldest_seconds: f64,
-    /// `running`, `away`, `starting` or `none`.
-    pub notifier_state: String,
-    /// Whether an append has ended that the notifier has not seen yet.
-    pub notifier_pending: bool,
-    /// Notifications that were sent.
-    pub notifications: i64,
-    /// The safe position in the last notification.
-    pub notified_position: Option<i64>,
-    /// When it was sent.
-    pub last_notified_at: Option<Time>,
-    /// The bytes of the events.
-    pub events_bytes: i64,
-    /// The bytes of their indexes.
-    pub indexes_bytes: i64,
-    /// An estimate of the number of events; -1 if the table was never vacuumed or analysed.
-    pub events_estimate: i64,
+from_row! {
+    /// The figures of a database at one moment. Those of appends are totals since `counted_since`: for
+    /// a rate take the difference of two.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    pub struct Stats {
+        /// When they were taken, by the server's clock.
+        pub taken_at: Time,
+        /// The database.
+        pub database: String,
+        /// The version of PostgreSQL.
+        pub server_version: String,
+        /// The version of the extension's objects.
+        pub extension_version: String,
+        /// Whether the server is a standby.
+        pub is_standby: bool,
+        /// Appends that were committed.
+        pub appends: i64,
+        /// Events of these appends.
+        pub events: i64,
+        /// Appends that were refused because a stream had moved.
+        pub conflicts: i64,
+        /// Appends that repeated an earlier one.
+        pub repeats: i64,
+        /// Appends that were rolled back.
+        pub rolled_back: i64,
+        /// When counting began.
+        pub counted_since: Option<Time>,
+        /// The position up to which events can be read.
+        pub safe_position: i64,
+        /// The position of the last event; above the safe position while appends are in flight.
+        pub last_position: i64,
+        /// When the last event was written.
+        pub last_recorded_at: Option<Time>,
+        /// Transactions that have appended and not ended.
+        pub in_flight: i64,
+        /// The age of the oldest of them, in seconds.
+        pub in_flight_oldest_seconds: f64,
+        /// `running`, `away`, `starting` or `none`.
+        pub notifier_state: String,
+        /// Whether an append has ended that the notifier has not seen yet.
+        pub notifier_pending: bool,
+        /// Notifications that were sent.
+        pub notifications: i64,
+        /// The safe position in the last notification.
+        pub notified_position: Option<i64>,
+        /// When it was sent.
+        pub last_notified_at: Option<Time>,
+        /// The bytes of the events.
+        pub events_bytes: i64,
+        /// The bytes of their indexes.
+        pub indexes_bytes: i64,
+        /// An estimate of the number of events; -1 if the table was never vacuumed or analysed.
+        pub events_estimate: i64,
+    }
 }
 
 const STATS: &str = "\
@@ -89,36 +91,5 @@ SELECT clock_timestamp() AS taken_at, current_database()::text AS database,
 /// The role is no `eventcore_reader` (42501), or the connection is lost.
 pub async fn stats(session: &Session) -> Result<Stats, Error> {
     let row = session.query_one(STATS, &[]).await?;
-    Stats::read(&row)
-}
-
-impl Stats {
-    fn read(row: &Row) -> Result<Self, Error> {
-        Ok(Self {
-            taken_at: row.try_get("taken_at")?,
-            database: row.try_get("database")?,
-            server_version: row.try_get("server_version")?,
-            extension_version: row.try_get("extension_version")?,
-            is_standby: row.try_get("is_standby")?,
-            appends: row.try_get("appends")?,
-            events: row.try_get("events")?,
-            conflicts: row.try_get("conflicts")?,
-            repeats: row.try_get("repeats")?,
-            rolled_back: row.try_get("rolled_back")?,
-            counted_since: row.try_get("counted_since")?,
-            safe_position: row.try_get("safe_position")?,
-            last_position: row.try_get("last_position")?,
-            last_recorded_at: row.try_get("last_recorded_at")?,
-            in_flight: row.try_get("in_flight")?,
-            in_flight_oldest_seconds: row.try_get("in_flight_oldest_seconds")?,
-            notifier_state: row.try_get("notifier_state")?,
-            notifier_pending: row.try_get("notifier_pending")?,
-            notifications: row.try_get("notifications")?,
-            notified_position: row.try_get("notified_position")?,
-            last_notified_at: row.try_get("last_notified_at")?,
-            events_bytes: row.try_get("events_bytes")?,
-            indexes_bytes: row.try_get("indexes_bytes")?,
-            events_estimate: row.try_get("events_estimate")?,
-        })
-    }
+    Stats::from_row(&row)
 }

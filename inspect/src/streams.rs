@@ -4,28 +4,30 @@ use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio_postgres::Row;
 
 use crate::error::Error;
+use crate::row::{FromRow, all, from_row};
 use crate::session::Session;
 use crate::time::Time;
 
-/// A stream.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct StreamSummary {
-    /// Its name.
-    pub stream_id: String,
-    /// The version of its last event; 0 if it has no event.
-    pub version: i64,
-    /// `open`, `closed` or `deleted`.
-    pub state: String,
-    /// The position of its last event.
-    pub last_position: Option<i64>,
-    /// The type of its last event.
-    pub last_event_type: Option<String>,
-    /// When its last event was written.
-    pub last_recorded_at: Option<Time>,
+from_row! {
+    /// A stream.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    pub struct StreamSummary {
+        /// Its name.
+        pub stream_id: String,
+        /// The version of its last event; 0 if it has no event.
+        pub version: i64,
+        /// `open`, `closed` or `deleted`.
+        pub state: String,
+        /// The position of its last event.
+        pub last_position: Option<i64>,
+        /// The type of its last event.
+        pub last_event_type: Option<String>,
+        /// When its last event was written.
+        pub last_recorded_at: Option<Time>,
+    }
 }
 
 /// Which streams to list.
@@ -75,7 +77,7 @@ WITH RECURSIVE skip (stream_id, number) AS (
      ORDER BY 1 LIMIT $3
 )
 SELECT n.stream_id, coalesce(l.version, 0) AS version, coalesce(t.state, 'open') AS state,
-       l.position, l.event_type, l.recorded_at
+       l.position AS last_position, l.event_type AS last_event_type, l.recorded_at AS last_recorded_at
   FROM named n
   LEFT JOIN eventcore.streams t ON t.stream_id = n.stream_id
   LEFT JOIN LATERAL (
@@ -94,23 +96,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<StreamSummary>, Error> {
     let after = filter.after.as_deref().unwrap_or_default();
-    let rows = session
-        .query(LIST, &[&filter.prefix, &after, &limit])
-        .await?;
-    rows.iter().map(StreamSummary::read).collect()
-}
-
-impl StreamSummary {
-    fn read(row: &Row) -> Result<Self, Error> {
-        Ok(Self {
-            stream_id: row.try_get(0)?,
-            version: row.try_get(1)?,
-            state: row.try_get(2)?,
-            last_position: row.try_get(3)?,
-            last_event_type: row.try_get(4)?,
-            last_recorded_at: row.try_get(5)?,
-        })
-    }
+    all(session, LIST, &[&filter.prefix, &after, &limit]).await
 }
 
 /// Streams whose name contains a text.
@@ -172,39 +158,43 @@ pub async fn containing(
     }
 }
 
-/// One stream in detail.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct StreamDetail {
-    /// Its name.
-    pub stream_id: String,
-    /// The version of its last event; 0 if it has no event.
-    pub version: i64,
-    /// `open`, `closed` or `deleted`.
-    pub state: String,
-    /// When it was closed or deleted.
-    pub changed_at: Option<Time>,
-    /// The role that closed or deleted it.
-    pub changed_by: Option<String>,
-    /// The reason that this role gave.
-    pub reason: Option<String>,
-    /// The version of its first event that is still there.
-    pub first_version: Option<i64>,
-    /// The position of that event.
-    pub first_position: Option<i64>,
-    /// When that event was written.
-    pub first_recorded_at: Option<Time>,
-    /// The position of its last event.
-    pub last_position: Option<i64>,
-    /// The type of its last event.
-    pub last_event_type: Option<String>,
-    /// When its last event was written.
-    pub last_recorded_at: Option<Time>,
+from_row! {
+    /// One stream in detail.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    pub struct StreamDetail {
+        /// Its name.
+        pub stream_id: String,
+        /// The version of its last event; 0 if it has no event.
+        pub version: i64,
+        /// `open`, `closed` or `deleted`.
+        pub state: String,
+        /// When it was closed or deleted.
+        pub changed_at: Option<Time>,
+        /// The role that closed or deleted it.
+        pub changed_by: Option<String>,
+        /// The reason that this role gave.
+        pub reason: Option<String>,
+        /// The version of its first event that is still there.
+        pub first_version: Option<i64>,
+        /// The position of that event.
+        pub first_position: Option<i64>,
+        /// When that event was written.
+        pub first_recorded_at: Option<Time>,
+        /// The position of its last event.
+        pub last_position: Option<i64>,
+        /// The type of its last event.
+        pub last_event_type: Option<String>,
+        /// When its last event was written.
+        pub last_recorded_at: Option<Time>,
+    }
 }
 
 const SHOW: &str = "\
-SELECT coalesce(l.version, 0), coalesce(t.state, 'open'), t.changed_at, t.changed_by::text, t.reason,
-       f.version, f.position, f.recorded_at, l.position, l.event_type, l.recorded_at
+SELECT n.stream_id, coalesce(l.version, 0) AS version, coalesce(t.state, 'open') AS state,
+       t.changed_at, t.changed_by::text AS changed_by, t.reason,
+       f.version AS first_version, f.position AS first_position, f.recorded_at AS first_recorded_at,
+       l.position AS last_position, l.event_type AS last_event_type, l.recorded_at AS last_recorded_at
   FROM (SELECT $1::text COLLATE \"C\" AS stream_id) n
   LEFT JOIN eventcore.streams t ON t.stream_id = n.stream_id
   LEFT JOIN LATERAL (SELECT * FROM eventcore.events e WHERE e.stream_id = n.stream_id ORDER BY e.version LIMIT 1) f ON true
@@ -219,18 +209,5 @@ SELECT coalesce(l.version, 0), coalesce(t.state, 'open'), t.changed_at, t.change
 pub async fn show(session: &Session, stream: &str) -> Result<StreamDetail, Error> {
     let row = session.query_opt(SHOW, &[&stream]).await?;
     let row = row.ok_or_else(|| Error::not_found(format!("there is no stream {stream:?}")))?;
-    Ok(StreamDetail {
-        stream_id: stream.to_owned(),
-        version: row.try_get(0)?,
-        state: row.try_get(1)?,
-        changed_at: row.try_get(2)?,
-        changed_by: row.try_get(3)?,
-        reason: row.try_get(4)?,
-        first_version: row.try_get(5)?,
-        first_position: row.try_get(6)?,
-        first_recorded_at: row.try_get(7)?,
-        last_position: row.try_get(8)?,
-        last_event_type: row.try_get(9)?,
-        last_recorded_at: row.try_get(10)?,
-    })
+    StreamDetail::from_row(&row)
 }

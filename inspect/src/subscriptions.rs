@@ -7,41 +7,44 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::event::{Event, event_columns};
+use crate::row::{FromRow, all, from_row, named};
 use crate::session::Session;
 use crate::time::Time;
 
-/// A row of `eventcore.stat_subscriptions`.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the view describes its columns")]
-pub struct Subscription {
-    pub name: String,
-    pub paused: bool,
-    pub checkpoint: i64,
-    pub safe_position: i64,
-    pub lag_events: i64,
-    pub lag_seconds: f64,
-    pub leased: i64,
-    pub leases: i64,
-    pub consumers: i64,
-    pub waiting: i64,
-    pub retrying: i64,
-    pub streams_behind: i64,
-    pub parked: i64,
-    pub streams_stopped: i64,
-    pub last_error: Option<String>,
-    pub last_error_at: Option<Time>,
-    pub read_position: i64,
-    pub stream_prefixes: Option<Vec<String>>,
-    pub event_types: Option<Vec<String>>,
-    pub lease_seconds: f64,
-    pub retry_limit: i32,
-    pub on_parked: String,
-    pub created_at: Time,
-    pub is_copy: bool,
-    pub oldest_parked_at: Option<Time>,
-    pub expired_leases: i64,
-    pub oldest_expired_at: Option<Time>,
+from_row! {
+    /// A row of `eventcore.stat_subscriptions`.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    #[expect(missing_docs, reason = "the view describes its columns")]
+    pub struct Subscription {
+        pub name: String,
+        pub paused: bool,
+        pub checkpoint: i64,
+        pub safe_position: i64,
+        pub lag_events: i64,
+        pub lag_seconds: f64,
+        pub leased: i64,
+        pub leases: i64,
+        pub consumers: i64,
+        pub waiting: i64,
+        pub retrying: i64,
+        pub streams_behind: i64,
+        pub parked: i64,
+        pub streams_stopped: i64,
+        pub last_error: Option<String>,
+        pub last_error_at: Option<Time>,
+        pub read_position: i64,
+        pub stream_prefixes: Option<Vec<String>>,
+        pub event_types: Option<Vec<String>>,
+        pub lease_seconds: f64,
+        pub retry_limit: i32,
+        pub on_parked: String,
+        pub created_at: Time,
+        pub is_copy: bool,
+        pub oldest_parked_at: Option<Time>,
+        pub expired_leases: i64,
+        pub oldest_expired_at: Option<Time>,
+    }
 }
 
 macro_rules! subscriptions {
@@ -54,48 +57,13 @@ const LIST: &str = subscriptions!("ORDER BY name");
 const LIST_AFTER: &str = subscriptions!("WHERE name > $1 ORDER BY name LIMIT $2");
 const SHOW: &str = subscriptions!("WHERE name = $1");
 
-impl Subscription {
-    fn read(row: &Row) -> Result<Self, Error> {
-        Ok(Self {
-            name: row.try_get("name")?,
-            paused: row.try_get("paused")?,
-            checkpoint: row.try_get("checkpoint")?,
-            safe_position: row.try_get("safe_position")?,
-            lag_events: row.try_get("lag_events")?,
-            lag_seconds: row.try_get("lag_seconds")?,
-            leased: row.try_get("leased")?,
-            leases: row.try_get("leases")?,
-            consumers: row.try_get("consumers")?,
-            waiting: row.try_get("waiting")?,
-            retrying: row.try_get("retrying")?,
-            streams_behind: row.try_get("streams_behind")?,
-            parked: row.try_get("parked")?,
-            streams_stopped: row.try_get("streams_stopped")?,
-            last_error: row.try_get("last_error")?,
-            last_error_at: row.try_get("last_error_at")?,
-            read_position: row.try_get("read_position")?,
-            stream_prefixes: row.try_get("stream_prefixes")?,
-            event_types: row.try_get("event_types")?,
-            lease_seconds: row.try_get("lease_seconds")?,
-            retry_limit: row.try_get("retry_limit")?,
-            on_parked: row.try_get("on_parked")?,
-            created_at: row.try_get("created_at")?,
-            is_copy: row.try_get("is_copy")?,
-            oldest_parked_at: row.try_get("oldest_parked_at")?,
-            expired_leases: row.try_get("expired_leases")?,
-            oldest_expired_at: row.try_get("oldest_expired_at")?,
-        })
-    }
-}
-
 /// All subscriptions, by name.
 ///
 /// # Errors
 ///
 /// The role may not read the view, or the connection is lost.
 pub async fn list(session: &Session) -> Result<Vec<Subscription>, Error> {
-    let rows = session.query(LIST, &[]).await?;
-    rows.iter().map(Subscription::read).collect()
+    all(session, LIST, &[]).await
 }
 
 /// Subscriptions after this name, in the order of the bytes of their names. The first page is after the
@@ -109,8 +77,7 @@ pub async fn list_after(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Subscription>, Error> {
-    let rows = session.query(LIST_AFTER, &[&after, &limit]).await?;
-    rows.iter().map(Subscription::read).collect()
+    all(session, LIST_AFTER, &[&after, &limit]).await
 }
 
 /// One subscription.
@@ -119,36 +86,34 @@ pub async fn list_after(
 ///
 /// There is none of this name, the role may not read the view, or the connection is lost.
 pub async fn show(session: &Session, name: &str) -> Result<Subscription, Error> {
-    match session.query_opt(SHOW, &[&name]).await? {
-        Some(row) => Subscription::read(&row),
-        None => Err(Error::not_found(format!(
-            "there is no subscription named {name:?}"
-        ))),
+    named(session, SHOW, "subscription", name).await
+}
+
+from_row! {
+    /// The events that one consumer holds.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    pub struct Lease {
+        /// The lease, as a poll returned it.
+        pub lease_id: Uuid,
+        /// The consumer.
+        pub consumer: String,
+        /// When it ends.
+        pub leased_until: Time,
+        /// Whether it has ended and no poll has taken its events back yet.
+        pub is_expired: bool,
+        /// How many events it holds.
+        pub events: i64,
+        /// The first of these events.
+        pub first_position: Option<i64>,
+        /// The last of these events.
+        pub last_position: Option<i64>,
     }
 }
 
-/// The events that one consumer holds.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Lease {
-    /// The lease, as a poll returned it.
-    pub lease_id: Uuid,
-    /// The consumer.
-    pub consumer: String,
-    /// When it ends.
-    pub leased_until: Time,
-    /// Whether it has ended and no poll has taken its events back yet.
-    pub is_expired: bool,
-    /// How many events it holds.
-    pub events: i64,
-    /// The first of these events.
-    pub first_position: Option<i64>,
-    /// The last of these events.
-    pub last_position: Option<i64>,
-}
-
 const LEASES: &str = "\
-SELECT l.lease_id, l.consumer, l.leased_until, l.leased_until <= clock_timestamp(), count(d.position), min(d.position), max(d.position)
+SELECT l.lease_id, l.consumer, l.leased_until, l.leased_until <= clock_timestamp() AS is_expired,
+       count(d.position) AS events, min(d.position) AS first_position, max(d.position) AS last_position
   FROM eventcore.subscriptions s
   JOIN eventcore.leases l ON l.subscription_id = s.id
   LEFT JOIN eventcore.deliveries d ON d.lease_id = l.lease_id
@@ -163,19 +128,7 @@ HAVING count(d.position) > 0
 ///
 /// The role is no `eventcore_subscriber` (42501), or the connection is lost.
 pub async fn leases(session: &Session, name: &str) -> Result<Vec<Lease>, Error> {
-    let rows = session.query(LEASES, &[&name]).await?;
-    let lease = |row: &Row| {
-        Ok(Lease {
-            lease_id: row.try_get(0)?,
-            consumer: row.try_get(1)?,
-            leased_until: row.try_get(2)?,
-            is_expired: row.try_get(3)?,
-            events: row.try_get(4)?,
-            first_position: row.try_get(5)?,
-            last_position: row.try_get(6)?,
-        })
-    };
-    rows.iter().map(lease).collect()
+    all(session, LEASES, &[&name]).await
 }
 
 /// An event that was set aside, and why.
@@ -193,6 +146,18 @@ pub struct ParkedEvent {
     /// The event.
     #[serde(flatten)]
     pub event: Event,
+}
+
+impl FromRow for ParkedEvent {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            attempts: row.try_get("attempts")?,
+            reason: row.try_get("reason")?,
+            parked_at: row.try_get("parked_at")?,
+            consumer: row.try_get("consumer")?,
+            event: Event::from_row(row)?,
+        })
+    }
 }
 
 const PARKED: &str = concat!(
@@ -213,33 +178,25 @@ pub async fn parked(
     after: i64,
     limit: i64,
 ) -> Result<Vec<ParkedEvent>, Error> {
-    let rows = session.query(PARKED, &[&name, &after, &limit]).await?;
-    let parked = |row: &Row| {
-        Ok(ParkedEvent {
-            attempts: row.try_get("attempts")?,
-            reason: row.try_get("reason")?,
-            parked_at: row.try_get("parked_at")?,
-            consumer: row.try_get("consumer")?,
-            event: Event::read(row)?,
-        })
-    };
-    rows.iter().map(parked).collect()
+    all(session, PARKED, &[&name, &after, &limit]).await
 }
 
-/// A stream that stands still for a parked event.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct StoppedStream {
-    /// The stream.
-    pub stream_id: String,
-    /// The position of its first parked event.
-    pub first_parked: i64,
-    /// How many of its events are parked.
-    pub parked: i64,
+from_row! {
+    /// A stream that stands still for a parked event.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    pub struct StoppedStream {
+        /// The stream.
+        pub stream_id: String,
+        /// The position of its first parked event.
+        pub first_parked: i64,
+        /// How many of its events are parked.
+        pub parked: i64,
+    }
 }
 
 const STOPPED: &str = "\
-SELECT k.stream_id, min(k.position), count(*)
+SELECT k.stream_id, min(k.position) AS first_parked, count(*) AS parked
   FROM eventcore.subscriptions s JOIN eventcore.parked k ON k.subscription_id = s.id
  WHERE s.name = $1 AND s.on_parked = 'stop' AND k.stream_id > $2
  GROUP BY k.stream_id ORDER BY k.stream_id LIMIT $3";
@@ -256,42 +213,36 @@ pub async fn stopped(
     after: &str,
     limit: i64,
 ) -> Result<Vec<StoppedStream>, Error> {
-    let rows = session.query(STOPPED, &[&name, &after, &limit]).await?;
-    let stopped = |row: &Row| {
-        Ok(StoppedStream {
-            stream_id: row.try_get(0)?,
-            first_parked: row.try_get(1)?,
-            parked: row.try_get(2)?,
-        })
-    };
-    rows.iter().map(stopped).collect()
+    all(session, STOPPED, &[&name, &after, &limit]).await
 }
 
-/// An event that has failed and will be delivered again.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct RetryingEvent {
-    /// The event.
-    pub position: i64,
-    /// Its stream.
-    pub stream_id: String,
-    /// Its version.
-    pub version: i64,
-    /// How often it has failed.
-    pub failures: i32,
-    /// Why it failed last.
-    pub reason: Option<String>,
-    /// When it failed last.
-    pub failed_at: Option<Time>,
-    /// The consumer that had it then.
-    pub consumer: Option<String>,
-    /// When it is delivered again; `None` while a lease holds it.
-    pub not_before: Option<Time>,
+from_row! {
+    /// An event that has failed and will be delivered again.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    pub struct RetryingEvent {
+        /// The event.
+        pub position: i64,
+        /// Its stream.
+        pub stream_id: String,
+        /// Its version.
+        pub version: i64,
+        /// How often it has failed.
+        pub failures: i32,
+        /// Why it failed last.
+        pub reason: Option<String>,
+        /// When it failed last.
+        pub failed_at: Option<Time>,
+        /// The consumer that had it then.
+        pub consumer: Option<String>,
+        /// When it is delivered again; `None` while a lease holds it.
+        pub not_before: Option<Time>,
+    }
 }
 
 const RETRYING: &str = "\
 SELECT d.position, d.stream_id, d.version, d.failures, d.reason, d.failed_at, d.consumer,
-       CASE WHEN d.lease_id IS NULL THEN greatest(d.not_before, d.failed_at) END
+       CASE WHEN d.lease_id IS NULL THEN greatest(d.not_before, d.failed_at) END AS not_before
   FROM eventcore.subscriptions s JOIN eventcore.deliveries d ON d.subscription_id = s.id
  WHERE s.name = $1 AND d.failures > 0 AND d.position > $2
  ORDER BY d.position LIMIT $3";
@@ -308,18 +259,5 @@ pub async fn retrying(
     after: i64,
     limit: i64,
 ) -> Result<Vec<RetryingEvent>, Error> {
-    let rows = session.query(RETRYING, &[&name, &after, &limit]).await?;
-    let retrying = |row: &Row| {
-        Ok(RetryingEvent {
-            position: row.try_get(0)?,
-            stream_id: row.try_get(1)?,
-            version: row.try_get(2)?,
-            failures: row.try_get(3)?,
-            reason: row.try_get(4)?,
-            failed_at: row.try_get(5)?,
-            consumer: row.try_get(6)?,
-            not_before: row.try_get(7)?,
-        })
-    };
-    rows.iter().map(retrying).collect()
+    all(session, RETRYING, &[&name, &after, &limit]).await
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::event::{Event, event_columns};
 use crate::events::has_index;
+use crate::row::all;
 use crate::search::{Found, Query, Searched, Windows, within};
 use crate::session::Session;
 
@@ -33,10 +34,7 @@ pub async fn by_correlation(
 ) -> Result<Found, Error> {
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
     if has_index(session, "correlation_id").await? {
-        let rows = session
-            .query(BY_CORRELATION, &[&correlation, &most])
-            .await?;
-        let events = Event::read_all(&rows)?;
+        let events: Vec<Event> = all(session, BY_CORRELATION, &[&correlation, &most]).await?;
         let mut searched = Searched::by_index();
         searched.is_complete = events.len() < limit;
         return Ok(Found { events, searched });

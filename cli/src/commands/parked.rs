@@ -2,13 +2,13 @@
 
 use clap::{Args, ValueEnum};
 use eventcore_inspect::actions::{ParkedAction, ParkedOf, change_parked};
-use eventcore_inspect::{Session, projections, subscriptions};
+use eventcore_inspect::{Error, Event, Session, projections, subscriptions};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Column, Row, Show, left, maybe, right};
+use crate::output::{Column, Row, Show, flag, left, maybe, right};
 
 /// The arguments of `eventcore parked`.
 #[derive(Args)]
@@ -41,61 +41,74 @@ enum Action {
 /// How many events one statement reads.
 const PAGE: i64 = 1000;
 
+/// What both kinds of parked events have.
+trait Parked: Row {
+    fn event(&self) -> &Event;
+}
+
+impl Parked for subscriptions::ParkedEvent {
+    fn event(&self) -> &Event {
+        &self.event
+    }
+}
+
+impl Parked for projections::ParkedEvent {
+    fn event(&self) -> &Event {
+        &self.event
+    }
+}
+
+/// The columns of both, and then these.
+fn columns(others: &[Column]) -> Vec<Column> {
+    let columns = [
+        right("POSITION"),
+        left("STREAM"),
+        right("VERSION"),
+        left("TYPE"),
+        left("PARKED"),
+        right("ATTEMPTS"),
+    ];
+    [&columns, others].concat()
+}
+
+fn cells(event: &Event, parked: String, attempts: i32, others: Vec<String>) -> Vec<String> {
+    let mut cells = vec![
+        event.position.to_string(),
+        event.stream_id.clone(),
+        event.version.to_string(),
+        event.event_type.clone(),
+        parked,
+        attempts.to_string(),
+    ];
+    cells.extend(others);
+    cells
+}
+
 impl Row for subscriptions::ParkedEvent {
     fn columns() -> Vec<Column> {
-        vec![
-            right("POSITION"),
-            left("STREAM"),
-            right("VERSION"),
-            left("TYPE"),
-            left("PARKED"),
-            right("ATTEMPTS"),
-            left("CONSUMER"),
-            left("REASON"),
-        ]
+        columns(&[left("CONSUMER"), left("REASON")])
     }
 
     fn cells(&self, show: Show) -> Vec<String> {
-        vec![
-            self.event.position.to_string(),
-            self.event.stream_id.clone(),
-            self.event.version.to_string(),
-            self.event.event_type.clone(),
-            show.time(self.parked_at),
-            self.attempts.to_string(),
-            maybe(self.consumer.as_ref()),
-            maybe(self.reason.as_ref()),
-        ]
+        let others = vec![maybe(self.consumer.as_ref()), maybe(self.reason.as_ref())];
+        let parked = show.time(self.parked_at);
+        cells(&self.event, parked, self.attempts, others)
     }
 }
 
 impl Row for projections::ParkedEvent {
     fn columns() -> Vec<Column> {
-        vec![
-            right("POSITION"),
-            left("STREAM"),
-            right("VERSION"),
-            left("TYPE"),
-            left("PARKED"),
-            right("ATTEMPTS"),
-            left("REPLAY"),
-            left("SQLSTATE"),
-            left("REASON"),
-        ]
+        columns(&[left("REPLAY"), left("SQLSTATE"), left("REASON")])
     }
 
     fn cells(&self, show: Show) -> Vec<String> {
-        vec![
-            self.event.position.to_string(),
-            self.event.stream_id.clone(),
-            self.event.version.to_string(),
-            self.event.event_type.clone(),
-            show.time(self.parked_at),
-            self.attempts.to_string(),
-            crate::output::flag(self.replay),
+        let others = vec![
+            flag(self.replay),
             self.sqlstate.clone(),
             self.reason.clone(),
-        ]
+        ];
+        let parked = show.time(self.parked_at);
+        cells(&self.event, parked, self.attempts, others)
     }
 }
 
@@ -127,34 +140,37 @@ async fn list(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     }
 }
 
+/// All that are parked, page by page.
+async fn all<P: Parked>(
+    page: impl AsyncFn(i64) -> Result<Vec<P>, Error>,
+) -> Result<Vec<P>, Failure> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    loop {
+        let page = page(after).await?;
+        let Some(last) = page.last() else {
+            return Ok(all);
+        };
+        after = last.event().position;
+        all.extend(page);
+    }
+}
+
 async fn of_subscription(
     session: &Session,
     name: &str,
 ) -> Result<Vec<subscriptions::ParkedEvent>, Failure> {
-    let (mut all, mut after) = (Vec::new(), 0);
-    loop {
-        let page = subscriptions::parked(session, name, after, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(all);
-        };
-        after = last.event.position;
-        all.extend(page);
-    }
+    all(async |after| subscriptions::parked(session, name, after, PAGE).await).await
 }
 
 async fn of_projection(
     session: &Session,
     name: &str,
 ) -> Result<Vec<projections::ParkedEvent>, Failure> {
-    let (mut all, mut after) = (Vec::new(), 0);
-    loop {
-        let page = projections::parked(session, name, after, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(all);
-        };
-        after = last.event.position;
-        all.extend(page);
-    }
+    all(async |after| projections::parked(session, name, after, PAGE).await).await
+}
+
+fn positions(parked: &[impl Parked]) -> Vec<i64> {
+    parked.iter().map(|one| one.event().position).collect()
 }
 
 /// Sends the positions that were seen, and never "all": what is parked meanwhile stays.
@@ -168,32 +184,26 @@ async fn change(
         true => ParkedOf::Projection,
         false => ParkedOf::Subscription,
     };
-    let positions = match (arguments.all, of) {
+    let chosen = match (arguments.all, of) {
         (false, _) if arguments.positions.is_empty() => {
             let message = "give the positions of the events, or --all";
             return Err(Failure::Usage(message.to_owned()));
         }
         (false, _) => arguments.positions.clone(),
-        (true, ParkedOf::Subscription) => {
-            let parked = of_subscription(&session, name).await?;
-            parked.iter().map(|parked| parked.event.position).collect()
-        }
-        (true, ParkedOf::Projection) => {
-            let parked = of_projection(&session, name).await?;
-            parked.iter().map(|parked| parked.event.position).collect()
-        }
+        (true, ParkedOf::Subscription) => positions(&of_subscription(&session, name).await?),
+        (true, ParkedOf::Projection) => positions(&of_projection(&session, name).await?),
     };
     let (will, done) = match action {
         ParkedAction::Replay => ("delivered again", "replayed"),
         ParkedAction::Discard => ("forgotten", "discarded"),
     };
-    let count = positions.len();
+    let count = chosen.len();
     if count > 0 && (arguments.all || action == ParkedAction::Discard) {
         context.confirm(&format!("{count} parked events of {name:?} are {will}"))?;
     }
-    let events = match positions.is_empty() {
+    let events = match chosen.is_empty() {
         true => 0,
-        false => change_parked(&session, of, name, &positions, action).await?,
+        false => change_parked(&session, of, name, &chosen, action).await?,
     };
     let thing = Done { name, done, events };
     context.output.done(

@@ -3,7 +3,7 @@
 use eventcore_inspect::Event;
 use serde_json::value::RawValue;
 
-use crate::output::{Column, Row, Show, left, maybe, right};
+use crate::output::{Column, Row, Show, left, maybe, right, seconds};
 
 impl Row for Event {
     fn columns() -> Vec<Column> {
@@ -46,6 +46,16 @@ pub(super) fn fields(event: &Event, show: Show) -> Vec<(&'static str, String)> {
             event.metadata.as_deref().map(indented).unwrap_or_default(),
         ),
     ]
+}
+
+/// The prefixes or types that a reader is limited to.
+pub(super) fn filter(only: Option<&[String]>) -> String {
+    only.map_or_else(|| "all".to_owned(), |only| only.join(", "))
+}
+
+/// How far a reader is behind.
+pub(super) fn lag(events: i64, behind: f64) -> String {
+    format!("{events} events, {}", seconds(behind))
 }
 
 /// JSON on several lines, with every text and number as it was: only white space between them is

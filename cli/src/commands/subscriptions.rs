@@ -9,6 +9,7 @@ use eventcore_inspect::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::rows::{filter, lag};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Row, Show, flag, left, maybe, right, seconds};
@@ -245,19 +246,12 @@ fn allowed<T>(result: Result<T, Error>) -> Result<Option<T>, Failure> {
 }
 
 fn fields(of: &Subscription, show: Show) -> Vec<(&'static str, String)> {
-    let list = |list: &Option<Vec<String>>| match list {
-        Some(list) => list.join(", "),
-        None => "all".to_owned(),
-    };
     vec![
         ("subscription", of.name.clone()),
         ("paused", of.paused.to_string()),
         ("checkpoint", of.checkpoint.to_string()),
         ("safe position", of.safe_position.to_string()),
-        (
-            "lag",
-            format!("{} events, {}", of.lag_events, seconds(of.lag_seconds)),
-        ),
+        ("lag", lag(of.lag_events, of.lag_seconds)),
         (
             "leased",
             format!(
@@ -278,8 +272,8 @@ fn fields(of: &Subscription, show: Show) -> Vec<(&'static str, String)> {
         ("streams stopped", of.streams_stopped.to_string()),
         ("last error", maybe(of.last_error.as_ref())),
         ("last error at", show.maybe_time(of.last_error_at)),
-        ("prefixes", list(&of.stream_prefixes)),
-        ("types", list(&of.event_types)),
+        ("prefixes", filter(of.stream_prefixes.as_deref())),
+        ("types", filter(of.event_types.as_deref())),
         ("lease time", seconds(of.lease_seconds)),
         ("retry limit", of.retry_limit.to_string()),
         ("on parked", of.on_parked.clone()),

@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 
 use crate::append::StreamVersion;
 use crate::error::Error;
+use crate::row::{FromRow, all};
 use crate::session::Session;
 use crate::time::Time;
 
@@ -38,8 +39,8 @@ macro_rules! executions {
 const LIST: &str = executions!("x.idempotency_key > $2 ORDER BY x.idempotency_key LIMIT $3");
 const SHOW: &str = executions!("x.idempotency_key = $2");
 
-impl Execution {
-    fn read(row: &Row) -> Result<Self, Error> {
+impl FromRow for Execution {
+    fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             idempotency_key: row.try_get("idempotency_key")?,
             recorded_at: row.try_get("recorded_at")?,
@@ -63,8 +64,7 @@ pub async fn executions(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Execution>, Error> {
-    let rows = session.query(LIST, &[&command, &after, &limit]).await?;
-    rows.iter().map(Execution::read).collect()
+    all(session, LIST, &[&command, &after, &limit]).await
 }
 
 /// The execution of a command with this key, if there is one.
@@ -78,5 +78,5 @@ pub async fn execution(
     key: &str,
 ) -> Result<Option<Execution>, Error> {
     let row = session.query_opt(SHOW, &[&command, &key]).await?;
-    row.as_ref().map(Execution::read).transpose()
+    row.as_ref().map(Execution::from_row).transpose()
 }

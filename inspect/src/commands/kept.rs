@@ -2,32 +2,34 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio_postgres::Row;
 
 use crate::error::Error;
+use crate::row::{all, from_row};
 use crate::session::Session;
 use crate::time::Time;
 
-/// A row of `eventcore.command_states`, without the state.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct KeptState {
-    /// The stream.
-    pub stream_id: String,
-    /// The role whose executions use it.
-    pub role: String,
-    /// The OID of that role.
-    pub role_oid: u32,
-    /// The first version in it.
-    pub first_version: i64,
-    /// The last version in it.
-    pub last_version: i64,
-    /// When it was saved.
-    pub kept_at: Time,
-    /// Whether it is older than the registration, and so not used any more.
-    pub is_stale: bool,
-    /// The bytes that it takes in the table.
-    pub bytes: i64,
+from_row! {
+    /// A row of `eventcore.command_states`, without the state.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    pub struct KeptState {
+        /// The stream.
+        pub stream_id: String,
+        /// The role whose executions use it.
+        pub role: String,
+        /// The OID of that role.
+        pub role_oid: u32,
+        /// The first version in it.
+        pub first_version: i64,
+        /// The last version in it.
+        pub last_version: i64,
+        /// When it was saved.
+        pub kept_at: Time,
+        /// Whether it is older than the registration, and so not used any more.
+        pub is_stale: bool,
+        /// The bytes that it takes in the table.
+        pub bytes: i64,
+    }
 }
 
 const LIST: &str = "\
@@ -50,20 +52,5 @@ pub async fn kept_states(
     (stream, role): (&str, u32),
     limit: i64,
 ) -> Result<Vec<KeptState>, Error> {
-    let rows = session
-        .query(LIST, &[&command, &stream, &role, &limit])
-        .await?;
-    let kept = |row: &Row| {
-        Ok(KeptState {
-            stream_id: row.try_get("stream_id")?,
-            role: row.try_get("role")?,
-            role_oid: row.try_get("role_oid")?,
-            first_version: row.try_get("first_version")?,
-            last_version: row.try_get("last_version")?,
-            kept_at: row.try_get("kept_at")?,
-            is_stale: row.try_get("is_stale")?,
-            bytes: row.try_get("bytes")?,
-        })
-    };
-    rows.iter().map(kept).collect()
+    all(session, LIST, &[&command, &stream, &role, &limit]).await
 }

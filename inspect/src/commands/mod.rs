@@ -14,6 +14,7 @@ pub use self::executions::{Execution, execution, executions};
 pub use self::kept::{KeptState, kept_states};
 pub use self::state::{StreamState, state};
 use crate::error::Error;
+use crate::row::{FromRow, all, from_row, named};
 use crate::session::Session;
 use crate::time::Time;
 
@@ -50,8 +51,8 @@ const LIST: &str = commands!("ORDER BY name");
 const LIST_AFTER: &str = commands!("WHERE name > $1 ORDER BY name LIMIT $2");
 const SHOW: &str = commands!("WHERE name = $1");
 
-impl Command {
-    fn read(row: &Row) -> Result<Self, Error> {
+impl FromRow for Command {
+    fn from_row(row: &Row) -> Result<Self, Error> {
         let required: Option<Json<Box<RawValue>>> = row.try_get("required_fields")?;
         let initial: Json<Box<RawValue>> = row.try_get("initial_state")?;
         Ok(Self {
@@ -79,8 +80,7 @@ impl Command {
 ///
 /// The role may not read them, or the connection is lost.
 pub async fn list(session: &Session) -> Result<Vec<Command>, Error> {
-    let rows = session.query(LIST, &[]).await?;
-    rows.iter().map(Command::read).collect()
+    all(session, LIST, &[]).await
 }
 
 /// Commands after this name, in the order of the bytes of their names. The first page is after the
@@ -90,8 +90,7 @@ pub async fn list(session: &Session) -> Result<Vec<Command>, Error> {
 ///
 /// Like [`list`].
 pub async fn list_after(session: &Session, after: &str, limit: i64) -> Result<Vec<Command>, Error> {
-    let rows = session.query(LIST_AFTER, &[&after, &limit]).await?;
-    rows.iter().map(Command::read).collect()
+    all(session, LIST_AFTER, &[&after, &limit]).await
 }
 
 /// One command.
@@ -100,28 +99,25 @@ pub async fn list_after(session: &Session, after: &str, limit: i64) -> Result<Ve
 ///
 /// There is none of this name, the role may not read it, or the connection is lost.
 pub async fn show(session: &Session, name: &str) -> Result<Command, Error> {
-    match session.query_opt(SHOW, &[&name]).await? {
-        Some(row) => Command::read(&row),
-        None => Err(Error::not_found(format!(
-            "there is no command named {name:?}"
-        ))),
+    named(session, SHOW, "command", name).await
+}
+
+from_row! {
+    /// One function of a command.
+    #[derive(Debug, Clone, Serialize, JsonSchema)]
+    #[non_exhaustive]
+    pub struct Source {
+        /// What it does for the command: `apply`, `handle` and so on.
+        pub part: String,
+        /// Its name and the types of its arguments.
+        pub signature: String,
+        /// Its definition in SQL; `None` if it does not exist any more.
+        pub definition: Option<String>,
     }
 }
 
-/// One function of a command.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Source {
-    /// What it does for the command: `apply`, `handle` and so on.
-    pub part: String,
-    /// Its name and the types of its arguments.
-    pub signature: String,
-    /// Its definition in SQL; `None` if it does not exist any more.
-    pub definition: Option<String>,
-}
-
 const SOURCES: &str = "\
-SELECT f.part, f.signature, pg_get_functiondef(to_regprocedure(f.signature))
+SELECT f.part, f.signature, pg_get_functiondef(to_regprocedure(f.signature)) AS definition
   FROM eventcore.commands c
  CROSS JOIN LATERAL (VALUES ('apply', c.apply), ('handle', c.handle), ('related_streams', c.related_streams),
                             ('streams_function', c.streams_function), ('combine', c.combine)) f (part, signature)
@@ -133,13 +129,5 @@ SELECT f.part, f.signature, pg_get_functiondef(to_regprocedure(f.signature))
 ///
 /// The role may not read them, or the connection is lost.
 pub async fn sources(session: &Session, name: &str) -> Result<Vec<Source>, Error> {
-    let rows = session.query(SOURCES, &[&name]).await?;
-    let source = |row: &Row| {
-        Ok(Source {
-            part: row.try_get(0)?,
-            signature: row.try_get(1)?,
-            definition: row.try_get(2)?,
-        })
-    };
-    rows.iter().map(source).collect()
+    all(session, SOURCES, &[&name]).await
 }

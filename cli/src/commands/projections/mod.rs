@@ -6,6 +6,7 @@ use eventcore_inspect::projections::{Projection, list, show};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::rows::{filter, lag};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Row, Show, left, maybe, right, seconds};
@@ -144,10 +145,6 @@ async fn change(
 }
 
 fn fields(of: &Projection, show: Show) -> Vec<(&'static str, String)> {
-    let list = |list: &Option<Vec<String>>| match list {
-        Some(list) => list.join(", "),
-        None => "all".to_owned(),
-    };
     vec![
         ("projection", of.name.clone()),
         ("mode", of.mode.clone()),
@@ -155,10 +152,7 @@ fn fields(of: &Projection, show: Show) -> Vec<(&'static str, String)> {
         ("owner", maybe(of.owner.as_ref())),
         ("checkpoint", of.checkpoint.to_string()),
         ("safe position", of.safe_position.to_string()),
-        (
-            "lag",
-            format!("{} events, {}", of.lag_events, seconds(of.lag_seconds)),
-        ),
+        ("lag", lag(of.lag_events, of.lag_seconds)),
         ("worker", maybe(of.worker_pid)),
         ("waits for", maybe(of.waits_for.as_ref())),
         ("attempts", of.attempts.to_string()),
@@ -171,8 +165,8 @@ fn fields(of: &Projection, show: Show) -> Vec<(&'static str, String)> {
         ("failed at position", maybe(of.last_error_position)),
         ("last error at", show.maybe_time(of.last_error_at)),
         ("handler", of.handler.clone()),
-        ("prefixes", list(&of.stream_prefixes)),
-        ("types", list(&of.event_types)),
+        ("prefixes", filter(of.stream_prefixes.as_deref())),
+        ("types", filter(of.event_types.as_deref())),
         ("batch size", of.batch_size.to_string()),
         ("on error", of.on_error.clone()),
         ("retry limit", of.retry_limit.to_string()),
