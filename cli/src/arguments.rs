@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Search(commands::search::Arguments),
     /// Append events
     Append(commands::append::Arguments),
+    /// Close a stream: it takes no more events
+    Close(commands::close::Arguments),
     /// List durable subscriptions, and operate them
     Subscriptions(commands::subscriptions::Arguments),
     /// Show, replay or discard events that were set aside

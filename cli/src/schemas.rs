@@ -6,6 +6,7 @@
 use clap::Args;
 use eventcore_inspect::append::Appended;
 use eventcore_inspect::checkpoints::Checkpoint;
+use eventcore_inspect::close::Closed;
 use eventcore_inspect::commands::Command;
 use eventcore_inspect::doctor::Diagnosis;
 use eventcore_inspect::execute::Executed;
@@ -37,9 +38,10 @@ fn schema<T: JsonSchema>() -> Schema {
 /// A schema by its name: the words of the command.
 type Named = (&'static str, fn() -> Schema);
 
-const SCHEMAS: [Named; 27] = [
+const SCHEMAS: [Named; 29] = [
     ("append", schema::<Appended>),
     ("checkpoints", schema::<Vec<Checkpoint>>),
+    ("close", schema::<Closed>),
     ("commands", schema::<Vec<Command>>),
     ("commands-show", schema::<commands::commands::Detail>),
     ("doctor", schema::<Diagnosis>),
@@ -59,6 +61,7 @@ const SCHEMAS: [Named; 27] = [
         schema::<commands::projections::Done<'static>>,
     ),
     ("projections-show", schema::<projections::Projection>),
+    ("projections-wait", schema::<commands::projections::Waited>),
     ("search", schema::<Found>),
     ("stats", schema::<Stats>),
     ("stream-events", schema::<Vec<Event>>),

@@ -30,6 +30,7 @@ mod transaction;
 
 // What a row consists of, and how people write and read it.
 mod event;
+pub mod pointer;
 mod row;
 pub mod since;
 pub mod text;
@@ -59,6 +60,7 @@ pub mod metrics;
 // What changes something.
 pub mod actions;
 pub mod append;
+pub mod close;
 pub mod execute;
 pub mod import;
 

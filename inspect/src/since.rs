@@ -34,11 +34,8 @@ impl std::str::FromStr for Since {
                 _ => Err("a position is not negative".to_owned()),
             };
         }
-        for (unit, micros) in UNITS {
-            let number = text.strip_suffix(unit).map(str::parse::<u32>);
-            if let Some(Ok(number)) = number {
-                return Ok(Self::Ago(i64::from(number).saturating_mul(micros)));
-            }
+        if let Some(micros) = micros(text) {
+            return Ok(Self::Ago(micros));
         }
         if let Ok(time) = text.parse::<jiff::Timestamp>() {
             return Ok(Self::At(Time::from_unix_micros(time.as_microsecond())));
@@ -46,6 +43,28 @@ impl std::str::FromStr for Since {
         let expected =
             "is no position, no time ago such as 10m, and no time such as 2026-11-29T05:00:00Z";
         Err(expected.to_owned())
+    }
+}
+
+/// A number of microseconds, as `10m`.
+fn micros(text: &str) -> Option<i64> {
+    UNITS.iter().find_map(|(unit, micros)| {
+        let number = text.strip_suffix(unit)?.parse::<u32>().ok()?;
+        Some(i64::from(number).saturating_mul(*micros))
+    })
+}
+
+/// How long something may take: `30s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duration(pub std::time::Duration);
+
+impl std::str::FromStr for Duration {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let micros = micros(text).and_then(|micros| u64::try_from(micros).ok());
+        let micros = micros.ok_or("is no time such as 30s or 10m")?;
+        Ok(Self(std::time::Duration::from_micros(micros)))
     }
 }
 
@@ -78,6 +97,15 @@ mod tests {
         assert_eq!("250ms".parse(), Ok(Since::Ago(250_000)));
         let at = Time::from_unix_micros(1_796_000_000_000_000);
         assert_eq!(at.to_string().parse(), Ok(Since::At(at)));
+    }
+
+    #[test]
+    fn a_duration_has_a_number_and_a_unit() {
+        let minute = std::time::Duration::from_secs(60);
+        assert_eq!("1m".parse(), Ok(Duration(minute)));
+        for text in ["", "1", "m", "-1s", "1.5s"] {
+            assert!(text.parse::<Duration>().is_err(), "{text}");
+        }
     }
 
     #[test]

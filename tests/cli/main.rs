@@ -18,4 +18,5 @@ mod roles;
 mod schemas;
 mod tail;
 mod top;
+mod waiting;
 mod write;

@@ -1,10 +1,8 @@
 //! `subscriptions`, `parked`, `projections`, `checkpoints`, `inflight` and `stats`.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
-use crate::support::{Database, words};
+use crate::support::{Database, until, words};
 
 /// A subscription with two events parked and one leased.
 fn with_parked(name: &str) -> Database {
@@ -89,6 +87,7 @@ fn what_destroys_is_not_done_without_a_terminal_unless_it_is_told() {
         &["projections", "drop", "none"],
         &["projections", "rebuild", "none"],
         &["inflight", "--terminate", "1"],
+        &["close", "a", "--reason", "done"],
     ] {
         let ran = database.run(arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {ran:?}");
@@ -145,18 +144,6 @@ fn with_projection(name: &str) -> Database {
             {\"stream\":\"a\",\"type\":\"T\",\"payload\":2}, {\"stream\":\"a\",\"type\":\"T\",\"payload\":3}]')",
     );
     database
-}
-
-#[track_caller]
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "{what} takes too long"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]

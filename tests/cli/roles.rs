@@ -53,6 +53,7 @@ fn what_a_role_may_not_do_is_told_with_its_code() {
     let database = shop("cli_denied", "GRANT eventcore_reader TO cli_denied");
     for arguments in [
         &["append", "a", "T"][..],
+        &["close", "a", "--reason", "no", "--yes"],
         &["subscriptions", "pause", "mails"],
         &["subscriptions", "drop", "mails", "--yes"],
         &["parked", "mails"],

@@ -62,6 +62,7 @@ fn every_document_is_as_its_schema_says() {
         ("append", &["append", "new", "T"]),
         ("execute", &["execute", "c", "{\"s\": \"x\"}", "--dry-run"]),
         ("execute", &["execute", "c", "{\"s\": \"x\"}"]),
+        ("close", &["close", "a", "--reason", "no", "--yes"]),
         ("commands", &["commands"]),
         ("commands-show", &["commands", "show", "c"]),
         ("checkpoints", &["checkpoints"]),

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use eventcore_harness::{Server, ServerOptions, shared};
 use serde_json::Value;
@@ -144,4 +145,17 @@ pub(crate) fn program() -> Command {
 /// A table's lines, without what changes from run to run: the words of each line.
 pub(crate) fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
+}
+
+/// Returns when it is so.
+#[track_caller]
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "{what} takes too long"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -76,6 +76,44 @@ fn the_newest_events_are_shown_oldest_first() {
 }
 
 #[test]
+fn only_payloads_or_a_part_of_them_are_printed_as_the_server_has_them() {
+    let database = Database::with_workers("cli_tail_payload");
+    database.sql(
+        "SELECT eventcore_append(ARRAY['a'], ARRAY[0]::bigint[], '[
+            {\"stream\":\"a\",\"type\":\"T\",\"payload\":{\"cents\":12345678901234567890.10,\"a/b\":[1,{\"n\":2}]}},
+            {\"stream\":\"a\",\"type\":\"T\",\"payload\":\"\\u009b31m\"}]')",
+    );
+    let raw = database.ok(&["tail", "--payload", "-o", "jsonl"]);
+    assert_eq!(
+        raw,
+        "{\"a/b\": [1, {\"n\": 2}], \"cents\": 12345678901234567890.10}\n\"\u{9b}31m\"\n"
+    );
+    let table = database.ok(&["tail", "--payload"]);
+    assert!(table.ends_with("\"\\u{9b}31m\"\n"), "{table}");
+    for (pointer, printed) in [
+        ("--payload=/cents", "12345678901234567890.10\n"),
+        ("--payload=/a~1b/1", "{\"n\": 2}\n"),
+        ("--payload=/a~1b/1/n", "2\n"),
+        ("--payload=/none", ""),
+    ] {
+        assert_eq!(database.ok(&["tail", pointer]), printed, "{pointer}");
+        assert_eq!(database.ok(&["tail", "--since", "0", pointer]), printed);
+    }
+    let wrong = database.run(&["tail", "--payload=cents"]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+
+    let mut child = database.start(&["tail", "-f", "--payload=/cents"]);
+    let told = lines(&mut child);
+    let line = told.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert_eq!(line, "12345678901234567890.10");
+    database.sql("SELECT eventcore_append(ARRAY['a'], ARRAY[2]::bigint[], '[{\"stream\":\"a\",\"type\":\"T\",\"payload\":{\"cents\":1.50}}]')");
+    let line = told.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert_eq!(line, "1.50");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn events_that_come_are_shown_until_ctrl_c() {
     let database = Database::with_workers("cli_tail_f");
     append(&database, "a", 1);

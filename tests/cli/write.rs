@@ -1,8 +1,8 @@
-//! `append` and `execute`.
+//! `append`, `close` and `execute`.
 
 use serde_json::json;
 
-use crate::support::Database;
+use crate::support::{Database, Ran, until};
 
 #[test]
 fn an_event_is_appended_with_what_the_options_say() {
@@ -182,4 +182,61 @@ fn commands_are_listed_and_shown_with_their_source() {
     let text = database.ok(&["commands", "show", "count"]);
     assert!(text.contains("only upwards"), "{text}");
     assert_eq!(database.run(&["commands", "show", "none"]).code, 4);
+}
+
+#[test]
+fn a_closed_stream_takes_no_more_events() {
+    let database = Database::new("cli_close");
+    database.ok(&["append", "order-1", "Placed"]);
+    let close = ["close", "order-1", "--reason", "cancelled by Ada", "--yes"];
+    let closed = database.json(&close);
+    assert_eq!(closed["was_open"], true);
+    assert_eq!(
+        (&closed["state"], &closed["version"], &closed["reason"]),
+        (&json!("closed"), &json!(1), &json!("cancelled by Ada"))
+    );
+    let append = database.run(&["append", "order-1", "Paid", "-o", "json"]);
+    assert_eq!(append.code, 1, "{append:?}");
+    assert_eq!(append.error()["sqlstate"], "SE005");
+    let shown = database.json(&["stream", "show", "order-1"]);
+    assert_eq!(shown["reason"], "cancelled by Ada");
+
+    // The first reason counts.
+    let again = database.ok(&["close", "order-1", "--reason", "other", "--yes"]);
+    assert_eq!(
+        again,
+        "stream \"order-1\" was closed already: cancelled by Ada\n"
+    );
+    let none = database.run(&["close", "order-2", "--reason", "typo", "--yes"]);
+    assert_eq!(none.code, 4, "{none:?}");
+    let without_reason = database.run(&["close", "order-1", "--yes"]);
+    assert_eq!(without_reason.code, 2, "{without_reason:?}");
+}
+
+/// A closing waits for an append that is under way, and is closed at the version after it.
+#[test]
+fn a_stream_is_closed_after_the_append_that_is_under_way() {
+    let database = Database::new("cli_close_waits");
+    database.ok(&["append", "a", "T"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(async {
+        let connected = tokio_postgres::connect(&database.url, tokio_postgres::NoTls);
+        let (client, connection) = connected.await.unwrap();
+        tokio::spawn(connection);
+        let append = "BEGIN; SELECT eventcore_append(ARRAY['a'], ARRAY[1]::bigint[], '[{\"stream\":\"a\",\"type\":\"T\",\"payload\":2}]')";
+        client.batch_execute(append).await.unwrap();
+        client
+    });
+    let child = database.start(&["close", "a", "--reason", "done", "--yes", "-o", "json"]);
+    until("the closing that waits", || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        database.sql(waiting).trim() == "1"
+    });
+    runtime.block_on(client.batch_execute("COMMIT")).unwrap();
+    let closed = Ran::of(child.wait_with_output().unwrap()).ok();
+    let closed: serde_json::Value = serde_json::from_str(&closed).unwrap();
+    assert_eq!(
+        (&closed["was_open"], &closed["version"]),
+        (&json!(true), &json!(2))
+    );
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod append;
 mod checkpoints;
+pub(crate) mod close;
 #[expect(clippy::module_inception, reason = "it is the command `commands`")]
 pub(crate) mod commands;
 pub(crate) mod completions;
@@ -43,6 +44,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<ExitCode,
         Command::Trace(arguments) => trace::run(&arguments, context).await?,
         Command::Search(arguments) => search::run(&arguments, context).await?,
         Command::Append(arguments) => append::run(&arguments, context).await?,
+        Command::Close(arguments) => close::run(&arguments, context).await?,
         Command::Subscriptions(arguments) => subscriptions::run(&arguments, context).await?,
         Command::Parked(arguments) => parked::run(&arguments, context).await?,
         Command::Projections(arguments) => projections::run(&arguments, context).await?,

@@ -60,6 +60,14 @@ impl Progress {
         Ok(())
     }
 
+    /// A remark, above the bar.
+    pub(super) fn note(&self, text: &str) -> Result<(), Failure> {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.output.note(text)),
+            None => self.output.note(text),
+        }
+    }
+
     pub(super) fn finish(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();

@@ -123,8 +123,11 @@ async fn events(arguments: &Events, context: &Context) -> Result<(), Failure> {
     let subscribe = Subscribe::after(after.into()).filter(filter);
     // The filter is a prefix, so other streams may match; and the first read may have passed the
     // safe position.
-    follow(context, subscribe, &mut widths, |event| {
-        event.stream_id == arguments.stream && event.version > last
+    follow(context, subscribe, |event| {
+        match event.stream_id == arguments.stream && event.version > last {
+            true => context.output.row(event, &mut widths),
+            false => Ok(()),
+        }
     })
     .await
 }

@@ -3,12 +3,14 @@
 use clap::Args;
 use eventcore::{EventSubscription, EventType, Filter, Subscribe};
 use eventcore_inspect::events::{after, safe_position};
+use eventcore_inspect::pointer::Pointer;
 use eventcore_inspect::search::{Query, Windows, search};
 use eventcore_inspect::since::Since;
 use eventcore_inspect::{Error, Event, Session};
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::Output;
 
 /// The arguments of `eventcore tail`.
 #[derive(Args)]
@@ -28,6 +30,41 @@ pub(crate) struct Arguments {
     /// The most events to show before those that come [default: 10, or all with --since]
     #[arg(short = 'n', long, value_name = "N")]
     lines: Option<u32>,
+    /// Print only the payloads, or the part of each that a JSON pointer names, such as /owner/name;
+    /// events without that part are left out
+    #[arg(
+        long,
+        value_name = "POINTER",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        value_parser = pointer
+    )]
+    payload: Option<Pointer>,
+}
+
+fn pointer(text: &str) -> Result<Pointer, String> {
+    text.parse()
+        .map_err(|error: eventcore_inspect::Error| error.to_string())
+}
+
+/// Shows one event after the other.
+struct Shown<'a> {
+    output: &'a Output,
+    payload: Option<&'a Pointer>,
+    widths: Vec<usize>,
+}
+
+impl Shown<'_> {
+    fn show(&mut self, event: &Event) -> Result<(), Failure> {
+        match self.payload {
+            None => self.output.row(event, &mut self.widths),
+            Some(pointer) => match pointer.find(&event.payload) {
+                Some(part) => self.output.json_line(part),
+                None => Ok(()),
+            },
+        }
+    }
 }
 
 const LINES: usize = 10;
@@ -41,16 +78,20 @@ const PAGE: usize = 1000;
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     let session = context.reader().await?;
     let safe = safe_position(&session).await?;
-    let mut widths = Vec::new();
+    let mut shown = Shown {
+        output: &context.output,
+        payload: arguments.payload.as_ref(),
+        widths: Vec::new(),
+    };
     let shown_to = match arguments.since {
         Some(since) => {
             let start = since.position(&session).await?;
-            show_from(arguments, context, &session, (start, safe), &mut widths).await?
+            show_from(arguments, &session, (start, safe), &mut shown).await?
         }
         None => {
             let events = newest(arguments, &session, safe).await?;
             for event in &events {
-                context.output.row(event, &mut widths)?;
+                shown.show(event)?;
             }
             safe
         }
@@ -64,7 +105,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
     let filter = filter(prefixes, arguments.types.as_deref())?;
     let from = u64::try_from(shown_to).unwrap_or(0);
     let subscribe = Subscribe::after(from.into()).filter(filter);
-    follow(context, subscribe, &mut widths, |_| true).await
+    follow(context, subscribe, |event| shown.show(event)).await
 }
 
 /// The newest matching events up to a position, the oldest of them first.
@@ -89,10 +130,9 @@ async fn newest(
 /// Shows the events after one position up to another; returns the position up to which it has.
 async fn show_from(
     arguments: &Arguments,
-    context: &Context,
     session: &Session,
     (start, safe): (i64, i64),
-    widths: &mut Vec<usize>,
+    shown: &mut Shown<'_>,
 ) -> Result<i64, Failure> {
     let mut left = arguments.lines.map_or(usize::MAX, |lines| lines as usize);
     let mut position = start;
@@ -102,7 +142,7 @@ async fn show_from(
         let types = arguments.types.as_deref();
         let read = after(session, position, page, prefixes, types).await?;
         for event in &read.events {
-            context.output.row(event, widths)?;
+            shown.show(event)?;
         }
         left -= read.events.len();
         if read.read_to == position {
@@ -135,16 +175,12 @@ pub(super) fn filter(
 pub(super) async fn follow(
     context: &Context,
     subscribe: Subscribe,
-    widths: &mut Vec<usize>,
-    is_wanted: impl Fn(&Event) -> bool,
+    mut show: impl FnMut(&Event) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let store = context.store()?;
     let mut subscription = store.subscribe(subscribe);
     loop {
         let event = subscription.next_event().await.map_err(Error::from)?;
-        let event = Event::from(event);
-        if is_wanted(&event) {
-            context.output.row(&event, widths)?;
-        }
+        show(&Event::from(event))?;
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use eventcore_inspect::Time;
 use eventcore_inspect::doctor::Severity;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::arguments::{Format, OutputArguments, TimeStyle, When};
 use crate::failure::Failure;
@@ -179,6 +180,16 @@ impl Output {
             Format::Table | Format::Json => serde_json::to_writer_pretty(&mut out, thing)?,
         }
         writeln!(out)?;
+        Ok(out.flush()?)
+    }
+
+    /// Prints a JSON text on a line: for people without what a terminal would obey.
+    pub(crate) fn json_line(&self, text: &RawValue) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        match self.format {
+            Format::Table => writeln!(out, "{}", safe(text.get()))?,
+            Format::Json | Format::Jsonl => writeln!(out, "{}", text.get())?,
+        }
         Ok(out.flush()?)
     }
 

@@ -1,5 +1,7 @@
 //! Projections that run inside the server.
 
+mod wait;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
@@ -9,6 +11,8 @@ use crate::event::{Event, event_columns};
 use crate::row::{FromRow, all, from_row, named};
 use crate::session::Session;
 use crate::time::Time;
+
+pub use wait::{RebuildProgress, RebuildWatch, last_position, wait};
 
 from_row! {
     /// A row of `eventcore.stat_projections`.

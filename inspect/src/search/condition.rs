@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::error::Error;
+use crate::pointer::Pointer;
 
 /// A condition on a part of the payload.
 #[derive(Debug, Clone)]
@@ -44,7 +45,7 @@ impl std::str::FromStr for Condition {
         });
         let Some((at, _, sign, test)) = split.min() else {
             return Ok(Self {
-                path: path(text),
+                path: path(text)?,
                 test: None,
                 value: None,
             });
@@ -56,7 +57,7 @@ impl std::str::FromStr for Condition {
                 .map_err(|error| Error::malformed(error.to_string()))?,
         };
         Ok(Self {
-            path: path(pointer),
+            path: path(pointer)?,
             test: Some(test),
             value: Some(value),
         })
@@ -64,11 +65,8 @@ impl std::str::FromStr for Condition {
 }
 
 /// The parts of a JSON pointer.
-fn path(pointer: &str) -> Vec<String> {
-    let parts = pointer.split('/').skip(1);
-    parts
-        .map(|part| part.replace("~1", "/").replace("~0", "~"))
-        .collect()
+fn path(pointer: &str) -> Result<Vec<String>, Error> {
+    Ok(pointer.parse::<Pointer>()?.into_parts())
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! `eventcore projections`
 
+mod wait;
+
 use clap::{Args, Subcommand};
 use eventcore_inspect::actions::{ProjectionAction, change_projection};
 use eventcore_inspect::projections::{Projection, list, show};
+use eventcore_inspect::since::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -10,6 +13,8 @@ use super::rows::{filter, lag};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Row, Show, left, maybe, right, seconds};
+pub(crate) use wait::Waited;
+use wait::{wait_for, wait_for_rebuild};
 
 /// The arguments of `eventcore projections`.
 #[derive(Args)]
@@ -42,6 +47,23 @@ enum Action {
         /// Fill other tables first, and exchange them when they have caught up
         #[arg(long)]
         shadow: bool,
+        /// Wait until it shows everything; Ctrl-C ends the wait, and the rebuild goes on
+        #[arg(long)]
+        wait: bool,
+        /// How long to wait, such as 10m [default: until it is done]
+        #[arg(long, value_name = "TIME", requires = "wait")]
+        timeout: Option<Duration>,
+    },
+    /// Wait until it has reached a position
+    Wait {
+        /// The projection
+        name: String,
+        /// The position [default: that of the last event now]
+        #[arg(long, value_name = "POSITION")]
+        position: Option<i64>,
+        /// How long to wait, such as 30s; it fails when the time is up [default: until it is there]
+        #[arg(long, value_name = "TIME")]
+        timeout: Option<Duration>,
     },
     /// Remove it; its tables stay
     Drop {
@@ -107,7 +129,22 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
         }
         Action::Pause { name } => change(name, ProjectionAction::Pause, "paused", context).await,
         Action::Resume { name } => change(name, ProjectionAction::Resume, "resumed", context).await,
-        Action::Rebuild { name, shadow } => {
+        Action::Wait {
+            name,
+            position,
+            timeout,
+        } => {
+            let session = context.reader().await?;
+            let waited = wait_for(&session, name, *position, *timeout, context).await?;
+            let words = format!("projection {name:?} is at position {}", waited.checkpoint);
+            context.output.done(&words, &waited)
+        }
+        Action::Rebuild {
+            name,
+            shadow,
+            wait,
+            timeout,
+        } => {
             if !shadow {
                 context.confirm(&format!(
                     "the tables of projection {name:?} are emptied and filled again"
@@ -116,7 +153,18 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
             let action = ProjectionAction::Rebuild {
                 with_shadow: *shadow,
             };
-            change(name, action, "being rebuilt", context).await
+            if !wait {
+                return change(name, action, "being rebuilt", context).await;
+            }
+            let session = context.writer().await?;
+            change_projection(&session, name, action).await?;
+            match shadow {
+                true => wait_for_rebuild(&session, name, *timeout, context).await?,
+                false => {
+                    wait_for(&session, name, None, *timeout, context).await?;
+                }
+            }
+            say(name, "rebuilt", context)
         }
         Action::Drop { name } => {
             context.confirm(&format!(
@@ -135,6 +183,10 @@ async fn change(
 ) -> Result<(), Failure> {
     let session = context.writer().await?;
     change_projection(&session, name, action).await?;
+    say(name, done, context)
+}
+
+fn say(name: &str, done: &str, context: &Context) -> Result<(), Failure> {
     let thing = Done {
         projection: name,
         done,
