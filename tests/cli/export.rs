@@ -11,14 +11,24 @@ struct TestFile(PathBuf);
 
 impl TestFile {
     fn new(name: &str) -> Self {
-        let file =
-            std::env::temp_dir().join(format!("eventcore-{name}-{}.ndjson", std::process::id()));
+        Self::with_extension(name, "ndjson")
+    }
+
+    fn with_extension(name: &str, extension: &str) -> Self {
+        let process = std::process::id();
+        let file = std::env::temp_dir().join(format!("eventcore-{name}-{process}.{extension}"));
         let _ = std::fs::remove_file(&file);
         Self(file)
     }
 
     fn path(&self) -> &str {
         self.0.to_str().unwrap()
+    }
+
+    /// What is in a compressed file.
+    fn decompressed(&self) -> String {
+        let file = std::fs::File::open(&self.0).unwrap();
+        String::from_utf8(zstd::decode_all(file).unwrap()).unwrap()
     }
 
     fn text(&self) -> String {
@@ -137,13 +147,70 @@ fn an_append_of_an_export_can_be_killed_and_run_again() {
     assert_eq!(ran.code, 5, "{ran:?}");
 }
 
-#[test]
-fn an_export_goes_on_where_it_was_interrupted() {
-    let database = Database::new("cli_resume");
+/// 30,000 events in 300,000 positions.
+fn in_windows(name: &str) -> Database {
+    let database = Database::new(name);
     database.sql(
         "INSERT INTO eventcore.events (position, version, recorded_at, event_id, stream_id, event_type, payload)
          SELECT n * 10, n, now(), gen_random_uuid(), 's', 'T', to_jsonb(n) FROM generate_series(1, 30000) n",
     );
+    database
+}
+
+#[test]
+fn a_compressed_export_is_the_same_export() {
+    let (from, file) = (
+        shop("cli_export_zst"),
+        TestFile::with_extension("restore", "ndjson.zst"),
+    );
+    from.ok(&["export", file.path()]);
+    assert_eq!(file.decompressed(), from.ok(&["export", "-q"]));
+    // What it is, is seen in the file, and not in its name.
+    let renamed = TestFile::new("renamed");
+    std::fs::copy(&file.0, &renamed.0).unwrap();
+    let into = Database::new("cli_restore_zst");
+    for file in [&file, &renamed] {
+        assert_eq!(into.json(&["import", file.path(), "--check"])["events"], 3);
+    }
+    into.ok(&["import", file.path(), "--restore"]);
+    assert_eq!(into.sql(CONTENTS), from.sql(CONTENTS));
+
+    let whole = std::fs::read(&file.0).unwrap();
+    for length in [whole.len() - 1, whole.len() / 2, 5] {
+        std::fs::write(&file.0, &whole[..length]).unwrap();
+        let ran = into.run(&["import", file.path(), "--check"]);
+        assert_eq!(ran.code, 2, "cut at {length}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_compressed_export_goes_on_where_it_was_interrupted() {
+    let database = in_windows("cli_resume_zst");
+    let file = TestFile::with_extension("resume", "ndjson.zst");
+    database.ok(&["export", file.path()]);
+    let (whole, text) = (std::fs::read(&file.0).unwrap(), file.decompressed());
+    assert_eq!(text.lines().count(), 30_001);
+    assert!(whole.len() < text.len() / 2, "{} bytes", whole.len());
+    let mut went_on = 0;
+    for tenths in 1..=10 {
+        std::fs::write(&file.0, &whole[..whole.len() * tenths / 10]).unwrap();
+        let ran = database.run(&["export", file.path(), "--resume"]);
+        assert!(file.decompressed() == text, "cut at {tenths}/10: {ran:?}");
+        went_on += usize::from(!ran.err.contains("exported 30000"));
+    }
+    assert!(went_on > 5, "{went_on}");
+    // Not even the header is whole; and what is no compressed export at all.
+    for bytes in [&whole[..5], b"{}\n".as_slice(), &[]] {
+        std::fs::write(&file.0, bytes).unwrap();
+        let ran = database.run(&["export", file.path(), "--resume"]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert_eq!(std::fs::read(&file.0).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn an_export_goes_on_where_it_was_interrupted() {
+    let database = in_windows("cli_resume");
     let file = TestFile::new("resume");
     database.ok(&["export", file.path()]);
     let whole = file.text();

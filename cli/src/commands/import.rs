@@ -21,7 +21,7 @@ use crate::failure::Failure;
 /// The arguments of `eventcore import`.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// A file that `eventcore export` has written
+    /// A file that `eventcore export` has written, compressed or not
     file: PathBuf,
     /// Into an empty store: positions, times and ids stay as they were
     #[arg(long, group = "way", required_unless_present_any = ["append", "check"])]
@@ -55,7 +55,7 @@ pub(crate) struct Summary {
 /// The lines of an export, one by one, each checked against those before.
 struct Lines {
     path: PathBuf,
-    lines: std::io::Lines<BufReader<File>>,
+    lines: std::io::Lines<Box<dyn BufRead>>,
     number: usize,
     last_position: i64,
     /// The version of each stream so far.
@@ -65,9 +65,7 @@ struct Lines {
 impl Lines {
     fn open(path: &Path) -> Result<(Header, Self), Failure> {
         let cannot = |error| Failure::Usage(format!("cannot read {}: {error}", path.display()));
-        let mut lines =
-            BufReader::with_capacity(1 << 20, File::open(path).map_err(cannot)?).lines();
-        let first = lines.next().transpose()?.unwrap_or_default();
+        let lines = open(path).map_err(cannot)?.lines();
         let mut opened = Self {
             path: path.to_owned(),
             lines,
@@ -75,6 +73,10 @@ impl Lines {
             last_position: 0,
             versions: HashMap::new(),
         };
+        let first = opened.lines.next().transpose();
+        let first = first
+            .map_err(|error| opened.wrong(&error))?
+            .unwrap_or_default();
         let header: Header = serde_json::from_str(&first).map_err(|error| opened.wrong(&error))?;
         if header.eventcore_export != 1 {
             return Err(opened.wrong(&"its format is of a later version"));
@@ -89,10 +91,12 @@ impl Lines {
     }
 
     fn next(&mut self) -> Result<Option<Line>, Failure> {
-        let Some(line) = self.lines.next().transpose()? else {
+        self.number += 1;
+        let line = self.lines.next().transpose();
+        // Not only what is no text: a compressed file may be cut.
+        let Some(line) = line.map_err(|error| self.wrong(&error))? else {
             return Ok(None);
         };
-        self.number += 1;
         let line: Line = line
             .parse()
             .map_err(|error: serde_json::Error| self.wrong(&error))?;
@@ -121,6 +125,21 @@ impl Lines {
                 Ok(())
             }
         }
+    }
+}
+
+/// What every zstd frame begins with.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Opens a file, and decompresses it if it is compressed.
+fn open(path: &Path) -> std::io::Result<Box<dyn BufRead>> {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    match file.fill_buf()?.starts_with(&ZSTD) {
+        true => {
+            let plain = zstd::stream::read::Decoder::with_buffer(file)?;
+            Ok(Box::new(BufReader::with_capacity(1 << 20, plain)))
+        }
+        false => Ok(Box::new(file)),
     }
 }
 
