@@ -138,19 +138,20 @@ pub struct EventBatch {
     pub row_type: Oid,
 }
 
-/// Reads the next events; `None` if there is nothing to do.
+/// Reads the next events after a position, which is the checkpoint unless the events between the two
+/// are known not to match; `None` if there is nothing to do.
 pub fn read_batch(
     definition: &Definition,
     progress: &Progress,
+    after: i64,
 ) -> Result<Option<EventBatch>, Error> {
     let events = Events::to_read()?;
     relation::require_readable(events.catalog.objects.events);
     let registry = Registry::open(&events.catalog)?;
-    let after = progress.checkpoint;
-    divergence::require_told(&registry, &events, after)?;
+    divergence::require_told(&registry, &events, progress.checkpoint)?;
     // In this order, and never with an older snapshot: see `Registry::safe_position`.
     let safe = registry.safe_position()?;
-    if safe <= after && !progress.reset_pending {
+    if safe <= after && after <= progress.checkpoint && !progress.reset_pending {
         return Ok(None);
     }
     let filter = definition.filter();

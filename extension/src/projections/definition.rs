@@ -78,6 +78,11 @@ impl Definition {
         Filter::of(copy(&self.stream_prefixes), copy(&self.event_types))
     }
 
+    /// Whether it wants the same events as another one.
+    pub fn has_filter_of(&self, other: &Self) -> bool {
+        self.stream_prefixes == other.stream_prefixes && self.event_types == other.event_types
+    }
+
     /// The handler, ready to be called with an event of this type or with an array of them.
     pub fn open_handler(&self, event: Oid) -> Result<Function, Error> {
         let argument = if self.takes_array {

@@ -8,6 +8,7 @@
 //! - [`worker`]: a worker runs the projections of its owner, one transaction after the other.
 //! - [`next_step`]: what the worker does next.
 //! - [`batch`]: a transaction that hands events to the handler and writes the checkpoint.
+//! - [`passed`]: what the worker remembers of events that do not match.
 //! - [`replay`]: a transaction that hands a parked event to the handler again.
 //! - [`record`]: what a worker records of a projection.
 //! - [`rebuild`], [`shadow`]: a projection that rebuilds another one in shadow tables, and then
@@ -24,6 +25,7 @@ mod definition;
 pub mod inline;
 mod next_step;
 mod obstacle;
+mod passed;
 pub mod pool;
 mod rebuild;
 mod record;

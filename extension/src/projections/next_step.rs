@@ -3,6 +3,7 @@
 
 use super::batch::{self, Claim, FailureContext, Outcome};
 use super::definition::{self, Definition};
+use super::passed::{Passed, PassedOver};
 use super::{record, replay, shadow};
 use crate::error::Error;
 use crate::pg::session::as_statement;
@@ -10,9 +11,16 @@ use crate::pg::snapshot::ActiveSnapshot;
 use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::processes::batches;
+use crate::registry::wake::Wake;
 
 /// Advances a projection by one step, in the current transaction.
-pub fn run(name: &str, context: &FailureContext) -> Result<Outcome, Error> {
+pub fn run(
+    name: &str,
+    context: &FailureContext,
+    passed_over: &mut PassedOver,
+    wake: &Wake,
+) -> Result<Outcome, Error> {
+    let passed = passed_over.take(name);
     let name = Text::copy(name.as_bytes()).keep();
     let (definition, progress) = match batch::claim(name, context)? {
         Claim::Claimed(definition, progress) => (definition, progress),
@@ -26,12 +34,21 @@ pub fn run(name: &str, context: &FailureContext) -> Result<Outcome, Error> {
         replay::run(&definition, name, position, context)?;
         return Ok(Outcome::Advanced);
     }
-    let read = batch::read_batch(&definition, &progress)?;
+    let checkpoint = progress.checkpoint;
+    let passed = passed.filter(|passed| passed.is_of(&definition, checkpoint));
+    let after = passed.as_ref().map_or(checkpoint, Passed::up_to);
+    let read = batch::read_batch(&definition, &progress, after)?;
     let to_end = read.as_ref().is_none_or(|read| read.to_end);
     match (read, &definition.rebuild) {
         (_, Some(rebuild)) if to_end => Ok(Outcome::CaughtUp(rebuild.original.clone())),
         (None, _) => Ok(Outcome::Nothing),
         (Some(read), _) => {
+            if read.events.is_empty() && read.to_end && !progress.reset_pending {
+                let deferred = passed_over.defer(&definition, passed, checkpoint, read.up_to, wake);
+                if let Some(delay) = deferred {
+                    return Ok(Outcome::NotBefore(delay));
+                }
+            }
             let fresh = ActiveSnapshot::push();
             if progress.reset_pending {
                 reset(&definition, name, context)?;

@@ -49,7 +49,7 @@ pub fn finish(name: &str, original: &str, context: &FailureContext) -> Result<Ou
     let Some((_, live)) = live else {
         return Err(Error::UnknownProjection(original.to_owned()));
     };
-    let read = batch::read_batch(&definition, &progress)?;
+    let read = batch::read_batch(&definition, &progress, progress.checkpoint)?;
     let to_end = read.as_ref().is_none_or(|read| read.to_end);
     let up_to = read.as_ref().map_or(progress.checkpoint, |read| read.up_to);
     let takes_place = to_end && up_to >= live.checkpoint;

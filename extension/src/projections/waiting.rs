@@ -2,6 +2,7 @@
 
 use super::definition;
 use crate::error::{Error, Malformed, Unavailable};
+use crate::locks::projection_key;
 use crate::pg::function::Call;
 use crate::pg::relation::Use;
 use crate::pg::transaction;
@@ -34,10 +35,17 @@ pub fn wait(call: &Call<'_>) -> Result<i64, Error> {
         .into());
     }
     let wake = Registry::open(&Catalog::load()?)?.wake();
+    let key = projection_key(name.as_bytes());
     let mut found = Ok(0);
     wake.projected.wait_until(patience, standby::watch(), || {
         standby::watch();
         found = checkpoint_of(&name, position);
+        if found
+            .as_ref()
+            .is_ok_and(|checkpoint| *checkpoint < position)
+        {
+            wake.want_checkpoint(key, position);
+        }
         // While it waits it holds no snapshot and no lock.
         transaction::commit_and_begin();
         found

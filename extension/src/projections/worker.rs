@@ -3,6 +3,7 @@
 
 use super::batch::{FailureContext, Outcome};
 use super::definition;
+use super::passed::PassedOver;
 use super::record::{self, Failure};
 use super::{next_step, rebuild};
 use crate::error::Error;
@@ -43,6 +44,7 @@ pub fn run(database: u32) -> ! {
     if let Ok(all) = session.attempt(definition::all) {
         batches::forget_all_but(|name| all.iter().any(|one| one.name == name));
     }
+    let mut passed_over = PassedOver::default();
     loop {
         session.reload_settings();
         let (seen, announced) = (
@@ -55,9 +57,11 @@ pub fn run(database: u32) -> ! {
         if names.is_empty() {
             process::end();
         }
+        passed_over.forget_all_but(&names);
         let mut rest = Some(INTERVAL);
         for name in names {
-            rest = rest.min(step(&session, &worker_context, &name));
+            let again = step(&session, &worker_context, &name, &mut passed_over);
+            rest = rest.min(again);
             if worker_context.is_to_leave()
                 || (begun.elapsed() > SLICE && worker_context.is_crowded())
             {
@@ -69,7 +73,7 @@ pub fn run(database: u32) -> ! {
             if worker_context.is_crowded() {
                 process::end();
             }
-            worker_context.wait(rest, seen, announced);
+            worker_context.wait(rest, seen, announced, &passed_over);
         }
         if worker_context.is_to_leave() {
             process::end();
@@ -91,10 +95,16 @@ fn mine(role: Oid, catalog: &Catalog) -> Result<Vec<String>, Error> {
 
 /// Advances a projection by one batch. Returns how long to wait then; `None` if there may be more
 /// to do at once.
-fn step(session: &Session, worker_context: &WorkerContext, name: &str) -> Option<Duration> {
+fn step(
+    session: &Session,
+    worker_context: &WorkerContext,
+    name: &str,
+    passed_over: &mut PassedOver,
+) -> Option<Duration> {
     session.report(&format!("projection {name}"));
     let context = FailureContext::default();
-    let done = match session.attempt(|| next_step::run(name, &context)) {
+    let wake = worker_context.registry.wake();
+    let done = match session.attempt(|| next_step::run(name, &context, passed_over, wake)) {
         Ok(Outcome::CaughtUp(original)) => {
             session.attempt(|| rebuild::finish(name, &original, &context))
         }
@@ -121,14 +131,14 @@ fn step(session: &Session, worker_context: &WorkerContext, name: &str) -> Option
                 };
                 record_failure(session, name, &failure, &left.error);
                 left.settled();
-                worker_context.registry.wake().projected.wake_all();
+                wake.projected.wake_all();
                 None
             }
             None => Some(ASK_AGAIN),
         },
         Ok(Outcome::NotBefore(delay)) => Some(delay.max(Duration::from_millis(1))),
         Ok(Outcome::Advanced) => {
-            worker_context.registry.wake().projected.wake_all();
+            wake.projected.wake_all();
             None
         }
         Err(error) => {
@@ -140,7 +150,7 @@ fn step(session: &Session, worker_context: &WorkerContext, name: &str) -> Option
                 process_ended: false,
             };
             record_failure(session, name, &failure, &error);
-            worker_context.registry.wake().projected.wake_all();
+            wake.projected.wake_all();
             None
         }
     }
@@ -213,12 +223,14 @@ impl WorkerContext {
         self.registry.wake().is_crowded()
     }
 
-    /// Waits until there are new events, or a projection has changed.
-    fn wait(&self, at_most: Duration, seen: Option<i64>, announced: i64) {
+    /// Waits until there are new events, a projection has changed, or a session waits for a
+    /// checkpoint that was not written.
+    fn wait(&self, at_most: Duration, seen: Option<i64>, announced: i64, passed_over: &PassedOver) {
         let wake = self.registry.wake();
         wake.waiting.wait_until(at_most, INTERVAL, || {
             self.registry.safe_in_memory() != seen
                 || wake.announced_work() != announced
+                || passed_over.is_wanted(wake)
                 || wake.is_crowded()
                 || self.is_to_leave()
         });

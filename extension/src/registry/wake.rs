@@ -13,6 +13,9 @@ pub const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// microseconds. PostgreSQL waits 5 s for other processes to leave.
 const AWAY: i64 = 6_000_000;
 
+/// How many numbers the projections of a database share.
+const WANTED_CHECKPOINTS: usize = 32;
+
 /// The wake-ups of one database, in shared memory.
 pub struct Wake {
     /// The notifier.
@@ -37,6 +40,9 @@ pub struct Wake {
     announced: AtomicI64,
     /// How often waiters have checked since new events were last announced.
     checks: AtomicU32,
+    /// The highest position that a session wants to see in the checkpoint of a projection. Several
+    /// projections may share one of these.
+    wanted_checkpoints: [AtomicI64; WANTED_CHECKPOINTS],
 }
 
 impl Wake {
@@ -53,6 +59,7 @@ impl Wake {
             short: AtomicBool::new(false),
             announced: AtomicI64::new(0),
             checks: AtomicU32::new(0),
+            wanted_checkpoints: [const { AtomicI64::new(0) }; WANTED_CHECKPOINTS],
         }
     }
 
@@ -68,6 +75,9 @@ impl Wake {
         self.wanted.store(false, SeqCst);
         self.pending.store(false, SeqCst);
         self.away_until.store(0, SeqCst);
+        for wanted in &self.wanted_checkpoints {
+            wanted.store(0, SeqCst);
+        }
     }
 
     /// Tells the notifier that the safe position may have moved, and requests one if there is none.
@@ -116,6 +126,29 @@ impl Wake {
             self.waiting.wake_all();
         }
         self.blocked.wake_all();
+    }
+
+    /// Asks for the checkpoint of a projection to be written as soon as it can reach this position.
+    pub fn want_checkpoint(&self, key: u64, position: i64) {
+        if self.wanted_checkpoint(key).fetch_max(position, SeqCst) < position {
+            self.waiting.wake_all();
+        }
+    }
+
+    /// Whether a session wants a checkpoint of a projection above this one.
+    pub fn is_checkpoint_wanted(&self, key: u64, checkpoint: i64) -> bool {
+        let wanted = self.wanted_checkpoint(key);
+        let position = wanted.load(SeqCst);
+        if position > checkpoint && !self.projected.has_waiters() {
+            // All sessions that asked have gone. One that is just checking will ask again.
+            let _ = wanted.compare_exchange(position, checkpoint, SeqCst, SeqCst);
+        }
+        position > checkpoint
+    }
+
+    fn wanted_checkpoint(&self, key: u64) -> &AtomicI64 {
+        let index = usize::try_from(key % WANTED_CHECKPOINTS as u64).unwrap_or(0);
+        &self.wanted_checkpoints[index]
     }
 
     /// How often work was announced.

@@ -85,3 +85,5 @@ BEGIN;
 SELECT pay('rolled back', 30);
 ROLLBACK;
 SELECT consume('all');
+-- It passes over the positions that were rolled back, and from then on its row stays as it is.
+CALL eventcore_wait_for_projection('ledger', eventcore_safe_position(), '30 s');

@@ -8,6 +8,7 @@ mod inline;
 mod leftovers;
 mod majors;
 mod owners;
+mod passed_over;
 mod rebuild;
 mod replay;
 mod run;
