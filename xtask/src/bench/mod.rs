@@ -36,6 +36,8 @@ enum Bench {
     /// The client: its store in memory against a loop over JSON trees; `execute` on PostgreSQL against its two
     /// statements; whether calls should share connections
     Client(client::Arguments),
+    /// What a console with ten browsers costs appends, how soon its tail shows an event, the export against COPY
+    Console(Console),
     /// Commands inside the database, against the client's, two plain rows, and trying instead of waiting
     Execute(Works),
     /// What appends, polls and reads cost while something grows: events, streams, waiting sessions, subscriptions,
@@ -75,6 +77,18 @@ struct Growth {
 }
 
 #[derive(Args)]
+struct Console {
+    #[command(flatten)]
+    works: Works,
+    /// How many events are exported [default: 500000]
+    #[arg(long, value_name = "N")]
+    events: Option<u64>,
+    /// How long each turn of the appends lasts, in milliseconds [default: 3000]
+    #[arg(long, value_name = "MS")]
+    milliseconds: Option<u32>,
+}
+
+#[derive(Args)]
 struct Rounds {
     /// How often each work and its reference take turns, at least 3 [default: 3]
     #[arg(long, value_name = "N")]
@@ -109,6 +123,9 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         Bench::Growth(growth) => {
             on_a_server_of_its_own(workspace, ui, pg, "growth", &growth.passed_on())
         }
+        Bench::Console(console) => {
+            on_a_server_of_its_own(workspace, ui, pg, CONSOLE, &console.passed_on())
+        }
         Bench::Execute(works) => {
             on_a_server_of_its_own(workspace, ui, pg, "execute", &works.passed_on())
         }
@@ -130,15 +147,25 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
 
 impl Growth {
     fn passed_on(&self) -> Vec<OsString> {
-        let mut passed_on = self.works.passed_on();
-        if let Some(events) = self.events {
-            passed_on.extend(["--events".into(), events.to_string().into()]);
-        }
-        if let Some(milliseconds) = self.milliseconds {
-            passed_on.extend(["--milliseconds".into(), milliseconds.to_string().into()]);
-        }
-        passed_on
+        with_sizes(&self.works, self.events, self.milliseconds)
     }
+}
+
+impl Console {
+    fn passed_on(&self) -> Vec<OsString> {
+        with_sizes(&self.works, self.events, self.milliseconds)
+    }
+}
+
+fn with_sizes(works: &Works, events: Option<u64>, milliseconds: Option<u32>) -> Vec<OsString> {
+    let mut passed_on = works.passed_on();
+    if let Some(events) = events {
+        passed_on.extend(["--events".into(), events.to_string().into()]);
+    }
+    if let Some(milliseconds) = milliseconds {
+        passed_on.extend(["--milliseconds".into(), milliseconds.to_string().into()]);
+    }
+    passed_on
 }
 
 impl Works {
@@ -169,12 +196,14 @@ fn on_a_server_of_its_own(
     })
 }
 
-/// The benchmark that needs the order-management example, and so has a package of its own.
+/// The benchmarks that need a web framework, and so have a package of their own.
+const CONSOLE: &str = "console_bench";
 const ORDERS: &str = "orders_bench";
 
 /// The arguments of cargo that choose the benchmark `name`.
 fn chosen(name: &str) -> [&str; 5] {
     let package = match name {
+        CONSOLE => "eventcore-benches-console",
         ORDERS => "eventcore-benches-orders",
         _ => "eventcore-benches",
     };
