@@ -91,6 +91,7 @@ async fn the_doctor_shows_findings_by_level_and_runs_only_its_own_harmless_state
         "Run this statement",
         "Checks that found nothing",
         "operations/monitor.md#subscriptions",
+        "href=\"/subscriptions/stopped%20%3Cb%3E\"",
     ]
     .map(|text| text.replace("&#39;", "'"))
     {

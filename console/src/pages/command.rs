@@ -143,9 +143,9 @@ fn executed(found: &[Execution]) -> Markup {
                         _ => { "wrote nothing" }
                     }
                 },
-                html! { @for (at, of) in of.streams.iter().enumerate() {
+                html! { span { @for (at, of) in of.streams.iter().enumerate() {
                     @if at > 0 { ", " } (stream(&of.stream_id)) " at " (of.version)
-                } },
+                } } },
             ]))
         }
     };
@@ -170,7 +170,7 @@ fn kept(found: &[KeptState]) -> Markup {
                 stream(&of.stream_id),
                 html! { (of.first_version) " to " (of.last_version) },
                 told(&of.role),
-                html! { (time(of.kept_at)) @if of.is_stale { " " (badge("older than the command", "warn")) } },
+                html! { span { (time(of.kept_at)) @if of.is_stale { " " (badge("older than the command", "warn")) } } },
                 bytes(of.bytes),
             ]))
         }

@@ -9,9 +9,9 @@ use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
-use crate::view::form;
 use crate::view::operate::source;
 use crate::view::text::{badge, told};
+use crate::view::{form, link};
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::page("/doctor", |asked| Box::pin(doctor(asked))),
@@ -63,8 +63,22 @@ fn shown(asked: &Asked, finding: &Finding, mood: &str) -> Markup {
                     }))
                 }
             }
+            @if let Some(page) = page_of(finding) { p { a href=(page) { "Look at it" } } }
             p.note { "See " code { (finding.see) } " in the manual." }
         }
+    }
+}
+
+/// The page of what a finding is about.
+fn page_of(finding: &Finding) -> Option<String> {
+    let named = |path| Some(link::named(path, &finding.object));
+    match finding.id.as_str() {
+        "safe_position_held" => Some("/inflight".to_owned()),
+        "streams_stopped" | "expired_leases" => named("/subscriptions"),
+        "rebuild_does_not_end" => named("/projections"),
+        id if id.starts_with("subscription_") => named("/subscriptions"),
+        id if id.starts_with("projection_") => named("/projections"),
+        _ => None,
     }
 }
 

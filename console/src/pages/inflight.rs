@@ -13,7 +13,7 @@ use crate::page::Page;
 use crate::routes::Route;
 use crate::view::operate::{Confirmation, asks, source};
 use crate::view::table::{self, Column, facts, number, row, text, wide};
-use crate::view::text::{badge, maybe_time, position, seconds, told};
+use crate::view::text::{badge, position, seconds, time, told};
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::page("/inflight", |asked| Box::pin(in_flight(asked))),
@@ -23,16 +23,14 @@ pub(crate) const ROUTES: &[Route] = &[
 
 const ALL: &str = "/inflight";
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 8] = [
     number("Process"),
     text("Holds readers back"),
     text("For"),
-    text("Transaction began"),
-    number("Lowest position"),
     text("State"),
-    text("Role"),
-    text("Application"),
+    text("Who"),
     wide("Query"),
+    number("Lowest position"),
     text("End it"),
 ];
 
@@ -56,13 +54,11 @@ fn rows(asked: &Asked, found: &[InFlight]) -> Markup {
             (row(&COLUMNS, &[
                 html! { @match of.pid { Some(pid) => { (pid) } None => { (of.holder) } } },
                 holds(of),
-                html! { @if let Some(age) = of.age_seconds { (seconds(age)) } },
-                maybe_time(of.transaction_start),
-                position(of.lowest_position),
+                html! { @if let Some(age) = of.age_seconds { span.nowrap { (seconds(age)) } } },
                 state(of),
-                html! { @if let Some(role) = &of.usename { (told(role)) } },
-                html! { @if let Some(name) = &of.application_name { (told(name)) } },
+                who(of),
                 html! { @if let Some(query) = &of.query { code.preview { (told(query)) } } },
+                position(of.lowest_position),
                 html! { @if let Some(pid) = of.pid { (asks(asked, &format!("{ALL}/{pid}/end"), "End…")) } },
             ]))
         }
@@ -78,8 +74,22 @@ fn holds(of: &InFlight) -> Markup {
 
 fn state(of: &InFlight) -> Markup {
     html! {
-        @if let Some(state) = &of.state { (told(state)) }
-        @if let Some(event) = &of.wait_event { ", waits for " (told(event)) }
+        span {
+            @if let Some(state) = &of.state { (told(state)) }
+            @if let Some(event) = &of.wait_event { ", waits for " (told(event)) }
+            @if let Some(began) = of.transaction_start { ", began " (time(began)) }
+        }
+    }
+}
+
+/// The role, and the name that the client gave itself.
+fn who(of: &InFlight) -> Markup {
+    let application = of.application_name.as_ref();
+    html! {
+        span {
+            @if let Some(role) = &of.usename { (told(role)) }
+            @if let Some(name) = application.filter(|name| !name.is_empty()) { ", " (told(name)) }
+        }
     }
 }
 
@@ -103,8 +113,7 @@ async fn confirm(asked: Asked) -> Result<Answer, Failure> {
                 ("Holds readers back", holds(&of)),
                 ("For", html! { @if let Some(age) = of.age_seconds { (seconds(age)) } }),
                 ("State", state(&of)),
-                ("Role", html! { @if let Some(role) = &of.usename { (told(role)) } }),
-                ("Application", html! { @if let Some(name) = &of.application_name { (told(name)) } }),
+                ("Who", who(&of)),
             ]))
             @if let Some(query) = &of.query { (source(query)) }
         },

@@ -69,7 +69,7 @@ impl From<subscriptions::ParkedEvent> for Parked {
             attempts: parked.attempts,
             reason: html! { @if let Some(reason) = &parked.reason { (told(reason)) } },
             parked_at: parked.parked_at,
-            by: html! { @if let Some(consumer) = &parked.consumer { (told(consumer)) } },
+            by: html! { @if let Some(consumer) = &parked.consumer { "by " (told(consumer)) } },
         }
     }
 }
@@ -119,16 +119,13 @@ async fn parked(
     })
 }
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 6] = [
     text("Choose"),
     number("Position"),
-    text("Stream"),
-    text("Type"),
+    text("Event"),
     text("Parked"),
-    number("Attempts"),
-    text("By"),
-    wide("Reason"),
-    text("Payload"),
+    text("Reason"),
+    wide("Payload"),
 ];
 
 async fn list(asked: Asked, of: ParkedOf) -> Result<Answer, Failure> {
@@ -181,12 +178,9 @@ fn rows(found: &[Parked], with_choice: bool) -> Markup {
             @let cells = [
                 choice,
                 position(event.position),
-                html! { (stream(&event.stream_id)) " at " (event.version) },
-                event_type(&event.event_type),
-                time(parked.parked_at),
-                html! { (parked.attempts) },
-                parked.by.clone(),
-                parked.reason.clone(),
+                html! { span { (event_type(&event.event_type)) " in " (stream(&event.stream_id)) " at " (event.version) } },
+                html! { span { (time(parked.parked_at)) ", attempt " (parked.attempts) " " (parked.by) } },
+                html! { span { (parked.reason) } },
                 json::preview(event.payload.get()),
             ];
             @let from = usize::from(!with_choice);

@@ -61,7 +61,8 @@ async fn projection(asked: Asked) -> Result<Answer, Failure> {
         ec-live id="projection" data-every="2" {
             @if let Some(rebuilds) = &of.rebuilds {
                 p { "A rebuild of " a href=(link::named(ALL, rebuilds)) { (told(rebuilds)) }
-                    ". When it has caught up, its rows replace those of the tables." }
+                    ". When it has caught up, its rows replace those of the tables."
+                    @if let Some(schema) = &of.shadow_schema { " Until then they are in the schema " code { (told(schema)) } "." } }
             }
             (all_facts(&asked, &of))
             @if let Some(rebuild) = &rebuild { (rebuild_progress(&asked, rebuild)) }
@@ -149,10 +150,6 @@ fn all_facts(asked: &Asked, of: &Projection) -> Markup {
             html! { (of.retry_limit) " retries, then " (of.on_error) },
         ),
         ("Created", time(of.created_at)),
-        (
-            "Shadow tables",
-            html! { @if let Some(schema) = &of.shadow_schema { "in the schema " code { (told(schema)) } } },
-        ),
     ])
 }
 
@@ -165,6 +162,7 @@ fn time_left(asked: &Asked, of: &Projection) -> Markup {
     html! {
         @match seconds_left(&lags, of.lag_events, LAG_EVERY.as_secs_f64()) {
             _ if of.lag_events == 0 => { "it has caught up" }
+            _ if of.status != "running" => { "it stands still" }
             Left::Unknown => { "not known yet" }
             Left::Seconds(left) => { "about " (seconds(left)) }
             Left::Never => { "it does not get nearer" }

@@ -51,7 +51,7 @@ fn rows(settings: &[Setting]) -> Markup {
                     @if of.pending_restart { " " (badge("waits for a restart", "warn")) }
                 },
                 html! { @if let Some(default) = &of.default { code { (told(default)) } } },
-                html! { (told(&of.source)) @if let Some(file) = &of.file { " " code { (told(file)) } } },
+                html! { span { (told(&of.source)) @if let Some(file) = &of.file { " " span.id { (told(file)) } } } },
                 html! { (of.changed_by.as_str()) },
                 html! { (told(&of.description)) },
             ]))

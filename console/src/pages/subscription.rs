@@ -79,7 +79,7 @@ fn all_facts(of: &Subscription) -> Markup {
         ("Read to", position(of.read_position)),
         (
             "Leased",
-            html! { (of.leased) " events in " (of.leases) " leases of " (of.consumers) " consumers" },
+            html! { (of.leased) " events; leases: " (of.leases) ", consumers: " (of.consumers) },
         ),
         (
             "Waiting",
@@ -229,7 +229,7 @@ fn retried(asked: &Asked, events: Vec<RetryingEvent>) -> Markup {
         @for event in &events {
             (row(&RETRYING, &[
                 position(event.position),
-                html! { (stream(&event.stream_id)) " at version " (event.version) },
+                html! { span { (stream(&event.stream_id)) " at version " (event.version) } },
                 html! { (event.failures) },
                 maybe_time(event.failed_at),
                 match event.not_before { Some(at) => time(at), None => badge("leased", "calm") },

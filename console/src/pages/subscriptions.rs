@@ -23,17 +23,15 @@ pub(crate) const ROUTES: &[Route] = &[
 
 const PAGE: usize = 100;
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 9] = [
     wide("Subscription"),
     text("State"),
     number("Events behind"),
     text("Behind"),
     text("Trend"),
     number("Leased"),
-    number("Consumers"),
     number("Retrying"),
-    number("Parked"),
-    number("Stopped"),
+    text("Parked"),
     text("Last error"),
 ];
 
@@ -68,10 +66,8 @@ fn rows(asked: &Asked, found: &[Subscription]) -> Markup {
                 seconds(of.lag_seconds),
                 spark::trend(&lags),
                 crate::view::text::number(of.leased),
-                html! { (of.consumers) },
                 html! { (of.retrying) },
                 parked(of),
-                html! { @if of.streams_stopped > 0 { (badge(&of.streams_stopped.to_string(), "bad")) } @else { "0" } },
                 html! { @if let Some(error) = &of.last_error { (told(error)) } },
             ]))
         }
@@ -91,7 +87,12 @@ pub(super) fn state(of: &Subscription) -> Markup {
 fn parked(of: &Subscription) -> Markup {
     let path = link::below("/subscriptions", &of.name, "parked", []);
     html! {
-        @if of.parked > 0 { a href=(path) { (badge(&of.parked.to_string(), "warn")) } } @else { "0" }
+        @if of.parked > 0 {
+            span {
+                a href=(path) { (badge(&of.parked.to_string(), "warn")) }
+                @if of.streams_stopped > 0 { " " (badge(&format!("{} stopped", of.streams_stopped), "bad")) }
+            }
+        } @else { "none" }
     }
 }
 
