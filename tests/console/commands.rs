@@ -63,7 +63,7 @@ async fn a_command_is_shown_with_its_functions_executions_and_kept_states() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_state_of_a_stream_is_shown_after_any_version() {
-    let database = bank("console_state");
+    let database = bank("console_command_state");
     let console = database.console().await;
     let json =
         |version: &str| format!("/commands/withdraw/state.json?stream=ada&version={version}");

@@ -163,6 +163,16 @@ fn statements(response: &Response) -> u64 {
     text.split(' ').next().unwrap().parse().unwrap()
 }
 
+/// A page without the values of its fields, which are sent back as they are.
+fn shown(page: &str) -> String {
+    let mut parts = page.split(" value=\"");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str(part.split_once('"').map_or("", |(_, rest)| rest));
+    }
+    shown
+}
+
 /// What a page must not have.
 #[track_caller]
 fn assert_harmless(path: &str, page: &str) {
@@ -179,7 +189,7 @@ fn assert_harmless(path: &str, page: &str) {
         assert!(!page.contains(harmful), "{path} has {harmful}: {page}");
     }
     let unseen = ['\u{202e}', '\u{200b}', '\u{feff}', '\u{9b}'];
-    assert!(!page.contains(unseen), "{path}: {page}");
+    assert!(!shown(page).contains(unseen), "{path}: {page}");
     for part in page.split(['"', '\'']) {
         let elsewhere =
             part.starts_with("http://") || part.starts_with("https://") || part.starts_with("//");

@@ -279,7 +279,7 @@ async fn what_the_role_may_not_see_or_do_is_said_with_its_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_go_on_where_the_page_before_ended() {
-    let database = Database::new("console_pages");
+    let database = Database::new("console_subscription_pages");
     database.sql("SELECT eventcore_create_subscription('s-' || to_char(n, 'FM000')) FROM generate_series(1, 130) n");
     let console = database.console().await;
     let first = console.page("/subscriptions").await;
