@@ -9,14 +9,10 @@ function duration(seconds) {
   return `${Math.floor(seconds)} s`;
 }
 
-/** The difference of the clocks of server and browser, in milliseconds. */
-const served = Date.parse(document.lastModified) || Date.now();
-const difference = Math.abs(served - Date.now()) > 60_000 ? served - Date.now() : 0;
-
 function showTimes() {
   for (const time of document.querySelectorAll('time')) {
     const at = Date.parse(time.dateTime);
-    const seconds = (Date.now() + difference - at) / 1000;
+    const seconds = (Date.now() - at) / 1000;
     if (!Number.isFinite(at) || Math.abs(seconds) > 30 * 86400) continue;
     const text = seconds < -1 ? `in ${duration(-seconds)}` : seconds < 1 ? 'now' : `${duration(seconds)} ago`;
     if (time.textContent !== text) time.textContent = text;

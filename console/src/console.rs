@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::options::Options;
 use crate::state::State;
-use crate::{monitor, routes};
+use crate::{monitor, routes, tail};
 
 /// Why the console cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +77,9 @@ impl Console {
     ///
     /// The listener fails.
     pub async fn run(self, end: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-        let watched = tokio::spawn(monitor::run(Arc::clone(&self.state)));
+        let mut beside = JoinSet::new();
+        beside.spawn(monitor::run(Arc::clone(&self.state)));
+        beside.spawn(tail::run(Arc::clone(&self.state)));
         let router = routes::router(&self.state);
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let ended = self.ended.clone();
@@ -90,12 +93,11 @@ impl Console {
             let _ = is_over.wait_for(|is_over| *is_over).await;
             tokio::time::sleep(GRACE).await;
         };
-        let result = tokio::select! {
+        // What works beside it ends with the set.
+        tokio::select! {
             result = server => result,
             () = late => Ok(()),
-        };
-        watched.abort();
-        result
+        }
     }
 }
 

@@ -18,8 +18,6 @@
 //! # }
 //! ```
 
-#![allow(dead_code, reason = "the pages that need it follow")]
-
 // Starting it.
 mod console;
 mod options;
@@ -40,6 +38,7 @@ pub mod routes;
 mod monitor;
 mod pool;
 mod state;
+mod tail;
 
 // What is shown.
 mod pages;

@@ -103,11 +103,6 @@ impl Monitor {
         })
         .unwrap_or_default()
     }
-
-    /// What the database said last, if it answers.
-    pub(crate) fn now(&self) -> Option<Arc<Snapshot>> {
-        self.read(|seen| seen.now.clone())
-    }
 }
 
 /// Asks for ever.

@@ -12,6 +12,7 @@ use crate::guard::{Attempts, Visitors};
 use crate::monitor::Monitor;
 use crate::options::{Log, Options, Secret};
 use crate::pool::Pool;
+use crate::tail::Tail;
 
 /// What the sessions of the console are called in `pg_stat_activity`.
 pub(crate) const APPLICATION_NAME: &str = "eventcore console";
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) pool: Pool,
     /// For the live tail, so that it takes no session of a page.
     pub(crate) tail_pool: Pool,
+    pub(crate) tail: Tail,
     pub(crate) monitor: Monitor,
     pub(crate) visitors: Visitors,
     pub(crate) attempts: Attempts,
@@ -52,6 +54,7 @@ impl State {
             allow_actions: options.allow_actions,
             secret: options.secret,
             hosts: options.hosts,
+            tail: Tail::default(),
             monitor: Monitor::default(),
             visitors: Visitors::default(),
             attempts: Attempts::default(),

@@ -7,5 +7,7 @@ mod guard;
 mod operation;
 mod projections;
 mod routes;
+mod shown;
 mod subscriptions;
 mod support;
+mod tail;

@@ -12,7 +12,26 @@ use crate::support::{Database, Running};
 /// What must not be there is in no database: its status is another.
 const EXAMPLES: &[(&str, &str, u64)] = &[
     ("/", "/", 0),
+    ("/compare", "/compare", 0),
+    (
+        "/compare",
+        "/compare?s=..&s=%3Cscript%3Ealert(1)%3C/script%3E",
+        2,
+    ),
+    ("/events/{position}", "/events/1", 12),
+    ("/events/{position}", "/events/1.json", 1),
+    (
+        "/events/id/{id}",
+        "/events/id/00000000-0000-7000-8000-000000000001",
+        40,
+    ),
     ("/go", "/go?q=1", 0),
+    ("/search", "/search", 13),
+    (
+        "/search",
+        "/search?type=Large&since=1d&until=1s&where=/x",
+        14,
+    ),
     ("/streams", "/streams", 1),
     ("/streams", "/streams?prefix=%3Cscript", 1),
     ("/streams", "/streams?contains=alert", 1),
@@ -103,11 +122,37 @@ const EXAMPLES: &[(&str, &str, u64)] = &[
     ("/metrics", "/metrics", 30),
     ("/healthz", "/healthz", 0),
     ("/readyz", "/readyz", 0),
+    (
+        "/streams/{id}",
+        "/streams/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+        2,
+    ),
+    ("/streams/{id}", "/streams/-?name=..", 2),
+    ("/streams/{id}", "/streams/large?dir=forward", 2),
+    (
+        "/streams/{id}/{version}",
+        "/streams/-/1?name=..&command=%3Cb%3E",
+        3,
+    ),
+    ("/streams/{id}/{version}", "/streams/large/1", 2),
+    ("/streams/{id}/{version}", "/streams/large/1.json", 1),
+    ("/tail", "/tail", 7),
+    ("/tail", "/tail?prefix=%3Cscript&type=%3Cscript", 7),
+    (
+        "/trace/{correlation}",
+        "/trace/00000000-0000-4000-8000-000000000001?near=1",
+        11,
+    ),
 ];
 
-/// Routes that are no page of the database, or whose page is there only for a moment and has a test of
-/// its own.
-const OTHERS: [&str; 3] = ["/assets/{file}", "/sign-in", "/inflight/{pid}/end"];
+/// Routes that are no page of the database, or whose page is there only for a moment, or goes on for
+/// ever, and has a test of its own.
+const OTHERS: [&str; 4] = [
+    "/assets/{file}",
+    "/sign-in",
+    "/inflight/{pid}/end",
+    "/tail/events",
+];
 
 /// Names that would do something to a page that did not escape them.
 pub(crate) const NAMES: [&str; 8] = [
@@ -129,12 +174,14 @@ fn hostile(name: &str) -> Database {
          CREATE FUNCTION h_handle(state jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb';
          CREATE FUNCTION h_project(event eventcore.events) RETURNS void LANGUAGE sql AS ''",
     );
-    for name in NAMES {
+    for (at, name) in NAMES.iter().enumerate() {
         let quoted = name.replace('\'', "''");
         database.sql(&format!(
             "SELECT eventcore_append(ARRAY['{quoted}'], ARRAY[0]::bigint[], jsonb_build_array(jsonb_build_object(
-                 'stream', '{quoted}', 'type', '{quoted}',
-                 'payload', jsonb_build_object('{quoted}', '{quoted}', 'n', 1234567890123456789012345678901234567890))));
+                 'id', '00000000-0000-7000-8000-00000000000{at}', 'stream', '{quoted}', 'type', '{quoted}',
+                 'payload', jsonb_build_object('{quoted}', E'\\n{quoted}', 'n', 1234567890123456789012345678901234567890))),
+                 correlation_id => '00000000-0000-4000-8000-000000000001',
+                 causation_id => '00000000-0000-7000-8000-00000000000{cause}');
              SELECT eventcore_create_subscription('{quoted}');
              DO $$ DECLARE lease uuid;
              BEGIN
@@ -146,7 +193,8 @@ fn hostile(name: &str) -> Database {
              SELECT eventcore_register_command('{quoted}', 'h_apply', 'h_handle', '{{/stream}}');
              SELECT eventcore_execute('{quoted}', jsonb_build_object('stream', '{quoted}'), idempotency_key => '{quoted}');
              SELECT eventcore_create_projection('{quoted}', 'h_project');
-             SELECT eventcore_pause_projection('{quoted}')"
+             SELECT eventcore_pause_projection('{quoted}')",
+            cause = at.saturating_sub(1),
         ));
     }
     database.sql(
@@ -306,9 +354,8 @@ async fn an_error_is_told_with_its_code_and_escaped() {
 async fn a_console_that_is_told_to_end_ends() {
     let database = Database::new("console_ends");
     let console = database.console().await;
-    let browser = console.browser();
-    browser.page("/").await;
+    let address = console.address;
+    console.page("/").await;
     console.stop().await;
-    let again = browser.request(reqwest::Method::GET, "/").send().await;
-    assert!(again.is_err_and(|error| error.is_connect()));
+    assert!(std::net::TcpStream::connect(address).is_err());
 }

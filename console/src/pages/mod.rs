@@ -5,8 +5,10 @@ mod checkpoints;
 mod command;
 mod command_state;
 mod commands;
+mod compare;
 mod doctor;
 mod dry_run;
+mod event;
 mod go;
 mod inflight;
 mod metrics;
@@ -14,10 +16,14 @@ mod overview;
 mod parked;
 mod projection;
 mod projections;
+mod search;
 mod settings;
+mod stream;
 mod streams;
 mod subscription;
 mod subscriptions;
+mod tail;
+mod trace;
 
 use crate::routes::Route;
 
@@ -27,8 +33,10 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     command::ROUTES,
     command_state::ROUTES,
     commands::ROUTES,
+    compare::ROUTES,
     doctor::ROUTES,
     dry_run::ROUTES,
+    event::ROUTES,
     go::ROUTES,
     inflight::ROUTES,
     metrics::ROUTES,
@@ -36,8 +44,12 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     parked::ROUTES,
     projection::ROUTES,
     projections::ROUTES,
+    search::ROUTES,
     settings::ROUTES,
+    stream::ROUTES,
     streams::ROUTES,
     subscription::ROUTES,
     subscriptions::ROUTES,
+    tail::ROUTES,
+    trace::ROUTES,
 ];

@@ -65,7 +65,9 @@ async fn overview(asked: Asked) -> Result<Answer, Failure> {
         h1 { "Overview" }
         ec-live id="overview" data-every="2" {
             @match &known.now {
-                Some(now) => { (tiles(&now.stats, &known.rates)) (last_hour(&known.rates)) (readers(&known.readers)) }
+                Some(now) => { (tiles(&now.stats, &known.rates)) (last_hour(&known.rates)) (readers(&known.readers))
+                    @for problem in &now.problems { p.note { "The role of this console may not see all readers: " (told(problem)) "." } }
+                }
                 None => { (away(known.problem.as_deref())) }
             }
             (findings(known.diagnosis.as_deref()))
@@ -145,7 +147,8 @@ fn notifier(stats: &Stats) -> Markup {
 }
 
 fn last_hour(rates: &[Option<Rates>]) -> Markup {
-    const HOUR: usize = 3_600;
+    // A console that has just begun shows what it knows.
+    const ROOM: usize = 120;
     let values = |of: fn(&Rates) -> f32| -> Vec<Option<f32>> {
         rates.iter().map(|rates| rates.as_ref().map(of)).collect()
     };
@@ -154,7 +157,7 @@ fn last_hour(rates: &[Option<Rates>]) -> Markup {
         html! {
             figure {
                 figcaption { (label) span.note { "highest " (rate(highest)) } }
-                (spark::line(&format!("{label} in the last hour"), &values, HOUR))
+                (spark::line(&format!("{label} in the last hour"), &values, ROOM))
             }
         }
     };
@@ -192,7 +195,7 @@ fn readers(readers: &[(Reader, i64, Vec<i64>)]) -> Markup {
                 html! { (kind) },
                 crate::view::text::number(*lag),
                 spark::trend(lags),
-                spark::line("Events behind in the last hour", &values, 360),
+                spark::line("Events behind in the last hour", &values, 12),
             ]))
         }
     };

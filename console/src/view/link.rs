@@ -68,6 +68,15 @@ pub(crate) fn stream(name: &str) -> String {
     named("/streams", name)
 }
 
+/// The page of an event, by its place in its stream.
+pub(crate) fn version(stream: &str, version: i64) -> String {
+    let version = version.to_string();
+    match stream {
+        "." | ".." => with_query(&format!("/streams/-/{version}"), [("name", stream)]),
+        name => format!("/streams/{}/{version}", part(name)),
+    }
+}
+
 /// The page of an event, by its position.
 pub(crate) fn event(position: i64) -> String {
     format!("/events/{position}")

@@ -1,6 +1,8 @@
 //! Parts of pages: the layout, tables, times, JSON, sparklines, links.
 
+pub(crate) mod events;
 pub(crate) mod form;
+pub(crate) mod graph;
 pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod link;
