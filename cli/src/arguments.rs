@@ -68,6 +68,10 @@ pub(crate) enum Command {
     Import(commands::import::Arguments),
     /// Look for what is wrong, and say what repairs it
     Doctor(commands::doctor::Arguments),
+    /// Set up a database: the extension, and roles for applications and monitoring
+    Setup(commands::setup::Arguments),
+    /// Run a server with the extension and sample data, until Ctrl-C
+    Dev(crate::dev::Arguments),
     /// Print metrics for Prometheus, or serve them
     Metrics(commands::metrics::Arguments),
     /// Serve the console: pages that show what is there and what happens

@@ -151,6 +151,11 @@ impl Context {
         Ok(builder.pool_size(1).build().map_err(Error::from)?)
     }
 
+    /// Whether nothing is asked.
+    pub(crate) fn is_yes(&self) -> bool {
+        self.yes
+    }
+
     /// Asks before something is destroyed. Without a terminal it has to be said by `--yes`.
     pub(crate) fn confirm(&self, question: &str) -> Result<(), Failure> {
         if self.yes {

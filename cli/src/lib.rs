@@ -6,6 +6,7 @@
 mod arguments;
 mod commands;
 mod context;
+mod dev;
 mod failure;
 mod output;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use clap::Args;
 use eventcore_inspect::append::Appended;
 use eventcore_inspect::checkpoints::Checkpoint;
 use eventcore_inspect::close::Closed;
-use eventcore_inspect::commands::Command;
+use eventcore_inspect::commands::{Command, StreamState};
 use eventcore_inspect::doctor::Diagnosis;
 use eventcore_inspect::execute::Executed;
 use eventcore_inspect::inflight::InFlight;
@@ -38,12 +38,14 @@ fn schema<T: JsonSchema>() -> Schema {
 /// A schema by its name: the words of the command.
 type Named = (&'static str, fn() -> Schema);
 
-const SCHEMAS: [Named; 29] = [
+const SCHEMAS: [Named; 32] = [
     ("append", schema::<Appended>),
     ("checkpoints", schema::<Vec<Checkpoint>>),
     ("close", schema::<Closed>),
     ("commands", schema::<Vec<Command>>),
     ("commands-show", schema::<commands::commands::Detail>),
+    ("commands-state", schema::<StreamState>),
+    ("dev", schema::<crate::dev::Running>),
     ("doctor", schema::<Diagnosis>),
     ("doctor-list", schema::<Vec<commands::doctor::Listed>>),
     ("error", schema::<Report<'static>>),
@@ -63,6 +65,7 @@ const SCHEMAS: [Named; 29] = [
     ("projections-show", schema::<projections::Projection>),
     ("projections-wait", schema::<commands::projections::Waited>),
     ("search", schema::<Found>),
+    ("setup", schema::<commands::setup::Report>),
     ("stats", schema::<Stats>),
     ("stream-events", schema::<Vec<Event>>),
     ("stream-show", schema::<StreamDetail>),

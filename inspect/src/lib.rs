@@ -63,6 +63,7 @@ pub mod append;
 pub mod close;
 pub mod execute;
 pub mod import;
+pub mod setup;
 
 pub use error::{Error, ErrorKind};
 pub use event::Event;

@@ -5,6 +5,7 @@ mod support;
 
 mod command_states;
 mod connection;
+mod dev;
 mod doctor;
 mod errors;
 mod events;
@@ -16,6 +17,7 @@ mod programs;
 mod readme;
 mod roles;
 mod schemas;
+mod setup;
 mod tail;
 mod top;
 mod waiting;

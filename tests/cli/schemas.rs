@@ -65,6 +65,8 @@ fn every_document_is_as_its_schema_says() {
         ("close", &["close", "a", "--reason", "no", "--yes"]),
         ("commands", &["commands"]),
         ("commands-show", &["commands", "show", "c"]),
+        ("commands-state", &["commands", "state", "c", "a"]),
+        ("setup", &["setup", "--dry-run"]),
         ("checkpoints", &["checkpoints"]),
         ("stats", &["stats"]),
         ("inflight", &["inflight"]),

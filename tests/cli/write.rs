@@ -185,6 +185,32 @@ fn commands_are_listed_and_shown_with_their_source() {
 }
 
 #[test]
+fn the_state_of_a_stream_is_shown_at_any_version() {
+    let database = counter("cli_state");
+    for n in [1, 2, 5] {
+        database.ok(&[
+            "execute",
+            "count",
+            &format!("{{\"counter\": \"c\", \"by\": {n}}}"),
+        ]);
+    }
+    let state = |arguments: &[&str]| {
+        database.json(&[&["commands", "state", "count", "c"], arguments].concat())
+    };
+    let (last, first, none) = (state(&[]), state(&["--at", "1"]), state(&["--at", "0"]));
+    assert_eq!((&last["version"], &last["events"]), (&json!(3), &json!(3)));
+    assert_eq!((&last["state"], &first["state"]), (&json!(5), &json!(1)));
+    assert_eq!(first["version"], 1);
+    assert_eq!(none["version"], 0);
+    let text = database.ok(&["commands", "state", "count", "c"]);
+    assert!(text.contains("version  3"), "{text}");
+    for arguments in [["none", "c"], ["count", "none"]] {
+        let ran = database.run(&[&["commands", "state"], &arguments[..]].concat());
+        assert_eq!(ran.code, 4, "{arguments:?}: {ran:?}");
+    }
+}
+
+#[test]
 fn a_closed_stream_takes_no_more_events() {
     let database = Database::new("cli_close");
     database.ok(&["append", "order-1", "Placed"]);

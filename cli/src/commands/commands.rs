@@ -1,7 +1,9 @@
 //! `eventcore commands`
 
 use clap::{Args, Subcommand};
-use eventcore_inspect::commands::{Command, Source, list, show, sources};
+use eventcore_inspect::commands::{Command, Source, list, show, sources, state};
+use eventcore_inspect::since::Duration;
+use eventcore_inspect::{Error, ErrorKind, Session, streams};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -23,6 +25,19 @@ enum Action {
     Show {
         /// The command
         name: String,
+    },
+    /// Show the state of a stream, folded by the command's apply
+    State {
+        /// The command
+        name: String,
+        /// The stream
+        stream: String,
+        /// The last version in the state [default: that of the stream]
+        #[arg(long, value_name = "VERSION")]
+        at: Option<i64>,
+        /// How long to fold; it fails when the time is up
+        #[arg(long, value_name = "TIME", default_value = "1m")]
+        timeout: Duration,
     },
 }
 
@@ -65,14 +80,57 @@ pub(crate) struct Detail {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     let session = context.reader().await?;
-    let Some(Action::Show { name }) = &arguments.action else {
-        return context.output.rows(&list(&session).await?);
+    let name = match &arguments.action {
+        None => return context.output.rows(&list(&session).await?),
+        Some(Action::Show { name }) => name,
+        Some(Action::State {
+            name,
+            stream,
+            at,
+            timeout,
+        }) => {
+            let of = (name.as_str(), stream.as_str());
+            return show_state(&session, of, *at, *timeout, context).await;
+        }
     };
     let command = show(&session, name).await?;
     let functions = sources(&session, name).await?;
     let detail = Detail { command, functions };
     let fields = fields(&detail, context.output.show);
     context.output.record(&detail, fields)
+}
+
+async fn show_state(
+    session: &Session,
+    (name, stream): (&str, &str),
+    at: Option<i64>,
+    timeout: Duration,
+    context: &Context,
+) -> Result<(), Failure> {
+    let found = state(session, name, stream, at, timeout.0).await?;
+    if found.version == 0 && at != Some(0) {
+        // Says that there is no such stream, rather than the state before its first event.
+        streams::show(session, stream).await?;
+    }
+    if !found.is_complete {
+        let message = format!(
+            "the first {} events of {stream:?} took {} s to fold",
+            found.events,
+            timeout.0.as_secs_f64()
+        );
+        let hint = "Give a longer --timeout, or an earlier --at.";
+        return Err(Error::new(ErrorKind::Failed, message)
+            .with_hint(hint)
+            .into());
+    }
+    let fields = vec![
+        ("command", found.command.clone()),
+        ("stream", found.stream_id.clone()),
+        ("version", found.version.to_string()),
+        ("events", found.events.to_string()),
+        ("state", indented(&found.state)),
+    ];
+    context.output.record(&found, fields)
 }
 
 fn fields(detail: &Detail, show: Show) -> Vec<(&str, String)> {

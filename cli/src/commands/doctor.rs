@@ -128,7 +128,8 @@ async fn fix_all(
     Ok(fixed)
 }
 
-fn tell(diagnosis: &Diagnosis, context: &Context) -> Result<(), Failure> {
+/// Tells people what is wrong.
+pub(super) fn tell(diagnosis: &Diagnosis, context: &Context) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for finding in &diagnosis.findings {
         let severity = context.output.severity(finding.severity);

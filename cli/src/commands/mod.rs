@@ -21,6 +21,7 @@ mod progress;
 pub(crate) mod projections;
 mod rows;
 pub(crate) mod search;
+pub(crate) mod setup;
 mod stats;
 pub(crate) mod stream;
 pub(crate) mod streams;
@@ -57,6 +58,8 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<ExitCode,
         Command::Export(arguments) => export::run(&arguments, context).await?,
         Command::Import(arguments) => import::run(&arguments, context).await?,
         Command::Doctor(arguments) => return doctor::run(&arguments, context).await,
+        Command::Setup(arguments) => return setup::run(&arguments, context).await,
+        Command::Dev(arguments) => crate::dev::run(&arguments, context).await?,
         Command::Metrics(arguments) => metrics::run(&arguments, context).await?,
         #[cfg(feature = "console")]
         Command::Console(arguments) => console::run(&arguments, context).await?,
