@@ -176,6 +176,10 @@ async fn programs_ask_for_metrics_and_whether_the_console_works() {
     let text = response.text().await.unwrap();
     assert!(text.contains("\neventcore_up 1\n"), "{text}");
     assert!(
+        text.contains("\neventcore_console_streams_open 0\n"),
+        "{text}"
+    );
+    assert!(
         text.contains("eventcore_store_appends_total{datname=\"console_metrics\"} 1"),
         "{text}"
     );

@@ -1,5 +1,7 @@
 //! `/metrics` for Prometheus, and `/healthz` and `/readyz` for whatever restarts and routes.
 
+use std::fmt::Write;
+
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use eventcore_inspect::metrics::{collect, down, text};
@@ -24,13 +26,20 @@ const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A database that does not answer is a value too.
 async fn metrics(asked: Asked) -> Result<Answer, Failure> {
-    let text = match asked.session().await {
+    let mut text = match asked.session().await {
         Ok(session) => match collect(&session).await {
             Ok(collected) => text(&collected),
             Err(_) => down(),
         },
         Err(_) => down(),
     };
+    let name = "eventcore_console_streams_open";
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "# HELP {name} Live streams that this console serves.\n# TYPE {name} gauge\n{name} {}",
+        asked.state().tail.open()
+    );
     Ok(Answer::document(KIND, text))
 }
 
