@@ -17,7 +17,8 @@ DO $$
 DECLARE
     role_name text;
 BEGIN
-    FOREACH role_name IN ARRAY ARRAY['eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector'] LOOP
+    FOREACH role_name IN ARRAY ARRAY['eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector',
+                                   'eventcore_monitor'] LOOP
         -- Roles belong to the whole cluster: another database may have created them.
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
             BEGIN
@@ -40,6 +41,8 @@ GRANT EXECUTE ON FUNCTION
     @extschema@.eventcore_read_streams(text[], bigint[], bigint, text[]),
     @extschema@.eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid),
     @extschema@.eventcore_stream_versions(text[]),
+    @extschema@.eventcore_streams(text, text, bigint),
+    @extschema@.eventcore_position_at(timestamptz),
     @extschema@.eventcore_safe_position(),
     eventcore.read_all(bigint, bigint, boolean, text[], text[], boolean, uuid),
     eventcore.stream_versions(text[]),
@@ -48,10 +51,11 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON PROCEDURE @extschema@.eventcore_wait(bigint, interval, bigint) TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION eventcore.home_id(), eventcore.fail_copied(text, text) TO eventcore_reader;
 -- The reader of a view needs the right to execute the functions in it.
-GRANT SELECT ON eventcore.stat_appends, eventcore.stat_inflight, eventcore.stat_notifier, eventcore.stat_workers,
+GRANT SELECT ON eventcore.stat_appends, eventcore.stat_executions, eventcore.stat_inflight, eventcore.stat_notifier, eventcore.stat_workers,
     eventcore.granted_privileges TO eventcore_reader;
 GRANT EXECUTE ON FUNCTION
     eventcore.stat_get_appends(),
+    eventcore.stat_get_executions(),
     eventcore.stat_get_inflight(),
     eventcore.stat_get_notifier(),
     eventcore.stat_get_workers()
@@ -230,3 +234,41 @@ GRANT EXECUTE ON FUNCTION
     eventcore.projection_advanced(text, bigint),
     eventcore.projection_failed(text, bigint, bigint, bigint, text, text, boolean, boolean)
     TO eventcore_projector;
+
+-- A monitor sees how the database is doing: the views, and what eventcore_check and the doctor of the program eventcore look
+-- at. Of events it sees positions and times alone.
+GRANT USAGE ON SCHEMA eventcore TO eventcore_monitor;
+GRANT SELECT ON eventcore.stat_appends, eventcore.stat_executions, eventcore.stat_inflight, eventcore.stat_notifier, eventcore.stat_workers,
+    eventcore.stat_subscriptions, eventcore.stat_projections,
+    eventcore.granted_privileges, eventcore.expected_triggers, eventcore.expected_indexes,
+    eventcore.subscriptions, eventcore.checkpoints, eventcore.projections, eventcore.commands, eventcore.history,
+    eventcore.home_id, eventcore.position_blocks
+    TO eventcore_monitor;
+GRANT SELECT (position, recorded_at) ON eventcore.events TO eventcore_monitor;
+GRANT SELECT (subscription_id, lease_id, leased_until, consumer) ON eventcore.leases TO eventcore_monitor;
+GRANT SELECT (subscription_id, lease_id) ON eventcore.deliveries TO eventcore_monitor;
+GRANT SELECT (recorded_at) ON eventcore.executions TO eventcore_monitor;
+GRANT SELECT (command) ON eventcore.command_states TO eventcore_monitor;
+GRANT EXECUTE ON FUNCTION
+    eventcore.stat_get_appends(),
+    eventcore.stat_get_executions(),
+    eventcore.stat_get_inflight(),
+    eventcore.stat_get_notifier(),
+    eventcore.stat_get_workers(),
+    @extschema@.eventcore_safe_position(),
+    eventcore.safe_position(),
+    eventcore.home_id(),
+    eventcore.projection_key(text),
+    eventcore.owner_waits_for(regrole),
+    @extschema@.eventcore_version(),
+    eventcore.library_version(),
+    eventcore.require_library(),
+    @extschema@.eventcore_check(boolean),
+    eventcore.check_library(),
+    eventcore.check_tables(),
+    eventcore.check_definitions(),
+    eventcore.check_rows(),
+    eventcore.public_name(text),
+    eventcore.find_function(text),
+    eventcore.find_table(text)
+    TO eventcore_monitor;

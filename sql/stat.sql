@@ -1,4 +1,4 @@
--- Monitoring of appends and of background processes. The views read shared memory and never the events, so they can be read
+-- Monitoring of appends, of executions and of background processes. The views read shared memory and never the events, so they can be read
 -- every second.
 
 CREATE FUNCTION eventcore.stat_get_appends(
@@ -12,6 +12,18 @@ CREATE FUNCTION eventcore.stat_get_appends(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_stat_get_appends';
 COMMENT ON FUNCTION eventcore.stat_get_appends() IS 'The row of eventcore.stat_appends.';
+
+CREATE FUNCTION eventcore.stat_get_executions(
+    OUT executions bigint,
+    OUT repeats    bigint,
+    OUT rejections bigint,
+    OUT conflicts  bigint,
+    OUT failures   bigint,
+    OUT since      timestamptz
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventcore_stat_get_executions';
+COMMENT ON FUNCTION eventcore.stat_get_executions() IS 'The row of eventcore.stat_executions.';
 
 CREATE FUNCTION eventcore.stat_get_inflight()
 RETURNS TABLE (
@@ -73,6 +85,24 @@ COMMENT ON COLUMN eventcore.stat_appends.rolled_back IS
     'Appends that succeeded and were then rolled back, with their transaction, a savepoint or an exception block.';
 COMMENT ON COLUMN eventcore.stat_appends.since IS
     'When counting began: at the first use of this database after a start of the server, or after CREATE EXTENSION.';
+
+CREATE VIEW eventcore.stat_executions AS
+    SELECT x.executions, x.repeats, x.rejections, x.conflicts, x.failures, x.since
+      FROM eventcore.stat_get_executions() AS x;
+COMMENT ON VIEW eventcore.stat_executions IS
+    'How many executions of commands in this database ended in which way: one row. They count at once, even if the transaction is rolled back later. An execution whose arguments are malformed is not counted.';
+COMMENT ON COLUMN eventcore.stat_executions.executions IS
+    'Executions that decided, with or without events.';
+COMMENT ON COLUMN eventcore.stat_executions.repeats IS
+    'Executions that returned the result of an earlier one with the same idempotency key or the same event ids.';
+COMMENT ON COLUMN eventcore.stat_executions.rejections IS
+    'Executions that the function handle rejected (SE006).';
+COMMENT ON COLUMN eventcore.stat_executions.conflicts IS
+    'Executions refused with SE001: all attempts found a stream locked, or the transaction has an older snapshot.';
+COMMENT ON COLUMN eventcore.stat_executions.failures IS
+    'Executions that ended with another error, such as an unknown command, a deadlock or a cancelled statement.';
+COMMENT ON COLUMN eventcore.stat_executions.since IS
+    'When counting began, as in eventcore.stat_appends.';
 
 CREATE VIEW eventcore.stat_inflight AS
     SELECT i.pid,

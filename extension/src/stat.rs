@@ -6,7 +6,7 @@ use crate::pg::function::{Call, Returned};
 use crate::pg::shared_memory::my_database;
 use crate::pg::value::Text;
 use crate::processes;
-use crate::registry::Registry;
+use crate::registry::{Outcome, Registry};
 use crate::tables::Catalog;
 use pgrx::pg_sys::{Datum, Oid};
 
@@ -20,6 +20,20 @@ pub fn appends(call: &Call<'_>) -> Returned {
         Some(Datum::from(counted.repeats)),
         Some(Datum::from(counted.rolled_back)),
         Some(Datum::from(counted.since)),
+    ])))
+}
+
+/// `eventcore.stat_get_executions()`: one row.
+pub fn executions(call: &Call<'_>) -> Returned {
+    let counts = registry()?.executions();
+    let count = |outcome| Some(Datum::from(counts.get(outcome)));
+    Ok(Some(call.row([
+        count(Outcome::Executed),
+        count(Outcome::Repeated),
+        count(Outcome::Rejected),
+        count(Outcome::Conflicted),
+        count(Outcome::Failed),
+        Some(Datum::from(counts.since())),
     ])))
 }
 

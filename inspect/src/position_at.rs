@@ -4,21 +4,7 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::time::Time;
 
-/// Halves the positions until none is left between an event before the time and one that is not.
-/// Each step reads one event; there are at most 62.
-const POSITION_AT: &str = "\
-WITH RECURSIVE halving (low, high) AS (
-    SELECT 0::bigint, coalesce((SELECT max(position) FROM eventcore.events), 0)
-     UNION ALL
-    SELECT CASE WHEN e.recorded_at < $1 THEN e.position ELSE h.low END,
-           CASE WHEN e.recorded_at < $1 THEN h.high ELSE h.low + (h.high - h.low) / 2 END
-      FROM halving h
-      LEFT JOIN LATERAL (
-           SELECT v.position, v.recorded_at FROM eventcore.events v
-            WHERE v.position > h.low + (h.high - h.low) / 2 AND v.position <= h.high
-            ORDER BY v.position LIMIT 1) e ON true
-     WHERE h.low < h.high)
-SELECT low FROM halving WHERE low = high LIMIT 1";
+const POSITION_AT: &str = "SELECT eventcore_position_at($1)";
 
 /// The position before the first event of this time or later. 0 if the first event is later.
 ///

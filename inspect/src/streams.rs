@@ -56,34 +56,9 @@ impl StreamFilter {
     }
 }
 
-/// Skips through the index from one stream to the next, so it costs the same in a large store as in
-/// a small one. A closed or deleted stream is listed even if it has no events.
 const LIST: &str = "\
-WITH RECURSIVE skip (stream_id, number) AS (
-    (SELECT e.stream_id, 1::bigint FROM eventcore.events e
-      WHERE e.stream_id >= $1 AND e.stream_id > $2 ORDER BY e.stream_id LIMIT 1)
-     UNION ALL
-    SELECT n.stream_id, s.number + 1
-      FROM skip s,
-           LATERAL (SELECT e.stream_id FROM eventcore.events e
-                     WHERE e.stream_id > s.stream_id ORDER BY e.stream_id LIMIT 1) n
-     WHERE s.number < $3 AND starts_with(s.stream_id, $1)
-), named AS (
-    SELECT s.stream_id FROM skip s WHERE starts_with(s.stream_id, $1)
-     UNION
-    (SELECT t.stream_id FROM eventcore.streams t
-      WHERE t.stream_id >= $1 AND t.stream_id > $2 AND starts_with(t.stream_id, $1)
-      ORDER BY t.stream_id LIMIT $3)
-     ORDER BY 1 LIMIT $3
-)
-SELECT n.stream_id, coalesce(l.version, 0) AS version, coalesce(t.state, 'open') AS state,
-       l.position AS last_position, l.event_type AS last_event_type, l.recorded_at AS last_recorded_at
-  FROM named n
-  LEFT JOIN eventcore.streams t ON t.stream_id = n.stream_id
-  LEFT JOIN LATERAL (
-       SELECT e.version, e.position, e.event_type, e.recorded_at FROM eventcore.events e
-        WHERE e.stream_id = n.stream_id ORDER BY e.version DESC LIMIT 1) l ON true
- ORDER BY n.stream_id";
+SELECT s.stream_id, s.version, s.state, s.last_position, s.last_event_type, s.last_recorded_at
+  FROM eventcore_streams($1, $2, $3) s";
 
 /// At most `limit` streams, in the order of the bytes of their names.
 ///

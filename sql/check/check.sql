@@ -26,4 +26,4 @@ $$;
 COMMENT ON FUNCTION @extschema@.eventcore_check(boolean) IS
 $$Checks the extension after a restore, a fail-over or an upgrade. One row for each finding, with the statement that repairs it,
 or NULL; no row if everything is well. It reads the catalog and the small tables, in milliseconds.
-thorough: also reads every event. For superusers.$$;
+thorough: also reads every event, so the caller has to be a reader, too.$$;

@@ -43,7 +43,8 @@ SELECT o.kind,
                                    (pg_catalog.pg_identify_object(o.classid, o.objid, 0)).identity, n.name)
        END || CASE WHEN a.is_grantable THEN ' CASCADE' ELSE '' END AS revoke,
        -- What CREATE EXTENSION has granted to the roles of the extension. pg_dump uses the same catalog.
-       coalesce(r.rolname IN ('eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector')
+       coalesce(r.rolname IN ('eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector',
+                               'eventcore_monitor')
                 AND EXISTS (SELECT FROM pg_catalog.pg_init_privs i CROSS JOIN pg_catalog.aclexplode(i.initprivs) b
                              WHERE i.classoid = o.classid AND i.objoid = o.objid AND i.objsubid = o.part AND b.grantee = a.grantee
                                AND b.privilege_type = a.privilege_type AND (b.is_grantable OR NOT a.is_grantable)), false) AS as_created

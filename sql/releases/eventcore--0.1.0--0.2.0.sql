@@ -65,7 +65,9 @@ DECLARE
     loaded text;
     is_older boolean := false;
 BEGIN
-    IF 'eventcore' <> ALL (string_to_array(replace(replace(current_setting('shared_preload_libraries'), ' ', ''), '"', ''), ',')) THEN
+    -- A role that monitors may not read this setting. For it the functions of the library say the same.
+    IF (CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')
+             THEN 'eventcore' <> ALL (string_to_array(replace(replace(current_setting('shared_preload_libraries'), ' ', ''), '"', ''), ',')) END) THEN
         RETURN QUERY SELECT 'not_preloaded', 'shared_preload_libraries', 'the server did not load eventcore when it started: nothing works',
             format('ALTER SYSTEM SET shared_preload_libraries = %s', array_to_string(ARRAY(
                 SELECT quote_literal(trim(l)) FROM regexp_split_to_table(current_setting('shared_preload_libraries'), ',') l
@@ -969,3 +971,292 @@ SELECT p.name, p.mode,
         ORDER BY v.position LIMIT 1) n ON true;
 COMMENT ON COLUMN eventcore.stat_projections.oldest_parked_at IS
     'When the event was parked that has been parked longest; NULL: none is parked.';
+
+-- Reading: lists of streams, the position of a time, and checkpoints backward.
+
+CREATE FUNCTION @extschema@.eventcore_streams(
+    prefix    text   DEFAULT '',
+    after     text   DEFAULT '',
+    max_count bigint DEFAULT 100
+)
+RETURNS TABLE (
+    stream_id        text,
+    version          bigint,
+    state            text,
+    last_position    bigint,
+    last_event_type  text,
+    last_recorded_at timestamptz
+)
+LANGUAGE plpgsql STABLE ROWS 100
+SET search_path = pg_catalog, pg_temp
+-- From stream to stream by the index, whatever the statistics say.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    prefix CONSTANT text COLLATE "C" := coalesce(prefix, '');
+    after  CONSTANT text COLLATE "C" := coalesce(after, '');
+    most   CONSTANT bigint := coalesce(max_count, 9223372036854775807);
+    -- More than any name with this prefix: the last character that there is, more often than a name has room for.
+    beyond CONSTANT text COLLATE "C" := prefix || repeat(chr(1114111), 64);
+BEGIN
+    IF prefix <> '' THEN
+        PERFORM eventcore.check_name('prefix', prefix);
+    END IF;
+    IF after <> '' THEN
+        PERFORM eventcore.check_name('after', after);
+    END IF;
+    IF most < 0 THEN
+        PERFORM eventcore.fail_malformed('max_count', 'is negative');
+    END IF;
+    RETURN QUERY
+    WITH RECURSIVE skip (stream_id, number) AS (
+        (SELECT e.stream_id, 1::bigint FROM eventcore.events e
+          WHERE e.stream_id >= prefix AND e.stream_id > after AND e.stream_id < beyond
+          ORDER BY e.stream_id LIMIT 1)
+         UNION ALL
+        SELECT n.stream_id, s.number + 1
+          FROM skip s
+         CROSS JOIN LATERAL (
+               SELECT e.stream_id FROM eventcore.events e
+                WHERE e.stream_id > s.stream_id AND e.stream_id < beyond
+                ORDER BY e.stream_id LIMIT 1) n
+         WHERE s.number < most
+    ), named AS (
+        SELECT s.stream_id FROM skip s
+         UNION
+        (SELECT t.stream_id FROM eventcore.streams t
+          WHERE t.stream_id >= prefix AND t.stream_id > after AND t.stream_id < beyond
+          ORDER BY t.stream_id LIMIT most)
+         ORDER BY 1 LIMIT most
+    )
+    SELECT n.stream_id, coalesce(l.version, 0), coalesce(t.state, 'open'), l.position, l.event_type, l.recorded_at
+      FROM named n
+      LEFT JOIN eventcore.streams t ON t.stream_id = n.stream_id
+      LEFT JOIN LATERAL (
+           SELECT e.version, e.position, e.event_type, e.recorded_at FROM eventcore.events e
+            WHERE e.stream_id = n.stream_id ORDER BY e.version DESC LIMIT 1) l ON true
+     ORDER BY n.stream_id;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.eventcore_streams(text, text, bigint) IS
+$$The streams whose name begins with a prefix, in the order of the bytes of their names, each with its last event. It skips
+from stream to stream, so it takes as long in a large store as in a small one.
+
+prefix: byte by byte; empty: all streams. after: only streams after this name, for the next page; empty: from the first.
+max_count: the most streams to return; NULL: all.
+state: open, closed or deleted. A stream that was closed without an event has version 0.
+SE003 malformed argument.$$;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_streams(text, text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.eventcore_streams(text, text, bigint) TO eventcore_reader;
+
+CREATE FUNCTION @extschema@.eventcore_position_at(at timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    low   bigint := 0;
+    high  bigint := eventcore.safe_position();
+    half  bigint;
+    event record;
+BEGIN
+    IF at IS NULL THEN
+        PERFORM eventcore.fail_malformed('at', 'is NULL');
+    END IF;
+    high := coalesce((SELECT e.position FROM eventcore.events e
+                       WHERE e.position <= high ORDER BY e.position DESC LIMIT 1), 0);
+    WHILE low < high LOOP
+        half := low + (high - low) / 2;
+        SELECT e.position, e.recorded_at INTO event
+          FROM eventcore.events e
+         WHERE e.position > half AND e.position <= high
+         ORDER BY e.position LIMIT 1;
+        IF event.recorded_at < at THEN
+            low := event.position;
+        ELSE
+            -- Or there is no event between.
+            high := half;
+        END IF;
+    END LOOP;
+    RETURN low;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.eventcore_position_at(timestamptz) IS
+$$A position for eventcore_read_all: reading after it begins with the events of this time. 0 if they are all later. It halves
+the positions, so it reads a few events.
+
+recorded_at rises with the position only approximately: appends that run at the same time overlap, and a clock may be set
+back. So events near the position may be off by as much; look at recorded_at where that matters.
+SE003 the time is NULL.$$;
+REVOKE ALL ON FUNCTION @extschema@.eventcore_position_at(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.eventcore_position_at(timestamptz) TO eventcore_reader;
+
+COMMENT ON FUNCTION @extschema@.eventcore_read_all(bigint, bigint, boolean, text[], text[], boolean, uuid) IS
+$$The events of all streams after a position, in order of position, up to the safe position.
+
+A reader that passes the last position it saw gets every event exactly once, in order, even if transactions commit late or
+roll back. It always reads the newest committed state, in every isolation level: an older snapshot could miss events below
+the safe position.
+max_count: the most events to return; NULL: all.
+backward: newest first, the events before after_position; 0: from the safe position.
+stream_prefixes: only streams whose name begins with one of these, byte by byte; NULL: all.
+event_types: only these types; NULL: all.
+with_checkpoint: one more row at the end, in which only position is set: every matching event up to that position has been
+returned; backward, every one from that position on. Continue after it, even if it is the only row, so that no event is read
+twice. Backward, position 1 is the end: nothing is before it. Such a read skips at most 100,000 events that do not match.
+after_event: the id of the last event up to after_position that such a read, with the same filter, returned. After a
+fail-over or a restore it shows whether that event still exists.
+SE003 malformed argument. SE011 this store has never returned after_position, or after_event is not the last event up to it:
+the reader comes from another history. DETAIL says up to which position both histories are the same (agreed). A read backward
+does not check this.$$;
+
+-- Counts of executions.
+
+CREATE FUNCTION eventcore.stat_get_executions(
+    OUT executions bigint,
+    OUT repeats    bigint,
+    OUT rejections bigint,
+    OUT conflicts  bigint,
+    OUT failures   bigint,
+    OUT since      timestamptz
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'eventcore_stat_get_executions';
+COMMENT ON FUNCTION eventcore.stat_get_executions() IS 'The row of eventcore.stat_executions.';
+
+REVOKE ALL ON FUNCTION eventcore.stat_get_executions() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION eventcore.stat_get_executions() TO eventcore_reader;
+
+CREATE VIEW eventcore.stat_executions AS
+    SELECT x.executions, x.repeats, x.rejections, x.conflicts, x.failures, x.since
+      FROM eventcore.stat_get_executions() AS x;
+COMMENT ON VIEW eventcore.stat_executions IS
+    'How many executions of commands in this database ended in which way: one row. They count at once, even if the transaction is rolled back later. An execution whose arguments are malformed is not counted.';
+COMMENT ON COLUMN eventcore.stat_executions.executions IS
+    'Executions that decided, with or without events.';
+COMMENT ON COLUMN eventcore.stat_executions.repeats IS
+    'Executions that returned the result of an earlier one with the same idempotency key or the same event ids.';
+COMMENT ON COLUMN eventcore.stat_executions.rejections IS
+    'Executions that the function handle rejected (SE006).';
+COMMENT ON COLUMN eventcore.stat_executions.conflicts IS
+    'Executions refused with SE001: all attempts found a stream locked, or the transaction has an older snapshot.';
+COMMENT ON COLUMN eventcore.stat_executions.failures IS
+    'Executions that ended with another error, such as an unknown command, a deadlock or a cancelled statement.';
+COMMENT ON COLUMN eventcore.stat_executions.since IS
+    'When counting began, as in eventcore.stat_appends.';
+
+GRANT SELECT ON eventcore.stat_executions TO eventcore_reader;
+
+-- The role that monitors.
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'eventcore_monitor') THEN
+        BEGIN
+            CREATE ROLE eventcore_monitor NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            -- Another database is creating it now.
+            NULL;
+        END;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE VIEW eventcore.granted_privileges AS
+WITH member AS (
+    SELECT d.classid, d.objid
+      FROM pg_catalog.pg_extension e
+      JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid
+     WHERE e.extname = 'eventcore' AND d.deptype = 'e'
+), object AS (
+    SELECT m.classid, m.objid, 0 AS part, c.relowner AS owner, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+           coalesce(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS acl
+      FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.objid WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    UNION ALL
+    SELECT m.classid, m.objid, a.attnum, c.relowner, 'COLUMN', a.attacl
+      FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.objid JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+     WHERE m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND a.attacl IS NOT NULL AND NOT a.attisdropped
+    UNION ALL
+    SELECT m.classid, m.objid, 0, p.proowner, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
+           coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
+      FROM member m JOIN pg_catalog.pg_proc p ON p.oid = m.objid WHERE m.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+    UNION ALL
+    SELECT m.classid, m.objid, 0, n.nspowner, 'SCHEMA', coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))
+      FROM member m JOIN pg_catalog.pg_namespace n ON n.oid = m.objid WHERE m.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+    UNION ALL
+    SELECT m.classid, m.objid, 0, t.typowner, 'TYPE', coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))
+      FROM member m JOIN pg_catalog.pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+       -- From PostgreSQL 17 on, the types of tables and of arrays are members too. Handlers take rows of tables; an array has the
+       -- privileges of its elements.
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')
+)
+SELECT o.kind,
+       (pg_catalog.pg_identify_object(o.classid, o.objid, o.part)).identity AS object,
+       a.grantee,
+       n.name AS role,
+       a.privilege_type AS privilege,
+       a.is_grantable,
+       CASE WHEN o.part > 0
+            THEN pg_catalog.format('REVOKE %s (%I) ON TABLE %s FROM %s', a.privilege_type,
+                                   (SELECT c.attname FROM pg_catalog.pg_attribute c WHERE c.attrelid = o.objid AND c.attnum = o.part),
+                                   (pg_catalog.pg_identify_object(o.classid, o.objid, 0)).identity, n.name)
+            ELSE pg_catalog.format('REVOKE %s ON %s %s FROM %s', a.privilege_type, o.kind,
+                                   (pg_catalog.pg_identify_object(o.classid, o.objid, 0)).identity, n.name)
+       END || CASE WHEN a.is_grantable THEN ' CASCADE' ELSE '' END AS revoke,
+       -- What CREATE EXTENSION has granted to the roles of the extension. pg_dump uses the same catalog.
+       coalesce(r.rolname IN ('eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector',
+                               'eventcore_monitor')
+                AND EXISTS (SELECT FROM pg_catalog.pg_init_privs i CROSS JOIN pg_catalog.aclexplode(i.initprivs) b
+                             WHERE i.classoid = o.classid AND i.objoid = o.objid AND i.objsubid = o.part AND b.grantee = a.grantee
+                               AND b.privilege_type = a.privilege_type AND (b.is_grantable OR NOT a.is_grantable)), false) AS as_created
+  FROM object o
+ CROSS JOIN LATERAL pg_catalog.aclexplode(o.acl) a
+  LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+ CROSS JOIN LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC'
+                                 ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS name) n
+ WHERE a.grantee <> o.owner;
+COMMENT ON FUNCTION @extschema@.eventcore_check(boolean) IS
+$$Checks the extension after a restore, a fail-over or an upgrade. One row for each finding, with the statement that repairs it,
+or NULL; no row if everything is well. It reads the catalog and the small tables, in milliseconds.
+thorough: also reads every event, so the caller has to be a reader, too.$$;
+GRANT USAGE ON SCHEMA eventcore TO eventcore_monitor;
+GRANT SELECT ON eventcore.stat_appends, eventcore.stat_executions, eventcore.stat_inflight, eventcore.stat_notifier, eventcore.stat_workers,
+    eventcore.stat_subscriptions, eventcore.stat_projections,
+    eventcore.granted_privileges, eventcore.expected_triggers, eventcore.expected_indexes,
+    eventcore.subscriptions, eventcore.checkpoints, eventcore.projections, eventcore.commands, eventcore.history,
+    eventcore.home_id, eventcore.position_blocks
+    TO eventcore_monitor;
+GRANT SELECT (position, recorded_at) ON eventcore.events TO eventcore_monitor;
+GRANT SELECT (subscription_id, lease_id, leased_until, consumer) ON eventcore.leases TO eventcore_monitor;
+GRANT SELECT (subscription_id, lease_id) ON eventcore.deliveries TO eventcore_monitor;
+GRANT SELECT (recorded_at) ON eventcore.executions TO eventcore_monitor;
+GRANT SELECT (command) ON eventcore.command_states TO eventcore_monitor;
+GRANT EXECUTE ON FUNCTION
+    eventcore.stat_get_appends(),
+    eventcore.stat_get_executions(),
+    eventcore.stat_get_inflight(),
+    eventcore.stat_get_notifier(),
+    eventcore.stat_get_workers(),
+    @extschema@.eventcore_safe_position(),
+    eventcore.safe_position(),
+    eventcore.home_id(),
+    eventcore.projection_key(text),
+    eventcore.owner_waits_for(regrole),
+    @extschema@.eventcore_version(),
+    eventcore.library_version(),
+    eventcore.require_library(),
+    @extschema@.eventcore_check(boolean),
+    eventcore.check_library(),
+    eventcore.check_tables(),
+    eventcore.check_definitions(),
+    eventcore.check_rows(),
+    eventcore.public_name(text),
+    eventcore.find_function(text),
+    eventcore.find_table(text)
+    TO eventcore_monitor;

@@ -170,21 +170,19 @@ fn a_transaction_that_holds_readers_back_is_named() {
     assert_eq!(held["is_safe"], false);
 }
 
+fn diagnosis_of(database: &Database, role: &str) -> Value {
+    let mut command = program();
+    command.args(["--url", &database.url_of(role), "doctor", "-o", "json"]);
+    command.args(["--fail-on", "never"]);
+    let ran = Ran::of(command.output().unwrap());
+    serde_json::from_str(&ran.ok()).unwrap()
+}
+
 #[test]
 fn a_reader_is_told_what_it_may_not_look_at() {
     let database = Database::new("cli_doctor_reader");
-    database
-        .sql("CREATE ROLE cli_doctor_reader LOGIN; GRANT eventcore_reader TO cli_doctor_reader");
-    let mut command = program();
-    command.args([
-        "--url",
-        &database.url_of("cli_doctor_reader"),
-        "doctor",
-        "-o",
-        "json",
-    ]);
-    let ran = Ran::of(command.output().unwrap());
-    let diagnosis: Value = serde_json::from_str(&ran.ok()).unwrap();
+    database.sql("CREATE ROLE cli_doctor_reader LOGIN IN ROLE eventcore_reader");
+    let diagnosis = diagnosis_of(&database, "cli_doctor_reader");
     let skipped = diagnosis["skipped"].as_array().unwrap().iter();
     let mut skipped: Vec<&str> = skipped
         .map(|skipped| skipped["id"].as_str().unwrap())
@@ -199,6 +197,27 @@ fn a_reader_is_told_what_it_may_not_look_at() {
             "states_without_command"
         ]
     );
+}
+
+#[test]
+fn a_role_that_only_monitors_may_look_at_everything() {
+    let database = Database::new("cli_doctor_monitor");
+    database.sql(
+        "CREATE ROLE cli_doctor_monitor LOGIN IN ROLE eventcore_monitor;
+         SELECT eventcore_append(ARRAY['a'], ARRAY[0]::bigint[], '[{\"stream\":\"a\",\"type\":\"T\",\"payload\":1}]');
+         ALTER TABLE eventcore.events DISABLE TRIGGER events_are_immutable;
+         INSERT INTO eventcore.command_states VALUES (1, 1, now(), 1, gen_random_uuid(), 10, 'gone', 's', '{}')",
+    );
+    let diagnosis = diagnosis_of(&database, "cli_doctor_monitor");
+    assert_eq!(
+        diagnosis["skipped"],
+        Value::Array(Vec::new()),
+        "{diagnosis}"
+    );
+    let found = ids(&diagnosis);
+    for id in ["disabled_trigger", "states_without_command"] {
+        assert!(found.iter().any(|found| found == id), "{id}: {found:?}");
+    }
 }
 
 #[test]

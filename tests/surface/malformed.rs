@@ -239,7 +239,12 @@ pub(crate) const COLUMNS: [Case; 29] = [
     ),
 ];
 
-pub(crate) const READS: [Case; 29] = [
+pub(crate) const READS: [Case; 34] = [
+    ("FROM eventcore_streams(repeat('a', 256))", "prefix"),
+    ("FROM eventcore_streams(E'a\\nb')", "prefix"),
+    ("FROM eventcore_streams(after => repeat('ü', 128))", "after"),
+    ("FROM eventcore_streams(max_count => -1)", "max_count"),
+    ("FROM eventcore_position_at(NULL)", "at"),
     ("FROM eventcore_read_stream(NULL)", "stream"),
     ("FROM eventcore_read_stream('')", "stream"),
     ("FROM eventcore_read_stream(repeat('a', 256))", "stream"),

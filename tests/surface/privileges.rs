@@ -40,9 +40,9 @@ async fn nothing_is_granted_to_public_and_nothing_is_security_definer() {
         "SELECT count(*) FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
          JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'eventcore' WHERE p.prosecdef";
     assert_eq!(value::<i64>(&client, definers).await, 0);
-    let logins = "SELECT count(*) FROM pg_roles WHERE rolname IN ('eventcore_reader', 'eventcore_writer', 'eventcore_subscriber', 'eventcore_projector')
+    let logins = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'eventcore\\_%'
          AND NOT (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)";
-    assert_eq!(value::<i64>(&client, logins).await, 4);
+    assert_eq!(value::<i64>(&client, logins).await, 6);
 }
 
 /// A call of each kind, and the roles that may make it.
@@ -76,19 +76,30 @@ const CALLS: &[(&str, &str)] = &[
     ),
     ("reader", "SELECT state FROM eventcore.snapshots"),
     ("nobody", "DELETE FROM eventcore.snapshots"),
-    ("reader", "SELECT eventcore_safe_position()"),
+    ("reader monitor", "SELECT eventcore_safe_position()"),
+    ("reader", "SELECT * FROM eventcore_streams()"),
+    ("reader", "SELECT eventcore_position_at(now())"),
+    ("monitor", "SELECT * FROM eventcore_check()"),
+    ("nobody", "SELECT * FROM eventcore_check(thorough => true)"),
+    (
+        "reader monitor",
+        "SELECT position, recorded_at FROM eventcore.events",
+    ),
+    ("reader", "SELECT payload FROM eventcore.events"),
+    ("reader", "SELECT stream_id FROM eventcore.events"),
+    ("subscriber monitor", "SELECT consumer FROM eventcore.leases"),
     ("reader", "CALL eventcore_wait(0, '10 ms')"),
     ("reader", "SELECT * FROM eventcore.events"),
     ("reader", "SELECT * FROM eventcore.streams"),
-    ("reader", "SELECT * FROM eventcore.stat_appends"),
-    ("reader", "SELECT * FROM eventcore.stat_inflight"),
-    ("reader", "SELECT * FROM eventcore.stat_notifier"),
-    ("reader", "SELECT eventcore.stat_get_appends()"),
-    ("reader", "SELECT * FROM eventcore.stat_get_inflight()"),
-    ("reader", "SELECT eventcore.stat_get_notifier()"),
-    ("reader", "SELECT * FROM eventcore.stat_workers"),
-    ("reader", "SELECT eventcore.stat_get_workers()"),
-    ("reader", "SELECT * FROM eventcore.stat_subscriptions"),
+    ("reader monitor", "SELECT * FROM eventcore.stat_appends"),
+    ("reader monitor", "SELECT * FROM eventcore.stat_inflight"),
+    ("reader monitor", "SELECT * FROM eventcore.stat_notifier"),
+    ("reader monitor", "SELECT eventcore.stat_get_appends()"),
+    ("reader monitor", "SELECT * FROM eventcore.stat_get_inflight()"),
+    ("reader monitor", "SELECT eventcore.stat_get_notifier()"),
+    ("reader monitor", "SELECT * FROM eventcore.stat_workers"),
+    ("reader monitor", "SELECT eventcore.stat_get_workers()"),
+    ("reader monitor", "SELECT * FROM eventcore.stat_subscriptions"),
     (
         "subscriber",
         "SELECT eventcore_create_subscription('rights')",
@@ -159,8 +170,8 @@ const CALLS: &[(&str, &str)] = &[
         "nobody",
         "SELECT eventcore_create_projection('rights', 'rights_handler', mode => 'inline', start_from => 'now')",
     ),
-    ("reader", "SELECT * FROM eventcore.stat_projections"),
-    ("reader", "SELECT * FROM eventcore.projections"),
+    ("reader monitor", "SELECT * FROM eventcore.stat_projections"),
+    ("reader monitor", "SELECT * FROM eventcore.projections"),
     ("reader", "CALL eventcore_wait_for_projection('rights_other', 0)"),
     (
         "nobody",
@@ -194,6 +205,7 @@ async fn reader_and_writer_can_do_what_their_names_say_and_others_nothing() {
              CREATE ROLE rights_writer LOGIN IN ROLE eventcore_writer;
              CREATE ROLE rights_subscriber LOGIN IN ROLE eventcore_subscriber;
              CREATE ROLE rights_projector LOGIN IN ROLE eventcore_projector;
+             CREATE ROLE rights_monitor LOGIN IN ROLE eventcore_monitor;
              CREATE ROLE rights_nobody LOGIN;
              CREATE TABLE rights_table (n int);
              CREATE FUNCTION rights_handler(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT';
@@ -205,7 +217,14 @@ async fn reader_and_writer_can_do_what_their_names_say_and_others_nothing() {
         .await
         .unwrap();
     let mut wrong = Vec::new();
-    for role in ["reader", "writer", "subscriber", "projector", "nobody"] {
+    for role in [
+        "reader",
+        "writer",
+        "subscriber",
+        "projector",
+        "monitor",
+        "nobody",
+    ] {
         let session = session_as("rights_roles", &format!("rights_{role}")).await;
         for &(may, call) in CALLS {
             // A subscriber and a projector are readers too.

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::{Client, append, database, event, failure};
+use crate::support::{Client, append, database, event};
 
 /// The positions of the events, and of the checkpoint after them.
 async fn read(client: &Client, arguments: &str) -> (Vec<i64>, i64) {
@@ -44,9 +44,41 @@ async fn the_last_row_says_how_far_was_read() {
     assert_eq!(read(&client, some).await, (vec![w[1]], w[1]));
     // Never backwards, even where nothing can exist yet.
     assert_eq!(read(&client, "1000").await, (vec![], 1_000));
-    let backward = "SELECT * FROM eventcore_read_all(backward => true, with_checkpoint => true)";
-    let detail = failure(client.batch_execute(backward).await).assert_ours("SE003");
-    assert_eq!(detail["argument"], "with_checkpoint");
+}
+
+/// Reads backward from the end with this limit and filter, page by page, until nothing is before it.
+async fn pages(client: &Client, rest: &str) -> Vec<(Vec<i64>, i64)> {
+    let mut pages = Vec::new();
+    let mut from = 0;
+    while from != 1 {
+        let page = read(client, &format!("{from}, backward => true, {rest}")).await;
+        assert!(page.1 >= 1 && (from == 0 || page.1 <= from), "{page:?}");
+        from = page.1;
+        pages.push(page);
+    }
+    pages
+}
+
+#[tokio::test]
+async fn backward_the_last_row_says_from_where_on_everything_was_read() {
+    let (_, client) = database("read_checkpoint_backward").await;
+    let all = "max_count => NULL";
+    assert_eq!(pages(&client, all).await, [(vec![], 1)]);
+    for stream in ["a", "b", "a", "b", "c"] {
+        let written = append(&client, &[(stream, None)], json!([event(stream, 1)])).await;
+        written.unwrap();
+    }
+    assert_eq!(pages(&client, all).await, [(vec![5, 4, 3, 2, 1], 1)]);
+    let two = [(vec![5, 4], 4), (vec![3, 2], 2), (vec![1], 1)];
+    assert_eq!(pages(&client, "max_count => 2").await, two);
+    let none = "stream_prefixes => '{none}'";
+    assert_eq!(pages(&client, none).await, [(vec![], 1)]);
+    let some = "max_count => 1, stream_prefixes => '{b}'";
+    let found = [(vec![4], 4), (vec![2], 2), (vec![], 1)];
+    assert_eq!(pages(&client, some).await, found);
+    let nothing = "backward => true, max_count => 0";
+    assert_eq!(read(&client, &format!("0, {nothing}")).await, (vec![], 6));
+    assert_eq!(read(&client, &format!("3, {nothing}")).await, (vec![], 3));
 }
 
 #[tokio::test]
@@ -63,6 +95,9 @@ async fn a_selective_read_stops_after_100_000_events_and_goes_on_from_there() {
     assert_eq!(checkpoint, 100_000);
     let rest = format!("{checkpoint}, event_types => '{{none}}'");
     assert_eq!(read(&client, &rest).await, (vec![], last));
+    let backward = "event_types => '{none}'";
+    let found = [(vec![], last - 99_999), (vec![], 1)];
+    assert_eq!(pages(&client, backward).await, found);
     // Without a checkpoint to report, it does not stop.
     let sql = "SELECT count(*) FROM eventcore_read_all(0, NULL, false, NULL, '{T}')";
     assert_eq!(crate::support::value::<i64>(&client, sql).await, 120_000);

@@ -27,9 +27,4 @@ GRANT eventcore_reader, eventcore_writer, eventcore_subscriber, eventcore_projec
 -- pg_monitor is what CloudNativePG's exporter is a member of.
 ALTER ROLE exporter CONNECTION LIMIT 3;
 GRANT pg_monitor TO exporter;
-GRANT USAGE ON SCHEMA eventcore TO pg_monitor;
-GRANT SELECT ON eventcore.stat_appends, eventcore.stat_inflight, eventcore.stat_notifier, eventcore.stat_workers,
-    eventcore.stat_subscriptions, eventcore.stat_projections TO pg_monitor;
-GRANT EXECUTE ON FUNCTION eventcore.stat_get_appends(), eventcore.stat_get_inflight(),
-    eventcore.stat_get_notifier(), eventcore.stat_get_workers(), eventcore_safe_position(), eventcore.safe_position(),
-    eventcore.home_id(), eventcore.projection_key(text), eventcore.owner_waits_for(regrole) TO pg_monitor;
+GRANT eventcore_monitor TO pg_monitor;

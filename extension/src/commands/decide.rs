@@ -8,6 +8,7 @@ use crate::error::{Error, Malformed, Rejected};
 use crate::pg::catch::{ErrorFields, translating};
 use crate::pg::jsonb::Kind;
 use crate::pg::value::Text;
+use crate::registry::Outcome;
 
 /// Calls `handle`.
 ///
@@ -25,7 +26,13 @@ pub fn decide<'a>(
     let handle = &mut definition.handle;
     let events = translating(
         || handle.jsonb_of_two(current.folded.state(), execution.input),
-        |raised| rejection(command, raised),
+        |raised| {
+            let rejection = rejection(command, raised);
+            if rejection.is_some() {
+                execution.outcome.set(Outcome::Rejected);
+            }
+            rejection
+        },
     );
     let streams = current.streams.iter().map(|named| named.stream);
     let mut request = Request::of_command(

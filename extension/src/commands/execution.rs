@@ -4,6 +4,8 @@ use crate::arguments::json;
 use crate::error::{Error, Malformed};
 use crate::pg::function::Call;
 use crate::pg::value::{Jsonb, Text};
+use crate::registry::Outcome;
+use std::cell::Cell;
 use uuid::Uuid;
 
 /// What a caller asks for.
@@ -15,6 +17,8 @@ pub struct Execution<'a> {
     pub causation_id: Option<Uuid>,
     pub idempotency_key: Option<Text<'a>>,
     pub metadata: Option<Jsonb<'a>>,
+    /// How it ends, for the counts. What it is before anything else is known: failed.
+    pub outcome: Cell<Outcome>,
 }
 
 impl<'a> Execution<'a> {
@@ -47,6 +51,7 @@ impl<'a> Execution<'a> {
             causation_id: call.uuid(3),
             idempotency_key: call.text(4),
             metadata: document(5, "metadata"),
+            outcome: Cell::new(Outcome::Failed),
         })
     }
 }

@@ -30,11 +30,13 @@ use crate::error::Error;
 use crate::guards::reentry::{Context, ContextGuard, refuse_reentry};
 use crate::pg::environment::Environment;
 use crate::pg::transaction;
+use crate::registry::{Executions, Outcome, Registry};
 use crate::tables::Events;
 use definition::Definition;
 use idempotency::IdempotencyRecord;
 use locking::StreamLocking;
 use states::SavedStates;
+use std::cell::Cell;
 
 /// Executes a command for a caller that is not a function of a command.
 pub fn execute<'a>(execution: &Execution<'a>) -> Result<Executed<'a>, Error> {
@@ -44,8 +46,18 @@ pub fn execute<'a>(execution: &Execution<'a>) -> Result<Executed<'a>, Error> {
     // Take the write lock before any other lock. Upgrading from a read lock could deadlock with a
     // concurrent REINDEX.
     let mut events = Events::to_write()?;
+    let _counted = Counted {
+        counts: Registry::open(&events.catalog)?.executions(),
+        outcome: &execution.outcome,
+    };
+    let executed = execute_once(execution, &mut events);
+    execution.outcome.set(outcome(&executed));
+    executed
+}
+
+fn execute_once<'a>(execution: &Execution<'a>, events: &mut Events) -> Result<Executed<'a>, Error> {
     let Some(key) = execution.idempotency_key else {
-        return execute_now(execution, &mut events);
+        return execute_now(execution, events);
     };
     let record = IdempotencyRecord::lock(execution.command, key)?;
     if let Some(done) = record.find()? {
@@ -53,7 +65,7 @@ pub fn execute<'a>(execution: &Execution<'a>) -> Result<Executed<'a>, Error> {
         transaction::flush_what_is_committed();
         return Ok(done);
     }
-    let executed = execute_now(execution, &mut events)?;
+    let executed = execute_now(execution, events)?;
     record.save(&executed);
     Ok(executed)
 }
@@ -91,4 +103,29 @@ fn execute_now<'a>(execution: &Execution<'a>, events: &mut Events) -> Result<Exe
         command: name.to_string(),
         attempts: definition.max_attempts,
     })
+}
+
+/// How an execution has ended that returned. A rejection does not: see [`decide`].
+fn outcome(executed: &Result<Executed<'_>, Error>) -> Outcome {
+    match executed {
+        Ok(executed) if executed.appended.repeated => Outcome::Repeated,
+        Ok(_) => Outcome::Executed,
+        Err(
+            Error::VersionConflict(_) | Error::SnapshotTooOld(_) | Error::TooManyAttempts { .. },
+        ) => Outcome::Conflicted,
+        Err(_) => Outcome::Failed,
+    }
+}
+
+/// Counts an execution when it ends. Errors of the server and rejections leave as panics, so this is
+/// a destructor. It calls nothing of the server.
+struct Counted<'e> {
+    counts: &'static Executions,
+    outcome: &'e Cell<Outcome>,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.counts.count(self.outcome.get());
+    }
 }

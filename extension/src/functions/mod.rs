@@ -98,6 +98,7 @@ export!(eventcore_execute_compact, |call| {
 // Monitoring
 
 export!(eventcore_stat_get_appends, stat::appends);
+export!(eventcore_stat_get_executions, stat::executions);
 export!(eventcore_stat_get_inflight, |call| nothing(stat::inflight(
     call
 )));

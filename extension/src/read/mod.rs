@@ -49,10 +49,6 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
     let direction = direction(call.boolean(2));
     let filter = Filter::read(call, 3, 4)?;
     let with_checkpoint = call.boolean(5) == Some(true);
-    if with_checkpoint && matches!(direction, Direction::Backward) {
-        let reason = "cannot be combined with backward";
-        return Err(Malformed::argument("with_checkpoint", reason).into());
-    }
 
     let events = Events::to_read()?;
     let registry = Registry::open(&events.catalog)?;
@@ -74,9 +70,13 @@ pub fn read_all(call: &Call<'_>) -> Result<(), Error> {
     events.between((from, up_to), direction, |scan| {
         if with_checkpoint {
             let end = copy_some(scan, &mut rows, limit, &filter, MAX_EVENTS_PASSED_OVER);
-            let checkpoint = match end {
-                End::Last => safe.max(after),
-                End::At(position) => position.unwrap_or(after),
+            let checkpoint = match (end, direction) {
+                (End::At(Some(position)), _) => position,
+                (End::At(None), Direction::Forward) => after,
+                (End::Last, Direction::Forward) => safe.max(after),
+                (End::At(None), Direction::Backward) => up_to + 1,
+                // Nothing is before the first position, and 0 would begin at the end again.
+                (End::Last, Direction::Backward) => 1,
             };
             rows.push(checkpoint_row(checkpoint), CHECKPOINT_NULLS);
         } else {

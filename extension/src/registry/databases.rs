@@ -3,6 +3,7 @@
 use super::announcements::Announcements;
 use super::confirmed::Confirmed;
 use super::counts::Counts;
+use super::executions::Executions;
 use crate::error::{Error, Unavailable};
 use crate::pg::relation::Use;
 use crate::pg::shared_memory::{Shared, SharedArray, exclusively, my_database};
@@ -47,6 +48,8 @@ pub struct Database {
     pub announced: Announcements,
     /// The counts of appends.
     pub counts: Counts,
+    /// The counts of executions of commands.
+    pub executions: Executions,
     /// How many transactions have released their locks, or are about to, and have not flushed the
     /// log yet.
     pub unflushed: AtomicI64,
@@ -110,6 +113,7 @@ impl Shared for Database {
             sequence: AtomicU32::new(0),
             announced: Announcements::fresh(),
             counts: Counts::fresh(),
+            executions: Executions::fresh(),
             unflushed: AtomicI64::new(0),
         }
     }
@@ -223,6 +227,7 @@ fn claim(oid: u32, sequence: u32) -> Result<DatabaseSlot, Error> {
             database.confirmed.begin();
             database.announced.begin();
             database.counts.begin();
+            database.executions.begin();
             database.sequence.store(sequence, SeqCst);
             if database.oid.swap(oid, SeqCst) != oid {
                 database.wake.reset();

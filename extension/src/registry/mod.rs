@@ -17,7 +17,7 @@
 //! - [`confirmed`]: which positions synchronous standbys have confirmed.
 //! - [`wake`]: how the end of an append reaches the notifier and the waiters.
 //! - [`closings`]: whether streams may have been closed.
-//! - [`counts`], [`announcements`]: what monitoring views show.
+//! - [`counts`], [`executions`], [`announcements`]: what monitoring views show.
 
 mod announcements;
 mod blocks;
@@ -25,6 +25,7 @@ mod closings;
 mod confirmed;
 mod counts;
 mod databases;
+mod executions;
 mod history;
 mod known_positions;
 mod positions;
@@ -36,6 +37,7 @@ pub use databases::{
     clear_pending, databases_without_notifier, dismiss_notifier, has_notifier, has_waiters,
     release, send_notifier_away, wake_all_waiters,
 };
+pub use executions::{Executions, Outcome};
 pub use positions::MAX_POSITION;
 
 use self::history::Purpose;
@@ -180,6 +182,11 @@ impl Registry {
     /// The counts of appends.
     pub fn counts(&self) -> &'static Counts {
         &self.database_slot.database().counts
+    }
+
+    /// The counts of executions of commands.
+    pub fn executions(&self) -> &'static Executions {
+        &self.database_slot.database().executions
     }
 
     /// How many transactions have released their locks, or are about to, and have not flushed the

@@ -58,8 +58,6 @@ pub struct Query {
     pub labels: &'static [&'static str],
     /// The columns that are metrics.
     pub metrics: &'static [Metric],
-    /// Whether a role that only monitors may run it, as the manual makes one.
-    pub is_for_monitors: bool,
 }
 
 impl Query {

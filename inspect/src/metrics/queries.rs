@@ -8,13 +8,12 @@ const fn metric(column: &'static str, kind: Kind, help: &'static str) -> Metric 
 }
 
 macro_rules! query {
-    ($prefix:literal, $is_for_monitors:literal, $labels:expr, $metrics:expr) => {
+    ($prefix:literal, $labels:expr, $metrics:expr) => {
         Query {
             prefix: $prefix,
             sql: include_str!(concat!("../../sql/metrics/", $prefix, ".sql")),
             labels: $labels,
             metrics: $metrics,
-            is_for_monitors: $is_for_monitors,
         }
     };
 }
@@ -23,8 +22,7 @@ macro_rules! query {
 pub const QUERIES: &[Query] = &[
     query!(
         "eventcore_build",
-        false,
-        &["datname", "extension", "library", "server"],
+        &["datname", "extension", "library", "postgresql"],
         &[metric(
             "info",
             Gauge,
@@ -33,7 +31,6 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore",
-        true,
         &["datname"],
         &[metric(
             "safe_position",
@@ -43,7 +40,6 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore_store",
-        true,
         &["datname"],
         &[
             metric("appends_total", Counter, "Appends that were committed."),
@@ -71,8 +67,16 @@ pub const QUERIES: &[Query] = &[
         ]
     ),
     query!(
+        "eventcore_execute",
+        &["datname", "outcome"],
+        &[metric(
+            "total",
+            Counter,
+            "Executions of commands in the server, by how they ended."
+        ),]
+    ),
+    query!(
         "eventcore_inflight",
-        true,
         &["datname"],
         &[
             metric(
@@ -95,7 +99,6 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore_notifier",
-        true,
         &["datname"],
         &[
             metric("up", Gauge, "Whether a notifier runs, or none is needed."),
@@ -123,7 +126,6 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore_workers",
-        true,
         &["datname"],
         &[
             metric(
@@ -141,7 +143,6 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore_subscription",
-        true,
         &["datname", "subscription"],
         &[
             metric(
@@ -198,7 +199,6 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore_subscription_oldest",
-        true,
         &["datname", "subscription"],
         &[
             metric(
@@ -215,7 +215,6 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore_projection",
-        true,
         &["datname", "projection"],
         &[
             metric(
@@ -270,7 +269,6 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore_checkpoint",
-        false,
         &["datname", "projection"],
         &[
             metric(
@@ -287,7 +285,6 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore_events",
-        false,
         &["datname"],
         &[metric(
             "last_position",
@@ -297,7 +294,6 @@ pub const QUERIES: &[Query] = &[
     ),
     query!(
         "eventcore_table",
-        true,
         &["datname"],
         &[
             metric(

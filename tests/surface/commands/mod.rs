@@ -2,6 +2,7 @@
 
 mod batch;
 mod client;
+mod counted;
 mod decide;
 mod execute;
 mod find;

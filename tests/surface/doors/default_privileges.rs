@@ -42,7 +42,7 @@ const GRANTED: &str = "
       FROM granted g CROSS JOIN aclexplode(g.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee ";
 
 const TO_OTHERS: &str = "WHERE a.grantee <> g.owner AND (r.rolname IS NULL OR r.rolname NOT IN ('eventcore_reader', 'eventcore_writer',
-    'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector'))";
+    'eventcore_subscriber', 'eventcore_executor', 'eventcore_projector', 'eventcore_monitor'))";
 
 async fn created_with_defaults(name: &str, role: &str) -> Client {
     let (_, client) = database(name).await;

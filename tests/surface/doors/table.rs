@@ -12,7 +12,14 @@ use tokio_postgres::error::SqlState;
 use crate::support::{Client, append, database, event, session_as};
 use serde_json::json;
 
-const ROLES: [&str; 5] = ["reader", "writer", "subscriber", "executor", "projector"];
+const ROLES: [&str; 6] = [
+    "reader",
+    "writer",
+    "subscriber",
+    "executor",
+    "projector",
+    "monitor",
+];
 
 /// For each object: its kind, its name, how it is called or used, and what each role may do with
 /// it. The last two roles are strangers.

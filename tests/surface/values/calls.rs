@@ -134,12 +134,13 @@ fn value(function: &str, argument: &str, of: &str) -> String {
                 .to_owned();
         }
         ("expected_versions", _) => return "ARRAY[NULL]::bigint[]".to_owned(),
-        ("until" | "now", _) => return "now()".to_owned(),
+        ("until" | "now" | "at", _) => return "now()".to_owned(),
         ("streams", "text[]") if function.contains("register_command") => "{/a}",
         ("name" | "wanted" | "command", "text") => named(function),
         ("subscription" | "wanted_subscription", "text") => "sub",
         ("projection", "text") => "proj",
         ("stream", "text") => "s-1",
+        ("prefix" | "after", "text") => "s-",
         ("streams" | "event_streams" | "blocked", "text[]") => "{s-1}",
         ("stream_prefixes", "text[]") => "{s-}",
         ("event_types", "text[]") => "{Counted}",
