@@ -208,3 +208,14 @@ fn the_files_for_exporters_have_every_metric_and_their_statements_run() {
         database.sql(&statement.join("\n"));
     }
 }
+
+#[test]
+fn the_dashboard_is_printed_without_a_database() {
+    let mut command = program();
+    let printed = Ran::of(command.args(["metrics", "--dashboard"]).output().unwrap()).ok();
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../packaging/grafana/eventcore.json"
+    );
+    assert_eq!(printed, std::fs::read_to_string(file).unwrap());
+}

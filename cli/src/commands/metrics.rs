@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::routing::get;
 use clap::{Args, ValueEnum};
 use eventcore_inspect::connection::Target;
-use eventcore_inspect::metrics::{collect, down, postgres_exporter, sql_exporter, text};
+use eventcore_inspect::metrics::{collect, dashboard, down, postgres_exporter, sql_exporter, text};
 use eventcore_inspect::{Error, Session, SessionOptions};
 use tokio::sync::Mutex;
 
@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// Print the configuration of an exporter that gives the same metrics
     #[arg(long, value_name = "EXPORTER", group = "way")]
     exporter: Option<Exporter>,
+    /// Print a dashboard for Grafana
+    #[arg(long, group = "way")]
+    dashboard: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -49,6 +52,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
             Exporter::Sql => sql_exporter(),
         };
         return Ok(io::stdout().write_all(file.as_bytes())?);
+    }
+    if arguments.dashboard {
+        return Ok(io::stdout().write_all(dashboard().as_bytes())?);
     }
     if let Some(address) = arguments.listen {
         return serve(address, context).await;

@@ -4,12 +4,15 @@
 //! The name of a metric is the name of its query, an underscore and the name of the column, as in
 //! the files of postgres_exporter and CloudNativePG. So all ways give the same names.
 
+mod dashboard;
 mod exporters;
+mod panels;
 mod queries;
 mod text;
 
 use tokio_postgres::Row;
 
+pub use self::dashboard::dashboard;
 pub use self::exporters::{postgres_exporter, sql_exporter};
 pub use self::queries::QUERIES;
 pub use self::text::{down, text};
