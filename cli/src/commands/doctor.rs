@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use eventcore_inspect::Session;
-use eventcore_inspect::doctor::{CHECKS, Diagnosis, Finding, Severity, diagnose, fix};
+use eventcore_inspect::doctor::{CHECKS, Diagnosis, Finding, Severity, diagnose, fix, repair};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -23,8 +23,11 @@ pub(crate) struct Arguments {
     /// Run the statements that do no harm, and look again
     #[arg(long)]
     fix: bool,
+    /// Run the statements that this check advises, after asking, and look again
+    #[arg(long, value_name = "CHECK", conflicts_with = "fix")]
+    repair: Option<String>,
     /// List what is looked for, and connect to nothing
-    #[arg(long, conflicts_with = "fix")]
+    #[arg(long, conflicts_with_all = ["fix", "repair"])]
     list: bool,
 }
 
@@ -53,6 +56,8 @@ pub(crate) struct Listed {
     id: &'static str,
     severity: Severity,
     meaning: &'static str,
+    /// What a person does about it; empty if the statement is all.
+    action: &'static str,
     see: &'static str,
 }
 
@@ -82,6 +87,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
             id: check.id,
             severity: check.severity,
             meaning: check.meaning,
+            action: check.action,
             see: check.see,
         });
         context.output.rows(&listed.collect::<Vec<_>>())?;
@@ -94,6 +100,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
             0 => diagnosis,
             _ => diagnose(&session).await?,
         }
+    } else if let Some(check) = &arguments.repair {
+        let session = context.writer().await?;
+        let diagnosis = diagnose(&session).await?;
+        repair_all(&session, &diagnosis, check, context).await?;
+        diagnose(&session).await?
     } else {
         let session = context.reader().await?;
         diagnose(&session).await?
@@ -128,6 +139,37 @@ async fn fix_all(
     Ok(fixed)
 }
 
+/// Runs the statements of the findings of this check, each after asking.
+async fn repair_all(
+    session: &Session,
+    diagnosis: &Diagnosis,
+    check: &str,
+    context: &Context,
+) -> Result<(), Failure> {
+    let of_this = |finding: &&Finding| finding.id == check;
+    let findings: Vec<&Finding> = diagnosis.findings.iter().filter(of_this).collect();
+    if findings.is_empty() {
+        let message =
+            format!("nothing is found by the check {check:?}: eventcore doctor shows what is");
+        return Err(Failure::Usage(message));
+    }
+    for finding in findings {
+        let Some(statement) = &finding.statement else {
+            let (object, action) = (&finding.object, &finding.action);
+            let message = format!("no statement repairs {check} of {object}. {action}");
+            return Err(Failure::Usage(message));
+        };
+        context.confirm(&format!("{}: {statement}", finding.object))?;
+        repair(session, finding).await?;
+        let told = format!("repaired {}: {}", finding.id, statement);
+        context.output.note(&told)?;
+        if !finding.action.is_empty() {
+            context.output.note(&finding.action)?;
+        }
+    }
+    Ok(())
+}
+
 /// Tells people what is wrong.
 pub(super) fn tell(diagnosis: &Diagnosis, context: &Context) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
@@ -137,11 +179,18 @@ pub(super) fn tell(diagnosis: &Diagnosis, context: &Context) -> Result<(), Failu
         writeln!(out, "{severity}  {id}  {object}")?;
         writeln!(out, "         {}", safe(&finding.message))?;
         if let Some(statement) = &finding.statement {
-            let note = match finding.is_safe {
-                true => "  -- or: eventcore doctor --fix",
-                false => "",
+            let option = match finding.is_safe {
+                true => "--fix".to_owned(),
+                false => format!("--repair {}", safe(&finding.id)),
             };
-            writeln!(out, "         {};{note}", safe(statement))?;
+            writeln!(
+                out,
+                "         {};  -- or: eventcore doctor {option}",
+                safe(statement)
+            )?;
+        }
+        if !finding.action.is_empty() {
+            writeln!(out, "         {}", safe(&finding.action))?;
         }
         writeln!(out, "         see {}", finding.see)?;
     }

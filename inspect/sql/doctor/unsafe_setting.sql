@@ -2,6 +2,6 @@ SELECT s.name,
        format('%s is off: %s', s.name,
               CASE s.name WHEN 'synchronous_commit' THEN 'events that were acknowledged are lost when the server crashes'
                           ELSE 'a crash of the machine damages the database' END),
-       format('ALTER SYSTEM SET %I = on; SELECT pg_reload_conf()', s.name)
+       ARRAY[format('ALTER SYSTEM SET %I = on', s.name), 'SELECT pg_reload_conf()']
   FROM pg_settings s
  WHERE s.name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND s.reset_val = 'off'

@@ -3,11 +3,12 @@
 use super::{Check, Severity};
 
 macro_rules! check {
-    ($id:literal, $severity:ident, $meaning:literal, $see:literal, $safe:literal) => {
+    ($id:literal, $severity:ident, $meaning:literal, $action:literal, $see:literal, $safe:literal) => {
         Check {
             id: $id,
             severity: Severity::$severity,
             meaning: $meaning,
+            action: $action,
             see: $see,
             is_safe: $safe,
             sql: include_str!(concat!("../../sql/doctor/", $id, ".sql")),
@@ -21,6 +22,7 @@ pub const CHECKS: &[Check] = &[
         "extension",
         Error,
         "something in the schema `eventcore` is not as `CREATE EXTENSION` made it, or does not fit together",
+        "See the page for what each finding means.",
         "reference/maintenance.md",
         false
     ),
@@ -28,6 +30,7 @@ pub const CHECKS: &[Check] = &[
         "encoding",
         Error,
         "the database is not encoded in UTF8",
+        "Move the events to a database that has it: `eventcore export` and `eventcore import --restore`.",
         "operations/checklist.md#data",
         false
     ),
@@ -35,6 +38,7 @@ pub const CHECKS: &[Check] = &[
         "update_available",
         Note,
         "the server has files of another version than the objects",
+        "Read the page first: an update may need the server to be restarted before.",
         "operations/upgrade.md",
         false
     ),
@@ -42,6 +46,7 @@ pub const CHECKS: &[Check] = &[
         "search_path",
         Note,
         "the functions need the name of their schema before them",
+        "Or write the schema before the functions.",
         "operations/troubleshoot.md#42883-function-does-not-exist",
         false
     ),
@@ -49,6 +54,7 @@ pub const CHECKS: &[Check] = &[
         "unsafe_setting",
         Error,
         "a setting lets a crash lose acknowledged events",
+        "",
         "operations/checklist.md#all-at-once",
         false
     ),
@@ -56,6 +62,7 @@ pub const CHECKS: &[Check] = &[
         "one_copy",
         Note,
         "there is no archive of the log and no standby",
+        "Archive the log, or add a standby.",
         "operations/backup.md",
         false
     ),
@@ -63,6 +70,7 @@ pub const CHECKS: &[Check] = &[
         "few_workers",
         Warning,
         "too few background workers",
+        "Then restart the server.",
         "operations/configure.md#background-workers",
         false
     ),
@@ -70,6 +78,7 @@ pub const CHECKS: &[Check] = &[
         "few_locks",
         Warning,
         "the table of locks is small",
+        "Then restart the server.",
         "operations/configure.md",
         false
     ),
@@ -77,6 +86,7 @@ pub const CHECKS: &[Check] = &[
         "idle_timeout",
         Warning,
         "a transaction that is left open holds back readers until it ends",
+        "",
         "operations/troubleshoot.md#transactions-that-are-left-open",
         false
     ),
@@ -84,6 +94,7 @@ pub const CHECKS: &[Check] = &[
         "early_lock_release",
         Note,
         "a transaction releases its locks before its events are on disk",
+        "Leave it if nobody acts outside of the database on what a transaction has read.",
         "guides/hot-streams.md",
         false
     ),
@@ -91,6 +102,7 @@ pub const CHECKS: &[Check] = &[
         "standby_behind",
         Warning,
         "a standby is far behind",
+        "Look for what its replay waits for.",
         "operations/replication.md",
         false
     ),
@@ -98,6 +110,7 @@ pub const CHECKS: &[Check] = &[
         "safe_position_held",
         Error,
         "a transaction has appended, does not end, and holds back all readers",
+        "What the transaction appended is rolled back. Have its application commit right after its appends.",
         "operations/monitor.md#appends",
         false
     ),
@@ -105,6 +118,7 @@ pub const CHECKS: &[Check] = &[
         "unconfirmed",
         Error,
         "no synchronous standby confirms what is committed",
+        "Bring the standby back, or name none in synchronous_standby_names.",
         "operations/replication.md#what-is-lost-when",
         false
     ),
@@ -112,6 +126,15 @@ pub const CHECKS: &[Check] = &[
         "notifier_stands_still",
         Error,
         "listeners and projections are not told of new events",
+        "Look for its failure in the findings of `worker_fails`, and in the server's log.",
+        "operations/monitor.md#the-notifier-and-other-processes",
+        false
+    ),
+    check!(
+        "notifier_away",
+        Warning,
+        "the notifier has left the database to a session that wants it for itself",
+        "Have that job copy the database with pg_dump. If the notifier is away for a single statement, wait for its end.",
         "operations/monitor.md#the-notifier-and-other-processes",
         false
     ),
@@ -119,6 +142,7 @@ pub const CHECKS: &[Check] = &[
         "worker_fails",
         Error,
         "a process of eventcore has failed within ten minutes",
+        "Remove the cause that the failure names; the process is started again by itself.",
         "operations/monitor.md#the-notifier-and-other-processes",
         false
     ),
@@ -126,6 +150,7 @@ pub const CHECKS: &[Check] = &[
         "conflicts",
         Warning,
         "more than half as many appends are refused as are made",
+        "Deploy a release of the application that reads the stream right before it appends, or that spreads its events over more streams.",
         "guides/hot-streams.md",
         false
     ),
@@ -133,6 +158,7 @@ pub const CHECKS: &[Check] = &[
         "rolled_back",
         Warning,
         "more than one append in twenty is rolled back",
+        "Look for the errors of the application in the server's log.",
         "operations/monitor.md#appends",
         false
     ),
@@ -140,6 +166,7 @@ pub const CHECKS: &[Check] = &[
         "streams_stopped",
         Error,
         "streams stand still for a parked event",
+        "First remove the reason why they failed: `eventcore parked` shows it.",
         "operations/monitor.md#subscriptions",
         false
     ),
@@ -147,6 +174,7 @@ pub const CHECKS: &[Check] = &[
         "subscription_without_consumer",
         Warning,
         "a subscription has events and no consumer",
+        "Start a consumer of the subscription.",
         "operations/monitor.md#subscriptions",
         false
     ),
@@ -154,6 +182,15 @@ pub const CHECKS: &[Check] = &[
         "expired_leases",
         Warning,
         "a consumer has gone with its events, and none has taken them over",
+        "Start a consumer of the subscription: it takes the events over.",
+        "operations/monitor.md#subscriptions",
+        false
+    ),
+    check!(
+        "subscription_retries",
+        Warning,
+        "a consumer fails on an event, and gets it again and again",
+        "Deploy a release of the consumer that can handle the event: `eventcore event POSITION` shows it.",
         "operations/monitor.md#subscriptions",
         false
     ),
@@ -161,6 +198,7 @@ pub const CHECKS: &[Check] = &[
         "subscription_lags",
         Warning,
         "consumers are more than five minutes behind",
+        "Start more consumers of the subscription, or have each poll take fewer events.",
         "operations/monitor.md#subscriptions",
         false
     ),
@@ -168,6 +206,7 @@ pub const CHECKS: &[Check] = &[
         "subscription_parked",
         Warning,
         "a subscription has set events aside",
+        "First remove the reason why they failed: `eventcore parked` shows it.",
         "operations/monitor.md#subscriptions",
         false
     ),
@@ -175,6 +214,7 @@ pub const CHECKS: &[Check] = &[
         "subscription_paused",
         Note,
         "a subscription is paused",
+        "",
         "operations/monitor.md#subscriptions",
         false
     ),
@@ -182,6 +222,7 @@ pub const CHECKS: &[Check] = &[
         "projection_failed",
         Error,
         "a projection stands still for an event on which it failed",
+        "First correct the handler, or what the failure names.",
         "operations/monitor.md#projections",
         false
     ),
@@ -189,6 +230,7 @@ pub const CHECKS: &[Check] = &[
         "projection_waits",
         Error,
         "a projection cannot run",
+        "See the page for what it waits for.",
         "operations/monitor.md#projections",
         false
     ),
@@ -196,6 +238,7 @@ pub const CHECKS: &[Check] = &[
         "projection_retries",
         Warning,
         "a projection fails on an event, and tries it again",
+        "Correct the handler, or what the failure names. `eventcore projections resume` does not wait for the next try.",
         "operations/monitor.md#projections",
         false
     ),
@@ -203,6 +246,7 @@ pub const CHECKS: &[Check] = &[
         "projection_lags",
         Warning,
         "a projection is more than five minutes behind",
+        "Make its handler quicker, or split it by stream_prefixes.",
         "operations/monitor.md#projections",
         false
     ),
@@ -210,6 +254,7 @@ pub const CHECKS: &[Check] = &[
         "projection_parked",
         Warning,
         "a projection has set events aside",
+        "First correct the handler: `eventcore parked --projection` shows why they failed.",
         "operations/monitor.md#projections",
         false
     ),
@@ -217,6 +262,7 @@ pub const CHECKS: &[Check] = &[
         "projection_paused",
         Note,
         "a projection is paused",
+        "",
         "operations/monitor.md#projections",
         false
     ),
@@ -224,6 +270,7 @@ pub const CHECKS: &[Check] = &[
         "rebuild_does_not_end",
         Warning,
         "a rebuild with a shadow has caught up and does not end",
+        "End the transaction that keeps the lock of the projection.",
         "operations/monitor.md#projections",
         false
     ),
@@ -231,6 +278,7 @@ pub const CHECKS: &[Check] = &[
         "states_without_command",
         Note,
         "states are kept for a command that is not there any more",
+        "",
         "reference/commands.md",
         true
     ),
@@ -238,6 +286,7 @@ pub const CHECKS: &[Check] = &[
         "old_executions",
         Note,
         "results of executions are older than 90 days",
+        "Keep them as long as a client may repeat a command.",
         "reference/commands.md",
         false
     ),
@@ -245,6 +294,7 @@ pub const CHECKS: &[Check] = &[
         "superuser",
         Warning,
         "an application is a superuser",
+        "Give the application a role of its own.",
         "operations/roles.md",
         false
     ),
@@ -252,6 +302,7 @@ pub const CHECKS: &[Check] = &[
         "owner_is_used",
         Warning,
         "an application owns the tables",
+        "Give the application a role of its own.",
         "operations/roles.md#what-protects-the-events",
         false
     ),
@@ -259,6 +310,7 @@ pub const CHECKS: &[Check] = &[
         "public_privilege",
         Warning,
         "every role has a privilege on something of eventcore",
+        "",
         "operations/roles.md#what-is-granted",
         false
     ),
@@ -266,6 +318,7 @@ pub const CHECKS: &[Check] = &[
         "granted_privilege",
         Note,
         "a role has a privilege that `CREATE EXTENSION` did not grant",
+        "Or leave it, if it is meant so.",
         "operations/roles.md#what-is-granted",
         false
     ),

@@ -8,6 +8,7 @@ mod checks;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 pub use self::checks::CHECKS;
 use crate::error::{Error, ErrorKind};
@@ -46,6 +47,8 @@ pub struct Check {
     pub severity: Severity,
     /// What is wrong if it finds something.
     pub meaning: &'static str,
+    /// What a person does about it, with the statement or without one; empty if the statement is all.
+    pub action: &'static str,
     /// The page of the manual that says more.
     pub see: &'static str,
     /// Whether the statement that it suggests may be run without a person who decides.
@@ -67,6 +70,11 @@ pub struct Finding {
     pub message: String,
     /// The statement that repairs it, if there is one that always does.
     pub statement: Option<String>,
+    /// The same as single statements, in their order: some cannot run in a transaction with another.
+    #[serde(skip)]
+    statements: Vec<String>,
+    /// What a person does about it, with the statement or without one; empty if the statement is all.
+    pub action: String,
     /// Whether this statement may be run without a person who decides.
     pub is_safe: bool,
     /// The page of the manual that says more.
@@ -105,20 +113,38 @@ const SAFE_FINDINGS: [&str; 5] = [
 /// Those that do not stop anything yet.
 const MILD_FINDINGS: [&str; 4] = ["owner_renamed", "orphans", "copy", "table_replaced"];
 
+/// Those about the library that the server has loaded.
+const OF_LIBRARY: [&str; 2] = ["not_preloaded", "version"];
+
+/// The SQLSTATE of an operation that is not available, as without the library.
+const UNAVAILABLE: &str = "SE009";
+
 impl Finding {
-    /// The three columns of every check; that of `eventcore_check()` has a fourth.
+    /// The three columns of every check, and those that some have: `action` of this finding, and `id` of
+    /// what `eventcore_check()` has found.
     fn read(check: &Check, row: &Row) -> Result<Self, Error> {
+        let statements = match *row.columns()[2].type_() == Type::TEXT_ARRAY {
+            true => row
+                .try_get::<_, Option<Vec<String>>>(2)?
+                .unwrap_or_default(),
+            false => row.try_get::<_, Option<String>>(2)?.into_iter().collect(),
+        };
         let mut finding = Self {
             id: check.id.to_owned(),
             severity: check.severity,
             object: row.try_get(0)?,
             message: row.try_get(1)?,
-            statement: row.try_get(2)?,
+            statement: (!statements.is_empty()).then(|| statements.join("; ")),
+            statements,
+            action: check.action.to_owned(),
             is_safe: check.is_safe,
             see: check.see,
         };
-        if row.len() > 3 {
-            finding.id = row.try_get(3)?;
+        if let Some(action) = optional(row, "action")? {
+            finding.action = action;
+        }
+        if let Some(id) = optional(row, "id")? {
+            finding.id = id;
             finding.is_safe = SAFE_FINDINGS.contains(&finding.id.as_str());
             if MILD_FINDINGS.contains(&finding.id.as_str()) {
                 finding.severity = Severity::Warning;
@@ -126,6 +152,30 @@ impl Finding {
         }
         finding.is_safe &= finding.statement.is_some();
         Ok(finding)
+    }
+
+    /// What a role may see of it that may not ask `eventcore_check()`: the library refuses its calls.
+    fn of_refusal(check: &Check, error: &Error) -> Self {
+        Self {
+            id: check.id.to_owned(),
+            severity: Severity::Error,
+            object: "library".to_owned(),
+            message: error.to_string(),
+            statement: None,
+            statements: Vec::new(),
+            action: error.hint().unwrap_or(check.action).to_owned(),
+            is_safe: false,
+            see: check.see,
+        }
+    }
+}
+
+/// A column that only some statements return.
+fn optional(row: &Row, name: &str) -> Result<Option<String>, Error> {
+    let mut columns = row.columns().iter();
+    match columns.position(|column| column.name() == name) {
+        Some(index) => Ok(row.try_get(index)?),
+        None => Ok(None),
     }
 }
 
@@ -138,6 +188,7 @@ impl Finding {
 pub async fn diagnose(session: &Session) -> Result<Diagnosis, Error> {
     session.extension()?;
     let mut diagnosis = Diagnosis::default();
+    let mut refusal = None;
     for check in CHECKS {
         match session.query(check.sql, &[]).await {
             Ok(rows) => {
@@ -146,11 +197,23 @@ pub async fn diagnose(session: &Session) -> Result<Diagnosis, Error> {
                 }
             }
             Err(error) if error.kind() == ErrorKind::NoConnection => return Err(error),
-            Err(error) => diagnosis.skipped.push(Skipped {
-                id: check.id,
-                reason: error.to_string(),
-            }),
+            Err(error) => {
+                diagnosis.skipped.push(Skipped {
+                    id: check.id,
+                    reason: error.to_string(),
+                });
+                if error.sqlstate() == Some(UNAVAILABLE) {
+                    refusal.get_or_insert(error);
+                }
+            }
         }
+    }
+    let is_of_library = |finding: &Finding| OF_LIBRARY.contains(&finding.id.as_str());
+    if let Some(error) = refusal
+        && !diagnosis.findings.iter().any(is_of_library)
+    {
+        let finding = Finding::of_refusal(&CHECKS[0], &error);
+        diagnosis.findings.push(finding);
     }
     let worst_first = |finding: &Finding| std::cmp::Reverse(finding.severity);
     diagnosis.findings.sort_by_key(worst_first);
@@ -163,12 +226,21 @@ pub async fn diagnose(session: &Session) -> Result<Diagnosis, Error> {
 ///
 /// The statement fails, for example because the role may not (42501).
 pub async fn fix(session: &Session, finding: &Finding) -> Result<bool, Error> {
-    match &finding.statement {
-        // The server wrote it, with its names quoted.
-        Some(statement) if finding.is_safe => {
-            session.client().batch_execute(statement).await?;
-            Ok(true)
-        }
-        _ => Ok(false),
+    match finding.is_safe {
+        true => repair(session, finding).await,
+        false => Ok(false),
     }
+}
+
+/// Runs the statement of a finding, as a person has decided. Returns whether there is one.
+///
+/// # Errors
+///
+/// The statement fails, for example because the role may not (42501).
+pub async fn repair(session: &Session, finding: &Finding) -> Result<bool, Error> {
+    for statement in &finding.statements {
+        // The server wrote it, with its names quoted.
+        session.client().batch_execute(statement).await?;
+    }
+    Ok(!finding.statements.is_empty())
 }
