@@ -15,6 +15,7 @@ mod metrics;
 mod operate;
 mod programs;
 mod readme;
+mod rehearsal;
 mod roles;
 mod schemas;
 mod setup;

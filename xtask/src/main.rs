@@ -10,6 +10,7 @@ mod install;
 mod lock;
 mod orders;
 mod package;
+mod rehearse;
 mod release;
 mod server;
 mod setup;
@@ -59,6 +60,8 @@ enum Command {
     Install(install::Arguments),
     /// Make what a release consists of: Debian packages, the archive for PGXN
     Package(package::Arguments),
+    /// Practise operating: find and mend what is broken, with the command `eventcore`
+    Rehearse(rehearse::Arguments),
     /// A step of a release: freeze its scripts
     Release(release::Arguments),
     /// Only the set-up: packages, a private PostgreSQL, the extension
@@ -98,6 +101,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Server(arguments) => server::run(&workspace, &ui, &arguments),
         Command::Install(arguments) => install::run(&workspace, &ui, &arguments),
         Command::Package(arguments) => package::run(&workspace, &ui, &arguments),
+        Command::Rehearse(arguments) => rehearse::run(&workspace, &ui, &arguments),
         Command::Release(arguments) => release::run(&workspace, &ui, &arguments),
         Command::Book => book::run(&workspace, &ui),
         Command::Setup(PgOption { pg }) => {
