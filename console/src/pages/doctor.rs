@@ -63,6 +63,7 @@ fn shown(asked: &Asked, finding: &Finding, mood: &str) -> Markup {
                     }))
                 }
             }
+            @if !finding.action.is_empty() { p { (told(&finding.action)) } }
             @if let Some(page) = page_of(finding) { p { a href=(page) { "Look at it" } } }
             p.note { "See " code { (finding.see) } " in the manual." }
         }
