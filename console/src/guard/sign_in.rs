@@ -27,6 +27,8 @@ fn page(asked: &Asked, next: Option<&str>, problem: Option<&str>) -> Page {
             h1 { "Sign in" }
             p { "to the console of " bdi { (asked.state().database()) } }
             @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
+            // Programs that keep passwords want to know whose it is.
+            input type="text" name="user" value="eventcore" autocomplete="username" hidden;
             label { "Secret" input type="password" name="secret" required autofocus autocomplete="current-password"; }
             @if let Some(next) = next { input type="hidden" name="next" value=(next); }
             button { "Sign in" }
@@ -38,7 +40,12 @@ fn page(asked: &Asked, next: Option<&str>, problem: Option<&str>) -> Page {
 /// Only a path of ours, so that no link leads to another site through us.
 fn inside(next: Option<&str>) -> &str {
     match next {
-        Some(path) if path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') => {
+        Some(path)
+            if path.starts_with('/')
+                && !path.starts_with("//")
+                // Browsers read `\` as `/`, and leave out tabs: `/<tab>/evil`.
+                && !path.contains(|c: char| c == '\\' || c.is_control()) =>
+        {
             path
         }
         _ => "/",
@@ -92,7 +99,7 @@ mod tests {
     #[test]
     fn after_signing_in_no_link_leads_to_another_site() {
         assert_eq!(inside(Some("/streams?prefix=a")), "/streams?prefix=a");
-        for path in ["//evil", "https://evil", "/\\evil", "evil", ""] {
+        for path in ["//evil", "https://evil", "/\\evil", "/\t/evil", "evil", ""] {
             assert_eq!(inside(Some(path)), "/", "{path}");
         }
     }
