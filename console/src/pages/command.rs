@@ -61,9 +61,9 @@ fn all_facts(of: &Command) -> Markup {
             ("Keeps states after", html! { @if of.snapshot_every > 0 { (of.snapshot_every) " events" } @else { "never" } }),
             ("Changed", time(of.changed_at)),
         ]))
-        h3 { "Initial state" }
+        h2 { "Initial state" }
         (json::document(of.initial_state.get()))
-        @if let Some(required) = &of.required_fields { h3 { "Required fields of the input" } (json::document(required.get())) }
+        @if let Some(required) = &of.required_fields { h2 { "Required fields of the input" } (json::document(required.get())) }
         details { summary { "Settings that its functions run with" }
             ul { @for setting in &of.settings { li { code { (told(setting)) } } } } }
     }

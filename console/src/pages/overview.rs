@@ -101,7 +101,9 @@ fn recent(rates: &[Option<Rates>]) -> Rates {
         .flatten()
         .copied()
         .collect();
-    let mean = |of: fn(&Rates) -> f32| last.iter().map(of).sum::<f32>() / last.len().max(1) as f32;
+    let mean = |of: fn(&Rates) -> f32| {
+        last.iter().map(of).fold(0.0, |sum, rate| sum + rate) / last.len().max(1) as f32
+    };
     Rates {
         events: mean(|rates| rates.events),
         appends: mean(|rates| rates.appends),

@@ -7,7 +7,7 @@ use crate::asked::Asked;
 /// A filter: a form that asks for the page again with its fields.
 pub(crate) fn filter(asked: &Asked, fields: Markup) -> Markup {
     html! {
-        form.filter method="get" action=(asked.path()) role="search" {
+        form.filter method="get" action=(asked.path()) role="search" aria-label="Filter" {
             (fields)
             button { "Show" }
         }

@@ -70,7 +70,7 @@ pub(crate) fn of(all: &[Event]) -> Markup {
         @if shown.len() < appends.len() { p.nothing { "The graph has the first " (MOST_APPENDS) " appends." } }
         @if lanes.len() == MOST_STREAMS { p.nothing { "The graph has at most " (MOST_STREAMS) " streams." } }
         div.graph tabindex="0" role="group" aria-label=(label) {
-            svg width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label=(label) {
+            svg width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="group" aria-label=(label) {
                 @for (at, name) in lanes.iter().enumerate() { (lane(at, name, width)) }
                 @for (column, append) in shown.iter().enumerate() { (frame(column, append, &nodes)) }
                 @for path in edges(&nodes) { path.edge d=(path) {} }

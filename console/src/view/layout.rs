@@ -130,7 +130,7 @@ fn frame(asked: &Asked, page: &Page, began: Instant) -> Markup {
         header.top {
             a.brand href="/" { img src=(assets::path("icon.svg")) alt="" width="24" height="24"; "eventcore" }
             span.database title="The database" { (told(state.database())) }
-            form.go method="get" action="/go" role="search" {
+            form.go method="get" action="/go" role="search" aria-label="Go to" {
                 input type="search" name="q" placeholder="Stream, position or id" aria-label="Go to a stream, a position or an id"
                     autocomplete="off" autocapitalize="off" spellcheck="false" data-key="/";
             }

@@ -64,7 +64,7 @@ pub(crate) fn cells(columns: &[Column], cells: &[Markup]) -> Markup {
 /// A table. The caption says to a screen reader what it is.
 pub(crate) fn table(caption: &str, columns: &[Column], rows: Markup) -> Markup {
     html! {
-        div.scroll {
+        div.scroll role="region" aria-label=(caption) tabindex="0" {
             table {
                 caption { (caption) }
                 (head(columns))
@@ -91,7 +91,7 @@ pub(crate) fn nothing(text: &str) -> Markup {
 /// The link to the next page, if there is one.
 pub(crate) fn more(next: Option<&str>, label: &str) -> Markup {
     html! {
-        @if let Some(next) = next { nav.more aria-label="Pages" { a.button rel="next" href=(next) { (label) } } }
+        @if let Some(next) = next { nav.more aria-label="Further pages" { a.button rel="next" href=(next) { (label) } } }
     }
 }
 
