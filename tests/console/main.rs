@@ -4,6 +4,7 @@
 mod actions;
 mod commands;
 mod guard;
+mod many;
 mod operation;
 mod projections;
 mod routes;

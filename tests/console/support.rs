@@ -35,7 +35,8 @@ impl Database {
         static SERVER: OnceLock<Server> = OnceLock::new();
         let server = SERVER.get_or_init(|| {
             let options = ServerOptions::new().set("max_worker_processes", "64");
-            Server::start(options).unwrap()
+            // Tests that count what is read want to know who reads.
+            Server::start(options.set("autovacuum", "off")).unwrap()
         });
         Self {
             server,
