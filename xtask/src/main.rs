@@ -48,6 +48,8 @@ enum Command {
     Orders(orders::Arguments),
     /// Run every check and test, or one part: fmt, clippy, doc, deny, packages, unit, server, majors, browser, doctests
     Test(test::Arguments),
+    /// Take pictures of every page of the console, with sample data, into target/screenshots
+    Screenshots(PgOption),
     /// Run three nodes under Patroni, kill them, cut their links, and check that nothing acknowledged is lost
     Failover(failover::Arguments),
     /// Measure what eventcore costs: append, listeners, peers
@@ -96,6 +98,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Demo(arguments) => demo::run(&workspace, &ui, &arguments),
         Command::Orders(arguments) => orders::run(&workspace, &ui, &arguments),
         Command::Test(arguments) => test::run(&workspace, &ui, &arguments),
+        Command::Screenshots(PgOption { pg }) => test::screenshots(&workspace, &ui, pg),
         Command::Failover(arguments) => failover::run(&workspace, &ui, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &ui, &arguments),
         Command::Server(arguments) => server::run(&workspace, &ui, &arguments),

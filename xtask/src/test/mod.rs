@@ -114,6 +114,22 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
     })
 }
 
+/// `cargo xtask screenshots`: pictures of every page of the console, in both themes and two widths.
+pub(crate) fn screenshots(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Result<ExitCode> {
+    let folder = workspace.target.join("screenshots");
+    let mut run = Run {
+        workspace,
+        ui,
+        pg,
+        all_pg: false,
+        arguments: &[],
+        counts: Counts::default(),
+    };
+    browser::pictures(&mut run, &folder)?;
+    ui.answer(&folder.display().to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
 fn find(name: &str) -> Result<&'static Part> {
     let mut all = PARTS.iter().chain(&ONLY_BY_NAME);
     match all.find(|part| part.name == name) {
