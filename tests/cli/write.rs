@@ -186,7 +186,7 @@ fn commands_are_listed_and_shown_with_their_source() {
 
 #[test]
 fn the_state_of_a_stream_is_shown_at_any_version() {
-    let database = counter("cli_state");
+    let database = counter("cli_commands_state");
     for n in [1, 2, 5] {
         database.ok(&[
             "execute",
