@@ -1,5 +1,5 @@
-//! `cargo xtask package deb`: `postgresql-N-eventcore` for each PostgreSQL, by debhelper from the files
-//! in `packaging/debian`.
+//! `cargo xtask package deb`: `postgresql-N-eventcore` for each PostgreSQL, and `eventcore`, by debhelper
+//! from the files in `packaging/debian`.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -10,21 +10,39 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use eventcore_harness::run;
 
-use super::git;
-use super::notice::notice;
+use super::{git, notice, tool};
 use crate::setup::{self, Folders, MAJORS};
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
-/// Builds the packages in `folder`; returns them.
+/// Which packages to build.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Selection {
+    /// The extension for this PostgreSQL alone; `None`: for all.
+    pub(crate) pg: Option<u32>,
+    /// The command `eventcore`, too.
+    pub(crate) with_tool: bool,
+}
+
+impl Selection {
+    /// The extension for one PostgreSQL.
+    pub(crate) fn extension(major: u32) -> Self {
+        Self {
+            pg: Some(major),
+            with_tool: false,
+        }
+    }
+}
+
+/// Builds the packages in `folder`; returns them, that of the command last.
 pub(crate) fn build(
     workspace: &Workspace,
     ui: &Ui,
-    pg: Option<u32>,
+    selection: Selection,
     folder: &Path,
 ) -> Result<Vec<PathBuf>> {
     setup::ensure_on_path(ui, "dh", "debhelper")?;
-    let majors = match pg {
+    let majors = match selection.pg {
         Some(major) => vec![major],
         None => MAJORS.into_iter().rev().collect(),
     };
@@ -35,7 +53,10 @@ pub(crate) fn build(
     for &major in &majors {
         stage(workspace, ui, major, &sources)?;
     }
-    write_debian(workspace, &majors, &sources)?;
+    write_debian(workspace, &majors, selection.with_tool, &sources)?;
+    if selection.with_tool {
+        tool::stage(workspace, ui, &sources)?;
+    }
 
     let mut build = Command::new("dpkg-buildpackage");
     build
@@ -46,7 +67,10 @@ pub(crate) fn build(
     ui.run("packages: dpkg-buildpackage", &mut build)?;
     let mut built = Vec::new();
     for major in majors {
-        built.push(package(workspace, folder, major)?);
+        built.push(package(workspace, folder, &extension(major))?);
+    }
+    if selection.with_tool {
+        built.push(package(workspace, folder, tool::PACKAGE)?);
     }
     Ok(built)
 }
@@ -54,20 +78,29 @@ pub(crate) fn build(
 /// Builds the extension for one PostgreSQL, and puts its files where its package has them.
 fn stage(workspace: &Workspace, ui: &Ui, major: u32, sources: &Path) -> Result<()> {
     let headers = setup::headers(workspace, ui, Some(major))?;
-    let root = sources.join(format!("root-{major}"));
+    let root = sources.join("root").join(extension(major));
     let folders = Folders {
         libraries: root.join(format!("usr/lib/postgresql/{major}/lib")),
         scripts: root.join(format!("usr/share/postgresql/{major}/extension")),
     };
     setup::install_to(workspace, ui, &headers, &folders)?;
-    let documents = root.join(format!("usr/share/doc/postgresql-{major}-eventcore"));
-    fs::create_dir_all(&documents)?;
-    fs::write(documents.join("NOTICE"), notice(workspace, &headers)?)?;
-    Ok(())
+    notice::write(workspace, &root, &extension(major), |cargo| {
+        headers.prepare(cargo);
+    })
 }
 
-/// Writes the folder `debian`, with one package for each PostgreSQL.
-fn write_debian(workspace: &Workspace, majors: &[u32], sources: &Path) -> Result<()> {
+/// The package of one PostgreSQL.
+fn extension(major: u32) -> String {
+    format!("postgresql-{major}-eventcore")
+}
+
+/// Writes the folder `debian`, with one package for each PostgreSQL, and that of the command.
+fn write_debian(
+    workspace: &Workspace,
+    majors: &[u32],
+    with_tool: bool,
+    sources: &Path,
+) -> Result<()> {
     let debian = sources.join("debian");
     fs::create_dir_all(&debian)?;
     let template = |name: &str| -> Result<String> {
@@ -79,19 +112,21 @@ fn write_debian(workspace: &Workspace, majors: &[u32], sources: &Path) -> Result
         let of_major =
             |name| -> Result<String> { Ok(template(name)?.replace("@MAJOR@", &major.to_string())) };
         control.push_str(&of_major("control.major.in")?);
-        let package = format!("postgresql-{major}-eventcore");
-        fs::write(
-            debian.join(format!("{package}.README.Debian")),
-            of_major("README.Debian.in")?,
-        )?;
-        fs::write(
-            debian.join(format!("{package}.postinst")),
-            of_major("postinst.in")?,
-        )?;
-        fs::write(
-            debian.join(format!("{package}.lintian-overrides")),
-            template("lintian-overrides")?,
-        )?;
+        for (file, from) in [
+            ("README.Debian", "README.Debian.in"),
+            ("postinst", "postinst.in"),
+            ("lintian-overrides", "lintian-overrides"),
+        ] {
+            let file = debian.join(format!("{}.{file}", extension(*major)));
+            fs::write(file, of_major(from)?)?;
+        }
+    }
+    if with_tool {
+        control.push_str(&template("control.tool.in")?);
+        for (file, from) in tool::DEBIAN {
+            let file = debian.join(format!("{}.{file}", tool::PACKAGE));
+            fs::write(file, template(from)?)?;
+        }
     }
     fs::write(debian.join("control"), control)?;
     fs::write(debian.join("copyright"), template("copyright")?)?;
@@ -123,15 +158,15 @@ fn changelog(workspace: &Workspace) -> Result<String> {
         .arg(format!("--date=@{}", time(workspace)?));
     Ok(format!(
         "eventcore ({version}-1) unstable; urgency=medium\n\n  \
-         * Version {version}: see /usr/share/doc/postgresql-*-eventcore/changelog.gz.\n\n \
+         * Version {version}: see changelog.gz beside this file.\n\n \
          -- The eventcore authors <eventcore@users.noreply.github.com>  {}\n",
         run(&mut date)?.trim()
     ))
 }
 
-/// The package of one PostgreSQL, of whatever architecture this machine is.
-fn package(workspace: &Workspace, folder: &Path, major: u32) -> Result<PathBuf> {
-    let start = format!("postgresql-{major}-eventcore_{}-1_", workspace.version);
+/// The file of a package, of whatever architecture this machine is.
+fn package(workspace: &Workspace, folder: &Path, name: &str) -> Result<PathBuf> {
+    let start = format!("{name}_{}-1_", workspace.version);
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -3,8 +3,10 @@
 pub(crate) mod deb;
 mod notice;
 pub(crate) mod pgxn;
+mod tool;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -25,15 +27,26 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Kind {
-    /// Debian packages of the extension, one for each PostgreSQL [default: 15 to 18, or --pg N]
-    Deb,
+    /// Debian packages of the extension, one for each PostgreSQL [default: 15 to 18, or --pg N], and
+    /// of the command `eventcore`
+    Deb {
+        /// Only those of the extension
+        #[arg(long)]
+        extension_only: bool,
+    },
     /// The archive for PGXN: the sources, with META.json
     Pgxn,
 }
 
 pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
     let packages = match arguments.kind {
-        Kind::Deb => deb::build(workspace, ui, arguments.pg.pg, &folder(workspace))?,
+        Kind::Deb { extension_only } => {
+            let selection = deb::Selection {
+                pg: arguments.pg.pg,
+                with_tool: !extension_only,
+            };
+            deb::build(workspace, ui, selection, &folder(workspace))?
+        }
         Kind::Pgxn => vec![pgxn::build(workspace, ui)?],
     };
     for package in packages {
@@ -45,6 +58,14 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
 /// Where packages are put.
 pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target.join("packages")
+}
+
+/// Writes a file, and makes the folder for it.
+fn write(file: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// The output of `git` in the repository.

@@ -1,33 +1,45 @@
-//! The licences of the crates that are linked into the library.
+//! The licences of the crates that are linked into the library or the program.
 
 use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use eventcore_harness::run;
 
-use crate::setup::Headers;
 use crate::workspace::Workspace;
 
-/// Names each crate that is linked into the library, with its licence, and quotes the licence files
-/// that come with it. A crate without one is under the licence that its manifest names.
-pub(crate) fn notice(workspace: &Workspace, headers: &Headers) -> Result<String> {
+/// Writes the licences of what is linked into a package to the folder of its documents.
+pub(super) fn write(
+    workspace: &Workspace,
+    root: &Path,
+    package: &str,
+    prepare: impl FnOnce(&mut Command),
+) -> Result<()> {
+    let file = root.join("usr/share/doc").join(package).join("NOTICE");
+    super::write(&file, &notice(workspace, prepare)?)
+}
+
+/// Names each crate that is linked into the part of the workspace that `prepare` selects, with its licence,
+/// and quotes the licence files that come with it. A crate without one is under the licence that its
+/// manifest names.
+fn notice(workspace: &Workspace, prepare: impl FnOnce(&mut Command)) -> Result<String> {
     let mut cargo = workspace.cargo();
     cargo.args(["tree", "--edges", "normal,no-proc-macro"]);
     cargo.args(["--prefix", "none", "--format", "{p}|{l}|{r}"]);
-    headers.prepare(&mut cargo);
+    prepare(&mut cargo);
     let tree = run(&mut cargo)?;
     let crates: BTreeSet<&str> = tree
         .lines()
         .map(|line| line.trim_end_matches(" (*)"))
-        .filter(|line| !line.starts_with("eventcore-"))
+        .filter(|line| !line.starts_with("eventcore"))
         .collect();
     let sources = sources()?;
     let mut text = String::from(
-        "eventcore is under the MIT licence. The library contains code of these crates.\n",
+        "eventcore is under the MIT licence. This package contains code of these crates.\n",
     );
     for line in crates {
         let mut fields = line.split('|');

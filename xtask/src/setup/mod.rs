@@ -26,7 +26,7 @@ pub(crate) use extension::Folders;
 pub(crate) use headers::Headers;
 pub(crate) use install_script::{RELEASES, install_script, released};
 use packages::Purpose;
-pub(crate) use packages::{ensure_on_path, ensure_program, install_package};
+pub(crate) use packages::{ensure_on_path, ensure_program, install_package, on_path};
 pub(crate) use source::MAJORS;
 use source::Source;
 pub(crate) use tool::install as install_tool;

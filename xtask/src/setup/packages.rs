@@ -289,7 +289,8 @@ fn starts_with(path: &Path, prefix: &str) -> bool {
         .is_some_and(|name| name.to_string_lossy().starts_with(prefix))
 }
 
-fn on_path(program: &str) -> bool {
+/// Whether a folder of PATH has the program.
+pub(crate) fn on_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

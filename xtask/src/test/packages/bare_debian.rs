@@ -57,7 +57,12 @@ fn debian(major: u32) -> Result<&'static str> {
 /// Installs the package, and that of a made-up next release over it.
 pub(super) fn upgrade(run: &Run<'_>, major: u32, package: &Path, folder: &Path) -> Result<()> {
     let next = next_release::make_up(run.workspace, &folder.join("next"))?;
-    let built = deb::build(&next, run.ui, Some(major), &folder.join("next-packages"))?;
+    let built = deb::build(
+        &next,
+        run.ui,
+        deb::Selection::extension(major),
+        &folder.join("next-packages"),
+    )?;
     let root = folder.join("root");
     let mut mmdebstrap = Command::new("mmdebstrap");
     mmdebstrap

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use eventcore_harness::{Server, ServerOptions, run as output};
 
-use super::Run;
+use super::{Run, extract};
 use crate::package::{deb, folder};
 use crate::setup;
 use crate::workspace::Workspace;
@@ -31,7 +31,12 @@ const MAPPED: &str = "
 /// Makes the tree of the image from the Debian package, and runs CREATE EXTENSION and an append with
 /// the files in it alone.
 pub(super) fn mount(run: &Run<'_>) -> Result<()> {
-    let packages = deb::build(run.workspace, run.ui, Some(MAJOR), &folder(run.workspace))?;
+    let packages = deb::build(
+        run.workspace,
+        run.ui,
+        deb::Selection::extension(MAJOR),
+        &folder(run.workspace),
+    )?;
     let package = packages.first().context("no package was built")?;
     let installation = setup::run(run.workspace, run.ui, Some(MAJOR))?;
     let step = run.ui.step("packages: the tree of the extension image");
@@ -51,8 +56,7 @@ pub(super) fn mount(run: &Run<'_>) -> Result<()> {
 fn tree(workspace: &Workspace, package: &Path, work: &Path) -> Result<PathBuf> {
     let (files, tree) = (work.join("files"), work.join("tree"));
     fs::create_dir_all(&files).with_context(|| format!("cannot make {}", files.display()))?;
-    let mut extract = Command::new("dpkg-deb");
-    output(extract.arg("--extract").arg(package).arg(&files))?;
+    extract(package, &files)?;
     let dockerfile = fs::read_to_string(workspace.root.join("packaging/docker/Dockerfile"))?;
     for (from, to) in copies(&dockerfile)? {
         let to = tree.join(to);

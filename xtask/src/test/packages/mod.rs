@@ -3,6 +3,7 @@
 mod bare_debian;
 mod image;
 mod next_release;
+mod tool;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,16 +27,28 @@ const PUBLISHED: [&str; 7] = [
     "eventcore-cli",
 ];
 
-/// Builds the Debian package of one PostgreSQL, and has lintian read it.
+/// Builds the Debian package of one PostgreSQL and that of the command, has lintian read them, and tries
+/// out the latter.
 pub(super) fn lint(run: &mut Run<'_>) -> Result<()> {
     setup::ensure_on_path(run.ui, "lintian", "lintian")?;
     let major = setup::headers(run.workspace, run.ui, run.pg)?.major;
-    let package = built(run, major)?;
+    let selection = deb::Selection {
+        pg: Some(major),
+        with_tool: true,
+    };
+    let packages = deb::build(
+        run.workspace,
+        run.ui,
+        selection,
+        &package::folder(run.workspace),
+    )?;
     let mut lintian = Command::new("lintian");
     lintian
         .args(["--allow-root", "--fail-on", "error,warning"])
-        .arg(package);
-    run.ui.run("packages: lintian", &mut lintian)
+        .args(&packages);
+    run.ui.run("packages: lintian", &mut lintian)?;
+    let package = packages.last().context("no package was built")?;
+    tool::try_out(run, package)
 }
 
 /// Installs the Debian package into a Debian that has nothing but apt, and that of a made-up next
@@ -63,8 +76,16 @@ pub(super) fn try_out(run: &mut Run<'_>) -> Result<()> {
 
 fn built(run: &Run<'_>, major: u32) -> Result<PathBuf> {
     let folder = package::folder(run.workspace);
-    let packages = deb::build(run.workspace, run.ui, Some(major), &folder)?;
+    let selection = deb::Selection::extension(major);
+    let packages = deb::build(run.workspace, run.ui, selection, &folder)?;
     packages.into_iter().next().context("no package was built")
+}
+
+/// Unpacks a Debian package.
+fn extract(package: &Path, folder: &Path) -> Result<()> {
+    let mut extract = Command::new("dpkg-deb");
+    output(extract.arg("--extract").arg(package).arg(folder))?;
+    Ok(())
 }
 
 /// `make` and `make install`, from the archive.
