@@ -206,7 +206,7 @@ async fn extension(
             "the way of the extension's roles into its schema",
             format!(
                 "GRANT USAGE ON SCHEMA {name} TO eventcore_reader, eventcore_writer, eventcore_subscriber, \
-                 eventcore_executor, eventcore_projector"
+                 eventcore_executor, eventcore_projector, eventcore_monitor"
             ),
         );
     }

@@ -194,8 +194,7 @@ fn a_reader_is_told_what_it_may_not_look_at() {
             "expired_leases",
             "extension",
             "old_executions",
-            "states_without_command",
-            "subscription_retries"
+            "states_without_command"
         ]
     );
 }

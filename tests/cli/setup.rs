@@ -20,7 +20,8 @@ fn document(ran: &Ran) -> Value {
 
 #[test]
 fn a_database_is_set_up_once() {
-    let server = shared();
+    // Not the shared server: the doctor would find what other tests leave there.
+    let server = Server::start(ServerOptions::new()).unwrap();
     let url = server.create_empty_database("cli_setup").unwrap();
     let wanted = ["--schema", "events", "--application", "cli_setup \"app\""];
     let script = setup(&url, &[&wanted[..], &["--dry-run"]].concat()).ok();
@@ -29,7 +30,7 @@ fn a_database_is_set_up_once() {
         [
             "CREATE SCHEMA events;",
             "CREATE EXTENSION eventcore SCHEMA events;",
-            "GRANT USAGE ON SCHEMA events TO eventcore_reader, eventcore_writer, eventcore_subscriber, eventcore_executor, eventcore_projector;",
+            "GRANT USAGE ON SCHEMA events TO eventcore_reader, eventcore_writer, eventcore_subscriber, eventcore_executor, eventcore_projector, eventcore_monitor;",
             "CREATE ROLE \"cli_setup \"\"app\"\"\" LOGIN;",
             "GRANT eventcore_reader, eventcore_writer, eventcore_subscriber TO \"cli_setup \"\"app\"\"\";",
         ]

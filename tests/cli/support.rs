@@ -120,10 +120,11 @@ impl Ran {
         self.out
     }
 
-    /// The error that it told as JSON.
+    /// The error that it told as JSON, after what it remarked before.
     #[track_caller]
     pub(crate) fn error(&self) -> Value {
-        serde_json::from_str(&self.err).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let last = self.err.lines().last().unwrap_or_default();
+        serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 

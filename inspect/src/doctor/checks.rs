@@ -12,6 +12,13 @@ macro_rules! check {
             see: $see,
             is_safe: $safe,
             sql: include_str!(concat!("../../sql/doctor/", $id, ".sql")),
+            sql_of_monitor: None,
+        }
+    };
+    ($id:literal, $severity:ident, $meaning:literal, $action:literal, $see:literal, $safe:literal, $of_monitor:literal) => {
+        Check {
+            sql_of_monitor: Some(include_str!(concat!("../../sql/doctor/", $of_monitor))),
+            ..check!($id, $severity, $meaning, $action, $see, $safe)
         }
     };
 }
@@ -152,7 +159,8 @@ pub const CHECKS: &[Check] = &[
         "more than half as many appends are refused as are made",
         "Deploy a release of the application that reads the stream right before it appends, or that spreads its events over more streams.",
         "guides/hot-streams.md",
-        false
+        false,
+        "conflicts.monitor.sql"
     ),
     check!(
         "rolled_back",
@@ -192,7 +200,8 @@ pub const CHECKS: &[Check] = &[
         "a consumer fails on an event, and gets it again and again",
         "Deploy a release of the consumer that can handle the event: `eventcore event POSITION` shows it.",
         "operations/monitor.md#subscriptions",
-        false
+        false,
+        "subscription_retries.monitor.sql"
     ),
     check!(
         "subscription_lags",

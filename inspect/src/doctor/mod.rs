@@ -54,6 +54,8 @@ pub struct Check {
     /// Whether the statement that it suggests may be run without a person who decides.
     pub is_safe: bool,
     sql: &'static str,
+    /// What it can find out for a role that may not read what `sql` reads.
+    sql_of_monitor: Option<&'static str>,
 }
 
 /// Something that is wrong.
@@ -115,6 +117,9 @@ const MILD_FINDINGS: [&str; 4] = ["owner_renamed", "orphans", "copy", "table_rep
 
 /// Those about the library that the server has loaded.
 const OF_LIBRARY: [&str; 2] = ["not_preloaded", "version"];
+
+/// The SQLSTATE of a statement that the role may not run.
+const NOT_PERMITTED: &str = "42501";
 
 /// The SQLSTATE of an operation that is not available, as without the library.
 const UNAVAILABLE: &str = "SE009";
@@ -190,7 +195,7 @@ pub async fn diagnose(session: &Session) -> Result<Diagnosis, Error> {
     let mut diagnosis = Diagnosis::default();
     let mut refusal = None;
     for check in CHECKS {
-        match session.query(check.sql, &[]).await {
+        match rows(session, check).await {
             Ok(rows) => {
                 for row in &rows {
                     diagnosis.findings.push(Finding::read(check, row)?);
@@ -218,6 +223,17 @@ pub async fn diagnose(session: &Session) -> Result<Diagnosis, Error> {
     let worst_first = |finding: &Finding| std::cmp::Reverse(finding.severity);
     diagnosis.findings.sort_by_key(worst_first);
     Ok(diagnosis)
+}
+
+/// What the check finds, or what it finds for a role that may see less.
+async fn rows(session: &Session, check: &Check) -> Result<Vec<Row>, Error> {
+    match session.query(check.sql, &[]).await {
+        Err(error) if error.sqlstate() == Some(NOT_PERMITTED) => match check.sql_of_monitor {
+            Some(sql) => session.query(sql, &[]).await,
+            None => Err(error),
+        },
+        rows => rows,
+    }
 }
 
 /// Runs the statement of a finding, if it is safe to. Returns whether it was run.
