@@ -163,7 +163,7 @@ impl Context {
         }
         if !io::stdin().is_terminal() {
             return Err(Failure::Usage(format!(
-                "{}: give --yes to do it without being asked",
+                "nothing was done, as nobody can be asked. With --yes: {}",
                 safe(question)
             )));
         }
@@ -173,7 +173,7 @@ impl Context {
         io::stdin().lock().read_line(&mut answer)?;
         match answer.trim() {
             "y" | "Y" | "yes" => Ok(()),
-            _ => Err(Failure::Interrupted),
+            _ => Err(Failure::Declined),
         }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Io(io::Error),
     /// Ctrl-C.
     Interrupted,
+    /// A person was asked and did not say yes.
+    Declined,
 }
 
 const FAILED: u8 = 1;
@@ -62,7 +64,7 @@ impl Failure {
                 ErrorKind::NoExtension | ErrorKind::Cancelled | ErrorKind::Failed => FAILED,
             },
             Self::Target(_) | Self::Usage(_) => USAGE,
-            Self::Io(_) => FAILED,
+            Self::Io(_) | Self::Declined => FAILED,
             Self::Interrupted => INTERRUPTED,
         }
     }
@@ -77,6 +79,7 @@ impl Failure {
             Self::Usage(message) => message.clone(),
             Self::Io(error) => error.to_string(),
             Self::Interrupted => "interrupted".to_owned(),
+            Self::Declined => "nothing was done".to_owned(),
         }
     }
 

@@ -93,7 +93,7 @@ impl Rehearsal {
         if !finding["statement"].is_null() {
             let repair = ["doctor", "--repair", check, "--yes", "--fail-on", "never"];
             let ran = self.run(&repair);
-            assert!(ran.err.contains(&format!("repaired {check}: ")), "{ran:?}");
+            assert!(ran.err.contains("done: "), "{ran:?}");
             assert_eq!(ran.code, 0, "{ran:?}");
         }
         if action.starts_with("Then restart the server") {

@@ -1,5 +1,6 @@
 //! `eventcore doctor`
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -159,13 +160,12 @@ async fn repair_all(
             let message = format!("no statement repairs {check} of {object}. {action}");
             return Err(Failure::Usage(message));
         };
-        context.confirm(&format!("{}: {statement}", finding.object))?;
-        repair(session, finding).await?;
-        let told = format!("repaired {}: {}", finding.id, statement);
-        context.output.note(&told)?;
         if !finding.action.is_empty() {
             context.output.note(&finding.action)?;
         }
+        context.confirm(&format!("{}: {statement}", finding.object))?;
+        repair(session, finding).await?;
+        context.output.note(&format!("done: {statement}"))?;
     }
     Ok(())
 }
@@ -206,13 +206,18 @@ pub(super) fn tell(diagnosis: &Diagnosis, context: &Context) -> Result<(), Failu
     writeln!(out, "{}", counts.join(", "))?;
     out.flush()?;
     if !diagnosis.skipped.is_empty() {
-        let skipped = diagnosis.skipped.iter();
-        let skipped: Vec<String> = skipped
-            .map(|skipped| format!("{} ({})", skipped.id, skipped.reason))
-            .collect();
-        context
-            .output
-            .note(&format!("not looked at: {}", skipped.join(", ")))?;
+        let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for skipped in &diagnosis.skipped {
+            by_reason
+                .entry(&skipped.reason)
+                .or_default()
+                .push(skipped.id);
+        }
+        for (reason, ids) in by_reason {
+            context
+                .output
+                .note(&format!("not looked at: {} ({reason})", ids.join(", ")))?;
+        }
     }
     Ok(())
 }

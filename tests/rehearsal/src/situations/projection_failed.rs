@@ -7,7 +7,7 @@ use crate::stage::Stage;
 
 pub(super) const SITUATION: Situation = Situation {
     name: "old-figures",
-    symptom: "The turnover on the dashboard has not changed since some minutes, though orders come in.",
+    symptom: "The turnover on the dashboard has not changed for some minutes, though orders come in.",
     settings: &[],
     begin,
     deploy,

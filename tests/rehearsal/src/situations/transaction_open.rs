@@ -7,7 +7,7 @@ use crate::stage::Stage;
 
 pub(super) const SITUATION: Situation = Situation {
     name: "nothing-arrives",
-    symptom: "Orders are accepted, but since some minutes nothing that follows them happens: no mails, no figures, no live page.",
+    symptom: "Orders are accepted, but for some minutes nothing that follows them happens: no mails, no figures, no live page.",
     settings: &[],
     begin,
     deploy: nothing_new,
