@@ -52,13 +52,16 @@ impl Context {
         command: impl Future<Output = Result<ExitCode, Failure>>,
     ) -> Result<ExitCode, Failure> {
         let mut command = std::pin::pin!(command);
+        // A command that ends at Ctrl-C by itself, as a server does, is asked first.
         tokio::select! {
+            biased;
             done = &mut command => return done,
             pressed = tokio::signal::ctrl_c() => pressed?,
         }
         let known = self.open_sessions();
         let ended = async {
             tokio::select! {
+                biased;
                 done = &mut command => Some(done),
                 () = cancelled(&known) => None,
                 // Twice: at once.
