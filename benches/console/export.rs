@@ -15,9 +15,10 @@ use futures_util::TryStreamExt;
 
 use crate::browser::target;
 
-/// Events of about 120 bytes of JSON, 10 in each stream.
+/// A thousand events of about 120 bytes of JSON, 10 in each stream. The streams are locked until the
+/// statement ends, so each thousand has a statement of its own.
 const FILL: &str = "\
-SELECT FROM generate_series(1, $1::integer / 1000) n
+SELECT FROM (SELECT $1::integer) AS part (n)
  CROSS JOIN LATERAL (SELECT array_agg('account-' || n || '-' || k / 10) AS streams FROM generate_series(0, 999) k) s
  CROSS JOIN LATERAL eventcore_append(
        ARRAY(SELECT DISTINCT unnest(s.streams)), array_fill(NULL::bigint, '{100}'),
@@ -32,7 +33,10 @@ pub(crate) async fn run(
     count: u32,
 ) -> Result<()> {
     let client = database.connect().await?;
-    client.execute(FILL, &[&i32::try_from(count)?]).await?;
+    let fill = client.prepare(FILL).await?;
+    for part in 0..i32::try_from(count / 1000)? {
+        client.execute(&fill, &[&part]).await?;
+    }
     client.batch_execute("VACUUM ANALYZE").await?;
     let count = f64::from(count / 1000 * 1000);
     let session = Session::open(&target(database)?, &SessionOptions::read_only("bench")).await?;
