@@ -12,6 +12,7 @@ use crate::pg::transaction;
 use crate::pg::value::Text;
 use crate::processes::batches;
 use crate::registry::wake::Wake;
+use crate::tables::Catalog;
 
 /// Advances a projection by one step, in the current transaction.
 pub fn run(
@@ -35,7 +36,8 @@ pub fn run(
         return Ok(Outcome::Advanced);
     }
     let checkpoint = progress.checkpoint;
-    let passed = passed.filter(|passed| passed.is_of(&definition, checkpoint));
+    let here = (&*definition, Catalog::load()?.objects.events);
+    let passed = passed.filter(|passed| passed.is_of(here, checkpoint));
     let after = passed.as_ref().map_or(checkpoint, Passed::up_to);
     let read = batch::read_batch(&definition, &progress, after)?;
     let to_end = read.as_ref().is_none_or(|read| read.to_end);
@@ -44,7 +46,7 @@ pub fn run(
         (None, _) => Ok(Outcome::Nothing),
         (Some(read), _) => {
             if read.events.is_empty() && read.to_end && !progress.reset_pending {
-                let deferred = passed_over.defer(&definition, passed, checkpoint, read.up_to, wake);
+                let deferred = passed_over.defer(here, passed, checkpoint, read.up_to, wake);
                 if let Some(delay) = deferred {
                     return Ok(Outcome::NotBefore(delay));
                 }

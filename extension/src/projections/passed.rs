@@ -4,6 +4,7 @@
 use super::definition::Definition;
 use crate::locks::projection_key;
 use crate::registry::wake::Wake;
+use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ pub struct PassedOver(HashMap<String, Passed>);
 /// No event after the checkpoint, up to another position, matches the projection.
 pub struct Passed {
     definition: Definition,
+    /// The table of the events: after DROP EXTENSION and CREATE EXTENSION it is another one.
+    events: Oid,
     checkpoint: i64,
     up_to: i64,
     since: Instant,
@@ -33,7 +36,7 @@ impl PassedOver {
     /// checkpoint has to be written; `None` if it has to be written now.
     pub fn defer(
         &mut self,
-        definition: &Definition,
+        (definition, events): (&Definition, Oid),
         before: Option<Passed>,
         checkpoint: i64,
         up_to: i64,
@@ -50,6 +53,7 @@ impl PassedOver {
         }
         let passed = Passed {
             definition: definition.clone(),
+            events,
             checkpoint,
             up_to,
             since,
@@ -72,8 +76,10 @@ impl PassedOver {
 
 impl Passed {
     /// Whether this is known of the projection as it is now. Another one may have its name.
-    pub fn is_of(&self, definition: &Definition, checkpoint: i64) -> bool {
-        self.checkpoint == checkpoint && self.definition.has_filter_of(definition)
+    pub fn is_of(&self, (definition, events): (&Definition, Oid), checkpoint: i64) -> bool {
+        self.checkpoint == checkpoint
+            && self.events == events
+            && self.definition.has_filter_of(definition)
     }
 
     /// The last of the positions that were passed over.
