@@ -1,5 +1,5 @@
 //! Style, scripts and the icon. They are in the program, and each has a hash of its bytes in its
-//! name, so browsers may keep it for ever.
+//! name, so browsers may keep it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::routes::Route;
 
-/// Served to whoever has not signed in too: the page for signing in needs them.
+/// Served also to people who have not signed in: the page for signing in needs them.
 pub(crate) const ROUTES: &[Route] =
     &[Route::page("/assets/{file}", |asked| Box::pin(file(asked))).open()];
 

@@ -41,7 +41,7 @@ impl Failure {
     pub(crate) fn busy() -> Self {
         let message = "all sessions of the console are busy";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
-            .with_hint("Try again in a moment. Somebody is looking at pages that take long.")
+            .with_hint("Try again in a moment. Other pages are being made that take long.")
     }
 
     /// The database does not answer.

@@ -105,7 +105,7 @@ impl Monitor {
     }
 }
 
-/// Asks for ever.
+/// Asks until the console ends.
 pub(crate) async fn run(state: Arc<State>) {
     let mut session = None;
     let mut last: Option<(Instant, Stats)> = None;

@@ -83,7 +83,7 @@ impl Route {
         }
     }
 
-    /// The same for whoever has not signed in.
+    /// The same, also for people who have not signed in.
     pub(crate) const fn open(mut self) -> Self {
         self.is_open = true;
         self
@@ -110,7 +110,7 @@ impl Route {
         matches!(self.handler, Handler::Action(_))
     }
 
-    /// Whether it is answered to whoever has not signed in.
+    /// Whether people who have not signed in get it.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.is_open
@@ -263,7 +263,7 @@ async fn answer(
     response
 }
 
-/// What somebody gets who has to sign in first.
+/// The answer to a request that needs a sign-in first.
 fn refused(route: &Route, asked: &Asked) -> Option<Result<Answer, Failure>> {
     let state = asked.state();
     let is_signed_in = asked.visitor().is_some_and(|visitor| visitor.is_signed_in);

@@ -8,7 +8,8 @@ use tokio_postgres::Client;
 use crate::error::Error;
 use crate::session::Session;
 
-/// A transaction that is rolled back, also if it is dropped: whoever waited for it may have gone.
+/// A transaction that is rolled back, also if it is dropped because its caller
+/// has gone.
 /// Nothing else may use the session meanwhile, as it would be part of the transaction.
 #[derive(Debug)]
 pub(crate) struct Transaction<'a> {

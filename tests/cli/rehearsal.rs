@@ -1,4 +1,4 @@
-//! Whoever has nothing but the command `eventcore` finds each broken situation and mends it: `doctor`
+//! With nothing but the command `eventcore` each broken situation is found and repaired: `doctor`
 //! names it, and does so until what it advises is done.
 
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ impl Rehearsal {
     fn begin(name: &str) -> Self {
         let situation = Situation::named(name).unwrap();
         let stage = Stage::begin(Binaries::from_env().unwrap(), situation).unwrap();
-        assert!(!stage.is_mended().unwrap(), "{name} is not broken");
+        assert!(!stage.is_fixed().unwrap(), "{name} is not broken");
         Self { stage }
     }
 
@@ -65,7 +65,7 @@ impl Rehearsal {
         assert_eq!(finding["severity"], level, "{finding}");
         assert_eq!(finding["object"], object, "{finding}");
         self.says(&finding, values);
-        assert!(!self.stage.is_mended().unwrap(), "{finding}");
+        assert!(!self.stage.is_fixed().unwrap(), "{finding}");
         finding
     }
 
@@ -100,7 +100,7 @@ impl Rehearsal {
             self.stage.restart_server().unwrap();
         }
         let stage = &self.stage;
-        self.eventually("mended", || stage.is_mended().unwrap().then_some(()));
+        self.eventually("fixed", || stage.is_fixed().unwrap().then_some(()));
         self.eventually("clean", || match self.look(check) {
             Some(_) => None,
             None => Some(()),

@@ -178,7 +178,7 @@ async fn neither_a_restart_of_the_console_nor_of_the_server_loses_or_repeats_an_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_far_behind_is_led_to_the_newest_events_and_told_how_many_were_left_out() {
+async fn a_tail_that_is_far_behind_skips_to_the_newest_events_and_told_how_many_were_left_out() {
     let database = Database::new("console_tail_far");
     database.sql(&append(9_000, "a", "T"));
     let console = database.console().await;

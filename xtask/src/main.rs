@@ -62,7 +62,7 @@ enum Command {
     Install(install::Arguments),
     /// Make what a release consists of: Debian packages, the archive for PGXN
     Package(package::Arguments),
-    /// Practise operating: find and mend what is broken, with the command `eventcore`
+    /// Practise operating: find and fix what is broken, with the command `eventcore`
     Rehearse(rehearse::Arguments),
     /// A step of a release: freeze its scripts
     Release(release::Arguments),

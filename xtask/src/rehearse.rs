@@ -1,4 +1,4 @@
-//! `cargo xtask rehearse`: something is broken, and an operator finds and mends it. Only one rehearsal
+//! `cargo xtask rehearse`: something is broken, and an operator finds and fixes it. Only one rehearsal
 //! runs at a time; other calls talk to it through files in its folder.
 
 use std::fs;
@@ -18,7 +18,7 @@ use crate::setup;
 use crate::step::Ui;
 use crate::workspace::Workspace;
 
-/// How often to look whether it is mended, or whether something is asked for.
+/// How often to look whether it is fixed, or whether something is asked for.
 const LOOK: Duration = Duration::from_millis(300);
 
 /// `cargo xtask rehearse …`
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     /// The situation; `all`: one after the other; `list`: what there is
     #[arg(default_value = "list", conflicts_with_all = ["check", "restart", "deploy"])]
     situation: String,
-    /// Say whether the situation that runs is mended, and for how long it has been there; exits with 1
+    /// Say whether the situation that runs is fixed, and for how long it has been there; exits with 1
     /// if it is not
     #[arg(long, group = "request")]
     check: bool,
@@ -70,7 +70,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
     for situation in situations {
         let time = rehearse(ui, &desk, &binaries, situation)?;
         ui.say(&format!(
-            "{}: mended after {} s",
+            "{}: fixed after {} s",
             situation.name,
             time.as_secs()
         ));
@@ -78,7 +78,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
     }
     if times.len() > 1 {
         let total: Duration = times.iter().sum();
-        ui.say(&format!("all mended after {} s", total.as_secs()));
+        ui.say(&format!("all fixed after {} s", total.as_secs()));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -93,7 +93,7 @@ fn named(name: &str) -> Result<Vec<&'static Situation>> {
     }
 }
 
-/// Brings a situation about and waits until it is mended; returns how long that took.
+/// Brings a situation about and waits until it is fixed; returns how long that took.
 fn rehearse(
     ui: &Ui,
     desk: &Desk,
@@ -113,7 +113,7 @@ fn rehearse(
         stage.url()
     ));
     let began = Instant::now();
-    while !stage.is_mended()? {
+    while !stage.is_fixed()? {
         let Some(request) = desk.asked() else {
             thread::sleep(LOOK);
             continue;
@@ -151,20 +151,20 @@ fn check(workspace: &Workspace, ui: &Ui, pg: Option<u32>, desk: &Desk) -> Result
         "-A",
         "-t",
         "-c",
-        open.situation.is_mended(),
+        open.situation.is_fixed(),
         &open.url,
     ]);
-    let is_mended = eventcore_harness::run(&mut psql)?.trim() == "t";
-    let state = match is_mended {
-        true => "is mended",
-        false => "is not mended",
+    let is_fixed = eventcore_harness::run(&mut psql)?.trim() == "t";
+    let state = match is_fixed {
+        true => "is fixed",
+        false => "is not fixed",
     };
     let since = open.since.elapsed().unwrap_or_default().as_secs();
     ui.answer(&format!(
         "{} {state}, {since} s after it was reported",
         open.situation.name
     ));
-    Ok(match is_mended {
+    Ok(match is_fixed {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
@@ -195,7 +195,7 @@ struct Open {
     since: SystemTime,
 }
 
-/// The folder in which calls meet. Whoever rehearses holds its lock.
+/// The folder in which calls meet. A running rehearsal holds its lock.
 struct Desk {
     folder: PathBuf,
 }
@@ -222,13 +222,13 @@ impl Desk {
 
     fn close(&self, situation: &Situation, time: Duration) -> Result<()> {
         remove(&self.file("open"))?;
-        let told = format!("{}, mended after {} s\n", situation.name, time.as_secs());
+        let told = format!("{}, fixed after {} s\n", situation.name, time.as_secs());
         write(&self.file("last"), &told)
     }
 
     /// What runs now.
     fn opened(&self) -> Result<Option<Open>> {
-        // If the lock is free, whoever wrote the file was killed.
+        // If the lock is free, the process that wrote the file was killed.
         if try_lock(&self.folder)?.is_some() {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! [`Attempts`]: how often somebody may try to sign in.
+//! [`Attempts`]: how often people may try to sign in.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -10,13 +10,13 @@ const MOST: usize = 10;
 /// … in this time: then nobody can sign in until the first of them is older.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// The times of the last failures. They count for all addresses together, because whoever guesses
-/// may have many. Who has signed in already is not kept out.
+/// The times of the last failures. They count for all addresses together, because a guesser may have
+/// many. People who have signed in already are not kept out.
 #[derive(Default)]
 pub(crate) struct Attempts(Mutex<VecDeque<Instant>>);
 
 impl Attempts {
-    /// Whether somebody may try now.
+    /// Whether an attempt is allowed now.
     pub(crate) fn are_left(&self) -> bool {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while failures.front().is_some_and(|at| at.elapsed() > WITHIN) {
@@ -25,7 +25,7 @@ impl Attempts {
         failures.len() < MOST
     }
 
-    /// Somebody has tried in vain.
+    /// An attempt has failed.
     pub(crate) fn fail(&self) {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failures.push_back(Instant::now());

@@ -22,7 +22,8 @@ const PAGE: i64 = 200;
 const PAUSE: Duration = Duration::from_millis(50);
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
-/// Whoever is as many positions behind although a whole page was read is led to the newest events.
+/// A tail that is this many positions behind, although a whole page was read, skips to the newest
+/// events.
 const FAR: i64 = 5_000;
 
 /// How long to wait before a server that was away is asked again.
@@ -120,7 +121,7 @@ impl Feed {
         self.position = Some(reached);
         let is_back = std::mem::take(&mut self.has_told);
         if page.events.is_empty() && !is_back {
-            // Whoever comes back need not read all this again.
+            // A browser that comes back need not read all this again.
             let moved = reached.saturating_sub(position) > FAR;
             return Ok(moved.then(|| Message::default().id(reached.to_string()).comment("")));
         }
@@ -144,7 +145,8 @@ impl Feed {
         Ok(after(&session, position, PAGE, prefixes, types).await?)
     }
 
-    /// Why nothing comes, once. Whoever was in a history that the server has left begins anew.
+    /// Why nothing comes, once. A tail of a history that the server has left
+    /// starts again at the newest events.
     fn told(&mut self, failure: &Failure) -> Option<Message> {
         if failure.sqlstate.as_deref() == Some("SE011") {
             self.position = None;

@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// How long to wait before a server that was away is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Waits for ever.
+/// Waits until the console ends.
 pub(crate) async fn run(state: Arc<State>) {
     let mut session = None;
     loop {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::link;
 
-/// A text of somebody: what is not seen or turns the direction is shown as an escape.
+/// A text of unknown origin: what is not seen or turns the direction is shown as an escape.
 pub(crate) fn told(text: &str) -> Markup {
     html! { bdi { (safe(text)) } }
 }

@@ -1,6 +1,6 @@
 //! Broken situations: a private server with a small shop on it, whose processes run and of which
 //! something does not work. An operator practises with them, and a test proves that the command
-//! `eventcore` suffices to find and mend each.
+//! `eventcore` suffices to find and fix each.
 //!
 //! ```no_run
 //! use eventcore_harness::Binaries;
@@ -8,7 +8,7 @@
 //!
 //! let stage = Stage::begin(Binaries::from_env()?, &SITUATIONS[0])?;
 //! println!("{}\n{}", stage.situation().symptom, stage.url());
-//! assert!(!stage.is_mended()?);
+//! assert!(!stage.is_fixed()?);
 //! # Ok::<(), eventcore_harness::Error>(())
 //! ```
 

@@ -60,8 +60,8 @@ impl Stage {
     /// # Errors
     ///
     /// The database does not answer.
-    pub fn is_mended(&self) -> Result<bool> {
-        Ok(self.sql(self.situation.is_mended)? == "t")
+    pub fn is_fixed(&self) -> Result<bool> {
+        Ok(self.sql(self.situation.is_fixed)? == "t")
     }
 
     /// What an operator does with the server's service manager.

@@ -1,5 +1,5 @@
 //! Events that are not for a projection: it passes over them without a checkpoint for each, and
-//! whoever waits for it does not notice.
+//! a session that waits for it does not notice.
 
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,7 @@ pub(super) const SITUATION: Situation = Situation {
     settings: &[],
     begin,
     deploy,
-    is_mended: include_str!("../../sql/few_conflicts.sql"),
+    is_fixed: include_str!("../../sql/few_conflicts.sql"),
 };
 
 const WRITERS: usize = 6;

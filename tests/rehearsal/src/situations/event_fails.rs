@@ -11,7 +11,7 @@ pub(super) const SITUATION: Situation = Situation {
     settings: &[],
     begin,
     deploy: deploy_mailer,
-    is_mended: "SELECT EXISTS (SELECT FROM mails WHERE stream_id = 'order-13')",
+    is_fixed: "SELECT EXISTS (SELECT FROM mails WHERE stream_id = 'order-13')",
 };
 
 fn begin(stage: &mut Stage) -> Result<()> {

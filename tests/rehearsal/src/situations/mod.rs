@@ -1,5 +1,5 @@
 //! The situations, a file for each: what people notice, how it comes about, what a new release of the
-//! shop would change, and how to see that it is mended.
+//! shop would change, and how to see that it is fixed.
 
 mod conflicts;
 mod consumer_died;
@@ -30,7 +30,7 @@ pub struct Situation {
     /// Puts the newest release of the shop into operation.
     pub(crate) deploy: fn(&mut Stage) -> Result<()>,
     /// The query that returns true when everything works again.
-    pub(crate) is_mended: &'static str,
+    pub(crate) is_fixed: &'static str,
 }
 
 /// All situations.
@@ -57,8 +57,8 @@ impl Situation {
 
     /// The query that returns true when everything works again, for a caller with a connection of its
     /// own.
-    pub fn is_mended(&self) -> &'static str {
-        self.is_mended
+    pub fn is_fixed(&self) -> &'static str {
+        self.is_fixed
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) const SITUATION: Situation = Situation {
     settings: &[],
     begin,
     deploy: nothing_new,
-    is_mended: ORDERS_COME_IN,
+    is_fixed: ORDERS_COME_IN,
 };
 
 const ORDERS_COME_IN: &str =

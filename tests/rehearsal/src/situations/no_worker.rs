@@ -13,7 +13,7 @@ pub(super) const SITUATION: Situation = Situation {
     begin,
     deploy: nothing_new,
     // After a restart alone the notifier of another shop has no worker.
-    is_mended: "SELECT state = 'running' AND current_setting('max_worker_processes')::int >= 6 FROM eventcore.stat_notifier",
+    is_fixed: "SELECT state = 'running' AND current_setting('max_worker_processes')::int >= 6 FROM eventcore.stat_notifier",
 };
 
 fn begin(stage: &mut Stage) -> Result<()> {

@@ -12,7 +12,7 @@ pub(super) const SITUATION: Situation = Situation {
     settings: &[],
     begin,
     deploy: nothing_new,
-    is_mended: "SELECT state = 'running' FROM eventcore.stat_notifier",
+    is_fixed: "SELECT state = 'running' FROM eventcore.stat_notifier",
 };
 
 const JOB: Login = Login {
@@ -23,7 +23,7 @@ const JOB: Login = Login {
 
 fn begin(stage: &mut Stage) -> Result<()> {
     stage.open_shop()?;
-    stage.until("a notifier runs", stage.situation().is_mended)?;
+    stage.until("a notifier runs", stage.situation().is_fixed)?;
     let statement = "CREATE DATABASE shop_copy TEMPLATE shop;";
     let job = Service::repeated(stage.server(), JOB, statement)?;
     stage.add(job);

@@ -11,7 +11,7 @@ pub(super) const SITUATION: Situation = Situation {
     settings: &[],
     begin,
     deploy: nothing_new,
-    is_mended: "SELECT EXISTS (SELECT FROM eventcore.events) AND extversion <> '0.1.0' FROM pg_extension WHERE extname = 'eventcore'",
+    is_fixed: "SELECT EXISTS (SELECT FROM eventcore.events) AND extversion <> '0.1.0' FROM pg_extension WHERE extname = 'eventcore'",
 };
 
 fn begin(stage: &mut Stage) -> Result<()> {

@@ -11,7 +11,7 @@ pub(super) const SITUATION: Situation = Situation {
     settings: &[],
     begin,
     deploy: nothing_new,
-    is_mended: "SELECT count(*) = 3 FROM mails WHERE stream_id IN ('order-1', 'order-2', 'order-3')",
+    is_fixed: "SELECT count(*) = 3 FROM mails WHERE stream_id IN ('order-1', 'order-2', 'order-3')",
 };
 
 fn begin(stage: &mut Stage) -> Result<()> {

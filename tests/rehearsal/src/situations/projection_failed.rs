@@ -11,7 +11,7 @@ pub(super) const SITUATION: Situation = Situation {
     settings: &[],
     begin,
     deploy,
-    is_mended: "SELECT EXISTS (SELECT FROM turnover WHERE stream_id = 'order-20')",
+    is_fixed: "SELECT EXISTS (SELECT FROM turnover WHERE stream_id = 'order-20')",
 };
 
 fn begin(stage: &mut Stage) -> Result<()> {

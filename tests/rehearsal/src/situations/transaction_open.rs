@@ -11,7 +11,7 @@ pub(super) const SITUATION: Situation = Situation {
     settings: &[],
     begin,
     deploy: nothing_new,
-    is_mended: "SELECT EXISTS (SELECT FROM eventcore.events e JOIN mails m USING (stream_id)
+    is_fixed: "SELECT EXISTS (SELECT FROM eventcore.events e JOIN mails m USING (stream_id)
                                 WHERE e.recorded_at > (SELECT xact_start FROM invoices))",
 };
 
