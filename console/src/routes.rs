@@ -270,10 +270,17 @@ fn refused(route: &Route, asked: &Asked) -> Option<Result<Answer, Failure>> {
     if state.secret.is_none() || route.is_open || is_signed_in {
         return None;
     }
-    if guard::has_secret(state, asked.headers()) && state.attempts.are_left() {
-        return None;
-    }
     if asked.headers().contains_key(header::AUTHORIZATION) {
+        if !state.attempts.are_left() {
+            let failure = Failure::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many attempts; wait a minute",
+            );
+            return Some(Err(failure));
+        }
+        if guard::has_secret(state, asked.headers()) {
+            return None;
+        }
         state.attempts.fail();
         let failure = Failure::new(StatusCode::UNAUTHORIZED, "this is not the secret");
         return Some(Err(failure));

@@ -155,7 +155,7 @@ async fn who_guesses_is_stopped_and_who_has_signed_in_is_not() {
     let bearer = guesser
         .request(Method::GET, "/streams")
         .header("authorization", format!("Bearer {SECRET}"));
-    assert_eq!(guesser.send(bearer).await.status(), 401);
+    assert_eq!(guesser.send(bearer).await.status(), 429);
     inside.page("/streams").await;
 }
 
