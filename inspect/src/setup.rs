@@ -104,7 +104,8 @@ SELECT split_part(current_setting('server_version'), ' ', 1) AS server_version,
        (SELECT s.setting FROM pg_settings s WHERE s.name = 'shared_preload_libraries') AS libraries,
        EXISTS (SELECT FROM pg_settings s WHERE s.name = 'eventcore.max_databases') AS is_preloaded,
        (SELECT a.default_version FROM pg_available_extensions a WHERE a.name = 'eventcore') AS available,
-       e.extversion AS installed, e.extnamespace::regnamespace::text AS public_schema
+       e.extversion AS installed,
+       (SELECT n.nspname::text FROM pg_namespace n WHERE n.oid = e.extnamespace) AS public_schema
   FROM (SELECT) one LEFT JOIN pg_extension e ON e.extname = 'eventcore'";
 
 const IN_FILES: &str = "\
@@ -132,11 +133,8 @@ pub async fn plan(session: &Session, wanted: &Wanted) -> Result<Plan, Error> {
     let found = Found::from_row(&client.query_one(FOUND, &[]).await?)?;
     let mut statements = Vec::new();
     extension(session, &found, wanted, &mut statements).await?;
-    for role in &wanted.applications {
-        login_role(session, role, &OF_APPLICATION, &mut statements).await?;
-    }
-    for role in &wanted.monitors {
-        login_role(session, role, &OF_MONITOR, &mut statements).await?;
+    for (role, of) in login_roles(wanted) {
+        login_role(session, role, &of, &mut statements).await?;
     }
     Ok(Plan {
         obstacles: obstacles(session, &found, !statements.is_empty()).await?,
@@ -211,6 +209,23 @@ async fn extension(
         );
     }
     Ok(())
+}
+
+/// Each role once, with all that it becomes a member of.
+fn login_roles(wanted: &Wanted) -> Vec<(&str, Vec<&'static str>)> {
+    let applications = wanted
+        .applications
+        .iter()
+        .map(|role| (role, &OF_APPLICATION[..]));
+    let monitors = wanted.monitors.iter().map(|role| (role, &OF_MONITOR[..]));
+    let mut roles: Vec<(&str, Vec<&'static str>)> = Vec::new();
+    for (role, of) in applications.chain(monitors) {
+        match roles.iter_mut().find(|(known, _)| known == role) {
+            Some((_, all)) => all.extend(of),
+            None => roles.push((role, of.to_vec())),
+        }
+    }
+    roles
 }
 
 async fn login_role(
@@ -303,8 +318,14 @@ async fn preload(
         }
         false => None,
     };
-    let listed = in_files.as_deref().or(found.libraries.as_deref());
-    let listed = listed.unwrap_or_default();
+    let Some(listed) = in_files.as_deref().or(found.libraries.as_deref()) else {
+        // The statement would drop the libraries that this role does not see.
+        let message = format!(
+            "the server does not load the library eventcore, and the role {} may not see which it loads",
+            found.role
+        );
+        return Ok((message, vec!["eventcore setup -U postgres".to_owned()]));
+    };
     let names: Vec<&str> = listed
         .split(',')
         .map(|name| name.trim().trim_matches('"'))

@@ -44,7 +44,7 @@ pub async fn by_correlation(
         ..Query::default()
     };
     let mut windows = match near {
-        Some(position) => Windows::around(position - 1),
+        Some(position) => Windows::around(position.saturating_sub(1)),
         None => Windows::newest_first(0, i64::MAX - 1),
     };
     let mut events = Vec::new();

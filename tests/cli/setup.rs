@@ -23,16 +23,23 @@ fn a_database_is_set_up_once() {
     // Not the shared server: the doctor would find what other tests leave there.
     let server = Server::start(ServerOptions::new()).unwrap();
     let url = server.create_empty_database("cli_setup").unwrap();
-    let wanted = ["--schema", "events", "--application", "cli_setup \"app\""];
+    let wanted = [
+        "--schema",
+        "My events",
+        "--application",
+        "cli_setup \"app\"",
+        "--monitor",
+        "cli_setup \"app\"",
+    ];
     let script = setup(&url, &[&wanted[..], &["--dry-run"]].concat()).ok();
     assert_eq!(
         script.lines().collect::<Vec<_>>(),
         [
-            "CREATE SCHEMA events;",
-            "CREATE EXTENSION eventcore SCHEMA events;",
-            "GRANT USAGE ON SCHEMA events TO eventcore_reader, eventcore_writer, eventcore_subscriber, eventcore_executor, eventcore_projector, eventcore_monitor;",
+            "CREATE SCHEMA \"My events\";",
+            "CREATE EXTENSION eventcore SCHEMA \"My events\";",
+            "GRANT USAGE ON SCHEMA \"My events\" TO eventcore_reader, eventcore_writer, eventcore_subscriber, eventcore_executor, eventcore_projector, eventcore_monitor;",
             "CREATE ROLE \"cli_setup \"\"app\"\"\" LOGIN;",
-            "GRANT eventcore_reader, eventcore_writer, eventcore_subscriber TO \"cli_setup \"\"app\"\"\";",
+            "GRANT eventcore_reader, eventcore_writer, eventcore_subscriber, eventcore_monitor TO \"cli_setup \"\"app\"\"\";",
         ]
     );
     // Nothing is asked where nobody can answer.
