@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { SECRET, describeConsole, tabTo } from "./harness.js";
+import { SECRET, describeConsole, tabTo, until } from "./harness.js";
 
 const PARKED = "/subscriptions/order-mails/parked";
 
@@ -14,7 +14,7 @@ describeConsole("actions", { options: ["--allow-actions"] }, (desk) => {
   test("of the parked events those that were chosen are replayed, after a page that says how many", () => desk.visit(PARKED, async (page) => {
     assert.equal(await parked(), 4);
     const choices = page.getByRole("checkbox");
-    assert.equal(await choices.count(), 4);
+    await until("four can be chosen", async () => await choices.count() === 4);
     await choices.nth(0).check();
     await choices.nth(2).check();
     await page.getByRole("button", { name: "Replay the chosen" }).click();
@@ -22,7 +22,7 @@ describeConsole("actions", { options: ["--allow-actions"] }, (desk) => {
     assert.equal(await parked(), 4);
     await page.getByRole("button", { name: "Replay them" }).click();
     await page.getByRole("status").filter({ hasText: "2 parked events of" }).waitFor();
-    assert.equal(await page.getByRole("checkbox").count(), 2);
+    await until("two parked events are left", async () => await page.getByRole("checkbox").count() === 2);
     assert.equal(await parked(), 2);
     await page.reload();
     assert.equal(await page.getByText("2 parked events of").count(), 0, "a message is shown once");
@@ -61,7 +61,7 @@ describeConsole("actions", { options: ["--allow-actions"] }, (desk) => {
       await page.getByRole("button", { name: "End it" }).click();
       await page.getByText(`the session of process ${pid} is ended`).waitFor();
       await page.getByText("Nothing is in flight.").waitFor();
-      assert.equal(await isThere(), "0");
+      await until("the session is gone", async () => await isThere() === "0");
     }, { problems: ["status of 400"] });
   });
 

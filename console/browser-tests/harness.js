@@ -136,7 +136,19 @@ export async function tabTo(page, text) {
 }
 
 /** The text of what has the focus. */
-export const focused = (page) => page.evaluate(() => document.activeElement.textContent.trim());
+const focused = (page) => page.evaluate(() => document.activeElement.textContent.trim());
+
+/** Waits until something is so: a browser and a server may need a moment after what led to it. */
+export async function until(what, isSo) {
+  const end = Date.now() + PATIENCE;
+  while (!await isSo()) {
+    if (Date.now() > end) assert.fail(`not so after ${PATIENCE / 1_000} s: ${what}`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+/** Waits until the focus is on what has this text. */
+export const focusMovesTo = (page, text) => until(`the focus is on ${text}`, async () => await focused(page) === text);
 
 /** Starts the command with these arguments, and waits until it says where it listens. */
 async function startProgram(given, env) {

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describeConsole, focused, tabTo } from "./harness.js";
+import { describeConsole, focusMovesTo, tabTo, until } from "./harness.js";
 
 describeConsole("keyboard and addresses", {}, (desk) => {
   test("keys lead through the navigation, a filter, a list and back", () => desk.visit("/", async (page) => {
     await page.keyboard.press("Tab");
-    assert.equal(await focused(page), "Skip to the content");
+    await focusMovesTo(page, "Skip to the content");
     await page.keyboard.press("Enter");
-    assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+    await until("the focus is on main", () => page.evaluate(() => document.activeElement.id === "main"));
 
     await page.locator(".brand").focus();
     await tabTo(page, "Streams");
