@@ -97,8 +97,12 @@ fn test(
             "{} in a browser, PostgreSQL {}",
             suite.name, installation.major
         );
-        let counts = &mut run.counts;
-        let one = ui.stream(&title, &mut node, |line| counts.line_of_node(line));
+        let (counts, failures) = (&mut run.counts, &mut run.failures);
+        let one = ui.stream(&title, &mut node, |line| {
+            counts.line_of_node(line);
+            failures.line_of_node(line);
+        });
+        failures.end();
         tested = tested.and(one);
     }
     if !was_running {

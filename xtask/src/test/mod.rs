@@ -3,6 +3,7 @@
 mod browser;
 mod counts;
 mod deny;
+mod failures;
 mod majors;
 mod packages;
 mod parts;
@@ -18,6 +19,7 @@ use crate::PgOption;
 use crate::step::Ui;
 use crate::workspace::Workspace;
 use counts::Counts;
+use failures::Failures;
 use parts::{ONLY_BY_NAME, PARTS, Part};
 
 /// `cargo xtask test …`
@@ -48,6 +50,7 @@ pub(crate) struct Run<'a> {
     pub(crate) all_pg: bool,
     pub(crate) arguments: &'a [String],
     pub(crate) counts: Counts,
+    pub(crate) failures: Failures,
 }
 
 pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Result<ExitCode> {
@@ -66,13 +69,16 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         all_pg: arguments.all_pg,
         arguments: &arguments.arguments,
         counts: Counts::default(),
+        failures: Failures::default(),
     };
     let start = Instant::now();
     let mut failed = Vec::new();
     let mut left = parts.iter();
     for part in left.by_ref() {
         let before = run.counts;
-        if let Err(error) = (part.run)(&mut run) {
+        let done = (part.run)(&mut run);
+        run.failures.end();
+        if let Err(error) = done {
             run.counts.at_least_one_failure_since(before);
             let reasons: Vec<String> = error.chain().map(ToString::to_string).collect();
             ui.say(&format!(
@@ -88,6 +94,12 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
     }
     let not_run: Vec<&str> = left.map(|part| part.name).collect();
     if !failed.is_empty() {
+        if !run.failures.lines().is_empty() {
+            ui.say("\nthe tests that failed, once more:");
+        }
+        for line in run.failures.lines() {
+            ui.say(line);
+        }
         ui.say(&format!(
             "failed: {}; see above for the reason",
             failed.join(", ")
@@ -124,6 +136,7 @@ pub(crate) fn screenshots(workspace: &Workspace, ui: &Ui, pg: Option<u32>) -> Re
         all_pg: false,
         arguments: &[],
         counts: Counts::default(),
+        failures: Failures::default(),
     };
     browser::pictures(&mut run, &folder)?;
     ui.answer(&folder.display().to_string());

@@ -225,8 +225,11 @@ fn without_server(run: &Run<'_>) -> Command {
 /// Runs a test runner, whose command ends behind `--`, shows its output, and counts its summary.
 fn runner(run: &mut Run<'_>, title: &str, command: &mut Command) -> Result<()> {
     command.args(run.arguments);
-    let counts = &mut run.counts;
-    run.ui.stream(title, command, |line| counts.line(line))
+    let (counts, failures) = (&mut run.counts, &mut run.failures);
+    run.ui.stream(title, command, |line| {
+        counts.line(line);
+        failures.line(line);
+    })
 }
 
 /// Makes sure that cargo has a component of Rust that minimal installations leave out.
