@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use eventcore_harness::run;
 
+use super::tool::Profile;
 use super::{git, notice, tool};
 use crate::setup::{self, Folders, MAJORS};
 use crate::step::Ui;
@@ -21,7 +22,7 @@ pub(crate) struct Selection {
     /// The extension for this PostgreSQL alone; `None`: for all.
     pub(crate) pg: Option<u32>,
     /// The command `eventcore`, too.
-    pub(crate) with_tool: bool,
+    pub(crate) tool: Option<Profile>,
 }
 
 impl Selection {
@@ -29,7 +30,7 @@ impl Selection {
     pub(crate) fn extension(major: u32) -> Self {
         Self {
             pg: Some(major),
-            with_tool: false,
+            tool: None,
         }
     }
 }
@@ -53,9 +54,9 @@ pub(crate) fn build(
     for &major in &majors {
         stage(workspace, ui, major, &sources)?;
     }
-    write_debian(workspace, &majors, selection.with_tool, &sources)?;
-    if selection.with_tool {
-        tool::stage(workspace, ui, &sources)?;
+    write_debian(workspace, &majors, selection.tool.is_some(), &sources)?;
+    if let Some(profile) = selection.tool {
+        tool::stage(workspace, ui, profile, &sources)?;
     }
 
     let mut build = Command::new("dpkg-buildpackage");
@@ -64,12 +65,16 @@ pub(crate) fn build(
         .current_dir(&sources);
     // Twice the same package from the same commit.
     build.env("SOURCE_DATE_EPOCH", time(workspace)?);
+    if selection.tool == Some(Profile::Dev) {
+        // To compress debug information takes longer than all the rest.
+        build.env("DEB_BUILD_OPTIONS", "noautodbgsym");
+    }
     ui.run("packages: dpkg-buildpackage", &mut build)?;
     let mut built = Vec::new();
     for major in majors {
         built.push(package(workspace, folder, &extension(major))?);
     }
-    if selection.with_tool {
+    if selection.tool.is_some() {
         built.push(package(workspace, folder, tool::PACKAGE)?);
     }
     Ok(built)

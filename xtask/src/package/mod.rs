@@ -3,7 +3,7 @@
 pub(crate) mod deb;
 mod notice;
 pub(crate) mod pgxn;
-mod tool;
+pub(crate) mod tool;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         Kind::Deb { extension_only } => {
             let selection = deb::Selection {
                 pg: arguments.pg.pg,
-                with_tool: !extension_only,
+                tool: (!extension_only).then_some(tool::Profile::Release),
             };
             deb::build(workspace, ui, selection, &folder(workspace))?
         }

@@ -38,12 +38,33 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("fish", "usr/share/fish/vendor_completions.d/eventcore.fish"),
 ];
 
+/// How the command is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// As a release is.
+    Release,
+    /// As tests of other parts need it anyway: for what is asked of the package, not of its speed.
+    Dev,
+}
+
 /// Builds the command, and puts the files where the package has them.
-pub(super) fn stage(workspace: &Workspace, ui: &Ui, sources: &Path) -> Result<()> {
+pub(super) fn stage(
+    workspace: &Workspace,
+    ui: &Ui,
+    profile: Profile,
+    sources: &Path,
+) -> Result<()> {
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--release", "--locked"]).args(CRATE);
+    cargo.args(["build", "--locked"]).args(CRATE);
+    let folder = match profile {
+        Profile::Release => {
+            cargo.arg("--release");
+            "release"
+        }
+        Profile::Dev => "debug",
+    };
     ui.run("packages: the command eventcore", &mut cargo)?;
-    let program = workspace.target.join("release").join(PACKAGE);
+    let program = workspace.target.join(folder).join(PACKAGE);
     let root = sources.join("root").join(PACKAGE);
     let programs = root.join("usr/bin");
     fs::create_dir_all(&programs)?;

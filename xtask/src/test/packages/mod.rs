@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use eventcore_harness::run as output;
 
 use super::Run;
+use crate::package::tool::Profile;
 use crate::package::{self, deb, pgxn, require_clean};
 use crate::setup;
 
@@ -34,7 +35,7 @@ pub(super) fn lint(run: &mut Run<'_>) -> Result<()> {
     let major = setup::headers(run.workspace, run.ui, run.pg)?.major;
     let selection = deb::Selection {
         pg: Some(major),
-        with_tool: true,
+        tool: Some(Profile::Dev),
     };
     let packages = deb::build(
         run.workspace,
