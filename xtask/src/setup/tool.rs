@@ -39,6 +39,7 @@ pub(crate) fn install(
     // thousand files.
     let build = folder.join("build");
     cargo.env("CARGO_TARGET_DIR", &build);
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "none");
     ui.run(
         &format!("{name} {version} into {} (minutes, once)", folder.display()),
         &mut cargo,
