@@ -1,4 +1,4 @@
-//! `pg_upgrade` from each PostgreSQL major that is at hand to the next one: what is under way in a
+//! P20: `pg_upgrade` from each PostgreSQL major that is at hand to the next one: what is under way in a
 //! database goes on after it. `cargo xtask test pg-upgrade` has all of them at hand.
 
 use eventcore_harness::Binaries;

@@ -1,4 +1,4 @@
-//! P9: updates, of the extension by `ALTER EXTENSION … UPDATE`, and of PostgreSQL by `pg_upgrade`.
+//! P9 and P20: updates, of the extension by `ALTER EXTENSION … UPDATE`, and of PostgreSQL by `pg_upgrade`.
 
 mod catalog;
 mod copied;

@@ -7,6 +7,9 @@ use crate::markdown::{code, heading};
 
 const PAGE: &str = "docs/promises.md";
 
+/// Numbers of promises that no version keeps yet.
+const LATER: [u32; 2] = [18, 19];
+
 /// Where a promise may be proved.
 const TESTS: [&str; 4] = ["tests/", "testing/", "client/tests/", "macros/"];
 
@@ -45,12 +48,13 @@ fn cited(text: &str) -> impl Iterator<Item = u32> {
 fn the_promises_are_numbered_from_one_and_each_names_tests_that_exist() {
     let promises = promises();
     assert!(
-        promises.len() >= 17,
+        promises.len() >= 18,
         "{PAGE} has {} promises",
         promises.len()
     );
     let numbers: Vec<u32> = promises.keys().copied().collect();
-    let expected: Vec<u32> = (1..=numbers.len() as u32).collect();
+    let last = numbers.last().copied().unwrap_or_default();
+    let expected: Vec<u32> = (1..=last).filter(|it| !LATER.contains(it)).collect();
     assert_eq!(numbers, expected);
     for (number, paths) in promises {
         assert!(!paths.is_empty(), "P{number} names no test");
