@@ -232,6 +232,7 @@ GRANT EXECUTE ON FUNCTION
     eventcore.projections_changed(),
     eventcore.delete_projection(text),
     eventcore.projection_advanced(text, bigint),
+    eventcore.projections_passed(text[], bigint[], bigint[]),
     eventcore.projection_failed(text, bigint, bigint, bigint, text, text, boolean, boolean)
     TO eventcore_projector;
 

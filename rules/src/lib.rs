@@ -1,5 +1,5 @@
 //! The rules of eventcore as plain functions over plain values: valid names, expected versions,
-//! error codes, histories, releases and the pauses of the notifier.
+//! error codes, histories, releases, filters of events and the pauses of the notifier.
 //!
 //! The PostgreSQL extension and the in-memory store both use them, so that neither can drift. This
 //! crate knows nothing of PostgreSQL, async or serde, and has no dependencies.
@@ -8,6 +8,7 @@ pub mod announcing;
 pub mod error_code;
 pub mod expected_version;
 pub mod history;
+pub mod matching;
 pub mod name;
 pub mod release;
 

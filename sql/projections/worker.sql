@@ -14,6 +14,33 @@ $$;
 COMMENT ON FUNCTION eventcore.projection_advanced(text, bigint) IS
     'Records that the worker has handled all events up to this position, in this transaction.';
 
+CREATE FUNCTION eventcore.projections_passed(wanted text[], from_positions bigint[], to_positions bigint[]) RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+DECLARE
+    written text[];
+BEGIN
+    WITH passed AS MATERIALIZED (
+        SELECT p.name, n.to_position
+          FROM unnest(wanted, from_positions, to_positions) n (name, from_position, to_position)
+          JOIN eventcore.projections p ON p.name = n.name COLLATE "C"
+         WHERE p.checkpoint = n.from_position AND p.status = 'running' AND NOT p.reset_pending
+           FOR NO KEY UPDATE OF p SKIP LOCKED
+    ), changed AS (
+        UPDATE eventcore.projections p
+           SET checkpoint = n.to_position, attempts = 0, interruptions = 0
+          FROM passed n WHERE p.name = n.name
+        RETURNING p.name
+    )
+    SELECT array_agg(c.name) INTO written FROM changed c;
+    RETURN written;
+END
+$$;
+COMMENT ON FUNCTION eventcore.projections_passed(text[], bigint[], bigint[]) IS
+    'Records that none of the events up to these positions matches these projections, whose checkpoints are the first positions. Returns those that it has recorded: not those whose rows another transaction has locked.';
+
 CREATE FUNCTION eventcore.is_blameless(error_code text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC

@@ -1225,6 +1225,34 @@ COMMENT ON FUNCTION @extschema@.eventcore_check(boolean) IS
 $$Checks the extension after a restore, a fail-over or an upgrade. One row for each finding, with the statement that repairs it,
 or NULL; no row if everything is well. It reads the catalog and the small tables, in milliseconds.
 thorough: also reads every event, so the caller has to be a reader, too.$$;
+CREATE FUNCTION eventcore.projections_passed(wanted text[], from_positions bigint[], to_positions bigint[]) RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+DECLARE
+    written text[];
+BEGIN
+    WITH passed AS MATERIALIZED (
+        SELECT p.name, n.to_position
+          FROM unnest(wanted, from_positions, to_positions) n (name, from_position, to_position)
+          JOIN eventcore.projections p ON p.name = n.name COLLATE "C"
+         WHERE p.checkpoint = n.from_position AND p.status = 'running' AND NOT p.reset_pending
+           FOR NO KEY UPDATE OF p SKIP LOCKED
+    ), changed AS (
+        UPDATE eventcore.projections p
+           SET checkpoint = n.to_position, attempts = 0, interruptions = 0
+          FROM passed n WHERE p.name = n.name
+        RETURNING p.name
+    )
+    SELECT array_agg(c.name) INTO written FROM changed c;
+    RETURN written;
+END
+$$;
+COMMENT ON FUNCTION eventcore.projections_passed(text[], bigint[], bigint[]) IS
+    'Records that none of the events up to these positions matches these projections, whose checkpoints are the first positions. Returns those that it has recorded: not those whose rows another transaction has locked.';
+REVOKE ALL ON FUNCTION eventcore.projections_passed(text[], bigint[], bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION eventcore.projections_passed(text[], bigint[], bigint[]) TO eventcore_projector;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_monitor;
 GRANT SELECT ON eventcore.stat_appends, eventcore.stat_executions, eventcore.stat_inflight, eventcore.stat_notifier, eventcore.stat_workers,
     eventcore.stat_subscriptions, eventcore.stat_projections,

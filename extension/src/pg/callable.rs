@@ -1,6 +1,6 @@
 //! Functions of applications, in any language: found by name and called with values of the server.
 
-use super::array::{Array, Element, TextArray};
+use super::array::{Array, Element, TextArray, bigint_array, text_array};
 use super::cache::Changes;
 use super::ffi::{guarded, hash};
 use super::raise::entry_without_error;
@@ -49,6 +49,14 @@ impl Argument {
 
     pub fn role(role: Oid) -> Self {
         Self::new(pg_sys::REGROLEOID, Some(Datum::from(role)))
+    }
+
+    pub fn texts<'a>(texts: impl Iterator<Item = Text<'a>>) -> Self {
+        Self::new(pg_sys::TEXTARRAYOID, Some(text_array(texts)))
+    }
+
+    pub fn bigints(values: impl Iterator<Item = i64>) -> Self {
+        Self::new(pg_sys::INT8ARRAYOID, Some(bigint_array(values)))
     }
 
     fn new(data_type: Oid, value: Option<Datum>) -> Self {
@@ -177,14 +185,33 @@ impl Function {
     /// Calls the function of the extension with this name, which takes arguments of these types and returns nothing,
     /// in a snapshot of its own; `None` if there is none.
     pub fn perform_by_name<const N: usize>(name: &str, arguments: [Argument; N]) -> Option<()> {
+        Self::call_by_name(name, arguments, pg_sys::VOIDOID).map(|_| ())
+    }
+
+    /// Does the same for a function that returns a `text[]`; its NULL is an empty array.
+    pub fn texts_by_name<'r, const N: usize>(
+        name: &str,
+        arguments: [Argument; N],
+    ) -> Option<Vec<Text<'r>>> {
+        let returned = Self::call_by_name(name, arguments, pg_sys::TEXTARRAYOID)?;
+        // SAFETY: the function returns a text[].
+        let texts = returned.and_then(|array| unsafe { texts(array) }.ok());
+        Some(texts.map_or_else(Vec::new, |texts| texts.iter().collect()))
+    }
+
+    fn call_by_name<const N: usize>(
+        name: &str,
+        arguments: [Argument; N],
+        result: Oid,
+    ) -> Option<Option<Datum>> {
         let name = Text::copy(name.as_bytes()).keep();
         let types = arguments.map(|argument| argument.data_type);
-        let mut function = Self::prepare(&*find_typed(name, &types, pg_sys::VOIDOID)?);
+        let mut function = Self::prepare(&*find_typed(name, &types, result)?);
         let fresh = ActiveSnapshot::push();
         // SAFETY: the types that it was opened with.
-        unsafe { function.call(arguments.map(|argument| argument.value)) };
+        let returned = unsafe { function.call(arguments.map(|argument| argument.value)) };
         drop(fresh);
-        Some(())
+        Some(returned)
     }
 
     /// Calls a function `(jsonb, …)` that returns a `jsonb`. Its second argument is an event or an

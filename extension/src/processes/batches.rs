@@ -122,6 +122,13 @@ pub fn is_abandoned(projection: &str) -> bool {
         .any(|slot| is_of(slot, database, projection))
 }
 
+/// Whether an ended process has abandoned a batch of any projection of this database.
+pub fn any_abandoned() -> bool {
+    let database = my_database();
+    let mut slots = SLOTS.get().iter();
+    slots.any(|slot| slot.batch.is_abandoned() && slot.database.load(SeqCst) == database)
+}
+
 /// Claims the abandoned batch of this projection; `None` if there is none or another worker is
 /// handling it.
 pub fn claim(projection: &str) -> Option<AbandonedBatch> {

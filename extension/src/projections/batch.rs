@@ -29,8 +29,14 @@ const MAX_BYTES: usize = 32 << 20;
 
 /// The result of a transaction.
 pub enum Outcome {
-    /// There is nothing to do, or another worker has the projection.
+    /// There is nothing to do.
     Nothing,
+    /// Another worker has the projection, or a session is changing it.
+    Held,
+    /// The projection was dropped, stopped or given to another owner.
+    Gone,
+    /// No new event matches.
+    PassedOver,
     /// Sessions of the owner are read-only.
     Frozen,
     /// A process has abandoned a batch of the projection, which has to be handled first.
@@ -69,17 +75,17 @@ pub fn claim(name: Text<'_>, context: &FailureContext) -> Result<Claim, Error> {
         return Ok(Claim::NotNow(Outcome::Frozen));
     }
     if !try_lock_projection(name.bytes()) {
-        return Ok(Claim::NotNow(Outcome::Nothing));
+        return Ok(Claim::NotNow(Outcome::Held));
     }
     let Some((definition, progress)) = definition::load(name)? else {
-        return Ok(Claim::NotNow(Outcome::Nothing));
+        return Ok(Claim::NotNow(Outcome::Gone));
     };
     if definition.inline
         || !definition.running
         || definition.copied
         || definition.owner != current_role().to_u32()
     {
-        return Ok(Claim::NotNow(Outcome::Nothing));
+        return Ok(Claim::NotNow(Outcome::Gone));
     }
     if batches::is_abandoned(&definition.name) {
         return Ok(Claim::NotNow(Outcome::Abandoned));

@@ -18,6 +18,7 @@ use crate::tables::columns::{
     projections_by_name,
 };
 use crate::tables::{self, Catalog};
+use eventcore_rules::matching;
 use pgrx::pg_sys::{Oid, VOIDOID};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -41,8 +42,8 @@ pub struct Definition {
     pub settings: Rc<Settings>,
     /// The roles that owned its functions when it was created.
     function_owners: Vec<String>,
-    stream_prefixes: Option<Vec<String>>,
-    event_types: Option<Vec<String>>,
+    /// The events that it wants.
+    pub wanted: matching::Filter,
 }
 
 /// The additional properties of a projection that rebuilds another one.
@@ -75,12 +76,10 @@ impl Definition {
                 .map(|names| names.iter().map(|name| Text::copy(name.as_bytes()).keep()))
                 .map(Iterator::collect)
         };
-        Filter::of(copy(&self.stream_prefixes), copy(&self.event_types))
-    }
-
-    /// Whether it wants the same events as another one.
-    pub fn has_filter_of(&self, other: &Self) -> bool {
-        self.stream_prefixes == other.stream_prefixes && self.event_types == other.event_types
+        Filter::of(
+            copy(&self.wanted.stream_prefixes),
+            copy(&self.wanted.event_types),
+        )
     }
 
     /// The handler, ready to be called with an event of this type or with an array of them.
@@ -125,8 +124,10 @@ impl Definition {
                 .map(|(original, schema)| Rebuild { original, schema }),
             settings: Settings::of_row(row, column::SETTINGS),
             function_owners: names(column::FUNCTION_OWNERS).unwrap_or_default(),
-            stream_prefixes: names(column::STREAM_PREFIXES),
-            event_types: names(column::EVENT_TYPES),
+            wanted: matching::Filter {
+                stream_prefixes: names(column::STREAM_PREFIXES),
+                event_types: names(column::EVENT_TYPES),
+            },
         }
     }
 }
@@ -149,6 +150,14 @@ impl Progress {
         let longest = (FIRST_DELAY * 2_u32.pow(doublings)).min(LONGEST_DELAY);
         let longest = longest.max(DELAY_AFTER_CRASH);
         (!left.is_zero() && left <= longest).then_some(left)
+    }
+
+    /// Whether nothing keeps it from going on with the next events, and no failure is to be cleared.
+    pub fn is_clean(&self) -> bool {
+        self.failures == 0
+            && !self.reset_pending
+            && self.checkpoint >= self.singly_until
+            && self.delay().is_none()
     }
 
     fn of_row(row: &Row<'_>) -> Self {
@@ -179,6 +188,15 @@ pub fn next_replay(name: Text<'_>) -> Result<Option<i64>, Error> {
     Ok(scan
         .next()
         .map(|row| row.bigint(projection_parked::POSITION)))
+}
+
+/// Whether any projection has a parked event that should be replayed.
+pub fn any_replay() -> Result<bool, Error> {
+    let (parked, to_replay) = tables::projection_parked_to_replay()?;
+    let snapshot = Snapshot::latest();
+    let mut scan = IndexScan::new(&parked, &to_replay, &snapshot);
+    scan.seek(&[], Direction::Forward);
+    Ok(scan.next().is_some())
 }
 
 /// The current row of a projection, if there is one with this name.
@@ -290,6 +308,20 @@ pub fn all() -> Result<Rc<[Definition]>, Error> {
     Ok(ProjectionsTable::open()?.read(|one| !one.copied))
 }
 
+/// The async projections of a role that are running, and how far they are, in the order of their
+/// names.
+pub fn running(role: Oid) -> Result<Vec<(Definition, Progress)>, Error> {
+    let is_wanted =
+        |one: &Definition| one.running && !one.inline && !one.copied && one.owner == role.to_u32();
+    let mut list = Vec::new();
+    ProjectionsTable::open()?.read_rows(|one, row| {
+        if is_wanted(&one) {
+            list.push((one, Progress::of_row(row)));
+        }
+    });
+    Ok(list)
+}
+
 /// The running inline projections, for every append. The list is read once, and again after any
 /// projection has changed. A transaction that changes one sends an invalidation message, which each
 /// process receives before it takes its next lock on a table. The message is sent after the wake-up
@@ -329,17 +361,22 @@ impl ProjectionsTable {
     }
 
     fn read(&self, wanted: impl Fn(&Definition) -> bool) -> Rc<[Definition]> {
-        let snapshot = Snapshot::latest();
-        let mut scan = IndexScan::new(&self.table, &self.by_name, &snapshot);
-        scan.seek(&[], Direction::Forward);
         let mut list = Vec::new();
-        while let Some(row) = scan.next() {
-            let definition = Definition::of_row(&row, self.home_id);
+        self.read_rows(|definition, _| {
             if wanted(&definition) {
                 list.push(definition);
             }
-        }
+        });
         list.into()
+    }
+
+    fn read_rows(&self, mut found: impl FnMut(Definition, &Row<'_>)) {
+        let snapshot = Snapshot::latest();
+        let mut scan = IndexScan::new(&self.table, &self.by_name, &snapshot);
+        scan.seek(&[], Direction::Forward);
+        while let Some(row) = scan.next() {
+            found(Definition::of_row(&row, self.home_id), &row);
+        }
     }
 }
 

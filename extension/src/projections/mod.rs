@@ -6,9 +6,11 @@
 //!   projections.
 //! - [`obstacle`]: what keeps the notifier from starting one.
 //! - [`worker`]: a worker runs the projections of its owner, one transaction after the other.
-//! - [`next_step`]: what the worker does next.
+//! - [`roster`]: what the worker knows of its projections.
+//! - [`look`]: one look at new events for all projections that none has matched.
+//! - [`writing`]: the checkpoints of these, written in one transaction.
+//! - [`next_step`]: what the worker does next for any other projection.
 //! - [`batch`]: a transaction that hands events to the handler and writes the checkpoint.
-//! - [`passed`]: what the worker remembers of events that do not match.
 //! - [`replay`]: a transaction that hands a parked event to the handler again.
 //! - [`record`]: what a worker records of a projection.
 //! - [`rebuild`], [`shadow`]: a projection that rebuilds another one in shadow tables, and then
@@ -23,16 +25,18 @@
 mod batch;
 mod definition;
 pub mod inline;
+mod look;
 mod next_step;
 mod obstacle;
-mod passed;
 pub mod pool;
 mod rebuild;
 mod record;
 mod replay;
+mod roster;
 mod shadow;
 mod waiting;
 mod worker;
+mod writing;
 
 pub use waiting::wait;
 pub use worker::run;

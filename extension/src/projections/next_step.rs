@@ -3,7 +3,7 @@
 
 use super::batch::{self, Claim, FailureContext, Outcome};
 use super::definition::{self, Definition};
-use super::passed::{Passed, PassedOver};
+use super::roster::Entry;
 use super::{record, replay, shadow};
 use crate::error::Error;
 use crate::pg::session::as_statement;
@@ -16,13 +16,15 @@ use crate::tables::Catalog;
 
 /// Advances a projection by one step, in the current transaction.
 pub fn run(
-    name: &str,
+    entry: &mut Entry,
     context: &FailureContext,
-    passed_over: &mut PassedOver,
+    catalog: &Catalog,
     wake: &Wake,
 ) -> Result<Outcome, Error> {
-    let passed = passed_over.take(name);
-    let name = Text::copy(name.as_bytes()).keep();
+    if !catalog.is_current() {
+        return Ok(Outcome::Gone);
+    }
+    let name = Text::copy(entry.definition.name.as_bytes()).keep();
     let (definition, progress) = match batch::claim(name, context)? {
         Claim::Claimed(definition, progress) => (definition, progress),
         Claim::NotNow(outcome) => return Ok(outcome),
@@ -36,20 +38,23 @@ pub fn run(
         return Ok(Outcome::Advanced);
     }
     let checkpoint = progress.checkpoint;
-    let here = (&*definition, Catalog::load()?.objects.events);
-    let passed = passed.filter(|passed| passed.is_of(here, checkpoint));
-    let after = passed.as_ref().map_or(checkpoint, Passed::up_to);
+    let events = catalog.objects.events;
+    let passed = entry.known_of(&definition, events, checkpoint);
+    let after = passed.map_or(checkpoint, |passed| passed.up_to);
     let read = batch::read_batch(&definition, &progress, after)?;
     let to_end = read.as_ref().is_none_or(|read| read.to_end);
     match (read, &definition.rebuild) {
         (_, Some(rebuild)) if to_end => Ok(Outcome::CaughtUp(rebuild.original.clone())),
         (None, _) => Ok(Outcome::Nothing),
         (Some(read), _) => {
-            if read.events.is_empty() && read.to_end && !progress.reset_pending {
-                let deferred = passed_over.defer(here, passed, checkpoint, read.up_to, wake);
-                if let Some(delay) = deferred {
-                    return Ok(Outcome::NotBefore(delay));
-                }
+            if read.events.is_empty()
+                && read.to_end
+                && progress.is_clean()
+                && !entry.writes_alone
+                && !entry.is_wanted(checkpoint, wake)
+            {
+                entry.rest(*definition, events, checkpoint, read.up_to);
+                return Ok(Outcome::PassedOver);
             }
             let fresh = ActiveSnapshot::push();
             if progress.reset_pending {

@@ -31,6 +31,23 @@ pub fn advanced(projection: Text<'_>, to: i64) -> Result<(), Error> {
     )
 }
 
+/// Writes the checkpoints of projections for which there was no event: name, checkpoint, and the
+/// position to write. Returns the names of those that are written; another transaction may have
+/// locked the row of one. `None` if the extension was not updated and has no function for it.
+pub fn passed(projections: &[(&str, i64, i64)]) -> Option<Vec<Text<'static>>> {
+    let names = projections
+        .iter()
+        .map(|(name, ..)| Text::copy(name.as_bytes()).keep());
+    Function::texts_by_name(
+        "eventcore.projections_passed(pg_catalog.text[],pg_catalog.int8[],pg_catalog.int8[])",
+        [
+            Argument::texts(names),
+            Argument::bigints(projections.iter().map(|(_, from, _)| *from)),
+            Argument::bigints(projections.iter().map(|(.., to)| *to)),
+        ],
+    )
+}
+
 /// Records that a batch of a projection has failed.
 pub fn failed(projection: Text<'_>, failure: &Failure, error: &ErrorSummary) -> Result<(), Error> {
     call(

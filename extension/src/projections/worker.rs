@@ -2,10 +2,10 @@
 //! other owners need its place, or until the notifier that started it is gone.
 
 use super::batch::{FailureContext, Outcome};
-use super::definition;
-use super::passed::PassedOver;
 use super::record::{self, Failure};
-use super::{next_step, rebuild};
+use super::roster::{Entry, Roster};
+use super::writing::{self, Writings};
+use super::{definition, look, next_step, rebuild};
 use crate::error::Error;
 use crate::pg::catch::ErrorSummary;
 use crate::pg::process;
@@ -18,7 +18,6 @@ use crate::processes::{self, batches};
 use crate::registry::Registry;
 use crate::settings;
 use crate::tables::Catalog;
-use pgrx::pg_sys::Oid;
 use std::time::{Duration, Instant};
 
 /// How often an idle worker checks without being woken.
@@ -44,36 +43,46 @@ pub fn run(database: u32) -> ! {
     if let Ok(all) = session.attempt(definition::all) {
         batches::forget_all_but(|name| all.iter().any(|one| one.name == name));
     }
-    let mut passed_over = PassedOver::default();
+    let mut roster = Roster::default();
     loop {
         session.reload_settings();
-        let (seen, announced) = (
-            worker_context.registry.safe_in_memory(),
-            worker_context.registry.wake().announced_work(),
-        );
-        let Ok(names) = session.attempt(|| mine(session.role(), &worker_context.catalog)) else {
-            process::end()
-        };
-        if names.is_empty() {
-            process::end();
+        let wake = worker_context.registry.wake();
+        let (seen, changes) = (worker_context.registry.safe_in_memory(), wake.changes());
+        if roster.is_outdated(changes) {
+            let refresh = || roster.refresh(session.role(), &worker_context.catalog, changes);
+            if session.attempt(refresh).is_err() || roster.entries.is_empty() {
+                process::end();
+            }
         }
-        passed_over.forget_all_but(&names);
         let mut rest = Some(INTERVAL);
-        for name in names {
-            let again = step(&session, &worker_context, &name, &mut passed_over);
-            rest = rest.min(again);
-            if worker_context.is_to_leave()
-                || (begun.elapsed() > SLICE && worker_context.is_crowded())
-            {
+        if roster.is_to_look(seen, wake) && look_once(&session, &worker_context, &mut roster) {
+            rest = None;
+        }
+        write_checkpoints(&session, &worker_context, &mut roster);
+        for place in 0..roster.entries.len() {
+            if roster.entries[place].rests {
+                continue;
+            }
+            let step = step(&session, &worker_context, &mut roster.entries[place]);
+            if step.is_outdated {
+                roster.outdate();
+            }
+            rest = rest.min(step.wait);
+            if worker_context.is_to_leave() {
+                process::end();
+            }
+            if begun.elapsed() > SLICE && worker_context.is_crowded() {
+                write_checkpoints(&session, &worker_context, &mut roster);
                 process::end();
             }
         }
         if let Some(rest) = rest {
             session.report_idle();
             if worker_context.is_crowded() {
+                write_checkpoints(&session, &worker_context, &mut roster);
                 process::end();
             }
-            worker_context.wait(rest, seen, announced, &passed_over);
+            worker_context.wait(rest, seen, changes, &roster);
         }
         if worker_context.is_to_leave() {
             process::end();
@@ -81,35 +90,98 @@ pub fn run(database: u32) -> ! {
     }
 }
 
-/// The projections that this worker should run.
-fn mine(role: Oid, catalog: &Catalog) -> Result<Vec<String>, Error> {
-    if !Catalog::load()?.is_same(catalog) {
-        return Ok(Vec::new());
+/// Looks at new events for the projections that rest. Returns whether there is more to look at.
+fn look_once(session: &Session, worker_context: &WorkerContext, roster: &mut Roster) -> bool {
+    session.report("new events");
+    let begun = Instant::now();
+    match session.attempt(|| look::run(roster, &worker_context.catalog)) {
+        Ok(Some(found)) => found.record(roster),
+        // The step of each projection records what is wrong.
+        failed => {
+            if let Err(error) = failed {
+                log_once_a_minute(&format!(
+                    "eventcore: a worker could not look at new events for all of its projections, so each of them does: {}: {}",
+                    error.sqlstate, error.message
+                ));
+            }
+            roster.looked(begun, true);
+            roster.wake_all();
+            false
+        }
     }
-    let mine = definition::all()?;
-    let mine = mine
-        .iter()
-        .filter(|one| one.running && !one.inline && one.owner == role.to_u32());
-    Ok(mine.map(|one| one.name.clone()).collect())
 }
 
-/// Advances a projection by one batch. Returns how long to wait then; `None` if there may be more
-/// to do at once.
-fn step(
-    session: &Session,
-    worker_context: &WorkerContext,
-    name: &str,
-    passed_over: &mut PassedOver,
-) -> Option<Duration> {
+/// Writes the checkpoints that are due. A projection whose checkpoint cannot be written with those of
+/// the others takes a step after that.
+fn write_checkpoints(session: &Session, worker_context: &WorkerContext, roster: &mut Roster) {
+    let wake = worker_context.registry.wake();
+    let due = writing::due(roster, wake);
+    if due.is_empty() {
+        return;
+    }
+    session.report("checkpoints");
+    let catalog = &worker_context.catalog;
+    let written = session.attempt(|| writing::run(roster, &due, catalog, wake));
+    let written = written.unwrap_or_else(|error| {
+        log_once_a_minute(&format!(
+            "eventcore: a worker could not write the checkpoints of its projections together, so each is written by itself: {}: {}",
+            error.sqlstate, error.message
+        ));
+        Writings::all_alone(due)
+    });
+    written.record(roster);
+    wake.projected.wake_all();
+}
+
+/// What follows from a step of a projection.
+struct Step {
+    /// How long to wait; `None` if there may be more to do at once.
+    wait: Option<Duration>,
+    /// Whether the projection is another one than the worker knows.
+    is_outdated: bool,
+}
+
+/// Advances a projection by one batch.
+fn step(session: &Session, worker_context: &WorkerContext, entry: &mut Entry) -> Step {
+    let name = entry.definition.name.clone();
     session.report(&format!("projection {name}"));
     let context = FailureContext::default();
     let wake = worker_context.registry.wake();
-    let done = match session.attempt(|| next_step::run(name, &context, passed_over, wake)) {
-        Ok(Outcome::CaughtUp(original)) => {
-            session.attempt(|| rebuild::finish(name, &original, &context))
-        }
-        done => done,
+    let done =
+        match session.attempt(|| next_step::run(entry, &context, &worker_context.catalog, wake)) {
+            Ok(Outcome::CaughtUp(original)) => {
+                session.attempt(|| rebuild::finish(&name, &original, &context))
+            }
+            done => done,
+        };
+    if done.is_err() {
+        entry.forget();
+    }
+    entry.is_prompt = matches!(done, Ok(Outcome::Nothing | Outcome::Advanced));
+    if matches!(done, Ok(Outcome::Advanced)) {
+        entry.writes_alone = false;
+    }
+    let is_outdated = match done {
+        Ok(Outcome::Gone) => true,
+        Ok(Outcome::PassedOver) => !entry.rests,
+        _ => false,
     };
+    let wait = settle(session, worker_context, &name, &context, done);
+    Step {
+        wait: wait.filter(|_| !is_outdated),
+        is_outdated,
+    }
+}
+
+/// Completes a step. Returns how long to wait then; `None` if there may be more to do at once.
+fn settle(
+    session: &Session,
+    worker_context: &WorkerContext,
+    name: &str,
+    context: &FailureContext,
+    done: Result<Outcome, ErrorSummary>,
+) -> Option<Duration> {
+    let wake = worker_context.registry.wake();
     batches::done();
     if context.events.get().is_some() || context.resets.get() {
         session.discard();
@@ -117,7 +189,9 @@ fn step(
     match done {
         Ok(Outcome::CaughtUp(_)) => None,
         Err(_) if context.waits.get() => Some(ASK_AGAIN),
-        Ok(Outcome::Nothing) => Some(INTERVAL),
+        Ok(Outcome::Nothing | Outcome::Held | Outcome::Gone | Outcome::PassedOver) => {
+            Some(INTERVAL)
+        }
         // The notifier starts another worker when the role may write again.
         Ok(Outcome::Frozen) => process::end(),
         Ok(Outcome::Abandoned) => match batches::claim(name) {
@@ -223,16 +297,27 @@ impl WorkerContext {
         self.registry.wake().is_crowded()
     }
 
-    /// Waits until there are new events, a projection has changed, or a session waits for a
-    /// checkpoint that was not written.
-    fn wait(&self, at_most: Duration, seen: Option<i64>, announced: i64, passed_over: &PassedOver) {
+    /// Waits until there are new events, a projection has changed, a session waits for a checkpoint
+    /// that was not written, or checkpoints are due. New events wait for a moment if all projections
+    /// rest, so that one look finds several.
+    fn wait(&self, at_most: Duration, seen: Option<i64>, changes: i64, roster: &Roster) {
         let wake = self.registry.wake();
-        wake.waiting.wait_until(at_most, INTERVAL, || {
-            self.registry.safe_in_memory() != seen
-                || wake.announced_work() != announced
-                || passed_over.is_wanted(wake)
+        let at_most = roster.next_write().map_or(at_most, |due| due.min(at_most));
+        let safe = || self.registry.safe_in_memory();
+        let is_called = || {
+            wake.changes() != changes
+                || roster.is_wanted(safe(), wake)
                 || wake.is_crowded()
                 || self.is_to_leave()
+        };
+        let pause = roster.pause().min(at_most);
+        if !pause.is_zero() && wake.waiting.wait_until(pause, pause, is_called) {
+            return;
+        }
+        let rest = at_most.saturating_sub(pause);
+        wake.waiting.wait_until(rest, INTERVAL, || {
+            let safe = safe();
+            safe != seen || roster.is_behind(safe) || is_called()
         });
     }
 }

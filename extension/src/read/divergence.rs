@@ -34,6 +34,42 @@ pub fn require_told_to(call: &Call<'_>) -> Result<(), Error> {
     )
 }
 
+/// What this store has told its readers so far.
+pub struct Told {
+    histories: Vec<History>,
+    reserved: i64,
+    agreed: i64,
+}
+
+impl Told {
+    /// Reads the histories.
+    pub fn find(registry: &Registry, events: &Events) -> Result<Self, Error> {
+        let histories = history::all(&history::open(&events.catalog, Use::Read)?);
+        // On a standby, more positions are on their way, and it is unknown how many.
+        let reserved = match transaction::is_standby() {
+            true => i64::MAX,
+            false => registry.reserved(events, &histories),
+        };
+        Ok(Self {
+            agreed: registry.agreed(events, &histories),
+            reserved,
+            histories,
+        })
+    }
+
+    /// SE011 for a position that this store has never told.
+    pub fn require(&self, after: i64) -> Result<(), Error> {
+        if after <= 0 {
+            return Ok(());
+        }
+        require_in_a_history(after, &self.histories)?;
+        if after > self.reserved {
+            return Err(diverged(after, self.agreed, self.reserved + 1));
+        }
+        Ok(())
+    }
+}
+
 /// SE011 for a position that this store has never told.
 pub fn require_told(registry: &Registry, events: &Events, after: i64) -> Result<(), Error> {
     require_same(registry, events, after, None)
@@ -49,17 +85,10 @@ pub fn require_same(
     if after <= 0 {
         return Ok(());
     }
-    let histories = history::all(&history::open(&events.catalog, Use::Read)?);
-    require_in_a_history(after, &histories)?;
-    // On a standby, more positions are on their way, and it is unknown how many.
-    if !transaction::is_standby() {
-        let reserved = registry.reserved(events, &histories);
-        if after > reserved {
-            let agreed = registry.agreed(events, &histories);
-            return Err(diverged(after, agreed, reserved + 1));
-        }
-    }
-    let in_doubt = histories
+    let told = Told::find(registry, events)?;
+    told.require(after)?;
+    let in_doubt = told
+        .histories
         .iter()
         .find(|history| history.agreed < after && after <= history.reserved);
     if let (Some(history), Some((event, filter))) = (in_doubt, last_read)

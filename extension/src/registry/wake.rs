@@ -38,6 +38,8 @@ pub struct Wake {
     short: AtomicBool,
     /// How often work other than new events was announced.
     announced: AtomicI64,
+    /// How often a subscription or a projection has changed.
+    changes: AtomicI64,
     /// How often waiters have checked since new events were last announced.
     checks: AtomicU32,
     /// The highest position that a session wants to see in the checkpoint of a projection. Several
@@ -58,6 +60,7 @@ impl Wake {
             crowded: AtomicBool::new(false),
             short: AtomicBool::new(false),
             announced: AtomicI64::new(0),
+            changes: AtomicI64::new(0),
             checks: AtomicU32::new(0),
             wanted_checkpoints: [const { AtomicI64::new(0) }; WANTED_CHECKPOINTS],
         }
@@ -119,10 +122,11 @@ impl Wake {
     }
 
     /// Announces work that is not a new event: a stream was released or, with `to_all`, a
-    /// subscription has changed. Cannot fail.
+    /// subscription or a projection has changed. Cannot fail.
     pub fn announce_work(&self, to_all: bool) {
         self.announced.fetch_add(1, SeqCst);
         if to_all {
+            self.changes.fetch_add(1, SeqCst);
             self.waiting.wake_all();
         }
         self.blocked.wake_all();
@@ -154,6 +158,11 @@ impl Wake {
     /// How often work was announced.
     pub fn announced_work(&self) -> i64 {
         self.announced.load(SeqCst)
+    }
+
+    /// How often a change of a subscription or a projection was announced.
+    pub fn changes(&self) -> i64 {
+        self.changes.load(SeqCst)
     }
 
     /// Whether there is a notifier.

@@ -184,6 +184,11 @@ impl Catalog {
         self.objects.position_blocks == other.objects.position_blocks
     }
 
+    /// Whether this is still the installation of the extension in this database.
+    pub fn is_current(&self) -> bool {
+        Self::load().is_ok_and(|now| now.is_same(self))
+    }
+
     /// The number of this database, which CREATE EXTENSION has drawn. Rows with another number are
     /// copies of those of another database, and only that database acts on them.
     pub fn home_id(&self) -> i64 {

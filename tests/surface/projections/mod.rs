@@ -4,6 +4,7 @@ mod bad_input;
 mod control;
 mod failures;
 mod hindered;
+mod idle;
 mod inline;
 mod leftovers;
 mod majors;
