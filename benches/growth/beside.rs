@@ -30,6 +30,10 @@ const WAIT: fn(usize) -> String =
 const POLL: fn(usize) -> String =
     |n| format!("SELECT FROM eventcore_poll('waiting-{n}', 'bench', 100, '1 s')");
 
+/// In the turns before, others than those that wait now have not read. They are not to catch up on
+/// these events in their turn.
+const CATCH_UP: &str = "SELECT eventcore_reset_subscription(name, eventcore_safe_position()) FROM eventcore.subscriptions";
+
 /// Projections that are registered, but never match an event.
 const CREATE_PROJECTIONS: &str = "
     SELECT eventcore_create_projection('idle-' || n, 'ignore', stream_prefixes => ARRAY['nothing-' || n],
@@ -79,12 +83,14 @@ async fn waiting(
         .await?;
     let mut writers = growth.writers(&database, &new_streams()).await?;
     let mut sessions = Some(Sessions::connect(&database, most(sizes)?).await?);
+    let client = database.connect().await?;
     let slice = growth.slice * LONG;
     growth
         .climb(rung, sizes, async |at| {
             let Some(free) = sessions.take() else {
                 anyhow::bail!("an earlier turn failed");
             };
+            client.batch_execute(CATCH_UP).await?;
             let waiting = free.start(usize::try_from(sizes[at])?, statement);
             tokio::time::sleep(SETTLE).await;
             let rate = writers.rate(slice).await;

@@ -33,9 +33,9 @@ const WRITE_AFTER: Duration = Duration::from_secs(1);
 /// A projection that is further behind than this begins with steps of its own.
 const NEAR: i64 = MAX_EVENTS_PASSED_OVER as i64;
 
-/// The worker spends at most this share of its time on looks that find nothing, but looks again
-/// after [`LONGEST_PAUSE`].
-const SHARE_OF_LOOKS: u32 = 50;
+/// After a look the worker pauses this many times as long as the look took, so that looks that find
+/// nothing take little of the processors, but at most for [`LONGEST_PAUSE`].
+const PAUSE_PER_LOOK: u32 = 50;
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// The projections of this worker, in the order of their names.
@@ -171,7 +171,7 @@ impl Roster {
     /// Records that a look that began at this time has ended, and whether it was at the end.
     pub fn looked(&mut self, begun: Instant, to_end: bool) {
         let pause = match to_end {
-            true => (begun.elapsed() * SHARE_OF_LOOKS).min(LONGEST_PAUSE),
+            true => (begun.elapsed() * PAUSE_PER_LOOK).min(LONGEST_PAUSE),
             false => Duration::ZERO,
         };
         self.next_look = Instant::now() + pause;

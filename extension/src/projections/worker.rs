@@ -115,22 +115,23 @@ fn look_once(session: &Session, worker_context: &WorkerContext, roster: &mut Ros
 /// the others takes a step after that.
 fn write_checkpoints(session: &Session, worker_context: &WorkerContext, roster: &mut Roster) {
     let wake = worker_context.registry.wake();
-    let due = writing::due(roster, wake);
-    if due.is_empty() {
-        return;
-    }
-    session.report("checkpoints");
     let catalog = &worker_context.catalog;
-    let written = session.attempt(|| writing::run(roster, &due, catalog, wake));
-    let written = written.unwrap_or_else(|error| {
-        log_once_a_minute(&format!(
-            "eventcore: a worker could not write the checkpoints of its projections together, so each is written by itself: {}: {}",
-            error.sqlstate, error.message
-        ));
-        Writings::all_alone(due)
-    });
-    written.record(roster);
-    wake.projected.wake_all();
+    let due = writing::due(roster, wake);
+    for places in due.chunks(writing::MAX_AT_ONCE) {
+        session.report("checkpoints");
+        let written = session.attempt(|| writing::run(roster, places, catalog, wake));
+        let written = written.unwrap_or_else(|error| {
+            log_once_a_minute(&format!(
+                "eventcore: a worker could not write the checkpoints of its projections together, so each is written by itself: {}: {}",
+                error.sqlstate, error.message
+            ));
+            Writings::all_alone(places)
+        });
+        written.record(roster);
+    }
+    if !due.is_empty() {
+        wake.projected.wake_all();
+    }
 }
 
 /// What follows from a step of a projection.

@@ -16,6 +16,10 @@ use crate::registry::wake::Wake;
 use crate::tables::{Catalog, Events};
 use std::time::Instant;
 
+/// The most projections of one transaction. Each takes a lock in the server's lock table, whose
+/// default size is 64 for every connection.
+pub const MAX_AT_ONCE: usize = 200;
+
 /// What becomes of each projection whose checkpoint was to be written, by its place in the roster.
 pub struct Writings(Vec<(usize, Fate)>);
 
@@ -120,9 +124,8 @@ pub fn run(
 }
 
 impl Writings {
-    /// Records what was committed. Returns whether a projection has to take a step.
-    pub fn record(self, roster: &mut Roster) -> bool {
-        let mut any_awake = false;
+    /// Records what was committed.
+    pub fn record(self, roster: &mut Roster) {
         for (place, fate) in self.0 {
             let entry = &mut roster.entries[place];
             let Some(passed) = &mut entry.passed else {
@@ -144,19 +147,12 @@ impl Writings {
                     entry.writes_alone = true;
                 }
             }
-            any_awake |= !entry.rests;
         }
-        any_awake
     }
 
     /// After an error that could be that of any of them: each writes its own checkpoint, and fails by
     /// itself.
-    pub fn all_alone(places: Vec<usize>) -> Self {
-        Self(
-            places
-                .into_iter()
-                .map(|place| (place, Fate::Alone))
-                .collect(),
-        )
+    pub fn all_alone(places: &[usize]) -> Self {
+        Self(places.iter().map(|place| (*place, Fate::Alone)).collect())
     }
 }

@@ -138,3 +138,30 @@ async fn workers_leave_objects_that_are_too_old_alone_and_go_on_after_the_update
     })
     .await;
 }
+
+/// The function that writes the checkpoints of idle projections together is not in all versions.
+#[tokio::test]
+async fn idle_projections_write_their_checkpoints_before_and_after_the_update() {
+    let url = create(versions(), "idle_older", "0.1.0");
+    let session = connect(&url).await;
+    let create = "
+        CREATE FUNCTION ignore(e eventcore.events) RETURNS void LANGUAGE sql AS '';
+        SELECT eventcore_create_projection('idle-' || n, 'ignore', event_types => '{Never}')
+          FROM generate_series(1, 5) n";
+    session.batch_execute(create).await.unwrap();
+    let all_at = async |position: i64| {
+        let behind = "SELECT count(*) FROM eventcore.projections WHERE checkpoint < $1";
+        let row = session.query_one(behind, &[&position]).await.unwrap();
+        row.get::<_, i64>(0) == 0
+    };
+    for round in 0..3 {
+        let last = append_one(&*session, "s").await;
+        eventually("the checkpoints", async || all_at(last).await).await;
+        let failed = "SELECT count(*) FROM eventcore.projections WHERE last_error IS NOT NULL";
+        let row = session.query_one(failed, &[]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 0);
+        if round == 0 {
+            update(versions(), "idle_older");
+        }
+    }
+}

@@ -349,6 +349,30 @@ async fn a_checkpoint_that_cannot_be_written_is_a_failure_of_its_projection_alon
     assert_eq!(wait(&client, "idle-7").await.unwrap(), last);
 }
 
+/// Three owners and two workers: each owner has a turn of a second, and then leaves.
+#[tokio::test]
+async fn idle_projections_of_owners_that_take_turns_keep_up() {
+    let (url, client) = database("idle_turns").await;
+    for role in ["idle_ann", "idle_bob", "idle_eve"] {
+        let sql = format!("CREATE ROLE {role} LOGIN IN ROLE eventcore_projector");
+        client.batch_execute(&sql).await.unwrap();
+        let owner = connect(&url).await;
+        let create = format!(
+            "SET SESSION AUTHORIZATION {role};
+             SELECT eventcore_create_projection('{role}-' || n, 'see', event_types => '{{Never}}')
+               FROM generate_series(1, 5) n"
+        );
+        owner.batch_execute(&create).await.unwrap();
+    }
+    for _ in 0..3 {
+        let last = write_singly(&client, 1..=10).await;
+        let behind = format!(
+            "SELECT NOT EXISTS (SELECT FROM eventcore.projections WHERE checkpoint < {last})"
+        );
+        until(&client, &behind).await;
+    }
+}
+
 /// A session that waits for one of them is served at once.
 #[tokio::test]
 async fn a_session_that_waits_for_an_idle_projection_does_not_wait_for_the_second_to_pass() {
