@@ -16,6 +16,8 @@ struct Inner {
     sqlstate: Option<String>,
     detail: Option<String>,
     hint: Option<String>,
+    /// Whether a row has not the column that it should have.
+    lacks_column: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -51,6 +53,7 @@ impl Error {
             sqlstate: None,
             detail: None,
             hint: None,
+            lacks_column: false,
             source: None,
         }))
     }
@@ -94,6 +97,22 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// A row of the server has not this column.
+    pub(crate) fn of_missing_column(name: &str) -> Self {
+        let message = format!("the answer of the server has no column {name:?}");
+        let mut made = Self::new(ErrorKind::Failed, message);
+        made.0.lacks_column = true;
+        made
+    }
+
+    /// Whether a function, a table or a column is not there.
+    pub(crate) fn is_of_missing_object(&self) -> bool {
+        match &self.0.sqlstate {
+            Some(code) => matches!(&**code, "42883" | "42P01" | "42703" | "3F000"),
+            None => self.0.lacks_column,
+        }
     }
 
     /// The error of a connection that was never ready.

@@ -1,6 +1,6 @@
 //! Rows as values: each field of a struct is the column with its name.
 
-use eventcore::postgres::tokio_postgres::types::ToSql;
+use eventcore::postgres::tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::Row;
 
 use crate::error::Error;
@@ -28,7 +28,7 @@ macro_rules! from_row {
         impl $crate::row::FromRow for $name {
             fn from_row(row: &tokio_postgres::Row) -> Result<Self, $crate::error::Error> {
                 Ok(Self {
-                    $($field: row.try_get(stringify!($field))?,)+
+                    $($field: $crate::row::column(row, stringify!($field))?,)+
                 })
             }
         }
@@ -37,6 +37,14 @@ macro_rules! from_row {
 
 pub(crate) use from_row;
 
+/// The value of a column, which older objects may not have.
+pub(crate) fn column<'a, T: FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, Error> {
+    match row.columns().iter().any(|column| column.name() == name) {
+        true => Ok(row.try_get(name)?),
+        false => Err(Error::of_missing_column(name)),
+    }
+}
+
 /// The rows of a statement.
 pub(crate) async fn all<T: FromRow>(
     session: &Session,
@@ -44,7 +52,10 @@ pub(crate) async fn all<T: FromRow>(
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<T>, Error> {
     let rows = session.query(sql, parameters).await?;
-    rows.iter().map(T::from_row).collect()
+    match rows.iter().map(T::from_row).collect() {
+        Ok(values) => Ok(values),
+        Err(error) => Err(session.explained(error).await),
+    }
 }
 
 /// The row of a statement that looks for a name.
@@ -55,7 +66,10 @@ pub(crate) async fn named<T: FromRow>(
     name: &str,
 ) -> Result<T, Error> {
     match session.query_opt(sql, &[&name]).await? {
-        Some(row) => T::from_row(&row),
+        Some(row) => match T::from_row(&row) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(session.explained(error).await),
+        },
         None => Err(Error::not_found(format!(
             "there is no {kind} named {name:?}"
         ))),

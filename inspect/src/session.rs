@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use eventcore::postgres::tokio_postgres::types::ToSql;
 use eventcore::{PostgresEventStore, PostgresSession};
+use tokio_postgres::error::DbError;
 use tokio_postgres::{Client, Row, RowStream};
 
 use crate::connection::Target;
@@ -172,8 +173,27 @@ impl Session {
     ) -> Result<Vec<Row>, Error> {
         self.extension()?;
         self.statements.fetch_add(1, Ordering::Relaxed);
+        match self.run(sql, parameters).await {
+            Ok(rows) => Ok(rows),
+            Err(error) => Err(self.explained(error).await),
+        }
+    }
+
+    /// The objects may have been updated since the statement was prepared: then it is prepared again,
+    /// once.
+    async fn run(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
         let statement = self.connection.prepared(sql).await?;
-        Ok(self.connection.query(&statement, parameters).await?)
+        match self.connection.query(&statement, parameters).await {
+            Err(error) if is_outdated(&error) => {
+                let statement = self.connection.prepare_again(sql).await?;
+                Ok(self.connection.query(&statement, parameters).await?)
+            }
+            rows => Ok(rows?),
+        }
     }
 
     /// The same for many rows, which come one by one.
@@ -185,8 +205,45 @@ impl Session {
         self.extension()?;
         self.statements.fetch_add(1, Ordering::Relaxed);
         let statement = self.connection.prepared(sql).await?;
-        let parameters = parameters.iter().copied();
-        Ok(self.connection.query_raw(&statement, parameters).await?)
+        let rows = self
+            .connection
+            .query_raw(&statement, parameters.iter().copied());
+        match rows.await {
+            Err(error) if is_outdated(&error) => {
+                let statement = self.connection.prepare_again(sql).await?;
+                let parameters = parameters.iter().copied();
+                Ok(self.connection.query_raw(&statement, parameters).await?)
+            }
+            rows => Ok(rows?),
+        }
+    }
+
+    /// The error, with what to do if it comes from objects of another version than this program's. The
+    /// server's own hint speaks of misspelled names.
+    pub(crate) async fn explained(&self, error: Error) -> Error {
+        if !error.is_of_missing_object() {
+            return error;
+        }
+        // They may have been updated since the session began. In a transaction that has failed it
+        // cannot be asked.
+        let found = self
+            .connection
+            .query_opt(EXTENSION, &[])
+            .await
+            .ok()
+            .flatten();
+        let found = found.and_then(|row| row.try_get::<_, String>(0).ok());
+        let known = self
+            .extension
+            .as_ref()
+            .map(|extension| extension.version.clone());
+        match found
+            .or(known)
+            .and_then(|objects| other_version(&objects, OURS))
+        {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
     }
 
     /// The same for a statement that returns at most one row.
@@ -206,5 +263,53 @@ impl Session {
     ) -> Result<Row, Error> {
         let row = self.query_opt(sql, parameters).await?;
         row.ok_or_else(|| Error::new(ErrorKind::Failed, "the server returned no row"))
+    }
+}
+
+/// The version of this program, and of the objects that it knows.
+const OURS: &str = env!("CARGO_PKG_VERSION");
+
+/// Whether the result of a prepared statement has changed since. The message is in the language of the
+/// server, and the SQLSTATE says less.
+fn is_outdated(error: &tokio_postgres::Error) -> bool {
+    let said = error.as_db_error();
+    said.and_then(DbError::routine) == Some("RevalidateCachedQuery")
+}
+
+/// What to do if the objects of a database have another version than this program; `None` if they have
+/// the same, or one that is no number.
+fn other_version(objects: &str, ours: &str) -> Option<String> {
+    let numbers = |version: &str| -> Option<Vec<u64>> {
+        let parts = version.split('.').map(str::parse);
+        parts.collect::<Result<_, _>>().ok()
+    };
+    let what = match numbers(objects)?.cmp(&numbers(ours)?) {
+        std::cmp::Ordering::Equal => return None,
+        std::cmp::Ordering::Less => "Run ALTER EXTENSION eventcore UPDATE.".to_owned(),
+        std::cmp::Ordering::Greater => format!("Use the program of version {objects}."),
+    };
+    Some(format!(
+        "The objects of eventcore in this database are of version {objects}, and this program is of version {ours}. {what}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::other_version;
+
+    #[test]
+    fn what_helps_against_objects_of_another_version_is_told() {
+        let older = other_version("0.1.0", "0.2.0").unwrap();
+        assert!(
+            older.ends_with("Run ALTER EXTENSION eventcore UPDATE."),
+            "{older}"
+        );
+        let newer = other_version("0.10.0", "0.2.0").unwrap();
+        assert!(
+            newer.ends_with("Use the program of version 0.10.0."),
+            "{newer}"
+        );
+        assert_eq!(other_version("0.2.0", "0.2.0"), None);
+        assert_eq!(other_version("next", "0.2.0"), None);
     }
 }

@@ -128,3 +128,28 @@ fn ctrl_c_cancels_the_statement_in_the_server() {
     assert_eq!(ended.code, 130, "{ended:?}");
     assert_eq!(database.sql(waiting).trim(), "0");
 }
+
+#[test]
+fn older_objects_are_told_with_what_helps() {
+    let server = shared();
+    let url = server.create_empty_database("cli_older").unwrap();
+    server
+        .psql(
+            "cli_older",
+            "CREATE EXTENSION eventcore VERSION '0.1.0'; SELECT eventcore_create_subscription('mails')",
+        )
+        .unwrap();
+    // A column of a view, and a function.
+    for arguments in [&["subscriptions"][..], &["streams"]] {
+        let mut command = program();
+        command.args(["--url", &url, "-o", "json"]).args(arguments);
+        let ran = Ran::of(command.output().unwrap());
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let hint = ran.error()["hint"].as_str().unwrap_or_default().to_owned();
+        assert!(
+            hint.contains("are of version 0.1.0")
+                && hint.ends_with("Run ALTER EXTENSION eventcore UPDATE."),
+            "{ran:?}"
+        );
+    }
+}

@@ -42,8 +42,14 @@ impl Connection {
         if let Some(statement) = known().get(sql) {
             return Ok(statement.clone());
         }
+        self.prepare_again(sql).await
+    }
+
+    /// The same, prepared now, in the place of what was prepared before.
+    pub(super) async fn prepare_again(&self, sql: &'static str) -> Result<Statement, Error> {
         let statement = self.client.prepare(sql).await?;
-        known().insert(sql, statement.clone());
+        let mut known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(sql, statement.clone());
         Ok(statement)
     }
 

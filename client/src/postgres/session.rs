@@ -39,6 +39,16 @@ impl PostgresSession {
         self.connection.prepared(sql).await
     }
 
+    /// The same, prepared now. The server refuses to run what was prepared before its result changed
+    /// (SQLSTATE 0A000), as after `ALTER EXTENSION eventcore UPDATE`.
+    ///
+    /// # Errors
+    ///
+    /// The server refuses the statement, or the connection is lost.
+    pub async fn prepare_again(&self, sql: &'static str) -> Result<Statement, Error> {
+        self.connection.prepare_again(sql).await
+    }
+
     /// Asks the server to cancel the statement that is running on this connection, if there is one.
     /// The statement then fails with SQLSTATE 57014.
     ///
