@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::row::{FromRow, from_row};
 use crate::session::Session;
+use crate::text::safe;
 
 /// The oldest PostgreSQL that is supported, as `server_version_num`.
 const OLDEST: i32 = 150_000;
@@ -173,7 +174,7 @@ async fn extension(
     let mut is_usable = true;
     if let Some(schema) = schema {
         let row = session.client().query_one(SCHEMA, &[schema]).await?;
-        let (name, exists): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
+        let (name, exists): (String, bool) = (written(schema, row.try_get(0)?), row.try_get(1)?);
         is_usable = schema == "public" || (found.installed.is_some() && row.try_get(2)?);
         if !exists {
             push(
@@ -235,8 +236,8 @@ async fn login_role(
     statements: &mut Vec<Statement>,
 ) -> Result<(), Error> {
     let row = session.client().query_one(ROLE, &[&role, &of]).await?;
-    let (name, exists, missing): (String, bool, String) =
-        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let (exists, missing): (bool, String) = (row.try_get(1)?, row.try_get(2)?);
+    let name = written(role, row.try_get(0)?);
     if !exists {
         statements.push(Statement {
             purpose: format!("the role {role}, which has no password yet"),
@@ -250,6 +251,28 @@ async fn login_role(
         });
     }
     Ok(())
+}
+
+/// A name in a statement that can be shown and copied: what is not seen, or what a terminal would obey,
+/// is written as an escape of SQL.
+fn written(name: &str, quoted: String) -> String {
+    if safe(&quoted) == quoted {
+        return quoted;
+    }
+    let mut written = String::from("U&\"");
+    for letter in name.chars() {
+        let mut bytes = [0; 4];
+        match letter {
+            '"' => written.push_str("\"\""),
+            '\\' => written.push_str("\\\\"),
+            _ if safe(letter.encode_utf8(&mut bytes)).starts_with('\\') => {
+                written.push_str(&format!("\\+{:06x}", u32::from(letter)));
+            }
+            _ => written.push(letter),
+        }
+    }
+    written.push('"');
+    written
 }
 
 async fn obstacles(
@@ -355,4 +378,17 @@ async fn preload(
     );
     let message = "the server does not load the library eventcore";
     Ok((message.to_owned(), vec![set, restart]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::written;
+
+    #[test]
+    fn a_name_that_cannot_be_shown_is_written_with_escapes_of_sql() {
+        assert_eq!(written("a b", "\"a b\"".to_owned()), "\"a b\"");
+        let name = "a\\\"\u{1b}\n\u{202e}é\u{e0001}";
+        let shown = written(name, format!("\"{}\"", name.replace('"', "\"\"")));
+        assert_eq!(shown, r#"U&"a\\""\+00001b\+00000a\+00202eé\+0e0001""#);
+    }
 }

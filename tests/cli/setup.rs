@@ -121,3 +121,20 @@ fn a_database_in_another_encoding_or_a_small_role_is_an_obstacle() {
     assert_eq!(small.code, 1, "{small:?}");
     assert!(small.out.contains("no superuser"), "{small:?}");
 }
+
+#[test]
+fn what_is_printed_is_what_is_run_also_for_names_that_cannot_be_shown() {
+    let server = Server::start(ServerOptions::new()).unwrap();
+    let url = server.create_empty_database("cli_setup_names").unwrap();
+    let role = "app\u{1b}[2J\u{202e}\\ü";
+    let script = setup(&url, &["--application", role, "--dry-run"]).ok();
+    assert!(
+        script.contains(r#"U&"app\+00001b[2J\+00202e\\ü""#),
+        "{script}"
+    );
+    server.psql("cli_setup_names", &script).unwrap();
+    let found = "SELECT count(*) FROM pg_roles WHERE rolname = E'app\\u001b[2J\\u202e\\\\ü'";
+    assert_eq!(server.psql("cli_setup_names", found).unwrap(), "1");
+    let again = document(&setup(&url, &["--application", role, "-o", "json"]));
+    assert_eq!(again["statements"], json!([]));
+}
