@@ -172,7 +172,7 @@ pub(super) const ROWS: &[Row] = &[
                 "Positions that consumers get done",
                 "ops",
                 &[(
-                    "rate(eventcore_subscription_checkpoint{@s}[$__rate_interval])",
+                    "deriv(eventcore_subscription_checkpoint{@s}[$__rate_interval])",
                     "{{subscription}}",
                 )],
             ),
@@ -279,7 +279,7 @@ pub(super) const ROWS: &[Row] = &[
                 "Positions that projections get done",
                 "ops",
                 &[(
-                    "rate(eventcore_projection_checkpoint{@p}[$__rate_interval])",
+                    "deriv(eventcore_projection_checkpoint{@p}[$__rate_interval])",
                     "{{projection}}",
                 )],
             ),

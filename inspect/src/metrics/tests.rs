@@ -86,6 +86,18 @@ fn the_dashboard_shows_every_metric_but_those_that_are_excused_and_no_other() {
 }
 
 #[test]
+fn only_what_never_falls_has_a_rate() {
+    for expression in dashboard::expressions() {
+        for function in ["rate(", "increase("] {
+            for rest in expression.split(function).skip(1) {
+                let name = rest.split(['{', '[']).next().unwrap_or_default();
+                assert!(name.ends_with("_total"), "{expression}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_panels_of_the_dashboard_have_their_own_places_and_numbers() {
     let dashboard: serde_json::Value = serde_json::from_str(&dashboard()).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
