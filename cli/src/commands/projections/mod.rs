@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Row, Show, left, maybe, right, seconds};
 pub(crate) use wait::Waited;
-use wait::{wait_for, wait_for_rebuild};
+use wait::{rebuild_with_shadow, wait_for};
 
 /// The arguments of `eventcore projections`.
 #[derive(Args)]
@@ -157,10 +157,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
                 return change(name, action, "being rebuilt", context).await;
             }
             let session = context.writer().await?;
-            change_projection(&session, name, action).await?;
             match shadow {
-                true => wait_for_rebuild(&session, name, *timeout, context).await?,
+                true => rebuild_with_shadow(&session, name, *timeout, context).await?,
                 false => {
+                    change_projection(&session, name, action).await?;
                     wait_for(&session, name, None, *timeout, context).await?;
                 }
             }

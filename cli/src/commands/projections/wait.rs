@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use eventcore_inspect::actions::{ProjectionAction, change_projection};
 use eventcore_inspect::projections::{RebuildProgress, RebuildWatch, last_position, show, wait};
 use eventcore_inspect::since::Duration;
 use eventcore_inspect::{Error, ErrorKind, Session};
@@ -53,15 +54,18 @@ pub(super) async fn wait_for(
     }
 }
 
-/// Waits until the rebuild of a projection has taken its place.
-pub(super) async fn wait_for_rebuild(
+/// Rebuilds a projection with a shadow, and waits until the rebuild has taken its place.
+pub(super) async fn rebuild_with_shadow(
     session: &Session,
     name: &str,
     timeout: Option<Duration>,
     context: &Context,
 ) -> Result<(), Failure> {
-    let target = last_position(session).await?;
+    // Before it begins: it may have ended in a moment.
     let mut watch = RebuildWatch::new(session, name).await?;
+    let action = ProjectionAction::Rebuild { with_shadow: true };
+    change_projection(session, name, action).await?;
+    let target = last_position(session).await?;
     let rebuild = watch.rebuild().to_owned();
     let mut waiting = Waiting::new(session, &rebuild, target, timeout, context);
     loop {
