@@ -8,7 +8,7 @@ use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::row::FromRow;
+use crate::row::{FromRow, from_row};
 use crate::time::Time;
 
 /// An event, with the names of its columns. Payload and metadata are the server's text, so that no
@@ -38,6 +38,54 @@ pub struct Event {
     pub causation_id: Option<Uuid>,
     /// When it was written, by the server's clock.
     pub recorded_at: Time,
+}
+
+from_row! {
+    /// An event without its payload and its metadata, for who does not show them: they may be large.
+    #[derive(Debug, Clone)]
+    #[non_exhaustive]
+    pub struct EventHead {
+        /// Its place in the global order.
+        pub position: i64,
+        /// The stream.
+        pub stream_id: String,
+        /// Its place in the stream.
+        pub version: i64,
+        /// Its id.
+        pub event_id: Uuid,
+        /// What happened.
+        pub event_type: String,
+        /// The operation that it belongs to.
+        pub correlation_id: Option<Uuid>,
+        /// What caused it directly.
+        pub causation_id: Option<Uuid>,
+        /// When it was written, by the server's clock.
+        pub recorded_at: Time,
+    }
+}
+
+/// The columns of an [`EventHead`].
+macro_rules! head_columns {
+    () => {
+        "e.position, e.stream_id, e.version, e.event_id, e.event_type, e.correlation_id, e.causation_id, e.recorded_at"
+    };
+}
+
+pub(crate) use head_columns;
+
+impl From<Event> for EventHead {
+    fn from(event: Event) -> Self {
+        Self {
+            position: event.position,
+            stream_id: event.stream_id,
+            version: event.version,
+            event_id: event.event_id,
+            event_type: event.event_type,
+            correlation_id: event.correlation_id,
+            causation_id: event.causation_id,
+            recorded_at: event.recorded_at,
+        }
+    }
 }
 
 /// The columns of an [`Event`]. A macro, for `concat!`.

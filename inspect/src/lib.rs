@@ -66,6 +66,6 @@ pub mod import;
 pub mod setup;
 
 pub use error::{Error, ErrorKind};
-pub use event::Event;
+pub use event::{Event, EventHead};
 pub use session::{Extension, Session, SessionOptions};
 pub use time::Time;

@@ -3,20 +3,14 @@
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::event::{Event, event_columns};
+use crate::event::EventHead;
 use crate::events::has_index;
 use crate::row::all;
-use crate::search::{Found, Query, Searched, Windows, within};
+use crate::search::{Found, Query, Searchable, Searched, Windows, within};
 use crate::session::Session;
 
 /// The statement that makes traces quick.
 pub const INDEX: &str = "CREATE INDEX CONCURRENTLY ON eventcore.events (correlation_id) WHERE correlation_id IS NOT NULL";
-
-const BY_CORRELATION: &str = concat!(
-    "SELECT ",
-    event_columns!(),
-    " FROM eventcore.events e WHERE e.correlation_id = $1 ORDER BY e.position LIMIT $2"
-);
 
 /// The events with a correlation id, in order of position. With an index on `correlation_id`, all of
 /// them at once. Without one, it looks around a position, such as that of a known event, or from the
@@ -32,12 +26,38 @@ pub async fn by_correlation(
     limit: usize,
     most_windows: usize,
 ) -> Result<Found, Error> {
+    let (events, searched) = trace(session, correlation, near, limit, most_windows).await?;
+    Ok(Found { events, searched })
+}
+
+/// The same without what the events carry.
+///
+/// # Errors
+///
+/// Like [`by_correlation`].
+pub async fn heads(
+    session: &Session,
+    correlation: Uuid,
+    near: Option<i64>,
+    limit: usize,
+    most_windows: usize,
+) -> Result<(Vec<EventHead>, Searched), Error> {
+    trace(session, correlation, near, limit, most_windows).await
+}
+
+async fn trace<T: Searchable>(
+    session: &Session,
+    correlation: Uuid,
+    near: Option<i64>,
+    limit: usize,
+    most_windows: usize,
+) -> Result<(Vec<T>, Searched), Error> {
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
     if has_index(session, "correlation_id").await? {
-        let events: Vec<Event> = all(session, BY_CORRELATION, &[&correlation, &most]).await?;
+        let events: Vec<T> = all(session, T::BY_CORRELATION, &[&correlation, &most]).await?;
         let mut searched = Searched::by_index();
         searched.is_complete = events.len() < limit;
-        return Ok(Found { events, searched });
+        return Ok((events, searched));
     }
     let query = Query {
         correlation: Some(correlation),
@@ -47,7 +67,7 @@ pub async fn by_correlation(
         Some(position) => Windows::around(position.saturating_sub(1)),
         None => Windows::newest_first(0, i64::MAX - 1),
     };
-    let mut events = Vec::new();
+    let mut events: Vec<T> = Vec::new();
     for _ in 0..most_windows {
         if events.len() >= limit {
             break;
@@ -59,7 +79,7 @@ pub async fn by_correlation(
     }
     let mut searched = windows.searched();
     searched.is_complete &= events.len() < limit;
-    events.sort_by_key(|event: &Event| event.position);
+    events.sort_by_key(T::place);
     events.truncate(limit);
-    Ok(Found { events, searched })
+    Ok((events, searched))
 }

@@ -5,6 +5,8 @@
 
 mod checks;
 
+use std::time::{Duration, Instant};
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
@@ -191,10 +193,27 @@ fn optional(row: &Row, name: &str) -> Result<Option<String>, Error> {
 /// The connection is lost, or the database has no extension. A check that the role may not make is
 /// skipped.
 pub async fn diagnose(session: &Session) -> Result<Diagnosis, Error> {
+    diagnose_within(session, Duration::MAX).await
+}
+
+/// The same, but no check begins after this time: those that are left are skipped.
+///
+/// # Errors
+///
+/// Like [`diagnose`].
+pub async fn diagnose_within(session: &Session, longest: Duration) -> Result<Diagnosis, Error> {
     session.extension()?;
+    let began = Instant::now();
     let mut diagnosis = Diagnosis::default();
     let mut refusal = None;
     for check in CHECKS {
+        if began.elapsed() >= longest {
+            diagnosis.skipped.push(Skipped {
+                id: check.id,
+                reason: format!("the time was up: {} s", longest.as_secs()),
+            });
+            continue;
+        }
         match rows(session, check).await {
             Ok(rows) => {
                 for row in &rows {

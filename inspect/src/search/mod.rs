@@ -9,8 +9,8 @@ use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::event::{Event, event_columns};
-use crate::row::all;
+use crate::event::{Event, EventHead, event_columns, head_columns};
+use crate::row::{FromRow, all};
 use crate::session::Session;
 
 pub use condition::Condition;
@@ -33,10 +33,10 @@ pub struct Query {
 }
 
 macro_rules! search {
-    ($order:literal) => {
+    ($columns:expr, $order:literal) => {
         concat!(
             "SELECT ",
-            event_columns!(),
+            $columns,
             "
   FROM eventcore.events e
  WHERE e.position > $1 AND e.position <= $2
@@ -53,28 +53,63 @@ macro_rules! search {
     };
 }
 
-const OLDEST_FIRST: &str = search!("");
-const NEWEST_FIRST: &str = search!("DESC");
+/// What a search returns: events, with or without what they carry.
+pub(crate) trait Searchable: FromRow {
+    const OLDEST_FIRST: &'static str;
+    const NEWEST_FIRST: &'static str;
+    const BY_CORRELATION: &'static str;
+    fn place(&self) -> i64;
+}
+
+macro_rules! by_correlation {
+    ($columns:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM eventcore.events e WHERE e.correlation_id = $1 ORDER BY e.position LIMIT $2"
+        )
+    };
+}
+
+impl Searchable for Event {
+    const OLDEST_FIRST: &'static str = search!(event_columns!(), "");
+    const NEWEST_FIRST: &'static str = search!(event_columns!(), "DESC");
+    const BY_CORRELATION: &'static str = by_correlation!(event_columns!());
+
+    fn place(&self) -> i64 {
+        self.position
+    }
+}
+
+impl Searchable for EventHead {
+    const OLDEST_FIRST: &'static str = search!(head_columns!(), "");
+    const NEWEST_FIRST: &'static str = search!(head_columns!(), "DESC");
+    const BY_CORRELATION: &'static str = by_correlation!(head_columns!());
+
+    fn place(&self) -> i64 {
+        self.position
+    }
+}
 
 /// The events of one window that match, oldest or newest first.
 ///
 /// # Errors
 ///
 /// The role may not read events, or the connection is lost.
-pub async fn within(
+pub(crate) async fn within<T: Searchable>(
     session: &Session,
     window: Window,
     query: &Query,
     newest_first: bool,
     limit: i64,
-) -> Result<Vec<Event>, Error> {
+) -> Result<Vec<T>, Error> {
     let condition = query.condition.as_ref();
     let path = condition.map(|condition| &condition.path);
     let test = condition.and_then(|condition| condition.test);
     let value = condition.and_then(|condition| condition.value.as_ref().map(Json));
     let statement = match newest_first {
-        true => NEWEST_FIRST,
-        false => OLDEST_FIRST,
+        true => T::NEWEST_FIRST,
+        false => T::OLDEST_FIRST,
     };
     all(
         session,
@@ -113,12 +148,38 @@ pub struct Found {
 pub async fn search(
     session: &Session,
     query: &Query,
-    mut windows: Windows,
+    windows: Windows,
     limit: usize,
     most_windows: usize,
 ) -> Result<Found, Error> {
+    let (events, searched) = find(session, query, windows, limit, most_windows).await?;
+    Ok(Found { events, searched })
+}
+
+/// The same without what the events carry.
+///
+/// # Errors
+///
+/// Like [`search`].
+pub async fn search_heads(
+    session: &Session,
+    query: &Query,
+    windows: Windows,
+    limit: usize,
+    most_windows: usize,
+) -> Result<(Vec<EventHead>, Searched), Error> {
+    find(session, query, windows, limit, most_windows).await
+}
+
+async fn find<T: Searchable>(
+    session: &Session,
+    query: &Query,
+    mut windows: Windows,
+    limit: usize,
+    most_windows: usize,
+) -> Result<(Vec<T>, Searched), Error> {
     let newest_first = windows.direction() == Direction::Down;
-    let mut events: Vec<Event> = Vec::new();
+    let mut events: Vec<T> = Vec::new();
     for _ in 0..most_windows {
         if events.len() >= limit {
             break;
@@ -136,9 +197,9 @@ pub async fn search(
         // The last window was not searched to its end.
         searched.is_complete = false;
         match newest_first {
-            true => searched.after = last.position - 1,
-            false => searched.up_to = last.position,
+            true => searched.after = last.place() - 1,
+            false => searched.up_to = last.place(),
         }
     }
-    Ok(Found { events, searched })
+    Ok((events, searched))
 }
