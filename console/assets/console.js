@@ -45,7 +45,7 @@ class Live extends HTMLElement {
     if (document.hidden || this.busy || this.isInUse()) return;
     this.busy = true;
     try {
-      const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
+      const answer = await fetch(location.href, { headers: { accept: 'text/html', 'eventcore-part': this.id } });
       if (answer.redirected) { location.reload(); return; }
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
       const fresh = page.getElementById(this.id);

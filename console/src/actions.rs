@@ -1,15 +1,20 @@
-//! The frame around an action: what the browser must have sent, the session that may write, the line
+//! The frame around an action: what the browser must have sent, the session that may write, the lines
 //! in the log, and the message on the next page.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::http::StatusCode;
 use eventcore_inspect::Session;
 use eventcore_inspect::text::safe;
+use tokio::task::JoinError;
 
 use crate::answer::Answer;
 use crate::asked::{Asked, first};
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::ActionHandler;
+use crate::state::State;
 
 /// What an action gets.
 pub(crate) struct Submitted {
@@ -67,14 +72,13 @@ impl Submitted {
     }
 }
 
-/// Runs an action.
+/// Runs an action, to its end also if the browser leaves or has waited too long.
 pub(crate) async fn run(
     handler: ActionHandler,
     asked: Asked,
     form: Vec<(String, String)>,
 ) -> Result<Answer, Failure> {
-    let state = std::sync::Arc::clone(asked.state());
-    if !state.allow_actions {
+    if !asked.state().allow_actions {
         // The router has no such route. This is a second lock on the same door.
         return Err(Failure::new(
             StatusCode::FORBIDDEN,
@@ -82,19 +86,64 @@ pub(crate) async fn run(
         ));
     }
     asked.check_csrf(&form)?;
-    let line = format!("{} {}", asked.path(), written(&form));
-    let result = acted(handler, &asked, form).await;
-    let outcome = match &result {
-        Ok(done) => format!("done: {}", done.message),
-        Err(failure) => format!("failed: {}", failure.message),
-    };
-    let line = format!("action by {}: {line} {outcome}", asked.peer());
-    state.log(&safe(&line));
-    let done = result?;
-    if let (Answer::Response(_), Some(visitor)) = (&done.answer, asked.visitor()) {
-        state.visitors.tell(&visitor.id, done.message);
+    let entry = Entry::begin(&asked, &form);
+    let task = tokio::spawn(async move {
+        let result = acted(handler, &asked, form).await;
+        entry.end(&result);
+        let done = result?;
+        if let (Answer::Response(_), Some(visitor)) = (&done.answer, asked.visitor()) {
+            asked.state().visitors.tell(&visitor.id, done.message);
+        }
+        Ok(done.answer)
+    });
+    match task.await.map_err(JoinError::try_into_panic) {
+        Ok(answer) => answer,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(_)) => Err(Failure::unavailable("the console ends")),
     }
-    Ok(done.answer)
+}
+
+/// The lines of an action in the log: one before it begins, and one when it has ended.
+struct Entry {
+    state: Arc<State>,
+    line: String,
+    has_ended: bool,
+}
+
+impl Entry {
+    fn begin(asked: &Asked, form: &[(String, String)]) -> Self {
+        let state = Arc::clone(asked.state());
+        let number = state.actions.fetch_add(1, Ordering::Relaxed) + 1;
+        let (peer, path) = (asked.peer(), asked.path());
+        let line = format!("action {number} by {peer}: {path}{}", written(form));
+        let entry = Self {
+            state,
+            line,
+            has_ended: false,
+        };
+        entry.log("begins");
+        entry
+    }
+
+    fn end(mut self, result: &Result<Done, Failure>) {
+        self.has_ended = true;
+        self.log(&match result {
+            Ok(done) => format!("done: {}", done.message),
+            Err(failure) => format!("failed: {}", failure.message),
+        });
+    }
+
+    fn log(&self, what: &str) {
+        self.state.log(&safe(&format!("{} {what}", self.line)));
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.log("was interrupted: it is unknown whether it was done");
+        }
+    }
 }
 
 async fn acted(
@@ -114,11 +163,11 @@ async fn acted(
 /// The longest part of a form that the log has.
 const LONGEST: usize = 500;
 
-/// The fields of a form for the log.
+/// The fields of a form for the log, each after a space.
 fn written(form: &[(String, String)]) -> String {
     let fields = form.iter().filter(|(name, _)| name != "csrf");
-    let fields = fields.map(|(name, value)| format!("{name}={value}"));
-    let mut line = fields.collect::<Vec<_>>().join(" ");
+    let fields = fields.map(|(name, value)| format!(" {name}={value}"));
+    let mut line = fields.collect::<String>();
     if let Some((end, _)) = line.char_indices().nth(LONGEST) {
         line.truncate(end);
         line.push('…');

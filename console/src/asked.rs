@@ -1,8 +1,8 @@
 //! [`Asked`]: a request, as pages see it.
 
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::http::{HeaderMap, StatusCode};
 use eventcore_inspect::Session;
@@ -24,7 +24,8 @@ pub(crate) struct Request {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) peer: String,
-    pub(crate) visitor: Option<Visitor>,
+    /// The browser, once it is known.
+    pub(crate) visitor: OnceLock<Visitor>,
     /// How many statements have been run for it.
     pub(crate) statements: AtomicU64,
 }
@@ -52,8 +53,26 @@ impl Asked {
         &self.0.peer
     }
 
+    /// The browser, if it is known.
     pub(crate) fn visitor(&self) -> Option<&Visitor> {
-        self.0.visitor.as_ref()
+        self.0.visitor.get()
+    }
+
+    /// The browser, for a form that does something: from then on it is known. `None` if no form of it
+    /// would be taken.
+    pub(crate) fn visitor_with_form(&self) -> Option<&Visitor> {
+        let state = self.state();
+        if !state.allow_actions || self.visitor().is_some() || state.secret.is_some() {
+            return self.visitor().filter(|_| state.allow_actions);
+        }
+        // Without random numbers there is no session, and then no form is taken.
+        let visitor = state.visitors.welcome(false).ok()?;
+        Some(self.0.visitor.get_or_init(|| visitor))
+    }
+
+    /// Whether a script asks for a part of a page that is shown already.
+    pub(crate) fn is_for_part(&self) -> bool {
+        self.headers().contains_key("eventcore-part")
     }
 
     /// The part of the path that the route calls so, decoded.

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::options::Options;
 use crate::state::State;
-use crate::{monitor, routes, tail};
+use crate::{doctor, monitor, routes, tail};
 
 /// Why the console cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,7 @@ impl Console {
     pub async fn run(self, end: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
         let mut beside = JoinSet::new();
         beside.spawn(monitor::run(Arc::clone(&self.state)));
+        beside.spawn(doctor::run(Arc::clone(&self.state)));
         beside.spawn(tail::run(Arc::clone(&self.state)));
         let router = routes::router(&self.state);
         let service = router.into_make_service_with_connect_info::<SocketAddr>();

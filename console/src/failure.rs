@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use eventcore_inspect::{Error, ErrorKind};
 
 /// Why a request has no answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) message: String,

@@ -35,6 +35,7 @@ mod guard;
 pub mod routes;
 
 // What all requests share.
+mod doctor;
 mod monitor;
 mod pool;
 mod state;

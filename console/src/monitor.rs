@@ -6,11 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use eventcore_inspect::checkpoints::{self, Checkpoint};
-use eventcore_inspect::doctor::{self, Diagnosis};
 use eventcore_inspect::projections::{self, Projection};
 use eventcore_inspect::stats::{Stats, stats};
 use eventcore_inspect::subscriptions::{self, Subscription};
-use eventcore_inspect::{Error, Session, SessionOptions, Time};
+use eventcore_inspect::{Error, ErrorKind, Session, SessionOptions};
 
 use crate::state::{APPLICATION_NAME, State};
 
@@ -22,9 +21,6 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// At most one part in this many of the time is spent on asking.
 const SPARE: u32 = 10;
-
-/// How often the doctor is asked.
-const DOCTOR_EVERY: Duration = Duration::from_secs(60);
 
 /// How often a lag is remembered, and how many of them are.
 pub(crate) const LAG_EVERY: Duration = Duration::from_secs(10);
@@ -43,8 +39,10 @@ pub(crate) struct Snapshot {
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) projections: Vec<Projection>,
     pub(crate) checkpoints: Vec<Checkpoint>,
-    /// What the role may not ask.
+    /// Why some readers are unknown: the role may not see them, or the database did not answer.
     pub(crate) problems: Vec<String>,
+    /// Which these are.
+    unknown: Vec<Kind>,
 }
 
 /// What has happened in each second of a time.
@@ -65,6 +63,24 @@ pub(crate) enum Reader {
     Checkpoint(String),
 }
 
+/// A kind of readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Subscription,
+    Projection,
+    Checkpoint,
+}
+
+impl Reader {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Subscription(_) => Kind::Subscription,
+            Self::Projection(_) => Kind::Projection,
+            Self::Checkpoint(_) => Kind::Checkpoint,
+        }
+    }
+}
+
 /// Everything that is known now.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
@@ -76,8 +92,6 @@ pub(crate) struct Seen {
     pub(crate) rates: VecDeque<Option<Rates>>,
     /// The last hour of each reader, in events behind, the oldest first.
     pub(crate) lags: BTreeMap<Reader, VecDeque<i64>>,
-    /// What the doctor said last, and when.
-    pub(crate) diagnosis: Option<(Time, Arc<Diagnosis>)>,
 }
 
 /// What is known, for all requests.
@@ -110,12 +124,10 @@ pub(crate) async fn run(state: Arc<State>) {
     let mut session = None;
     let mut last: Option<(Instant, Stats)> = None;
     let mut lags_at: Option<Instant> = None;
-    let mut doctor_at: Option<Instant> = None;
     loop {
         let began = Instant::now();
-        let is_doctors_turn = doctor_at.is_none_or(|at| at.elapsed() >= DOCTOR_EVERY);
-        match ask(&state, &mut session, is_doctors_turn).await {
-            Ok((snapshot, diagnosis)) => {
+        match ask(&state, &mut session).await {
+            Ok(snapshot) => {
                 let rates = last
                     .as_ref()
                     .and_then(|(at, stats)| rates(*at, stats, &snapshot.stats));
@@ -124,23 +136,14 @@ pub(crate) async fn run(state: Arc<State>) {
                 state.monitor.change(|seen| {
                     push(&mut seen.rates, rates, RATES);
                     if with_lags {
-                        remember_lags(&mut seen.lags, &snapshot);
-                    }
-                    if let Some(diagnosis) = diagnosis {
-                        seen.diagnosis = Some((Time::now(), Arc::new(diagnosis)));
+                        remember_lags(&mut seen.lags, snapshot.lags(), &snapshot.unknown);
                     }
                     seen.problem = None;
                     seen.now = Some(Arc::new(snapshot));
                 });
                 lags_at = if with_lags { Some(began) } else { lags_at };
-                doctor_at = if is_doctors_turn {
-                    Some(began)
-                } else {
-                    doctor_at
-                };
             }
             Err(error) => {
-                session = None;
                 last = None;
                 state.monitor.change(|seen| {
                     push(&mut seen.rates, None, RATES);
@@ -154,12 +157,10 @@ pub(crate) async fn run(state: Arc<State>) {
     }
 }
 
-async fn ask(
-    state: &State,
-    kept: &mut Option<Session>,
-    with_doctor: bool,
-) -> Result<(Snapshot, Option<Diagnosis>), Error> {
-    let session = match kept.take().filter(|session| !session.is_closed()) {
+/// Asks on the session that is there, which stays unless the connection is lost.
+async fn ask(state: &State, kept: &mut Option<Session>) -> Result<Snapshot, Error> {
+    let is_usable = |session: &Session| !session.is_closed() && session.extension().is_ok();
+    let session = match kept.take().filter(is_usable) {
         Some(session) => session,
         None => {
             let options = SessionOptions::read_only(APPLICATION_NAME).statement_timeout(LONGEST);
@@ -168,29 +169,37 @@ async fn ask(
     };
     let session = kept.insert(session);
     let mut problems = Vec::new();
-    let snapshot = Snapshot {
-        stats: stats(session).await?,
-        subscriptions: allowed(subscriptions::list(session).await, &mut problems)?,
-        projections: allowed(projections::list(session).await, &mut problems)?,
-        checkpoints: allowed(checkpoints::list(session).await, &mut problems)?,
-        problems,
-    };
-    let diagnosis = match with_doctor {
-        true => Some(doctor::diagnose(session).await?),
-        false => None,
-    };
-    Ok((snapshot, diagnosis))
-}
-
-/// A part that the role may not see is empty, and named.
-fn allowed<T>(result: Result<Vec<T>, Error>, problems: &mut Vec<String>) -> Result<Vec<T>, Error> {
-    match result {
-        Err(error) if error.sqlstate().is_some() => {
+    let mut unknown = Vec::new();
+    let mut part = |kind: Kind, error: Error| match error.kind() {
+        ErrorKind::NoConnection | ErrorKind::NoExtension => Err(error),
+        // The role may not see it, or it did not answer this time.
+        _ => {
             problems.push(error.to_string());
-            Ok(Vec::new())
+            unknown.push(kind);
+            Ok(())
         }
-        result => result,
-    }
+    };
+    let stats = stats(session).await?;
+    let subscriptions = match subscriptions::list(session).await {
+        Err(error) => part(Kind::Subscription, error).map(|()| Vec::new()),
+        found => found,
+    }?;
+    let projections = match projections::list(session).await {
+        Err(error) => part(Kind::Projection, error).map(|()| Vec::new()),
+        found => found,
+    }?;
+    let checkpoints = match checkpoints::list(session).await {
+        Err(error) => part(Kind::Checkpoint, error).map(|()| Vec::new()),
+        found => found,
+    }?;
+    Ok(Snapshot {
+        stats,
+        subscriptions,
+        projections,
+        checkpoints,
+        problems,
+        unknown,
+    })
 }
 
 /// What happened between two answers. `None` if the server has begun to count again.
@@ -222,9 +231,15 @@ impl Snapshot {
     }
 }
 
-fn remember_lags(lags: &mut BTreeMap<Reader, VecDeque<i64>>, snapshot: &Snapshot) {
-    let now: BTreeMap<Reader, i64> = snapshot.lags().take(READERS).collect();
-    lags.retain(|reader, _| now.contains_key(reader));
+fn remember_lags(
+    lags: &mut BTreeMap<Reader, VecDeque<i64>>,
+    now: impl Iterator<Item = (Reader, i64)>,
+    unknown: &[Kind],
+) {
+    let now: BTreeMap<Reader, i64> = now.take(READERS).collect();
+    // What did not answer is not gone.
+    let is_unknown = |reader: &Reader| unknown.contains(&reader.kind());
+    lags.retain(|reader, _| now.contains_key(reader) || is_unknown(reader));
     for (reader, lag) in now {
         push(lags.entry(reader).or_default(), lag, LAGS);
     }
@@ -235,4 +250,23 @@ fn push<T>(ring: &mut VecDeque<T>, value: T, most: usize) {
         ring.pop_front();
     }
     ring.push_back(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_not_answer_keeps_its_lags_and_what_is_gone_does_not() {
+        let subscription = Reader::Subscription("mails".to_owned());
+        let projection = Reader::Projection("sales".to_owned());
+        let mut lags = BTreeMap::new();
+        let both = [(subscription.clone(), 3), (projection.clone(), 5)];
+        remember_lags(&mut lags, both.into_iter(), &[]);
+        remember_lags(&mut lags, std::iter::empty(), &[Kind::Projection]);
+        assert_eq!(
+            lags.into_iter().collect::<Vec<_>>(),
+            [(projection, VecDeque::from([5]))]
+        );
+    }
 }

@@ -38,10 +38,14 @@ impl Manager for Sessions {
     }
 
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<Error> {
-        match session.is_closed() {
-            true => Err(RecycleError::message("the connection is lost")),
-            false => Ok(()),
+        if session.is_closed() {
+            return Err(RecycleError::message("the connection is lost"));
         }
+        // It may have been created since.
+        session
+            .extension()
+            .map(|_| ())
+            .map_err(RecycleError::Backend)
     }
 }
 

@@ -6,8 +6,8 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -220,16 +220,8 @@ async fn answer(
 ) -> Response {
     let began = Instant::now();
     let cookie = guard::cookie_of(request.headers(), &guard::cookie_name(&state));
-    let mut visitor = cookie.and_then(|id| state.visitors.find(id));
-    if state.secret.is_none() && state.allow_actions && visitor.is_none() {
-        // Forms need a session even if nobody has to sign in. Without random numbers there is none,
-        // and then no form is taken.
-        visitor = state.visitors.welcome(false).ok();
-    }
-    let new = visitor
-        .as_ref()
-        .filter(|visitor| Some(visitor.id.as_str()) != cookie);
-    let new = new.map(|visitor| guard::cookie(&state, Some(&visitor.id)));
+    let visitor = cookie.and_then(|id| state.visitors.find(id));
+    let is_known = visitor.is_some();
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default();
     let asked = Asked::new(asked::Request {
@@ -241,7 +233,7 @@ async fn answer(
         query: fields(query.as_bytes()),
         headers: parts.headers,
         peer: peer.to_string(),
-        visitor,
+        visitor: visitor.map_or_else(OnceLock::new, OnceLock::from),
         statements: AtomicU64::new(0),
         state,
     });
@@ -257,6 +249,9 @@ async fn answer(
         None => shown(route, &asked).await,
     };
     let mut response = layout::response(&asked, result, began);
+    // A page with a form has made it known.
+    let new = asked.visitor().filter(|_| !is_known);
+    let new = new.map(|visitor| guard::cookie(asked.state(), Some(&visitor.id)));
     if let Some(Ok(cookie)) = new.map(HeaderValue::try_from) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -1,12 +1,14 @@
 //! [`State`]: what all requests share.
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use eventcore_inspect::connection::Target;
 use eventcore_inspect::{Session, SessionOptions};
 use tokio::sync::watch;
 
+use crate::doctor::Doctor;
 use crate::failure::Failure;
 use crate::guard::{Attempts, Visitors};
 use crate::monitor::Monitor;
@@ -35,6 +37,9 @@ pub(crate) struct State {
     pub(crate) monitor: Monitor,
     pub(crate) visitors: Visitors,
     pub(crate) attempts: Attempts,
+    /// How many actions have begun.
+    pub(crate) actions: AtomicU64,
+    pub(crate) doctor: Doctor,
     /// True when the console is to end.
     pub(crate) ends: watch::Receiver<bool>,
     log: Log,
@@ -58,6 +63,8 @@ impl State {
             monitor: Monitor::default(),
             visitors: Visitors::default(),
             attempts: Attempts::default(),
+            actions: AtomicU64::new(0),
+            doctor: Doctor::default(),
             ends,
             log: options.log,
         })

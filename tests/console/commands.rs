@@ -1,6 +1,8 @@
 //! Commands: their pages, the state of a stream as they see it, and trying one without a trace.
 
-use crate::support::{Database, Running};
+use reqwest::Method;
+
+use crate::support::{Database, Running, SECRET, secret};
 
 /// A bank: a command that moves money, refuses what is not there, and keeps states.
 fn bank(name: &str) -> Database {
@@ -188,4 +190,85 @@ async fn a_reader_sees_a_command_and_not_its_executions() {
     ];
     let refused = browser.post("/commands/withdraw/dry-run", &sent).await;
     assert_eq!(refused.status(), 403);
+}
+
+/// Pages that run functions of a command, and what they show if they have.
+const RUNNING: [(&str, &str); 3] = [
+    (
+        "/commands/withdraw/state?stream=ada&version=5",
+        "numeral\">15<",
+    ),
+    (
+        "/commands/withdraw/state.json?stream=ada&version=5",
+        "{\"cents\": 15}",
+    ),
+    ("/streams/ada/5?command=withdraw", "numeral\">15<"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_another_site_runs_no_function() {
+    let database = bank("console_elsewhere");
+    let console = Running::start(&database.url, |options| {
+        options.hosts(vec!["console.example".to_owned()])
+    })
+    .await;
+    let browser = console.browser();
+    let here = console.address.to_string();
+    let referer = format!("http://{here}/commands/withdraw");
+    for (path, shown) in RUNNING {
+        let runs = async |headers: &[(&str, &str)]| {
+            let mut request = browser.request(Method::GET, path);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let page = browser.send(request).await.text().await.unwrap();
+            assert!(
+                page.contains(shown) != page.contains("from elsewhere"),
+                "{path}: {page}"
+            );
+            page.contains(shown)
+        };
+        for from in ["cross-site", "same-site", "unknown"] {
+            assert!(!runs(&[("sec-fetch-site", from)]).await, "{path} {from}");
+            // Whatever else it says.
+            let headers = [("sec-fetch-site", from), ("referer", &referer)];
+            assert!(!runs(&headers).await, "{path} {from}");
+        }
+        for from in ["same-origin", "none"] {
+            assert!(runs(&[("sec-fetch-site", from)]).await, "{path} {from}");
+        }
+        // Without the header: a program, or a browser at an address that it does not trust.
+        assert!(runs(&[]).await, "{path}");
+        assert!(runs(&[("referer", &referer)]).await, "{path}");
+        assert!(
+            !runs(&[("referer", "http://evil.example/")]).await,
+            "{path}"
+        );
+        let host = ("host", "console.example");
+        assert!(!runs(&[host]).await, "{path}");
+        assert!(runs(&[host, ("authorization", "Bearer x")]).await, "{path}");
+        assert!(
+            runs(&[host, ("referer", "http://console.example/a")]).await,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_after_signing_in_runs_no_function_before_it_has_asked() {
+    let database = bank("console_led");
+    let console = Running::start(&database.url, |options| options.secret(secret())).await;
+    for (path, shown) in RUNNING {
+        let browser = console.browser();
+        let sent = [("secret", SECRET), ("next", path)];
+        let response = browser.post("/sign-in", &sent).await;
+        assert_eq!(response.headers()["location"], path);
+        let led = browser.get(path).await.text().await.unwrap();
+        assert!(
+            !led.contains(shown) && led.contains("from elsewhere"),
+            "{led}"
+        );
+        let page = browser.page(path).await;
+        assert!(page.contains(shown), "{page}");
+    }
 }

@@ -5,6 +5,7 @@ mod actions;
 mod commands;
 mod guard;
 mod many;
+mod older;
 mod operation;
 mod projections;
 mod routes;

@@ -127,6 +127,11 @@ async fn no_page_reads_more_the_more_events_there_are() {
         database.sql(lag) == "0"
     })
     .await;
+    // A worker counts what it has read a while after it has read it.
+    until("the counters of the workers", || {
+        cost(&database).rows >= 2 * events
+    })
+    .await;
     let holder = database.session().await;
     holder
         .batch_execute("BEGIN; SELECT eventcore_append(ARRAY['held'], ARRAY[0]::bigint[], '[{\"stream\": \"held\", \"type\": \"T\", \"payload\": 1}]')")

@@ -1,6 +1,6 @@
 //! What is in flight, the doctor, the settings, and what programs ask for.
 
-use crate::support::{Database, Running, until};
+use crate::support::{Database, Running, eventually, until};
 
 const APPEND: &str = "SELECT eventcore_append(ARRAY['a'], ARRAY[NULL]::bigint[], '[{\"stream\":\"a\",\"type\":\"T\",\"payload\":1}]')";
 
@@ -195,4 +195,92 @@ async fn programs_ask_for_metrics_and_whether_the_console_works() {
     assert_eq!(browser.get("/healthz").await.status(), 200);
     let text = browser.page("/metrics").await;
     assert!(text.contains("\neventcore_up 0\n"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_browsers_share_what_the_doctor_says_for_a_few_seconds() {
+    let database = Database::new("console_doctor_shared");
+    database.sql(
+        "SELECT eventcore_create_subscription('idle'); SELECT eventcore_pause_subscription('idle')",
+    );
+    let console = database.console().await;
+    let said = async || {
+        let page = console.page("/doctor").await;
+        let at = page.split("<time datetime=\"").nth(1);
+        at.and_then(|at| at.split('"').next()).map(str::to_owned)
+    };
+    let (first, second) = tokio::join!(said(), said());
+    assert!(
+        first.is_some(),
+        "the page does not say when the doctor looked"
+    );
+    assert_eq!(first, second);
+    // It looks again after a while.
+    eventually("another look", async || said().await != first).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_that_has_to_wait_says_what_it_has_not_looked_at() {
+    let database = Database::new("console_doctor_waits");
+    let holder = database.session().await;
+    holder
+        .batch_execute("BEGIN; LOCK TABLE eventcore.subscriptions, eventcore.projections, eventcore.commands IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let console = database.console().await;
+    let page = console.page("/doctor").await;
+    assert!(page.contains("the time was up"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_only_monitors_sees_the_figures_by_one_session() {
+    let database = Database::new("console_monitor");
+    database.sql(
+        "CREATE ROLE console_monitor LOGIN IN ROLE eventcore_monitor;
+         SELECT eventcore_create_subscription('mails');
+         SELECT eventcore_advance_checkpoint('stock', 0, 0)",
+    );
+    let url = database.url.replacen("postgres@", "console_monitor@", 1);
+    let console = Running::start(&url, |options| options).await;
+    eventually("the figures", async || {
+        let page = console.page("/").await;
+        page.contains("Events per second") && page.contains("href=\"/subscriptions/mails\"")
+    })
+    .await;
+    let asks = "usename = 'console_monitor' AND query LIKE '%checkpoints%'";
+    asks_again_on_the_same_session(&database, asks).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_see_nothing_does_not_connect_again_and_again() {
+    let database = Database::new("console_stranger");
+    database.sql("CREATE ROLE console_stranger LOGIN");
+    let url = database.url.replacen("postgres@", "console_stranger@", 1);
+    let console = Running::start(&url, |options| options).await;
+    eventually("the refusal", async || {
+        console.page("/").await.contains("permission denied")
+    })
+    .await;
+    let asks = "usename = 'console_stranger' AND query LIKE '%stat_appends%'";
+    asks_again_on_the_same_session(&database, asks).await;
+}
+
+/// Waits until the monitor has asked once more.
+async fn asks_again_on_the_same_session(database: &Database, asks: &str) {
+    let session = format!("SELECT pid || ' ' || query_start FROM pg_stat_activity WHERE {asks}");
+    let mut rounds = Vec::new();
+    while rounds.len() < 3 {
+        until("the next round", || {
+            let now = database.sql(&session);
+            !now.is_empty() && rounds.last() != Some(&now)
+        })
+        .await;
+        rounds.push(database.sql(&session));
+    }
+    let mut pids: Vec<&str> = rounds
+        .iter()
+        .map(|round| round.split(' ').next().unwrap_or_default())
+        .collect();
+    pids.dedup();
+    assert_eq!(pids.len(), 1, "{rounds:?}");
 }

@@ -117,7 +117,10 @@ async fn exactly_the_chosen_events_are_replayed_after_their_number_was_shown() {
     assert_eq!(parked(&database), "1,3");
     let log = console.log();
     assert!(
-        log[0].contains("/subscriptions/mails/parked/replay position=2 position=4 done: 2 parked"),
+        log[0].contains("/subscriptions/mails/parked/replay position=2 position=4 begins")
+            && log[1].contains(
+                "/subscriptions/mails/parked/replay position=2 position=4 done: 2 parked"
+            ),
         "{log:?}"
     );
 
@@ -268,11 +271,15 @@ async fn what_the_role_may_not_see_or_do_is_said_with_its_code() {
             "{path}: {page}"
         );
     }
+    let log = console.log();
+    let ends = log.iter().filter(|line| !line.ends_with(" begins"));
     assert!(
-        console
-            .log()
-            .iter()
-            .all(|line| line.contains("failed: permission denied"))
+        log.len() == 8
+            && ends
+                .clone()
+                .all(|line| line.contains("failed: permission denied"))
+            && ends.count() == 4,
+        "{log:?}"
     );
     assert_eq!(self::parked(&database), "1,2,3,4");
 }

@@ -29,6 +29,16 @@ impl Database {
         }
     }
 
+    /// A database without the extension.
+    pub(crate) fn empty(name: &str) -> Self {
+        let server = shared();
+        Self {
+            server,
+            name: name.to_owned(),
+            url: server.create_empty_database(name).unwrap(),
+        }
+    }
+
     /// The same on a server with background workers enough for a notifier and projections in each
     /// database.
     pub(crate) fn with_workers(name: &str) -> Self {
@@ -233,8 +243,13 @@ impl Browser {
 
 /// Waits until something is so.
 pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    eventually(what, async || is_so()).await;
+}
+
+/// The same for what has to be waited for.
+pub(crate) async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
     let began = Instant::now();
-    while !is_so() {
+    while !is_so().await {
         assert!(
             began.elapsed() < Duration::from_secs(60),
             "{what} takes too long"

@@ -29,6 +29,13 @@ pub(crate) async fn check_host(
     next.run(request).await
 }
 
+/// Whether a browser sends what is for this name to its own machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let address = address.parse::<IpAddr>();
+    address.is_ok_and(|address| address.is_loopback()) || host.eq_ignore_ascii_case("localhost")
+}
+
 /// An address is always ours: no other site's name is one. The port may differ behind a tunnel.
 fn is_ours(state: &State, host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');

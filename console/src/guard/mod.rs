@@ -1,6 +1,7 @@
 //! Who may ask: names of the host, sign-in, sessions of browsers.
 
 mod attempts;
+mod elsewhere;
 mod host;
 mod sign_in;
 mod visitors;
@@ -9,6 +10,7 @@ use axum::http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
 
 pub(crate) use self::attempts::Attempts;
+pub(crate) use self::elsewhere::{is_from_here, question};
 pub(crate) use self::host::check_host;
 pub(crate) use self::sign_in::ROUTES;
 pub(crate) use self::visitors::{Visitor, Visitors};
@@ -33,11 +35,14 @@ pub(crate) fn cookie_name(state: &State) -> String {
 }
 
 /// The cookie for a browser. `None` makes the browser forget it.
+///
+/// It comes along with a link from elsewhere, such as a message of a colleague, and with nothing else
+/// from there: neither a form nor a picture. Pages that run functions look where a link came from.
 pub(crate) fn cookie(state: &State, id: Option<&str>) -> String {
     let age = if id.is_none() { "; Max-Age=0" } else { "" };
     let name = cookie_name(state);
     let id = id.unwrap_or_default();
-    format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict{age}")
+    format!("{name}={id}; Path=/; HttpOnly; SameSite=Lax{age}")
 }
 
 /// The value of a cookie in a request.

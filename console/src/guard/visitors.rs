@@ -9,7 +9,9 @@ use super::token;
 /// How long a browser that does not come back is remembered.
 const REMEMBERED: Duration = Duration::from_secs(12 * 3600);
 
-/// How many browsers are remembered. The one that came back last the longest ago is forgotten.
+/// How many browsers are remembered. When there is one more, one is forgotten: of those that have never
+/// come back, as programs without cookies do, else of those that have not signed in, else of all the
+/// one that came the longest ago.
 const MOST: usize = 1_000;
 
 /// A browser.
@@ -21,12 +23,26 @@ pub(crate) struct Visitor {
     pub(crate) csrf: String,
     /// Whether it has signed in.
     pub(crate) is_signed_in: bool,
+    /// Whether this is the first request since it got its cookie.
+    pub(crate) is_new: bool,
 }
 
 struct Known {
     visitor: Visitor,
     message: Option<String>,
     came: Instant,
+}
+
+impl Known {
+    /// The lowest is forgotten first.
+    fn rank(&self) -> (bool, bool, Instant) {
+        let Visitor {
+            is_signed_in,
+            is_new,
+            ..
+        } = self.visitor;
+        (is_signed_in || !is_new, is_signed_in, self.came)
+    }
 }
 
 /// The browsers that have a cookie of ours.
@@ -40,6 +56,7 @@ impl Visitors {
             id: token()?,
             csrf: token()?,
             is_signed_in,
+            is_new: true,
         };
         let known = Known {
             visitor: visitor.clone(),
@@ -48,10 +65,11 @@ impl Visitors {
         };
         self.with(|all| {
             all.retain(|_, known| known.came.elapsed() < REMEMBERED);
-            let oldest = all.iter().min_by_key(|(_, known)| known.came);
-            let oldest = oldest.map(|(id, _)| id.clone());
-            if let Some(id) = oldest.filter(|_| all.len() >= MOST) {
-                all.remove(&id);
+            if all.len() >= MOST {
+                let first = all.iter().min_by_key(|(_, known)| known.rank());
+                if let Some(id) = first.map(|(id, _)| id.clone()) {
+                    all.remove(&id);
+                }
             }
             all.insert(visitor.id.clone(), known);
         });
@@ -67,7 +85,9 @@ impl Visitors {
                 return None;
             }
             known.came = Instant::now();
-            Some(known.visitor.clone())
+            let found = known.visitor.clone();
+            known.visitor.is_new = false;
+            Some(found)
         })
     }
 
@@ -93,5 +113,33 @@ impl Visitors {
     fn with<T>(&self, work: impl FnOnce(&mut HashMap<String, Known>) -> T) -> T {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, Visitors};
+
+    #[test]
+    fn who_never_comes_back_takes_the_place_of_nobody_else() {
+        let visitors = Visitors::default();
+        let signed_in = visitors.welcome(true).unwrap();
+        let with_form = visitors.welcome(false).unwrap();
+        assert!(visitors.find(&with_form.id).is_some());
+        let program = visitors.welcome(false).unwrap();
+        for _ in 0..2 * MOST {
+            visitors.welcome(false).unwrap();
+        }
+        assert!(visitors.find(&signed_in.id).is_some());
+        assert!(visitors.find(&with_form.id).is_some());
+        assert!(visitors.find(&program.id).is_none());
+    }
+
+    #[test]
+    fn only_the_first_request_of_a_visitor_is_new() {
+        let visitors = Visitors::default();
+        let id = visitors.welcome(true).unwrap().id;
+        assert!(visitors.find(&id).unwrap().is_new);
+        assert!(!visitors.find(&id).unwrap().is_new);
     }
 }

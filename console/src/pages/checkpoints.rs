@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::monitor::Reader;
 use crate::page::Page;
 use crate::routes::Route;
-use crate::view::operate::{cut, one_more};
+use crate::view::operate::{one_more, page};
 use crate::view::spark;
 use crate::view::table::{self, Column, number, row, text, wide};
 use crate::view::text::{badge, position, time, told};
@@ -32,9 +32,9 @@ async fn checkpoints(asked: Asked) -> Result<Answer, Failure> {
     let session = asked.session().await?;
     let after = asked.value("after").unwrap_or_default();
     let found = list_after(&session, after, one_more(PAGE)).await?;
-    let (found, has_more) = cut(found, PAGE);
-    let last = found.last().filter(|_| has_more);
-    let next = last.map(|last| asked.with(&[("after", Some(&last.projection))]));
+    let (found, next) = page(found, PAGE, |last| {
+        asked.with(&[("after", Some(&last.projection))])
+    });
     let body = html! {
         h1 { "Checkpoints" }
         p.note { "Projections that run in clients. " a href="/projections" { "Projections" } " has those that run inside the server." }

@@ -13,7 +13,7 @@ use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
-use crate::view::operate::{cut, name_field, one_more, permitted, source, trail, trail_to};
+use crate::view::operate::{name_field, one_more, page, permitted, source, trail, trail_to};
 use crate::view::table::{self, Column, facts, number, row, text, wide};
 use crate::view::text::{badge, bytes, position, stream, time, told};
 use crate::view::{form, json, link};
@@ -119,8 +119,7 @@ fn definitions(functions: &[Source]) -> Markup {
 
 /// The first few of a list, with a link to all.
 fn few<T>(found: Vec<T>, name: &str, rest: &str, show: impl FnOnce(&[T]) -> Markup) -> Markup {
-    let (found, has_more) = cut(found, FEW);
-    let all = has_more.then(|| link::below(ALL, name, rest, []));
+    let (found, all) = page(found, FEW, |_| link::below(ALL, name, rest, []));
     html! { (show(&found)) (table::more(all.as_deref(), "All")) }
 }
 
@@ -210,10 +209,9 @@ async fn found_executions(
     }
     let after = asked.value("after").unwrap_or_default();
     let found = executions(session, name, after, one_more(PAGE)).await?;
-    let (found, has_more) = cut(found, PAGE);
-    let last = found.last().filter(|_| has_more);
-    let next = last.map(|last| asked.with(&[("after", Some(&last.idempotency_key))]));
-    Ok((found, next))
+    Ok(page(found, PAGE, |last| {
+        asked.with(&[("after", Some(&last.idempotency_key))])
+    }))
 }
 
 async fn all_kept(asked: Asked) -> Result<Answer, Failure> {
@@ -222,8 +220,7 @@ async fn all_kept(asked: Asked) -> Result<Answer, Failure> {
     let after = asked.value("after").unwrap_or_default();
     let role = asked.parsed("role")?.unwrap_or(0);
     let found = kept_states(&session, name, (after, role), one_more(PAGE)).await?;
-    let (found, has_more) = cut(found, PAGE);
-    let next = found.last().filter(|_| has_more).map(|last| {
+    let (found, next) = page(found, PAGE, |last| {
         let role = last.role_oid.to_string();
         asked.with(&[("after", Some(&last.stream_id)), ("role", Some(&role))])
     });

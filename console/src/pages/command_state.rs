@@ -9,6 +9,7 @@ use super::command::ALL;
 use crate::answer::Answer;
 use crate::asked::Asked;
 use crate::failure::Failure;
+use crate::guard::{is_from_here, question};
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::json;
@@ -36,6 +37,9 @@ async fn found(asked: &Asked) -> Result<StreamState, Failure> {
 }
 
 async fn shown(asked: Asked) -> Result<Answer, Failure> {
+    if !is_from_here(&asked) {
+        return Ok(question(&asked));
+    }
     let name = asked.name("name");
     let found = found(&asked).await?;
     let at = |version: i64| asked.with(&[("version", Some(&version.to_string()))]);
@@ -77,5 +81,8 @@ fn what(name: &str, found: &StreamState) -> Markup {
 }
 
 async fn as_json(asked: Asked) -> Result<Answer, Failure> {
+    if !is_from_here(&asked) {
+        return Ok(question(&asked));
+    }
     Ok(Answer::json(found(&asked).await?.state.get().to_owned()))
 }

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::link;
-use crate::view::operate::{cut, one_more};
+use crate::view::operate::{one_more, page};
 use crate::view::table::{self, Column, number, row, text, wide};
 use crate::view::text::{time, told};
 
@@ -30,9 +30,9 @@ async fn commands(asked: Asked) -> Result<Answer, Failure> {
     let session = asked.session().await?;
     let after = asked.value("after").unwrap_or_default();
     let found = list_after(&session, after, one_more(PAGE)).await?;
-    let (found, has_more) = cut(found, PAGE);
-    let last = found.last().filter(|_| has_more);
-    let next = last.map(|last| asked.with(&[("after", Some(&last.name))]));
+    let (found, next) = page(found, PAGE, |last| {
+        asked.with(&[("after", Some(&last.name))])
+    });
     let body = html! {
         h1 { "Commands" }
         p.note { "Those that run inside the database." }

@@ -138,7 +138,7 @@ fn shown(lanes: &Lanes<'_>) -> Markup {
 fn lane(event: &Event) -> Markup {
     html! {
         div.lane {
-            span.head { (events::version(event)) " " (event_type(&event.event_type)) " " span.note { "at " (position(event.position)) } }
+            span.head { (events::version(&event.stream_id, event.version)) " " (event_type(&event.event_type)) " " span.note { "at " (position(event.position)) } }
             (json::preview(event.payload.get()))
         }
     }

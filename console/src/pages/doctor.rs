@@ -6,15 +6,16 @@ use maud::{Markup, html};
 use crate::actions::{Done, Submitted};
 use crate::answer::Answer;
 use crate::asked::Asked;
+use crate::doctor::{self, Said};
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::operate::source;
-use crate::view::text::{badge, told};
+use crate::view::text::{badge, time, told};
 use crate::view::{form, link};
 
 pub(crate) const ROUTES: &[Route] = &[
-    Route::page("/doctor", |asked| Box::pin(doctor(asked))),
+    Route::page("/doctor", |asked| Box::pin(show(asked))),
     Route::action("/doctor/fix", |sent| Box::pin(repair(sent))),
 ];
 
@@ -25,12 +26,11 @@ const LEVELS: [(Severity, &str, &str); 3] = [
     (Severity::Note, "Notes", "calm"),
 ];
 
-async fn doctor(asked: Asked) -> Result<Answer, Failure> {
-    let session = asked.session().await?;
-    let diagnosis = diagnose(&session).await?;
+async fn show(asked: Asked) -> Result<Answer, Failure> {
+    let Said { at, diagnosis } = doctor::ask(asked.state()).await?;
     let body = html! {
         h1 { "Doctor" }
-        p { (CHECKS.len()) " checks have found " (diagnosis.findings.len()) " things."
+        p { (CHECKS.len()) " checks have found " (diagnosis.findings.len()) " things " (time(at)) "."
             @if diagnosis.findings.is_empty() { " " (badge("well", "good")) } }
         @for (level, title, mood) in LEVELS {
             @let findings: Vec<&Finding> = diagnosis.findings.iter().filter(|finding| finding.severity == level).collect();
@@ -139,6 +139,7 @@ async fn repair(sent: Submitted) -> Result<Done, Failure> {
         .with_hint("Look at the doctor's page again."));
     };
     fix(&sent.session, finding).await?;
+    sent.asked.state().doctor.forget().await;
     Ok(Done::new(
         format!("{id} of {object:?} is repaired"),
         "/doctor",

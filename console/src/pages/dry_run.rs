@@ -12,8 +12,9 @@ use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
+use crate::view::failure::failure;
 use crate::view::json;
-use crate::view::operate::{source, trail_to};
+use crate::view::operate::trail_to;
 use crate::view::table::facts;
 use crate::view::text::{event_type, stream, told};
 
@@ -82,15 +83,7 @@ fn refused(error: &Error) -> Markup {
         ErrorKind::Rejected => "The command refuses",
         _ => "It cannot be executed",
     };
-    html! {
-        div.failure role="alert" {
-            h2 { (title) }
-            p.message { (told(&error.to_string())) }
-            @if let Some(hint) = error.hint() { p.hint { (told(hint)) } }
-            @if let Some(code) = error.sqlstate() { p.code { "SQLSTATE " code { (told(code)) } } }
-            @if let Some(detail) = error.detail() { (source(detail)) }
-        }
-    }
+    failure(html! { h2 { (title) } }, error)
 }
 
 fn would_write(executed: &Executed) -> Markup {

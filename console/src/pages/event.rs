@@ -3,9 +3,9 @@
 
 use axum::http::StatusCode;
 use eventcore_inspect::events::{appended_with, at, by_id};
-use eventcore_inspect::search::{Query, Searched, Windows, search};
-use eventcore_inspect::trace::by_correlation;
-use eventcore_inspect::{Event, Session};
+use eventcore_inspect::search::{Query, Searched, Windows, search_heads};
+use eventcore_inspect::trace::heads;
+use eventcore_inspect::{Event, EventHead, Session};
 use maud::{Markup, html};
 use uuid::Uuid;
 
@@ -129,8 +129,8 @@ fn append(event: &Event, together: &[Event]) -> Markup {
 /// What caused an event, and what it caused.
 struct Chain {
     /// The nearest cause first.
-    causes: Vec<Event>,
-    effects: Vec<Event>,
+    causes: Vec<EventHead>,
+    effects: Vec<EventHead>,
     searched: Option<Searched>,
 }
 
@@ -140,9 +140,9 @@ impl Chain {
     async fn of(session: &Session, event: &Event) -> Result<Self, Failure> {
         let near = Some(event.position);
         if let Some(correlation) = event.correlation_id {
-            let found =
-                by_correlation(session, correlation, near, MOST, WINDOWS_FOR_CAUSES).await?;
-            return Ok(Self::among(event, &found.events, found.searched));
+            let (found, searched) =
+                heads(session, correlation, near, MOST, WINDOWS_FOR_CAUSES).await?;
+            return Ok(Self::among(event, &found, searched));
         }
         let mut chain = Self {
             causes: Vec::new(),
@@ -151,7 +151,7 @@ impl Chain {
         };
         if let Some(id) = event.causation_id {
             let (cause, searched) = by_id(session, id, WINDOWS_FOR_CAUSES).await?;
-            chain.causes.extend(cause);
+            chain.causes.extend(cause.map(EventHead::from));
             chain.searched = Some(searched);
         }
         let query = Query {
@@ -159,16 +159,15 @@ impl Chain {
             ..Query::default()
         };
         let windows = Windows::oldest_first(event.position, i64::MAX - 1);
-        let found = search(session, &query, windows, MOST, 1).await?;
-        chain.effects = found.events;
+        (chain.effects, _) = search_heads(session, &query, windows, MOST, 1).await?;
         Ok(chain)
     }
 
-    fn among(event: &Event, events: &[Event], searched: Searched) -> Self {
-        let mut causes: Vec<Event> = Vec::new();
+    fn among(event: &Event, events: &[EventHead], searched: Searched) -> Self {
+        let mut causes: Vec<EventHead> = Vec::new();
         let mut wanted = event.causation_id;
         while let Some(id) = wanted.filter(|_| causes.len() < LONGEST_CHAIN) {
-            let is_new = |found: &&Event| {
+            let is_new = |found: &&EventHead| {
                 found.event_id == id && !causes.iter().any(|seen| seen.event_id == id)
             };
             let Some(cause) = events.iter().find(is_new) else {
@@ -177,7 +176,7 @@ impl Chain {
             causes.push(cause.clone());
             wanted = cause.causation_id;
         }
-        let is_effect = |other: &&Event| other.causation_id == Some(event.event_id);
+        let is_effect = |other: &&EventHead| other.causation_id == Some(event.event_id);
         Self {
             causes,
             effects: events.iter().filter(is_effect).cloned().collect(),
@@ -204,7 +203,7 @@ impl Chain {
                     }
                 }
                 @if self.effects.is_empty() { (table::nothing("It caused no event there.")) }
-                @else { h3 { "It caused" } (events::table("Events that it caused", &self.effects)) }
+                @else { h3 { "It caused" } (events::table_of_heads("Events that it caused", &self.effects)) }
             }
         }
     }

@@ -28,7 +28,6 @@ struct Known {
     problem: Option<String>,
     rates: Vec<Option<Rates>>,
     readers: Vec<(Reader, i64, Vec<i64>)>,
-    diagnosis: Option<Arc<Diagnosis>>,
 }
 
 impl Known {
@@ -50,10 +49,6 @@ impl Known {
             now: seen.now.clone(),
             problem: seen.problem.clone(),
             rates: seen.rates.iter().copied().collect(),
-            diagnosis: seen
-                .diagnosis
-                .as_ref()
-                .map(|(_, diagnosis)| Arc::clone(diagnosis)),
         }
     }
 }
@@ -61,16 +56,17 @@ impl Known {
 /// It asks the database nothing: the monitor has.
 async fn overview(asked: Asked) -> Result<Answer, Failure> {
     let known = asked.state().monitor.read(Known::of);
+    let said = asked.state().doctor.last();
     let body = html! {
         h1 { "Overview" }
         ec-live id="overview" data-every="2" {
             @match &known.now {
                 Some(now) => { (tiles(&now.stats, &known.rates)) (last_hour(&known.rates)) (readers(&known.readers))
-                    @for problem in &now.problems { p.note { "The role of this console may not see all readers: " (told(problem)) "." } }
+                    @for problem in &now.problems { p.note { "Not all readers are shown: " (told(problem)) "." } }
                 }
                 None => { (away(known.problem.as_deref())) }
             }
-            (findings(known.diagnosis.as_deref()))
+            (findings(said.as_ref().map(|said| &*said.diagnosis)))
         }
     };
     Ok(Page::new("Overview", body).into())
@@ -80,7 +76,7 @@ fn away(problem: Option<&str>) -> Markup {
     html! {
         div.failure role="status" {
             @match problem {
-                Some(problem) => { h2 { "The database does not answer" } p.message { (told(problem)) } }
+                Some(problem) => { h2 { "There are no figures at the moment" } p.message { (told(problem)) } }
                 None => { p { "The database has not been asked yet. Load the page again in a second." } }
             }
         }

@@ -14,7 +14,7 @@ use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
-use crate::view::operate::{Confirmation, cut, name_field, one_more, trail_to};
+use crate::view::operate::{Confirmation, name_field, one_more, page, trail_to};
 use crate::view::table::{self, Column, number, row, text, wide};
 use crate::view::text::{badge, event_type, position, stream, time, told};
 use crate::view::{json, link};
@@ -133,10 +133,9 @@ async fn list(asked: Asked, of: ParkedOf) -> Result<Answer, Failure> {
     let name = asked.name("name");
     let after = asked.parsed("after")?.unwrap_or(0);
     let found = parked(&session, of, name, after).await?;
-    let (found, has_more) = cut(found, PAGE);
-    let last = found.last().filter(|_| has_more);
-    let last = last.map(|last| last.event.position.to_string());
-    let next = last.map(|last| asked.with(&[("after", Some(&last))]));
+    let (found, next) = page(found, PAGE, |last| {
+        asked.with(&[("after", Some(&last.event.position.to_string()))])
+    });
     let confirm = link::below(path(of), name, "parked/confirm", []);
     let title = format!("Parked events of {name}");
     let body = html! {

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::monitor::Reader;
 use crate::page::Page;
 use crate::routes::Route;
-use crate::view::operate::{cut, one_more};
+use crate::view::operate::{one_more, page};
 use crate::view::table::{self, Column, number, row, text, wide};
 use crate::view::text::{badge, seconds, told};
 use crate::view::{link, spark};
@@ -36,9 +36,9 @@ async fn projections(asked: Asked) -> Result<Answer, Failure> {
     let session = asked.session().await?;
     let after = asked.value("after").unwrap_or_default();
     let found = list_after(&session, after, one_more(PAGE)).await?;
-    let (found, has_more) = cut(found, PAGE);
-    let last = found.last().filter(|_| has_more);
-    let next = last.map(|last| asked.with(&[("after", Some(&last.name))]));
+    let (found, next) = page(found, PAGE, |last| {
+        asked.with(&[("after", Some(&last.name))])
+    });
     let body = html! {
         h1 { "Projections" }
         p.note { "Those that run inside the server. " a href="/checkpoints" { "Checkpoints" } " has those that run in clients." }

@@ -14,9 +14,12 @@ use super::streams::state;
 use crate::answer::Answer;
 use crate::asked::{Asked, Counted};
 use crate::failure::Failure;
+use crate::guard::is_from_here;
 use crate::page::Page;
 use crate::routes::Route;
+use crate::view::failure::failure;
 use crate::view::form::{field, filter};
+use crate::view::operate::{one_more, page};
 use crate::view::table::{self, Column, cells, number, text, wide};
 use crate::view::text::{event_type, maybe_time, position, stream as stream_link, time, told};
 use crate::view::{events, json, link};
@@ -45,20 +48,16 @@ async fn stream(asked: Asked) -> Result<Answer, Failure> {
     let forward = asked.value("dir") == Some("forward");
     let session = asked.session().await?;
     let shown = show(&session, name).await?;
-    let page = StreamPage {
+    let wanted = StreamPage {
         after: asked.parsed("after")?.unwrap_or(0),
-        limit: i64::try_from(PAGE + 1).ok(),
+        limit: Some(one_more(PAGE)),
         backward: !forward,
         types: asked.value("type").map(|name| vec![name.to_owned()]),
     };
-    let mut found = of_stream(&session, name, &page).await?;
-    let has_more = found.len() > PAGE;
-    found.truncate(PAGE);
-    let next = found
-        .last()
-        .filter(|_| has_more)
-        .map(|last| last.version.to_string());
-    let next = next.map(|last| asked.with(&[("after", Some(&last))]));
+    let found = of_stream(&session, name, &wanted).await?;
+    let (found, next) = page(found, PAGE, |last| {
+        asked.with(&[("after", Some(&last.version.to_string()))])
+    });
     let turned = match forward {
         true => asked.with(&[("dir", None), ("after", None)]),
         false => asked.with(&[("dir", Some("forward")), ("after", None)]),
@@ -112,7 +111,7 @@ fn rows(found: &[Event]) -> Markup {
         @for event in found {
             tr {
                 (cells(&COLUMNS, &[
-                    events::version(event),
+                    events::version(&event.stream_id, event.version),
                     event_type(&event.event_type),
                     time(event.recorded_at),
                     position(event.position),
@@ -141,10 +140,10 @@ async fn version(asked: Asked) -> Result<Answer, Failure> {
         Err(error) => return Err(error.into()),
     };
     let folded = match asked.value("command") {
-        Some(command) => {
+        Some(command) if is_from_here(&asked) => {
             Some(commands::state(&session, command, name, Some(number), LONGEST).await)
         }
-        None => None,
+        _ => None,
     };
     let chosen = asked.value("command").unwrap_or_default();
     let step = |to: i64| {
@@ -219,6 +218,9 @@ fn state_here(
                 }
             }
             @match folded {
+                None if asked.value("command").is_some() => {
+                    p.problem role="status" { "A link from elsewhere led here, so the functions of the command were not run." }
+                }
                 None => {}
                 Some(Ok(folded)) => {
                     p.searched {
@@ -229,11 +231,7 @@ fn state_here(
                     (json::document(folded.state.get()))
                 }
                 Some(Err(error)) => {
-                    div.failure role="alert" {
-                        p.message { (told(&error.to_string())) }
-                        @if let Some(hint) = error.hint() { p.hint { (told(hint)) } }
-                        @if let Some(code) = error.sqlstate() { p.code { "SQLSTATE " code { (code) } } }
-                    }
+                    (failure(html! { h3 { "It cannot be folded" } }, error))
                 }
             }
         }

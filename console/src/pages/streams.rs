@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::form::{field, filter};
+use crate::view::operate::{one_more, page};
 use crate::view::table::{self, Column, number, row, text, wide};
 use crate::view::text::{badge, event_type, maybe_time, position, stream};
 
@@ -36,14 +37,17 @@ struct Listed {
     streams: Vec<StreamSummary>,
     /// How many names were looked at, if all had to be.
     searched: Option<u64>,
+    /// The link to the next page.
     next: Option<String>,
 }
 
 async fn streams(asked: Asked) -> Result<Answer, Failure> {
-    let listed = listed(&asked).await?;
-    let next = listed.next.as_deref();
-    let next = next.map(|next| asked.with(&[("after", Some(next))]));
-    let label = match listed.searched {
+    let Listed {
+        streams,
+        searched,
+        next,
+    } = listed(&asked).await?;
+    let label = match searched {
         Some(_) => "Go on searching",
         None => "Next page",
     };
@@ -53,14 +57,14 @@ async fn streams(asked: Asked) -> Result<Answer, Failure> {
             (field(&asked, "prefix", "Begins with", "account-"))
             (field(&asked, "contains", "Contains", "part of the name"))
         }))
-        @if let Some(searched) = listed.searched {
+        @if let Some(searched) = searched {
             p.searched role="status" {
                 (crate::view::text::number(i64::try_from(searched).unwrap_or(i64::MAX))) " names looked at"
                 @if next.is_some() { ", not all" } @else { ", all there are from here" } "."
             }
         }
-        @if listed.streams.is_empty() { (table::nothing("No stream on this page.")) }
-        @else { (table::table("Streams, in the order of the bytes of their names", &COLUMNS, rows(&listed.streams))) }
+        @if streams.is_empty() { (table::nothing("No stream on this page.")) }
+        @else { (table::table("Streams, in the order of the bytes of their names", &COLUMNS, rows(&streams))) }
         (table::more(next.as_deref(), label))
     };
     Ok(Page::new("Streams", body).into())
@@ -72,24 +76,21 @@ async fn listed(asked: &Asked) -> Result<Listed, Failure> {
         prefix: asked.value("prefix").unwrap_or_default().to_owned(),
         after: asked.value("after").map(str::to_owned),
     };
+    let next = |after: &str| asked.with(&[("after", Some(after))]);
     if let Some(part) = asked.value("contains") {
         let found = containing(&session, &filter, part, PAGE, LONGEST).await?;
         return Ok(Listed {
             streams: found.streams,
             searched: Some(found.searched),
-            next: found.next,
+            next: found.next.as_deref().map(next),
         });
     }
-    // One more says whether there is a next page.
-    let one_more = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-    let mut streams = list(&session, &filter, one_more).await?;
-    let has_more = streams.len() > PAGE;
-    streams.truncate(PAGE);
-    let next = streams.last().filter(|_| has_more);
+    let streams = list(&session, &filter, one_more(PAGE)).await?;
+    let (streams, next) = page(streams, PAGE, |last| next(&last.stream_id));
     Ok(Listed {
-        next: next.map(|last| last.stream_id.clone()),
-        searched: None,
         streams,
+        searched: None,
+        next,
     })
 }
 

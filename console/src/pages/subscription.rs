@@ -15,7 +15,7 @@ use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
-use crate::view::operate::{Confirmation, asks, cut, names, one_more, permitted, trail};
+use crate::view::operate::{Confirmation, asks, names, one_more, page, permitted, trail};
 use crate::view::table::{self, Column, facts, number, row, text, wide};
 use crate::view::text::{badge, maybe_time, position, seconds, stream, time, told};
 use crate::view::{form, link};
@@ -185,9 +185,9 @@ const STOPPED: [Column; 3] = [
 ];
 
 fn stopped_streams(asked: &Asked, of: &Subscription, streams: Vec<StoppedStream>) -> Markup {
-    let (streams, has_more) = cut(streams, PAGE);
-    let next = streams.last().filter(|_| has_more);
-    let next = next.map(|last| asked.with(&[("stream_after", Some(&last.stream_id))]));
+    let (streams, next) = page(streams, PAGE, |last| {
+        asked.with(&[("stream_after", Some(&last.stream_id))])
+    });
     let parked = |from: i64| {
         let after = (from - 1).to_string();
         link::below(ALL, &of.name, "parked", [("after", after.as_str())])
@@ -219,12 +219,9 @@ const RETRYING: [Column; 7] = [
 ];
 
 fn retried(asked: &Asked, events: Vec<RetryingEvent>) -> Markup {
-    let (events, has_more) = cut(events, PAGE);
-    let last = events
-        .last()
-        .filter(|_| has_more)
-        .map(|last| last.position.to_string());
-    let next = last.map(|last| asked.with(&[("position_after", Some(&last))]));
+    let (events, next) = page(events, PAGE, |last| {
+        asked.with(&[("position_after", Some(&last.position.to_string()))])
+    });
     let rows = html! {
         @for event in &events {
             (row(&RETRYING, &[

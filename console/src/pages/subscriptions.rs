@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::monitor::Reader;
 use crate::page::Page;
 use crate::routes::Route;
-use crate::view::operate::{cut, one_more};
+use crate::view::operate::{one_more, page};
 use crate::view::table::{self, Column, number, row, text, wide};
 use crate::view::text::{badge, seconds, told};
 use crate::view::{form, link, spark};
@@ -39,9 +39,9 @@ async fn subscriptions(asked: Asked) -> Result<Answer, Failure> {
     let session = asked.session().await?;
     let after = asked.value("after").unwrap_or_default();
     let found = list_after(&session, after, one_more(PAGE)).await?;
-    let (found, has_more) = cut(found, PAGE);
-    let last = found.last().filter(|_| has_more);
-    let next = last.map(|last| asked.with(&[("after", Some(&last.name))]));
+    let (found, next) = page(found, PAGE, |last| {
+        asked.with(&[("after", Some(&last.name))])
+    });
     let body = html! {
         h1 { "Subscriptions" }
         ec-live id="subscriptions" data-every="5" {
@@ -57,10 +57,10 @@ async fn subscriptions(asked: Asked) -> Result<Answer, Failure> {
 fn rows(asked: &Asked, found: &[Subscription]) -> Markup {
     html! {
         @for of in found {
-            @let page = link::named("/subscriptions", &of.name);
+            @let path = link::named("/subscriptions", &of.name);
             @let lags = asked.state().monitor.lags(&Reader::Subscription(of.name.clone()));
             (row(&COLUMNS, &[
-                html! { a.name href=(page) { (told(&of.name)) } },
+                html! { a.name href=(path) { (told(&of.name)) } },
                 state(of),
                 crate::view::text::number(of.lag_events),
                 seconds(of.lag_seconds),

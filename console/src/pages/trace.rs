@@ -1,8 +1,8 @@
 //! `/trace/{correlation}`: all events of one operation, as a graph over its streams and as a table.
 
-use eventcore_inspect::Event;
-use eventcore_inspect::search::Found;
-use eventcore_inspect::trace::{INDEX, by_correlation};
+use eventcore_inspect::EventHead;
+use eventcore_inspect::search::Searched;
+use eventcore_inspect::trace::{INDEX, heads};
 use maud::{Markup, html};
 use uuid::Uuid;
 
@@ -43,30 +43,29 @@ async fn trace(asked: Asked) -> Result<Answer, Failure> {
         .unwrap_or(WINDOWS)
         .min(MOST_WINDOWS);
     let session = asked.session().await?;
-    let found = by_correlation(&session, correlation, near, MOST, windows).await?;
-    if found.events.is_empty() && found.searched.is_complete {
+    let (found, searched) = heads(&session, correlation, near, MOST, windows).await?;
+    if found.is_empty() && searched.is_complete {
         let message = format!("no event has the correlation id {correlation}");
         return Err(Failure::not_found(message));
     }
     let body = html! {
         h1 { "Operation " (events::id(correlation)) }
-        (what_was_searched(&asked, &found, windows))
-        @if found.events.is_empty() { (table::nothing("No event of it was found there.")) }
+        (what_was_searched(&asked, found.len(), searched, windows))
+        @if found.is_empty() { (table::nothing("No event of it was found there.")) }
         @else {
-            p { (found.events.len()) " events in " (events::appends(&found.events).count()) " appends." }
-            section { h2 { "Graph" } (graph::of(&found.events)) }
-            section { h2 { "Events" } (table::table("Events of the operation", &COLUMNS, rows(&found.events))) }
+            p { (found.len()) " events in " (events::appends(&found).count()) " appends." }
+            section { h2 { "Graph" } (graph::of(&found)) }
+            section { h2 { "Events" } (table::table("Events of the operation", &COLUMNS, rows(&found))) }
         }
     };
     Ok(Page::new(format!("Operation {correlation}"), body).into())
 }
 
-fn what_was_searched(asked: &Asked, found: &Found, windows: usize) -> Markup {
-    let searched = found.searched;
+fn what_was_searched(asked: &Asked, found: usize, searched: Searched, windows: usize) -> Markup {
     let more = (windows * 2).min(MOST_WINDOWS).to_string();
     html! {
         (events::searched(searched))
-        @if !searched.is_complete && found.events.len() >= MOST {
+        @if !searched.is_complete && found >= MOST {
             p.nothing { "Only the first " (MOST) " events are shown." }
         } @else if !searched.is_complete {
             @if windows < MOST_WINDOWS { (table::more(Some(&asked.with(&[("windows", Some(&more))])), "Search further")) }
@@ -76,7 +75,7 @@ fn what_was_searched(asked: &Asked, found: &Found, windows: usize) -> Markup {
     }
 }
 
-fn rows(found: &[Event]) -> Markup {
+fn rows(found: &[EventHead]) -> Markup {
     let position_of = |id: Uuid| {
         let cause = found.iter().find(|event| event.event_id == id);
         cause.map(|cause| cause.position)
@@ -88,7 +87,7 @@ fn rows(found: &[Event]) -> Markup {
                     position(event.position),
                     time(event.recorded_at),
                     stream(&event.stream_id),
-                    events::version(event),
+                    events::version(&event.stream_id, event.version),
                     event_type(&event.event_type),
                     html! {
                         @if let Some(id) = event.causation_id {

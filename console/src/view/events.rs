@@ -1,7 +1,8 @@
 //! Events: as rows of a table, as facts, and put together to the appends that wrote them.
 
-use eventcore_inspect::Event;
+use eventcore_inspect::{Event, EventHead, Time};
 use maud::{Markup, html};
+use uuid::Uuid;
 
 use super::table::{self, Column, cells, number, text, wide};
 use super::text::{event_type, position, stream, time};
@@ -25,7 +26,7 @@ pub(crate) fn row(event: &Event) -> Markup {
                 position(event.position),
                 time(event.recorded_at),
                 stream(&event.stream_id),
-                version(event),
+                version(&event.stream_id, event.version),
                 event_type(&event.event_type),
                 json::preview(event.payload.get()),
             ]))
@@ -42,10 +43,35 @@ pub(crate) fn table(caption: &str, events: &[Event]) -> Markup {
     )
 }
 
-/// The version of an event, which leads to its place in the stream.
-pub(crate) fn version(event: &Event) -> Markup {
-    let to = link::version(&event.stream_id, event.version);
-    html! { a.number href=(to) { (super::text::number(event.version)) } }
+/// The columns of events whose payload is not shown.
+pub(crate) const COLUMNS_OF_HEADS: [Column; 5] = [
+    number("Position"),
+    text("Recorded"),
+    wide("Stream"),
+    number("Version"),
+    text("Type"),
+];
+
+/// A table of events of several streams, without what they carry.
+pub(crate) fn table_of_heads(caption: &str, events: &[EventHead]) -> Markup {
+    let rows = html! {
+        @for event in events {
+            (table::row(&COLUMNS_OF_HEADS, &[
+                position(event.position),
+                time(event.recorded_at),
+                stream(&event.stream_id),
+                version(&event.stream_id, event.version),
+                event_type(&event.event_type),
+            ]))
+        }
+    };
+    table::table(caption, &COLUMNS_OF_HEADS, rows)
+}
+
+/// A version of a stream, which leads to its event.
+pub(crate) fn version(stream: &str, version: i64) -> Markup {
+    let to = link::version(stream, version);
+    html! { a.number href=(to) { (super::text::number(version)) } }
 }
 
 /// An id, in letters of one width.
@@ -63,7 +89,7 @@ pub(crate) fn facts(event: &Event) -> Markup {
     table::facts(&[
         ("Type", event_type(&event.event_type)),
         ("Stream", stream(&event.stream_id)),
-        ("Version", version(event)),
+        ("Version", version(&event.stream_id, event.version)),
         ("Position", position(event.position)),
         (
             "Recorded",
@@ -110,14 +136,27 @@ pub(crate) fn document(event: &Event) -> Result<String, serde_json::Error> {
     serde_json::to_string(event)
 }
 
-/// Events in order of position, put together to the appends that wrote them. Events of one append have
-/// the same time and the same ids of what they belong to.
-pub(crate) fn appends(events: &[Event]) -> impl Iterator<Item = &[Event]> {
-    events.chunk_by(|one, other| {
-        one.recorded_at == other.recorded_at
-            && one.correlation_id == other.correlation_id
-            && one.causation_id == other.causation_id
-    })
+/// What tells the append of an event.
+pub(crate) trait Appended {
+    /// The same for all events of one append, which follow one another.
+    fn append(&self) -> (Time, Option<Uuid>, Option<Uuid>);
+}
+
+impl Appended for Event {
+    fn append(&self) -> (Time, Option<Uuid>, Option<Uuid>) {
+        (self.recorded_at, self.correlation_id, self.causation_id)
+    }
+}
+
+impl Appended for EventHead {
+    fn append(&self) -> (Time, Option<Uuid>, Option<Uuid>) {
+        (self.recorded_at, self.correlation_id, self.causation_id)
+    }
+}
+
+/// Events in order of position, put together to the appends that wrote them.
+pub(crate) fn appends<T: Appended>(events: &[T]) -> impl Iterator<Item = &[T]> {
+    events.chunk_by(|one, other| one.append() == other.append())
 }
 
 /// What a search has looked at, in words.

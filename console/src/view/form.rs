@@ -28,9 +28,8 @@ pub(crate) fn field(asked: &Asked, name: &str, label: &str, hint: &str) -> Marku
 /// A form that does something. Nothing if actions are not allowed. `fields` has what is sent along and
 /// the button.
 pub(crate) fn action(asked: &Asked, path: &str, fields: Markup) -> Markup {
-    let visitor = asked.visitor().filter(|_| asked.state().allow_actions);
     html! {
-        @if let Some(visitor) = visitor {
+        @if let Some(visitor) = asked.visitor_with_form() {
             form.action method="post" action=(path) {
                 input type="hidden" name="csrf" value=(visitor.csrf);
                 (fields)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use eventcore_inspect::Event;
+use eventcore_inspect::EventHead;
 use eventcore_inspect::text::safe;
 use maud::{Markup, html};
 use uuid::Uuid;
@@ -31,7 +31,7 @@ const LETTERS_OF_NAME: usize = 26;
 struct Node<'a> {
     column: usize,
     lane: usize,
-    events: Vec<&'a Event>,
+    events: Vec<&'a EventHead>,
 }
 
 impl Node<'_> {
@@ -49,8 +49,8 @@ fn left(column: usize) -> usize {
 }
 
 /// The graph of events in order of position.
-pub(crate) fn of(all: &[Event]) -> Markup {
-    let appends: Vec<&[Event]> = events::appends(all).collect();
+pub(crate) fn of(all: &[EventHead]) -> Markup {
+    let appends: Vec<&[EventHead]> = events::appends(all).collect();
     let shown = &appends[..appends.len().min(MOST_APPENDS)];
     let mut lanes: Vec<&str> = Vec::new();
     for event in shown.iter().copied().flatten() {
@@ -80,10 +80,10 @@ pub(crate) fn of(all: &[Event]) -> Markup {
     }
 }
 
-fn nodes<'a>(appends: &[&'a [Event]], lanes: &[&str]) -> Vec<Node<'a>> {
+fn nodes<'a>(appends: &[&'a [EventHead]], lanes: &[&str]) -> Vec<Node<'a>> {
     let mut nodes = Vec::new();
     for (column, append) in appends.iter().enumerate() {
-        let mut of_lane: BTreeMap<usize, Vec<&Event>> = BTreeMap::new();
+        let mut of_lane: BTreeMap<usize, Vec<&EventHead>> = BTreeMap::new();
         for event in *append {
             if let Some(lane) = lanes.iter().position(|name| *name == event.stream_id) {
                 of_lane.entry(lane).or_default().push(event);
@@ -110,7 +110,7 @@ fn lane(at: usize, name: &str, width: usize) -> Markup {
 }
 
 /// The frame around the events of an append that is in several streams.
-fn frame(column: usize, append: &[Event], nodes: &[Node<'_>]) -> Markup {
+fn frame(column: usize, append: &[EventHead], nodes: &[Node<'_>]) -> Markup {
     let lanes = nodes
         .iter()
         .filter(|node| node.column == column)

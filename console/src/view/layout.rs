@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::guard::cookie_of;
 use crate::page::Page;
 use crate::view::text::told;
-use crate::{assets, routes};
+use crate::{assets, routes, view};
 
 /// The navigation. A page that is not in the table of routes is left out.
 const NAVIGATION: [(&str, &[(&str, &str)]); 3] = [
@@ -79,15 +79,7 @@ fn count(asked: &Asked, began: Instant, response: &mut Response) {
 
 fn error_page(failure: &Failure) -> Page {
     let title = failure.status.canonical_reason().unwrap_or("Error");
-    let body = html! {
-        div.failure role="alert" {
-            h1 { (title) }
-            p.message { (told(&failure.message)) }
-            @if let Some(hint) = &failure.hint { p.hint { (told(hint)) } }
-            @if let Some(detail) = &failure.detail { pre.detail { (safe(detail)) } }
-            @if let Some(code) = &failure.sqlstate { p.code { "SQLSTATE " code { (safe(code)) } } }
-        }
-    };
+    let body = view::failure::failure(html! { h1 { (title) } }, failure);
     Page::new(title, body).status(failure.status)
 }
 
@@ -122,9 +114,9 @@ fn theme(asked: &Asked) -> Option<&str> {
 
 fn frame(asked: &Asked, page: &Page, began: Instant) -> Markup {
     let state = asked.state();
-    let message = asked
-        .visitor()
-        .and_then(|visitor| state.visitors.told(&visitor.id));
+    // A script that asks for a part of the page would take the message away unseen.
+    let visitor = asked.visitor().filter(|_| !asked.is_for_part());
+    let message = visitor.and_then(|visitor| state.visitors.told(&visitor.id));
     html! {
         a.skip href="#main" { "Skip to the content" }
         header.top {

@@ -1,6 +1,7 @@
 //! Parts of pages: the layout, tables, times, JSON, sparklines, links.
 
 pub(crate) mod events;
+pub(crate) mod failure;
 pub(crate) mod form;
 pub(crate) mod graph;
 pub(crate) mod json;

@@ -30,11 +30,16 @@ pub(crate) fn one_more(page: usize) -> i64 {
     i64::try_from(page).map_or(i64::MAX, |page| page.saturating_add(1))
 }
 
-/// The rows of this page, and the last of them if there is another page.
-pub(crate) fn cut<T>(mut rows: Vec<T>, page: usize) -> (Vec<T>, bool) {
-    let has_more = rows.len() > page;
-    rows.truncate(page);
-    (rows, has_more)
+/// The rows of this page, and if there is another page the link to it, made of the last of them.
+pub(crate) fn page<T>(
+    mut rows: Vec<T>,
+    size: usize,
+    next: impl FnOnce(&T) -> String,
+) -> (Vec<T>, Option<String>) {
+    let has_more = rows.len() > size;
+    rows.truncate(size);
+    let next = rows.last().filter(|_| has_more).map(next);
+    (rows, next)
 }
 
 /// A list of names; for `None`, a word for all.
