@@ -117,6 +117,30 @@ describeConsole("reading only", {}, (desk) => {
       assert.ok([404, 405].includes(answer.status), `${path}: ${answer.status}`);
     }
   }));
+
+  test("a link of another site runs the functions of a command only after a question", async () => {
+    const path = "/commands/receive-stock/state?stream=stock-desk-lamp";
+    const other = createServer((_, response) => response.setHeader("Content-Type", "text/html").end(`<a href="${desk.url}${path}">Win</a>`));
+    await new Promise((listening) => other.listen(0, "127.0.0.1", listening));
+    const context = await desk.browser.newContext();
+    try {
+      const page = await context.newPage();
+      await page.goto(`http://localhost:${other.address().port}/`);
+      const asked = page.waitForResponse((response) => response.url().endsWith(path));
+      await page.getByRole("link", { name: "Win" }).click();
+      assert.equal((await asked).status(), 403);
+      await page.getByRole("heading", { name: "Run functions of this database?" }).waitFor();
+      await page.getByRole("link", { name: "Run them and show the page" }).click();
+      await page.getByRole("heading", { name: "stock-desk-lamp at version" }).waitFor();
+      // Typed, or from a bookmark.
+      await page.goto("about:blank");
+      await page.goto(desk.url + path);
+      await page.getByRole("heading", { name: "stock-desk-lamp at version" }).waitFor();
+    } finally {
+      await context.close();
+      other.close();
+    }
+  });
 });
 
 describeConsole("signing in", { options: ["--auth", "--allow-actions"] }, (desk) => {
