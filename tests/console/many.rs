@@ -5,11 +5,12 @@
 //! With `--nocapture` it says what each page took.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use eventcore_console::routes;
 use serde::Deserialize;
 
-use crate::support::{Database, Running, until};
+use crate::support::{Database, Running, until, within};
 
 /// A page, as `console/browser-tests` opens it too.
 #[derive(Deserialize)]
@@ -122,7 +123,9 @@ async fn no_page_reads_more_the_more_events_there_are() {
     let events = events.map_or(200_000, |events| events.parse().unwrap());
     let database = Database::with_workers("console_many");
     filled(&database, events);
-    until("the end of what the projections have to do", || {
+    // A minute for each million.
+    let longest = Duration::from_secs(60 * (1 + events / 1_000_000));
+    within("the end of what the projections have to do", longest, async || {
         let lag = "SELECT sum(lag_events) FROM eventcore.stat_projections WHERE name IN ('sales', 'parcels')";
         database.sql(lag) == "0"
     })

@@ -248,12 +248,14 @@ pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
 
 /// The same for what has to be waited for.
 pub(crate) async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
+    within(what, Duration::from_secs(60), is_so).await;
+}
+
+/// The same for what may take longer.
+pub(crate) async fn within(what: &str, longest: Duration, is_so: impl AsyncFn() -> bool) {
     let began = Instant::now();
     while !is_so().await {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "{what} takes too long"
-        );
+        assert!(began.elapsed() < longest, "{what} takes too long");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
