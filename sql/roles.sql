@@ -121,6 +121,7 @@ GRANT EXECUTE ON FUNCTION
     @extschema@.eventcore_ack(text, uuid, bigint[]),
     @extschema@.eventcore_nack(text, uuid, bigint[], text, text, interval),
     @extschema@.eventcore_extend_lease(text, uuid),
+    @extschema@.eventcore_park(text, bigint[], text),
     @extschema@.eventcore_parked(text, bigint, bigint),
     @extschema@.eventcore_replay_parked(text, bigint[]),
     @extschema@.eventcore_discard_parked(text, bigint[]),

@@ -36,6 +36,66 @@ $$;
 COMMENT ON FUNCTION eventcore.park(eventcore.subscriptions, bigint[], integer, text, text) IS
     'Parks events of a subscription.';
 
+CREATE FUNCTION @extschema@.eventcore_park(subscription text, positions bigint[], reason text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+-- By their indexes, one row at a time: the statistics may come from a moment when the tables were nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    s       eventcore.subscriptions := eventcore.change_subscription(subscription);
+    held    record;
+    given   record;
+    count   bigint := 0;
+BEGIN
+    IF positions IS NULL THEN
+        PERFORM eventcore.fail_malformed('positions', 'is NULL');
+    END IF;
+    PERFORM eventcore.check_positions(positions);
+    -- The events of a consumer that has died are its own until a poll takes them back, and none may come.
+    PERFORM eventcore.take_back_expired(s, clock_timestamp());
+    -- Only an event that waits to be delivered again: one that was never delivered would come with the next poll, and one that a
+    -- consumer has may take effect at this moment.
+    SELECT w.position, l.consumer, l.leased_until INTO held
+      FROM unnest(positions) w (position)
+      LEFT JOIN eventcore.deliveries d ON d.subscription_id = s.id AND d.position = w.position
+      LEFT JOIN eventcore.leases l ON l.subscription_id = s.id AND l.lease_id = d.lease_id
+     WHERE (d.position IS NULL OR d.lease_id IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM eventcore.parked k WHERE k.subscription_id = s.id AND k.position = w.position OFFSET 0)
+     ORDER BY w.position LIMIT 1;
+    IF FOUND THEN
+        PERFORM eventcore.fail_malformed('positions',
+            CASE WHEN held.consumer IS NULL THEN format('has %s, which does not wait to be delivered again', held.position)
+                 ELSE format('has %s, which consumer "%s" has leased until %s', held.position, held.consumer, held.leased_until) END);
+    END IF;
+    FOR given IN
+        SELECT greatest(d.failures, d.expiries, 1) AS attempts, d.consumer, array_agg(d.position) AS positions
+          FROM (SELECT DISTINCT unnest(positions)) w (position)
+          JOIN eventcore.deliveries d ON d.subscription_id = s.id AND d.position = w.position
+         GROUP BY 1, 2
+    LOOP
+        PERFORM eventcore.park(s, given.positions, given.attempts, given.consumer,
+                               coalesce(reason, format('set aside by %s', session_user)));
+        count := count + cardinality(given.positions);
+    END LOOP;
+    PERFORM eventcore.announce_work(true);
+    RETURN count;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.eventcore_park(text, bigint[], text) IS
+$$Sets aside events that wait to be delivered again, without a lease: for a person, while the consumer that fails on them is
+dead or the subscription is paused. Returns how many; events that are parked already stay so. eventcore_replay_parked delivers
+them again. What is due of expired leases is taken back first, as a poll does.
+
+positions: which. reason: why, for operators; NULL: who did it.
+SE003 one of them was never delivered, is done, or is leased: pause the subscription and wait for the end of the lease.
+SE007 no such subscription.$$;
+
 CREATE FUNCTION @extschema@.eventcore_parked(
     subscription   text,
     after_position bigint  DEFAULT 0,

@@ -114,6 +114,10 @@ const CALLS: &[(&str, &str)] = &[
     ),
     (
         "subscriber",
+        "SELECT eventcore_park('rights', '{}')",
+    ),
+    (
+        "subscriber",
         "SELECT eventcore_extend_lease('rights', lease_id) FROM eventcore_poll('rights', 'c', 1)",
     ),
     (

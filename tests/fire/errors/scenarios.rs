@@ -69,6 +69,8 @@ const LEASED: &str = "SELECT eventcore_reset_subscription('there', 0);
     SELECT set_config('test.lease', (SELECT lease_id::text FROM eventcore_poll('there', 'c', 1) LIMIT 1), false)";
 const PARKED: &str = "SELECT eventcore_reset_subscription('there', 0);
     SELECT eventcore_nack('there', (SELECT lease_id FROM eventcore_poll('there', 'c', 1) LIMIT 1), action => 'park')";
+const RETURNED: &str = "SELECT eventcore_reset_subscription('there', 0);
+    SELECT eventcore_nack('there', (SELECT lease_id FROM eventcore_poll('there', 'c', 1) LIMIT 1), action => 'retry')";
 const NO_SUBSCRIPTION: &str =
     "SELECT eventcore_drop_subscription(name) FROM eventcore.subscriptions WHERE name = 'new'";
 const SUBSCRIPTION: &str = "SELECT eventcore_create_subscription('new')
@@ -168,6 +170,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     call("eventcore_parked", "SELECT * FROM eventcore_parked('there')").after(PARKED),
     call("eventcore_replay_parked", "SELECT eventcore_replay_parked('there')").after(PARKED),
     call("eventcore_discard_parked", "SELECT eventcore_discard_parked('there')").after(PARKED),
+    call(
+        "eventcore_park",
+        "SELECT eventcore_park('there', ARRAY(SELECT position FROM eventcore.deliveries JOIN eventcore.subscriptions s ON s.id = subscription_id
+                                               WHERE s.name = 'there'))",
+    )
+    .after(RETURNED),
     call("eventcore_checkpoint", "SELECT eventcore_checkpoint('mine')"),
     call("eventcore_advance_checkpoint", "SELECT eventcore_advance_checkpoint('mine', eventcore_checkpoint('mine'), 1)")
         .after("DELETE FROM eventcore.checkpoints"),

@@ -132,6 +132,7 @@ fn a_subscriber_leaves_what_it_gets_alone_until_it_takes_the_publishers_place() 
         "SELECT eventcore_reset_subscription('all', 0)",
         "SELECT eventcore_replay_parked('half way')",
         "SELECT eventcore_discard_parked('half way')",
+        "SELECT eventcore_park('half way', '{1}')",
         "SELECT eventcore_checkpoint('client view')",
         "SELECT eventcore_advance_checkpoint('client view', 0, 1)",
         "SELECT eventcore_pause_projection('ledger')",

@@ -130,7 +130,7 @@ const MALFORMED: [Case; 45] = [
 ];
 
 /// Calls that name the subscription `none`, which does not exist.
-const UNKNOWN: [&str; 11] = [
+const UNKNOWN: [&str; 12] = [
     "eventcore_drop_subscription('none')",
     "eventcore_pause_subscription('none')",
     "eventcore_resume_subscription('none')",
@@ -142,6 +142,7 @@ const UNKNOWN: [&str; 11] = [
     "eventcore_parked('none')",
     "eventcore_replay_parked('none')",
     "eventcore_discard_parked('none')",
+    "eventcore_park('none', '{1}')",
 ];
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod isolation;
 mod many_parked;
 mod many_waiting;
 mod parked;
+mod set_aside;
 mod statistics;
 mod steps;
 mod wait;

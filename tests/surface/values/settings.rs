@@ -112,6 +112,7 @@ async fn several_wrong_values_are_the_error_of_one_also_under_extra_errors() {
     for call in [
         "eventcore_replay_parked('sub', '{7,8}')",
         "eventcore_discard_parked('sub', '{7,8}')",
+        "eventcore_park('sub', '{7,8}')",
         "eventcore_replay_projection_parked('proj', '{7,8}')",
         "eventcore_discard_projection_parked('proj', '{7,8}')",
         "eventcore_create_projection('two', 'proj_handler', tables => '{pg_class,pg_type,eventcore.events}')",
