@@ -53,7 +53,9 @@ pub(crate) fn run(workspace: &Workspace, ui: &Ui, arguments: &Arguments) -> Resu
         (arguments.deploy, Request::Deploy),
     ] {
         if is_asked {
+            let step = ui.step(request.title());
             desk.ask(request)?;
+            step.done();
             return Ok(ExitCode::SUCCESS);
         }
     }
@@ -184,6 +186,16 @@ impl Request {
         match self {
             Self::Restart => "restart",
             Self::Deploy => "deploy",
+        }
+    }
+
+    /// What is done, for the person who has asked.
+    fn title(self) -> &'static str {
+        match self {
+            Self::Restart => "restart the server",
+            Self::Deploy => {
+                "deploy the newest release of the shop, and start its programs that have ended"
+            }
         }
     }
 }
