@@ -1,22 +1,28 @@
 //! [`Context`]: what every command has: the connection, the output, and an end by Ctrl-C.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use eventcore::PostgresEventStore;
 use eventcore_inspect::connection::{Environment, Given, Target, resolve};
 use eventcore_inspect::{Error, ErrorKind, Session, SessionOptions};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Cli;
 use crate::failure::Failure;
 use crate::output::{Output, safe};
+use crate::question;
 
 const APPLICATION_NAME: &str = "eventcore";
 
 /// How long a statement may take to end after the server was asked to cancel it.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How long a connection may take before a person is told what it waits for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the server may take to be asked.
 const LONGEST: Duration = Duration::from_secs(3);
@@ -28,6 +34,8 @@ pub(crate) struct Context {
     may_ask_for_password: bool,
     is_verbose: bool,
     yes: bool,
+    /// Whether the command ends at Ctrl-C by itself.
+    ends_by_itself: AtomicBool,
     /// The sessions that are open, to be cancelled by Ctrl-C.
     sessions: Mutex<Vec<Weak<Session>>>,
 }
@@ -40,6 +48,7 @@ impl Context {
             may_ask_for_password: !cli.connection.no_password,
             is_verbose: cli.output.verbose,
             yes: cli.output.yes,
+            ends_by_itself: AtomicBool::new(false),
             sessions: Mutex::default(),
         }
     }
@@ -52,11 +61,15 @@ impl Context {
         command: impl Future<Output = Result<ExitCode, Failure>>,
     ) -> Result<ExitCode, Failure> {
         let mut command = std::pin::pin!(command);
-        // A command that ends at Ctrl-C by itself, as a server does, is asked first.
+        // Before the command does anything, such as to ask.
+        let mut interrupts = signal(SignalKind::interrupt())?;
         tokio::select! {
             biased;
             done = &mut command => return done,
-            pressed = tokio::signal::ctrl_c() => pressed?,
+            _ = interrupts.recv() => {}
+        }
+        if self.ends_by_itself.load(Ordering::Relaxed) {
+            return command.await;
         }
         let known = self.open_sessions();
         let ended = async {
@@ -65,13 +78,18 @@ impl Context {
                 done = &mut command => Some(done),
                 () = cancelled(&known) => None,
                 // Twice: at once.
-                _ = tokio::signal::ctrl_c() => None,
+                _ = interrupts.recv() => None,
             }
         };
         match tokio::time::timeout(LONGEST, ended).await {
             Ok(Some(Ok(code))) => Ok(code),
             _ => Err(Failure::Interrupted),
         }
+    }
+
+    /// From now on Ctrl-C is the command's own matter, as of a server, which stops in order.
+    pub(crate) fn ends_by_itself(&self) {
+        self.ends_by_itself.store(true, Ordering::Relaxed);
     }
 
     fn open_sessions(&self) -> Vec<Arc<Session>> {
@@ -126,16 +144,38 @@ impl Context {
 
     async fn connect(&self, options: &SessionOptions) -> Result<(Session, Target), Failure> {
         let mut target = self.target()?;
-        let session = match Session::open(&target, options).await {
+        let session = match self.opened(&target, options).await? {
             Err(error) if self.wants_password(&error, &target) => {
                 let mut given = self.given.clone();
-                given.password = Some(ask_password(&target)?);
+                given.password = Some(ask_password(&target).await?);
                 target = resolve(&given, &Environment::of_process())?;
-                Session::open(&target, options).await
+                self.opened(&target, options).await?
             }
             opened => opened,
         };
         Ok((session?, target))
+    }
+
+    /// Connects, and tells a person what it waits for if that takes long.
+    async fn opened(
+        &self,
+        target: &Target,
+        options: &SessionOptions,
+    ) -> Result<Result<Session, Error>, Failure> {
+        let mut opened = std::pin::pin!(Session::open(target, options));
+        if self.is_verbose || io::stderr().is_terminal() {
+            tokio::select! {
+                biased;
+                done = &mut opened => return Ok(done),
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+            let database = target.get("dbname").unwrap_or_default();
+            self.output.note(&format!(
+                "waiting for the server to open a session on database {database:?}; while a statement copies, renames or \
+                 drops the database, it opens none"
+            ))?;
+        }
+        Ok(opened.await)
     }
 
     /// Whether the server asks for a password that nothing has given, and a person is there.
@@ -160,7 +200,7 @@ impl Context {
     }
 
     /// Asks before something is destroyed. Without a terminal it has to be said by `--yes`.
-    pub(crate) fn confirm(&self, question: &str) -> Result<(), Failure> {
+    pub(crate) async fn confirm(&self, question: &str) -> Result<(), Failure> {
         if self.yes {
             return Ok(());
         }
@@ -170,11 +210,8 @@ impl Context {
                 safe(question)
             )));
         }
-        write!(io::stderr(), "{}. Do it? [y/N] ", safe(question))?;
-        io::stderr().flush()?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        match answer.trim() {
+        let answer = question::ask(&format!("{question}. Do it? [y/N] ")).await?;
+        match answer.as_str() {
             "y" | "Y" | "yes" => Ok(()),
             _ => Err(Failure::Declined),
         }
@@ -192,8 +229,7 @@ async fn cancelled(sessions: &[Arc<Session>]) {
     }
 }
 
-fn ask_password(target: &Target) -> Result<String, Failure> {
+async fn ask_password(target: &Target) -> Result<String, Failure> {
     let user = target.get("user").unwrap_or_default();
-    let prompt = format!("Password for user {}: ", safe(user));
-    Ok(rpassword::prompt_password(prompt)?)
+    Ok(question::ask_password(&format!("Password for user {user}: ")).await?)
 }

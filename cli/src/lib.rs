@@ -7,8 +7,10 @@ mod arguments;
 mod commands;
 mod context;
 mod dev;
+mod ends;
 mod failure;
 mod output;
+mod question;
 #[cfg(test)]
 mod reference;
 mod schemas;

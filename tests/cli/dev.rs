@@ -17,6 +17,15 @@ fn start(arguments: &[&str]) -> (Child, Value) {
         .args(["dev", "-o", "jsonl", "--pg-bin"])
         .arg(binaries.folder());
     command.args(arguments);
+    // Of the caller's own server, and nothing to do with this one.
+    command.envs([
+        ("PGSSLMODE", "verify-full"),
+        ("PGHOST", "elsewhere.example"),
+        ("PGPORT", "1"),
+        ("PGOPTIONS", "-c search_path=nowhere"),
+        ("PGTARGETSESSIONATTRS", "read-only"),
+        ("PGSERVICE", "none"),
+    ]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
@@ -73,6 +82,12 @@ fn a_server_with_sample_data_and_a_console_runs_until_ctrl_c() {
         &running,
         "url",
         &["projections", "wait", "balances", "--timeout", "60s"],
+    );
+    let found = on(&running, "url", &["doctor", "--fail-on", "never"]);
+    let ids = found["findings"].as_array().unwrap().iter();
+    assert!(
+        ids.map(|finding| &finding["id"])
+            .all(|id| id != "search_path")
     );
     let state = on(
         &running,

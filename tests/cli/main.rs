@@ -11,6 +11,7 @@ mod errors;
 mod events;
 mod export;
 mod hostile;
+mod interrupted;
 mod metrics;
 mod operate;
 mod programs;

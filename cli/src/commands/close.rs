@@ -19,7 +19,9 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     let stream = &arguments.stream;
-    context.confirm(&format!("stream {stream:?} takes no more events"))?;
+    context
+        .confirm(&format!("stream {stream:?} takes no more events"))
+        .await?;
     let session = context.writer().await?;
     let closed = close(&session, stream, &arguments.reason).await?;
     let words = match closed.was_open {

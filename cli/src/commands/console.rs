@@ -2,12 +2,15 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eventcore_console::{Console, Options, Secret, StartError};
+use tokio::sync::oneshot;
 
 use crate::context::Context;
+use crate::ends::Ends;
 use crate::failure::Failure;
 use crate::output::safe;
 
@@ -43,13 +46,30 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
         StartError::Open(_) => Failure::Usage(error.to_string()),
         error => Failure::Io(io::Error::other(error.to_string())),
     })?;
+    let mut ends = Ends::new()?;
+    context.ends_by_itself();
     context
         .output
         .note(&format!("console at http://{}", console.address()))?;
     if let (Some(secret), Some("-")) = (&secret, arguments.auth.as_deref().and_then(Path::to_str)) {
         writeln!(io::stderr(), "sign in with {}", secret.reveal())?;
     }
-    Ok(console.run(until_told()).await?)
+    let (tell, told) = oneshot::channel::<()>();
+    let mut served = std::pin::pin!(console.run(async {
+        // Also if the sender is gone.
+        let _ = told.await;
+    }));
+    tokio::select! {
+        done = &mut served => return Ok(done?),
+        () = ends.any() => {}
+    }
+    // It listens as long as it serves.
+    let _ = tell.send(());
+    tokio::select! {
+        done = served => Ok(done?),
+        // Twice: at once.
+        () = ends.any() => Ok(()),
+    }
 }
 
 /// The secret in a file, or a new one.
@@ -67,26 +87,6 @@ fn secret(file: &Path) -> Result<Secret, Failure> {
     Secret::new(&text).map_err(|error| Failure::Usage(about(&error)))
 }
 
-#[cfg(unix)]
 fn may_be_read_by_others(file: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
     Ok(std::fs::metadata(file)?.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn may_be_read_by_others(_: &Path) -> io::Result<bool> {
-    Ok(false)
-}
-
-/// SIGTERM, as systemd sends it. Ctrl-C ends every command.
-async fn until_told() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut told) = signal(SignalKind::terminate()) {
-            told.recv().await;
-            return;
-        }
-    }
-    std::future::pending::<()>().await;
 }

@@ -163,7 +163,9 @@ async fn repair_all(
         if !finding.action.is_empty() {
             context.output.note(&finding.action)?;
         }
-        context.confirm(&format!("{}: {statement}", finding.object))?;
+        context
+            .confirm(&format!("{}: {statement}", finding.object))
+            .await?;
         repair(session, finding).await?;
         context.output.note(&format!("done: {statement}"))?;
     }

@@ -64,9 +64,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
         let session = context.reader().await?;
         return context.output.rows(&list(&session).await?);
     };
-    context.confirm(&format!(
-        "the session of process {pid} is ended, and what it appended is rolled back"
-    ))?;
+    context
+        .confirm(&format!(
+            "the session of process {pid} is ended, and what it appended is rolled back"
+        ))
+        .await?;
     let session = context.writer().await?;
     terminate(&session, pid).await?;
     let done = Done {

@@ -15,6 +15,7 @@ use eventcore_inspect::{Error, Session, SessionOptions};
 use tokio::sync::Mutex;
 
 use crate::context::Context;
+use crate::ends::Ends;
 use crate::failure::Failure;
 
 /// The arguments of `eventcore metrics`.
@@ -97,6 +98,8 @@ async fn serve(address: SocketAddr, context: &Context) -> Result<(), Failure> {
     });
     let listener = tokio::net::TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
+    let mut ends = Ends::new()?;
+    context.ends_by_itself();
     context
         .output
         .note(&format!("metrics at http://{address}/metrics"))?;
@@ -114,7 +117,10 @@ async fn serve(address: SocketAddr, context: &Context) -> Result<(), Failure> {
             }
         }),
     );
-    Ok(axum::serve(listener, app).await?)
+    tokio::select! {
+        done = axum::serve(listener, app).into_future() => Ok(done?),
+        () = ends.any() => Ok(()),
+    }
 }
 
 impl Scraped {

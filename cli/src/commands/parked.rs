@@ -199,7 +199,9 @@ async fn change(
     };
     let count = chosen.len();
     if count > 0 && (arguments.all || action == ParkedAction::Discard) {
-        context.confirm(&format!("{count} parked events of {name:?} are {will}"))?;
+        context
+            .confirm(&format!("{count} parked events of {name:?} are {will}"))
+            .await?;
     }
     let events = match chosen.is_empty() {
         true => 0,

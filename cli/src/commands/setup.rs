@@ -1,6 +1,6 @@
 //! `eventcore setup`
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -14,6 +14,7 @@ use crate::arguments::Format;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::safe;
+use crate::question;
 
 /// The arguments of `eventcore setup`.
 #[derive(Args)]
@@ -46,7 +47,7 @@ pub(crate) struct Report {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<ExitCode, Failure> {
     let session = context.writer().await?;
-    let plan = plan(&session, &wanted(arguments, context)?).await?;
+    let plan = plan(&session, &wanted(arguments, context).await?).await?;
     let is_for_people = context.output.format == Format::Table;
     if arguments.dry_run {
         let report = Report {
@@ -71,10 +72,12 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
     if report.plan.obstacles.is_empty() {
         let count = report.plan.statements.len();
         if count > 0 {
-            context.confirm(&match count {
-                1 => "this statement is run".to_owned(),
-                _ => format!("these {count} statements are run"),
-            })?;
+            context
+                .confirm(&match count {
+                    1 => "this statement is run".to_owned(),
+                    _ => format!("these {count} statements are run"),
+                })
+                .await?;
         }
         for statement in &report.plan.statements {
             run_statement(&session, statement).await?;
@@ -101,7 +104,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
 }
 
 /// What the options say; without them a person at a terminal is asked for the roles.
-fn wanted(arguments: &Arguments, context: &Context) -> Result<Wanted, Failure> {
+async fn wanted(arguments: &Arguments, context: &Context) -> Result<Wanted, Failure> {
     let mut wanted = Wanted {
         schema: arguments.schema.clone(),
         applications: arguments.applications.clone(),
@@ -109,19 +112,17 @@ fn wanted(arguments: &Arguments, context: &Context) -> Result<Wanted, Failure> {
     };
     let is_told = !wanted.applications.is_empty() || !wanted.monitors.is_empty();
     if !is_told && !arguments.dry_run && !context.is_yes() && io::stdin().is_terminal() {
-        wanted.applications.extend(ask("Role of the application")?);
-        wanted.monitors.extend(ask("Role for monitoring")?);
+        wanted
+            .applications
+            .extend(ask("Role of the application").await?);
+        wanted.monitors.extend(ask("Role for monitoring").await?);
     }
     Ok(wanted)
 }
 
-fn ask(question: &str) -> Result<Option<String>, Failure> {
-    write!(io::stderr(), "{question}, if it should have one: ")?;
-    io::stderr().flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    let answer = answer.trim();
-    Ok((!answer.is_empty()).then(|| answer.to_owned()))
+async fn ask(role: &str) -> Result<Option<String>, Failure> {
+    let answer = question::ask(&format!("{role}, if it should have one: ")).await?;
+    Ok((!answer.is_empty()).then_some(answer))
 }
 
 /// What to run, as psql takes it.

@@ -150,13 +150,15 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
         Action::Reset { name, to } => {
             context.confirm(&format!(
                 "subscription {name:?} continues after position {to}, and all its leases are lost"
-            ))?;
+            )).await?;
             change(name, SubscriptionAction::Reset(*to), "reset", context).await
         }
         Action::Drop { name } => {
-            context.confirm(&format!(
-                "subscription {name:?} is removed, with its checkpoint and its parked events"
-            ))?;
+            context
+                .confirm(&format!(
+                    "subscription {name:?} is removed, with its checkpoint and its parked events"
+                ))
+                .await?;
             change(name, SubscriptionAction::Drop, "dropped", context).await
         }
     }

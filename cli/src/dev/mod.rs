@@ -14,7 +14,6 @@ use eventcore_inspect::connection::{Environment, Given, Target, resolve};
 use eventcore_inspect::{Session, SessionOptions};
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::account::Account;
 use self::console::Console;
@@ -23,6 +22,7 @@ use self::programs::Programs;
 use self::server::Server;
 use crate::arguments::Format;
 use crate::context::Context;
+use crate::ends::Ends;
 use crate::failure::Failure;
 use crate::output::maybe;
 
@@ -80,24 +80,40 @@ pub(crate) struct Running {
 /// Runs until Ctrl-C or SIGTERM. Whatever ends it, the server stops, and a temporary folder is removed.
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     let mut ends = Ends::new()?;
-    tokio::select! {
+    context.ends_by_itself();
+    let mut started = None;
+    let result = tokio::select! {
         () = ends.any() => Ok(()),
-        result = serve(arguments, context) => result,
+        result = serve(arguments, &mut started, context) => result,
+    };
+    if let Some(mut server) = started {
+        tokio::select! {
+            () = server.stop() => {}
+            // Twice: at once.
+            () = ends.any() => server.kill().await,
+        }
     }
+    result
 }
 
-async fn serve(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+/// Puts the server into `started` as soon as there is one, to be stopped by the caller.
+async fn serve(
+    arguments: &Arguments,
+    started: &mut Option<Server>,
+    context: &Context,
+) -> Result<(), Failure> {
     let account = Account::for_servers()?;
     let programs = Programs::find(arguments.pg_bin.as_deref())?;
     let folder = Folder::new(arguments.data.as_deref(), &account)?;
     let is_new = server::create(&programs, &account, &folder).await?;
-    let mut server = Server::start(&programs, &account, folder, arguments.port).await?;
+    let server = started.insert(Server::start(&programs, &account, folder, arguments.port)?);
+    server.wait_until_ready().await?;
     let password = server::password()?;
-    set_up(&server, &password, is_new && !arguments.no_sample).await?;
-    let session = open(&server, DATABASE).await?;
+    set_up(server, &password, is_new && !arguments.no_sample).await?;
+    let session = open(server, DATABASE).await?;
     let extension_version = session.extension()?.version.clone();
     drop(session);
-    let console = Console::new(arguments, &server).await?;
+    let console = Console::new(arguments, server).await?;
     let running = Running {
         server_version: programs.version().to_owned(),
         extension_version,
@@ -137,7 +153,11 @@ async fn set_up(server: &Server, password: &str, with_sample: bool) -> Result<()
     .await?;
     drop(session);
     let session = open(server, DATABASE).await?;
-    batch(&session, "CREATE EXTENSION IF NOT EXISTS eventcore").await?;
+    batch(
+        &session,
+        "CREATE EXTENSION IF NOT EXISTS eventcore SCHEMA public",
+    )
+    .await?;
     batch(&session, "ALTER EXTENSION eventcore UPDATE").await?;
     drop(session);
     if with_sample {
@@ -152,12 +172,13 @@ async fn open(server: &Server, database: &str) -> Result<Session, Failure> {
     Ok(Session::open(&target, &options).await?)
 }
 
+/// Where the server is. The caller's settings for other servers, such as PGSSLMODE, say nothing of it.
 fn target(server: &Server, database: &str) -> Result<Target, Failure> {
     let given = Given {
         url: Some(server.url(database)),
         ..Given::default()
     };
-    Ok(resolve(&given, &Environment::of_process())?)
+    Ok(resolve(&given, &Environment::default())?)
 }
 
 async fn batch(session: &Session, sql: &str) -> Result<(), Failure> {
@@ -184,33 +205,7 @@ fn tell(running: &Running, arguments: &Arguments, context: &Context) -> Result<(
         ],
     )?;
     output.note(match arguments.data {
-        Some(_) => "Ctrl-C stops the server; the folder stays.",
-        None => "Ctrl-C stops the server and removes the folder.",
+        Some(_) => "Ctrl-C stops the server, a second one at once; the folder stays.",
+        None => "Ctrl-C stops the server, a second one at once, and removes the folder.",
     })
-}
-
-/// The signals that end the command.
-struct Ends {
-    signals: [Signal; 3],
-}
-
-impl Ends {
-    fn new() -> Result<Self, Failure> {
-        Ok(Self {
-            signals: [
-                signal(SignalKind::interrupt())?,
-                signal(SignalKind::terminate())?,
-                signal(SignalKind::hangup())?,
-            ],
-        })
-    }
-
-    async fn any(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.signals;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
 }

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use super::account::Account;
 use super::folder::{Folder, random};
@@ -28,8 +28,9 @@ pub(super) struct Server {
     postmaster: Child,
     pid: u32,
     port: u16,
-    /// What stops it.
+    /// What stops it in order, and what stops it at once.
     stop: Command,
+    kill: Command,
     // Dropped after the server was stopped.
     folder: Folder,
 }
@@ -52,7 +53,7 @@ pub(super) async fn create(
         "--auth-local=trust",
         "--auth-host=scram-sha-256",
     ]);
-    let mut initdb = tokio::process::Command::from(initdb);
+    let mut initdb = Command::from(initdb);
     let output = initdb.kill_on_drop(true).output().await?;
     match output.status.success() {
         true => Ok(true),
@@ -66,8 +67,8 @@ pub(super) fn password() -> Result<String, Failure> {
 }
 
 impl Server {
-    /// Starts the server on the cluster of the folder, and returns when it accepts connections.
-    pub(super) async fn start(
+    /// Starts the server on the cluster of the folder.
+    pub(super) fn start(
         programs: &Programs,
         account: &Account,
         folder: Folder,
@@ -95,27 +96,33 @@ impl Server {
             .stderr(log)
             // Ctrl-C is for this command, which stops the server in order.
             .process_group(0);
-        let mut stop = programs.command("pg_ctl", account);
-        stop.arg("stop")
-            .arg("--pgdata")
-            .arg(folder.data())
-            .args(["--mode=fast", "--silent", "--wait", "--timeout=30"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0);
-        let postmaster = tokio::process::Command::from(postgres).spawn()?;
-        let mut server = Self {
+        let stopping = |mode| {
+            let mut stop = programs.command("pg_ctl", account);
+            stop.arg("stop")
+                .arg("--pgdata")
+                .arg(folder.data())
+                .args([mode, "--silent", "--wait", "--timeout=30"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .process_group(0);
+            let mut stop = Command::from(stop);
+            stop.kill_on_drop(true);
+            stop
+        };
+        let (stop, kill) = (stopping("--mode=fast"), stopping("--mode=immediate"));
+        let postmaster = Command::from(postgres).spawn()?;
+        Ok(Self {
             pid: postmaster.id().unwrap_or_default(),
             postmaster,
             port,
             stop,
+            kill,
             folder,
-        };
-        server.wait_until_ready().await?;
-        Ok(server)
+        })
     }
 
-    async fn wait_until_ready(&mut self) -> Result<(), Failure> {
+    /// Returns when it accepts connections.
+    pub(super) async fn wait_until_ready(&mut self) -> Result<(), Failure> {
         let began = Instant::now();
         while !self.is_ready() {
             if self.postmaster.try_wait()?.is_some() || began.elapsed() > START {
@@ -139,6 +146,16 @@ impl Server {
     pub(super) async fn ended(&mut self) -> Result<(), Failure> {
         self.postmaster.wait().await?;
         Err(failed("the server", &self.log()))
+    }
+
+    /// Stops it in order.
+    pub(super) async fn stop(&mut self) {
+        run(&mut self.stop, &mut self.postmaster).await;
+    }
+
+    /// Stops it at once: it recovers at its next start.
+    pub(super) async fn kill(&mut self) {
+        run(&mut self.kill, &mut self.postmaster).await;
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -175,11 +192,23 @@ impl Drop for Server {
         if matches!(self.postmaster.try_wait(), Ok(Some(_))) {
             return;
         }
-        let is_stopped = self.stop.status().is_ok_and(|status| status.success());
+        let is_stopped = self
+            .stop
+            .as_std_mut()
+            .status()
+            .is_ok_and(|status| status.success());
         if !is_stopped {
             // It did not answer in time: its processes end when the postmaster is gone.
             let _ = self.postmaster.start_kill();
         }
+    }
+}
+
+/// Runs what stops a server. If that fails, dropping the server stops it.
+async fn run(stop: &mut Command, postmaster: &mut Child) {
+    if stop.status().await.is_ok_and(|status| status.success()) {
+        // A child of this process stays until it is waited for.
+        let _ = postmaster.wait().await;
     }
 }
 

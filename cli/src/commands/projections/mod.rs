@@ -146,9 +146,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
             timeout,
         } => {
             if !shadow {
-                context.confirm(&format!(
-                    "the tables of projection {name:?} are emptied and filled again"
-                ))?;
+                context
+                    .confirm(&format!(
+                        "the tables of projection {name:?} are emptied and filled again"
+                    ))
+                    .await?;
             }
             let action = ProjectionAction::Rebuild {
                 with_shadow: *shadow,
@@ -167,9 +169,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
             say(name, "rebuilt", context)
         }
         Action::Drop { name } => {
-            context.confirm(&format!(
-                "projection {name:?} is removed with its checkpoint; its tables stay"
-            ))?;
+            context
+                .confirm(&format!(
+                    "projection {name:?} is removed with its checkpoint; its tables stay"
+                ))
+                .await?;
             change(name, ProjectionAction::Drop, "dropped", context).await
         }
     }
