@@ -184,6 +184,27 @@ pub async fn change_parked(
     Ok(row.try_get(0)?)
 }
 
+const PARK: &str = "SELECT eventcore_park($1, $2, $3)";
+
+/// Sets events of a subscription aside that wait to be delivered again, all of them or none; returns
+/// how many were not parked before. Without a reason it is the role. Needs `eventcore_subscriber`.
+///
+/// # Errors
+///
+/// One of them was never delivered, is done, or is leased by a consumer (SE003); there is no such
+/// subscription (SE007), or the role may not (42501).
+pub async fn park(
+    session: &Session,
+    subscription: &str,
+    positions: &[i64],
+    reason: Option<&str>,
+) -> Result<i64, Error> {
+    let row = session
+        .query_one(PARK, &[&subscription, &positions, &reason])
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
 /// Ends the session only if it is still in flight, so that a number that another process has got
 /// since does no harm.
 const TERMINATE: &str = "\

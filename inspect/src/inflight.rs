@@ -40,3 +40,28 @@ const LIST: &str =
 pub async fn list(session: &Session) -> Result<Vec<InFlight>, Error> {
     all(session, LIST, &[]).await
 }
+
+/// How long readers have to wait before it is worth a word, in seconds: most appends end within it.
+const LONG: f64 = 1.0;
+
+impl InFlight {
+    /// Whether readers have waited for it for more than a second, so that no lag tells the truth: the
+    /// events behind it are not counted.
+    #[must_use]
+    pub fn holds_readers_back(&self) -> bool {
+        self.holds_safe_position && self.age_seconds.is_some_and(|age| age > LONG)
+    }
+}
+
+const HELD: &str = "\
+SELECT * FROM eventcore.stat_inflight WHERE holds_safe_position ORDER BY age_seconds DESC NULLS LAST LIMIT 1";
+
+/// What has held readers back for more than a second, if anything does.
+///
+/// # Errors
+///
+/// The role may not read the view, or the connection is lost.
+pub async fn holder(session: &Session) -> Result<Option<InFlight>, Error> {
+    let found: Vec<InFlight> = all(session, HELD, &[]).await?;
+    Ok(found.into_iter().find(InFlight::holds_readers_back))
+}

@@ -260,3 +260,125 @@ fn the_figures_of_this_moment_are_those_of_the_views() {
     );
     assert!(database.ok(&["stats"]).contains("safe position      3"));
 }
+
+/// The events of a consumer that died are not those of one that works, and a lag of nothing is not that
+/// nothing waits.
+#[test]
+fn a_dead_consumer_and_held_readers_are_told_beside_the_figures() {
+    let database = with_parked("cli_told");
+    let row = |table: &str| {
+        let line = table.lines().find(|line| line.starts_with("mails"));
+        words(line.unwrap())
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let before = database.run(&["subscriptions"]);
+    assert!(before.out.contains("POSITIONS BEHIND"), "{before:?}");
+    assert!(before.out.contains("CONSUMERS  EXPIRED"), "{before:?}");
+    // LEASED, CONSUMERS, EXPIRED, RETRYING, PARKED, STOPPED
+    let places = 5..11;
+    let of_living = ["1", "1", "0", "0", "2", "2"];
+    assert_eq!(row(&before.out)[places.clone()], of_living, "{before:?}");
+    assert!(before.err.is_empty(), "{before:?}");
+    database.sql("UPDATE eventcore.leases SET leased_until = now() - interval '1 hour'");
+    let after = database.run(&["subscriptions"]);
+    let of_dead = ["1", "1", "1", "0", "2", "2"];
+    assert_eq!(row(&after.out)[places], of_dead, "{after:?}");
+    assert!(
+        after
+            .err
+            .contains("subscription \"mails\": 1 of 1 leases expired"),
+        "{after:?}"
+    );
+    let shown = database.run(&["subscriptions", "show", "mails"]);
+    assert!(shown.out.contains("at most 1 events"), "{shown:?}");
+    assert!(shown.err.contains("1 of 1 leases expired"), "{shown:?}");
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _client = runtime.block_on(async {
+        let connected = tokio_postgres::connect(&database.url, tokio_postgres::NoTls);
+        let (client, connection) = connected.await.unwrap();
+        tokio::spawn(connection);
+        let append = "SET application_name = 'invoice run'; BEGIN; SELECT eventcore_append(ARRAY['z'], ARRAY[0]::bigint[], '[{\"stream\":\"z\",\"type\":\"T\",\"payload\":2}]')";
+        client.batch_execute(append).await.unwrap();
+        client
+    });
+    until("readers are held back", || {
+        database.sql("SELECT age_seconds > 1 FROM eventcore.stat_inflight") == "t"
+    });
+    for command in ["subscriptions", "projections", "checkpoints", "stats"] {
+        let ran = database.run(&[command]);
+        assert!(
+            ran.err.contains("readers have been held back for")
+                && ran.err.contains("(invoice run, idle in transaction)")
+                && ran.err.contains("`eventcore inflight`"),
+            "{command}: {ran:?}"
+        );
+        let quiet = database.run(&[command, "-q"]);
+        assert!(quiet.err.is_empty(), "{quiet:?}");
+        let json = database.run(&[command, "-o", "json"]);
+        assert!(json.err.is_empty(), "{json:?}");
+    }
+    let top = database.ok(&["top", "--once", "--interval", "0.1", "--width", "150"]);
+    assert!(top.contains("EXPIRED"), "{top}");
+    assert!(top.contains("readers have been held back for"), "{top}");
+}
+
+#[test]
+fn an_event_that_no_consumer_has_is_set_aside_with_a_reason() {
+    let database = with_parked("cli_park");
+    let held = database.run(&["parked", "mails", "park", "3"]);
+    assert_eq!(held.code, 1, "{held:?}");
+    assert!(held.err.contains("worker-1"), "{held:?}");
+    database.sql("UPDATE eventcore.leases SET leased_until = now() - interval '1 hour'");
+    let parked = database.json(&["parked", "mails", "park", "3", "--reason", "ask Ada"]);
+    assert_eq!(
+        (&parked["events"], &parked["done"]),
+        (&json!(1), &json!("parked"))
+    );
+    let listed = database.json(&["parked", "mails"]);
+    assert_eq!(listed[2]["reason"], "ask Ada");
+    let again = database.ok(&["parked", "mails", "park", "3"]);
+    assert_eq!(again, "0 events of \"mails\" are parked\n");
+    for wrong in [
+        &["parked", "mails", "park"][..],
+        &["parked", "mails", "replay", "3", "--reason", "x"],
+        &["parked", "mails", "park", "3", "--projection"],
+        &["parked", "mails", "park", "--all"],
+    ] {
+        assert_eq!(database.run(wrong).code, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_projection_that_fails_again_when_it_is_resumed_is_told() {
+    let database = Database::with_workers("cli_resume");
+    database.sql(
+        "CREATE FUNCTION refuse(event eventcore.events) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'two is too much'; END $$;
+         SELECT eventcore_create_projection('totals', 'refuse', retry_limit => 0);
+         SELECT eventcore_append(ARRAY['a'], ARRAY[0]::bigint[], '[{\"stream\":\"a\",\"type\":\"T\",\"payload\":1}]')",
+    );
+    until("the failure", || {
+        database.json(&["projections", "show", "totals"])["status"] == "failed"
+    });
+    let again = database.run(&["projections", "resume", "totals"]);
+    assert_eq!(again.code, 1, "{again:?}");
+    assert!(
+        again
+            .err
+            .contains("failed again on the event at position 1: two is too much (P0001)"),
+        "{again:?}"
+    );
+    database.sql(
+        "CREATE OR REPLACE FUNCTION refuse(event eventcore.events) RETURNS void LANGUAGE sql AS ''",
+    );
+    assert_eq!(
+        database.ok(&["projections", "resume", "totals"]),
+        "projection \"totals\" is resumed\n"
+    );
+    assert_eq!(
+        database.json(&["projections", "show", "totals"])["lag_events"],
+        0
+    );
+}

@@ -2,6 +2,7 @@
 
 use eventcore_inspect::checkpoints::{Checkpoint, list};
 
+use super::held::remark;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Row, Show, flag, left, right};
@@ -11,7 +12,7 @@ impl Row for Checkpoint {
         vec![
             left("PROJECTION"),
             right("POSITION"),
-            right("LAG"),
+            right("POSITIONS BEHIND"),
             left("CHANGED"),
             left("COPY"),
         ]
@@ -30,5 +31,6 @@ impl Row for Checkpoint {
 
 pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let session = context.reader().await?;
-    context.output.rows(&list(&session).await?)
+    context.output.rows(&list(&session).await?)?;
+    remark(&session, context).await
 }

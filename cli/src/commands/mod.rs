@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod execute;
 pub(crate) mod export;
+pub(crate) mod held;
 pub(crate) mod import;
 pub(crate) mod inflight;
 mod input;

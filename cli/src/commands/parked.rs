@@ -1,7 +1,7 @@
 //! `eventcore parked`
 
 use clap::{Args, ValueEnum};
-use eventcore_inspect::actions::{ParkedAction, ParkedOf, change_parked};
+use eventcore_inspect::actions::{ParkedAction, ParkedOf, change_parked, park};
 use eventcore_inspect::{Error, Event, Session, projections, subscriptions};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     /// What to do
     #[arg(default_value = "list", hide_default_value = true)]
     action: Action,
-    /// The positions of the events to replay or discard
+    /// The positions of the events to replay, discard or park
     positions: Vec<i64>,
     /// Replay or discard all that are parked now
     #[arg(long, conflicts_with = "positions")]
@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// NAME is a projection in the server
     #[arg(long)]
     projection: bool,
+    /// Why they are parked [default: the role]
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,6 +39,8 @@ enum Action {
     Replay,
     /// Forget them
     Discard,
+    /// Set events of a subscription aside that no consumer has: they wait to be delivered again
+    Park,
 }
 
 /// How many events one statement reads.
@@ -121,6 +126,10 @@ pub(crate) struct Done<'a> {
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+    if arguments.reason.is_some() && arguments.action != Action::Park {
+        let message = "--reason goes with park";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     match arguments.action {
         Action::List if arguments.all || !arguments.positions.is_empty() => Err(Failure::Usage(
             "positions and --all go with replay and discard".to_owned(),
@@ -128,6 +137,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
         Action::List => list(arguments, context).await,
         Action::Replay => change(arguments, ParkedAction::Replay, context).await,
         Action::Discard => change(arguments, ParkedAction::Discard, context).await,
+        Action::Park => set_aside(arguments, context).await,
     }
 }
 
@@ -212,4 +222,25 @@ async fn change(
         &format!("{events} parked events of {name:?} are {done}"),
         &thing,
     )
+}
+
+/// Parks events that wait to be delivered again.
+async fn set_aside(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+    let (name, positions) = (&arguments.name, &arguments.positions);
+    if arguments.projection {
+        let message =
+            "park is for subscriptions: a projection parks by itself with on_error = 'park'";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    if positions.is_empty() {
+        let message = "give the positions of the events to park";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    let session = context.writer().await?;
+    let events = park(&session, name, positions, arguments.reason.as_deref()).await?;
+    let done = "parked";
+    let thing = Done { name, done, events };
+    context
+        .output
+        .done(&format!("{events} events of {name:?} are {done}"), &thing)
 }

@@ -53,9 +53,9 @@ pub(super) fn filter(only: Option<&[String]>) -> String {
     only.map_or_else(|| "all".to_owned(), |only| only.join(", "))
 }
 
-/// How far a reader is behind.
-pub(super) fn lag(events: i64, behind: f64) -> String {
-    format!("{events} events, {}", seconds(behind))
+/// How far a reader is behind. Not every position has an event, or one that it wants.
+pub(super) fn lag(positions: i64, behind: f64) -> String {
+    format!("at most {positions} events, {}", seconds(behind))
 }
 
 /// JSON on several lines, with every text and number as it was: only white space between them is

@@ -2,6 +2,7 @@
 
 use eventcore_inspect::stats::stats;
 
+use super::held::remark;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{maybe, seconds};
@@ -42,5 +43,6 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
             },
         ),
     ];
-    context.output.record(&found, fields)
+    context.output.record(&found, fields)?;
+    remark(&session, context).await
 }

@@ -9,6 +9,7 @@ use eventcore_inspect::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::held::{remark, remark_expired};
 use super::rows::{filter, lag};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -89,11 +90,12 @@ impl Row for Subscription {
     fn columns() -> Vec<Column> {
         vec![
             left("SUBSCRIPTION"),
-            right("LAG"),
-            left("BEHIND"),
+            right("POSITIONS BEHIND"),
+            left("TIME BEHIND"),
             right("CHECKPOINT"),
             right("LEASED"),
             right("CONSUMERS"),
+            right("EXPIRED"),
             right("RETRYING"),
             right("PARKED"),
             right("STOPPED"),
@@ -110,6 +112,7 @@ impl Row for Subscription {
             self.checkpoint.to_string(),
             self.leased.to_string(),
             self.consumers.to_string(),
+            self.expired_leases.to_string(),
             self.retrying.to_string(),
             self.parked.to_string(),
             self.streams_stopped.to_string(),
@@ -138,7 +141,10 @@ pub(crate) struct Done<'a> {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     let Some(action) = &arguments.action else {
         let session = context.reader().await?;
-        return context.output.rows(&list(&session).await?);
+        let found = list(&session).await?;
+        context.output.rows(&found)?;
+        remark_expired(&found, context)?;
+        return remark(&session, context).await;
     };
     match action {
         Action::Show { name } => show_one(name, context).await,
@@ -235,7 +241,9 @@ async fn show_one(name: &str, context: &Context) -> Result<(), Failure> {
         subscription,
         lease_list,
     };
-    context.output.record(&detail, fields)
+    context.output.record(&detail, fields)?;
+    remark_expired(std::slice::from_ref(&detail.subscription), context)?;
+    remark(&session, context).await
 }
 
 /// Nothing if the role may not see it.

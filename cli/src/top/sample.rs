@@ -46,6 +46,14 @@ impl Sample {
     }
 }
 
+impl Sample {
+    /// What has held readers back for long.
+    pub(super) fn holder(&self) -> Option<&InFlight> {
+        let mut in_flight = self.in_flight.iter();
+        in_flight.find(|found| found.holds_readers_back())
+    }
+}
+
 /// A total of which the rate is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Total {

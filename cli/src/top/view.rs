@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row, Sparkline, Table};
 
 use super::sample::{History, Sample, Total};
+use crate::commands::held::told;
 use crate::output::{maybe, safe, seconds};
 
 /// What is drawn, and what a person has chosen.
@@ -47,7 +48,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: &Screen) {
         Constraint::Length(rows.saturating_add(2))
     };
     let areas = Layout::vertical([
-        Constraint::Length(2),
+        Constraint::Length(2 + u16::from(sample.holder().is_some())),
         Constraint::Length(5),
         rows(sample.in_flight.len(), 5),
         rows(sample.subscriptions.len(), 8),
@@ -91,7 +92,10 @@ fn title(frame: &mut Frame<'_>, area: Rect, screen: &Screen, sample: &Sample) {
             false => "",
         }
     );
-    let lines = vec![Line::styled(first, HEAD), Line::raw(second)];
+    let mut lines = vec![Line::styled(first, HEAD), Line::raw(second)];
+    if let Some(holder) = sample.holder() {
+        lines.push(Line::styled(safe(&told(holder)).into_owned(), BAD));
+    }
     frame.render_widget(ratatui::text::Text::from(lines), area);
 }
 
@@ -177,17 +181,19 @@ fn in_flight(frame: &mut Frame<'_>, area: Rect, sample: &Sample) {
 
 fn subscriptions(frame: &mut Frame<'_>, area: Rect, sample: &Sample) {
     let rows = sample.subscriptions.iter().map(|found| {
-        let style =
-            match found.streams_stopped > 0 || (found.lag_seconds > 60.0 && found.leases == 0) {
-                true => BAD,
-                false => Style::new(),
-            };
+        let is_left_alone =
+            found.expired_leases > 0 || (found.lag_seconds > 60.0 && found.leases == 0);
+        let style = match found.streams_stopped > 0 || is_left_alone {
+            true => BAD,
+            false => Style::new(),
+        };
         let cells = vec![
             found.name.clone(),
             found.lag_events.to_string(),
             seconds(found.lag_seconds),
             found.leased.to_string(),
             found.consumers.to_string(),
+            found.expired_leases.to_string(),
             found.retrying.to_string(),
             found.parked.to_string(),
             match found.paused {
@@ -199,10 +205,11 @@ fn subscriptions(frame: &mut Frame<'_>, area: Rect, sample: &Sample) {
     });
     let head = [
         "SUBSCRIPTION",
-        "LAG",
+        "POSITIONS",
         "BEHIND",
         "LEASED",
         "CONSUMERS",
+        "EXPIRED",
         "RETRYING",
         "PARKED",
         "",
@@ -211,7 +218,7 @@ fn subscriptions(frame: &mut Frame<'_>, area: Rect, sample: &Sample) {
         frame,
         area,
         &head,
-        &[24, 10, 8, 8, 10, 9, 8, 10],
+        &[24, 10, 8, 8, 10, 8, 9, 8, 10],
         rows.collect(),
     );
 }
@@ -239,7 +246,7 @@ fn projections(frame: &mut Frame<'_>, area: Rect, sample: &Sample) {
     });
     let head = [
         "PROJECTION",
-        "LAG",
+        "POSITIONS",
         "BEHIND",
         "STATUS",
         "WORKER",

@@ -1,5 +1,6 @@
 //! `eventcore projections`
 
+mod resume;
 mod wait;
 
 use clap::{Args, Subcommand};
@@ -9,6 +10,7 @@ use eventcore_inspect::since::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::held::remark;
 use super::rows::{filter, lag};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -78,8 +80,8 @@ impl Row for Projection {
             left("PROJECTION"),
             left("MODE"),
             left("STATUS"),
-            right("LAG"),
-            left("BEHIND"),
+            right("POSITIONS BEHIND"),
+            left("TIME BEHIND"),
             right("CHECKPOINT"),
             right("WORKER"),
             left("WAITS FOR"),
@@ -118,17 +120,23 @@ pub(crate) struct Done<'a> {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     let Some(action) = &arguments.action else {
         let session = context.reader().await?;
-        return context.output.rows(&list(&session).await?);
+        context.output.rows(&list(&session).await?)?;
+        return remark(&session, context).await;
     };
     match action {
         Action::Show { name } => {
             let session = context.reader().await?;
             let projection = show(&session, name).await?;
             let fields = fields(&projection, context.output.show);
-            context.output.record(&projection, fields)
+            context.output.record(&projection, fields)?;
+            remark(&session, context).await
         }
         Action::Pause { name } => change(name, ProjectionAction::Pause, "paused", context).await,
-        Action::Resume { name } => change(name, ProjectionAction::Resume, "resumed", context).await,
+        Action::Resume { name } => {
+            let session = context.writer().await?;
+            resume::resume(&session, name).await?;
+            say(name, "resumed", context)
+        }
         Action::Wait {
             name,
             position,
