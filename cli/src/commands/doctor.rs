@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use eventcore_inspect::Session;
-use eventcore_inspect::doctor::{CHECKS, Diagnosis, Finding, Severity, diagnose, fix, repair};
+use eventcore_inspect::doctor::{
+    CHECKS, Check, Diagnosis, Finding, Severity, diagnose, fix, repair,
+};
+use eventcore_inspect::{Error, ErrorKind, Session};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -60,6 +62,8 @@ pub(crate) struct Listed {
     /// What a person does about it; empty if the statement is all.
     action: &'static str,
     see: &'static str,
+    /// Whether nothing goes wrong for it now: it is a setting or a privilege that may harm later.
+    is_advice: bool,
 }
 
 impl Row for Listed {
@@ -90,6 +94,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
             meaning: check.meaning,
             action: check.action,
             see: check.see,
+            is_advice: check.is_advice,
         });
         context.output.rows(&listed.collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
@@ -102,9 +107,15 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
             _ => diagnose(&session).await?,
         }
     } else if let Some(check) = &arguments.repair {
+        if Check::named(check).is_none() {
+            let message = format!("there is no check {check:?}: eventcore doctor --list shows all");
+            return Err(Failure::Usage(message));
+        }
         let session = context.writer().await?;
         let diagnosis = diagnose(&session).await?;
-        repair_all(&session, &diagnosis, check, context).await?;
+        if !repair_all(&session, &diagnosis, check, context).await? {
+            return Ok(ExitCode::SUCCESS);
+        }
         diagnose(&session).await?
     } else {
         let session = context.reader().await?;
@@ -140,19 +151,28 @@ async fn fix_all(
     Ok(fixed)
 }
 
-/// Runs the statements of the findings of this check, each after asking.
+/// Runs the statements of the findings of this check, each after asking. Returns whether there are such
+/// findings.
 async fn repair_all(
     session: &Session,
     diagnosis: &Diagnosis,
     check: &str,
     context: &Context,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let of_this = |finding: &&Finding| finding.id == check;
     let findings: Vec<&Finding> = diagnosis.findings.iter().filter(of_this).collect();
     if findings.is_empty() {
-        let message =
-            format!("nothing is found by the check {check:?}: eventcore doctor shows what is");
-        return Err(Failure::Usage(message));
+        match diagnosis.skipped.iter().find(|skipped| skipped.id == check) {
+            Some(skipped) => {
+                let message = format!("the check {check} could not be made: {}", skipped.reason);
+                return Err(Error::new(ErrorKind::Failed, message).into());
+            }
+            None => {
+                let words = format!("nothing to repair: the check {check} finds nothing");
+                context.output.done(&words, &diagnosis)?;
+                return Ok(false);
+            }
+        }
     }
     for finding in findings {
         let Some(statement) = &finding.statement else {
@@ -169,13 +189,18 @@ async fn repair_all(
         repair(session, finding).await?;
         context.output.note(&format!("done: {statement}"))?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Tells people what is wrong.
 pub(super) fn tell(diagnosis: &Diagnosis, context: &Context) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
+    let mut is_advice = false;
     for finding in &diagnosis.findings {
+        if finding.is_advice && !is_advice {
+            writeln!(out, "Advice, of which nothing goes wrong now:")?;
+            is_advice = true;
+        }
         let severity = context.output.severity(finding.severity);
         let (id, object) = (safe(&finding.id), safe(&finding.object));
         writeln!(out, "{severity}  {id}  {object}")?;

@@ -1,5 +1,5 @@
 SELECT p.name,
-       format('it does not run, and %s events wait: %s', p.lag_events, p.waits_for),
+       format('it does not run, and at most %s events wait: %s', p.lag_events, p.waits_for),
        CASE p.waits_for
             WHEN 'owner may not log in' THEN ARRAY[format('ALTER ROLE %I LOGIN', p.owner)]
             WHEN 'owner may not connect' THEN ARRAY[format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), p.owner)]

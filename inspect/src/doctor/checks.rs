@@ -11,7 +11,8 @@ macro_rules! check {
             action: $action,
             see: $see,
             is_safe: $safe,
-            sql: include_str!(concat!("../../sql/doctor/", $id, ".sql")),
+            is_advice: false,
+            sql: Some(include_str!(concat!("../../sql/doctor/", $id, ".sql"))),
             sql_of_monitor: None,
         }
     };
@@ -23,15 +24,310 @@ macro_rules! check {
     };
 }
 
-/// All checks: of the installation, of the server, of what runs, of the roles.
+/// A check of what may harm later: nothing goes wrong for it now.
+macro_rules! advice {
+    ($($part:tt)*) => {
+        Check {
+            is_advice: true,
+            ..check!($($part)*)
+        }
+    };
+}
+
+/// What `eventcore_check()` finds: the check `extension` asks it.
+macro_rules! found {
+    ($id:literal, $severity:ident, $meaning:literal, $action:literal, $see:literal, $safe:literal) => {
+        Check {
+            id: $id,
+            severity: Severity::$severity,
+            meaning: $meaning,
+            action: $action,
+            see: $see,
+            is_safe: $safe,
+            is_advice: false,
+            sql: None,
+            sql_of_monitor: None,
+        }
+    };
+}
+
+/// Asks `eventcore_check()`, whose findings have checks of their own in the list.
+pub(super) const EXTENSION: Check = check!(
+    "extension",
+    Error,
+    "something in the schema `eventcore` is not as `CREATE EXTENSION` made it, or does not fit together",
+    "See the page for what each finding means.",
+    "reference/maintenance.md",
+    false
+);
+
+/// All checks: of the installation, of the server, of what runs, of the roles. Each finding has the name
+/// of one of them.
 pub const CHECKS: &[Check] = &[
-    check!(
-        "extension",
+    EXTENSION,
+    found!(
+        "not_preloaded",
         Error,
-        "something in the schema `eventcore` is not as `CREATE EXTENSION` made it, or does not fit together",
-        "See the page for what each finding means.",
-        "reference/maintenance.md",
+        "the server did not load the library when it started: nothing works",
+        "Then restart the server.",
+        "operations/troubleshoot.md#by-what-people-say",
         false
+    ),
+    found!(
+        "version",
+        Error,
+        "the loaded library and the objects in this database are of different versions",
+        "If the library is the older one, install the files of the newer version, and restart the server.",
+        "operations/upgrade.md",
+        false
+    ),
+    found!(
+        "missing_trigger",
+        Error,
+        "a trigger of a table is missing",
+        "",
+        "reference/maintenance.md#eventcore_check",
+        true
+    ),
+    found!(
+        "disabled_trigger",
+        Error,
+        "a trigger of a table is disabled",
+        "",
+        "reference/maintenance.md#eventcore_check",
+        true
+    ),
+    found!(
+        "foreign_trigger",
+        Error,
+        "a table has a trigger that `CREATE EXTENSION` did not make",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "wrong_trigger",
+        Error,
+        "a trigger is not the one that `CREATE EXTENSION` made",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "missing_index",
+        Error,
+        "an index of a table is missing",
+        "",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "invalid_index",
+        Error,
+        "an index of a table is invalid",
+        "",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "wrong_index",
+        Error,
+        "an index of a table is on other columns",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "foreign_index",
+        Error,
+        "`eventcore.events` has a unique index that `CREATE EXTENSION` did not make",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "column_missing",
+        Error,
+        "a column of `eventcore.events` is missing",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "column_added",
+        Error,
+        "`eventcore.events` has a column more",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "column_renamed",
+        Error,
+        "a column of `eventcore.events` has another name",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "column_type",
+        Error,
+        "a column of `eventcore.events` has another type",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "column_collation",
+        Error,
+        "a column of `eventcore.events` has another collation",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "column_null",
+        Error,
+        "a column of `eventcore.events` takes or refuses NULL, unlike before",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "constraint",
+        Error,
+        "`eventcore.events` has a constraint that `CREATE EXTENSION` did not make",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "unlogged",
+        Error,
+        "a table is unlogged: a crash empties it",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "row_security",
+        Error,
+        "a table has row security switched on or off, unlike before",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "missing_policy",
+        Error,
+        "a policy of a table is missing",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "foreign_policy",
+        Error,
+        "a table has a policy that `CREATE EXTENSION` did not make",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "inherits",
+        Error,
+        "a table inherits, or is inherited from",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "rule",
+        Error,
+        "a table has a rule",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "replaced_function",
+        Error,
+        "a function is not the one that `CREATE EXTENSION` made",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "positions_behind",
+        Error,
+        "the sequence of positions was set back",
+        "",
+        "reference/maintenance.md#eventcore_check",
+        true
+    ),
+    found!(
+        "implausible_position",
+        Error,
+        "a checkpoint is far beyond the last event",
+        "",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "copy",
+        Warning,
+        "work of another database is here, and does not run",
+        "",
+        "operations/backup.md#copies",
+        false
+    ),
+    found!(
+        "owner_missing",
+        Error,
+        "the owner of a projection does not exist",
+        "",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "owner_renamed",
+        Warning,
+        "the owner of a projection has another name than a dump would carry",
+        "",
+        "reference/maintenance.md#eventcore_check",
+        true
+    ),
+    found!(
+        "function_missing",
+        Error,
+        "a function of a command or a projection is gone",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "table_missing",
+        Error,
+        "a table of a projection is gone",
+        "See the page for what it means.",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "table_replaced",
+        Warning,
+        "a table of a projection was dropped and created again",
+        "",
+        "reference/maintenance.md#eventcore_check",
+        false
+    ),
+    found!(
+        "orphans",
+        Warning,
+        "deliveries of a subscription that is gone are left",
+        "",
+        "reference/maintenance.md#eventcore_check",
+        true
     ),
     check!(
         "encoding",
@@ -41,7 +337,7 @@ pub const CHECKS: &[Check] = &[
         "operations/checklist.md#data",
         false
     ),
-    check!(
+    advice!(
         "update_available",
         Note,
         "the server has files of another version than the objects",
@@ -49,7 +345,7 @@ pub const CHECKS: &[Check] = &[
         "operations/upgrade.md",
         false
     ),
-    check!(
+    advice!(
         "search_path",
         Note,
         "the functions need the name of their schema before them",
@@ -57,7 +353,7 @@ pub const CHECKS: &[Check] = &[
         "operations/troubleshoot.md#42883-function-does-not-exist",
         false
     ),
-    check!(
+    advice!(
         "unsafe_setting",
         Error,
         "a setting lets a crash lose acknowledged events",
@@ -65,7 +361,7 @@ pub const CHECKS: &[Check] = &[
         "operations/checklist.md#all-at-once",
         false
     ),
-    check!(
+    advice!(
         "one_copy",
         Note,
         "there is no archive of the log and no standby",
@@ -73,7 +369,7 @@ pub const CHECKS: &[Check] = &[
         "operations/backup.md",
         false
     ),
-    check!(
+    advice!(
         "few_workers",
         Warning,
         "too few background workers",
@@ -81,7 +377,7 @@ pub const CHECKS: &[Check] = &[
         "operations/configure.md#background-workers",
         false
     ),
-    check!(
+    advice!(
         "few_locks",
         Warning,
         "the table of locks is small",
@@ -89,7 +385,7 @@ pub const CHECKS: &[Check] = &[
         "operations/configure.md",
         false
     ),
-    check!(
+    advice!(
         "idle_timeout",
         Warning,
         "a transaction that is left open holds back readers until it ends",
@@ -97,7 +393,7 @@ pub const CHECKS: &[Check] = &[
         "operations/troubleshoot.md#transactions-that-are-left-open",
         false
     ),
-    check!(
+    advice!(
         "early_lock_release",
         Note,
         "a transaction releases its locks before its events are on disk",
@@ -198,7 +494,7 @@ pub const CHECKS: &[Check] = &[
         "subscription_retries",
         Warning,
         "a consumer fails on an event, and gets it again and again",
-        "Deploy a release of the consumer that can handle the event: `eventcore event POSITION` shows it.",
+        "Deploy a release of the consumer that can handle the event: `eventcore event POSITION` shows it. `eventcore parked NAME park POSITION` sets it aside until then.",
         "operations/monitor.md#subscriptions",
         false,
         "subscription_retries.monitor.sql"
@@ -283,7 +579,7 @@ pub const CHECKS: &[Check] = &[
         "operations/monitor.md#projections",
         false
     ),
-    check!(
+    advice!(
         "states_without_command",
         Note,
         "states are kept for a command that is not there any more",
@@ -291,7 +587,7 @@ pub const CHECKS: &[Check] = &[
         "reference/commands.md",
         true
     ),
-    check!(
+    advice!(
         "old_executions",
         Note,
         "results of executions are older than 90 days",
@@ -299,7 +595,7 @@ pub const CHECKS: &[Check] = &[
         "reference/commands.md",
         false
     ),
-    check!(
+    advice!(
         "superuser",
         Warning,
         "an application is a superuser",
@@ -307,7 +603,7 @@ pub const CHECKS: &[Check] = &[
         "operations/roles.md",
         false
     ),
-    check!(
+    advice!(
         "owner_is_used",
         Warning,
         "an application owns the tables",
@@ -315,7 +611,7 @@ pub const CHECKS: &[Check] = &[
         "operations/roles.md#what-protects-the-events",
         false
     ),
-    check!(
+    advice!(
         "public_privilege",
         Warning,
         "every role has a privilege on something of eventcore",
@@ -323,7 +619,7 @@ pub const CHECKS: &[Check] = &[
         "operations/roles.md#what-is-granted",
         false
     ),
-    check!(
+    advice!(
         "granted_privilege",
         Note,
         "a role has a privilege that `CREATE EXTENSION` did not grant",

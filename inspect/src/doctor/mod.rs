@@ -5,6 +5,7 @@
 
 mod checks;
 
+use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
@@ -13,6 +14,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 pub use self::checks::CHECKS;
+use self::checks::EXTENSION;
 use crate::error::{Error, ErrorKind};
 use crate::session::Session;
 
@@ -55,7 +57,10 @@ pub struct Check {
     pub see: &'static str,
     /// Whether the statement that it suggests may be run without a person who decides.
     pub is_safe: bool,
-    sql: &'static str,
+    /// Whether nothing goes wrong for it now: it is a setting or a privilege that may harm later.
+    pub is_advice: bool,
+    /// `None`: `eventcore_check()` finds it.
+    sql: Option<&'static str>,
     /// What it can find out for a role that may not read what `sql` reads.
     sql_of_monitor: Option<&'static str>,
 }
@@ -81,6 +86,8 @@ pub struct Finding {
     pub action: String,
     /// Whether this statement may be run without a person who decides.
     pub is_safe: bool,
+    /// Whether nothing goes wrong for it now: it is a setting or a privilege that may harm later.
+    pub is_advice: bool,
     /// The page of the manual that says more.
     pub see: &'static str,
 }
@@ -99,25 +106,13 @@ pub struct Skipped {
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Diagnosis {
-    /// What is wrong, the worst first.
+    /// What goes wrong now, the worst first; then advice, the most urgent first.
     pub findings: Vec<Finding>,
     /// What could not be looked at, because the role may not or the library is not loaded.
     pub skipped: Vec<Skipped>,
 }
 
-/// Findings of `eventcore_check()` that its statement repairs without harm.
-const SAFE_FINDINGS: [&str; 5] = [
-    "disabled_trigger",
-    "missing_trigger",
-    "orphans",
-    "owner_renamed",
-    "positions_behind",
-];
-
-/// Those that do not stop anything yet.
-const MILD_FINDINGS: [&str; 4] = ["owner_renamed", "orphans", "copy", "table_replaced"];
-
-/// Those about the library that the server has loaded.
+/// The findings about the library that the server has loaded.
 const OF_LIBRARY: [&str; 2] = ["not_preloaded", "version"];
 
 /// The SQLSTATE of a statement that the role may not run.
@@ -126,9 +121,17 @@ const NOT_PERMITTED: &str = "42501";
 /// The SQLSTATE of an operation that is not available, as without the library.
 const UNAVAILABLE: &str = "SE009";
 
+impl Check {
+    /// The check of this name.
+    #[must_use]
+    pub fn named(id: &str) -> Option<&'static Self> {
+        CHECKS.iter().find(|check| check.id == id)
+    }
+}
+
 impl Finding {
-    /// The three columns of every check, and those that some have: `action` of this finding, and `id` of
-    /// what `eventcore_check()` has found.
+    /// The three columns of every check, and those that some have: `action` and `severity` of this
+    /// finding, and `id` of what `eventcore_check()` has found.
     fn read(check: &Check, row: &Row) -> Result<Self, Error> {
         let statements = match *row.columns()[2].type_() == Type::TEXT_ARRAY {
             true => row
@@ -136,33 +139,29 @@ impl Finding {
                 .unwrap_or_default(),
             false => row.try_get::<_, Option<String>>(2)?.into_iter().collect(),
         };
-        let mut finding = Self {
-            id: check.id.to_owned(),
-            severity: check.severity,
+        let id = optional(row, "id")?.unwrap_or_else(|| check.id.to_owned());
+        let check = Check::named(&id).unwrap_or(check);
+        let severity = match optional(row, "severity")?.as_deref() {
+            Some("note") => Severity::Note,
+            _ => check.severity,
+        };
+        Ok(Self {
+            id,
+            severity,
             object: row.try_get(0)?,
             message: row.try_get(1)?,
             statement: (!statements.is_empty()).then(|| statements.join("; ")),
+            is_safe: check.is_safe && !statements.is_empty(),
             statements,
-            action: check.action.to_owned(),
-            is_safe: check.is_safe,
+            action: optional(row, "action")?.unwrap_or_else(|| check.action.to_owned()),
+            is_advice: check.is_advice,
             see: check.see,
-        };
-        if let Some(action) = optional(row, "action")? {
-            finding.action = action;
-        }
-        if let Some(id) = optional(row, "id")? {
-            finding.id = id;
-            finding.is_safe = SAFE_FINDINGS.contains(&finding.id.as_str());
-            if MILD_FINDINGS.contains(&finding.id.as_str()) {
-                finding.severity = Severity::Warning;
-            }
-        }
-        finding.is_safe &= finding.statement.is_some();
-        Ok(finding)
+        })
     }
 
     /// What a role may see of it that may not ask `eventcore_check()`: the library refuses its calls.
-    fn of_refusal(check: &Check, error: &Error) -> Self {
+    fn of_refusal(error: &Error) -> Self {
+        let check = EXTENSION;
         Self {
             id: check.id.to_owned(),
             severity: Severity::Error,
@@ -172,6 +171,7 @@ impl Finding {
             statements: Vec::new(),
             action: error.hint().unwrap_or(check.action).to_owned(),
             is_safe: false,
+            is_advice: false,
             see: check.see,
         }
     }
@@ -196,7 +196,8 @@ pub async fn diagnose(session: &Session) -> Result<Diagnosis, Error> {
     diagnose_within(session, Duration::MAX).await
 }
 
-/// The same, but no check begins after this time: those that are left are skipped.
+/// The same, but no check begins after this time: those that are left are skipped. Advice is looked for
+/// last.
 ///
 /// # Errors
 ///
@@ -206,7 +207,10 @@ pub async fn diagnose_within(session: &Session, longest: Duration) -> Result<Dia
     let began = Instant::now();
     let mut diagnosis = Diagnosis::default();
     let mut refusal = None;
-    for check in CHECKS {
+    let of_now = CHECKS.iter().filter(|check| !check.is_advice);
+    let advice = CHECKS.iter().filter(|check| check.is_advice);
+    for check in of_now.chain(advice) {
+        let Some(sql) = check.sql else { continue };
         if began.elapsed() >= longest {
             diagnosis.skipped.push(Skipped {
                 id: check.id,
@@ -214,7 +218,7 @@ pub async fn diagnose_within(session: &Session, longest: Duration) -> Result<Dia
             });
             continue;
         }
-        match rows(session, check).await {
+        match rows(session, check, sql).await {
             Ok(rows) => {
                 for row in &rows {
                     diagnosis.findings.push(Finding::read(check, row)?);
@@ -236,17 +240,16 @@ pub async fn diagnose_within(session: &Session, longest: Duration) -> Result<Dia
     if let Some(error) = refusal
         && !diagnosis.findings.iter().any(is_of_library)
     {
-        let finding = Finding::of_refusal(&CHECKS[0], &error);
-        diagnosis.findings.push(finding);
+        diagnosis.findings.push(Finding::of_refusal(&error));
     }
-    let worst_first = |finding: &Finding| std::cmp::Reverse(finding.severity);
+    let worst_first = |finding: &Finding| (finding.is_advice, Reverse(finding.severity));
     diagnosis.findings.sort_by_key(worst_first);
     Ok(diagnosis)
 }
 
 /// What the check finds, or what it finds for a role that may see less.
-async fn rows(session: &Session, check: &Check) -> Result<Vec<Row>, Error> {
-    match session.query(check.sql, &[]).await {
+async fn rows(session: &Session, check: &Check, sql: &'static str) -> Result<Vec<Row>, Error> {
+    match session.query(sql, &[]).await {
         Err(error) if error.sqlstate() == Some(NOT_PERMITTED) => match check.sql_of_monitor {
             Some(sql) => session.query(sql, &[]).await,
             None => Err(error),
