@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Projections(commands::projections::Arguments),
     /// List checkpoints of projections that run in clients
     Checkpoints,
-    /// Show who has appended and not ended, and holds readers back
+    /// Show transactions that have appended and not ended, and which of them holds readers back
     Inflight(commands::inflight::Arguments),
     /// Show the figures of this moment
     Stats,
@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Commands(commands::commands::Arguments),
     /// Execute a command inside the database, or try it
     Execute(commands::execute::Arguments),
-    /// Watch what happens: rates, who holds readers back, subscriptions, projections, last events
+    /// Watch what happens: rates, what holds readers back, subscriptions, projections, last events
     Top(crate::top::Arguments),
     /// Write all events to a file, as lines of JSON
     Export(commands::export::Arguments),

@@ -206,7 +206,7 @@ impl Context {
         }
         if !io::stdin().is_terminal() {
             return Err(Failure::Usage(format!(
-                "nothing was done, as nobody can be asked. With --yes: {}",
+                "nothing was done, as no person can be asked. With --yes: {}",
                 safe(question)
             )));
         }

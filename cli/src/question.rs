@@ -33,8 +33,8 @@ pub(crate) async fn ask_password(question: &str) -> io::Result<String> {
     answer
 }
 
-/// Waits in a thread of its own. It is left behind if nobody waits for it any more, as after Ctrl-C:
-/// nothing can wake it, and the program ends without it.
+/// Waits in a thread of its own. It is left behind if the wait is given up, as after Ctrl-C: nothing
+/// can wake it, and the program ends without it.
 async fn beside<T: Send + 'static>(
     wait: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -53,7 +53,7 @@ fn subscriptions_are_created_listed_shown_and_changed() {
     assert!(
         database
             .ok(&["subscriptions", "show", "mails"])
-            .contains("worker-1 has 1 events from position 3")
+            .contains("worker-1 has 1 event from position 3")
     );
 
     database.ok(&["subscriptions", "pause", "mails"]);
@@ -122,7 +122,7 @@ fn parked_events_are_shown_with_their_reason_and_replayed_by_position() {
         (&json!(1), &json!("replayed"))
     );
     let discarded = database.ok(&["parked", "mails", "discard", "--all", "--yes"]);
-    assert_eq!(discarded, "1 parked events of \"mails\" are discarded\n");
+    assert_eq!(discarded, "1 parked event of \"mails\" is discarded\n");
     assert_eq!(database.json(&["parked", "mails"]), json!([]));
     let nothing = database.json(&["parked", "mails", "discard", "--all"]);
     assert_eq!(nothing["events"], 0);
@@ -288,12 +288,12 @@ fn a_dead_consumer_and_held_readers_are_told_beside_the_figures() {
     assert!(
         after
             .err
-            .contains("subscription \"mails\": 1 of 1 leases expired"),
+            .contains("subscription \"mails\": 1 lease expired"),
         "{after:?}"
     );
     let shown = database.run(&["subscriptions", "show", "mails"]);
-    assert!(shown.out.contains("at most 1 events"), "{shown:?}");
-    assert!(shown.err.contains("1 of 1 leases expired"), "{shown:?}");
+    assert!(shown.out.contains("at most 1 event,"), "{shown:?}");
+    assert!(shown.err.contains("1 lease expired"), "{shown:?}");
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _client = runtime.block_on(async {
@@ -340,7 +340,7 @@ fn an_event_that_no_consumer_has_is_set_aside_with_a_reason() {
     let listed = database.json(&["parked", "mails"]);
     assert_eq!(listed[2]["reason"], "ask Ada");
     let again = database.ok(&["parked", "mails", "park", "3"]);
-    assert_eq!(again, "0 events of \"mails\" are parked\n");
+    assert_eq!(again, "the events of \"mails\" are parked already\n");
     for wrong in [
         &["parked", "mails", "park"][..],
         &["parked", "mails", "replay", "3", "--reason", "x"],

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::arguments::Format;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Column, Row, Show, left, safe};
+use crate::output::{Column, Row, Show, counted, left, safe};
 
 /// The arguments of `eventcore doctor`.
 #[derive(Args)]
@@ -223,11 +223,8 @@ pub(super) fn tell(diagnosis: &Diagnosis, context: &Context) -> Result<(), Failu
     }
     let count = |severity: Severity| {
         let of_this = |finding: &&Finding| finding.severity == severity;
-        let name = severity.as_str();
-        match diagnosis.findings.iter().filter(of_this).count() {
-            1 => format!("1 {name}"),
-            count => format!("{count} {name}s"),
-        }
+        let found = diagnosis.findings.iter().filter(of_this).count();
+        counted(found as i64, severity.as_str())
     };
     let counts = [Severity::Error, Severity::Warning, Severity::Note].map(count);
     writeln!(out, "{}", counts.join(", "))?;

@@ -7,10 +7,10 @@ use eventcore_inspect::{ErrorKind, Session};
 use crate::arguments::Format;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::seconds;
+use crate::output::{counted, seconds};
 
-/// Says who holds readers back, if that lasts: then nobody is behind, and yet nothing arrives. Programs
-/// ask for `inflight`.
+/// Says what holds readers back, if that lasts: then no reader is behind, and yet nothing arrives.
+/// Programs ask for `inflight`.
 pub(super) async fn remark(session: &Session, context: &Context) -> Result<(), Failure> {
     if context.output.format != Format::Table {
         return Ok(());
@@ -24,7 +24,7 @@ pub(super) async fn remark(session: &Session, context: &Context) -> Result<(), F
     }
 }
 
-/// Who holds readers back, and for how long.
+/// What holds readers back, and for how long.
 pub(crate) fn told(holder: &InFlight) -> String {
     let age = holder.age_seconds.map(seconds).unwrap_or_default();
     let Some(pid) = holder.pid else {
@@ -59,8 +59,9 @@ pub(super) fn remark_expired(found: &[Subscription], context: &Context) -> Resul
             false => "the consumer is gone or hangs, and no other polls",
         };
         context.output.note(&format!(
-            "subscription {:?}: {} of {} leases expired, the first {since}, and no poll has taken the events back: {why}",
-            of.name, of.expired_leases, of.leases
+            "subscription {:?}: {} expired, the first {since}, and no poll has taken the events back: {why}",
+            of.name,
+            counted(of.expired_leases, "lease")
         ))?;
     }
     Ok(())

@@ -210,7 +210,10 @@ async fn change(
     let count = chosen.len();
     if count > 0 && (arguments.all || action == ParkedAction::Discard) {
         context
-            .confirm(&format!("{count} parked events of {name:?} are {will}"))
+            .confirm(&match count {
+                1 => format!("1 parked event of {name:?} is {will}"),
+                _ => format!("{count} parked events of {name:?} are {will}"),
+            })
             .await?;
     }
     let events = match chosen.is_empty() {
@@ -218,10 +221,11 @@ async fn change(
         false => change_parked(&session, of, name, &chosen, action).await?,
     };
     let thing = Done { name, done, events };
-    context.output.done(
-        &format!("{events} parked events of {name:?} are {done}"),
-        &thing,
-    )
+    let words = match events {
+        1 => format!("1 parked event of {name:?} is {done}"),
+        _ => format!("{events} parked events of {name:?} are {done}"),
+    };
+    context.output.done(&words, &thing)
 }
 
 /// Parks events that wait to be delivered again.
@@ -240,7 +244,10 @@ async fn set_aside(arguments: &Arguments, context: &Context) -> Result<(), Failu
     let events = park(&session, name, positions, arguments.reason.as_deref()).await?;
     let done = "parked";
     let thing = Done { name, done, events };
-    context
-        .output
-        .done(&format!("{events} events of {name:?} are {done}"), &thing)
+    let words = match events {
+        0 => format!("the events of {name:?} are parked already"),
+        1 => format!("1 event of {name:?} is parked"),
+        _ => format!("{events} events of {name:?} are parked"),
+    };
+    context.output.done(&words, &thing)
 }

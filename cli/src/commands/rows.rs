@@ -3,7 +3,7 @@
 use eventcore_inspect::Event;
 use serde_json::value::RawValue;
 
-use crate::output::{Column, Row, Show, left, maybe, right, seconds};
+use crate::output::{Column, Row, Show, counted, left, maybe, right, seconds};
 
 impl Row for Event {
     fn columns() -> Vec<Column> {
@@ -55,7 +55,11 @@ pub(super) fn filter(only: Option<&[String]>) -> String {
 
 /// How far a reader is behind. Not every position has an event, or one that it wants.
 pub(super) fn lag(positions: i64, behind: f64) -> String {
-    format!("at most {positions} events, {}", seconds(behind))
+    format!(
+        "at most {}, {}",
+        counted(positions, "event"),
+        seconds(behind)
+    )
 }
 
 /// JSON on several lines, with every text and number as it was: only white space between them is

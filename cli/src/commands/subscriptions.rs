@@ -13,7 +13,7 @@ use super::held::{remark, remark_expired};
 use super::rows::{filter, lag};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Column, Row, Show, flag, left, maybe, right, seconds};
+use crate::output::{Column, Row, Show, counted, flag, left, maybe, right, seconds};
 
 /// The arguments of `eventcore subscriptions`.
 #[derive(Args)]
@@ -222,9 +222,9 @@ async fn show_one(name: &str, context: &Context) -> Result<(), Failure> {
     let mut fields = fields(&subscription, context.output.show);
     let lease = |lease: &Lease| {
         format!(
-            "{} has {} events from position {}, until {}{}",
+            "{} has {} from position {}, until {}{}",
             lease.consumer,
-            lease.events,
+            counted(lease.events, "event"),
             maybe(lease.first_position),
             context.output.show.time(lease.leased_until),
             match lease.is_expired {
@@ -265,15 +265,19 @@ fn fields(of: &Subscription, show: Show) -> Vec<(&'static str, String)> {
         (
             "leased",
             format!(
-                "{} events in {} leases of {} consumers, {} of these leases expired",
-                of.leased, of.leases, of.consumers, of.expired_leases
+                "{} in {} of {}; expired: {}",
+                counted(of.leased, "event"),
+                counted(of.leases, "lease"),
+                counted(of.consumers, "consumer"),
+                of.expired_leases
             ),
         ),
         (
             "waiting",
             format!(
-                "{} events, {} of them after a failure",
-                of.waiting, of.retrying
+                "{}, {} of them after a failure",
+                counted(of.waiting, "event"),
+                of.retrying
             ),
         ),
         ("streams behind", of.streams_behind.to_string()),

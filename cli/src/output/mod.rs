@@ -250,6 +250,14 @@ pub(crate) fn maybe(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
+/// A number of things, by the name of one.
+pub(crate) fn counted(count: i64, one: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {one}s"),
+    }
+}
+
 /// A number of seconds.
 pub(crate) fn seconds(value: f64) -> String {
     eventcore_inspect::text::duration(value)

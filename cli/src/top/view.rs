@@ -288,7 +288,10 @@ fn events(frame: &mut Frame<'_>, area: Rect, sample: &Sample) {
 
 fn foot(frame: &mut Frame<'_>, area: Rect, screen: &Screen) {
     let text = match screen.message.is_empty() {
-        true => "q quit  space pause  + slower  - faster  K end who holds readers back".to_owned(),
+        true => {
+            "q quit  space pause  + slower  - faster  K end the session that holds readers back"
+                .to_owned()
+        }
         false => screen.message.clone(),
     };
     frame.render_widget(Line::styled(text, HEAD), area);
