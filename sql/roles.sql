@@ -105,7 +105,7 @@ $$;
 GRANT USAGE ON SCHEMA eventcore TO eventcore_subscriber;
 GRANT SELECT ON eventcore.stat_subscriptions TO eventcore_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON eventcore.leases, eventcore.deliveries, eventcore.backlogs, eventcore.parked
+    ON eventcore.leases, eventcore.deliveries, eventcore.acknowledged, eventcore.backlogs, eventcore.parked
     TO eventcore_subscriber;
 -- Not UPDATE of the whole table, nor DELETE: with these comes LOCK TABLE, and the server reads these tables before its
 -- first append.
@@ -150,6 +150,8 @@ GRANT EXECUTE ON FUNCTION
     eventcore.change_subscription(text, text),
     eventcore.sweep(),
     eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]),
+    eventcore.ack_packed(eventcore.subscriptions, uuid, bigint[], boolean),
+    eventcore.unpack_lease(eventcore.subscriptions, uuid),
     eventcore.park(eventcore.subscriptions, bigint[], integer, text, text),
     eventcore.unpark(text, bigint[], boolean),
     eventcore.take_back_expired(eventcore.subscriptions, timestamptz),
@@ -248,7 +250,8 @@ GRANT SELECT ON eventcore.stat_appends, eventcore.stat_executions, eventcore.sta
     TO eventcore_monitor;
 GRANT SELECT (position, recorded_at) ON eventcore.events TO eventcore_monitor;
 GRANT SELECT (subscription_id, lease_id, leased_until, consumer) ON eventcore.leases TO eventcore_monitor;
-GRANT SELECT (subscription_id, lease_id) ON eventcore.deliveries TO eventcore_monitor;
+GRANT SELECT (subscription_id, lease_id, position, positions) ON eventcore.deliveries TO eventcore_monitor;
+GRANT SELECT ON eventcore.acknowledged TO eventcore_monitor;
 GRANT SELECT (recorded_at) ON eventcore.executions TO eventcore_monitor;
 GRANT SELECT (command) ON eventcore.command_states TO eventcore_monitor;
 GRANT EXECUTE ON FUNCTION

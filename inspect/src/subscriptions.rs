@@ -113,13 +113,15 @@ from_row! {
 
 const LEASES: &str = "\
 SELECT l.lease_id, l.consumer, l.leased_until, l.leased_until <= clock_timestamp() AS is_expired,
-       count(d.position) AS events, min(d.position) AS first_position, max(d.position) AS last_position
+       count(*) AS events, min(e.position) AS first_position, max(e.position) AS last_position
   FROM eventcore.subscriptions s
   JOIN eventcore.leases l ON l.subscription_id = s.id
-  LEFT JOIN eventcore.deliveries d ON d.lease_id = l.lease_id
+  JOIN eventcore.deliveries d ON d.lease_id = l.lease_id
+ CROSS JOIN LATERAL unnest(coalesce(d.positions, ARRAY[d.position])) e (position)
  WHERE s.name = $1
+   AND NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                    WHERE a.subscription_id = s.id AND a.lease_id = l.lease_id AND a.position = e.position)
  GROUP BY l.lease_id, l.consumer, l.leased_until
-HAVING count(d.position) > 0
  ORDER BY l.leased_until";
 
 /// The leases of a subscription that hold events, those that end first at the beginning.

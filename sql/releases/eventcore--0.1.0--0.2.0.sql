@@ -229,6 +229,183 @@ SELECT t.table_name, t.trigger_name, t.enabled::"char" AS enabled, t.definition
      'BEFORE INSERT OR UPDATE OR DELETE ON eventcore.projection_parked FOR EACH ROW EXECUTE FUNCTION eventcore.guard_projection_parked()')
   ) AS t (table_name, trigger_name, enabled, definition);
 
+-- The new events of a poll are one row. Leases from before keep a row for each event.
+ALTER TABLE eventcore.deliveries
+    ADD COLUMN positions bigint[],
+    ADD COLUMN versions bigint[],
+    ADD COLUMN stream_ids text[] COLLATE "C",
+    SET (toast_tuple_target = 8160);
+COMMENT ON TABLE eventcore.deliveries IS
+    'Events that were delivered and are neither acknowledged nor parked: in a lease, or waiting to be delivered again. A row is one event, or all new events of a poll.';
+COMMENT ON COLUMN eventcore.deliveries.position IS 'The event, or the first of several.';
+COMMENT ON COLUMN eventcore.deliveries.positions IS
+    'All events of the row, in order, those included that are listed in acknowledged; NULL: it is a single event.';
+COMMENT ON COLUMN eventcore.deliveries.versions IS 'The version of each of them.';
+COMMENT ON COLUMN eventcore.deliveries.stream_ids IS 'The stream of each of them.';
+
+-- Rows instead of changes of the arrays: so consumers that handle events of one lease in transactions of their own do not
+-- wait for one another.
+CREATE TABLE eventcore.acknowledged (
+    subscription_id uuid        NOT NULL,
+    lease_id        uuid        NOT NULL,
+    position        bigint      NOT NULL,
+    CONSTRAINT acknowledged_pkey PRIMARY KEY (subscription_id, lease_id, position)
+) USING heap WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+COMMENT ON TABLE eventcore.acknowledged IS
+    'Events that were acknowledged while other events of the same row of deliveries were not. Removed with that row.';
+COMMENT ON COLUMN eventcore.acknowledged.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN eventcore.acknowledged.lease_id IS 'The lease that held it.';
+COMMENT ON COLUMN eventcore.acknowledged.position IS 'The event.';
+SELECT pg_catalog.pg_extension_config_dump('eventcore.acknowledged', '');
+REVOKE ALL ON eventcore.acknowledged FROM PUBLIC;
+GRANT SELECT, INSERT, UPDATE, DELETE ON eventcore.acknowledged TO eventcore_subscriber;
+
+CREATE FUNCTION eventcore.unpack_lease(s eventcore.subscriptions, lease_id uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    WITH packed AS (
+        DELETE FROM eventcore.deliveries d
+         WHERE d.lease_id = lease_id AND d.positions IS NOT NULL
+        RETURNING d.positions, d.versions, d.stream_ids
+    )
+    INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id, lease_id)
+    SELECT s.id, e.position, e.version, e.stream_id, lease_id
+      FROM packed p CROSS JOIN LATERAL unnest(p.positions, p.versions, p.stream_ids) e (position, version, stream_id)
+     WHERE NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                        WHERE a.subscription_id = s.id AND a.lease_id = lease_id AND a.position = e.position OFFSET 0);
+    DELETE FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = lease_id;
+END
+$$;
+COMMENT ON FUNCTION eventcore.unpack_lease(eventcore.subscriptions, uuid) IS
+    'Makes a row of each event that the lease still holds. For a transaction that has locked the lease, or its rows, FOR UPDATE and whose snapshot is newer.';
+REVOKE ALL ON FUNCTION eventcore.unpack_lease(eventcore.subscriptions, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION eventcore.unpack_lease(eventcore.subscriptions, uuid) TO eventcore_subscriber;
+
+CREATE FUNCTION eventcore.ack_packed(s eventcore.subscriptions, lease_id uuid, positions bigint[], keeps_snapshot boolean)
+RETURNS bigint[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    wanted    bigint[];
+    remaining bigint;
+    taken     bigint[];
+BEGIN
+    SELECT array_agg(e.position) FILTER (WHERE positions IS NULL OR (e.position IN (SELECT unnest(positions))) IS TRUE),
+           count(*) - (SELECT count(*) FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = lease_id)
+      INTO wanted, remaining
+      FROM eventcore.deliveries d CROSS JOIN LATERAL unnest(d.positions) e (position)
+     WHERE d.lease_id = lease_id AND d.positions IS NOT NULL;
+    IF wanted IS NULL THEN
+        RETURN '{}';
+    END IF;
+    IF NOT keeps_snapshot AND remaining > 0 AND cardinality(wanted) >= remaining
+       AND remaining = (SELECT count(*) FROM unnest(wanted) w
+                         WHERE NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                                            WHERE a.subscription_id = s.id AND a.lease_id = lease_id AND a.position = w OFFSET 0)) THEN
+        -- All that is left: the row goes. This waits for those that acknowledge some of it.
+        DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id AND d.positions IS NOT NULL;
+        IF NOT FOUND THEN
+            RETURN '{}';
+        END IF;
+        WITH before AS (
+            DELETE FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = lease_id
+            RETURNING a.position
+        )
+        SELECT coalesce(array_agg(w), '{}') INTO taken FROM unnest(wanted) w
+         WHERE (w IN (SELECT b.position FROM before b)) IS NOT TRUE;
+        RETURN taken;
+    END IF;
+    -- A statement that gives the lease back, or acknowledges all of it, waits for this transaction.
+    PERFORM FROM eventcore.deliveries d
+      WHERE d.lease_id = lease_id AND d.positions IS NOT NULL
+      ORDER BY d.position FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RETURN '{}';
+    END IF;
+    WITH new AS (
+        INSERT INTO eventcore.acknowledged (subscription_id, lease_id, position)
+        SELECT s.id, lease_id, w FROM unnest(wanted) w
+            ON CONFLICT ON CONSTRAINT acknowledged_pkey DO NOTHING
+        RETURNING position
+    )
+    SELECT coalesce(array_agg(n.position), '{}') INTO taken FROM new n;
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION eventcore.ack_packed(eventcore.subscriptions, uuid, bigint[], boolean) IS
+    'Acknowledges those of the positions (NULL: all) that the lease holds in rows of several events, and returns them. keeps_snapshot: a snapshot of the transaction may be older than acknowledgements of others, which only an entry at the same place reveals.';
+REVOKE ALL ON FUNCTION eventcore.ack_packed(eventcore.subscriptions, uuid, bigint[], boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION eventcore.ack_packed(eventcore.subscriptions, uuid, bigint[], boolean) TO eventcore_subscriber;
+
+CREATE OR REPLACE FUNCTION eventcore.take_back_expired(s eventcore.subscriptions, now timestamptz) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    packed uuid;
+    back eventcore.deliveries;
+    has_changed boolean := false;
+BEGIN
+    FOR packed IN
+        -- As below. Its events become rows in statements whose snapshot is newer than the lock.
+        SELECT l.lease_id FROM eventcore.leases l
+         WHERE l.subscription_id = s.id
+           AND (l.leased_until <= now OR l.leased_until > now + 2 * s.lease)
+           AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id AND d.positions IS NOT NULL OFFSET 0)
+           FOR UPDATE SKIP LOCKED
+    LOOP
+        PERFORM eventcore.unpack_lease(s, packed);
+    END LOOP;
+    FOR back IN
+        WITH expired AS MATERIALIZED (
+            -- A consumer that is acknowledging has locked its lease: such a lease is skipped.
+            SELECT l.lease_id, l.consumer FROM eventcore.leases l
+             WHERE l.subscription_id = s.id
+               -- Later than any lease can expire: the clock was set back.
+               AND (l.leased_until <= now OR l.leased_until > now + 2 * s.lease)
+               AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id OFFSET 0)
+               -- Such a lease was locked a moment ago.
+               AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id AND d.positions IS NOT NULL OFFSET 0)
+               FOR UPDATE SKIP LOCKED
+        ), gone AS (
+            DELETE FROM eventcore.leases l USING expired e
+             WHERE l.subscription_id = s.id AND l.lease_id = e.lease_id
+        ), held AS MATERIALIZED (
+            SELECT d.ctid AS place, e.consumer, count(*) OVER (PARTITION BY d.lease_id) = 1 AS is_alone
+              FROM expired e CROSS JOIN LATERAL (
+                   SELECT v.ctid, v.lease_id FROM eventcore.deliveries v WHERE v.lease_id = e.lease_id OFFSET 0) d
+        ), taken AS (
+            UPDATE eventcore.deliveries d
+               SET lease_id = NULL, expiries = d.expiries + 1, failures = d.failures + h.is_alone::integer,
+                   failed_at = now, consumer = h.consumer, reason = format('the lease of consumer "%s" ran out', h.consumer)
+              FROM held h
+             WHERE d.ctid = h.place
+            RETURNING d.*
+        ), returned AS (
+            INSERT INTO eventcore.backlogs AS b (subscription_id, stream_id, returned_position)
+            SELECT s.id, t.stream_id, min(t.position) FROM taken t GROUP BY t.stream_id
+            ON CONFLICT ON CONSTRAINT backlogs_pkey
+            DO UPDATE SET returned_position = least(b.returned_position, excluded.returned_position)
+        )
+        SELECT t.* FROM taken t
+         UNION ALL
+        SELECT (NULL::eventcore.deliveries).* FROM expired e
+    LOOP
+        has_changed := true;
+        IF back.failures > s.retry_limit THEN
+            PERFORM eventcore.park(s, ARRAY[back.position], back.failures, back.consumer, back.reason);
+        END IF;
+    END LOOP;
+    RETURN has_changed;
+END
+$$;
+
 -- A poll runs the statements for what came back, for delays and for expired leases only if there is such a thing, and all
 -- statements of consumers go by indexes.
 CREATE OR REPLACE FUNCTION eventcore.lease_new(
@@ -271,10 +448,11 @@ BEGIN
     -- If the lease is full, the events after its last one are left for another poll.
     read_to := CASE WHEN leased = max_count THEN page.positions[max_count] ELSE page.read_to END;
     IF leased > 0 THEN
-        INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id, lease_id)
-        SELECT s.id, f.position, f.version, f.stream_id, lease_id
-          FROM unnest(page.streams, page.versions, page.positions) f (stream_id, version, position)
-         WHERE f.position <= read_to;
+        INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id, lease_id, positions, versions, stream_ids)
+        VALUES (s.id, page.positions[1], page.versions[1], page.streams[1], lease_id,
+                CASE WHEN leased > 1 THEN page.positions[:leased] END,
+                CASE WHEN leased > 1 THEN page.versions[:leased] END,
+                CASE WHEN leased > 1 THEN page.streams[:leased] END);
     END IF;
     IF page.behind_streams IS NOT NULL THEN
         INSERT INTO eventcore.backlogs AS b (subscription_id, stream_id, after_version, next_position)
@@ -329,7 +507,18 @@ BEGIN
                coalesce(bool_or(l.leased_until <= now OR l.leased_until > now + 2 * s.lease), false)
           INTO blocked, next_due, has_expired
           FROM eventcore.leases l
-         CROSS JOIN LATERAL (SELECT v.stream_id FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id OFFSET 0) d
+         CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM eventcore.acknowledged a
+                                             WHERE a.subscription_id = s.id AND a.lease_id = l.lease_id) AS in_part OFFSET 0) k
+         CROSS JOIN LATERAL (
+               SELECT v.stream_id FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id AND v.positions IS NULL
+                UNION ALL
+               SELECT e.stream_id FROM eventcore.deliveries v
+                CROSS JOIN LATERAL unnest(v.stream_ids, v.positions) e (stream_id, position)
+                WHERE v.lease_id = l.lease_id AND v.positions IS NOT NULL
+                  AND CASE WHEN k.in_part THEN NOT EXISTS (
+                               SELECT FROM eventcore.acknowledged a
+                                WHERE a.subscription_id = s.id AND a.lease_id = l.lease_id AND a.position = e.position)
+                           ELSE true END) d
          WHERE l.subscription_id = s.id;
         -- Not twice: expired leases that consumers are acknowledging stay.
         EXIT WHEN NOT has_expired OR has_changed IS NOT NULL;
@@ -414,13 +603,32 @@ CREATE OR REPLACE FUNCTION eventcore.remove_empty_leases(s eventcore.subscriptio
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    removed uuid[];
+    gone    uuid;
 BEGIN
-    DELETE FROM eventcore.leases l
-     WHERE l.ctid = ANY (ARRAY(
-               SELECT o.ctid FROM eventcore.leases o
-                WHERE o.subscription_id = s.id
-                  AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = o.lease_id OFFSET 0)
-                  FOR UPDATE SKIP LOCKED));
+    WITH empty AS (
+        DELETE FROM eventcore.leases l
+         WHERE l.ctid = ANY (ARRAY(
+                   SELECT o.ctid FROM eventcore.leases o
+                    WHERE o.subscription_id = s.id
+                      AND NOT EXISTS (
+                          SELECT FROM eventcore.deliveries d
+                           WHERE d.lease_id = o.lease_id AND (d.positions IS NULL OR cardinality(d.positions) > (
+                                 SELECT count(*) FROM eventcore.acknowledged a
+                                  WHERE a.subscription_id = s.id AND a.lease_id = d.lease_id
+                                    AND a.position BETWEEN d.position AND d.positions[cardinality(d.positions)])) OFFSET 0)
+                      FOR UPDATE SKIP LOCKED))
+        RETURNING l.lease_id
+    )
+    SELECT array_agg(e.lease_id) FILTER (WHERE EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = e.lease_id OFFSET 0))
+      INTO removed FROM empty e;
+    IF removed IS NOT NULL THEN
+        -- Their events have been acknowledged one by one.
+        FOREACH gone IN ARRAY removed LOOP
+            PERFORM eventcore.unpack_lease(s, gone);
+        END LOOP;
+    END IF;
 END
 $$;
 
@@ -518,9 +726,10 @@ BEGIN
         RETURN QUERY
             SELECT d.lease_id, d.failures + 1, e.position, e.stream_id, e.version, e.event_id, e.event_type,
                    e.payload, e.metadata, e.correlation_id, e.causation_id, e.recorded_at
-              FROM eventcore.deliveries d
+              FROM (SELECT v.lease_id, v.failures, unnest(coalesce(v.positions, ARRAY[v.position])) AS position
+                      FROM eventcore.deliveries v WHERE v.lease_id = lease
+                       AND v.position <= CASE WHEN is_dense THEN began_from ELSE 9223372036854775807 END OFFSET 0) d
              CROSS JOIN LATERAL (SELECT * FROM eventcore.events v WHERE v.position = d.position OFFSET 0) e
-             WHERE d.lease_id = lease AND d.position <= CASE WHEN is_dense THEN began_from ELSE 9223372036854775807 END
              ORDER BY d.position;
         IF is_dense THEN
             RETURN QUERY
@@ -529,7 +738,8 @@ BEGIN
                   FROM eventcore.events e
                  WHERE e.position > began_from AND e.position <= read_from
                    -- IS TRUE: looked up in a hash table, not joined.
-                   AND (e.position IN (SELECT d.position FROM eventcore.deliveries d WHERE d.lease_id = lease)) IS TRUE
+                   AND (e.position IN (SELECT unnest(coalesce(d.positions, ARRAY[d.position]))
+                                         FROM eventcore.deliveries d WHERE d.lease_id = lease)) IS TRUE
                  ORDER BY e.position;
         END IF;
     END IF;
@@ -566,10 +776,221 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION @extschema@.eventcore_ack(text, uuid, bigint[])
-    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off;
-ALTER FUNCTION @extschema@.eventcore_extend_lease(text, uuid) SET enable_seqscan = off SET jit = off;
-ALTER FUNCTION @extschema@.eventcore_nack(text, uuid, bigint[], text, text, interval) SET enable_seqscan = off SET jit = off;
+CREATE OR REPLACE FUNCTION @extschema@.eventcore_ack(subscription text, lease_id uuid, positions bigint[] DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+-- By their indexes, one row at a time: the statistics may come from a moment when the tables were nearly empty.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    s       eventcore.subscriptions := eventcore.find_subscription(subscription);
+    keeps_snapshot CONSTANT boolean := current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
+    was_packed boolean;
+    taken   bigint[] := '{}';
+    missing bigint[];
+    done    bigint;
+    acknowledged bigint := 0;
+BEGIN
+    PERFORM eventcore.hold_lease(s, lease_id, positions);
+    IF positions IS NULL AND NOT keeps_snapshot THEN
+        WITH gone AS (
+            DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id RETURNING d.positions
+        )
+        SELECT coalesce(sum(coalesce(cardinality(g.positions), 1)), 0), bool_or(g.positions IS NOT NULL)
+          INTO acknowledged, was_packed FROM gone g;
+        IF was_packed THEN
+            -- In a statement of its own: the one before may have waited for those that acknowledged these.
+            DELETE FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = lease_id;
+            GET DIAGNOSTICS done = ROW_COUNT;
+            acknowledged := acknowledged - done;
+        ELSE
+            -- Its new events may have become rows while the statement before waited.
+            DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id;
+            GET DIAGNOSTICS done = ROW_COUNT;
+            acknowledged := acknowledged + done;
+        END IF;
+        IF acknowledged = 0 THEN
+            PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
+        END IF;
+    ELSE
+        taken := eventcore.ack_packed(s, lease_id, positions, keeps_snapshot);
+        IF positions IS NULL THEN
+            DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id AND d.positions IS NULL;
+            GET DIAGNOSTICS acknowledged = ROW_COUNT;
+            IF acknowledged = 0 AND cardinality(taken) = 0 THEN
+                PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
+            END IF;
+        ELSE
+            WITH gone AS (
+                DELETE FROM eventcore.deliveries d USING unnest(positions) p
+                 WHERE d.lease_id = lease_id AND d.position = p AND d.positions IS NULL
+                RETURNING d.position
+            )
+            SELECT array_agg(DISTINCT p ORDER BY p) FILTER (
+                       WHERE NOT EXISTS (SELECT FROM gone a WHERE a.position = p) AND (p IN (SELECT unnest(taken))) IS NOT TRUE),
+                   (SELECT count(*) FROM gone)
+              INTO missing, acknowledged FROM unnest(positions) p;
+            IF missing IS NOT NULL THEN
+                PERFORM eventcore.fail_lost(s.name, lease_id, missing);
+            END IF;
+        END IF;
+        acknowledged := acknowledged + cardinality(taken);
+    END IF;
+    PERFORM eventcore.announce_work(false);
+    RETURN acknowledged;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION @extschema@.eventcore_extend_lease(subscription text, lease_id uuid) RETURNS timestamptz
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    s     eventcore.subscriptions := eventcore.find_subscription(subscription);
+    until timestamptz := clock_timestamp() + s.lease;
+BEGIN
+    IF lease_id IS NULL THEN
+        PERFORM eventcore.fail_malformed('lease_id', 'is NULL');
+    END IF;
+    UPDATE eventcore.leases l SET leased_until = until
+     WHERE l.subscription_id = s.id AND l.lease_id = lease_id
+       AND EXISTS (SELECT FROM eventcore.deliveries d
+                    WHERE d.lease_id = lease_id AND (d.positions IS NULL OR cardinality(d.positions) > (
+                          SELECT count(*) FROM eventcore.acknowledged a
+                           WHERE a.subscription_id = s.id AND a.lease_id = lease_id
+                             AND a.position BETWEEN d.position AND d.positions[cardinality(d.positions)])));
+    IF NOT FOUND THEN
+        PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
+    END IF;
+    -- If this rolls back, polls may have skipped a lease that expired in the meantime.
+    PERFORM eventcore.announce_work(false);
+    RETURN until;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION @extschema@.eventcore_nack(
+    subscription text,
+    lease_id     uuid,
+    positions    bigint[] DEFAULT NULL,
+    action       text     DEFAULT 'retry',
+    reason       text     DEFAULT NULL,
+    delay        interval DEFAULT '0'
+)
+RETURNS TABLE ("position" bigint, outcome text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+-- The statistics may come from a moment when the tables were nearly empty. Without jit, because eventcore.subscriptions is
+-- still scanned, at a cost for which the server would compile.
+SET enable_seqscan = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    action  CONSTANT text COLLATE "C" := action;
+    s       eventcore.subscriptions := eventcore.find_subscription(subscription);
+    now     timestamptz := clock_timestamp();
+    lease   uuid := lease_id;
+    wanted  bigint[] := positions;
+    missing bigint[];
+    parks   bigint[] := '{}';
+    failed  record;
+BEGIN
+    IF action IS NULL OR action NOT IN ('retry', 'park', 'skip', 'release') THEN
+        PERFORM eventcore.fail_malformed('action', 'is not one of ''retry'', ''park'', ''skip'', ''release''');
+    END IF;
+    delay := eventcore.check_time('delay', delay, '0');
+    IF delay > '0' AND action <> 'retry' THEN
+        PERFORM eventcore.fail_malformed('delay', 'is only for the action ''retry''');
+    END IF;
+    PERFORM eventcore.hold_lease(s, lease, wanted);
+    IF wanted IS NULL THEN
+        wanted := ARRAY(SELECT e.position FROM eventcore.deliveries d
+                         CROSS JOIN LATERAL unnest(coalesce(d.positions, ARRAY[d.position])) e (position)
+                         WHERE d.lease_id = lease
+                           AND NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                                            WHERE a.subscription_id = s.id AND a.lease_id = lease AND a.position = e.position OFFSET 0)
+                         ORDER BY e.position);
+    END IF;
+    PERFORM FROM eventcore.deliveries d WHERE d.lease_id = lease ORDER BY d.position FOR UPDATE;
+    PERFORM eventcore.lock_to_change(s.name, 'subscription');
+    IF NOT EXISTS (SELECT FROM eventcore.subscriptions t WHERE t.id = s.id) THEN
+        -- It was reset or dropped in the meantime.
+        PERFORM eventcore.fail_lost(s.name, lease, wanted);
+    END IF;
+    -- Now the snapshot is newer than the locks, also in a single statement of another isolation level.
+    PERFORM eventcore.unpack_lease(s, lease);
+    missing := ARRAY(SELECT DISTINCT p FROM unnest(wanted) p
+                      WHERE NOT EXISTS (SELECT FROM eventcore.deliveries d
+                                         WHERE d.lease_id = lease AND d.position = p) ORDER BY p);
+    IF cardinality(missing) > 0 OR positions IS NULL AND cardinality(wanted) = 0 THEN
+        PERFORM eventcore.fail_lost(s.name, lease, missing);
+    END IF;
+
+    IF action = 'skip' THEN
+        RETURN QUERY DELETE FROM eventcore.deliveries d USING unnest(wanted) p
+                      WHERE d.lease_id = lease AND d.position = p
+                  RETURNING d.position, 'skipped';
+        PERFORM eventcore.announce_work(true);
+        RETURN;
+    END IF;
+    IF action IN ('park', 'retry') THEN
+        FOR failed IN
+            SELECT d.failures, array_agg(d.position) AS positions
+              FROM eventcore.deliveries d JOIN unnest(wanted) p ON p = d.position
+             WHERE d.lease_id = lease AND (action = 'park' OR d.failures >= s.retry_limit)
+             GROUP BY d.failures
+        LOOP
+            parks := parks || failed.positions;
+            PERFORM eventcore.park(s, failed.positions, failed.failures + 1,
+                                   (SELECT l.consumer FROM eventcore.leases l
+                                     WHERE l.subscription_id = s.id AND l.lease_id = lease), reason);
+        END LOOP;
+        RETURN QUERY SELECT p, 'parked' FROM unnest(parks) p ORDER BY p;
+    END IF;
+    -- The events to deliver again, and the later events of their streams.
+    RETURN QUERY
+        WITH held AS MATERIALIZED (
+            SELECT d.position, d.stream_id, d.position IN (SELECT unnest(wanted)) AS is_named
+              FROM eventcore.deliveries d WHERE d.lease_id = lease
+             UNION ALL
+            SELECT k.position, k.stream_id, true FROM eventcore.parked k
+             WHERE k.subscription_id = s.id AND k.position IN (SELECT unnest(parks)) AND s.on_parked = 'stop'
+        ), marked AS MATERIALIZED (
+            SELECT h.position, h.is_named,
+                   min(h.position) FILTER (WHERE h.is_named) OVER (PARTITION BY h.stream_id) AS first_position
+              FROM held h
+        ), given AS (
+            UPDATE eventcore.deliveries d
+               SET lease_id = NULL,
+                   failures = d.failures + (action = 'retry' AND d.position IN (SELECT unnest(wanted)))::integer,
+                   not_before = CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN now + delay ELSE d.not_before END,
+                   failed_at = CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN now ELSE d.failed_at END,
+                   reason = CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN eventcore_nack.reason ELSE d.reason END
+             -- IS TRUE makes the planner use a hashed subplan instead of a join.
+             WHERE d.lease_id = lease
+               AND (d.position IN (SELECT m.position FROM marked m WHERE m.position >= m.first_position)) IS TRUE
+            RETURNING d.position, d.stream_id, d.not_before, CASE WHEN action = 'retry' AND d.position IN (SELECT unnest(wanted)) THEN 'retry' ELSE 'released' END AS outcome
+        ), returned AS (
+            INSERT INTO eventcore.backlogs AS b (subscription_id, stream_id, returned_position, due, delayed_at)
+            SELECT s.id, g.stream_id, min(g.position), max(g.not_before), CASE WHEN max(g.not_before) > now THEN now END
+              FROM given g GROUP BY g.stream_id
+                ON CONFLICT ON CONSTRAINT backlogs_pkey
+                DO UPDATE SET returned_position = least(b.returned_position, excluded.returned_position),
+                              due = greatest(b.due, excluded.due),
+                              delayed_at = greatest(b.delayed_at, excluded.delayed_at)
+        )
+        SELECT g.position, g.outcome FROM given g ORDER BY g.position;
+    PERFORM eventcore.announce_work(true);
+END
+$$;
 
 -- Discarding and replaying parked events, and the views, do not look at all that is parked.
 CREATE INDEX deliveries_failed_idx ON eventcore.deliveries (subscription_id, failed_at, failures) WHERE failed_at IS NOT NULL;
@@ -593,6 +1014,7 @@ SELECT i.table_name, i.index_name, i.is_constraint, i.definition
     ('deliveries', 'deliveries_lease_idx', false, '(lease_id, position) WHERE lease_id IS NOT NULL'),
     ('deliveries', 'deliveries_waiting_idx', false, '(subscription_id, stream_id, position) WHERE lease_id IS NULL'),
     ('deliveries', 'deliveries_failed_idx', false, '(subscription_id, failed_at, failures) WHERE failed_at IS NOT NULL'),
+    ('acknowledged', 'acknowledged_pkey', true, 'PRIMARY KEY (subscription_id, lease_id, position)'),
     ('backlogs', 'backlogs_pkey', true, 'PRIMARY KEY (subscription_id, stream_id)'),
     ('backlogs', 'backlogs_returned_idx', false, '(subscription_id, due, returned_position) WHERE returned_position IS NOT NULL'),
     ('backlogs', 'backlogs_behind_idx', false, '(subscription_id, due, next_position) WHERE returned_position IS NULL'),
@@ -732,6 +1154,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     s       eventcore.subscriptions := eventcore.change_subscription(subscription);
+    other   bigint;
     held    record;
     given   record;
     count   bigint := 0;
@@ -744,17 +1167,22 @@ BEGIN
     PERFORM eventcore.take_back_expired(s, clock_timestamp());
     -- Only an event that waits to be delivered again: one that was never delivered would come with the next poll, and one that a
     -- consumer has may take effect at this moment.
-    SELECT w.position, l.consumer, l.leased_until INTO held
+    SELECT min(w.position) INTO other
       FROM unnest(positions) w (position)
-      LEFT JOIN eventcore.deliveries d ON d.subscription_id = s.id AND d.position = w.position
-      LEFT JOIN eventcore.leases l ON l.subscription_id = s.id AND l.lease_id = d.lease_id
-     WHERE (d.position IS NULL OR d.lease_id IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM eventcore.parked k WHERE k.subscription_id = s.id AND k.position = w.position OFFSET 0)
-     ORDER BY w.position LIMIT 1;
-    IF FOUND THEN
+     WHERE NOT EXISTS (SELECT FROM eventcore.deliveries d
+                        WHERE d.subscription_id = s.id AND d.position = w.position AND d.lease_id IS NULL OFFSET 0)
+       AND NOT EXISTS (SELECT FROM eventcore.parked k WHERE k.subscription_id = s.id AND k.position = w.position OFFSET 0);
+    IF other IS NOT NULL THEN
+        SELECT l.consumer, l.leased_until INTO held
+          FROM eventcore.leases l
+         CROSS JOIN LATERAL (SELECT unnest(coalesce(d.positions, ARRAY[d.position])) AS position
+                               FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id OFFSET 0) e
+         WHERE l.subscription_id = s.id AND e.position = other
+           AND NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                            WHERE a.subscription_id = s.id AND a.lease_id = l.lease_id AND a.position = other OFFSET 0);
         PERFORM eventcore.fail_malformed('positions',
-            CASE WHEN held.consumer IS NULL THEN format('has %s, which does not wait to be delivered again', held.position)
-                 ELSE format('has %s, which consumer "%s" has leased until %s', held.position, held.consumer, held.leased_until) END);
+            CASE WHEN held.consumer IS NULL THEN format('has %s, which does not wait to be delivered again', other)
+                 ELSE format('has %s, which consumer "%s" has leased until %s', other, held.consumer, held.leased_until) END);
     END IF;
     FOR given IN
         SELECT greatest(d.failures, d.expiries, 1) AS attempts, d.consumer, array_agg(d.position) AS positions
@@ -795,7 +1223,7 @@ BEGIN
     -- Logical replication may bring rows before the subscription that they belong to.
     IF EXISTS (SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
                 WHERE s.subenabled AND r.srrelid = ANY (ARRAY['eventcore.subscriptions'::regclass, 'eventcore.deliveries',
-                                                              'eventcore.backlogs', 'eventcore.leases'])) THEN
+                                                              'eventcore.backlogs', 'eventcore.leases', 'eventcore.acknowledged'])) THEN
         RETURN;
     END IF;
     -- From one subscription to the next in the indexes, however many rows each of them has.
@@ -809,7 +1237,9 @@ BEGIN
                    (SELECT d.subscription_id FROM eventcore.deliveries d
                      WHERE d.subscription_id > p.id ORDER BY d.subscription_id LIMIT 1),
                    (SELECT l.subscription_id FROM eventcore.leases l
-                     WHERE l.subscription_id > p.id ORDER BY l.subscription_id LIMIT 1))
+                     WHERE l.subscription_id > p.id ORDER BY l.subscription_id LIMIT 1),
+                   (SELECT a.subscription_id FROM eventcore.acknowledged a
+                     WHERE a.subscription_id > p.id ORDER BY a.subscription_id LIMIT 1))
               FROM present p WHERE p.id IS NOT NULL
         )
         SELECT p.id FROM present p
@@ -818,6 +1248,7 @@ BEGIN
     DELETE FROM eventcore.deliveries d
      WHERE d.ctid = ANY (ARRAY(
                SELECT o.ctid FROM eventcore.deliveries o WHERE o.subscription_id = ANY (orphans) FOR UPDATE SKIP LOCKED));
+    DELETE FROM eventcore.acknowledged a WHERE a.subscription_id = ANY (orphans);
     DELETE FROM eventcore.leases l
      WHERE l.ctid = ANY (ARRAY(
                SELECT o.ctid FROM eventcore.leases o WHERE o.subscription_id = ANY (orphans) FOR UPDATE SKIP LOCKED));
@@ -967,7 +1398,11 @@ SELECT s.name, s.paused,
               count(*) FILTER (WHERE l.leased_until <= pg_catalog.clock_timestamp()) AS expired_leases,
               min(l.leased_until) FILTER (WHERE l.leased_until <= pg_catalog.clock_timestamp()) AS oldest_expired_at
          FROM eventcore.leases l
-        CROSS JOIN LATERAL (SELECT count(*) AS events FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id) d
+        CROSS JOIN LATERAL (
+              SELECT coalesce(sum(coalesce(cardinality(v.positions), 1)), 0)
+                     - (SELECT count(*) FROM eventcore.acknowledged a
+                         WHERE a.subscription_id = l.subscription_id AND a.lease_id = l.lease_id) AS events
+                FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id) d
         WHERE l.subscription_id = s.id AND d.events > 0) o
  CROSS JOIN LATERAL (
        SELECT count(v.after_version) AS streams_behind, count(*) FILTER (WHERE v.due = 'infinity') AS streams_stopped,
@@ -982,8 +1417,17 @@ SELECT s.name, s.paused,
                  WHERE k.subscription_id = s.id AND k.parked_at > '-infinity' ORDER BY k.parked_at DESC LIMIT 1)) e
         ORDER BY e.failed_at DESC LIMIT 1) f ON true
  CROSS JOIN LATERAL (
-       SELECT coalesce(least((SELECT v.position FROM eventcore.deliveries v WHERE v.subscription_id = s.id
-                               ORDER BY v.position LIMIT 1), b.first_position) - 1, s.read_position) AS checkpoint OFFSET 0) c
+       SELECT coalesce(least((SELECT v.position FROM eventcore.deliveries v WHERE v.subscription_id = s.id AND v.positions IS NULL
+                               ORDER BY v.position LIMIT 1),
+                             (SELECT min(e.position) FROM eventcore.leases l
+                               CROSS JOIN LATERAL (SELECT v.positions FROM eventcore.deliveries v
+                                                    WHERE v.lease_id = l.lease_id AND v.positions IS NOT NULL OFFSET 0) w
+                               CROSS JOIN LATERAL (SELECT p AS position FROM unnest(w.positions) WITH ORDINALITY u (p, place)
+                                                    WHERE NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                                                                       WHERE a.subscription_id = s.id AND a.lease_id = l.lease_id AND a.position = p)
+                                                    ORDER BY place LIMIT 1) e
+                               WHERE l.subscription_id = s.id),
+                             b.first_position) - 1, s.read_position) AS checkpoint OFFSET 0) c
   LEFT JOIN LATERAL (
        SELECT v.recorded_at FROM eventcore.events v
         WHERE v.position > c.checkpoint AND v.position <= h.safe_position
@@ -1324,7 +1768,8 @@ GRANT SELECT ON eventcore.stat_appends, eventcore.stat_executions, eventcore.sta
     TO eventcore_monitor;
 GRANT SELECT (position, recorded_at) ON eventcore.events TO eventcore_monitor;
 GRANT SELECT (subscription_id, lease_id, leased_until, consumer) ON eventcore.leases TO eventcore_monitor;
-GRANT SELECT (subscription_id, lease_id) ON eventcore.deliveries TO eventcore_monitor;
+GRANT SELECT (subscription_id, lease_id, position, positions) ON eventcore.deliveries TO eventcore_monitor;
+GRANT SELECT ON eventcore.acknowledged TO eventcore_monitor;
 GRANT SELECT (recorded_at) ON eventcore.executions TO eventcore_monitor;
 GRANT SELECT (command) ON eventcore.command_states TO eventcore_monitor;
 GRANT EXECUTE ON FUNCTION

@@ -1,7 +1,8 @@
 -- What a consumer does with its lease: acknowledge events, or take more time.
 --
 -- Acknowledging locks only the lease, in shared mode, and the rows that it deletes, so that it can be part of a long
--- transaction. A statement that locks rows and the subscription locks the rows first.
+-- transaction. The new events of a poll are one row: to acknowledge some of them it locks that row in shared mode and lists them
+-- in eventcore.acknowledged. A statement that locks rows and the subscription locks the rows first.
 
 CREATE FUNCTION eventcore.hold_lease(s eventcore.subscriptions, lease_id uuid, positions bigint[]) RETURNS void
 LANGUAGE plpgsql
@@ -35,6 +36,62 @@ $$;
 COMMENT ON FUNCTION eventcore.hold_lease(eventcore.subscriptions, uuid, bigint[]) IS
     'Keeps polls from taking a lease back until the transaction ends. SE008 no such lease.';
 
+CREATE FUNCTION eventcore.ack_packed(s eventcore.subscriptions, lease_id uuid, positions bigint[], keeps_snapshot boolean)
+RETURNS bigint[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    wanted    bigint[];
+    remaining bigint;
+    taken     bigint[];
+BEGIN
+    SELECT array_agg(e.position) FILTER (WHERE positions IS NULL OR (e.position IN (SELECT unnest(positions))) IS TRUE),
+           count(*) - (SELECT count(*) FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = lease_id)
+      INTO wanted, remaining
+      FROM eventcore.deliveries d CROSS JOIN LATERAL unnest(d.positions) e (position)
+     WHERE d.lease_id = lease_id AND d.positions IS NOT NULL;
+    IF wanted IS NULL THEN
+        RETURN '{}';
+    END IF;
+    IF NOT keeps_snapshot AND remaining > 0 AND cardinality(wanted) >= remaining
+       AND remaining = (SELECT count(*) FROM unnest(wanted) w
+                         WHERE NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                                            WHERE a.subscription_id = s.id AND a.lease_id = lease_id AND a.position = w OFFSET 0)) THEN
+        -- All that is left: the row goes. This waits for those that acknowledge some of it.
+        DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id AND d.positions IS NOT NULL;
+        IF NOT FOUND THEN
+            RETURN '{}';
+        END IF;
+        WITH before AS (
+            DELETE FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = lease_id
+            RETURNING a.position
+        )
+        SELECT coalesce(array_agg(w), '{}') INTO taken FROM unnest(wanted) w
+         WHERE (w IN (SELECT b.position FROM before b)) IS NOT TRUE;
+        RETURN taken;
+    END IF;
+    -- A statement that gives the lease back, or acknowledges all of it, waits for this transaction.
+    PERFORM FROM eventcore.deliveries d
+      WHERE d.lease_id = lease_id AND d.positions IS NOT NULL
+      ORDER BY d.position FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RETURN '{}';
+    END IF;
+    WITH new AS (
+        INSERT INTO eventcore.acknowledged (subscription_id, lease_id, position)
+        SELECT s.id, lease_id, w FROM unnest(wanted) w
+            ON CONFLICT ON CONSTRAINT acknowledged_pkey DO NOTHING
+        RETURNING position
+    )
+    SELECT coalesce(array_agg(n.position), '{}') INTO taken FROM new n;
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION eventcore.ack_packed(eventcore.subscriptions, uuid, bigint[], boolean) IS
+    'Acknowledges those of the positions (NULL: all) that the lease holds in rows of several events, and returns them. keeps_snapshot: a snapshot of the transaction may be older than acknowledgements of others, which only an entry at the same place reveals.';
+
 CREATE FUNCTION @extschema@.eventcore_ack(subscription text, lease_id uuid, positions bigint[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -48,28 +105,57 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     s       eventcore.subscriptions := eventcore.find_subscription(subscription);
+    keeps_snapshot CONSTANT boolean := current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
+    was_packed boolean;
+    taken   bigint[] := '{}';
     missing bigint[];
-    acknowledged bigint;
+    done    bigint;
+    acknowledged bigint := 0;
 BEGIN
     PERFORM eventcore.hold_lease(s, lease_id, positions);
-    IF positions IS NULL THEN
-        DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id;
-        GET DIAGNOSTICS acknowledged = ROW_COUNT;
+    IF positions IS NULL AND NOT keeps_snapshot THEN
+        WITH gone AS (
+            DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id RETURNING d.positions
+        )
+        SELECT coalesce(sum(coalesce(cardinality(g.positions), 1)), 0), bool_or(g.positions IS NOT NULL)
+          INTO acknowledged, was_packed FROM gone g;
+        IF was_packed THEN
+            -- In a statement of its own: the one before may have waited for those that acknowledged these.
+            DELETE FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = lease_id;
+            GET DIAGNOSTICS done = ROW_COUNT;
+            acknowledged := acknowledged - done;
+        ELSE
+            -- Its new events may have become rows while the statement before waited.
+            DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id;
+            GET DIAGNOSTICS done = ROW_COUNT;
+            acknowledged := acknowledged + done;
+        END IF;
         IF acknowledged = 0 THEN
             PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
         END IF;
     ELSE
-        WITH done AS (
-            DELETE FROM eventcore.deliveries d USING unnest(positions) p
-             WHERE d.lease_id = lease_id AND d.position = p
-            RETURNING d.position
-        )
-        SELECT array_agg(DISTINCT p ORDER BY p) FILTER (WHERE NOT EXISTS (SELECT FROM done a WHERE a.position = p)),
-               (SELECT count(*) FROM done)
-          INTO missing, acknowledged FROM unnest(positions) p;
-        IF missing IS NOT NULL THEN
-            PERFORM eventcore.fail_lost(s.name, lease_id, missing);
+        taken := eventcore.ack_packed(s, lease_id, positions, keeps_snapshot);
+        IF positions IS NULL THEN
+            DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id AND d.positions IS NULL;
+            GET DIAGNOSTICS acknowledged = ROW_COUNT;
+            IF acknowledged = 0 AND cardinality(taken) = 0 THEN
+                PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
+            END IF;
+        ELSE
+            WITH gone AS (
+                DELETE FROM eventcore.deliveries d USING unnest(positions) p
+                 WHERE d.lease_id = lease_id AND d.position = p AND d.positions IS NULL
+                RETURNING d.position
+            )
+            SELECT array_agg(DISTINCT p ORDER BY p) FILTER (
+                       WHERE NOT EXISTS (SELECT FROM gone a WHERE a.position = p) AND (p IN (SELECT unnest(taken))) IS NOT TRUE),
+                   (SELECT count(*) FROM gone)
+              INTO missing, acknowledged FROM unnest(positions) p;
+            IF missing IS NOT NULL THEN
+                PERFORM eventcore.fail_lost(s.name, lease_id, missing);
+            END IF;
         END IF;
+        acknowledged := acknowledged + cardinality(taken);
     END IF;
     PERFORM eventcore.announce_work(false);
     RETURN acknowledged;
@@ -99,7 +185,11 @@ BEGIN
     END IF;
     UPDATE eventcore.leases l SET leased_until = until
      WHERE l.subscription_id = s.id AND l.lease_id = lease_id
-       AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = lease_id);
+       AND EXISTS (SELECT FROM eventcore.deliveries d
+                    WHERE d.lease_id = lease_id AND (d.positions IS NULL OR cardinality(d.positions) > (
+                          SELECT count(*) FROM eventcore.acknowledged a
+                           WHERE a.subscription_id = s.id AND a.lease_id = lease_id
+                             AND a.position BETWEEN d.position AND d.positions[cardinality(d.positions)])));
     IF NOT FOUND THEN
         PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
     END IF;

@@ -50,7 +50,18 @@ BEGIN
                coalesce(bool_or(l.leased_until <= now OR l.leased_until > now + 2 * s.lease), false)
           INTO blocked, next_due, has_expired
           FROM eventcore.leases l
-         CROSS JOIN LATERAL (SELECT v.stream_id FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id OFFSET 0) d
+         CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM eventcore.acknowledged a
+                                             WHERE a.subscription_id = s.id AND a.lease_id = l.lease_id) AS in_part OFFSET 0) k
+         CROSS JOIN LATERAL (
+               SELECT v.stream_id FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id AND v.positions IS NULL
+                UNION ALL
+               SELECT e.stream_id FROM eventcore.deliveries v
+                CROSS JOIN LATERAL unnest(v.stream_ids, v.positions) e (stream_id, position)
+                WHERE v.lease_id = l.lease_id AND v.positions IS NOT NULL
+                  AND CASE WHEN k.in_part THEN NOT EXISTS (
+                               SELECT FROM eventcore.acknowledged a
+                                WHERE a.subscription_id = s.id AND a.lease_id = l.lease_id AND a.position = e.position)
+                           ELSE true END) d
          WHERE l.subscription_id = s.id;
         -- Not twice: expired leases that consumers are acknowledging stay.
         EXIT WHEN NOT has_expired OR has_changed IS NOT NULL;
@@ -154,14 +165,55 @@ CREATE FUNCTION eventcore.remove_empty_leases(s eventcore.subscriptions) RETURNS
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    removed uuid[];
+    gone    uuid;
 BEGIN
-    DELETE FROM eventcore.leases l
-     WHERE l.ctid = ANY (ARRAY(
-               SELECT o.ctid FROM eventcore.leases o
-                WHERE o.subscription_id = s.id
-                  AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = o.lease_id OFFSET 0)
-                  FOR UPDATE SKIP LOCKED));
+    WITH empty AS (
+        DELETE FROM eventcore.leases l
+         WHERE l.ctid = ANY (ARRAY(
+                   SELECT o.ctid FROM eventcore.leases o
+                    WHERE o.subscription_id = s.id
+                      AND NOT EXISTS (
+                          SELECT FROM eventcore.deliveries d
+                           WHERE d.lease_id = o.lease_id AND (d.positions IS NULL OR cardinality(d.positions) > (
+                                 SELECT count(*) FROM eventcore.acknowledged a
+                                  WHERE a.subscription_id = s.id AND a.lease_id = d.lease_id
+                                    AND a.position BETWEEN d.position AND d.positions[cardinality(d.positions)])) OFFSET 0)
+                      FOR UPDATE SKIP LOCKED))
+        RETURNING l.lease_id
+    )
+    SELECT array_agg(e.lease_id) FILTER (WHERE EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = e.lease_id OFFSET 0))
+      INTO removed FROM empty e;
+    IF removed IS NOT NULL THEN
+        -- Their events have been acknowledged one by one.
+        FOREACH gone IN ARRAY removed LOOP
+            PERFORM eventcore.unpack_lease(s, gone);
+        END LOOP;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION eventcore.remove_empty_leases(eventcore.subscriptions) IS
     'Removes leases whose events have all been acknowledged or given back.';
+
+CREATE FUNCTION eventcore.unpack_lease(s eventcore.subscriptions, lease_id uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    WITH packed AS (
+        DELETE FROM eventcore.deliveries d
+         WHERE d.lease_id = lease_id AND d.positions IS NOT NULL
+        RETURNING d.positions, d.versions, d.stream_ids
+    )
+    INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id, lease_id)
+    SELECT s.id, e.position, e.version, e.stream_id, lease_id
+      FROM packed p CROSS JOIN LATERAL unnest(p.positions, p.versions, p.stream_ids) e (position, version, stream_id)
+     WHERE NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                        WHERE a.subscription_id = s.id AND a.lease_id = lease_id AND a.position = e.position OFFSET 0);
+    DELETE FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = lease_id;
+END
+$$;
+COMMENT ON FUNCTION eventcore.unpack_lease(eventcore.subscriptions, uuid) IS
+    'Makes a row of each event that the lease still holds. For a transaction that has locked the lease, or its rows, FOR UPDATE and whose snapshot is newer.';

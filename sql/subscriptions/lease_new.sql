@@ -40,10 +40,11 @@ BEGIN
     -- If the lease is full, the events after its last one are left for another poll.
     read_to := CASE WHEN leased = max_count THEN page.positions[max_count] ELSE page.read_to END;
     IF leased > 0 THEN
-        INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id, lease_id)
-        SELECT s.id, f.position, f.version, f.stream_id, lease_id
-          FROM unnest(page.streams, page.versions, page.positions) f (stream_id, version, position)
-         WHERE f.position <= read_to;
+        INSERT INTO eventcore.deliveries (subscription_id, position, version, stream_id, lease_id, positions, versions, stream_ids)
+        VALUES (s.id, page.positions[1], page.versions[1], page.streams[1], lease_id,
+                CASE WHEN leased > 1 THEN page.positions[:leased] END,
+                CASE WHEN leased > 1 THEN page.versions[:leased] END,
+                CASE WHEN leased > 1 THEN page.streams[:leased] END);
     END IF;
     IF page.behind_streams IS NOT NULL THEN
         INSERT INTO eventcore.backlogs AS b (subscription_id, stream_id, after_version, next_position)

@@ -6,9 +6,20 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
+    packed uuid;
     back eventcore.deliveries;
     has_changed boolean := false;
 BEGIN
+    FOR packed IN
+        -- As below. Its events become rows in statements whose snapshot is newer than the lock.
+        SELECT l.lease_id FROM eventcore.leases l
+         WHERE l.subscription_id = s.id
+           AND (l.leased_until <= now OR l.leased_until > now + 2 * s.lease)
+           AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id AND d.positions IS NOT NULL OFFSET 0)
+           FOR UPDATE SKIP LOCKED
+    LOOP
+        PERFORM eventcore.unpack_lease(s, packed);
+    END LOOP;
     FOR back IN
         WITH expired AS MATERIALIZED (
             -- A consumer that is acknowledging has locked its lease: such a lease is skipped.
@@ -17,6 +28,8 @@ BEGIN
                -- Later than any lease can expire: the clock was set back.
                AND (l.leased_until <= now OR l.leased_until > now + 2 * s.lease)
                AND EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id OFFSET 0)
+               -- Such a lease was locked a moment ago.
+               AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id AND d.positions IS NOT NULL OFFSET 0)
                FOR UPDATE SKIP LOCKED
         ), gone AS (
             DELETE FROM eventcore.leases l USING expired e

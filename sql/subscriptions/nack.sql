@@ -36,19 +36,26 @@ BEGIN
     END IF;
     PERFORM eventcore.hold_lease(s, lease, wanted);
     IF wanted IS NULL THEN
-        wanted := ARRAY(SELECT d.position FROM eventcore.deliveries d WHERE d.lease_id = lease ORDER BY d.position);
+        wanted := ARRAY(SELECT e.position FROM eventcore.deliveries d
+                         CROSS JOIN LATERAL unnest(coalesce(d.positions, ARRAY[d.position])) e (position)
+                         WHERE d.lease_id = lease
+                           AND NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                                            WHERE a.subscription_id = s.id AND a.lease_id = lease AND a.position = e.position OFFSET 0)
+                         ORDER BY e.position);
     END IF;
     PERFORM FROM eventcore.deliveries d WHERE d.lease_id = lease ORDER BY d.position FOR UPDATE;
+    PERFORM eventcore.lock_to_change(s.name, 'subscription');
+    IF NOT EXISTS (SELECT FROM eventcore.subscriptions t WHERE t.id = s.id) THEN
+        -- It was reset or dropped in the meantime.
+        PERFORM eventcore.fail_lost(s.name, lease, wanted);
+    END IF;
+    -- Now the snapshot is newer than the locks, also in a single statement of another isolation level.
+    PERFORM eventcore.unpack_lease(s, lease);
     missing := ARRAY(SELECT DISTINCT p FROM unnest(wanted) p
                       WHERE NOT EXISTS (SELECT FROM eventcore.deliveries d
                                          WHERE d.lease_id = lease AND d.position = p) ORDER BY p);
     IF cardinality(missing) > 0 OR positions IS NULL AND cardinality(wanted) = 0 THEN
         PERFORM eventcore.fail_lost(s.name, lease, missing);
-    END IF;
-    PERFORM eventcore.lock_to_change(s.name, 'subscription');
-    IF NOT EXISTS (SELECT FROM eventcore.subscriptions t WHERE t.id = s.id) THEN
-        -- It was reset or dropped in the meantime.
-        PERFORM eventcore.fail_lost(s.name, lease, wanted);
     END IF;
 
     IF action = 'skip' THEN

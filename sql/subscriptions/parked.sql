@@ -49,6 +49,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     s       eventcore.subscriptions := eventcore.change_subscription(subscription);
+    other   bigint;
     held    record;
     given   record;
     count   bigint := 0;
@@ -61,17 +62,22 @@ BEGIN
     PERFORM eventcore.take_back_expired(s, clock_timestamp());
     -- Only an event that waits to be delivered again: one that was never delivered would come with the next poll, and one that a
     -- consumer has may take effect at this moment.
-    SELECT w.position, l.consumer, l.leased_until INTO held
+    SELECT min(w.position) INTO other
       FROM unnest(positions) w (position)
-      LEFT JOIN eventcore.deliveries d ON d.subscription_id = s.id AND d.position = w.position
-      LEFT JOIN eventcore.leases l ON l.subscription_id = s.id AND l.lease_id = d.lease_id
-     WHERE (d.position IS NULL OR d.lease_id IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM eventcore.parked k WHERE k.subscription_id = s.id AND k.position = w.position OFFSET 0)
-     ORDER BY w.position LIMIT 1;
-    IF FOUND THEN
+     WHERE NOT EXISTS (SELECT FROM eventcore.deliveries d
+                        WHERE d.subscription_id = s.id AND d.position = w.position AND d.lease_id IS NULL OFFSET 0)
+       AND NOT EXISTS (SELECT FROM eventcore.parked k WHERE k.subscription_id = s.id AND k.position = w.position OFFSET 0);
+    IF other IS NOT NULL THEN
+        SELECT l.consumer, l.leased_until INTO held
+          FROM eventcore.leases l
+         CROSS JOIN LATERAL (SELECT unnest(coalesce(d.positions, ARRAY[d.position])) AS position
+                               FROM eventcore.deliveries d WHERE d.lease_id = l.lease_id OFFSET 0) e
+         WHERE l.subscription_id = s.id AND e.position = other
+           AND NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                            WHERE a.subscription_id = s.id AND a.lease_id = l.lease_id AND a.position = other OFFSET 0);
         PERFORM eventcore.fail_malformed('positions',
-            CASE WHEN held.consumer IS NULL THEN format('has %s, which does not wait to be delivered again', held.position)
-                 ELSE format('has %s, which consumer "%s" has leased until %s', held.position, held.consumer, held.leased_until) END);
+            CASE WHEN held.consumer IS NULL THEN format('has %s, which does not wait to be delivered again', other)
+                 ELSE format('has %s, which consumer "%s" has leased until %s', other, held.consumer, held.leased_until) END);
     END IF;
     FOR given IN
         SELECT greatest(d.failures, d.expiries, 1) AS attempts, d.consumer, array_agg(d.position) AS positions

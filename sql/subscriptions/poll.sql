@@ -95,9 +95,10 @@ BEGIN
         RETURN QUERY
             SELECT d.lease_id, d.failures + 1, e.position, e.stream_id, e.version, e.event_id, e.event_type,
                    e.payload, e.metadata, e.correlation_id, e.causation_id, e.recorded_at
-              FROM eventcore.deliveries d
+              FROM (SELECT v.lease_id, v.failures, unnest(coalesce(v.positions, ARRAY[v.position])) AS position
+                      FROM eventcore.deliveries v WHERE v.lease_id = lease
+                       AND v.position <= CASE WHEN is_dense THEN began_from ELSE 9223372036854775807 END OFFSET 0) d
              CROSS JOIN LATERAL (SELECT * FROM eventcore.events v WHERE v.position = d.position OFFSET 0) e
-             WHERE d.lease_id = lease AND d.position <= CASE WHEN is_dense THEN began_from ELSE 9223372036854775807 END
              ORDER BY d.position;
         IF is_dense THEN
             RETURN QUERY
@@ -106,7 +107,8 @@ BEGIN
                   FROM eventcore.events e
                  WHERE e.position > began_from AND e.position <= read_from
                    -- IS TRUE: looked up in a hash table, not joined.
-                   AND (e.position IN (SELECT d.position FROM eventcore.deliveries d WHERE d.lease_id = lease)) IS TRUE
+                   AND (e.position IN (SELECT unnest(coalesce(d.positions, ARRAY[d.position]))
+                                         FROM eventcore.deliveries d WHERE d.lease_id = lease)) IS TRUE
                  ORDER BY e.position;
         END IF;
     END IF;

@@ -34,7 +34,11 @@ SELECT s.name, s.paused,
               count(*) FILTER (WHERE l.leased_until <= pg_catalog.clock_timestamp()) AS expired_leases,
               min(l.leased_until) FILTER (WHERE l.leased_until <= pg_catalog.clock_timestamp()) AS oldest_expired_at
          FROM eventcore.leases l
-        CROSS JOIN LATERAL (SELECT count(*) AS events FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id) d
+        CROSS JOIN LATERAL (
+              SELECT coalesce(sum(coalesce(cardinality(v.positions), 1)), 0)
+                     - (SELECT count(*) FROM eventcore.acknowledged a
+                         WHERE a.subscription_id = l.subscription_id AND a.lease_id = l.lease_id) AS events
+                FROM eventcore.deliveries v WHERE v.lease_id = l.lease_id) d
         WHERE l.subscription_id = s.id AND d.events > 0) o
  CROSS JOIN LATERAL (
        SELECT count(v.after_version) AS streams_behind, count(*) FILTER (WHERE v.due = 'infinity') AS streams_stopped,
@@ -49,8 +53,17 @@ SELECT s.name, s.paused,
                  WHERE k.subscription_id = s.id AND k.parked_at > '-infinity' ORDER BY k.parked_at DESC LIMIT 1)) e
         ORDER BY e.failed_at DESC LIMIT 1) f ON true
  CROSS JOIN LATERAL (
-       SELECT coalesce(least((SELECT v.position FROM eventcore.deliveries v WHERE v.subscription_id = s.id
-                               ORDER BY v.position LIMIT 1), b.first_position) - 1, s.read_position) AS checkpoint OFFSET 0) c
+       SELECT coalesce(least((SELECT v.position FROM eventcore.deliveries v WHERE v.subscription_id = s.id AND v.positions IS NULL
+                               ORDER BY v.position LIMIT 1),
+                             (SELECT min(e.position) FROM eventcore.leases l
+                               CROSS JOIN LATERAL (SELECT v.positions FROM eventcore.deliveries v
+                                                    WHERE v.lease_id = l.lease_id AND v.positions IS NOT NULL OFFSET 0) w
+                               CROSS JOIN LATERAL (SELECT p AS position FROM unnest(w.positions) WITH ORDINALITY u (p, place)
+                                                    WHERE NOT EXISTS (SELECT FROM eventcore.acknowledged a
+                                                                       WHERE a.subscription_id = s.id AND a.lease_id = l.lease_id AND a.position = p)
+                                                    ORDER BY place LIMIT 1) e
+                               WHERE l.subscription_id = s.id),
+                             b.first_position) - 1, s.read_position) AS checkpoint OFFSET 0) c
   LEFT JOIN LATERAL (
        SELECT v.recorded_at FROM eventcore.events v
         WHERE v.position > c.checkpoint AND v.position <= h.safe_position

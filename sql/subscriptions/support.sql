@@ -110,7 +110,7 @@ BEGIN
     -- Logical replication may bring rows before the subscription that they belong to.
     IF EXISTS (SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
                 WHERE s.subenabled AND r.srrelid = ANY (ARRAY['eventcore.subscriptions'::regclass, 'eventcore.deliveries',
-                                                              'eventcore.backlogs', 'eventcore.leases'])) THEN
+                                                              'eventcore.backlogs', 'eventcore.leases', 'eventcore.acknowledged'])) THEN
         RETURN;
     END IF;
     -- From one subscription to the next in the indexes, however many rows each of them has.
@@ -124,7 +124,9 @@ BEGIN
                    (SELECT d.subscription_id FROM eventcore.deliveries d
                      WHERE d.subscription_id > p.id ORDER BY d.subscription_id LIMIT 1),
                    (SELECT l.subscription_id FROM eventcore.leases l
-                     WHERE l.subscription_id > p.id ORDER BY l.subscription_id LIMIT 1))
+                     WHERE l.subscription_id > p.id ORDER BY l.subscription_id LIMIT 1),
+                   (SELECT a.subscription_id FROM eventcore.acknowledged a
+                     WHERE a.subscription_id > p.id ORDER BY a.subscription_id LIMIT 1))
               FROM present p WHERE p.id IS NOT NULL
         )
         SELECT p.id FROM present p
@@ -133,6 +135,7 @@ BEGIN
     DELETE FROM eventcore.deliveries d
      WHERE d.ctid = ANY (ARRAY(
                SELECT o.ctid FROM eventcore.deliveries o WHERE o.subscription_id = ANY (orphans) FOR UPDATE SKIP LOCKED));
+    DELETE FROM eventcore.acknowledged a WHERE a.subscription_id = ANY (orphans);
     DELETE FROM eventcore.leases l
      WHERE l.ctid = ANY (ARRAY(
                SELECT o.ctid FROM eventcore.leases o WHERE o.subscription_id = ANY (orphans) FOR UPDATE SKIP LOCKED));

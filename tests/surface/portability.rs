@@ -40,6 +40,8 @@ async fn fill(client: &Client) {
                FROM eventcore_poll('half way', 'c', 1);
              SELECT FROM eventcore_poll('half way', 'c', 1);
              SELECT FROM eventcore_poll('half way', 'c', 1);
+             SELECT eventcore_create_subscription('in part');
+             SELECT eventcore_ack('in part', lease_id, ARRAY[position]) FROM (SELECT * FROM eventcore_poll('in part', 'c', 3) LIMIT 1) p;
              SELECT eventcore_advance_checkpoint('projection', 0, 17);
              CREATE FUNCTION project(e eventcore.events) RETURNS void LANGUAGE sql AS 'SELECT';
              SELECT eventcore_create_projection('inside', 'project', stream_prefixes => '{b,\"c d\"}', start_from => 'now');
@@ -88,6 +90,7 @@ async fn contents(client: &Client) -> String {
              || (SELECT string_agg(l::text, E'\\n') FROM eventcore.leases l)
              || (SELECT string_agg(b::text, E'\\n' ORDER BY stream_id) FROM eventcore.backlogs b)
              || (SELECT string_agg(d::text, E'\\n' ORDER BY position) FROM eventcore.deliveries d)
+             || (SELECT string_agg(a::text, E'\\n' ORDER BY position) FROM eventcore.acknowledged a)
              || (SELECT string_agg(p::text, E'\\n' ORDER BY position) FROM eventcore.parked p)
              || (SELECT string_agg((to_jsonb(c) - 'home_id')::text, E'\\n') FROM eventcore.checkpoints c)
              || (SELECT string_agg((to_jsonb(p) - '{home_id,table_ids}'::text[])::text, E'\\n') FROM eventcore.projections p)

@@ -6,6 +6,8 @@ SELECT s.name,
   FROM eventcore.subscriptions s
  CROSS JOIN LATERAL (
        SELECT v.consumer, v.leased_until, v.leased_until >= clock_timestamp() - interval '10 s' AS is_new,
-              (SELECT count(*) FROM eventcore.deliveries d WHERE d.lease_id = v.lease_id) AS events
+              (SELECT coalesce(sum(coalesce(cardinality(d.positions), 1)), 0)
+                      - (SELECT count(*) FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = v.lease_id)
+                 FROM eventcore.deliveries d WHERE d.lease_id = v.lease_id) AS events
          FROM eventcore.leases v WHERE v.subscription_id = s.id AND v.leased_until < clock_timestamp()) l
  WHERE NOT s.paused AND l.events > 0

@@ -1,6 +1,7 @@
 //! P11: many consumers share a subscription while they die, fail, give up and are too late.
 
 mod killed;
+mod one_lease;
 mod quarrel;
 
 use tokio_postgres::Client;

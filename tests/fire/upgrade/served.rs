@@ -46,7 +46,6 @@ pub(super) fn rows(server: &Server, database: &str) -> String {
         "history",
         "subscriptions",
         "leases",
-        "deliveries",
         "backlogs",
         "parked",
         "checkpoints",

@@ -82,12 +82,13 @@ fn assert_goes_on(server: &Server, database: &str, given: i64) {
 /// Every row of eventcore and of the application, one per line. It leaves out what each copy has of
 /// its own: the databases of its rows, the OIDs of roles, and whether a worker runs a projection.
 fn contents(server: &Server, database: &str) -> String {
-    const TABLES: [&str; 17] = [
+    const TABLES: [&str; 18] = [
         "eventcore.events",
         "eventcore.streams",
         "eventcore.subscriptions",
         "eventcore.leases",
         "eventcore.deliveries",
+        "eventcore.acknowledged",
         "eventcore.backlogs",
         "eventcore.parked",
         "eventcore.checkpoints",

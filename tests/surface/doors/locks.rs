@@ -89,7 +89,7 @@ async fn a_projector_locks_nothing_of_another_ones_projections() {
 
 /// The tables behind leases. A subscriber can delete all their rows, so it can stop other
 /// subscribers in any case.
-const OF_SUBSCRIBERS: [&str; 4] = ["backlogs", "deliveries", "leases", "parked"];
+const OF_SUBSCRIBERS: [&str; 5] = ["acknowledged", "backlogs", "deliveries", "leases", "parked"];
 
 #[tokio::test]
 async fn no_role_locks_a_table_that_an_append_or_the_start_of_the_server_waits_for() {

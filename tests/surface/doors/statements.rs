@@ -151,6 +151,7 @@ async fn a_role_with_the_privilege_trigger_makes_no_trigger_on_a_table_of_ours()
     for table in [
         "leases",
         "deliveries",
+        "acknowledged",
         "subscriptions",
         "projections",
         "snapshots",

@@ -12,6 +12,7 @@ mod gone;
 mod isolation;
 mod many_parked;
 mod many_waiting;
+mod packed;
 mod parked;
 mod set_aside;
 mod statistics;
