@@ -352,3 +352,23 @@ async fn a_large_lease_is_acknowledged_in_parts_in_a_moment() {
     let patience = std::time::Duration::from_secs(20);
     assert!(begun.elapsed() < patience, "{:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn a_person_sets_no_leased_event_aside_and_learns_whose_it_is() {
+    let l = leased("packed_aside", "", &["a", "b", "c"]).await;
+    l.ack(&l.client, &l.w[..1]).await;
+    for (position, because) in [
+        (l.w[0], "does not wait to be delivered again"),
+        (l.w[1], "which consumer \\\"c\\\" has leased"),
+        (l.w[2], "which consumer \\\"c\\\" has leased"),
+    ] {
+        let sql = format!("SELECT eventcore_park('s', ARRAY[{position}]::bigint[])");
+        let detail = failure(l.client.batch_execute(&sql).await).assert_ours("SE003");
+        assert!(detail.to_string().contains(because), "{detail}");
+    }
+    let expire = "UPDATE eventcore.leases SET leased_until = now() - interval '1 s'";
+    run(&l.client, expire).await;
+    let sql = format!("SELECT eventcore_park('s', ARRAY[{}]::bigint[])", l.w[2]);
+    assert_eq!(value::<i64>(&l.client, &sql).await, 1);
+    assert_eq!(drain(&l.client, "s").await, l.w[1..2]);
+}
