@@ -59,6 +59,9 @@ class Live extends HTMLElement {
 }
 customElements.define('ec-live', Live);
 
+// On a narrow screen the pages are in a row that scrolls.
+document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+
 /** @returns {string} what the server read when it made the page */
 const theme = () => document.documentElement.dataset.theme ?? 'system';
 

@@ -88,7 +88,7 @@ async fn the_state_of_a_stream_is_shown_after_any_version() {
         "version=2\"",
         "version=4\"",
         "One version earlier",
-        "3</span> events",
+        "3 events, applied",
     ] {
         assert!(page.contains(shown), "{shown}: {page}");
     }

@@ -14,7 +14,7 @@ use crate::page::Page;
 use crate::routes::Route;
 use crate::view::json;
 use crate::view::operate::{name_field, trail_to};
-use crate::view::text::{number, stream, told};
+use crate::view::text::{count, number, stream, told};
 use crate::view::{form, link};
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -76,7 +76,7 @@ fn what(name: &str, found: &StreamState) -> Markup {
         }
         p { "The state of " (stream(&found.stream_id)) " alone, as the command " (told(name)) " sees it: "
             @if found.version == 0 { "no event, so the initial state." }
-            @else { (number(found.events)) " events, applied to the initial state." } }
+            @else { (count(found.events, "event")) ", applied to the initial state." } }
     }
 }
 

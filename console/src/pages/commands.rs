@@ -1,6 +1,7 @@
 //! `/commands`: all commands that run inside the database.
 
 use eventcore_inspect::commands::{Command, list_after};
+use eventcore_inspect::text::safe;
 use maud::{Markup, html};
 
 use crate::answer::Answer;
@@ -48,14 +49,20 @@ fn rows(found: &[Command]) -> Markup {
         @for of in found {
             (row(&COLUMNS, &[
                 html! { a.name href=(link::named("/commands", &of.name)) { (told(&of.name)) } },
-                html! { code { (told(&of.handle)) } },
-                html! { code { (told(&of.apply)) } },
+                function(&of.handle),
+                function(&of.apply),
                 streams(of),
                 html! { @if of.snapshot_every > 0 { (of.snapshot_every) } @else { "never" } },
                 time(of.changed_at),
             ]))
         }
     }
+}
+
+/// A function without the types of its arguments, which every command has alike.
+fn function(signature: &str) -> Markup {
+    let name = signature.split('(').next().unwrap_or_default();
+    html! { code title=(safe(signature)) { (told(name)) } }
 }
 
 /// Where its streams are named.

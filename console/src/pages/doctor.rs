@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::operate::source;
-use crate::view::text::{badge, time, told};
+use crate::view::text::{badge, count, marked, time, told};
 use crate::view::{form, link};
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -30,7 +30,7 @@ async fn show(asked: Asked) -> Result<Answer, Failure> {
     let Said { at, diagnosis } = doctor::ask(asked.state()).await?;
     let body = html! {
         h1 { "Doctor" }
-        p { (CHECKS.len()) " checks have found " (diagnosis.findings.len()) " things " (time(at)) "."
+        p { (CHECKS.len()) " checks found " (count(diagnosis.findings.len(), "thing")) ", " (time(at)) "."
             @if diagnosis.findings.is_empty() { " " (badge("well", "good")) } }
         @for (level, title, mood) in LEVELS {
             @let findings: Vec<&Finding> = diagnosis.findings.iter().filter(|finding| finding.severity == level).collect();
@@ -63,7 +63,7 @@ fn shown(asked: &Asked, finding: &Finding, mood: &str) -> Markup {
                     }))
                 }
             }
-            @if !finding.action.is_empty() { p { (told(&finding.action)) } }
+            @if !finding.action.is_empty() { p { (marked(&finding.action)) } }
             @if let Some(page) = page_of(finding) { p { a href=(page) { "Look at it" } } }
             p.note { "See " code { (finding.see) } " in the manual." }
         }
@@ -109,7 +109,7 @@ fn checks(diagnosis: &Diagnosis) -> Markup {
             ul.findings {
                 @for (level, _, mood) in LEVELS {
                     @for check in CHECKS.iter().filter(|check| check.severity == level && has_nothing(check.id)) {
-                        li { (badge(level.as_str(), mood)) " " code { (check.id) } " not found: " (check.meaning) }
+                        li { (badge(level.as_str(), mood)) " " code { (check.id) } " not found: " (marked(check.meaning)) }
                     }
                 }
             }

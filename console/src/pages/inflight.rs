@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::operate::{Confirmation, asks, source};
-use crate::view::table::{self, Column, facts, number, row, text, wide};
+use crate::view::table::{self, Column, facts, long, number, row, text, wide};
 use crate::view::text::{badge, position, seconds, time, told};
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -27,7 +27,7 @@ const COLUMNS: [Column; 8] = [
     number("Process"),
     text("Holds readers back"),
     text("For"),
-    text("State"),
+    long("State"),
     text("Who"),
     wide("Query"),
     number("Lowest position"),
@@ -42,16 +42,25 @@ async fn in_flight(asked: Asked) -> Result<Answer, Failure> {
         p.note { "Transactions that have appended and not ended. Readers of the whole database wait for the one that holds the safe position." }
         ec-live id="inflight" data-every="2" {
             @if found.is_empty() { (table::nothing("Nothing is in flight.")) }
-            @else { (table::table("Transactions in flight", &COLUMNS, rows(&asked, &found))) }
+            @else { (table::table("Transactions in flight", columns(&asked), rows(&asked, &found))) }
         }
     };
     Ok(Page::new("In flight", body).into())
 }
 
+/// The last column is there only if something can be ended.
+fn columns(asked: &Asked) -> &'static [Column] {
+    match asked.state().allow_actions {
+        true => &COLUMNS,
+        false => &COLUMNS[..COLUMNS.len() - 1],
+    }
+}
+
 fn rows(asked: &Asked, found: &[InFlight]) -> Markup {
+    let columns = columns(asked);
     html! {
         @for of in found {
-            (row(&COLUMNS, &[
+            (row(columns, &[
                 html! { @match of.pid { Some(pid) => { (pid) } None => { (of.holder) } } },
                 holds(of),
                 html! { @if let Some(age) = of.age_seconds { span.nowrap { (seconds(age)) } } },

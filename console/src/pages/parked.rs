@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::operate::{Confirmation, name_field, one_more, page, trail_to};
-use crate::view::table::{self, Column, number, row, text, wide};
+use crate::view::table::{self, Column, long, number, row, text, wide};
 use crate::view::text::{badge, event_type, position, stream, time, told};
 use crate::view::{json, link};
 
@@ -122,9 +122,9 @@ async fn parked(
 const COLUMNS: [Column; 6] = [
     text("Choose"),
     number("Position"),
-    text("Event"),
-    text("Parked"),
-    text("Reason"),
+    long("Event"),
+    long("Parked"),
+    long("Reason"),
     wide("Payload"),
 ];
 

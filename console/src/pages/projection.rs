@@ -16,7 +16,7 @@ use crate::page::Page;
 use crate::routes::Route;
 use crate::view::operate::{Confirmation, asks, names, progress, trail};
 use crate::view::table::facts;
-use crate::view::text::{event_type, maybe_time, position, seconds, stream, time, told};
+use crate::view::text::{count, event_type, maybe_time, position, seconds, stream, time, told};
 use crate::view::{form, json, link};
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -90,7 +90,7 @@ fn buttons(asked: &Asked, of: &Projection, is_being_rebuilt: bool) -> Markup {
     html! {
         div.actions {
             @if is_async && of.status == "running" { (form::button(asked, &below("pause"), "Pause", None)) }
-            @if is_async && of.status != "copy" { (form::button(asked, &below("resume"), resume(of), None)) }
+            @if is_async && of.status != "copy" && (of.status != "running" || of.attempts > 0) { (form::button(asked, &below("resume"), resume(of), None)) }
             a.button href=(below("parked")) { "Parked events (" (of.parked) ")" }
             @if is_async && of.rebuilds.is_none() && !is_being_rebuilt {
                 (asks(asked, &ask("rebuild-shadow"), "Rebuild with a shadow…"))
@@ -116,7 +116,7 @@ fn all_facts(asked: &Asked, of: &Projection) -> Markup {
         ("Mode", html! { (of.mode) }),
         (
             "Behind",
-            html! { (crate::view::text::number(of.lag_events)) " events, " (seconds(of.lag_seconds)) },
+            html! { (count(of.lag_events, "event")) ", " (seconds(of.lag_seconds)) },
         ),
         (
             "Progress",
@@ -137,7 +137,7 @@ fn all_facts(asked: &Asked, of: &Projection) -> Markup {
             "Failures of the next event",
             html! { (of.attempts) @if let Some(at) = of.retry_at { ", again " (time(at)) } },
         ),
-        ("Skipped", html! { (of.skipped) " events" }),
+        ("Skipped", count(of.skipped, "event")),
         ("Handler", html! { code { (told(&of.handler)) } }),
         (
             "Streams that begin with",
@@ -253,8 +253,8 @@ async fn confirm(asked: Asked) -> Result<Answer, Failure> {
             format!("Rebuild projection {name:?}?"),
             html! {
                 p { "Its worker empties its tables with the first batch and fills them again from the first event, up to "
-                    (position(of.safe_position)) ". Readers see a state that grows meanwhile. Its " (of.parked)
-                    " parked events are forgotten: they come again." }
+                    (position(of.safe_position)) ". Readers see a state that grows meanwhile. Its parked events (" (of.parked)
+                    ") are forgotten: they come again." }
             },
             "Rebuild",
         ),
@@ -269,8 +269,8 @@ async fn confirm(asked: Asked) -> Result<Answer, Failure> {
         Some("drop") => (
             format!("Drop projection {name:?}?"),
             html! {
-                p { "It is removed with its checkpoint and its " (of.parked)
-                    " parked events, and a rebuild that is under way with its tables. What it has written stays. This cannot be undone." }
+                p { "It is removed with its checkpoint and its parked events (" (of.parked)
+                    "), and a rebuild that is under way with its tables. What it has written stays. This cannot be undone." }
             },
             "Drop",
         ),

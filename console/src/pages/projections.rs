@@ -10,7 +10,7 @@ use crate::monitor::Reader;
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::operate::{one_more, page};
-use crate::view::table::{self, Column, number, row, text, wide};
+use crate::view::table::{self, Column, long, number, row, text, wide};
 use crate::view::text::{badge, seconds, told};
 use crate::view::{link, spark};
 
@@ -29,7 +29,7 @@ const COLUMNS: [Column; 9] = [
     text("Trend"),
     number("Skipped"),
     number("Parked"),
-    text("Last error"),
+    long("Last error"),
 ];
 
 async fn projections(asked: Asked) -> Result<Answer, Failure> {

@@ -30,7 +30,7 @@ async fn page(asked: Asked) -> Result<Answer, Failure> {
         (filter(&asked, html! {
             (field(&asked, "prefix", "Stream begins with", "account-"))
             (field(&asked, "type", "Type", "Deposited"))
-            (field(&asked, "since", "Since", "10m, 2026-11-29T05:00:00Z, position"))
+            (field(&asked, "since", "Since", "10m, a time, a position"))
             (field(&asked, "until", "Until", "now"))
             (field(&asked, "correlation", "Correlation id", "UUID"))
             (field(&asked, "where", "Payload", "/cents > 100"))

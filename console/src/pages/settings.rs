@@ -1,6 +1,7 @@
 //! `/settings`: the settings of eventcore, and those of PostgreSQL that matter to it.
 
 use eventcore_inspect::settings::{Setting, list};
+use eventcore_inspect::text::safe;
 use maud::{Markup, html};
 
 use crate::answer::Answer;
@@ -18,7 +19,7 @@ const COLUMNS: [Column; 6] = [
     text("Value"),
     text("Default"),
     text("Set by"),
-    text("A change needs"),
+    text("Change needs"),
     wide("What it does"),
 ];
 
@@ -41,6 +42,11 @@ async fn settings(asked: Asked) -> Result<Answer, Failure> {
     Ok(Page::new("Settings", body).into())
 }
 
+/// The name of a file without its folders, which are in its title.
+fn last_part(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 fn rows(settings: &[Setting]) -> Markup {
     html! {
         @for of in settings {
@@ -51,7 +57,7 @@ fn rows(settings: &[Setting]) -> Markup {
                     @if of.pending_restart { " " (badge("waits for a restart", "warn")) }
                 },
                 html! { @if let Some(default) = &of.default { code { (told(default)) } } },
-                html! { span { (told(&of.source)) @if let Some(file) = &of.file { " " span.id { (told(file)) } } } },
+                html! { span { (told(&of.source)) @if let Some(file) = &of.file { " " span.id title=(safe(file)) { (told(last_part(file))) } } } },
                 html! { (of.changed_by.as_str()) },
                 html! { (told(&of.description)) },
             ]))

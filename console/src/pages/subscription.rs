@@ -16,8 +16,8 @@ use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::operate::{Confirmation, asks, names, one_more, page, permitted, trail};
-use crate::view::table::{self, Column, facts, number, row, text, wide};
-use crate::view::text::{badge, maybe_time, position, seconds, stream, time, told};
+use crate::view::table::{self, Column, facts, long, number, row, text, wide};
+use crate::view::text::{badge, count, maybe_time, position, seconds, stream, time, told};
 use crate::view::{form, link};
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -72,21 +72,21 @@ fn all_facts(of: &Subscription) -> Markup {
         ("State", state(of)),
         (
             "Behind",
-            html! { (crate::view::text::number(of.lag_events)) " events, " (seconds(of.lag_seconds)) },
+            html! { (count(of.lag_events, "event")) ", " (seconds(of.lag_seconds)) },
         ),
         ("Checkpoint", position(of.checkpoint)),
         ("Safe position", position(of.safe_position)),
         ("Read to", position(of.read_position)),
         (
             "Leased",
-            html! { (of.leased) " events; leases: " (of.leases) ", consumers: " (of.consumers) },
+            html! { (count(of.leased, "event")) " in " (count(of.leases, "lease")) " of " (count(of.consumers, "consumer")) },
         ),
         (
             "Waiting",
-            html! { (of.waiting) " events, " (of.retrying) " of them after a failure" },
+            html! { (count(of.waiting, "event")) ", " (of.retrying) " of them after a failure" },
         ),
         ("Streams behind", html! { (of.streams_behind) }),
-        ("Parked", html! { (of.parked) " events" }),
+        ("Parked", count(of.parked, "event")),
         (
             "Streams stopped",
             html! { @if of.streams_stopped > 0 { (badge(&of.streams_stopped.to_string(), "bad")) } @else { "0" } },
@@ -215,7 +215,7 @@ const RETRYING: [Column; 7] = [
     text("Failed"),
     text("Again"),
     text("Consumer"),
-    text("Reason"),
+    long("Reason"),
 ];
 
 fn retried(asked: &Asked, events: Vec<RetryingEvent>) -> Markup {
@@ -253,8 +253,8 @@ async fn confirm(asked: Asked) -> Result<Answer, Failure> {
             consequence: html! {
                 p { "It continues after the position that you give, which may be lower or higher than its checkpoint, "
                     (position(of.checkpoint)) ". What is after it is delivered again; what is before it is not." }
-                p { "All its " (of.leases) " leases are lost. Of its " (of.parked)
-                    " parked events, those up to the position stay parked, and the others are delivered again." }
+                p { "All its leases (" (of.leases) ") are lost. Of its parked events (" (of.parked)
+                    "), those up to the position stay parked, and the others are delivered again." }
             },
             action: link::below(ALL, &of.name, "reset", []),
             fields: html! {
@@ -267,8 +267,8 @@ async fn confirm(asked: Asked) -> Result<Answer, Failure> {
         Some("drop") => Confirmation {
             question: format!("Drop subscription {:?}?", of.name),
             consequence: html! {
-                p { "It is removed with its checkpoint, its " (of.leases) " leases and its " (of.parked)
-                    " parked events. Consumers that poll it fail from then on. This cannot be undone." }
+                p { "It is removed with its checkpoint, its leases (" (of.leases) ") and its parked events (" (of.parked)
+                    "). Consumers that poll it fail from then on. This cannot be undone." }
             },
             action: link::below(ALL, &of.name, "drop", []),
             fields: html! {},

@@ -12,7 +12,7 @@ use crate::monitor::Reader;
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::operate::{one_more, page};
-use crate::view::table::{self, Column, number, row, text, wide};
+use crate::view::table::{self, Column, long, number, row, text, wide};
 use crate::view::text::{badge, seconds, told};
 use crate::view::{form, link, spark};
 
@@ -32,7 +32,7 @@ const COLUMNS: [Column; 9] = [
     number("Leased"),
     number("Retrying"),
     text("Parked"),
-    text("Last error"),
+    long("Last error"),
 ];
 
 async fn subscriptions(asked: Asked) -> Result<Answer, Failure> {

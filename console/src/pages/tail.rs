@@ -72,6 +72,7 @@ async fn page(asked: Asked) -> Result<Answer, Failure> {
         ec-tail data-source=(source) data-after=(safe) {
             p.live role="status" aria-live="polite" { "The newest events, when the page was made. Load it again for newer ones." }
             (crate::view::table::table("The newest events, the newest first", &events::COLUMNS, PreEscaped(rows)))
+            p.nothing { "No event that matches has come yet." }
         }
     };
     Ok(Page::new("Tail", body).into())

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
 use crate::view::table::{self, Column, cells, number, text, wide};
-use crate::view::text::{event_type, position, stream, time};
+use crate::view::text::{count, event_type, position, stream, time};
 use crate::view::{events, graph};
 
 pub(crate) const ROUTES: &[Route] = &[Route::page("/trace/{correlation}", |asked| {
@@ -53,7 +53,7 @@ async fn trace(asked: Asked) -> Result<Answer, Failure> {
         (what_was_searched(&asked, found.len(), searched, windows))
         @if found.is_empty() { (table::nothing("No event of it was found there.")) }
         @else {
-            p { (found.len()) " events in " (events::appends(&found).count()) " appends." }
+            p { (count(found.len(), "event")) " in " (count(events::appends(&found).count(), "append")) "." }
             section { h2 { "Graph" } (graph::of(&found)) }
             section { h2 { "Events" } (table::table("Events of the operation", &COLUMNS, rows(&found))) }
         }

@@ -12,7 +12,7 @@ use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::guard::cookie_of;
 use crate::page::Page;
-use crate::view::text::told;
+use crate::view::text::{self, told};
 use crate::{assets, routes, view};
 
 /// The navigation. A page that is not in the table of routes is left out.
@@ -152,7 +152,7 @@ fn frame(asked: &Asked, page: &Page, began: Instant) -> Markup {
             (page.body)
         }
         footer.bottom {
-            span { (asked.statements()) " statements, " (format!("{:.0}", began.elapsed().as_secs_f64() * 1e3)) " ms" }
+            span { (text::count(asked.statements(), "statement")) ", " (format!("{:.0}", began.elapsed().as_secs_f64() * 1e3)) " ms" }
             span { "eventcore " (env!("CARGO_PKG_VERSION")) }
         }
     }

@@ -8,6 +8,7 @@ pub(crate) struct Column {
     title: &'static str,
     is_number: bool,
     is_wide: bool,
+    is_long: bool,
 }
 
 /// A column of texts.
@@ -16,6 +17,7 @@ pub(crate) const fn text(title: &'static str) -> Column {
         title,
         is_number: false,
         is_wide: false,
+        is_long: false,
     }
 }
 
@@ -25,6 +27,7 @@ pub(crate) const fn number(title: &'static str) -> Column {
         title,
         is_number: true,
         is_wide: false,
+        is_long: false,
     }
 }
 
@@ -34,14 +37,28 @@ pub(crate) const fn wide(title: &'static str) -> Column {
         title,
         is_number: false,
         is_wide: true,
+        is_long: false,
+    }
+}
+
+/// A column of texts of several words, which are not broken into too many lines.
+pub(crate) const fn long(title: &'static str) -> Column {
+    Column {
+        title,
+        is_number: false,
+        is_wide: false,
+        is_long: true,
     }
 }
 
 impl Column {
     fn class(self) -> &'static str {
-        match (self.is_number, self.is_wide) {
-            (true, _) => "number",
-            (_, true) => "wide",
+        match self {
+            Self {
+                is_number: true, ..
+            } => "number",
+            Self { is_wide: true, .. } => "wide",
+            Self { is_long: true, .. } => "long",
             _ => "",
         }
     }

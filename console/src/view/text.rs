@@ -51,6 +51,22 @@ pub(crate) fn number(value: i64) -> Markup {
     }
 }
 
+/// How many of something there are: `1 event`, `2 events`.
+pub(crate) fn count(count: impl TryInto<i64>, thing: &str) -> Markup {
+    let count = count.try_into().unwrap_or(i64::MAX);
+    let is_long = count >= 1_000;
+    html! { @if is_long { (number(count)) } @else { (count) } " " (thing) @if count != 1 { "s" } }
+}
+
+/// A text of ours, in which what is between backticks is code.
+pub(crate) fn marked(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (safe(part)) } } @else { (safe(part)) }
+        }
+    }
+}
+
 /// A rate, with as many digits as say something.
 pub(crate) fn rate(value: f32) -> Markup {
     match value {
@@ -108,5 +124,15 @@ mod tests {
         );
         assert!(number(i64::MIN).into_string().contains("808"));
         assert!(number(0).into_string().contains('0'));
+    }
+
+    #[test]
+    fn one_thing_is_no_plural_and_what_is_between_backticks_is_code() {
+        assert!(count(1, "event").into_string().ends_with(" event"));
+        assert!(count(0, "event").into_string().ends_with(" events"));
+        assert_eq!(
+            marked("see `a<b` there").into_string(),
+            "see <code>a&lt;b</code> there"
+        );
     }
 }
