@@ -231,5 +231,10 @@ async fn cancelled(sessions: &[Arc<Session>]) {
 
 async fn ask_password(target: &Target) -> Result<String, Failure> {
     let user = target.get("user").unwrap_or_default();
-    Ok(question::ask_password(&format!("Password for user {user}: ")).await?)
+    let asked = question::ask_password(&format!("Password for user {user}: ")).await;
+    asked.map_err(|error| match error.kind() {
+        // The terminal gives Ctrl-C as a key while a password is typed.
+        io::ErrorKind::Interrupted => Failure::Interrupted,
+        _ => error.into(),
+    })
 }

@@ -16,18 +16,11 @@ fn signal(child: &Child, signal: &str) {
     assert!(sent.unwrap().success());
 }
 
-/// Debian's `script` gives a program a pseudo-terminal, whose key Ctrl-C is a signal.
-#[test]
-fn ctrl_c_at_a_question_ends_the_command_without_an_answer() {
-    let database = Database::new("cli_interrupted_question");
-    database.sql("SELECT eventcore_create_subscription('mails')");
-    let called = format!(
-        "exec {} subscriptions drop mails",
-        program().get_program().display()
-    );
+/// Runs a program at a pseudo-terminal, which Debian's `script` gives it, and presses Ctrl-C when it
+/// asks; returns its exit code, and what was seen.
+fn interrupted_at(question: &str, called: &str) -> (Option<i32>, String) {
     let mut child = Command::new("script")
-        .args(["-qec", &called, "/dev/null"])
-        .env("EVENTCORE_URL", &database.url)
+        .args(["-qec", called, "/dev/null"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -35,7 +28,7 @@ fn ctrl_c_at_a_question_ends_the_command_without_an_answer() {
     let mut out = child.stdout.take().unwrap();
     let mut seen = String::new();
     let mut part = [0; 256];
-    while !seen.contains("[y/N]") {
+    while !seen.contains(question) {
         let length = out.read(&mut part).unwrap();
         assert!(length > 0, "{seen}");
         seen.push_str(&String::from_utf8_lossy(&part[..length]));
@@ -43,7 +36,20 @@ fn ctrl_c_at_a_question_ends_the_command_without_an_answer() {
     let mut keys = child.stdin.take().unwrap();
     keys.write_all(b"\x03").unwrap();
     out.read_to_string(&mut seen).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{seen}");
+    (child.wait().unwrap().code(), seen)
+}
+
+#[test]
+fn ctrl_c_at_a_question_ends_the_command_without_an_answer() {
+    let database = Database::new("cli_interrupted_question");
+    database.sql("SELECT eventcore_create_subscription('mails')");
+    let called = format!(
+        "exec {} --url '{}' subscriptions drop mails",
+        program().get_program().display(),
+        database.url
+    );
+    let (code, seen) = interrupted_at("[y/N]", &called);
+    assert_eq!(code, Some(130), "{seen}");
     assert!(seen.contains("interrupted"), "{seen}");
     assert_eq!(database.json(&["subscriptions"])[0]["name"], "mails");
 }
@@ -70,7 +76,7 @@ fn a_command_that_serves_ends_with_0_when_it_is_told_to() {
 
 /// A session that was stopped by a signal keeps the server from ending in order.
 #[test]
-fn a_second_ctrl_c_stops_the_server_of_dev_at_once() {
+fn ctrl_c_ends_the_question_for_a_password_and_pressed_twice_the_server_of_dev_at_once() {
     let folder = std::env::temp_dir().join(format!("eventcore-dev-twice-{}", std::process::id()));
     let binaries = Binaries::from_env().unwrap();
     let mut child = program()
@@ -98,6 +104,14 @@ fn a_second_ctrl_c_stops_the_server_of_dev_at_once() {
         let pid: i32 = row.unwrap().get(0);
         (client, pid)
     });
+    let tcp = running["tcp_url"].as_str().unwrap();
+    let without_password = format!("postgresql://postgres@{}", tcp.split('@').nth(1).unwrap());
+    let called = format!(
+        "exec env -u PGPASSWORD HOME=/ {} stats --url '{without_password}'",
+        program().get_program().display()
+    );
+    let (code, seen) = interrupted_at("Password for user", &called);
+    assert_eq!(code, Some(130), "{seen}");
     let stopped = Command::new("kill")
         .args(["-STOP", &pid.to_string()])
         .status();
