@@ -235,6 +235,31 @@ fn an_export_goes_on_where_it_was_interrupted() {
 }
 
 #[test]
+fn an_export_goes_on_after_a_cut_within_a_character() {
+    let database = Database::new("cli_resume_character");
+    database.sql(
+        "SELECT eventcore_append('{große}', '{NULL}', '[{\"stream\":\"große\",\"type\":\"T\",\"payload\":\"é🦀\"}]')
+           FROM generate_series(1, 3)",
+    );
+    let file = TestFile::new("character");
+    database.ok(&["export", file.path()]);
+    let whole = file.text();
+    let (crab, eszett) = (whole.rfind('🦀').unwrap(), whole.find('ß').unwrap());
+    for length in [crab + 1, crab + 2, crab + 3, eszett + 1] {
+        std::fs::write(&file.0, &whole.as_bytes()[..length]).unwrap();
+        database.ok(&["export", file.path(), "--resume"]);
+        assert_eq!(file.text(), whole, "cut at {length}");
+    }
+    // A whole line that is no text is damage, and no cut.
+    let mut damaged = whole.clone().into_bytes();
+    damaged[eszett + 1] = b'x';
+    std::fs::write(&file.0, &damaged).unwrap();
+    let ran = database.run(&["export", file.path(), "--resume"]);
+    assert!(ran.code == 2 && ran.err.contains("line 2"), "{ran:?}");
+    assert_eq!(std::fs::read(&file.0).unwrap(), damaged);
+}
+
+#[test]
 fn a_file_that_is_no_export_or_is_damaged_changes_nothing() {
     let (from, file) = (shop("cli_damaged"), TestFile::new("damaged"));
     let text = from.ok(&["export", "-q"]);

@@ -66,8 +66,9 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// Takes a line. False: the events have ended, and what follows is written again.
-    fn line(&mut self, text: &str) -> Result<bool, Failure> {
+    fn line(&mut self, text: &[u8]) -> Result<bool, Failure> {
         self.number += 1;
+        let text = std::str::from_utf8(text).map_err(|error| self.wrong(&error))?;
         if self.header.is_none() {
             let header: Header = serde_json::from_str(text).map_err(|error| self.wrong(&error))?;
             self.last = header.after;
@@ -97,11 +98,12 @@ impl Reading<'_> {
 fn whole_lines(file: &mut File, reading: &mut Reading<'_>) -> Result<Whole, Failure> {
     let mut whole = Whole::default();
     let mut reader = BufReader::with_capacity(1 << 20, file);
-    let mut text = String::new();
+    // Not a String: the cut may be within a character.
+    let mut line = Vec::new();
     loop {
-        text.clear();
-        let read = reader.read_line(&mut text)?;
-        if !text.ends_with('\n') || !reading.line(&text)? {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line)?;
+        if !line.ends_with(b"\n") || !reading.line(&line)? {
             return Ok(whole);
         }
         whole.length += u64::try_from(read).unwrap_or(u64::MAX);
@@ -153,8 +155,7 @@ fn take_lines(text: &mut Vec<u8>, reading: &mut Reading<'_>) -> Result<bool, Fai
         return Ok(true);
     };
     let lines: Vec<u8> = text.drain(..=end).collect();
-    let lines = std::str::from_utf8(&lines).map_err(|error| reading.wrong(&error))?;
-    for line in lines.lines() {
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
         if !reading.line(line)? {
             return Ok(false);
         }
