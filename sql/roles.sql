@@ -67,7 +67,7 @@ GRANT EXECUTE ON FUNCTION @extschema@.eventcore_version(), eventcore.library_ver
 GRANT EXECUTE ON FUNCTION
     @extschema@.eventcore_append(text[], bigint[], jsonb, uuid, uuid),
     @extschema@.eventcore_append(text[], bigint[], text[], text[], jsonb[], jsonb[], uuid[], uuid, uuid),
-    @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid, bigint)
+    @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid, bigint, uuid[], uuid[])
     TO eventcore_writer;
 
 -- Where no role is a writer, only commands write: executing one appends beneath SQL, so EXECUTE is the privilege.

@@ -70,12 +70,14 @@ CREATE FUNCTION @extschema@.eventcore_append_compact(
     event_ids         uuid[]  DEFAULT NULL,
     correlation_id    uuid    DEFAULT NULL,
     causation_id      uuid    DEFAULT NULL,
-    known_position    bigint  DEFAULT NULL
+    known_position    bigint  DEFAULT NULL,
+    correlation_ids   uuid[]  DEFAULT NULL,
+    causation_ids     uuid[]  DEFAULT NULL
 )
 RETURNS bigint[]
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'eventcore_append_compact';
-COMMENT ON FUNCTION @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid, bigint) IS
+COMMENT ON FUNCTION @extschema@.eventcore_append_compact(text[], bigint[], text[], text[], text[], text[], uuid[], uuid, uuid, bigint, uuid[], uuid[]) IS
 $$The same as eventcore_append with arrays, for programs, at less cost to the server: payloads and metadata are JSON
 texts, and the result is one value: SELECT eventcore_append_compact(…).
 
@@ -85,5 +87,8 @@ order given.
 
 known_position: the position of an append on which the expected versions rest, if nothing was read since. After a fail-over
 that lost events, the same versions may stand for other events; then SE011, and the caller has to read again.
+
+correlation_ids, causation_ids: one per event, for events that keep the ids that they have, as in an import. NULL, or an
+element that is NULL: correlation_id, causation_id.
 
 The same errors. A text that is not JSON, or that jsonb cannot hold, is SE003; it names the element.$$;

@@ -210,6 +210,50 @@ async fn the_compact_form_returns_the_values_of_a_row_in_one_list() {
 }
 
 #[tokio::test]
+async fn each_event_of_a_compact_append_can_have_a_correlation_and_a_causation_of_its_own() {
+    let client = session().await;
+    let [all, one, two] = [(); 3].map(|()| Uuid::now_v7());
+    let none = None::<Vec<Option<Uuid>>>;
+    let each = |ids: [Option<Uuid>; 3]| Some(ids.to_vec());
+    // Of all events, of each, and what the events then have.
+    let cases = [
+        (None, none.clone(), [None; 3]),
+        (Some(all), none, [Some(all); 3]),
+        (
+            None,
+            each([Some(one), None, Some(two)]),
+            [Some(one), None, Some(two)],
+        ),
+        (
+            Some(all),
+            each([Some(one), None, Some(two)]),
+            [Some(one), Some(all), Some(two)],
+        ),
+        (Some(all), each([None; 3]), [Some(all); 3]),
+    ];
+    let mut expected_version = 0_i64;
+    for (correlation_id, correlation_ids, correlations) in &cases {
+        for (causation_id, causation_ids, causations) in &cases {
+            client
+                .execute(
+                    "SELECT eventcore_append_compact('{origins}', ARRAY[$1::bigint], '{origins,origins,origins}', '{A,A,A}',
+                        '{1,2,3}', correlation_id => $2, causation_id => $3, correlation_ids => $4, causation_ids => $5)",
+                    &[&expected_version, correlation_id, causation_id, correlation_ids, causation_ids],
+                )
+                .await
+                .unwrap();
+            let events = stream(&client, "origins").await;
+            let stored = events[usize::try_from(expected_version).unwrap()..]
+                .iter()
+                .map(|event| (event.correlation_id, event.causation_id));
+            let expected = correlations.iter().copied().zip(causations.iter().copied());
+            assert_eq!(stored.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+            expected_version += 3;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_known_position_is_one_that_an_append_of_this_history_has_got() {
     let client = session().await;
     let append = |position: &str| {

@@ -163,6 +163,32 @@ async fn append_refuses_arrays_that_are_no_columns_of_events() {
 }
 
 #[tokio::test]
+async fn the_compact_append_refuses_origins_that_are_not_one_for_each_event() {
+    let client = session().await;
+    let call = "SELECT eventcore_append_compact('{a}', '{NULL}', '{a,a}', '{A,A}', '{1,2}'";
+    let mut cases = Vec::new();
+    for name in ["correlation_ids", "causation_ids"] {
+        for ids in ["{}", "{NULL}", "{NULL,NULL,NULL}", "{{NULL,NULL}}"] {
+            cases.push((format!("{call}, {name} => '{ids}')"), name));
+        }
+        let none = format!(
+            "SELECT eventcore_append_compact('{{a}}', '{{NULL}}', '{{}}', '{{}}', '{{}}', {name} => '{{NULL}}')"
+        );
+        cases.push((none, name));
+    }
+    assert_malformed(&client, cases).await;
+    let failed = failure(
+        client
+            .batch_execute(&format!("{call}, causation_ids => '{{NULL}}')"))
+            .await,
+    );
+    assert_eq!(
+        failed.message,
+        "causation_ids has 1 elements, event_streams has 2"
+    );
+}
+
+#[tokio::test]
 async fn compact_forms_refuse_texts_that_are_no_json() {
     let client = session().await;
     let mut cases = Vec::new();

@@ -4,7 +4,7 @@
 use super::request::{EventPart, Form, Request};
 use crate::arguments::json;
 use crate::error::{Error, Malformed};
-use crate::pg::array::{JsonbArray, TextArray};
+use crate::pg::array::{JsonbArray, TextArray, UuidArray};
 use crate::pg::function::Call;
 use crate::pg::value::Jsonb;
 
@@ -41,12 +41,17 @@ pub fn read<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     })
 }
 
-/// Reads the same arguments of the compact form, and `known_position`.
+/// Reads the same arguments of the compact form, and `known_position`, `correlation_ids` and
+/// `causation_ids`.
 pub fn read_compact<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
     let mut request = read_with(call, |number, part, name| {
         let texts = call.text_array(number, name)?;
         Ok(texts.map(|texts| Documents::Texts(texts, part)))
     })?;
+    let correlation_ids = origins(call, 10, "correlation_ids", &request)?;
+    request.correlation.set_of_each(correlation_ids);
+    let causation_ids = origins(call, 11, "causation_ids", &request)?;
+    request.causation.set_of_each(causation_ids);
     request.known_position = call.bigint(9);
     match request.known_position {
         Some(position) if position < 1 => {
@@ -55,6 +60,19 @@ pub fn read_compact<'a>(call: &Call<'a>) -> Result<Request<'a>, Error> {
         }
         _ => Ok(request),
     }
+}
+
+/// Reads an id for each event; `None` for NULL.
+fn origins<'a>(
+    call: &Call<'a>,
+    number: usize,
+    name: &'static str,
+    request: &Request<'a>,
+) -> Result<Option<UuidArray<'a>>, Error> {
+    let ids = call.uuid_array(number, name)?;
+    let length = ids.as_ref().map(|array| array.0.len());
+    require_length(request.events.len(), name, length)?;
+    Ok(ids)
 }
 
 /// `documents` reads the argument with a number and a name.

@@ -3,11 +3,12 @@
 use crate::arguments::streams::{StreamList, sort_by_key};
 use crate::error::{Error, Malformed};
 use crate::locks::StreamKey;
-use crate::pg::array::{BigintArray, TextArray};
+use crate::pg::array::{BigintArray, TextArray, UuidArray};
 use crate::pg::jsonb::Kind;
 use crate::pg::memory;
-use crate::pg::value::{Jsonb, Text};
+use crate::pg::value::{Jsonb, Text, uuid_datum};
 use eventcore_rules::{ExpectedVersion, MAX_EVENTS_PER_APPEND, check_name};
+use pgrx::pg_sys::Datum;
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -20,13 +21,42 @@ pub struct Request<'a> {
     pub streams: Vec<DeclaredStream<'a>>,
     /// The events, in the caller's order.
     pub events: Vec<NewEvent<'a>>,
-    pub correlation_id: Option<Uuid>,
-    pub causation_id: Option<Uuid>,
+    pub correlation: Origin<'a>,
+    pub causation: Origin<'a>,
     /// The position of an append on which the expected versions rest.
     pub known_position: Option<i64>,
     /// The indexes of the declared streams, ordered by key: the order in which they are locked.
     pub by_key: Vec<(StreamKey, usize)>,
     form: Form,
+}
+
+/// The correlation ids, or the causation ids, of the events.
+pub struct Origin<'a> {
+    /// The id of every event that has none of its own.
+    of_all: Option<Uuid>,
+    /// An element for each event, and NULL for an event without an id of its own.
+    of_each: Option<UuidArray<'a>>,
+}
+
+impl<'a> Origin<'a> {
+    /// One id for all events.
+    fn of_all(id: Option<Uuid>) -> Self {
+        Self {
+            of_all: id,
+            of_each: None,
+        }
+    }
+
+    /// Gives each event an id of its own. The array has an element for each event.
+    pub fn set_of_each(&mut self, ids: Option<UuidArray<'a>>) {
+        self.of_each = ids;
+    }
+
+    /// The id of the event with this index, as a uuid; `None` is NULL.
+    pub fn datum(&self, event: usize) -> Option<Datum> {
+        let own = self.of_each.as_ref().and_then(|ids| ids.datum(event));
+        own.or_else(|| self.of_all.as_ref().map(uuid_datum))
+    }
 }
 
 /// A stream that the events depend on.
@@ -134,8 +164,8 @@ impl<'a> Request<'a> {
         Ok(Self {
             streams,
             events: Vec::new(),
-            correlation_id,
-            causation_id,
+            correlation: Origin::of_all(correlation_id),
+            causation: Origin::of_all(causation_id),
             known_position: None,
             by_key,
             form,
@@ -160,8 +190,8 @@ impl<'a> Request<'a> {
         Ok(Self {
             streams,
             events: Vec::new(),
-            correlation_id,
-            causation_id,
+            correlation: Origin::of_all(correlation_id),
+            causation: Origin::of_all(causation_id),
             known_position: None,
             by_key: sort_by_key(&names)?,
             form: Form::Handle,

@@ -57,14 +57,8 @@ pub fn write(
             column::METADATA,
             event.metadata.map(|metadata| metadata.datum()),
         );
-        set(
-            column::CORRELATION_ID,
-            request.correlation_id.as_ref().map(uuid_datum),
-        );
-        set(
-            column::CAUSATION_ID,
-            request.causation_id.as_ref().map(uuid_datum),
-        );
+        set(column::CORRELATION_ID, request.correlation.datum(row));
+        set(column::CAUSATION_ID, request.causation.datum(row));
         columns
     };
     insert_rows(&events.table, indexes, count, make);

@@ -126,6 +126,11 @@ impl UuidArray<'_> {
         // SAFETY: the elements are uuids.
         self.0.get(index).map(|datum| unsafe { uuid(datum) })
     }
+
+    /// The element as it is in the array.
+    pub fn datum(&self, index: usize) -> Option<Datum> {
+        self.0.get(index)
+    }
 }
 
 /// A `bigint[]` of these values; `None` is NULL.

@@ -125,7 +125,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     call(
         "eventcore_append_compact",
         r#"SELECT eventcore_append_compact('{a,s,b}', '{NULL,-1,NULL}', '{a,b}', '{T,U}', ARRAY['{"n":1}','2'],
-                                           ARRAY['{"m":1}',NULL])"#,
+                                           ARRAY['{"m":1}',NULL],
+                                           correlation_ids => ARRAY[gen_random_uuid(),NULL],
+                                           causation_ids => ARRAY[NULL,gen_random_uuid()])"#,
     ),
     // Nothing to write.
     call(
