@@ -1,14 +1,15 @@
 //! What an export holds, back into a store: as it was, or appended again.
 
+use std::collections::HashSet;
 use std::pin::pin;
 
+use eventcore::ErrorCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
-use crate::append::{Appended, Declared, NewEvent, append};
 use crate::error::Error;
 use crate::export::StreamState;
 use crate::session::Session;
@@ -29,6 +30,15 @@ pub struct ExportedEvent {
     pub correlation_id: Option<Uuid>,
     pub causation_id: Option<Uuid>,
     pub recorded_at: Time,
+}
+
+impl ExportedEvent {
+    /// How many bytes its payload and its metadata have.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let metadata = self.metadata.as_ref();
+        self.payload.get().len() + metadata.map_or(0, |metadata| metadata.get().len())
+    }
 }
 
 /// A line of an export, but the first.
@@ -132,48 +142,93 @@ pub async fn restore_state(session: &Session, state: &StreamState) -> Result<(),
     Ok(())
 }
 
-/// How many events of the beginning may be one append: one correlation and causation id serves an
-/// append, and it declares at most 1000 streams.
+/// The most events of one append: it declares at most 1,000 streams.
+const MOST_EVENTS: usize = 1_000;
+
+/// The most bytes of payloads and metadata of one append, unless a single event has more: the server
+/// holds many times what is sent.
+const MOST_BYTES: usize = 8 << 20;
+
+/// How many events of the beginning may be one append.
 #[must_use]
-pub fn appendable(events: &[ExportedEvent], most: usize) -> usize {
-    let Some(first) = events.first() else {
-        return 0;
+pub fn appendable(events: &[ExportedEvent]) -> usize {
+    let mut bytes = 0;
+    let fits = |event: &&ExportedEvent| {
+        bytes += event.size();
+        bytes <= MOST_BYTES
     };
-    let same = |event: &&ExportedEvent| {
-        event.correlation_id == first.correlation_id && event.causation_id == first.causation_id
-    };
-    events.iter().take(most.min(1000)).take_while(same).count()
+    let count = events.iter().take(MOST_EVENTS).take_while(fits).count();
+    count.max(1).min(events.len())
 }
 
-/// Appends events again, in one step: their ids, streams and versions stay, positions and times are
-/// new. If they are there already from an earlier run, it writes nothing and says so. Needs
-/// `eventcore_writer`.
+/// Appends events again: their ids, streams, versions, correlations and causations stay, positions
+/// and times are new. Returns how many were there already from an earlier run. Needs
+/// `eventcore_writer`, and version 0.2.0 of the extension.
+///
+/// They are one append. If an earlier run had ended within them, because its file ended there, they
+/// are several.
 ///
 /// # Errors
 ///
 /// A stream is not where the events go on (SE001), and the other errors of `eventcore_append`.
-pub async fn append_again(session: &Session, events: &[ExportedEvent]) -> Result<Appended, Error> {
-    let mut declared: Vec<Declared> = Vec::new();
-    let mut known = std::collections::HashSet::new();
-    for event in events {
-        if known.insert(event.stream_id.as_str()) {
-            declared.push(Declared {
-                stream: event.stream_id.clone(),
-                expected: Some(event.version - 1),
-            });
+pub async fn append_again(session: &Session, events: &[ExportedEvent]) -> Result<usize, Error> {
+    let (mut repeated, mut left) = (0, vec![events]);
+    while let Some(part) = left.pop() {
+        match append(session, part).await {
+            Ok(true) => repeated += part.len(),
+            Ok(false) => {}
+            // Some of them are there.
+            Err(error) if part.len() > 1 && is_mismatch(&error) => {
+                let (first, second) = part.split_at(part.len() / 2);
+                left.extend([second, first]);
+            }
+            Err(error) => return Err(error),
         }
     }
-    let new = events.iter().map(|event| NewEvent {
-        stream: event.stream_id.clone(),
-        event_type: event.event_type.clone(),
-        payload: event.payload.clone(),
-        metadata: event.metadata.clone(),
-        id: Some(event.event_id),
-    });
-    let new: Vec<NewEvent> = new.collect();
-    let (correlation, causation) = match events.first() {
-        Some(first) => (first.correlation_id, first.causation_id),
-        None => (None, None),
-    };
-    append(session, &declared, &new, correlation, causation).await
+    Ok(repeated)
+}
+
+fn is_mismatch(error: &Error) -> bool {
+    error.sqlstate() == Some(ErrorCode::IdempotencyMismatch.sqlstate())
+}
+
+/// Payloads and metadata go as the texts that they are.
+const APPEND: &str = "\
+SELECT eventcore_append_compact($1, $2, $3, $4, $5, $6, $7, correlation_ids => $8, causation_ids => $9)";
+
+/// Appends events in one step. Returns whether an earlier append had written them.
+async fn append(session: &Session, events: &[ExportedEvent]) -> Result<bool, Error> {
+    let (mut streams, mut expected) = (Vec::new(), Vec::new());
+    let mut known = HashSet::new();
+    for event in events {
+        if known.insert(event.stream_id.as_str()) {
+            streams.push(event.stream_id.as_str());
+            expected.push(event.version - 1);
+        }
+    }
+    let row = session
+        .query_one(
+            APPEND,
+            &[
+                &streams,
+                &expected,
+                &column(events, |event| event.stream_id.as_str()),
+                &column(events, |event| event.event_type.as_str()),
+                &column(events, |event| event.payload.get()),
+                &column(events, |event| {
+                    event.metadata.as_ref().map(|json| json.get())
+                }),
+                &column(events, |event| event.event_id),
+                &column(events, |event| event.correlation_id),
+                &column(events, |event| event.causation_id),
+            ],
+        )
+        .await?;
+    // The fourth value of the result, after the positions and the time.
+    let result: Vec<Option<i64>> = row.try_get(0)?;
+    Ok(result.get(3) == Some(&Some(1)))
+}
+
+fn column<'a, T>(events: &'a [ExportedEvent], of: impl Fn(&'a ExportedEvent) -> T) -> Vec<T> {
+    events.iter().map(of).collect()
 }

@@ -259,6 +259,54 @@ fn an_export_goes_on_after_a_cut_within_a_character() {
     assert_eq!(std::fs::read(&file.0).unwrap(), damaged);
 }
 
+/// 2,500 events in 500 streams; two of three appends have a correlation of their own.
+fn correlated(name: &str) -> Database {
+    let database = Database::new(name);
+    database.sql(
+        "SELECT eventcore_append(ARRAY['s-' || n % 500], '{NULL}',
+                    jsonb_build_array(jsonb_build_object('stream', 's-' || n % 500, 'type', 'T', 'payload', n)),
+                    CASE WHEN n % 3 > 0 THEN gen_random_uuid() END, CASE WHEN n % 2 > 0 THEN gen_random_uuid() END)
+           FROM generate_series(1, 2500) n",
+    );
+    database
+}
+
+/// How many appends there were: each has a time of its own.
+const APPENDS: &str = "SELECT count(DISTINCT recorded_at) FROM eventcore.events";
+
+#[test]
+fn events_that_are_appended_again_keep_their_ids_a_thousand_in_one_append() {
+    let (from, file) = (correlated("cli_origins"), TestFile::new("origins"));
+    from.ok(&["export", file.path()]);
+    let into = Database::new("cli_origins_into");
+    into.ok(&["import", file.path(), "--append"]);
+    assert_eq!(into.sql(MEANING), from.sql(MEANING));
+    assert_eq!(into.sql(APPENDS), "3");
+    let again = into.json(&["import", file.path(), "--append"]);
+    assert_eq!(again["repeated"], 2500);
+    assert_eq!(into.sql(MEANING), from.sql(MEANING));
+}
+
+/// The events of the file are one append, and some of them are there.
+#[test]
+fn a_file_that_has_grown_is_appended_from_where_it_had_ended() {
+    let (from, file) = (correlated("cli_grown"), TestFile::new("grown"));
+    from.ok(&["export", file.path()]);
+    let whole = file.text();
+    let into = Database::new("cli_grown_into");
+    for events in [1, 777, 1001, 2500] {
+        let part: String = whole.split_inclusive('\n').take(1 + events).collect();
+        std::fs::write(&file.0, part).unwrap();
+        let before = into.sql("SELECT count(*) FROM eventcore.events WHERE stream_id <> 'between'");
+        let imported = into.json(&["import", file.path(), "--append"]);
+        assert_eq!(imported["repeated"].to_string(), before);
+        // Between two of them something else is appended.
+        into.sql("SELECT eventcore_append('{between}', '{NULL}', '[{\"stream\":\"between\",\"type\":\"T\",\"payload\":1}]')");
+    }
+    let appended = into.sql("SELECT jsonb_agg(to_jsonb(e) - 'position' - 'recorded_at' ORDER BY e.position) FROM eventcore.events e WHERE e.stream_id <> 'between'");
+    assert_eq!(appended, from.sql(MEANING));
+}
+
 #[test]
 fn a_file_that_is_no_export_or_is_damaged_changes_nothing() {
     let (from, file) = (shop("cli_damaged"), TestFile::new("damaged"));

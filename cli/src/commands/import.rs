@@ -37,8 +37,9 @@ pub(crate) struct Arguments {
 /// How many events are written in one transaction.
 const BATCH: usize = 10_000;
 
-/// How many events are one append: the server holds many times what is sent.
-const APPEND: usize = 1_000;
+/// How many bytes of payloads and metadata the events of a transaction have, unless the last event
+/// has more.
+const BATCH_BYTES: usize = 64 << 20;
 
 /// What a file holds, or what was done with it.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -194,7 +195,7 @@ async fn write(
         Way::Restore => last_event(session).await?,
         Way::Append => None,
     };
-    let mut batch: Vec<ExportedEvent> = Vec::new();
+    let (mut batch, mut bytes) = (Vec::new(), 0);
     let mut states: Vec<StreamState> = Vec::new();
     // Whether the last event of the store was seen in the file, or there is none.
     let mut is_known = done_to.is_none();
@@ -210,14 +211,16 @@ async fn write(
                     summary.repeated += 1;
                     continue;
                 }
+                bytes += event.size();
                 batch.push(*event);
             }
         }
         if !is_known {
             return Err(not_empty());
         }
-        if batch.len() >= BATCH {
+        if batch.len() >= BATCH || bytes >= BATCH_BYTES {
             flush(session, &mut batch, way, summary).await?;
+            bytes = 0;
             progress.at(lines.last_position, summary.events)?;
         }
     }
@@ -255,15 +258,10 @@ async fn flush(
         return Ok(());
     }
     let mut left = batch.as_slice();
-    loop {
-        let count = appendable(left, APPEND);
-        if count == 0 {
-            break;
-        }
-        let (now, later) = left.split_at(count);
-        if append_again(session, now).await?.repeated {
-            summary.repeated += u64::try_from(count).unwrap_or(u64::MAX);
-        }
+    while !left.is_empty() {
+        let (now, later) = left.split_at(appendable(left));
+        let repeated = append_again(session, now).await?;
+        summary.repeated += u64::try_from(repeated).unwrap_or(u64::MAX);
         left = later;
     }
     batch.clear();
