@@ -79,7 +79,7 @@ async fn export(session: &Session) -> Result<u64> {
     let mut windows = Windows::oldest_first(header.after, header.safe_position);
     let mut exported = 0;
     while let Some(window) = windows.next(session).await? {
-        exported += events(session, window, None, &mut std::io::sink()).await?;
+        exported += events(session, window, None, std::io::sink()).await?.0;
     }
     Ok(exported)
 }

@@ -48,6 +48,13 @@ enum Work {
     Export,
 }
 
+/// As the command has it. With more, what comes from the server goes from one thread to another.
+fn one_thread() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
@@ -68,7 +75,14 @@ async fn main() -> Result<()> {
         match work {
             Work::Appends => appends::run(&database, &mut report, rounds, slice).await?,
             Work::Tail => tail::run(&database, &mut report, rounds).await?,
-            Work::Export => export::run(&database, &mut report, rounds, arguments.events).await?,
+            Work::Export => tokio::task::block_in_place(|| {
+                one_thread()?.block_on(export::run(
+                    &database,
+                    &mut report,
+                    rounds,
+                    arguments.events,
+                ))
+            })?,
         }
         report.write(&arguments.reports)?;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use eventcore::postgres::tokio_postgres::types::ToSql;
 use eventcore::{PostgresEventStore, PostgresSession};
 use tokio_postgres::error::DbError;
-use tokio_postgres::{Client, Row, RowStream};
+use tokio_postgres::{Client, CopyOutStream, Row};
 
 use crate::connection::Target;
 use crate::error::{Error, ErrorKind};
@@ -196,26 +196,12 @@ impl Session {
         }
     }
 
-    /// The same for many rows, which come one by one.
-    pub(crate) async fn stream(
-        &self,
-        sql: &'static str,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<RowStream, Error> {
+    /// The same for `COPY … TO STDOUT`.
+    pub(crate) async fn copy_out(&self, sql: &'static str) -> Result<CopyOutStream, Error> {
         self.extension()?;
         self.statements.fetch_add(1, Ordering::Relaxed);
         let statement = self.connection.prepared(sql).await?;
-        let rows = self
-            .connection
-            .query_raw(&statement, parameters.iter().copied());
-        match rows.await {
-            Err(error) if is_outdated(&error) => {
-                let statement = self.connection.prepare_again(sql).await?;
-                let parameters = parameters.iter().copied();
-                Ok(self.connection.query_raw(&statement, parameters).await?)
-            }
-            rows => Ok(rows?),
-        }
+        Ok(self.connection.copy_out(&statement).await?)
     }
 
     /// The error, with what to do if it comes from objects of another version than this program's. The

@@ -60,7 +60,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
     let mut windows = Windows::oldest_first(from, header.safe_position);
     let mut count = 0;
     while let Some(window) = windows.next(&session).await? {
-        count += sink.window(&session, window, prefixes).await?;
+        let (written, next) = sink.window(&session, window, prefixes).await?;
+        sink = next;
+        count += written;
         progress.at(window.up_to, count)?;
     }
     sink.lines(&states(&session, prefixes).await?)?;

@@ -17,17 +17,14 @@ const LEVEL: i32 = 3;
 /// Where an export goes. What was written by one call is in the file as a whole, or is cut off when
 /// the export goes on after an interruption.
 pub(super) enum Sink {
-    Plain(Box<dyn Write>),
+    Plain(Box<dyn Write + Send>),
     /// Each call writes a frame, so that a file that is cut can be read up to its last whole frame.
     Compressed(BufWriter<File>),
 }
 
 impl Sink {
     pub(super) fn stdout() -> Self {
-        Self::Plain(Box::new(BufWriter::with_capacity(
-            1 << 16,
-            io::stdout().lock(),
-        )))
+        Self::Plain(Box::new(BufWriter::with_capacity(1 << 16, io::stdout())))
     }
 
     pub(super) fn file(file: File, is_compressed: bool) -> Self {
@@ -38,24 +35,25 @@ impl Sink {
         }
     }
 
-    /// Writes the events of a window; returns how many.
+    /// Writes the events of a window; returns how many, and where the next go.
     pub(super) async fn window(
-        &mut self,
+        self,
         session: &Session,
         window: Window,
         prefixes: Option<&[String]>,
-    ) -> Result<u64, Failure> {
+    ) -> Result<(u64, Self), Failure> {
         match self {
             Self::Plain(out) => {
-                let count = events(session, window, prefixes, out).await?;
+                let (count, mut out) = events(session, window, prefixes, out).await?;
                 out.flush()?;
-                Ok(count)
+                Ok((count, Self::Plain(out)))
             }
             Self::Compressed(out) => {
-                let mut frame = Encoder::new(&mut *out, LEVEL)?;
-                let count = events(session, window, prefixes, &mut frame).await?;
-                frame.finish()?.flush()?;
-                Ok(count)
+                let frame = Encoder::new(out, LEVEL)?;
+                let (count, frame) = events(session, window, prefixes, frame).await?;
+                let mut out = frame.finish()?;
+                out.flush()?;
+                Ok((count, Self::Compressed(out)))
             }
         }
     }
