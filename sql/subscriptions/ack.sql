@@ -48,7 +48,9 @@ DECLARE
     taken     bigint[];
 BEGIN
     SELECT array_agg(e.position) FILTER (WHERE positions IS NULL OR (e.position IN (SELECT unnest(positions))) IS TRUE),
-           count(*) - (SELECT count(*) FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = lease_id)
+           -- Not read in vain: in SERIALIZABLE transactions it would conflict with what others acknowledge.
+           CASE WHEN NOT keeps_snapshot THEN
+                count(*) - (SELECT count(*) FROM eventcore.acknowledged a WHERE a.subscription_id = s.id AND a.lease_id = lease_id) END
       INTO wanted, remaining
       FROM eventcore.deliveries d CROSS JOIN LATERAL unnest(d.positions) e (position)
      WHERE d.lease_id = lease_id AND d.positions IS NOT NULL;
@@ -107,7 +109,7 @@ DECLARE
     s       eventcore.subscriptions := eventcore.find_subscription(subscription);
     keeps_snapshot CONSTANT boolean := current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
     was_packed boolean;
-    taken   bigint[] := '{}';
+    taken   bigint[];
     missing bigint[];
     done    bigint;
     acknowledged bigint := 0;
@@ -133,29 +135,39 @@ BEGIN
         IF acknowledged = 0 THEN
             PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
         END IF;
+    ELSIF positions IS NULL THEN
+        DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id AND d.positions IS NULL;
+        GET DIAGNOSTICS done = ROW_COUNT;
+        acknowledged := done + cardinality(eventcore.ack_packed(s, lease_id, NULL, keeps_snapshot));
+        IF acknowledged = 0 THEN
+            PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
+        END IF;
     ELSE
-        taken := eventcore.ack_packed(s, lease_id, positions, keeps_snapshot);
-        IF positions IS NULL THEN
-            DELETE FROM eventcore.deliveries d WHERE d.lease_id = lease_id AND d.positions IS NULL;
-            GET DIAGNOSTICS acknowledged = ROW_COUNT;
-            IF acknowledged = 0 AND cardinality(taken) = 0 THEN
-                PERFORM eventcore.fail_lost(s.name, lease_id, NULL);
-            END IF;
-        ELSE
+        missing := positions;
+        FOR attempt IN 1 .. 2 LOOP
+            -- Events that came back before new ones: in the order in which statements lock all rows of a lease.
             WITH gone AS (
-                DELETE FROM eventcore.deliveries d USING unnest(positions) p
+                DELETE FROM eventcore.deliveries d USING unnest(missing) p
                  WHERE d.lease_id = lease_id AND d.position = p AND d.positions IS NULL
                 RETURNING d.position
             )
-            SELECT array_agg(DISTINCT p ORDER BY p) FILTER (
-                       WHERE NOT EXISTS (SELECT FROM gone a WHERE a.position = p) AND (p IN (SELECT unnest(taken))) IS NOT TRUE),
+            SELECT array_agg(DISTINCT p ORDER BY p) FILTER (WHERE (p IN (SELECT a.position FROM gone a)) IS NOT TRUE),
                    (SELECT count(*) FROM gone)
-              INTO missing, acknowledged FROM unnest(positions) p;
-            IF missing IS NOT NULL THEN
-                PERFORM eventcore.fail_lost(s.name, lease_id, missing);
+              INTO missing, done FROM unnest(missing) p;
+            acknowledged := acknowledged + done;
+            EXIT WHEN missing IS NULL OR attempt = 2;
+            taken := eventcore.ack_packed(s, lease_id, missing, keeps_snapshot);
+            acknowledged := acknowledged + cardinality(taken);
+            IF cardinality(taken) = cardinality(missing) THEN
+                missing := NULL;
+                EXIT;
             END IF;
+            -- New events may have become rows while the call waited.
+            missing := ARRAY(SELECT p FROM unnest(missing) p WHERE (p IN (SELECT unnest(taken))) IS NOT TRUE);
+        END LOOP;
+        IF missing IS NOT NULL THEN
+            PERFORM eventcore.fail_lost(s.name, lease_id, missing);
         END IF;
-        acknowledged := acknowledged + cardinality(taken);
     END IF;
     PERFORM eventcore.announce_work(false);
     RETURN acknowledged;

@@ -135,7 +135,9 @@ BEGIN
     DELETE FROM eventcore.deliveries d
      WHERE d.ctid = ANY (ARRAY(
                SELECT o.ctid FROM eventcore.deliveries o WHERE o.subscription_id = ANY (orphans) FOR UPDATE SKIP LOCKED));
-    DELETE FROM eventcore.acknowledged a WHERE a.subscription_id = ANY (orphans);
+    DELETE FROM eventcore.acknowledged a
+     WHERE a.subscription_id = ANY (orphans)
+       AND NOT EXISTS (SELECT FROM eventcore.deliveries d WHERE d.lease_id = a.lease_id OFFSET 0);
     DELETE FROM eventcore.leases l
      WHERE l.ctid = ANY (ARRAY(
                SELECT o.ctid FROM eventcore.leases o WHERE o.subscription_id = ANY (orphans) FOR UPDATE SKIP LOCKED));

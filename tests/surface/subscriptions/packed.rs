@@ -372,3 +372,85 @@ async fn a_person_sets_no_leased_event_aside_and_learns_whose_it_is() {
     assert_eq!(value::<i64>(&l.client, &sql).await, 1);
     assert_eq!(drain(&l.client, "s").await, l.w[1..2]);
 }
+
+/// Removing what a reset left behind passes by an acknowledgement that is open, and leaves what others have
+/// acknowledged of that lease.
+#[tokio::test]
+async fn a_reset_does_not_wait_for_an_acknowledgement_of_all_that_is_left() {
+    let l = leased("packed_reset_open", "", &["a", "b", "c"]).await;
+    l.ack(&l.client, &l.w[..1]).await;
+    run(&l.one, "BEGIN").await;
+    ack(&l.one, "s", l.lease, None).await.unwrap();
+    run(&l.client, "SET lock_timeout = '5 s'").await;
+    run(&l.client, "SELECT eventcore_reset_subscription('s', 0)").await;
+    // A transaction that acknowledges may go on to poll.
+    assert_eq!(positions(&poll(&l.one, "s", "c", 100).await), l.w);
+    run(&l.one, "COMMIT").await;
+    run(&l.client, "SELECT eventcore_drop_subscription('s')").await;
+    assert_eq!(value::<i64>(&l.client, LEFT).await, 0);
+}
+
+#[tokio::test]
+async fn an_old_snapshot_acknowledges_nothing_twice_of_a_lease_that_a_reset_has_voided() {
+    for wanted in ["NULL", "ARRAY[$1]"] {
+        let name = format!("packed_reset_old_{}", wanted.len());
+        let l = leased(&name, "", &["a", "b", "c"]).await;
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM eventcore.leases";
+        run(&l.other, begin).await;
+        l.ack(&l.client, &l.w[..1]).await;
+        run(&l.one, "BEGIN").await;
+        l.ack(&l.one, &l.w[1..2]).await;
+        let reset = format!("SELECT eventcore_reset_subscription('s', {})", l.w[2]);
+        run(&l.client, &reset).await;
+        run(&l.one, "COMMIT").await;
+        let wanted = wanted.replace("$1", &l.w[0].to_string());
+        let sql = format!("SELECT eventcore_ack('s', '{}', {wanted})", l.lease);
+        let failed = failure(l.other.batch_execute(&sql).await);
+        assert_eq!(failed.code, "40001", "{wanted}");
+    }
+}
+
+#[tokio::test]
+async fn serializable_transactions_that_acknowledge_different_events_do_not_fail() {
+    let l = leased("packed_serializable", "", &["a", "b", "c"]).await;
+    for session in [&l.one, &l.other] {
+        let begin =
+            "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM eventcore.subscriptions";
+        run(session, begin).await;
+    }
+    l.ack(&l.one, &l.w[..1]).await;
+    l.ack(&l.other, &l.w[1..2]).await;
+    run(&l.one, "COMMIT").await;
+    run(&l.other, "COMMIT").await;
+    assert_eq!(l.acks("", "NULL").await.unwrap().unwrap(), 1);
+}
+
+/// A lease with an event that came back, and with new events in one row.
+#[tokio::test]
+async fn acknowledgements_of_all_and_of_parts_of_a_lease_never_wait_for_each_other() {
+    let mut l = leased("packed_mixed", "", &["a"]).await;
+    run(
+        &l.client,
+        &format!(
+            "SELECT eventcore_nack('s', '{}', action => 'release')",
+            l.lease
+        ),
+    )
+    .await;
+    let more = write(&l.client, &["b", "c", "d"]).await;
+    l.w.extend(more);
+    let polled = poll(&l.client, "s", "c", 100).await;
+    assert_eq!(positions(&polled), l.w);
+    assert_eq!(value::<i64>(&l.client, ROWS).await, 2);
+    l.lease = lease(&polled);
+    run(&l.one, "BEGIN").await;
+    l.ack(&l.one, &l.w[3..]).await;
+    let all = l.acks("", "NULL");
+    until_waiting(&l.client, 1).await;
+    let part = l.acks("", &format!("ARRAY[{}, {}]", l.w[0], l.w[1]));
+    until_waiting(&l.client, 2).await;
+    run(&l.one, "COMMIT").await;
+    assert_eq!(all.await.unwrap().unwrap(), 3);
+    part.await.unwrap().unwrap_err().assert_ours("SE008");
+    assert_eq!(drain(&l.client, "s").await, [0_i64; 0]);
+}
