@@ -1,5 +1,6 @@
 //! Durable subscriptions: what each function does. Under fire they are tested in `fire/subscriptions`.
 
+mod as_before;
 mod bad_input;
 mod checkpoints;
 mod clock;
