@@ -38,14 +38,16 @@ async fn writers_readers_consumers_and_projections_go_on_through_an_update() {
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicI64::new(0)),
     );
+    // Who reads ends after those who write: an append may be under way when these are told to stop.
+    let all_appended = Arc::new(AtomicBool::new(false));
 
-    let mut tasks = Vec::new();
+    let mut writing = Vec::new();
     let mut writers = Vec::new();
     for number in 0..WRITERS {
         let writer = connect(&url).await;
         writers.push(writer.pid);
         let (stop, appended) = (stop.clone(), appended.clone());
-        tasks.push(tokio::spawn(async move {
+        writing.push(tokio::spawn(async move {
             while !stop.load(SeqCst) {
                 append_one(&*writer, &format!("stream {number}")).await;
                 appended.fetch_add(1, SeqCst);
@@ -53,8 +55,8 @@ async fn writers_readers_consumers_and_projections_go_on_through_an_update() {
         }));
     }
     let consumer = connect(&url).await;
-    let ended = stop.clone();
-    tasks.push(tokio::spawn(async move {
+    let ended = all_appended.clone();
+    let consuming = tokio::spawn(async move {
         loop {
             let last = ended.load(SeqCst);
             let row = consumer.query_typed_one(CONSUME, &[]).await.unwrap();
@@ -62,9 +64,9 @@ async fn writers_readers_consumers_and_projections_go_on_through_an_update() {
                 break;
             }
         }
-    }));
+    });
     let reader = connect(&url).await;
-    let ended = stop.clone();
+    let ended = all_appended.clone();
     let follower = tokio::spawn(async move {
         let (mut seen, mut at) = (Vec::new(), 0);
         loop {
@@ -112,9 +114,11 @@ async fn writers_readers_consumers_and_projections_go_on_through_an_update() {
     update.await.unwrap().unwrap();
     enough(appended.load(SeqCst) + EVENTS).await;
     stop.store(true, SeqCst);
-    for task in tasks {
-        task.await.unwrap();
+    for writer in writing {
+        writer.await.unwrap();
     }
+    all_appended.store(true, SeqCst);
+    consuming.await.unwrap();
     assert_eq!(version(server, "running"), PRESENT);
 
     let truth = truth(&*session).await;
