@@ -17,6 +17,10 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// How long to wait before a server that was away is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long to wait after the safe position has moved. A feed pauses for longer between two reads, and while
+/// events come all the time, the server would be asked a thousand times a second.
+const MOVING: Duration = Duration::from_millis(20);
+
 /// Waits until the console ends.
 pub(crate) async fn run(state: Arc<State>) {
     let mut session = None;
@@ -32,7 +36,7 @@ pub(crate) async fn run(state: Arc<State>) {
     }
 }
 
-/// Waits until the safe position has moved, or the time is up.
+/// Waits until the safe position has moved, or the time is up, and tells the feeds.
 async fn step(state: &State, kept: Option<Session>) -> Result<Session, Error> {
     let kept = kept.filter(|session| !session.is_closed());
     let (session, safe) = match kept {
@@ -48,10 +52,13 @@ async fn step(state: &State, kept: Option<Session>) -> Result<Session, Error> {
             (session, safe)
         }
     };
-    state.tail.safe.send_if_modified(|known| {
+    let has_moved = state.tail.safe.send_if_modified(|known| {
         let has_moved = *known != safe;
         *known = safe;
         has_moved
     });
+    if has_moved {
+        tokio::time::sleep(MOVING).await;
+    }
     Ok(session)
 }
