@@ -10,11 +10,12 @@ use eventcore_harness::Server;
 
 use super::bank::{Transfer, open_accounts};
 use super::{append, stream};
-use crate::support::{self, Session, connect, eventually, in_time};
+use crate::support::{self, Session, connect, eventually, in_time, until_commits_wait};
 
 /// A server whose commits wait for a standby that does not exist, once a test asks for that.
 struct Waiting {
     server: Server,
+    url: String,
     session: Session,
     store: PostgresEventStore,
 }
@@ -32,6 +33,7 @@ impl Waiting {
         let store = PostgresEventStore::connect(&url).await.unwrap();
         Self {
             server,
+            url,
             session,
             store,
         }
@@ -48,6 +50,9 @@ impl Waiting {
             row.get::<_, &str>(0) == names
         })
         .await;
+        if !names.is_empty() {
+            until_commits_wait(&self.url).await;
+        }
     }
 
     /// Cancels the next wait for a standby.

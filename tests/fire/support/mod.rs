@@ -90,6 +90,41 @@ pub(crate) async fn reconnect(url: &str, name: &str) -> Session {
     }
 }
 
+/// Waits until commits wait for a standby, which is not there. The checkpointer puts
+/// `synchronous_standby_names` in force, a moment after sessions show it, and no view tells when.
+pub(crate) async fn until_commits_wait(url: &str) {
+    let (committing, watching) = (connect(url).await, connect(url).await);
+    let cancel = format!(
+        "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
+          WHERE pid = {} AND wait_event = 'SyncRep'",
+        committing.pid
+    );
+    eventually("commits wait for a standby", async || {
+        let commit =
+            committing.batch_execute("SELECT pg_logical_emit_message(true, 'eventcore', '')");
+        let is_canceled = async {
+            while watching
+                .query_typed_one(&cancel, &[])
+                .await
+                .unwrap()
+                .get::<_, i64>(0)
+                == 0
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = is_canceled => true,
+            done = commit => {
+                done.unwrap();
+                false
+            }
+        }
+    })
+    .await;
+}
+
 /// A session that listens; the payloads arrive in `payloads`.
 pub(crate) struct Listener {
     pub(crate) session: Session,
