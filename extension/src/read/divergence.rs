@@ -37,7 +37,14 @@ pub fn require_told_to(call: &Call<'_>) -> Result<(), Error> {
 /// What this store has told its readers so far.
 pub struct Told {
     histories: Vec<History>,
+    /// `None` on a standby: more positions are on their way, and it is unknown how many.
+    end: Option<End>,
+}
+
+/// How far the positions of this store go.
+struct End {
     reserved: i64,
+    /// Up to where a history that continued from this one agrees with it.
     agreed: i64,
 }
 
@@ -45,16 +52,11 @@ impl Told {
     /// Reads the histories.
     pub fn find(registry: &Registry, events: &Events) -> Result<Self, Error> {
         let histories = history::all(&history::open(&events.catalog, Use::Read)?);
-        // On a standby, more positions are on their way, and it is unknown how many.
-        let reserved = match transaction::is_standby() {
-            true => i64::MAX,
-            false => registry.reserved(events, &histories),
-        };
-        Ok(Self {
+        let end = (!transaction::is_standby()).then(|| End {
+            reserved: registry.reserved(events, &histories),
             agreed: registry.agreed(events, &histories),
-            reserved,
-            histories,
-        })
+        });
+        Ok(Self { histories, end })
     }
 
     /// SE011 for a position that this store has never told.
@@ -63,10 +65,10 @@ impl Told {
             return Ok(());
         }
         require_in_a_history(after, &self.histories)?;
-        if after > self.reserved {
-            return Err(diverged(after, self.agreed, self.reserved + 1));
+        match &self.end {
+            Some(end) if after > end.reserved => Err(diverged(after, end.agreed, end.reserved + 1)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
