@@ -188,14 +188,16 @@ impl Function {
         Self::call_by_name(name, arguments, pg_sys::VOIDOID).map(|_| ())
     }
 
-    /// Does the same for a function that returns a `text[]`; its NULL is an empty array.
+    /// Does the same for a function that returns a `text[]`; its NULL is an empty array. `None` also for
+    /// an array of more than one dimension, as if there were no function.
     pub fn texts_by_name<'r, const N: usize>(
         name: &str,
         arguments: [Argument; N],
     ) -> Option<Vec<Text<'r>>> {
         let returned = Self::call_by_name(name, arguments, pg_sys::TEXTARRAYOID)?;
         // SAFETY: the function returns a text[].
-        let texts = returned.and_then(|array| unsafe { texts(array) }.ok());
+        let texts = returned.map(|array| unsafe { texts(array) });
+        let texts = texts.transpose().ok()?;
         Some(texts.map_or_else(Vec::new, |texts| texts.iter().collect()))
     }
 
