@@ -34,8 +34,28 @@ macro_rules! advice {
     };
 }
 
-/// What `eventcore_check()` finds: the check `extension` asks it.
+/// What `eventcore_check()` finds: the check `extension` asks it. Without a page, it is that of
+/// `eventcore_check()`; without an action, a person has to read that page.
 macro_rules! found {
+    ($id:literal, $severity:ident, $meaning:literal) => {
+        found!(
+            $id,
+            $severity,
+            $meaning,
+            "See the page for what it means.",
+            false
+        )
+    };
+    ($id:literal, $severity:ident, $meaning:literal, $action:literal, $safe:literal) => {
+        found!(
+            $id,
+            $severity,
+            $meaning,
+            $action,
+            "reference/maintenance.md#eventcore_check",
+            $safe
+        )
+    };
     ($id:literal, $severity:ident, $meaning:literal, $action:literal, $see:literal, $safe:literal) => {
         Check {
             id: $id,
@@ -86,7 +106,6 @@ pub const CHECKS: &[Check] = &[
         Error,
         "a trigger of a table is missing",
         "",
-        "reference/maintenance.md#eventcore_check",
         true
     ),
     found!(
@@ -94,31 +113,23 @@ pub const CHECKS: &[Check] = &[
         Error,
         "a trigger of a table is disabled",
         "",
-        "reference/maintenance.md#eventcore_check",
         true
     ),
     found!(
         "foreign_trigger",
         Error,
-        "a table has a trigger that `CREATE EXTENSION` did not make",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a table has a trigger that `CREATE EXTENSION` did not make"
     ),
     found!(
         "wrong_trigger",
         Error,
-        "a trigger is not the one that `CREATE EXTENSION` made",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a trigger is not the one that `CREATE EXTENSION` made"
     ),
     found!(
         "missing_index",
         Error,
         "an index of a table is missing",
         "",
-        "reference/maintenance.md#eventcore_check",
         false
     ),
     found!(
@@ -126,143 +137,77 @@ pub const CHECKS: &[Check] = &[
         Error,
         "an index of a table is invalid",
         "",
-        "reference/maintenance.md#eventcore_check",
         false
     ),
     found!(
         "wrong_index",
         Error,
-        "an index of a table is on other columns",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "an index of a table is on other columns"
     ),
     found!(
         "foreign_index",
         Error,
-        "`eventcore.events` has a unique index that `CREATE EXTENSION` did not make",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "`eventcore.events` has a unique index that `CREATE EXTENSION` did not make"
     ),
     found!(
         "column_missing",
         Error,
-        "a column of `eventcore.events` is missing",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a column of `eventcore.events` is missing"
     ),
     found!(
         "column_added",
         Error,
-        "`eventcore.events` has a column more",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "`eventcore.events` has a column more"
     ),
     found!(
         "column_renamed",
         Error,
-        "a column of `eventcore.events` has another name",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a column of `eventcore.events` has another name"
     ),
     found!(
         "column_type",
         Error,
-        "a column of `eventcore.events` has another type",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a column of `eventcore.events` has another type"
     ),
     found!(
         "column_collation",
         Error,
-        "a column of `eventcore.events` has another collation",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a column of `eventcore.events` has another collation"
     ),
     found!(
         "column_null",
         Error,
-        "a column of `eventcore.events` takes or refuses NULL, unlike before",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a column of `eventcore.events` takes or refuses NULL, unlike before"
     ),
     found!(
         "constraint",
         Error,
-        "`eventcore.events` has a constraint that `CREATE EXTENSION` did not make",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "`eventcore.events` has a constraint that `CREATE EXTENSION` did not make"
     ),
-    found!(
-        "unlogged",
-        Error,
-        "a table is unlogged: a crash empties it",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
-    ),
+    found!("unlogged", Error, "a table is unlogged: a crash empties it"),
     found!(
         "row_security",
         Error,
-        "a table has row security switched on or off, unlike before",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a table has row security switched on or off, unlike before"
     ),
-    found!(
-        "missing_policy",
-        Error,
-        "a policy of a table is missing",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
-    ),
+    found!("missing_policy", Error, "a policy of a table is missing"),
     found!(
         "foreign_policy",
         Error,
-        "a table has a policy that `CREATE EXTENSION` did not make",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a table has a policy that `CREATE EXTENSION` did not make"
     ),
-    found!(
-        "inherits",
-        Error,
-        "a table inherits, or is inherited from",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
-    ),
-    found!(
-        "rule",
-        Error,
-        "a table has a rule",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
-    ),
+    found!("inherits", Error, "a table inherits, or is inherited from"),
+    found!("rule", Error, "a table has a rule"),
     found!(
         "replaced_function",
         Error,
-        "a function is not the one that `CREATE EXTENSION` made",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a function is not the one that `CREATE EXTENSION` made"
     ),
     found!(
         "positions_behind",
         Error,
         "the sequence of positions was set back",
         "",
-        "reference/maintenance.md#eventcore_check",
         true
     ),
     found!(
@@ -270,7 +215,6 @@ pub const CHECKS: &[Check] = &[
         Error,
         "a checkpoint is far beyond the last event",
         "",
-        "reference/maintenance.md#eventcore_check",
         false
     ),
     found!(
@@ -286,7 +230,6 @@ pub const CHECKS: &[Check] = &[
         Error,
         "the owner of a projection does not exist",
         "",
-        "reference/maintenance.md#eventcore_check",
         false
     ),
     found!(
@@ -294,31 +237,19 @@ pub const CHECKS: &[Check] = &[
         Warning,
         "the owner of a projection has another name than a dump would carry",
         "",
-        "reference/maintenance.md#eventcore_check",
         true
     ),
     found!(
         "function_missing",
         Error,
-        "a function of a command or a projection is gone",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
+        "a function of a command or a projection is gone"
     ),
-    found!(
-        "table_missing",
-        Error,
-        "a table of a projection is gone",
-        "See the page for what it means.",
-        "reference/maintenance.md#eventcore_check",
-        false
-    ),
+    found!("table_missing", Error, "a table of a projection is gone"),
     found!(
         "table_replaced",
         Warning,
         "a table of a projection was dropped and created again",
         "",
-        "reference/maintenance.md#eventcore_check",
         false
     ),
     found!(
@@ -326,7 +257,6 @@ pub const CHECKS: &[Check] = &[
         Warning,
         "deliveries of a subscription that is gone are left",
         "",
-        "reference/maintenance.md#eventcore_check",
         true
     ),
     check!(
