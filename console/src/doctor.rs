@@ -32,7 +32,7 @@ pub(crate) struct Said {
 /// What the doctor says.
 #[derive(Default)]
 pub(crate) struct Doctor {
-    /// The last answer, also if it is a failure: whoever waits for the lock gets it too.
+    /// The last answer, also if it is a failure: all who wait for the lock get it too.
     answer: Mutex<Option<(Instant, Result<Said, Failure>)>>,
     last: RwLock<Option<Said>>,
 }
@@ -44,7 +44,7 @@ impl Doctor {
         last.clone()
     }
 
-    /// Something was repaired: whoever asks next wants to know what is left.
+    /// Something was repaired: the next one who asks wants to know what is left.
     pub(crate) async fn forget(&self) {
         *self.answer.lock().await = None;
     }

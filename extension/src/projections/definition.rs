@@ -152,7 +152,7 @@ impl Progress {
         (!left.is_zero() && left <= longest).then_some(left)
     }
 
-    /// Whether nothing keeps it from going on with the next events, and no failure is to be cleared.
+    /// Whether nothing keeps it from going on with the next events, and its row records no failure.
     pub fn is_clean(&self) -> bool {
         self.failures == 0
             && !self.reset_pending

@@ -36,7 +36,7 @@ enum Fate {
     Alone,
 }
 
-/// The projections whose checkpoints are to be written now: all if it is time for one of them, or if
+/// The projections whose checkpoints have to be written now: all if it is time for one of them, or if
 /// workers take turns, because then this process may end before the next time; otherwise those for
 /// which a session waits.
 pub fn due(roster: &Roster, wake: &Wake) -> Vec<usize> {

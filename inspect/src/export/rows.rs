@@ -1,4 +1,7 @@
-//! The rows of a binary COPY.
+//! The rows of a binary COPY, without the driver.
+//!
+//! `tokio_postgres::binary_copy` splits rows on the task that receives them. Here that is done on the
+//! writer's thread, beside the receiver, which is what brings an export to the speed of a COPY.
 
 use super::line::{COLUMNS, Columns, wrong};
 use crate::error::Error;
