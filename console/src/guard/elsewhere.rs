@@ -1,4 +1,4 @@
-//! Pages that run functions of the database's users are only for who means to see them: a link, a
+//! Pages that run functions of the database's users are shown to people who ask for them: a link, a
 //! picture or a script of another site does not run them.
 
 use axum::http::uri::{Authority, Uri};

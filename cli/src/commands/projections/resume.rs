@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) async fn resume(session: &Session, name: &str) -> Result<(), Failure> {
     let before = match show(session, name).await {
         Ok(before) => Some(before),
-        // Who may resume it need not see the view.
+        // A role that may resume it need not see the view.
         Err(error) if error.kind() == ErrorKind::Denied => None,
         Err(error) => return Err(error.into()),
     };
