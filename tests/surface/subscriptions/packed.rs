@@ -60,11 +60,15 @@ impl Leased {
         tokio::spawn(async move {
             let client = connect(&url).await;
             client.batch_execute(session).await.unwrap();
-            let acknowledged = client.query_one(&sql, &[]).await?.get(0);
-            if !session.is_empty() {
-                client.batch_execute("COMMIT").await?;
-            }
-            Ok(acknowledged)
+            let acknowledged = client.query_one(&sql, &[]).await;
+            // The server tells an error before it releases the locks of the transaction.
+            let end = if session.is_empty() || acknowledged.is_err() {
+                "ROLLBACK"
+            } else {
+                "COMMIT"
+            };
+            client.batch_execute(end).await?;
+            Ok(acknowledged?.get(0))
         })
     }
 
