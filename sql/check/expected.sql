@@ -48,6 +48,7 @@ SELECT i.table_name, i.index_name, i.is_constraint, i.definition
     ('backlogs', 'backlogs_returned_idx', false, '(subscription_id, due, returned_position) WHERE returned_position IS NOT NULL'),
     ('backlogs', 'backlogs_behind_idx', false, '(subscription_id, due, next_position) WHERE returned_position IS NULL'),
     ('backlogs', 'backlogs_delayed_idx', false, '(subscription_id, delayed_at) WHERE delayed_at IS NOT NULL'),
+    ('backlogs', 'backlogs_stream_idx', false, 'USING hash (hashtextextended(stream_id, (uuid_hash(subscription_id))::bigint))'),
     ('parked', 'parked_pkey', true, 'PRIMARY KEY (subscription_id, position)'),
     ('parked', 'parked_stream_idx', false, '(stream_id, subscription_id)'),
     ('parked', 'parked_time_idx', false, '(subscription_id, parked_at) WHERE parked_at > ''-infinity'''),

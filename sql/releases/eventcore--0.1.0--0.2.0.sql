@@ -413,6 +413,11 @@ BEGIN
 END
 $$;
 
+-- By hash, and with no other column: a poll looks up the stream of each new event, which takes half as long as in the primary
+-- key.
+CREATE INDEX backlogs_stream_idx ON eventcore.backlogs USING hash (hashtextextended(stream_id, uuid_hash(subscription_id)));
+COMMENT ON INDEX eventcore.backlogs_stream_idx IS 'Whether a stream waits.';
+
 -- A poll runs the statements for what came back, for delays and for expired leases only if there is such a thing, and all
 -- statements of consumers go by indexes.
 CREATE OR REPLACE FUNCTION eventcore.lease_new(
@@ -446,8 +451,12 @@ BEGIN
               FROM (SELECT r.position, r.stream_id, r.version,
                            r.stream_id IN (SELECT unnest(blocked) COLLATE "C") AS is_out,
                            -- NULL: the stream does not wait; false: only events that came back wait, or the stream is stopped.
+                           -- Written so that only backlogs_stream_idx can serve it, whatever the statistics say.
                            (SELECT b.after_version IS NOT NULL FROM eventcore.backlogs b
-                             WHERE b.subscription_id = s.id AND b.stream_id = r.stream_id) AS is_behind
+                             WHERE hashtextextended(b.stream_id, uuid_hash(b.subscription_id))
+                                   = hashtextextended(r.stream_id, uuid_hash(s.id))
+                               AND b.stream_id IS NOT DISTINCT FROM r.stream_id
+                               AND b.subscription_id IS NOT DISTINCT FROM s.id) AS is_behind
                       FROM eventcore.read_all(read_from, page_size, false, s.stream_prefixes, s.event_types, true) r
                      ORDER BY r.position OFFSET 0) v) e;
     leased := least(max_count, coalesce(cardinality(page.positions), 0));
@@ -1036,6 +1045,7 @@ SELECT i.table_name, i.index_name, i.is_constraint, i.definition
     ('backlogs', 'backlogs_returned_idx', false, '(subscription_id, due, returned_position) WHERE returned_position IS NOT NULL'),
     ('backlogs', 'backlogs_behind_idx', false, '(subscription_id, due, next_position) WHERE returned_position IS NULL'),
     ('backlogs', 'backlogs_delayed_idx', false, '(subscription_id, delayed_at) WHERE delayed_at IS NOT NULL'),
+    ('backlogs', 'backlogs_stream_idx', false, 'USING hash (hashtextextended(stream_id, (uuid_hash(subscription_id))::bigint))'),
     ('parked', 'parked_pkey', true, 'PRIMARY KEY (subscription_id, position)'),
     ('parked', 'parked_stream_idx', false, '(stream_id, subscription_id)'),
     ('parked', 'parked_time_idx', false, '(subscription_id, parked_at) WHERE parked_at > ''-infinity'''),

@@ -31,8 +31,12 @@ BEGIN
               FROM (SELECT r.position, r.stream_id, r.version,
                            r.stream_id IN (SELECT unnest(blocked) COLLATE "C") AS is_out,
                            -- NULL: the stream does not wait; false: only events that came back wait, or the stream is stopped.
+                           -- Written so that only backlogs_stream_idx can serve it, whatever the statistics say.
                            (SELECT b.after_version IS NOT NULL FROM eventcore.backlogs b
-                             WHERE b.subscription_id = s.id AND b.stream_id = r.stream_id) AS is_behind
+                             WHERE hashtextextended(b.stream_id, uuid_hash(b.subscription_id))
+                                   = hashtextextended(r.stream_id, uuid_hash(s.id))
+                               AND b.stream_id IS NOT DISTINCT FROM r.stream_id
+                               AND b.subscription_id IS NOT DISTINCT FROM s.id) AS is_behind
                       FROM eventcore.read_all(read_from, page_size, false, s.stream_prefixes, s.event_types, true) r
                      ORDER BY r.position OFFSET 0) v) e;
     leased := least(max_count, coalesce(cardinality(page.positions), 0));

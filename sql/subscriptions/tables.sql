@@ -139,9 +139,13 @@ CREATE TABLE eventcore.backlogs (
 CREATE INDEX backlogs_returned_idx ON eventcore.backlogs (subscription_id, due, returned_position) WHERE returned_position IS NOT NULL;
 CREATE INDEX backlogs_behind_idx ON eventcore.backlogs (subscription_id, due, next_position) WHERE returned_position IS NULL;
 CREATE INDEX backlogs_delayed_idx ON eventcore.backlogs (subscription_id, delayed_at) WHERE delayed_at IS NOT NULL;
+-- By hash, and with no other column: a poll looks up the stream of each new event, which takes half as long as in the primary
+-- key.
+CREATE INDEX backlogs_stream_idx ON eventcore.backlogs USING hash (hashtextextended(stream_id, uuid_hash(subscription_id)));
 COMMENT ON INDEX eventcore.backlogs_returned_idx IS 'Streams with events that came back, those that have been due longest first.';
 COMMENT ON INDEX eventcore.backlogs_behind_idx IS 'The other streams, those that have been due longest first.';
 COMMENT ON INDEX eventcore.backlogs_delayed_idx IS 'Finds delays that began in the future, because the clock was set back.';
+COMMENT ON INDEX eventcore.backlogs_stream_idx IS 'Whether a stream waits.';
 COMMENT ON TABLE eventcore.backlogs IS
     'Streams that wait: events came back, or events were read while earlier ones were leased, or the stream is stopped.';
 COMMENT ON COLUMN eventcore.backlogs.subscription_id IS 'The subscription.';

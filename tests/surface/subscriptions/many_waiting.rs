@@ -85,6 +85,13 @@ pub(super) async fn give_back_many(client: &Client, action: &str, delay: &str) {
         .unwrap();
 }
 
+/// How many pages of the indexes of what waits this session has read lately.
+async fn pages(client: &impl GenericClient) -> i64 {
+    let sql = "SELECT sum(pg_stat_get_xact_blocks_fetched(indexrelid))::bigint FROM pg_index
+                WHERE indrelid = 'eventcore.backlogs'::regclass";
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
 /// Polls and rolls back: the events, and the number of rows read.
 async fn look(client: &mut Client, count: i64) -> (Vec<i64>, i64) {
     let transaction = client.transaction().await.unwrap();
@@ -129,6 +136,44 @@ async fn a_poll_looks_at_no_stream_that_is_stopped() {
     assert_eq!(value::<i64>(&client, replay).await, MANY as i64);
     let delivered = super::drain(&client, "s").await;
     assert_eq!(delivered.len(), 2 * MANY + 1);
+}
+
+/// In the primary key, which is deeper the more there is in it, it would be twice as many.
+#[tokio::test]
+async fn a_poll_looks_at_one_page_for_each_new_event_to_see_whether_its_stream_waits() {
+    let stop = ", on_parked => 'stop'";
+    let (_, mut client) = many("sub_many_pages", stop, "park", "0").await;
+    let streams: Vec<String> = (0..100).map(|n| format!("new-{n}")).collect();
+    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
+    let new = write(&client, &streams).await;
+    let transaction = client.transaction().await.unwrap();
+    let before = pages(&transaction).await;
+    let delivered = poll(&transaction, "s", "c", 100).await;
+    let pages = pages(&transaction).await - before;
+    transaction.rollback().await.unwrap();
+    assert_eq!(positions(&delivered), new);
+    assert!(pages < 150, "{pages}");
+}
+
+/// Both have the same streams, which wait in only one of them.
+#[tokio::test]
+async fn a_stream_that_waits_in_one_subscription_does_not_wait_in_another() {
+    let stop = ", on_parked => 'stop'";
+    let (_, client) = many("sub_many_two", stop, "park", "0").await;
+    create(&client, "other", ", start_from => 'now'").await;
+    let streams: Vec<String> = (0..100).map(|n| format!("s-0-{n}")).collect();
+    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
+    let new = write(&client, &streams).await;
+    let delivered = poll(&client, "other", "c", 100).await;
+    assert_eq!(positions(&delivered), new);
+    assert!(poll(&client, "s", "c", 100).await.is_empty());
+    // The streams of a lease wait in both.
+    write(&client, &streams).await;
+    assert!(poll(&client, "other", "d", 100).await.is_empty());
+    ack(&client, "other", lease(&delivered), None)
+        .await
+        .unwrap();
+    assert_eq!(poll(&client, "other", "d", 100).await.len(), 100);
 }
 
 #[tokio::test]
