@@ -37,25 +37,38 @@ use std::sync::atomic::Ordering::SeqCst;
 pub fn append(request: &Request<'_>) -> Result<Appended, Error> {
     refuse_reentry("eventcore_append")?;
     transaction::require_writable(c"eventcore_append");
-    append_to(&Events::to_write()?, request)
+    append_to(&Events::to_write()?, request, None)
 }
 
 /// Appends, or reports why it cannot. Nothing is consumed until positions are drawn.
-pub fn append_to(events: &Events, request: &Request<'_>) -> Result<Appended, Error> {
+///
+/// `known` are the versions of the declared streams, in the order of declaration, if the transaction
+/// has locked all of them as an append does, and if these are still their versions.
+pub fn append_to(
+    events: &Events,
+    request: &Request<'_>,
+    known: Option<Vec<i64>>,
+) -> Result<Appended, Error> {
     let registry = Registry::open(&events.catalog)?;
     if !request.events.is_empty() {
         replication::require_no_publisher(&events.catalog)?;
     }
     let indexes = Indexes::open(&events.table);
 
-    let (heads, conflicts) = loop {
-        let locked = streams::lock(events, request);
-        let heads = streams::heads(events, &indexes, request)?;
-        let conflicts = streams::conflicts(request, &heads);
-        // Nothing may be written without the locks.
-        if locked || !conflicts.is_empty() {
-            break (heads, conflicts);
+    let (heads, conflicts) = match known {
+        Some(heads) => {
+            let conflicts = streams::conflicts(request, &heads);
+            (heads, conflicts)
         }
+        None => loop {
+            let locked = streams::lock(events, request);
+            let heads = streams::heads(events, &indexes, request)?;
+            let conflicts = streams::conflicts(request, &heads);
+            // Nothing may be written without the locks.
+            if locked || !conflicts.is_empty() {
+                break (heads, conflicts);
+            }
+        },
     };
 
     if let Some(repeated) = repeat::find(events, request, &heads, &conflicts)? {

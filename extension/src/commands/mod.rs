@@ -29,8 +29,9 @@ use crate::append;
 use crate::error::Error;
 use crate::guards::reentry::{Context, ContextGuard, refuse_reentry};
 use crate::pg::environment::Environment;
+use crate::pg::snapshot::is_serializable;
 use crate::pg::transaction;
-use crate::registry::{Executions, Outcome, Registry};
+use crate::registry::{Arrivals, Executions, Outcome, Registry};
 use crate::tables::Events;
 use definition::Definition;
 use idempotency::IdempotencyRecord;
@@ -80,6 +81,7 @@ fn execute_now<'a>(execution: &Execution<'a>, events: &mut Events) -> Result<Exe
     let mut locking = StreamLocking::new(&named)?;
     let states = SavedStates::of(&definition);
     for attempt in 1..=definition.max_attempts {
+        let arrivals = Arrivals::so_far();
         if let Some(current) =
             locking.lock_and_fold(events, &mut definition, states.as_ref(), input)?
         {
@@ -88,7 +90,11 @@ fn execute_now<'a>(execution: &Execution<'a>, events: &mut Events) -> Result<Exe
             // Functions of the command may have made the transaction read-only, or altered the table.
             transaction::require_writable(c"eventcore_append");
             events.check_again()?;
-            let appended = append::append_to(events, &request)?;
+            // The streams are locked, so only rows that SQL inserts can have moved them. A
+            // serializable transaction looks again as well, as every append does.
+            let stand = arrivals.are_all() && !is_serializable();
+            let versions = stand.then(|| current.versions.clone());
+            let appended = append::append_to(events, &request, versions)?;
             if let Some(states) = states {
                 states.save(&definition, &current.to_save)?;
             }

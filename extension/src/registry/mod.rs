@@ -17,6 +17,7 @@
 //! - [`confirmed`]: which positions synchronous standbys have confirmed.
 //! - [`wake`]: how the end of an append reaches the notifier and the waiters.
 //! - [`closings`]: whether streams may have been closed.
+//! - [`foreign`]: whether rows may have come by SQL.
 //! - [`counts`], [`executions`], [`announcements`]: what monitoring views show.
 
 mod announcements;
@@ -26,6 +27,7 @@ mod confirmed;
 mod counts;
 mod databases;
 mod executions;
+mod foreign;
 mod history;
 mod known_positions;
 mod positions;
@@ -38,6 +40,7 @@ pub use databases::{
     release, send_notifier_away, wake_all_waiters,
 };
 pub use executions::{Executions, Outcome};
+pub use foreign::Arrivals;
 pub use positions::MAX_POSITION;
 
 use self::history::Purpose;
@@ -211,6 +214,7 @@ pub fn request_shared_memory() {
     databases::request();
     slots::request();
     closings::request();
+    foreign::request();
 }
 
 /// Creates the shared memory, or attaches to it, when the server starts.
@@ -218,4 +222,5 @@ pub fn attach_shared_memory() {
     databases::attach();
     slots::attach();
     closings::attach();
+    foreign::attach();
 }

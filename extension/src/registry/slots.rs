@@ -2,6 +2,7 @@
 //! its own.
 
 use super::databases::DatabaseSlot;
+use super::foreign;
 use crate::error::Unavailable;
 use crate::pg::raise::raise;
 use crate::pg::shared_memory::{Shared, SharedArray, max_processes, my_process_number, process_id};
@@ -81,7 +82,9 @@ pub fn publish_and_draw(
 /// positions already.
 pub fn publish_all(database_slot: DatabaseSlot) {
     publish(database_slot, 1);
-    BRINGS_ROWS.set(true);
+    if !BRINGS_ROWS.replace(true) {
+        foreign::begin();
+    }
 }
 
 fn publish(database_slot: DatabaseSlot, lowest: i64) -> &'static Slot {
@@ -158,6 +161,7 @@ fn withdraw(ended: TransactionEnd) {
         if BRINGS_ROWS.replace(false) {
             // From now on, all processes see the rows that the transaction inserted.
             database_slot.database().doubts.fetch_add(1, SeqCst);
+            foreign::end();
         }
         // Also after a rollback: the safe position moves past the positions that were given up.
         database_slot.database().wake.tell_notifier();

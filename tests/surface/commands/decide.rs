@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::{bank, command, execute};
-use crate::support::{Client, append, connect, event, failure, stream, value};
+use crate::support::{Client, append, connect, event, failure, stream, until_waiting, value};
 
 /// No lock is left for other appends to wait for.
 async fn assert_nothing_is_left(url: &str, client: &Client) {
@@ -261,4 +261,66 @@ async fn where_nothing_may_be_written_nothing_is_executed() {
     let sql = "BEGIN READ ONLY; SELECT eventcore_execute('transfer', '{}')";
     assert_eq!(failure(client.batch_execute(sql).await).code, "25006");
     client.batch_execute("ROLLBACK").await.unwrap();
+}
+
+/// Rows that SQL inserts take no lock of a stream. A command that has read a stream before finds
+/// them all the same: here those of its own function, and those of another session, committed while
+/// the function runs or open since before it was called.
+#[tokio::test]
+async fn rows_by_sql_that_come_while_a_command_decides_are_a_conflict() {
+    let (url, client) = bank("decide_foreign").await;
+    let insert = |position: i64, version: i64| {
+        format!(
+            "INSERT INTO eventcore.events VALUES ({position}, {version}, now(), gen_random_uuid(), 'a', 'Deposited',
+             '{{\"cents\": 1}}')"
+        )
+    };
+    let decide =
+        "RETURN '[{\"stream\": \"a\", \"type\": \"Deposited\", \"payload\": {\"cents\": 1}}]';";
+    let conflict = async |session: &Client, name: &str, actual: i64| {
+        let failed = execute(session, name, json!({"streams": "a"})).await;
+        let detail = failed.unwrap_err().assert_ours("SE001");
+        assert_eq!(detail["conflicts"][0]["expected"], json!(1), "{name}");
+        assert_eq!(detail["conflicts"][0]["actual"], json!(actual), "{name}");
+    };
+
+    // A version further on has no entry of the unique index to run into.
+    let body = format!("{}; {decide}", insert(1_000, 5));
+    command(&client, "inserting", &body, "").await;
+    conflict(&client, "inserting", 5).await;
+    assert_eq!(stream(&client, "a").await.len(), 1);
+
+    let body = format!("PERFORM pg_advisory_xact_lock(7); {decide}");
+    command(&client, "slow", &body, "").await;
+    for begins_before in [true, false] {
+        let (restore, position) = (
+            connect(&url).await,
+            if begins_before { 2_000 } else { 3_000 },
+        );
+        let version = position / 1_000;
+        restore.batch_execute("BEGIN").await.unwrap();
+        client
+            .batch_execute("SELECT pg_advisory_lock(7)")
+            .await
+            .unwrap();
+        let row = insert(position, version + 5);
+        if begins_before {
+            restore.batch_execute(&row).await.unwrap();
+        }
+        let other = connect(&url).await;
+        let executing =
+            tokio::spawn(async move { execute(&other, "slow", json!({"streams": "a"})).await });
+        until_waiting(&client, 1).await;
+        if !begins_before {
+            restore.batch_execute(&row).await.unwrap();
+        }
+        restore.batch_execute("COMMIT").await.unwrap();
+        client
+            .batch_execute("SELECT pg_advisory_unlock(7)")
+            .await
+            .unwrap();
+        let failed = executing.await.unwrap().unwrap_err();
+        let detail = failed.assert_ours("SE001");
+        assert_eq!(detail["conflicts"][0]["actual"], json!(version + 5));
+    }
 }
