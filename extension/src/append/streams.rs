@@ -8,7 +8,7 @@ use crate::pg::relation::{self, Relation, Use};
 use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::Snapshot;
 use crate::registry::closings;
-use crate::tables::columns::{streams as stream_column, streams_by_id};
+use crate::tables::columns::{events as event_column, streams as stream_column, streams_by_id};
 use crate::tables::heads;
 use crate::tables::{Catalog, Events};
 use eventcore_rules::{ExpectedVersion, VersionConflict};
@@ -77,7 +77,8 @@ pub fn heads(events: &Events, indexes: &Indexes, request: &Request<'_>) -> Resul
     let snapshot = Snapshot::settled();
     let by_stream = indexes.find(events.catalog.objects.events_by_stream);
     let by_stream = by_stream.ok_or(Unavailable::NotInstalled)?;
-    let mut scan = IndexScan::new(&events.table, by_stream, &snapshot);
+    let mut scan =
+        IndexScan::new(&events.table, by_stream, &snapshot).of_columns(event_column::VERSION);
     let streams = request.streams.iter();
     Ok(streams
         .map(|declared| heads::version(&mut scan, declared.stream))

@@ -8,7 +8,7 @@
 use super::combine::StatesToCombine;
 use super::definition::Definition;
 use super::input::NamedStream;
-use super::page::Page;
+use super::page::{Page, Short};
 use super::states::{SavedState, SavedStates, StreamSpan};
 use crate::error::Error;
 use crate::pg::memory::StateMemory;
@@ -16,7 +16,7 @@ use crate::pg::scan::{Condition, Direction, IndexScan};
 use crate::pg::snapshot::{ActiveSnapshot, Snapshot, transaction_keeps_one};
 use crate::pg::value::{Jsonb, Text};
 use crate::tables::Events;
-use crate::tables::columns::events_by_stream as by_stream;
+use crate::tables::columns::{events as column, events_by_stream as by_stream};
 use crate::tables::heads;
 use eventcore_rules::{ExpectedVersion, VersionConflict};
 
@@ -65,7 +65,7 @@ pub fn fold<'a>(
         definition,
         states,
         snapshot: &snapshot,
-        scan: IndexScan::new(&events.table, &index, &snapshot),
+        scan: IndexScan::new(&events.table, &index, &snapshot).of_columns(column::EVENT_ID),
         to_save: &mut current.to_save,
     };
     let mut moved = Vec::new();
@@ -117,11 +117,14 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
         let mut span = StreamSpan::default();
         let saved = match self.states {
             Some(states) => {
-                let version = heads::version(&mut self.scan, stream);
-                if version == 0 {
-                    return Ok(0);
+                self.seek(stream, Direction::Backward);
+                match self.page.read_short(&mut self.scan, states.least_version()) {
+                    Short::Whole => {
+                        self.apply_page(stream, state)?;
+                        return Ok(self.page.span().last_version);
+                    }
+                    Short::Long(version) => self.saved_state(states, stream, version)?,
                 }
-                self.saved_state(states, stream, version)?
             }
             None => None,
         };
@@ -130,7 +133,7 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
                 *state = StateMemory::new(saved);
                 span = of_saved;
             }
-            None => self.seek_start(stream),
+            None => self.seek(stream, Direction::Forward),
         }
         let mut events_read = 0;
         self.fold_rest(stream, state, |page| {
@@ -168,7 +171,7 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
 
     /// Folds into the state of other streams.
     fn fold_onto(&mut self, stream: Text<'a>, state: &mut StateMemory) -> Result<i64, Error> {
-        self.seek_start(stream);
+        self.seek(stream, Direction::Forward);
         let mut version = 0;
         self.fold_rest(stream, state, |page| version = page.span().last_version)?;
         Ok(version)
@@ -186,9 +189,9 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
         Ok(saved.filter(|(span, _)| span.fits(&mut self.scan, stream)))
     }
 
-    fn seek_start(&mut self, stream: Text<'a>) {
+    fn seek(&mut self, stream: Text<'a>, direction: Direction) {
         let of_stream = Condition::TextEquals(by_stream::STREAM_ID, stream);
-        self.scan.seek(&[of_stream], Direction::Forward);
+        self.scan.seek(&[of_stream], direction);
     }
 
     /// Applies the rest of the events of the scan, page by page, and shows each page after it was
@@ -199,17 +202,21 @@ impl<'r, 'a: 'r> StreamFolder<'_, 'r, 'a> {
         state: &mut StateMemory,
         mut see: impl FnMut(&Page),
     ) -> Result<(), Error> {
-        let names = (self.definition.name, stream);
         loop {
             let may_have_more = self.page.read(&mut self.scan);
             if self.page.len() > 0 {
-                self.page.apply(&mut self.definition.apply, names, state)?;
+                self.apply_page(stream, state)?;
                 see(&self.page);
             }
             if !may_have_more {
                 return Ok(());
             }
         }
+    }
+
+    fn apply_page(&mut self, stream: Text<'_>, state: &mut StateMemory) -> Result<(), Error> {
+        let names = (self.definition.name, stream);
+        self.page.apply(&mut self.definition.apply, names, state)
     }
 }
 

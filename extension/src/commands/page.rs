@@ -14,6 +14,7 @@ use crate::pg::scan::IndexScan;
 use crate::pg::value::{Text, size};
 use crate::tables::columns::events as column;
 use pgrx::pg_sys::{Datum, Oid};
+use uuid::Uuid;
 
 /// The most events of a page. docs/decisions/0023-apply-in-pages.md has measurements.
 const MAX_EVENTS: usize = 100;
@@ -27,11 +28,27 @@ pub struct Page {
     memory: ScratchMemory,
     /// As rows of `eventcore.events`.
     events: Vec<Datum>,
+    /// Of each event.
+    places: Vec<Place>,
     row_type: Oid,
-    max_events: usize,
-    span: StreamSpan,
-    /// The positions of the first and the last event.
-    positions: (i64, i64),
+    /// How many events a call of `apply` gets at most.
+    each: usize,
+}
+
+/// Where an event is.
+#[derive(Clone, Copy)]
+struct Place {
+    version: i64,
+    position: i64,
+    event_id: Uuid,
+}
+
+/// What [`Page::read_short`] has found.
+pub enum Short {
+    /// All events of the stream are in the page.
+    Whole,
+    /// The stream has too many events, or they are too large. This is its version.
+    Long(i64),
 }
 
 impl Page {
@@ -39,41 +56,67 @@ impl Page {
     pub fn new(apply: &Folding, row_type: Oid) -> Self {
         Self {
             memory: ScratchMemory::new(),
-            events: Vec::new(),
+            events: Vec::with_capacity(MAX_EVENTS),
+            places: Vec::with_capacity(MAX_EVENTS),
             row_type,
-            max_events: if apply.takes_array { MAX_EVENTS } else { 1 },
-            span: StreamSpan::default(),
-            positions: (0, 0),
+            each: if apply.takes_array { MAX_EVENTS } else { 1 },
         }
     }
 
     /// Reads the next events in place of those before; none after the end of the stream. Returns
     /// whether there may be more. A scan that has come to its end would start over.
     pub fn read(&mut self, scan: &mut IndexScan<'_>) -> bool {
+        let (each, mut bytes) = (self.each, 0);
+        self.fill(scan, |place, events, size| {
+            _ = place;
+            bytes += size;
+            events < each && bytes < MAX_BYTES
+        })
+    }
+
+    /// Reads a stream as a whole, by a scan that begins at its last event, if its version is below
+    /// this one and it fits into a page. A short stream is then found with one descent of the index,
+    /// and not with one for its version and one for its events.
+    pub fn read_short(&mut self, scan: &mut IndexScan<'_>, below: i64) -> Short {
+        let below = below.min(MAX_EVENTS as i64);
+        let (mut version, mut bytes) = (0, 0);
+        let stopped = self.fill(scan, |place, events, size| {
+            if events == 1 {
+                version = place.version;
+            }
+            bytes += size;
+            version < below && bytes < MAX_BYTES
+        });
+        if stopped {
+            return Short::Long(version);
+        }
+        self.events.reverse();
+        self.places.reverse();
+        Short::Whole
+    }
+
+    /// Reads events in place of those before, until `more` returns `false` for an event, its number
+    /// from 1, and its size. Returns whether it did. There are at most [`MAX_EVENTS`].
+    fn fill(
+        &mut self,
+        scan: &mut IndexScan<'_>,
+        mut more: impl FnMut(&Place, usize, usize) -> bool,
+    ) -> bool {
         self.memory.empty();
         self.events.clear();
-        self.span = StreamSpan::default();
-        let mut bytes = 0;
-        while self.events.len() < self.max_events && bytes < MAX_BYTES {
-            let Some(row) = scan.next() else {
-                return false;
+        self.places.clear();
+        let (events, places) = (&mut self.events, &mut self.places);
+        scan.visit(&self.memory, |row, event| {
+            let place = Place {
+                version: row.bigint(column::VERSION),
+                position: row.bigint(column::POSITION),
+                event_id: row.uuid(column::EVENT_ID),
             };
-            // The scan itself allocates what it needs for longer.
-            let event = self.memory.until_emptied(|| row.composite());
-            bytes += size(event);
-            self.events.push(event);
-            let (version, position) = (row.bigint(column::VERSION), row.bigint(column::POSITION));
-            if self.events.len() == 1 {
-                self.positions.0 = position;
-            }
-            self.positions.1 = position;
-            self.span = self.span.and(StreamSpan {
-                first_version: version,
-                last_version: version,
-                last_event: row.uuid(column::EVENT_ID),
-            });
-        }
-        true
+            // There is room for all of them.
+            events.push(event);
+            places.push(place);
+            more(&place, events.len(), size(event)) && events.len() < MAX_EVENTS
+        })
     }
 
     pub fn len(&self) -> usize {
@@ -82,35 +125,63 @@ impl Page {
 
     /// Its part of the stream; empty if there are no events.
     pub fn span(&self) -> StreamSpan {
-        self.span
+        match self.places[..] {
+            [first, .., last] => first.span().and(last.span()),
+            [only] => only.span(),
+            [] => StreamSpan::default(),
+        }
     }
 
     /// Replaces the state by the one after these events. SE003 if `apply` returns NULL.
     pub fn apply(
         &self,
         apply: &mut Folding,
-        (command, stream): (Text<'_>, Text<'_>),
+        names: (Text<'_>, Text<'_>),
         state: &mut StateMemory,
     ) -> Result<(), Error> {
-        let [event, ..] = self.events[..] else {
+        let calls = self.events.chunks(self.each);
+        calls
+            .zip(self.places.chunks(self.each))
+            .try_for_each(|(events, places)| self.call(apply, names, state, events, places))
+    }
+
+    fn call(
+        &self,
+        apply: &mut Folding,
+        (command, stream): (Text<'_>, Text<'_>),
+        state: &mut StateMemory,
+        events: &[Datum],
+        places: &[Place],
+    ) -> Result<(), Error> {
+        let ([event, ..], [first, ..], Some(last)) = (events, places, places.last()) else {
             return Ok(());
         };
         let argument = if apply.takes_array {
-            let array = || row_array(self.row_type, &self.events);
+            let array = || row_array(self.row_type, events);
             self.memory.until_emptied(array)
         } else {
-            event
+            *event
         };
         let events = EventRange {
             command,
             stream,
-            versions: (self.span.first_version, self.span.last_version),
-            positions: self.positions,
+            versions: (first.version, last.version),
+            positions: (first.position, last.position),
         };
         state.replace(|state| {
             let next = applying(&events, || apply.function.next_state(state, argument));
             next.ok_or_else(|| is_null(&events))
         })
+    }
+}
+
+impl Place {
+    fn span(&self) -> StreamSpan {
+        StreamSpan {
+            first_version: self.version,
+            last_version: self.version,
+            last_event: self.event_id,
+        }
     }
 }
 

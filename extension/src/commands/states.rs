@@ -115,6 +115,11 @@ impl<'a> SavedStates<'a> {
         Ok(state.map(|state| (span(&row), state)))
     }
 
+    /// Only a stream that has this version, or a later one, can have a saved state.
+    pub fn least_version(&self) -> i64 {
+        i64::try_from(self.every).unwrap_or(i64::MAX)
+    }
+
     /// Whether the state of a stream is worth saving after this many of its events were read.
     pub fn is_worth_saving(&self, events_read: u64) -> bool {
         events_read >= self.every

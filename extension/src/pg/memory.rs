@@ -92,6 +92,10 @@ impl ScratchMemory {
         step()
     }
 
+    pub(super) fn raw(&self) -> MemoryContext {
+        self.0
+    }
+
     /// Frees the memory of all steps.
     pub fn empty(&mut self) {
         self.reset();
@@ -154,6 +158,12 @@ impl StateMemory {
 pub(super) struct ContextSwitch(MemoryContext);
 
 impl ContextSwitch {
+    /// Stays in the current context, and switches back to it if another one is current by then.
+    pub(super) fn stay() -> Self {
+        // SAFETY: a variable of the server.
+        Self(unsafe { pg_sys::CurrentMemoryContext })
+    }
+
     pub(super) fn switch_to(context: MemoryContext) -> Self {
         // SAFETY: what `MemoryContextSwitchTo` does; the context lives longer than this.
         unsafe {

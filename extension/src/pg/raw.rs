@@ -64,6 +64,8 @@ unguarded! {
         row: HeapTuple, slot: *mut TupleTableSlot, free: bool
     ) -> *mut TupleTableSlot;
     fn ExecDropSingleTupleTableSlot(slot: *mut TupleTableSlot);
+    fn ExecFetchSlotHeapTupleDatum(slot: *mut TupleTableSlot) -> Datum;
+    fn ProcessInterrupts();
     fn slot_getsomeattrs_int(slot: *mut TupleTableSlot, count: c_int);
 
     fn GetLatestSnapshot() -> Snapshot;

@@ -2,6 +2,7 @@
 
 use super::array::{Array, BigintArray, Element, TextArray};
 use super::ffi::guarded;
+use super::memory::{ContextSwitch, ScratchMemory};
 use super::raw;
 use super::relation::Relation;
 use super::snapshot::Snapshot;
@@ -33,6 +34,8 @@ pub struct IndexScan<'r> {
     /// Created for the first row that is found.
     slot: *mut pg_sys::TupleTableSlot,
     direction: Direction,
+    /// How many columns of a row are read, if the table has more.
+    columns: i16,
     // Dropped after the scan has ended.
     index: &'r Relation,
     _snapshot: &'r Snapshot,
@@ -54,9 +57,16 @@ impl<'r> IndexScan<'r> {
             scan,
             slot: std::ptr::null_mut(),
             direction: Direction::Forward,
+            columns: i16::MAX,
             index,
             _snapshot: snapshot,
         }
+    }
+
+    /// Reads the columns up to this one only. The others are then not there for [`Row`].
+    pub fn of_columns(mut self, last: i16) -> Self {
+        self.columns = last;
+        self
     }
 
     /// Starts over at the first row in this direction that meets all conditions.
@@ -85,27 +95,73 @@ impl<'r> IndexScan<'r> {
 
     /// The next row.
     pub fn next(&mut self) -> Option<Row<'_>> {
+        // SAFETY: the scan is open.
+        unsafe {
+            pgrx::check_for_interrupts!();
+            let found = guarded(|| self.advance());
+            found.then(|| Row { slot: &*self.slot })
+        }
+    }
+
+    /// Passes the next rows to `visit`, each with a copy of it in `memory` as a value of the table's
+    /// row type, until `visit` returns `false`. Returns whether it did; otherwise there are no more
+    /// rows.
+    ///
+    /// A guard for each row would cost more than to read the row. So `visit` runs under a guard: it
+    /// owns nothing, calls nothing of the server, and does not panic.
+    pub fn visit(
+        &mut self,
+        memory: &ScratchMemory,
+        mut visit: impl FnMut(&Row<'_>, Datum) -> bool,
+    ) -> bool {
+        // After an error, the current context is as before.
+        let _current = ContextSwitch::stay();
+        // SAFETY: the scan is open. The scan itself allocates what it needs for longer than the
+        // rows, so only the copy is made in their memory.
+        unsafe {
+            guarded(|| {
+                loop {
+                    if pg_sys::InterruptPending != 0 {
+                        raw::ProcessInterrupts();
+                    }
+                    if !self.advance() {
+                        return false;
+                    }
+                    let current = pg_sys::CurrentMemoryContext;
+                    pg_sys::CurrentMemoryContext = memory.raw();
+                    let copy = raw::ExecFetchSlotHeapTupleDatum(self.slot);
+                    pg_sys::CurrentMemoryContext = current;
+                    if !visit(&Row { slot: &*self.slot }, copy) {
+                        return true;
+                    }
+                }
+            })
+        }
+    }
+
+    /// Moves to the next row and reads its columns; `false` if there is none.
+    ///
+    /// # Safety
+    ///
+    /// Under a guard.
+    unsafe fn advance(&mut self) -> bool {
         let direction = match self.direction {
             Direction::Forward => pg_sys::ScanDirection::ForwardScanDirection,
             Direction::Backward => pg_sys::ScanDirection::BackwardScanDirection,
         };
         // SAFETY: the scan is open and the slot is of the table's kind.
         unsafe {
-            pgrx::check_for_interrupts!();
-            let found = guarded(|| {
-                let found = if self.slot.is_null() {
-                    self.find_first(direction)
-                } else {
-                    raw::index_getnext_slot(self.scan, direction, self.slot)
-                };
-                if found {
-                    // All columns under this guard, which costs more than reading them.
-                    let columns = (*(*self.slot).tts_tupleDescriptor).natts;
-                    raw::slot_getsomeattrs_int(self.slot, columns);
-                }
-                found
-            });
-            found.then(|| Row { slot: &*self.slot })
+            let found = if self.slot.is_null() {
+                self.find_first(direction)
+            } else {
+                raw::index_getnext_slot(self.scan, direction, self.slot)
+            };
+            if found {
+                // All columns at once, under this guard, which costs more than reading them.
+                let columns = (*(*self.slot).tts_tupleDescriptor).natts;
+                raw::slot_getsomeattrs_int(self.slot, columns.min(self.columns.into()));
+            }
+            found
         }
     }
 
