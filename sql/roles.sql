@@ -186,7 +186,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON PROCEDURE @extschema@.eventcore_wait_for_projection(text, bigint, interval, bigint) TO eventcore_reader;
 -- Not UPDATE of the whole table, nor DELETE: with these comes LOCK TABLE, and every append reads this one.
 GRANT INSERT, UPDATE (table_ids, checkpoint, singly_until, retry_at, attempts, reset_pending, status, skipped, last_error, last_sqlstate,
-    last_error_position, last_error_at, interruptions) ON eventcore.projections TO eventcore_projector;
+    last_error_position, last_error_at, interruptions, last_rebuild, rebuilt_at) ON eventcore.projections TO eventcore_projector;
 GRANT INSERT, UPDATE (replay, attempts, sqlstate, reason, projection) ON eventcore.projection_parked TO eventcore_projector;
 GRANT EXECUTE ON FUNCTION
     @extschema@.eventcore_create_projection(text, text, text, text[], text[], text, bigint, text, bigint, text, text[], text[]),

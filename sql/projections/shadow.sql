@@ -161,6 +161,7 @@ BEGIN
        SET checkpoint = p.checkpoint, singly_until = p.singly_until, skipped = p.skipped, attempts = 0, retry_at = '-infinity',
            reset_pending = false, table_ids = eventcore.table_ids(p.tables), last_error = p.last_error, last_sqlstate = p.last_sqlstate,
            last_error_position = p.last_error_position, last_error_at = p.last_error_at,
+           last_rebuild = p.shadow_schema, rebuilt_at = clock_timestamp(),
            status = CASE t.status WHEN 'failed' THEN 'running' ELSE t.status END
      WHERE t.name = p.rebuilds;
     PERFORM eventcore.delete_projection(p.name);

@@ -25,7 +25,8 @@ SELECT p.name, p.mode,
        p.handler, p.stream_prefixes, p.event_types, p.batch_size, p.on_error, p.retry_limit, p.created_at,
        p.rebuilds, p.shadow_schema,
        (SELECT min(k.parked_at) FROM eventcore.projection_parked k
-         WHERE k.projection = p.name AND k.parked_at > '-infinity') AS oldest_parked_at
+         WHERE k.projection = p.name AND k.parked_at > '-infinity') AS oldest_parked_at,
+       p.rebuilt_at
   FROM eventcore.projections p
  CROSS JOIN (SELECT eventcore.safe_position() AS safe_position) h
  CROSS JOIN LATERAL (SELECT eventcore.projection_key(p.name) AS key OFFSET 0) k
@@ -73,3 +74,4 @@ COMMENT ON COLUMN eventcore.stat_projections.rebuilds IS
 COMMENT ON COLUMN eventcore.stat_projections.shadow_schema IS 'The schema of the shadow tables of a rebuild until then.';
 COMMENT ON COLUMN eventcore.stat_projections.oldest_parked_at IS
     'When the event was parked that has been parked longest; NULL: none is parked.';
+COMMENT ON COLUMN eventcore.stat_projections.rebuilt_at IS 'When a rebuild with a shadow took its place last; NULL: none did.';

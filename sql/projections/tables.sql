@@ -33,6 +33,8 @@ CREATE TABLE eventcore.projections (
     settings        text[]      NOT NULL DEFAULT '{"search_path=pg_catalog, pg_temp"}',
     table_ids       oid[],
     function_owners text[]      COLLATE "C" NOT NULL DEFAULT '{}',
+    last_rebuild    text,
+    rebuilt_at      timestamptz,
     CONSTRAINT projections_pkey PRIMARY KEY (name),
     CONSTRAINT projections_mode_check CHECK (mode IN ('async', 'inline')),
     CONSTRAINT projections_batch_size_check CHECK (batch_size BETWEEN 1 AND 100000),
@@ -102,6 +104,9 @@ COMMENT ON COLUMN eventcore.projections.rebuilds IS
     'The projection that this one rebuilds, and whose tables it replaces when it has caught up; NULL: it is not a rebuild.';
 COMMENT ON COLUMN eventcore.projections.shadow_schema IS
     'The schema of the shadow tables of a rebuild until then.';
+COMMENT ON COLUMN eventcore.projections.last_rebuild IS
+    'The shadow_schema of the rebuild that took its place last, by which that rebuild is told from one that was dropped; NULL: none did.';
+COMMENT ON COLUMN eventcore.projections.rebuilt_at IS 'When a rebuild with a shadow took its place last; NULL: none did.';
 
 CREATE TABLE eventcore.projection_parked (
     position        bigint      NOT NULL,

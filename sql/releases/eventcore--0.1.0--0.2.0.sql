@@ -1467,6 +1467,98 @@ COMMENT ON COLUMN eventcore.stat_subscriptions.expired_leases IS
     'Leases with events that have expired: no poll has taken their events back yet.';
 COMMENT ON COLUMN eventcore.stat_subscriptions.oldest_expired_at IS 'When the first of these leases expired; NULL: there is none.';
 
+-- Which rebuild took the place of a projection.
+
+ALTER TABLE eventcore.projections
+    ADD COLUMN last_rebuild text,
+    ADD COLUMN rebuilt_at timestamptz;
+COMMENT ON COLUMN eventcore.projections.last_rebuild IS
+    'The shadow_schema of the rebuild that took its place last, by which that rebuild is told from one that was dropped; NULL: none did.';
+COMMENT ON COLUMN eventcore.projections.rebuilt_at IS 'When a rebuild with a shadow took its place last; NULL: none did.';
+GRANT UPDATE (last_rebuild, rebuilt_at) ON eventcore.projections TO eventcore_projector;
+
+CREATE OR REPLACE FUNCTION eventcore.take_place(wanted text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $$
+DECLARE
+    p       eventcore.projections := eventcore.find_projection(wanted);
+    one     regclass;
+    deletes text;
+    inserts text;
+    old_sequence text;
+    new_sequence text;
+    patience CONSTANT text := current_setting('lock_timeout');
+    is_left  boolean;
+BEGIN
+    -- Readers need not wait. Writers must, and so must sessions that lock rows, because these rows are deleted. The wait is
+    -- short, because others queue up behind it: after 55P03 the worker tries again.
+    PERFORM set_config('lock_timeout', '200 ms', true);
+    FOR one IN SELECT DISTINCT t::regclass FROM unnest(p.tables) t ORDER BY 1 LOOP
+        EXECUTE format('LOCK TABLE %s IN EXCLUSIVE MODE', one);
+    END LOOP;
+    PERFORM set_config('lock_timeout', patience, true);
+    -- The tables cannot change from here on, but they may have changed since eventcore_rebuild_projection was called.
+    PERFORM eventcore.check_shadow_possible(eventcore.find_projection(p.rebuilds));
+    -- One statement for all tables: foreign keys between them are checked at its end.
+    SELECT string_agg(format('%I AS (DELETE FROM %s)', 'd' || t.number, t.original), ', '),
+           string_agg(format('%I AS (INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %I.%I)',
+                             't' || t.number, t.original, t.columns, t.columns, p.shadow_schema, t.relname), ', ')
+      INTO deletes, inserts
+      FROM (SELECT row_number() OVER (ORDER BY c.oid) AS number, c.oid::regclass AS original, c.relname,
+                   (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
+              FROM pg_class c WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t)) t;
+    deletes := format('WITH %s SELECT', deletes);
+    inserts := format('WITH %s SELECT', inserts);
+    -- A policy must not hide rows that are replaced: PostgreSQL raises an error then. The tables of eventcore have policies
+    -- of their own, so this holds only for these statements.
+    PERFORM set_config('row_security', 'off', true);
+    -- With the search_path that triggers and functions in constraints have when the handler writes.
+    PERFORM set_config('search_path', s.reset_val, true) FROM pg_settings s WHERE s.name = 'search_path';
+    EXECUTE deletes;
+    FOR one IN SELECT DISTINCT t::regclass FROM unnest(p.tables) t LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', one) INTO is_left;
+        IF is_left THEN
+            PERFORM eventcore.fail_unavailable('rows_left', ARRAY[one::pg_catalog.text, wanted, p.rebuilds]);
+        END IF;
+    END LOOP;
+    EXECUTE inserts;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM set_config('row_security', 'on', true);
+
+    -- The sequence of an identity column continues after the highest value drawn for either table. It never goes back, because
+    -- a rollback does not undo setval. Other sequences were shared.
+    FOR old_sequence, new_sequence IN
+        SELECT pg_get_serial_sequence(c.oid::regclass::text, a.attname),
+               pg_get_serial_sequence(format('%I.%I', p.shadow_schema, c.relname), a.attname)
+          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+         WHERE c.oid IN (SELECT t::regclass FROM unnest(p.tables) t) AND a.attidentity <> '' AND NOT a.attisdropped
+    LOOP
+        EXECUTE format('SELECT setval(%L, CASE WHEN NOT o.is_called THEN n.last_value
+                                               WHEN s.seqincrement > 0 THEN greatest(o.last_value, n.last_value)
+                                               ELSE least(o.last_value, n.last_value) END)
+                          FROM %s o, %s n, pg_sequence s WHERE n.is_called AND s.seqrelid = %L::regclass
+                           AND (o.is_called OR CASE WHEN s.seqincrement > 0 THEN n.last_value >= o.last_value
+                                                    ELSE n.last_value <= o.last_value END)',
+                       old_sequence, old_sequence, new_sequence, old_sequence);
+    END LOOP;
+
+    PERFORM eventcore.delete_projection_parked(p.rebuilds, NULL);
+    UPDATE eventcore.projection_parked k SET projection = p.rebuilds WHERE k.projection = p.name;
+    UPDATE eventcore.projections t
+       SET checkpoint = p.checkpoint, singly_until = p.singly_until, skipped = p.skipped, attempts = 0, retry_at = '-infinity',
+           reset_pending = false, table_ids = eventcore.table_ids(p.tables), last_error = p.last_error, last_sqlstate = p.last_sqlstate,
+           last_error_position = p.last_error_position, last_error_at = p.last_error_at,
+           last_rebuild = p.shadow_schema, rebuilt_at = clock_timestamp(),
+           status = CASE t.status WHEN 'failed' THEN 'running' ELSE t.status END
+     WHERE t.name = p.rebuilds;
+    PERFORM eventcore.delete_projection(p.name);
+    PERFORM eventcore.drop_shadow(p);
+END
+$$;
+
 CREATE OR REPLACE VIEW eventcore.stat_projections AS
 SELECT p.name, p.mode,
        CASE WHEN p.home_id = eventcore.home_id() THEN p.status ELSE 'copy' END AS status,
@@ -1492,7 +1584,8 @@ SELECT p.name, p.mode,
        p.handler, p.stream_prefixes, p.event_types, p.batch_size, p.on_error, p.retry_limit, p.created_at,
        p.rebuilds, p.shadow_schema,
        (SELECT min(k.parked_at) FROM eventcore.projection_parked k
-         WHERE k.projection = p.name AND k.parked_at > '-infinity') AS oldest_parked_at
+         WHERE k.projection = p.name AND k.parked_at > '-infinity') AS oldest_parked_at,
+       p.rebuilt_at
   FROM eventcore.projections p
  CROSS JOIN (SELECT eventcore.safe_position() AS safe_position) h
  CROSS JOIN LATERAL (SELECT eventcore.projection_key(p.name) AS key OFFSET 0) k
@@ -1506,6 +1599,7 @@ SELECT p.name, p.mode,
         ORDER BY v.position LIMIT 1) n ON true;
 COMMENT ON COLUMN eventcore.stat_projections.oldest_parked_at IS
     'When the event was parked that has been parked longest; NULL: none is parked.';
+COMMENT ON COLUMN eventcore.stat_projections.rebuilt_at IS 'When a rebuild with a shadow took its place last; NULL: none did.';
 
 -- Reading: lists of streams, the position of a time, and checkpoints backward.
 
