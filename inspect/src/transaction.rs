@@ -1,4 +1,4 @@
-//! [`Transaction`]: statements of a session that end together, and leave nothing behind.
+//! [`Transaction`]: statements of a session that end together.
 
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use crate::error::Error;
 use crate::session::Session;
 
-/// A transaction that is rolled back, also if it is dropped because its caller
+/// A transaction that is rolled back unless it is committed, also if it is dropped because its caller
 /// has gone.
 /// Nothing else may use the session meanwhile, as it would be part of the transaction.
 #[derive(Debug)]
@@ -36,6 +36,13 @@ impl<'a> Transaction<'a> {
         };
         transaction.client.batch_execute(statement).await?;
         Ok(transaction)
+    }
+
+    /// Ends it, and keeps what it has done.
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        self.client.batch_execute("COMMIT").await?;
+        self.is_open = false;
+        Ok(())
     }
 
     /// Ends it. The session may be used again, also if a statement has failed.

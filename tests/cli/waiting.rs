@@ -110,7 +110,9 @@ fn a_rebuild_is_waited_for_with_and_without_a_shadow() {
         let rebuilt = database.json(&rebuild);
         assert_eq!(rebuilt, json!({"projection": "counts", "done": "rebuilt"}));
         assert_eq!(database.sql(TOTAL), "20", "{name}");
-        assert_eq!(database.json(&["projections"]).as_array().unwrap().len(), 1);
+        let all = database.json(&["projections"]);
+        assert_eq!(all.as_array().unwrap().len(), 1);
+        assert_eq!(all[0]["rebuilt_at"].is_string(), options == ["--shadow"]);
     }
 }
 
@@ -131,6 +133,75 @@ fn a_rebuild_that_is_dropped_is_not_told_as_done() {
     let dropped = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(dropped.code, 1, "{dropped:?}");
     assert!(dropped.err.contains("was dropped"), "{dropped:?}");
+}
+
+/// A handler that fails again and again, so that a rebuild does not end.
+const BROKEN: &str = "CREATE OR REPLACE FUNCTION count_up(event eventcore.events) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken'; END $$";
+
+/// A rebuild that is watched, and what happens in one transaction while it is.
+fn watched(name: &str, options: &[&str], seen: &str, meanwhile: &str) -> (Database, Ran) {
+    let database = counted(name);
+    database.ok(&["projections", "wait", "counts"]);
+    database.sql(BROKEN);
+    database.sql("UPDATE eventcore.projections SET retry_limit = 1000000");
+    let rebuild = [&["projections", "rebuild", "counts", "--wait"], options].concat();
+    let child = database.start(&rebuild);
+    until("the rebuild", || database.sql(seen) == "t");
+    database.sql(&format!("BEGIN; {meanwhile}; COMMIT"));
+    (database, Ran::of(child.wait_with_output().unwrap()))
+}
+
+const SHADOW_SEEN: &str = "SELECT EXISTS (SELECT FROM eventcore.projections WHERE rebuilds = 'counts')
+    AND EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query ^@ 'CALL' AND state = 'active')";
+
+#[test]
+fn a_rebuild_that_is_dropped_while_its_projection_changes_is_not_told_as_done() {
+    let (_, dropped) = watched(
+        "cli_rebuild_dropped_and_changed",
+        &["--shadow"],
+        SHADOW_SEEN,
+        "SELECT eventcore_drop_projection('counts/rebuild');
+         UPDATE eventcore.projections SET batch_size = 2 WHERE name = 'counts'",
+    );
+    assert_eq!(dropped.code, 1, "{dropped:?}");
+    assert!(dropped.err.contains("was dropped"), "{dropped:?}");
+}
+
+#[test]
+fn a_rebuild_that_another_one_replaces_is_told_as_dropped() {
+    let (database, dropped) = watched(
+        "cli_rebuild_another",
+        &["--shadow"],
+        SHADOW_SEEN,
+        "SELECT eventcore_drop_projection('counts/rebuild');
+         SELECT eventcore_rebuild_projection('counts', true)",
+    );
+    assert_eq!(dropped.code, 1, "{dropped:?}");
+    assert!(dropped.err.contains("was dropped"), "{dropped:?}");
+    assert_eq!(database.json(&["projections"]).as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_rebuild_whose_projection_is_dropped_and_created_again_is_not_told_as_done() {
+    for (name, options, seen) in [
+        ("cli_shadow_created_again", "--shadow", SHADOW_SEEN),
+        (
+            "cli_rebuild_created_again",
+            "--yes",
+            "SELECT EXISTS (SELECT FROM pg_stat_activity
+                             WHERE datname = current_database() AND query ^@ 'CALL' AND state = 'active')",
+        ),
+    ] {
+        let (_, dropped) = watched(
+            name,
+            &[options],
+            seen,
+            "SELECT eventcore_drop_projection('counts');
+             SELECT eventcore_create_projection('counts', 'count_up', tables => ARRAY['counts'], start_from => 'now')",
+        );
+        assert_eq!(dropped.code, 1, "{name}: {dropped:?}");
+        assert!(dropped.err.contains("was dropped"), "{name}: {dropped:?}");
+    }
 }
 
 #[test]

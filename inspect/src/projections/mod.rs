@@ -48,6 +48,7 @@ from_row! {
         pub rebuilds: Option<String>,
         pub shadow_schema: Option<String>,
         pub oldest_parked_at: Option<Time>,
+        pub rebuilt_at: Option<Time>,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Row, Show, left, maybe, right, seconds};
 pub(crate) use wait::Waited;
-use wait::{rebuild_with_shadow, wait_for};
+use wait::wait_for;
 
 /// The arguments of `eventcore projections`.
 #[derive(Args)]
@@ -167,13 +167,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
                 return change(name, action, "being rebuilt", context).await;
             }
             let session = context.writer().await?;
-            match shadow {
-                true => rebuild_with_shadow(&session, name, *timeout, context).await?,
-                false => {
-                    change_projection(&session, name, action).await?;
-                    wait_for(&session, name, None, *timeout, context).await?;
-                }
-            }
+            wait::rebuild(&session, name, *shadow, *timeout, context).await?;
             say(name, "rebuilt", context)
         }
         Action::Drop { name } => {
@@ -237,5 +231,6 @@ fn fields(of: &Projection, show: Show) -> Vec<(&'static str, String)> {
         ("created", show.time(of.created_at)),
         ("rebuilds", maybe(of.rebuilds.as_ref())),
         ("shadow schema", maybe(of.shadow_schema.as_ref())),
+        ("rebuilt at", show.maybe_time(of.rebuilt_at)),
     ]
 }

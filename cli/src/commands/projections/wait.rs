@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use eventcore_inspect::actions::{ProjectionAction, change_projection};
 use eventcore_inspect::projections::{RebuildProgress, RebuildWatch, last_position, show, wait};
 use eventcore_inspect::since::Duration;
 use eventcore_inspect::{Error, ErrorKind, Session};
@@ -54,32 +53,35 @@ pub(super) async fn wait_for(
     }
 }
 
-/// Rebuilds a projection with a shadow, and waits until the rebuild has taken its place.
-pub(super) async fn rebuild_with_shadow(
+/// Rebuilds a projection, and waits until the rebuild shows everything; one with a shadow has taken
+/// its place then.
+pub(super) async fn rebuild(
     session: &Session,
     name: &str,
+    with_shadow: bool,
     timeout: Option<Duration>,
     context: &Context,
 ) -> Result<(), Failure> {
-    // Before it begins: it may have ended in a moment.
-    let mut watch = RebuildWatch::new(session, name).await?;
-    let action = ProjectionAction::Rebuild { with_shadow: true };
-    change_projection(session, name, action).await?;
-    let target = last_position(session).await?;
-    let rebuild = watch.rebuild().to_owned();
-    let mut waiting = Waiting::new(session, &rebuild, target, timeout, context);
+    let watch = RebuildWatch::begin(session, name, with_shadow).await?;
+    let (watched, target) = (watch.watched(), watch.target());
+    let mut waiting = Waiting::new(session, watched, target, timeout, context);
     loop {
-        match watch.wait(session, waiting.slice()).await? {
+        let how = match watch.wait(session, waiting.slice()).await? {
             RebuildProgress::Done => {
                 waiting.progress.finish();
                 return Ok(());
             }
-            RebuildProgress::Dropped => {
-                let message = format!("the rebuild of projection {name:?} was dropped");
-                return Err(Error::new(ErrorKind::Failed, message).into());
+            RebuildProgress::At(checkpoint) => {
+                waiting.at(checkpoint).await?;
+                continue;
             }
-            RebuildProgress::At(checkpoint) => waiting.at(checkpoint).await?,
-        }
+            RebuildProgress::Dropped => "was dropped",
+            RebuildProgress::Superseded => {
+                "has ended, and another one has taken the place of the projection since"
+            }
+        };
+        let message = format!("the rebuild of projection {name:?} {how}");
+        return Err(Error::new(ErrorKind::Failed, message).into());
     }
 }
 
