@@ -37,6 +37,19 @@ describeConsole("actions", { options: ["--allow-actions"] }, (desk) => {
     assert.equal(await parked(), before);
   }));
 
+  test("an event that comes again and again is set aside with a reason", () => desk.visit("/subscriptions/order-mails", async (page) => {
+    const before = await parked();
+    const row = page.getByRole("row").filter({ hasText: "greylisted" });
+    await row.getByRole("link", { name: "Park…" }).click();
+    await page.getByRole("heading", { name: 'Park events of "order-mails"?' }).waitFor();
+    assert.match(await page.getByLabel("Positions").inputValue(), /^\d+$/);
+    await page.getByLabel("Why").fill("the <b>template</b> is missing");
+    await page.getByRole("button", { name: "Park them" }).click();
+    await page.getByRole("status").filter({ hasText: '1 event of "order-mails" is parked' }).waitFor();
+    await page.getByRole("row").filter({ hasText: "the <b>template</b> is missing" }).waitFor();
+    assert.equal(await parked(), before + 1);
+  }));
+
   test("a projection is paused and resumed by keyboard alone", () => desk.visit("/projections/parcels", async (page) => {
     const status = () => desk.database.sql("SELECT status FROM eventcore.stat_projections WHERE name = 'parcels'");
     for (const [name, becomes, other] of [["Pause", "paused", "Resume"], ["Resume", "running", "Pause"]]) {

@@ -125,6 +125,11 @@ BEGIN
     PERFORM eventcore_ack('order-mails', lease, taken[1:3]);
     PERFORM eventcore_nack('order-mails', lease, taken[4:6], 'park', 'smtp: 550 5.1.1 the mailbox does not exist');
     PERFORM eventcore_nack('order-mails', lease, taken[7:7], 'park', 'template "order_placed": the field "gift_note" is missing');
+    -- One of a stream that does not stand still.
+    PERFORM eventcore_nack('order-mails', lease, ARRAY[max(e.position)], 'retry', 'smtp: 451 4.7.1 greylisted, try again later', '6 hours')
+       FROM eventcore.events e
+      WHERE e.position = ANY (taken)
+        AND e.stream_id NOT IN (SELECT v.stream_id FROM eventcore.events v WHERE v.position = ANY (taken[1:7]));
 END
 $$;
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use eventcore_inspect::checkpoints::{self, Checkpoint};
+use eventcore_inspect::inflight::{self, InFlight};
 use eventcore_inspect::projections::{self, Projection};
 use eventcore_inspect::stats::{Stats, stats};
 use eventcore_inspect::subscriptions::{self, Subscription};
@@ -36,6 +37,8 @@ const READERS: usize = 500;
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     pub(crate) stats: Stats,
+    /// What has held readers back for more than a second.
+    pub(crate) holder: Option<InFlight>,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) projections: Vec<Projection>,
     pub(crate) checkpoints: Vec<Checkpoint>,
@@ -180,6 +183,14 @@ async fn ask(state: &State, kept: &mut Option<Session>) -> Result<Snapshot, Erro
         }
     };
     let stats = stats(session).await?;
+    // It is only a remark, and nothing can hold readers back while nothing is in flight.
+    let holder = match stats.in_flight {
+        0 => None,
+        _ => match inflight::holder(session).await {
+            Err(error) if error.kind() == ErrorKind::Denied => None,
+            found => found?,
+        },
+    };
     let subscriptions = match subscriptions::list(session).await {
         Err(error) => part(Kind::Subscription, error).map(|()| Vec::new()),
         found => found,
@@ -194,6 +205,7 @@ async fn ask(state: &State, kept: &mut Option<Session>) -> Result<Snapshot, Erro
     }?;
     Ok(Snapshot {
         stats,
+        holder,
         subscriptions,
         projections,
         checkpoints,

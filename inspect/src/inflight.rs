@@ -51,6 +51,15 @@ impl InFlight {
     pub fn holds_readers_back(&self) -> bool {
         self.holds_safe_position && self.age_seconds.is_some_and(|age| age > LONG)
     }
+
+    /// The name that its client gave itself, and its state, as far as the role may see them.
+    #[must_use]
+    pub fn about(&self) -> Option<String> {
+        let about = [&self.application_name, &self.state];
+        let about = about.into_iter().flatten().map(String::as_str);
+        let about: Vec<&str> = about.filter(|text| !text.is_empty()).collect();
+        (!about.is_empty()).then(|| about.join(", "))
+    }
 }
 
 const HELD: &str = "\

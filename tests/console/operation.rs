@@ -71,6 +71,60 @@ async fn a_transaction_that_holds_readers_back_is_shown_and_ended_by_its_number(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_holds_readers_back_is_said_wherever_lag_is_shown() {
+    let database = Database::new("console_held");
+    database.sql(
+        "SELECT eventcore_create_subscription('mails');
+         CREATE FUNCTION nothing(event eventcore.events) RETURNS void LANGUAGE sql AS '';
+         SELECT eventcore_create_projection('sales', 'nothing')",
+    );
+    let console = database.console().await;
+    let browser = console.browser();
+    const PAGES: [&str; 6] = [
+        "/",
+        "/subscriptions",
+        "/subscriptions/mails",
+        "/projections",
+        "/projections/sales",
+        "/checkpoints",
+    ];
+    for path in PAGES {
+        let page = browser.page(path).await;
+        assert!(!page.contains("held back"), "{path}: {page}");
+    }
+    let holder = database.session().await;
+    let begin = "SET application_name = '<b>import</b>'; BEGIN; SELECT FROM eventcore_append(ARRAY['held'], ARRAY[0]::bigint[],
+         '[{\"stream\": \"held\", \"type\": \"T\", \"payload\": {}}]')";
+    holder.batch_execute(begin).await.unwrap();
+    let pid: i32 = holder
+        .query_one("SELECT pg_backend_pid()", &[])
+        .await
+        .unwrap()
+        .get(0);
+    let said = format!("by process <a href=\"/inflight\">{pid}</a>");
+    eventually("the remark", async || {
+        browser.page("/").await.contains(&said)
+    })
+    .await;
+    for path in PAGES {
+        let page = browser.page(path).await;
+        assert!(
+            page.contains("Readers have been held back for") && page.contains(&said),
+            "{path}: {page}"
+        );
+        assert!(
+            page.contains("&lt;b&gt;import&lt;/b&gt;, idle in transaction"),
+            "{path}: {page}"
+        );
+    }
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    eventually("the end of the remark", async || {
+        !browser.page("/").await.contains("held back")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_shows_findings_by_level_and_runs_only_its_own_harmless_statements() {
     let database = Database::new("console_doctor");
     database.sql(

@@ -53,6 +53,16 @@ const EXAMPLES: &[(&str, &str, u64)] = &[
         1,
     ),
     (
+        "/subscriptions/{name}/park",
+        "/subscriptions/%3Cscript%3Ealert(1)%3C%2Fscript%3E/park?position=1",
+        1,
+    ),
+    (
+        "/subscriptions/{name}/park",
+        "/subscriptions/-/park?name=..",
+        1,
+    ),
+    (
         "/subscriptions/{name}/parked",
         "/subscriptions/%3Cscript%3Ealert(1)%3C%2Fscript%3E/parked",
         1,

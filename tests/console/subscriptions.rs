@@ -1,5 +1,5 @@
 //! Subscriptions: their pages, what holds them, and what is done to them. Parked events: exactly
-//! those that were chosen are replayed or discarded.
+//! those that were chosen are replayed or discarded, and one that waits is set aside by hand.
 
 use crate::support::{Database, Running};
 
@@ -224,6 +224,63 @@ async fn a_subscription_is_created_paused_resumed_reset_and_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_waits_is_parked_and_one_that_is_leased_is_refused() {
+    let database = with_parked("console_park");
+    let console = with_actions(&database).await;
+    let browser = console.browser();
+    let page = browser.page("/subscriptions/mails").await;
+    for offered in [
+        "href=\"/subscriptions/mails/park\"",
+        "href=\"/subscriptions/mails/park?position=5\"",
+    ] {
+        assert!(page.contains(offered), "{offered}: {page}");
+    }
+    let path = "/subscriptions/mails/park?position=5";
+    let page = browser.page(path).await;
+    assert!(
+        page.contains("name=\"positions\" value=\"5\"") && page.contains("stand still"),
+        "{page}"
+    );
+    let sent = [("positions", "5"), ("reason", "the template <is> missing")];
+    let next = browser.act(path, "/subscriptions/mails/park", &sent).await;
+    assert!(
+        next.contains("1 event of &quot;mails&quot; is parked")
+            && next.contains("the template &lt;is&gt; missing"),
+        "{next}"
+    );
+    assert_eq!(parked(&database), "1,2,3,4,5");
+    let log = console.log();
+    assert!(
+        log[0].ends_with(
+            "/subscriptions/mails/park positions=5 reason=the template <is> missing begins"
+        ) && log[1].ends_with("done: 1 event of \"mails\" is parked"),
+        "{log:?}"
+    );
+
+    // Parked already, and without a reason: the role is the reason of what is parked now.
+    let sent = [("positions", "4, 5"), ("reason", "")];
+    let next = browser.act(path, "/subscriptions/mails/park", &sent).await;
+    assert!(next.contains("are parked already"), "{next}");
+
+    let csrf = browser.csrf(path).await;
+    for (positions, status) in [("6", 400), ("5 6", 400), ("", 400), ("x", 400), ("7", 400)] {
+        let sent = [("csrf", csrf.as_str()), ("positions", positions)];
+        let refused = browser.post("/subscriptions/mails/park", &sent).await;
+        assert_eq!(refused.status(), status, "{positions:?}");
+        let page = refused.text().await.unwrap();
+        let is_leased = page.contains("has leased until");
+        assert_eq!(is_leased, positions.contains('6'), "{positions:?}: {page}");
+    }
+    assert_eq!(parked(&database), "1,2,3,4,5");
+    for (path, status) in [
+        ("/subscriptions/none/park", 404),
+        ("/subscriptions/mails/park?position=x", 400),
+    ] {
+        assert_eq!(browser.get(path).await.status(), status, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_only_reads_offers_nothing_that_changes() {
     let database = with_parked("console_no_forms");
     let console = database.console().await;
@@ -233,9 +290,18 @@ async fn a_page_that_only_reads_offers_nothing_that_changes() {
         "/subscriptions/mails/parked",
         "/subscriptions/mails/confirm?do=drop",
         "/subscriptions/mails/parked/confirm?do=replay&position=1",
+        "/subscriptions/mails/park?position=5",
     ] {
         let page = console.page(path).await;
         assert!(!page.contains("method=\"post\""), "{path}: {page}");
+        let park = [
+            "href=\"/subscriptions/mails/park\"",
+            "href=\"/subscriptions/mails/park?",
+        ];
+        assert!(
+            !park.iter().any(|park| page.contains(park)),
+            "{path}: {page}"
+        );
     }
     let page = console.page("/subscriptions/mails/confirm?do=drop").await;
     assert!(page.contains("--allow-actions"), "{page}");
@@ -262,6 +328,7 @@ async fn what_the_role_may_not_see_or_do_is_said_with_its_code() {
         ("/subscriptions/mails/drop", ("none", "")),
         ("/subscriptions/mails/reset", ("to", "1")),
         ("/subscriptions/mails/parked/replay", ("position", "1")),
+        ("/subscriptions/mails/park", ("positions", "5")),
     ] {
         let refused = browser.post(path, &[("csrf", &csrf), field]).await;
         assert_eq!(refused.status(), 403, "{path}");
@@ -274,11 +341,11 @@ async fn what_the_role_may_not_see_or_do_is_said_with_its_code() {
     let log = console.log();
     let ends = log.iter().filter(|line| !line.ends_with(" begins"));
     assert!(
-        log.len() == 8
+        log.len() == 10
             && ends
                 .clone()
                 .all(|line| line.contains("failed: permission denied"))
-            && ends.count() == 4,
+            && ends.count() == 5,
         "{log:?}"
     );
     assert_eq!(self::parked(&database), "1,2,3,4");

@@ -33,13 +33,8 @@ pub(crate) fn told(holder: &InFlight) -> String {
              what they cannot see yet; see `eventcore inflight`"
         );
     };
-    let about = [&holder.application_name, &holder.state];
-    let about = about.into_iter().flatten().map(String::as_str);
-    let about: Vec<&str> = about.filter(|text| !text.is_empty()).collect();
-    let about = match about.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", about.join(", ")),
-    };
+    let about = holder.about();
+    let about = about.map(|about| format!(" ({about})")).unwrap_or_default();
     format!(
         "readers have been held back for {age} by process {pid}{about}: no lag counts what they cannot see yet; see \
          `eventcore inflight`"

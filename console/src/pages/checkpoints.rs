@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::monitor::Reader;
 use crate::page::Page;
 use crate::routes::Route;
+use crate::view::held::held_back;
 use crate::view::operate::{one_more, page};
 use crate::view::spark;
 use crate::view::table::{self, Column, number, row, text, wide};
@@ -39,6 +40,7 @@ async fn checkpoints(asked: Asked) -> Result<Answer, Failure> {
         h1 { "Checkpoints" }
         p.note { "Projections that run in clients. " a href="/projections" { "Projections" } " has those that run inside the server." }
         ec-live id="checkpoints" data-every="5" {
+            (held_back(&asked))
             @if found.is_empty() { (table::nothing("No checkpoint on this page.")) }
             @else { (table::table("Checkpoints, by projection", &COLUMNS, rows(&asked, &found))) }
         }

@@ -13,6 +13,7 @@ mod go;
 mod inflight;
 mod metrics;
 mod overview;
+mod park;
 mod parked;
 mod projection;
 mod projections;
@@ -41,6 +42,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     inflight::ROUTES,
     metrics::ROUTES,
     overview::ROUTES,
+    park::ROUTES,
     parked::ROUTES,
     projection::ROUTES,
     projections::ROUTES,

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::monitor::{Rates, Reader, Seen, Snapshot};
 use crate::page::Page;
 use crate::routes::Route;
+use crate::view::held::held_back;
 use crate::view::table::{self, number, row, wide};
 use crate::view::text::{badge, bytes, position, rate, seconds, time, told};
 use crate::view::{link, spark};
@@ -60,6 +61,7 @@ async fn overview(asked: Asked) -> Result<Answer, Failure> {
     let body = html! {
         h1 { "Overview" }
         ec-live id="overview" data-every="2" {
+            (held_back(&asked))
             @match &known.now {
                 Some(now) => { (tiles(&now.stats, &known.rates)) (last_hour(&known.rates)) (readers(&known.readers))
                     @for problem in &now.problems { p.note { "Not all readers are shown: " (told(problem)) "." } }

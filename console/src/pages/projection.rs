@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::monitor::{LAG_EVERY, Reader};
 use crate::page::Page;
 use crate::routes::Route;
+use crate::view::held::held_back;
 use crate::view::operate::{Confirmation, asks, names, progress, trail};
 use crate::view::table::facts;
 use crate::view::text::{count, event_type, maybe_time, position, seconds, stream, time, told};
@@ -59,6 +60,7 @@ async fn projection(asked: Asked) -> Result<Answer, Failure> {
         h1 { (told(&of.name)) }
         (buttons(&asked, &of, rebuild.is_some()))
         ec-live id="projection" data-every="2" {
+            (held_back(&asked))
             @if let Some(rebuilds) = &of.rebuilds {
                 p { "A rebuild of " a href=(link::named(ALL, rebuilds)) { (told(rebuilds)) }
                     ". When it has caught up, its rows replace those of the tables."
@@ -150,6 +152,10 @@ fn all_facts(asked: &Asked, of: &Projection) -> Markup {
             html! { (of.retry_limit) " retries, then " (of.on_error) },
         ),
         ("Created", time(of.created_at)),
+        (
+            "Rebuilt with a shadow",
+            html! { @match of.rebuilt_at { Some(at) => { (time(at)) } None => { "never" } } },
+        ),
     ])
 }
 

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::monitor::Reader;
 use crate::page::Page;
 use crate::routes::Route;
+use crate::view::held::held_back;
 use crate::view::operate::{one_more, page};
 use crate::view::table::{self, Column, long, number, row, text, wide};
 use crate::view::text::{badge, seconds, told};
@@ -43,6 +44,7 @@ async fn projections(asked: Asked) -> Result<Answer, Failure> {
         h1 { "Projections" }
         p.note { "Those that run inside the server. " a href="/checkpoints" { "Checkpoints" } " has those that run in clients." }
         ec-live id="projections" data-every="5" {
+            (held_back(&asked))
             @if found.is_empty() { (table::nothing("No projection on this page.")) }
             @else { (table::table("Projections, by name", &COLUMNS, rows(&asked, &found))) }
         }

@@ -8,6 +8,7 @@ use eventcore_inspect::subscriptions::{
 use eventcore_inspect::{Session, Time};
 use maud::{Markup, html};
 
+use super::park;
 use super::subscriptions::state;
 use crate::actions::{Done, Submitted};
 use crate::answer::Answer;
@@ -15,6 +16,7 @@ use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::routes::Route;
+use crate::view::held::held_back;
 use crate::view::operate::{Confirmation, asks, names, one_more, page, permitted, trail};
 use crate::view::table::{self, Column, facts, long, number, row, text, wide};
 use crate::view::text::{badge, count, maybe_time, position, seconds, stream, time, told};
@@ -55,10 +57,12 @@ async fn subscription(asked: Asked) -> Result<Answer, Failure> {
             @if of.paused { (form::button(&asked, &below("resume"), "Resume", None)) }
             @else { (form::button(&asked, &below("pause"), "Pause", None)) }
             a.button href=(below("parked")) { "Parked events (" (of.parked) ")" }
+            (asks(&asked, &park::path(&of.name, None), "Park events…"))
             (asks(&asked, &link::below(ALL, &of.name, "confirm", [("do", "reset")]), "Reset…"))
             (asks(&asked, &link::below(ALL, &of.name, "confirm", [("do", "drop")]), "Drop…"))
         }
         ec-live id="subscription" data-every="5" {
+            (held_back(&asked))
             (all_facts(&of))
             (failure(&of))
             (lists(&asked, &session, &of).await?)
@@ -131,7 +135,7 @@ async fn lists(asked: &Asked, session: &Session, of: &Subscription) -> Result<Ma
     let stopped = permitted(stopped, |streams| stopped_streams(asked, of, streams))?;
     let after = asked.parsed("position_after")?.unwrap_or(0);
     let retrying = retrying(session, &of.name, after, one_more(PAGE)).await;
-    let retrying = permitted(retrying, |events| retried(asked, events))?;
+    let retrying = permitted(retrying, |events| retried(asked, of, events))?;
     Ok(html! {
         section { h2 { "Leases" } (leases) }
         @if of.on_parked == "stop" { section { h2 { "Streams that are stopped" } (stopped) } }
@@ -208,7 +212,7 @@ fn stopped_streams(asked: &Asked, of: &Subscription, streams: Vec<StoppedStream>
     }
 }
 
-const RETRYING: [Column; 7] = [
+const RETRYING: [Column; 8] = [
     number("Position"),
     wide("Stream"),
     number("Failures"),
@@ -216,15 +220,21 @@ const RETRYING: [Column; 7] = [
     text("Again"),
     text("Consumer"),
     long("Reason"),
+    text("Set aside"),
 ];
 
-fn retried(asked: &Asked, events: Vec<RetryingEvent>) -> Markup {
+fn retried(asked: &Asked, of: &Subscription, events: Vec<RetryingEvent>) -> Markup {
+    // The last column is there only if something can be set aside.
+    let columns = match asked.state().allow_actions {
+        true => &RETRYING[..],
+        false => &RETRYING[..RETRYING.len() - 1],
+    };
     let (events, next) = page(events, PAGE, |last| {
         asked.with(&[("position_after", Some(&last.position.to_string()))])
     });
     let rows = html! {
         @for event in &events {
-            (row(&RETRYING, &[
+            (row(columns, &[
                 position(event.position),
                 html! { span { (stream(&event.stream_id)) " at version " (event.version) } },
                 html! { (event.failures) },
@@ -232,12 +242,14 @@ fn retried(asked: &Asked, events: Vec<RetryingEvent>) -> Markup {
                 match event.not_before { Some(at) => time(at), None => badge("leased", "calm") },
                 html! { @if let Some(consumer) = &event.consumer { (told(consumer)) } },
                 html! { @if let Some(reason) = &event.reason { (told(reason)) } },
+                // A consumer may be handling what is leased.
+                html! { @if event.not_before.is_some() { (asks(asked, &park::path(&of.name, Some(event.position)), "Park…")) } },
             ]))
         }
     };
     html! {
         @if events.is_empty() { (table::nothing("None.")) }
-        @else { (table::table("Events that have failed, by position", &RETRYING, rows)) }
+        @else { (table::table("Events that have failed, by position", columns, rows)) }
         (table::more(next.as_deref(), "More events"))
     }
 }

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::monitor::Reader;
 use crate::page::Page;
 use crate::routes::Route;
+use crate::view::held::held_back;
 use crate::view::operate::{one_more, page};
 use crate::view::table::{self, Column, long, number, row, text, wide};
 use crate::view::text::{badge, seconds, told};
@@ -45,6 +46,7 @@ async fn subscriptions(asked: Asked) -> Result<Answer, Failure> {
     let body = html! {
         h1 { "Subscriptions" }
         ec-live id="subscriptions" data-every="5" {
+            (held_back(&asked))
             @if found.is_empty() { (table::nothing("No subscription on this page.")) }
             @else { (table::table("Subscriptions, by name", &COLUMNS, rows(&asked, &found))) }
         }
