@@ -53,6 +53,7 @@ DECLARE
     held    record;
     given   record;
     count   bigint := 0;
+    streams text[];
 BEGIN
     IF positions IS NULL THEN
         PERFORM eventcore.fail_malformed('positions', 'is NULL');
@@ -79,6 +80,8 @@ BEGIN
             CASE WHEN held.consumer IS NULL THEN format('has %s, which does not wait to be delivered again', other)
                  ELSE format('has %s, which consumer "%s" has leased until %s', other, held.consumer, held.leased_until) END);
     END IF;
+    streams := ARRAY(SELECT DISTINCT d.stream_id FROM unnest(positions) w (position)
+                       JOIN eventcore.deliveries d ON d.subscription_id = s.id AND d.position = w.position);
     FOR given IN
         SELECT greatest(d.failures, d.expiries, 1) AS attempts, d.consumer, array_agg(d.position) AS positions
           FROM (SELECT DISTINCT unnest(positions)) w (position)
@@ -89,6 +92,14 @@ BEGIN
                                coalesce(reason, format('set aside by %s', session_user)));
         count := count + cardinality(given.positions);
     END LOOP;
+    -- A delay was that of an event that is parked now. The later events of a stream that goes on do not wait for its end.
+    UPDATE eventcore.backlogs b
+       SET due = coalesce((
+               SELECT max(d.not_before) FILTER (WHERE d.failed_at <= clock_timestamp())
+                 FROM eventcore.deliveries d
+                WHERE d.subscription_id = s.id AND d.stream_id = b.stream_id AND d.lease_id IS NULL), '-infinity')
+      FROM unnest(streams) t (stream_id)
+     WHERE b.subscription_id = s.id AND b.stream_id = t.stream_id COLLATE "C" AND b.due < 'infinity';
     PERFORM eventcore.announce_work(true);
     RETURN count;
 END

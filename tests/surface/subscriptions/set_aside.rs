@@ -73,6 +73,24 @@ async fn a_stream_that_stops_at_parked_events_stops_at_one_that_is_set_aside() {
     assert_eq!(drain(&client, "s").await, w[1..2]);
 }
 
+/// The delay is that of the event that is parked now.
+#[tokio::test]
+async fn a_stream_that_goes_on_does_not_wait_for_the_delay_of_an_event_that_is_set_aside() {
+    let (_, client) = database("sub_aside_delay").await;
+    let w = write(&client, &["a", "a", "a"]).await;
+    create(&client, "s", "").await;
+    let first = poll(&client, "s", "c", 2).await;
+    nack(&client, "s", lease(&first), &w[..2], "retry", "1 hour")
+        .await
+        .unwrap();
+    assert!(drain(&client, "s").await.is_empty());
+    assert_eq!(park(&client, &w[..1]).await, 1);
+    // The second event still waits, and the third one for it.
+    assert!(drain(&client, "s").await.is_empty());
+    assert_eq!(park(&client, &w[1..2]).await, 1);
+    assert_eq!(drain(&client, "s").await, w[2..]);
+}
+
 #[tokio::test]
 async fn an_event_is_set_aside_while_the_subscription_is_paused() {
     let (_, client) = database("sub_aside_paused").await;
