@@ -138,6 +138,22 @@ pub trait SubscriptionStore: EventStore {
         max_events: u32,
     ) -> impl Future<Output = Result<Vec<ParkedEvent>, StoreError>> + Send;
 
+    /// Parks events that wait to be delivered again, and returns how many; events that are parked
+    /// already stay so. For a person who sets an event aside while the consumer that fails on it is
+    /// dead, or while the subscription is paused. What expired leases hold is taken back first.
+    /// Without a reason, the store says that it was set aside.
+    ///
+    /// # Errors
+    ///
+    /// One of them was never delivered, is done, or is leased (SE003); then none is parked. The
+    /// objects of the database are older than 0.2.0.
+    fn park(
+        &self,
+        subscription: &SubscriptionName,
+        positions: &[Position],
+        reason: Option<&str>,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
     /// Delivers parked events again, starting with attempt 1. Returns how many.
     ///
     /// # Errors

@@ -68,6 +68,7 @@ where
             .err(),
         store.extend_lease(name, lease).await.err(),
         store.parked(name, Position::START, 1).await.err(),
+        store.park(name, &[Position::new(1)], None).await.err(),
         store.replay_parked(name, None).await.err(),
         store.discard_parked(name, None).await.err(),
     ];

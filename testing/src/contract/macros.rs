@@ -176,6 +176,12 @@ macro_rules! subscription_store_contract {
                 a_stream_that_stops_waits_for_its_parked_event,
                 only_a_retry_can_be_delayed,
             }
+            set_aside {
+                an_event_that_waits_is_set_aside_and_replayed,
+                a_stream_that_stops_waits_for_an_event_that_was_set_aside,
+                what_an_expired_lease_holds_is_set_aside,
+                what_is_leased_done_or_was_never_delivered_is_not_set_aside,
+            }
             consume {
                 a_consumer_hands_out_events_in_order_and_none_twice_that_is_done,
                 what_is_given_back_is_not_handed_out_from_the_same_batch,

@@ -79,6 +79,8 @@ pub mod project;
 #[doc(hidden)]
 pub mod project_many;
 #[doc(hidden)]
+pub mod set_aside;
+#[doc(hidden)]
 pub mod subscribe;
 
 // Helpers of the tests.

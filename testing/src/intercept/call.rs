@@ -63,6 +63,8 @@ pub enum SubscriptionCall {
     ExtendLease,
     /// `parked`.
     Parked,
+    /// `park`.
+    Park,
     /// `replay_parked`.
     ReplayParked,
     /// `discard_parked`.

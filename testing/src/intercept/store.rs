@@ -173,6 +173,17 @@ impl<S: SubscriptionStore, I: Intercept<S>> SubscriptionStore for Intercepted<S,
         self.call(call, work).await
     }
 
+    async fn park(
+        &self,
+        subscription: &SubscriptionName,
+        positions: &[Position],
+        reason: Option<&str>,
+    ) -> Result<u64, StoreError> {
+        let call = Call::Subscription(subscription, SubscriptionCall::Park);
+        let work = self.store.park(subscription, positions, reason);
+        self.call(call, work).await
+    }
+
     async fn replay_parked(
         &self,
         subscription: &SubscriptionName,

@@ -73,7 +73,7 @@ impl SubscriptionState {
 
     /// Takes back events from expired leases. For an event that was alone in its lease this counts
     /// as a failure. With several events it is unknown which of them caused the expiry.
-    fn take_back_expired(&mut self, now: Instant) {
+    pub(super) fn take_back_expired(&mut self, now: Instant) {
         let expired: Vec<(Position, LeaseId)> = self
             .deliveries
             .iter()
@@ -178,6 +178,7 @@ impl SubscriptionState {
             let delivery = self.deliveries.get_mut(position)?;
             delivery.held = Some(held);
             delivery.consumer = Some(consumer.clone());
+            delivery.was_delivered = true;
             Some(Delivered {
                 attempt: delivery.failures + 1,
                 event: log.event(*position)?.clone(),

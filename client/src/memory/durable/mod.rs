@@ -40,6 +40,8 @@ struct Delivery {
     held: Option<LeaseHold>,
     /// The consumer that has it or had it last.
     consumer: Option<ConsumerName>,
+    /// Whether a consumer has ever had it.
+    was_delivered: bool,
 }
 
 /// A parked event.
@@ -49,6 +51,7 @@ struct ParkedEntry {
     attempts: u32,
     /// Whether it has not failed, but waits for an earlier event of its stream that has.
     waits: bool,
+    was_delivered: bool,
     consumer: Option<ConsumerName>,
     reason: Option<String>,
 }
@@ -180,6 +183,20 @@ impl Delivery {
             not_before: None,
             held: None,
             consumer: None,
+            was_delivered: false,
+        }
+    }
+
+    /// The consumer that has it now.
+    fn holder(&self) -> Option<&ConsumerName> {
+        self.held.and(self.consumer.as_ref())
+    }
+
+    /// One that was parked, or waited behind one that was.
+    fn again(stream_id: StreamId, was_delivered: bool) -> Self {
+        Self {
+            was_delivered,
+            ..Self::waiting(stream_id)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Parked events, and streams that wait for them.
 
 use std::collections::HashSet;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::{Delivery, ParkedEntry, SubscriptionState};
 use crate::durable::{OnParked, ParkedEvent};
@@ -65,12 +65,62 @@ impl SubscriptionState {
             };
             streams.insert(parked.stream_id.clone());
             if deliver_them {
-                let delivery = Delivery::waiting(parked.stream_id);
+                let delivery = Delivery::again(parked.stream_id, true);
                 self.deliveries.insert(*position, delivery);
             }
         }
         self.go_on(streams);
         Ok(wanted.len() as u64)
+    }
+
+    /// Parks events that wait to be delivered again, for a person. Returns how many were not parked
+    /// before.
+    pub(in crate::memory) fn set_aside(
+        &mut self,
+        positions: &[Position],
+        reason: Option<&str>,
+    ) -> Result<u64, StoreError> {
+        self.take_back_expired(Instant::now());
+        let is_parked = |of: &Self, position: &Position| {
+            let parked = of.parked.get(position);
+            parked.is_some_and(|parked| !parked.waits)
+        };
+        let waits_behind = |parked: &ParkedEntry| parked.waits && parked.was_delivered;
+        let waits = |delivery: &Delivery| delivery.held.is_none() && delivery.was_delivered;
+        let refused = positions.iter().filter(|position| {
+            !is_parked(self, position)
+                && !self.deliveries.get(position).is_some_and(waits)
+                && !self.parked.get(position).is_some_and(waits_behind)
+        });
+        if let Some(position) = refused.min() {
+            let reason = match self.deliveries.get(position).and_then(Delivery::holder) {
+                Some(consumer) => format!("has {position}, which consumer {consumer:?} has leased"),
+                None => format!("has {position}, which does not wait to be delivered again"),
+            };
+            return Err(StoreError::malformed("positions", None, reason));
+        }
+        let reason = reason.unwrap_or("set aside").to_owned();
+        let mut count = 0;
+        for position in positions {
+            if is_parked(self, position) {
+                continue;
+            }
+            count += 1;
+            if let Some(parked) = self.parked.get_mut(position) {
+                parked.waits = false;
+                parked.attempts = parked.attempts.max(1);
+                parked.at = SystemTime::now();
+                parked.reason = Some(reason.clone());
+                continue;
+            }
+            let attempts = self.deliveries.get(position);
+            let attempts = attempts.map_or(1, |of| of.failures.max(of.expiries).max(1));
+            self.park(*position, Some(reason.clone()));
+            if let Some(parked) = self.parked.get_mut(position) {
+                parked.attempts = attempts;
+            }
+        }
+        Ok(count)
     }
 
     /// Parks an event, and if the subscription stops at parked events also the later ones of its
@@ -85,6 +135,7 @@ impl SubscriptionState {
             at: SystemTime::now(),
             attempts: failed.failures + 1,
             waits: false,
+            was_delivered: true,
             consumer: failed.consumer,
             reason,
         };
@@ -113,7 +164,8 @@ impl SubscriptionState {
             at: SystemTime::now(),
             attempts: delivery.failures,
             waits: true,
-            consumer: None,
+            was_delivered: delivery.was_delivered,
+            consumer: delivery.consumer,
             reason: None,
         };
         self.parked.insert(position, parked);
@@ -143,7 +195,7 @@ impl SubscriptionState {
             .collect();
         for position in free {
             if let Some(parked) = self.parked.remove(&position) {
-                let delivery = Delivery::waiting(parked.stream_id);
+                let delivery = Delivery::again(parked.stream_id, parked.was_delivered);
                 self.deliveries.insert(position, delivery);
             }
         }

@@ -142,6 +142,21 @@ impl SubscriptionStore for InMemoryEventStore {
         Ok(durable.parked(after, max_events, &self.shared.log()))
     }
 
+    async fn park(
+        &self,
+        subscription: &SubscriptionName,
+        positions: &[Position],
+        reason: Option<&str>,
+    ) -> Result<u64, StoreError> {
+        let mut subscriptions = self.shared.subscriptions();
+        let parked = subscriptions
+            .change(subscription)?
+            .set_aside(positions, reason)?;
+        drop(subscriptions);
+        self.shared.wake();
+        Ok(parked)
+    }
+
     async fn replay_parked(
         &self,
         subscription: &SubscriptionName,

@@ -47,6 +47,8 @@ const PARKED: &str = concat!(
   FROM eventcore_parked($1::text, $2::bigint, $3::bigint)"
 );
 
+const PARK: &str = "SELECT eventcore_park($1::text, $2::bigint[], $3::text)";
+
 const REPLAY: &str = "SELECT eventcore_replay_parked($1::text, $2::bigint[])";
 
 const DISCARD: &str = "SELECT eventcore_discard_parked($1::text, $2::bigint[])";
@@ -188,6 +190,21 @@ pub(in crate::postgres) async fn parked(
         )
         .await?;
     rows.iter().map(parked_event).collect()
+}
+
+pub(in crate::postgres) async fn park(
+    pool: &Pool,
+    subscription: &SubscriptionName,
+    positions: &[Position],
+    reason: Option<&str>,
+) -> Result<u64, StoreError> {
+    let row = pool
+        .query_one(
+            PARK,
+            &[&subscription.as_str(), &bigints(positions), &reason],
+        )
+        .await?;
+    from_bigint(row.try_get(0).map_err(store_error)?)
 }
 
 pub(in crate::postgres) async fn replay_parked(

@@ -100,6 +100,18 @@ impl SubscriptionStore for PostgresEventStore {
         sql::parked(&self.inner.pool, subscription, after, max_events).await
     }
 
+    async fn park(
+        &self,
+        subscription: &SubscriptionName,
+        positions: &[Position],
+        reason: Option<&str>,
+    ) -> Result<u64, StoreError> {
+        let parked = sql::park(&self.inner.pool, subscription, positions, reason).await?;
+        // The later events of its stream may go on.
+        self.inner.redelivery.tell();
+        Ok(parked)
+    }
+
     async fn replay_parked(
         &self,
         subscription: &SubscriptionName,
