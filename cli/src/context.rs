@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::arguments::Cli;
 use crate::failure::Failure;
 use crate::output::{Output, safe};
-use crate::question;
+use crate::{question, waits};
 
 const APPLICATION_NAME: &str = "eventcore";
 
@@ -36,6 +36,10 @@ pub(crate) struct Context {
     yes: bool,
     /// Whether the command ends at Ctrl-C by itself.
     ends_by_itself: AtomicBool,
+    /// Whether the command has the whole screen, so that nothing else may be written.
+    has_screen: AtomicBool,
+    /// Where the server is, once it has answered.
+    reached: Mutex<Option<Target>>,
     /// The sessions that are open, to be cancelled by Ctrl-C.
     sessions: Mutex<Vec<Weak<Session>>>,
 }
@@ -49,6 +53,8 @@ impl Context {
             is_verbose: cli.output.verbose,
             yes: cli.output.yes,
             ends_by_itself: AtomicBool::new(false),
+            has_screen: AtomicBool::new(false),
+            reached: Mutex::default(),
             sessions: Mutex::default(),
         }
     }
@@ -63,10 +69,18 @@ impl Context {
         let mut command = std::pin::pin!(command);
         // Before the command does anything, such as to ask.
         let mut interrupts = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            biased;
-            done = &mut command => return done,
-            _ = interrupts.recv() => {}
+        let mut telling = std::pin::pin!(waits::tell(self));
+        let mut can_tell = true;
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut command => return done,
+                _ = interrupts.recv() => break,
+                Err(why) = &mut telling, if can_tell => {
+                    can_tell = false;
+                    self.output.note(&format!("a statement takes long, and it cannot be told what it waits for: {}", why.message()))?;
+                }
+            }
         }
         if self.ends_by_itself.load(Ordering::Relaxed) {
             return command.await;
@@ -92,7 +106,32 @@ impl Context {
         self.ends_by_itself.store(true, Ordering::Relaxed);
     }
 
-    fn open_sessions(&self) -> Vec<Arc<Session>> {
+    /// From now on the command has the whole screen.
+    pub(crate) fn has_screen(&self) {
+        self.has_screen.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a remark may be written while the command runs.
+    pub(crate) fn may_remark(&self) -> bool {
+        !self.output.is_quiet() && !self.has_screen.load(Ordering::Relaxed)
+    }
+
+    /// A session beside that of the command, which Ctrl-C need not cancel.
+    pub(crate) async fn another_reader(&self) -> Result<Session, Failure> {
+        let reached = self
+            .reached
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let target = match reached {
+            Some(target) => target,
+            None => resolve(&self.given, &Environment::of_process())?,
+        };
+        Ok(Session::open(&target, &SessionOptions::read_only(APPLICATION_NAME)).await?)
+    }
+
+    /// The sessions that are open.
+    pub(crate) fn open_sessions(&self) -> Vec<Arc<Session>> {
         let sessions = self.sessions.lock();
         let sessions = sessions.unwrap_or_else(PoisonError::into_inner);
         sessions.iter().filter_map(Weak::upgrade).collect()
@@ -153,7 +192,9 @@ impl Context {
             }
             opened => opened,
         };
-        Ok((session?, target))
+        let session = session?;
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Some(target.clone());
+        Ok((session, target))
     }
 
     /// Connects, and tells a person what it waits for if that takes long.

@@ -69,7 +69,7 @@ impl Failure {
         }
     }
 
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Database(error) => error.to_string(),
             Self::Target(ConnectionError::File(path, error)) => {

@@ -15,6 +15,7 @@ mod question;
 mod reference;
 mod schemas;
 mod top;
+mod waits;
 
 use std::process::ExitCode;
 

@@ -102,6 +102,7 @@ const TYPES: [Type; 10] = [
 /// the role may not.
 pub async fn restore(session: &Session, events: &[ExportedEvent]) -> Result<u64, Error> {
     session.extension()?;
+    let _running = session.begins();
     let sink = session.client().copy_in(COPY).await?;
     let mut writer = pin!(BinaryCopyInWriter::new(sink, &TYPES));
     for event in events {

@@ -52,6 +52,7 @@ pub mod projections;
 pub mod settings;
 pub mod stats;
 pub mod subscriptions;
+pub mod waits;
 
 // What is wrong, and what to measure.
 pub mod doctor;

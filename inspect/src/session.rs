@@ -1,7 +1,8 @@
 //! [`Session`]: one connection to a database with eventcore.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use eventcore::postgres::tokio_postgres::types::ToSql;
 use eventcore::{PostgresEventStore, PostgresSession};
@@ -62,6 +63,29 @@ pub struct Session {
     extension: Option<Extension>,
     /// How many statements of eventcore's were run.
     statements: AtomicU64,
+    /// The process of the server.
+    pid: i32,
+    running: Mutex<Statements>,
+}
+
+/// The statements that are running.
+#[derive(Debug, Default)]
+struct Statements {
+    count: usize,
+    since: Option<Instant>,
+}
+
+/// While it lives, a statement is running.
+pub(crate) struct Running<'a>(&'a Session);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut running = self.0.running_now();
+        running.count = running.count.saturating_sub(1);
+        if running.count == 0 {
+            running.since = None;
+        }
+    }
 }
 
 const EXTENSION: &str = "\
@@ -75,7 +99,8 @@ const SET_UP: &str = "\
 SELECT pg_catalog.set_config('application_name', $1, false),
        pg_catalog.set_config('search_path', $2, false),
        pg_catalog.set_config('default_transaction_read_only', coalesce($3, pg_catalog.current_setting('default_transaction_read_only')), false),
-       pg_catalog.set_config('statement_timeout', coalesce($4, pg_catalog.current_setting('statement_timeout')), false)";
+       pg_catalog.set_config('statement_timeout', coalesce($4, pg_catalog.current_setting('statement_timeout')), false),
+       pg_catalog.pg_backend_pid()";
 
 impl Session {
     /// Connects. The functions of eventcore are found in whatever schema they are, whatever the
@@ -105,7 +130,7 @@ impl Session {
         let timeout = options
             .statement_timeout
             .map(|timeout| timeout.as_millis().to_string());
-        connection
+        let row = connection
             .query_one(
                 SET_UP,
                 &[
@@ -120,6 +145,8 @@ impl Session {
             connection,
             extension,
             statements: AtomicU64::new(0),
+            pid: row.try_get(4)?,
+            running: Mutex::default(),
         })
     }
 
@@ -159,6 +186,37 @@ impl Session {
         self.statements.load(Ordering::Relaxed)
     }
 
+    /// The process of the server that runs the statements of this session.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Since when a statement of this session has been running, if one is.
+    #[must_use]
+    pub fn runs_since(&self) -> Option<Instant> {
+        self.running_now().since
+    }
+
+    /// Notes that a statement is running.
+    pub(crate) fn begins(&self) -> Running<'_> {
+        let mut running = self.running_now();
+        running.count += 1;
+        running.since.get_or_insert_with(Instant::now);
+        drop(running);
+        Running(self)
+    }
+
+    fn running_now(&self) -> MutexGuard<'_, Statements> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs statements without parameters.
+    pub(crate) async fn run_batch(&self, sql: &str) -> Result<(), Error> {
+        let _running = self.begins();
+        Ok(self.connection.batch_execute(sql).await?)
+    }
+
     /// The connection, for what this crate has no function for.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -173,6 +231,7 @@ impl Session {
     ) -> Result<Vec<Row>, Error> {
         self.extension()?;
         self.statements.fetch_add(1, Ordering::Relaxed);
+        let _running = self.begins();
         match self.run(sql, parameters).await {
             Ok(rows) => Ok(rows),
             Err(error) => Err(self.explained(error).await),
@@ -200,6 +259,7 @@ impl Session {
     pub(crate) async fn copy_out(&self, sql: &'static str) -> Result<CopyOutStream, Error> {
         self.extension()?;
         self.statements.fetch_add(1, Ordering::Relaxed);
+        let _running = self.begins();
         let statement = self.connection.prepared(sql).await?;
         Ok(self.connection.copy_out(&statement).await?)
     }

@@ -154,7 +154,7 @@ pub async fn plan(session: &Session, wanted: &Wanted) -> Result<Plan, Error> {
 /// The statement fails, for example because the role may not (42501).
 pub async fn run(session: &Session, statement: &Statement) -> Result<(), Error> {
     // Its names are quoted.
-    Ok(session.client().batch_execute(&statement.sql).await?)
+    session.run_batch(&statement.sql).await
 }
 
 async fn extension(

@@ -23,4 +23,5 @@ mod setup;
 mod tail;
 mod top;
 mod waiting;
+mod waits;
 mod write;

@@ -59,6 +59,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<(), 
         screen.history.add(Sample::take(&session).await?);
         return once(&screen, arguments.width, arguments.height);
     }
+    context.has_screen();
     let mut terminal = RestoredTerminal(ratatui::try_init()?);
     let mut keys = keys();
     let mut next_look = tokio::time::Instant::now();

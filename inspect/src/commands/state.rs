@@ -158,6 +158,7 @@ async fn fold(
     (at_version, deadline): (Option<i64>, Instant),
 ) -> Result<StreamState, Error> {
     let client = session.client();
+    let _running = session.begins();
     client.query(SET_UP, &[&folding.settings]).await?;
     let page = client.prepare(&folding.page()).await?;
     let mut folded = StreamState {

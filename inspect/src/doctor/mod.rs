@@ -278,7 +278,7 @@ pub async fn fix(session: &Session, finding: &Finding) -> Result<bool, Error> {
 pub async fn repair(session: &Session, finding: &Finding) -> Result<bool, Error> {
     for statement in &finding.statements {
         // The server wrote it, with its names quoted.
-        session.client().batch_execute(statement).await?;
+        session.run_batch(statement).await?;
     }
     Ok(!finding.statements.is_empty())
 }

@@ -1,0 +1,130 @@
+//! A statement that waits for a lock of another session tells for whom.
+
+use std::io::{BufRead, BufReader, Read};
+
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio_postgres::{Client, NoTls};
+
+use crate::support::{Database, Ran};
+
+/// A session that has locked what `pause mails` wants.
+fn holder(database: &Database) -> (Runtime, Client) {
+    database.sql("SELECT eventcore_create_subscription('mails')");
+    let runtime = Runtime::new().unwrap();
+    let client = runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&database.url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    });
+    let holder = (runtime, client);
+    run(&holder, "SET application_name = 'invoice run'");
+    hold(&holder);
+    holder
+}
+
+fn run((runtime, client): &(Runtime, Client), sql: &str) {
+    runtime.block_on(client.batch_execute(sql)).unwrap();
+}
+
+fn hold(holder: &(Runtime, Client)) {
+    run(holder, "BEGIN");
+    run(holder, "SELECT FROM eventcore.subscriptions\n  FOR UPDATE");
+}
+
+fn pid((runtime, client): &(Runtime, Client)) -> i32 {
+    let row = runtime.block_on(client.query_one("SELECT pg_backend_pid()", &[]));
+    row.unwrap().get(0)
+}
+
+fn end(holder: &(Runtime, Client)) {
+    run(holder, "ROLLBACK");
+}
+
+#[test]
+fn a_command_that_waits_for_a_lock_tells_for_whom_and_goes_on_after_that() {
+    let database = Database::new("cli_waits");
+    let holder = holder(&database);
+    let pid = database.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'invoice run' AND datname = current_database()");
+    for arguments in [
+        &["subscriptions", "pause", "mails"][..],
+        &["subscriptions", "resume", "mails", "-o", "json"],
+    ] {
+        let mut child = database.start(arguments);
+        let mut told = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        told.read_line(&mut line).unwrap();
+        for part in [
+            "waiting for 2 s for process ",
+            &format!(
+                "{pid} (invoice run, role postgres, idle in transaction, its transaction began "
+            ),
+            "): SELECT FROM eventcore.subscriptions FOR UPDATE\n",
+        ] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        end(&holder);
+        let mut rest = String::new();
+        told.read_to_string(&mut rest).unwrap();
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert_eq!((ran.code, rest.as_str()), (0, ""), "{ran:?}");
+        if arguments.contains(&"json") {
+            let told: Value = serde_json::from_str(&ran.out).unwrap();
+            assert_eq!(told, json!({"subscription": "mails", "done": "resumed"}));
+        }
+        hold(&holder);
+    }
+}
+
+#[test]
+fn a_role_with_fewer_rights_is_told_the_process_and_its_application() {
+    let database = Database::new("cli_waits_rights");
+    database.sql("CREATE ROLE cli_waits_subscriber LOGIN IN ROLE eventcore_subscriber");
+    let holder = holder(&database);
+    let mut child = database
+        .command(&["subscriptions", "pause", "mails"])
+        .env("EVENTCORE_URL", database.url_of("cli_waits_subscriber"))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    let pid = pid(&holder);
+    let shown = format!("waiting for 2 s for process {pid} (invoice run, role postgres)\n");
+    assert_eq!(line, shown);
+    end(&holder);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn who_wants_no_remark_gets_none_and_who_waits_for_no_lock_neither() {
+    let database = Database::with_workers("cli_waits_quiet");
+    database.sql(
+        "CREATE FUNCTION nothing(event eventcore.events) RETURNS void LANGUAGE sql AS '';
+         SELECT eventcore_create_projection('p', 'nothing')",
+    );
+    let arguments = [
+        "projections",
+        "wait",
+        "p",
+        "--position",
+        "5",
+        "--timeout",
+        "4s",
+    ];
+    let waited = database.run(&arguments);
+    assert_eq!(waited.code, 1, "{waited:?}");
+    assert!(!waited.err.contains("waiting for"), "{waited:?}");
+
+    let holder = holder(&database);
+    let child = database.start(&["subscriptions", "pause", "mails", "-q"]);
+    let waits =
+        "SELECT coalesce(max(extract(epoch FROM now() - query_start)), 0) > 4 FROM pg_stat_activity
+                  WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    crate::support::until("it has waited", || database.sql(waits) == "t");
+    end(&holder);
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+}
