@@ -47,7 +47,7 @@ pub fn run(database: u32) -> ! {
     loop {
         session.reload_settings();
         let wake = worker_context.registry.wake();
-        let (seen, changes) = (worker_context.registry.safe_in_memory(), wake.changes());
+        let (seen, changes) = (Seen::now(&worker_context.registry), wake.changes());
         if roster.is_outdated(changes) {
             let refresh = || roster.refresh(session.role(), &worker_context.catalog, changes);
             if session.attempt(refresh).is_err() || roster.entries.is_empty() {
@@ -55,7 +55,7 @@ pub fn run(database: u32) -> ! {
             }
         }
         let mut rest = Some(INTERVAL);
-        if roster.is_to_look(seen, wake) && look_once(&session, &worker_context, &mut roster) {
+        if roster.is_to_look(seen.safe, wake) && look_once(&session, &worker_context, &mut roster) {
             rest = None;
         }
         write_checkpoints(&session, &worker_context, &mut roster);
@@ -266,6 +266,26 @@ fn record_failure(session: &Session, name: &str, failure: &Failure, error: &Erro
     }
 }
 
+/// What may be read, as it was before the worker looked.
+#[derive(Clone, Copy, PartialEq)]
+struct Seen {
+    /// The safe position in memory.
+    safe: Option<i64>,
+    /// The last one that readers were told. It is lower while a synchronous standby has not confirmed
+    /// all events: then a look finds less than the safe position in memory promises, and only this
+    /// moves when the standby confirms them.
+    told: i64,
+}
+
+impl Seen {
+    fn now(registry: &Registry) -> Self {
+        Self {
+            safe: registry.safe_in_memory(),
+            told: registry.told(),
+        }
+    }
+}
+
 /// The database that the worker serves, and the notifier that started it.
 struct WorkerContext {
     catalog: Catalog,
@@ -298,10 +318,10 @@ impl WorkerContext {
         self.registry.wake().is_crowded()
     }
 
-    /// Waits until there are new events, a projection has changed, a session waits for a checkpoint
-    /// that was not written, or checkpoints are due. New events wait for a moment if all projections
-    /// rest, so that one look finds several.
-    fn wait(&self, at_most: Duration, seen: Option<i64>, changes: i64, roster: &Roster) {
+    /// Waits until there are new events, a standby has confirmed some, a projection has changed, a
+    /// session waits for a checkpoint that was not written, or checkpoints are due. New events wait for
+    /// a moment if all projections rest, so that one look finds several.
+    fn wait(&self, at_most: Duration, seen: Seen, changes: i64, roster: &Roster) {
         let wake = self.registry.wake();
         let at_most = roster.next_write().map_or(at_most, |due| due.min(at_most));
         let safe = || self.registry.safe_in_memory();
@@ -317,8 +337,8 @@ impl WorkerContext {
         }
         let rest = at_most.saturating_sub(pause);
         wake.waiting.wait_until(rest, INTERVAL, || {
-            let safe = safe();
-            safe != seen || roster.is_behind(safe) || is_called()
+            let now = Seen::now(&self.registry);
+            now != seen || roster.is_behind(now.safe) || is_called()
         });
     }
 }

@@ -172,6 +172,12 @@ impl Registry {
         Some(lowest.map_or(drawn, |lowest| drawn.min(lowest - 1)))
     }
 
+    /// The highest safe position that a reader was told since the server started; 0 if none was. The
+    /// notifier takes the safe position before it wakes waiters, so it is among these.
+    pub fn told(&self) -> i64 {
+        self.database_slot.database().settled.load(SeqCst)
+    }
+
     /// How many transactions hold positions in this database.
     pub fn in_flight(&self) -> u32 {
         slots::in_flight(self.database_slot)

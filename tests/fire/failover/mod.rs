@@ -1,6 +1,7 @@
 //! P14 and P15: after a fail-over, another server continues.
 
 mod confirmed;
+mod early_workers;
 mod histories;
 mod known_position;
 mod lags;
