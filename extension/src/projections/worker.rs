@@ -122,8 +122,8 @@ fn write_checkpoints(session: &Session, worker_context: &WorkerContext, roster: 
         let written = session.attempt(|| writing::run(roster, places, catalog, wake));
         let written = written.unwrap_or_else(|error| {
             log_once_a_minute(&format!(
-                "eventcore: a worker could not write the checkpoints of its projections together, so each is written by itself: {}: {}",
-                error.sqlstate, error.message
+                "eventcore: a worker could not write the checkpoints of its projections together, so each is written by itself: {}: {}{}",
+                error.sqlstate, error.message, missing_grant(&error, roster)
             ));
             Writings::all_alone(places)
         });
@@ -132,6 +132,20 @@ fn write_checkpoints(session: &Session, worker_context: &WorkerContext, roster: 
     if !due.is_empty() {
         wake.projected.wake_all();
     }
+}
+
+/// What helps an owner with single grants, which do not include a function that a later release has
+/// added.
+fn missing_grant(error: &ErrorSummary, roster: &Roster) -> String {
+    if error.sqlstate != "42501" || !error.message.contains("projections_passed") {
+        return String::new();
+    }
+    let first = roster.entries.first();
+    let first = first.map_or("", |entry| &entry.definition.name);
+    format!(
+        "; grant eventcore_projector to the owner of projection \"{first}\", or \
+         GRANT EXECUTE ON FUNCTION eventcore.projections_passed(text[], bigint[], bigint[])"
+    )
 }
 
 /// What follows from a step of a projection.

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::{create, database, wait, write};
+use super::{create, database, server, until, wait, write};
 use crate::support::{connect, failure, value};
 
 const ROLES: &str = "
@@ -176,4 +176,36 @@ async fn no_handler_runs_in_the_session_of_another_role() {
     assert_eq!(value::<String>(&client, who).await, expected);
     let count = "SELECT count(*) FROM app.who";
     assert_eq!(value::<i64>(&client, count).await, 4);
+}
+
+/// A role with single grants, which lack what a later release has added: each checkpoint is written by itself, and
+/// the log says which GRANT helps.
+#[tokio::test]
+async fn a_role_that_may_not_write_checkpoints_together_writes_each_and_the_log_names_the_grant() {
+    let (_, client) = database("owner_single_grants").await;
+    let role = "
+        REVOKE EXECUTE ON FUNCTION eventcore.projections_passed(text[], bigint[], bigint[]) FROM eventcore_projector;
+        CREATE ROLE single_grants LOGIN IN ROLE eventcore_projector;
+        SET ROLE single_grants";
+    client.batch_execute(role).await.unwrap();
+    for name in ["p", "q"] {
+        create(&client, name, "see", ", event_types => '{Never}'").await;
+    }
+    client.batch_execute("RESET ROLE").await.unwrap();
+    let last = write(&client, "a", 1..=3).await;
+    let done = format!("SELECT min(checkpoint) = {last} FROM eventcore.projections");
+    until(&client, &done).await;
+    let log = server().log();
+    let said: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("could not write the checkpoints of its projections together"))
+        .filter(|line| line.contains("permission denied for function projections_passed"))
+        .collect();
+    assert!(!said.is_empty(), "{log}");
+    for part in [
+        "the owner of projection \"p\"",
+        "GRANT EXECUTE ON FUNCTION eventcore.projections_passed(text[], bigint[], bigint[])",
+    ] {
+        assert!(said[0].contains(part), "{part}: {said:?}");
+    }
 }
