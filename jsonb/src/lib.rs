@@ -54,6 +54,11 @@ impl Encoder {
         Self::default()
     }
 
+    /// How many bytes of memory it keeps.
+    pub fn size(&self) -> usize {
+        self.writer.size()
+    }
+
     /// The text as a jsonb, from its length word on; `None` if the text is not ordinary.
     pub fn encode(&mut self, text: &[u8]) -> Option<&[u8]> {
         if text.len() > MAX_TEXT_BYTES {

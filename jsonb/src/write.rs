@@ -127,6 +127,13 @@ impl Value {
 }
 
 impl Writer {
+    /// How many bytes of memory it keeps.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.capacity()
+            + self.values.capacity() * size_of::<Value>()
+            + self.pairs.capacity() * size_of::<Pair>()
+    }
+
     /// Begins the next text and makes room for it, so that nothing has to grow; `None` if the memory
     /// is not to be had, which would end the process later.
     pub(crate) fn begin_text(&mut self, length: usize) -> Option<()> {

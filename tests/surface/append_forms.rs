@@ -199,6 +199,16 @@ async fn the_compact_form_returns_the_values_of_a_row_in_one_list() {
         expected.extend([repeated, 0, 2].map(Some));
         assert_eq!(values, expected);
     }
+    // As an array of the server, whether it has NULLs or not.
+    for events in ["'{}', '{}', '{}'", "'{compact-d}', '{D}', '{1}'"] {
+        let call = format!(
+            "SELECT eventcore_append_compact('{{compact-d,compact-e}}', '{{0,0}}', {events}) AS r OFFSET 0"
+        );
+        let same = "array_send(r) = array_send(array_cat(r, '{}')) AND array_send(r) = array_send(ARRAY(SELECT unnest(r)))
+            AND array_dims(r) = '[1:6]' AND r = r::text::bigint[]";
+        let is_array = format!("SELECT {same} FROM ({call}) AS appended");
+        assert!(value::<bool>(&client, &is_array).await, "{events}");
+    }
     let nothing =
         "SELECT eventcore_append_compact('{compact-b,compact-a}', '{0,2}', '{}', '{}', '{}')";
     let values: Vec<Option<i64>> = value(&client, nothing).await;

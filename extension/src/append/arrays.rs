@@ -105,7 +105,7 @@ fn read_with<'a>(
     require_length(count, "event_ids", ids.as_ref().map(|array| array.0.len()))?;
 
     request.expect_events(count)?;
-    let mut reader = json::Reader::default();
+    let mut reader = json::Reader::new();
     for index in 0..count {
         let null = |part| move || Form::Arrays.malformed(part, index, "is NULL");
         request.push(

@@ -4,18 +4,40 @@ use crate::error::Error;
 use crate::pg::catch::{ErrorFields, shortened_to, translating};
 use crate::pg::jsonb::Encoder;
 use crate::pg::value::{Jsonb, Text};
+use std::cell::Cell;
 
 /// How many bytes of what the server says about a text an error repeats. The server repeats parts of
 /// the text, which may be long.
 const LONGEST_REASON: usize = 400;
 
-/// Reads texts. It keeps its buffers for the next text.
-#[derive(Default)]
+/// The most memory, in bytes, that a process keeps for the texts of its next call.
+const MOST_KEPT: usize = 16 * 1024;
+
+thread_local! {
+    /// The encoder of the last call.
+    static LAST: Cell<Option<Encoder>> = const { Cell::new(None) };
+}
+
+/// Reads texts. It keeps its buffers for the next text, and small ones for the next call.
 pub struct Reader {
     encoder: Encoder,
 }
 
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.encoder.size() <= MOST_KEPT {
+            LAST.set(Some(std::mem::take(&mut self.encoder)));
+        }
+    }
+}
+
 impl Reader {
+    pub fn new() -> Self {
+        Self {
+            encoder: LAST.take().unwrap_or_default(),
+        }
+    }
+
     /// Reads the text: by our encoder if it is ordinary, and else by the server. `malformed` makes
     /// the error for a text that cannot be a jsonb, from the reason: what the server says about it.
     ///

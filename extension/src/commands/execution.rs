@@ -33,7 +33,7 @@ impl<'a> Execution<'a> {
     pub fn read_compact(call: &Call<'a>) -> Result<Self, Error> {
         Self::read_with(call, |number, name| {
             let malformed = |reason| Malformed::argument(name, reason).into();
-            let mut reader = json::Reader::default();
+            let mut reader = json::Reader::new();
             call.text(number).map(|text| reader.read(text, malformed))
         })
     }

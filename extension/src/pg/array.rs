@@ -8,11 +8,27 @@ use uuid::Uuid;
 
 /// An array of one dimension, whose elements have not been read yet.
 pub struct Array<'a> {
-    elements: *const Datum,
-    nulls: *const bool,
-    length: usize,
+    elements: Elements,
     memory: PhantomData<&'a ()>,
 }
+
+/// Where the elements are.
+enum Elements {
+    /// There is only one, which is not NULL. This is most arrays, and costs no call of the server.
+    One(Datum),
+    Several {
+        elements: *const Datum,
+        nulls: *const bool,
+        length: usize,
+    },
+}
+
+/// Where the elements of an array of one dimension without NULLs begin, in bytes: after its header,
+/// the length of the dimension and its first index.
+const START: usize = size_of::<pg_sys::ArrayType>() + 2 * size_of::<i32>();
+
+// As the server aligns it, and followed by the dimension at once.
+const _: () = assert!(START == 24);
 
 /// The types of elements that functions of the extension take.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +65,12 @@ impl<'a> Array<'a> {
             if (*array).ndim > 1 {
                 return None;
             }
+            if let Some(only) = only_element(array, element) {
+                return Some(Self {
+                    elements: Elements::One(only),
+                    memory: PhantomData,
+                });
+            }
             let (oid, length, by_value, align) = element.layout();
             let (mut elements, mut nulls, mut count) =
                 (std::ptr::null_mut(), std::ptr::null_mut(), 0);
@@ -64,26 +86,58 @@ impl<'a> Array<'a> {
             );
             let length = usize::try_from(count).unwrap_or(0);
             Some(Self {
-                elements,
-                nulls,
-                length,
+                elements: Elements::Several {
+                    elements,
+                    nulls,
+                    length,
+                },
                 memory: PhantomData,
             })
         }
     }
 
     pub fn len(&self) -> usize {
-        self.length
+        match self.elements {
+            Elements::One(_) => 1,
+            Elements::Several { length, .. } => length,
+        }
     }
 
     fn get(&self, index: usize) -> Option<Datum> {
-        assert!(
-            index < self.length,
-            "index {index} of an array of {}",
-            self.length
-        );
-        // SAFETY: within bounds, as just checked.
-        unsafe { (!*self.nulls.add(index)).then(|| *self.elements.add(index)) }
+        let length = self.len();
+        assert!(index < length, "index {index} of an array of {length}");
+        match self.elements {
+            Elements::One(element) => Some(element),
+            Elements::Several {
+                elements, nulls, ..
+            } => {
+                // SAFETY: within bounds, as just checked.
+                unsafe { (!*nulls.add(index)).then(|| *elements.add(index)) }
+            }
+        }
+    }
+}
+
+/// The element of an array that has only one, which is not NULL.
+///
+/// # Safety
+///
+/// `array` is an array of `element`, and not compressed or short.
+unsafe fn only_element(array: *const pg_sys::ArrayType, element: Element) -> Option<Datum> {
+    // SAFETY: guaranteed by the caller. The length of the first dimension follows the header; without
+    // NULLs, the elements follow the dimensions.
+    unsafe {
+        let has_nulls = (*array).dataoffset != 0;
+        if (*array).ndim != 1 || has_nulls || *array.add(1).cast::<i32>() != 1 {
+            return None;
+        }
+        let start = array.cast::<u8>().add(START);
+        let (_, _, by_value, _) = element.layout();
+        Some(if by_value {
+            Datum::from(start.cast::<i64>().read_unaligned())
+        } else {
+            Datum::from(start)
+        })
     }
 }
 
@@ -135,10 +189,36 @@ impl UuidArray<'_> {
 
 /// A `bigint[]` of these values; `None` is NULL.
 pub fn nullable_bigint_array(values: &[Option<i64>]) -> Datum {
+    if !values.is_empty() && values.iter().all(Option::is_some) {
+        return plain_bigint_array(values.iter().flatten());
+    }
     nullable_array(
         Element::Bigint,
         values.iter().map(|value| value.map(Datum::from)),
     )
+}
+
+/// Makes the array as the server lays it out. For few values that is most of the time of its own
+/// function.
+fn plain_bigint_array<'v>(values: impl Iterator<Item = &'v i64> + Clone) -> Datum {
+    let count = values.clone().count();
+    let length = START + count * size_of::<i64>();
+    // SAFETY: there is room for the header, the dimension, and this many values. The server's memory
+    // is aligned for all of them.
+    unsafe {
+        let array = pg_sys::palloc(length).cast::<pg_sys::ArrayType>();
+        pgrx::set_varsize_4b(array.cast(), i32::try_from(length).unwrap_or(i32::MAX));
+        (*array).ndim = 1;
+        (*array).dataoffset = 0;
+        (*array).elemtype = pg_sys::INT8OID;
+        let (dimension, first) = (i32::try_from(count).unwrap_or(i32::MAX), 1);
+        array.add(1).cast::<[i32; 2]>().write([dimension, first]);
+        let start = array.cast::<u8>().add(START).cast::<i64>();
+        for (number, value) in values.enumerate() {
+            start.add(number).write(*value);
+        }
+        Datum::from(array)
+    }
 }
 
 /// A `text[]` of these values; `None` is NULL.

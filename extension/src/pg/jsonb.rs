@@ -51,6 +51,11 @@ pub enum Type {
 }
 
 impl Encoder {
+    /// How many bytes of memory it keeps.
+    pub fn size(&self) -> usize {
+        self.0.size()
+    }
+
     /// `None` if the text is not ordinary: it may still be JSON.
     pub fn encode<'a>(&mut self, text: Text<'_>) -> Option<Jsonb<'a>> {
         let bytes = self.0.encode(text.bytes())?;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use eventcore_jsonb::Encoder;
 use fastrand::Rng;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use crate::support::{Client, connect, database};
@@ -83,6 +84,39 @@ async fn the_bytes_that_an_append_stores_are_those_of_the_server() {
     let row = comparison.client.query_one(stored, &call).await.unwrap();
     let (count, other): (i64, i64) = (row.get(0), row.get(1));
     assert_eq!((count, other), (texts.len() as i64, 0));
+}
+
+/// One event in a call, so that each call gets the buffers of the one before: also after a text that
+/// is not JSON, and after a long one.
+#[tokio::test]
+async fn the_bytes_that_appends_of_a_session_store_one_after_the_other_are_those_of_the_server() {
+    let client = Comparison::new("jsonb_in_turn").await.client;
+    let mut texts = corner_cases::ordinary();
+    texts.extend(corner_cases::declined());
+    texts.extend([
+        format!("[\"{}\"]", "x".repeat(100_000)),
+        "{\"a\": [1, {".to_owned(),
+    ]);
+    let again = texts.clone();
+    texts.extend(again.into_iter().rev());
+    let append = "SELECT eventcore_append_compact(ARRAY['in-turn'], NULL, ARRAY['in-turn'], ARRAY['T'], ARRAY[$1])";
+    let append = append.replace("NULL", "ARRAY[NULL::bigint]");
+    let same = "SELECT payload::bytea = ($1::text::jsonb)::bytea FROM eventcore.events ORDER BY version DESC LIMIT 1";
+    let (mut stored, mut refused) = (0, 0);
+    for text in texts {
+        match client.execute(&append, &[&text]).await {
+            Ok(_) => {
+                let row = client.query_one(same, &[&text]).await.unwrap();
+                assert!(row.get::<_, bool>(0), "{}", &text[..text.len().min(100)]);
+                stored += 1;
+            }
+            Err(error) => {
+                assert_eq!(error.code().map(SqlState::code), Some("SE003"), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(stored > 20 && refused > 1, "{stored} {refused}");
 }
 
 fn variable(name: &str) -> Option<u64> {
