@@ -1,6 +1,5 @@
 //! One connection of a pool: the client, its prepared statements, and the server's warnings.
 
-use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +14,9 @@ use super::tls::Encrypted;
 pub(super) struct Connection {
     client: Client,
     task: JoinHandle<()>,
-    /// The prepared statements, by their text.
-    prepared: Mutex<HashMap<&'static str, Statement>>,
+    /// The prepared statements and their texts. They are few: to compare them is faster than to hash
+    /// the text.
+    prepared: Mutex<Vec<(&'static str, Statement)>>,
     /// Whether a commit was not confirmed by a synchronous standby.
     is_unconfirmed: Arc<AtomicBool>,
 }
@@ -38,19 +38,26 @@ impl Connection {
 
     /// The prepared statement. It is prepared at the first use.
     pub(super) async fn prepared(&self, sql: &'static str) -> Result<Statement, Error> {
-        let known = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(statement) = known().get(sql) {
-            return Ok(statement.clone());
+        if let Some(statement) = self.known(sql) {
+            return Ok(statement);
         }
-        self.prepare_again(sql).await
+        // Boxed, because every call of a store has room for this future.
+        Box::pin(self.prepare_again(sql)).await
     }
 
     /// The same, prepared now, in the place of what was prepared before.
     pub(super) async fn prepare_again(&self, sql: &'static str) -> Result<Statement, Error> {
         let statement = self.client.prepare(sql).await?;
         let mut known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(sql, statement.clone());
+        known.retain(|(text, _)| *text != sql);
+        known.push((sql, statement.clone()));
         Ok(statement)
+    }
+
+    fn known(&self, sql: &'static str) -> Option<Statement> {
+        let known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = known.iter().filter(|(text, _)| *text == sql);
+        found.next().map(|(_, statement)| statement.clone())
     }
 
     /// Whether a commit since the last call of this method was not confirmed by the standbys. The

@@ -136,7 +136,7 @@ impl Pool {
             parameter_types(sql, parameters.len()).is_some(),
             "a parameter of the statement has no known type: {sql}"
         );
-        let busy = Busy(Some(Box::pin(self.client()).await?));
+        let busy = Busy(Some(self.client().await?));
         let Some(client) = &busy.0 else {
             return Err(StoreError::other("there is no connection"));
         };
@@ -149,7 +149,7 @@ impl Pool {
                 StoreError::other("a parameter of the statement has no known type")
             })?;
             let typed: Vec<_> = parameters.iter().copied().zip(types).collect();
-            client.query_typed(sql, &typed).await
+            Box::pin(client.query_typed(sql, &typed)).await
         };
         let is_unconfirmed = client.take_unconfirmed();
         match rows {
@@ -160,7 +160,7 @@ impl Pool {
             Err(error) => {
                 let rule = Rule::of(&error);
                 if is_no_function(&error) {
-                    let version = client.query_typed(VERSION, &[]).await;
+                    let version = Box::pin(client.query_typed(VERSION, &[])).await;
                     let version = version.ok().and_then(|rows| rows.first()?.try_get(0).ok());
                     busy.give_back();
                     return Err(no_function(error, version).not_done());
@@ -178,11 +178,8 @@ impl Pool {
     }
 }
 
-impl managed::Manager for Connections {
-    type Type = Connection;
-    type Error = NoConnection;
-
-    async fn create(&self) -> Result<Connection, NoConnection> {
+impl Connections {
+    async fn connect(&self) -> Result<Connection, NoConnection> {
         // Boxed, because the nested future would otherwise be too deep for the compiler.
         let (client, connection) = Box::pin(self.server.connect()).await?;
         let connection = Connection::new(client, connection);
@@ -195,10 +192,21 @@ impl managed::Manager for Connections {
         }
         Ok(connection)
     }
+}
+
+impl managed::Manager for Connections {
+    /// Boxed, because the pool moves it several times whenever it lends or takes it back.
+    type Type = Box<Connection>;
+    type Error = NoConnection;
+
+    async fn create(&self) -> Result<Box<Connection>, NoConnection> {
+        // Boxed, because every call of a store has room for this future.
+        Box::pin(self.connect()).await.map(Box::new)
+    }
 
     async fn recycle(
         &self,
-        connection: &mut Connection,
+        connection: &mut Box<Connection>,
         _: &Metrics,
     ) -> RecycleResult<NoConnection> {
         match connection.is_closed() {
