@@ -69,9 +69,8 @@ impl Execution {
     }
 }
 
-/// Where the first `count` events of an append were written.
-pub(super) fn written(append: Append, appended: &Appended, count: usize) -> Vec<WrittenEvent> {
-    let places = places(&append, appended, count);
+/// The events of an append, as many as there are places: for each its stream, version and position.
+pub(super) fn written(append: Append, places: Vec<Place>) -> Vec<WrittenEvent> {
     let events = append.events.into_iter().zip(places);
     events
         .map(|(event, (_, version, position))| WrittenEvent {
@@ -84,14 +83,12 @@ pub(super) fn written(append: Append, appended: &Appended, count: usize) -> Vec<
         .collect()
 }
 
-/// For each of the first `count` events of an append: the index of its stream, its version and its
-/// position. All their streams were expected at exact versions. So the positions are consecutive,
+/// Where an event was written: the index of its stream in the append, its version and its position.
+pub(super) type Place = (usize, u64, Position);
+
+/// Where the first `count` events of an append were written. All their streams were expected at exact versions. So the positions are consecutive,
 /// and so are the versions within each stream.
-pub(super) fn places(
-    append: &Append,
-    appended: &Appended,
-    count: usize,
-) -> Vec<(usize, u64, Position)> {
+pub(super) fn places(append: &Append, appended: &Appended, count: usize) -> Vec<Place> {
     let Some(first) = appended.first_position else {
         return Vec::new();
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::attempt::FoldedState;
 use super::cached_read::PendingStream;
-use super::execution::places;
+use super::execution::Place;
 use super::observe::Phase;
 use super::run::Run;
 use crate::command::AsyncCommandLogic;
@@ -66,14 +66,15 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }
     }
 
-    /// Adds the first `count` events of an append to what is pending, so that the next execution
-    /// does not need to read them. A failure to do so is not a failure of the command.
-    pub(super) fn advance(&mut self, append: &Append, appended: &Appended, count: usize) {
+    /// Adds the command's events, which an append has written at these places, to what is pending, so
+    /// that the next execution does not need to read them. A failure to do so is not a failure of the
+    /// command.
+    pub(super) fn advance(&mut self, append: &Append, appended: &Appended, places: &[Place]) {
         let keeps_state = self.options.state_cache.is_some() && self.pending_state.is_some();
         if appended.last_position.is_none() || !keeps_state && self.pending_streams.is_empty() {
             return;
         }
-        let added = self.added(append, appended, count).and_then(|own| {
+        let added = self.added(append, appended, places).and_then(|own| {
             if keeps_state {
                 self.advance_state(&own, appended)?;
             }
@@ -88,14 +89,14 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         }
     }
 
-    /// The first `count` events of an append.
+    /// The events of an append that were written at these places.
     fn added(
         &self,
         append: &Append,
         appended: &Appended,
-        count: usize,
+        places: &[Place],
     ) -> Result<OwnEvents<C::Event>, Problem> {
-        let events = append.events.iter().zip(places(append, appended, count));
+        let events = append.events.iter().zip(places.iter().copied());
         events
             .map(|(event, (place, version, position))| {
                 let recorded = RecordedEvent {
@@ -156,16 +157,17 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
                 pending.tail.position = appended.last_position;
             }
         }
-        for (place, event) in own {
+        for (place, mut event) in own {
             let pending = place.checked_sub(first);
             if let Some(pending) = pending.and_then(|index| self.pending_streams.get_mut(index)) {
+                event.stream_id = pending.stream.clone();
                 pending.tail.events.push(Arc::new(event));
             }
         }
     }
 
-    /// Keeps what is pending. A failure to do so is not a failure of the command.
-    pub(super) async fn keep(&mut self) {
+    /// Caches what is pending. Returns the state to save in the store, if there is one.
+    pub(super) fn keep_in_caches(&mut self) -> Option<Snapshot> {
         if let Some(cache) = self.event_cache() {
             for PendingStream {
                 stream,
@@ -177,28 +179,26 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
                 cache.add(&stream, known, tail);
             }
         }
-        if let Some(pending) = self.pending_state.take() {
-            self.save(pending).await;
-        }
-    }
-
-    /// Caches and saves a state. A failure to do so is not a failure of the command.
-    async fn save(&self, pending: PendingState) {
         let PendingState {
             snapshot,
             position,
             after,
             in_store,
-        } = pending;
-        if let Some(cache) = &self.options.state_cache {
-            let snapshot = after.unwrap_or_else(|| snapshot.clone());
-            cache.put(KnownState { snapshot, position });
-        }
-        if in_store {
-            let saving = self.store.save_snapshot(&snapshot);
-            if let Err(error) = self.observer.phase(Phase::SaveSnapshot, saving).await {
-                self.observer.snapshot_failed(&error);
-            }
+        } = self.pending_state.take()?;
+        let Some(cache) = &self.options.state_cache else {
+            return in_store.then_some(snapshot);
+        };
+        let to_save = in_store.then(|| snapshot.clone());
+        let snapshot = after.unwrap_or(snapshot);
+        cache.put(KnownState { snapshot, position });
+        to_save
+    }
+
+    /// Saves a state in the store. A failure to do so is not a failure of the command.
+    pub(super) async fn save(&self, snapshot: &Snapshot) {
+        let saving = self.store.save_snapshot(snapshot);
+        if let Err(error) = self.observer.phase(Phase::SaveSnapshot, saving).await {
+            self.observer.snapshot_failed(&error);
         }
     }
 }

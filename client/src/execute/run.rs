@@ -1,5 +1,6 @@
 //! One execution: its attempts, and what follows the last of them.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use eventcore_rules::ExpectedVersion;
@@ -9,7 +10,7 @@ use super::attempt::Decision;
 use super::cached_read::PendingStream;
 use super::deadline::until;
 use super::error::{ExecuteError, Failure};
-use super::execution::{self, Execution};
+use super::execution::{self, Execution, places};
 use super::keep::PendingState;
 use super::observe::{Observer, Outcome, Phase};
 use super::options::ExecuteOptions;
@@ -46,7 +47,10 @@ where
         in_doubt: false,
         last: None,
     };
-    let outcome = until(options.deadline, store, observer.whole(run.attempts())).await;
+    let outcome = {
+        let attempts = pin!(observer.whole(run.attempts()));
+        until(options.deadline, store, attempts).await
+    };
     let outcome = outcome.unwrap_or_else(|| Err(Failure::Deadline(run.last.take())));
     if matches!(outcome, Ok(_) | Err(Failure::Command(_))) {
         run.keep_in_time().await;
@@ -118,25 +122,26 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
             let Some(done) = self.append(&decision).await? else {
                 return Ok(None);
             };
-            self.advance(&decision.append, &done, decision.events);
-            appended = Some(done);
+            let places = places(&decision.append, &done, decision.events);
+            self.advance(&decision.append, &done, &places);
+            appended = Some((done, places));
         }
         decision.verdict?;
         let count = decision.versions.len();
         let versions = match &appended {
-            Some(appended) => appended.versions.clone(),
-            None => decision.versions,
+            Some((appended, _)) => &appended.versions,
+            None => &decision.versions,
         };
         let streams = decision.append.streams.iter().map(|(stream, _)| stream);
-        let read = streams.cloned().zip(versions).take(count);
+        let read = streams.cloned().zip(versions.iter().copied()).take(count);
         Ok(Some(Execution {
             versions: read.collect(),
             recorded_at: appended
                 .as_ref()
                 .filter(|_| decision.events > 0)
-                .map(|appended| appended.recorded_at),
-            written: match &appended {
-                Some(appended) => execution::written(decision.append, appended, decision.events),
+                .map(|(appended, _)| appended.recorded_at),
+            written: match appended {
+                Some((_, places)) => execution::written(decision.append, places),
                 None => Vec::new(),
             },
             attempts: self.attempts,
@@ -230,15 +235,16 @@ impl<S: EventStore, C: AsyncCommandLogic> Run<'_, S, C> {
         Ok(())
     }
 
-    /// Keeps what is pending. The command has finished, so this takes no longer than the deadline
-    /// and `SAVE_WITHIN` allow.
+    /// Keeps what is pending. The command has finished, so saving a state in the store takes no longer
+    /// than the deadline and `SAVE_WITHIN` allow.
     async fn keep_in_time(&mut self) {
-        if self.pending_state.is_none() && self.pending_streams.is_empty() {
+        let Some(snapshot) = self.keep_in_caches() else {
             return;
-        }
+        };
         let within = Instant::now().checked_add(SAVE_WITHIN);
         let deadline = self.options.deadline.into_iter().chain(within).min();
-        until(deadline, self.store, self.keep()).await;
+        let saving = pin!(self.save(&snapshot));
+        until(deadline, self.store, saving).await;
     }
 
     fn require_time(&mut self) -> Result<(), Failure> {

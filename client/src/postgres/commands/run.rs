@@ -2,6 +2,7 @@
 //! idempotency key makes that safe.
 
 use std::num::ParseIntError;
+use std::pin::pin;
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -48,7 +49,10 @@ pub(super) async fn run<I: Serialize + Sync + ?Sized>(
         in_doubt: false,
         last: None,
     };
-    let outcome = until(options.deadline, store, observer.whole(run.attempts())).await;
+    let outcome = {
+        let attempts = pin!(observer.whole(run.attempts()));
+        until(options.deadline, store, attempts).await
+    };
     let result = outcome
         .unwrap_or_else(|| Err(Failure::Deadline(run.last.take())))
         .map_err(|failure| {
