@@ -4,7 +4,9 @@ mod support;
 #[path = "support/watched.rs"]
 mod watched;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use eventcore::{
     Command, CommandError, CommandLogic, Event, EventCache, ExecuteError, ExecuteOptions,
@@ -243,5 +245,47 @@ async fn writing_nothing_is_not_decided_on_another_history() {
             let error = cached.run(&after, 1).await.unwrap_err();
             assert!(error.to_string().contains("9 is too much"), "{error}");
         }
+    }
+}
+
+/// Counts, and notes where the text of the stream's name is in each event.
+#[derive(Command)]
+struct NoteNames {
+    #[stream]
+    counter: StreamId,
+    texts: Arc<Mutex<BTreeSet<usize>>>,
+}
+
+impl CommandLogic for NoteNames {
+    type State = u64;
+    type Event = CountEvent;
+
+    fn apply(&self, count: u64, stored: &StoredEvent<CountEvent>) -> u64 {
+        let text = stored.stream_id.as_str().as_ptr().addr();
+        self.texts.lock().unwrap().insert(text);
+        count + 1
+    }
+
+    fn handle(&self, count: u64, streams: Streams<Self>) -> Result<NewEvents<Self>, CommandError> {
+        let mut events = NewEvents::new();
+        emit!(events, streams.counter, CountEvent::Counted { n: count });
+        Ok(events)
+    }
+}
+
+#[tokio::test]
+async fn cached_events_of_a_stream_share_the_text_of_its_name() {
+    let store = Watched::default();
+    let [_, Cached { options, .. }] = caches();
+    write(store.inner(), "a", "Counted", 1);
+    for own in 1..=3 {
+        let command = NoteNames {
+            counter: StreamId::new(String::from("a")).unwrap(),
+            texts: Arc::default(),
+        };
+        let done = execute_with(&store, &command, &options).await.unwrap();
+        assert_eq!(done.version_of(&stream("a")).unwrap().get(), 2 * own);
+        assert_eq!(command.texts.lock().unwrap().len(), 1);
+        write(store.inner(), "a", "Counted", 1);
     }
 }

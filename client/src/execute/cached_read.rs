@@ -86,15 +86,17 @@ impl<'a, S: EventStore, C: AsyncCommandLogic> Run<'a, S, C> {
         folded.state = self.observer.step(Phase::Fold, || {
             let places = streams.iter().zip(known).zip(&read.versions);
             for (index, ((stream, known), version)) in places.enumerate() {
+                let stream = known.shared_name(stream);
                 let mut tail = Vec::new();
-                while let Some(event) = events.next_if(|event| event.stream_id == *stream) {
+                while let Some(mut event) = events.next_if(|event| event.stream_id == stream) {
+                    event.stream_id = stream.clone();
                     tail.push(Arc::new(decoded(event)?));
                 }
                 for event in known.events.iter().chain(&tail) {
                     state = self.command.apply(state, event);
                 }
                 pending.push(PendingStream {
-                    stream: stream.clone(),
+                    stream,
                     place: first + index,
                     known,
                     tail: Tail {

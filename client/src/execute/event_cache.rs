@@ -84,26 +84,27 @@ impl EventCache {
     pub(crate) fn add<E: Event>(&self, stream: &StreamId, known: KnownStream<E>, tail: Tail<E>) {
         let key = key::<E>(stream);
         let mut cached = self.cached();
-        let before = known.version;
-        let mut stream = match cached.remove(&key) {
-            Some(now) => {
-                // Only the cache may have the events now, so that they need not be copied.
-                drop(known);
-                let now = now.downcast::<KnownStream<E>>();
-                match now {
-                    Ok(now) if now.version == before => *now,
-                    Ok(now) => return cached.insert(key, *now, self.0.capacity),
-                    Err(_) => return,
-                }
-            }
-            None => known,
+        let grown = tail.events.len();
+        let Some(entry) = cached.streams.get_mut(&key) else {
+            let mut stream = known;
+            stream.add(tail);
+            return cached.insert(key, stream, self.0.capacity);
         };
-        if !tail.events.is_empty() {
-            Arc::make_mut(&mut stream.events).extend(tail.events);
+        let Some(now) = entry.stream.downcast_mut::<KnownStream<E>>() else {
+            return;
+        };
+        if now.version != known.version {
+            return;
         }
-        stream.version = tail.version;
-        stream.position = tail.position.or(stream.position);
-        cached.insert(key, stream, self.0.capacity);
+        // Only the cache may have the events now, so that they need not be copied.
+        drop(known);
+        if entry.size + grown > self.0.capacity {
+            return cached.remove(&key);
+        }
+        now.add(tail);
+        entry.size += grown;
+        cached.size += grown;
+        cached.make_room(self.0.capacity);
     }
 
     /// Removes the events of a stream, because they turned out to be those of another history.
@@ -117,10 +118,10 @@ impl EventCache {
 }
 
 impl CachedStreams {
-    fn remove(&mut self, key: &Key) -> Option<Box<dyn Any + Send + Sync>> {
-        let entry = self.streams.pop(key)?;
-        self.size -= entry.size;
-        Some(entry.stream)
+    fn remove(&mut self, key: &Key) {
+        if let Some(entry) = self.streams.pop(key) {
+            self.size -= entry.size;
+        }
     }
 
     /// Inserts a stream that is not cached. A stream that would leave no room for others is not
@@ -130,14 +131,19 @@ impl CachedStreams {
         if size > capacity {
             return;
         }
-        while self.size + size > capacity
+        self.size += size;
+        let stream = Box::new(stream);
+        self.streams.put(key, Entry { stream, size });
+        self.make_room(capacity);
+    }
+
+    /// Removes streams until the others fit. The one that was used last always fits.
+    fn make_room(&mut self, capacity: usize) {
+        while self.size > capacity
             && let Some((_, oldest)) = self.streams.pop_lru()
         {
             self.size -= oldest.size;
         }
-        self.size += size;
-        let stream = Box::new(stream);
-        self.streams.put(key, Entry { stream, size });
     }
 }
 
@@ -149,6 +155,21 @@ impl<E> KnownStream<E> {
             version: StreamVersion::new(0),
             position: None,
         }
+    }
+
+    /// The stream's name, as its events have it: if all share one text, comparing it with theirs reads
+    /// no other memory.
+    pub(crate) fn shared_name(&self, stream: &StreamId) -> StreamId {
+        let first = self.events.first();
+        first.map_or(stream, |event| &event.stream_id).clone()
+    }
+
+    fn add(&mut self, tail: Tail<E>) {
+        if !tail.events.is_empty() {
+            Arc::make_mut(&mut self.events).extend(tail.events);
+        }
+        self.version = tail.version;
+        self.position = tail.position.or(self.position);
     }
 }
 
@@ -263,6 +284,33 @@ mod tests {
         // What was read later rests on the same append.
         add(&cache, "a", 1);
         assert_eq!(known(&cache, "a").position, Some(Position::new(7)));
+    }
+
+    #[test]
+    fn a_stream_that_outgrows_the_cache_leaves_it_and_others_make_room_for_one_that_grows() {
+        let cache = EventCache::new(10);
+        add(&cache, "a", 3);
+        add(&cache, "b", 2);
+        add(&cache, "c", 1);
+        add(&cache, "b", 2);
+        assert_eq!(counts(&cache, ["a", "b", "c"]), [None, Some(4), Some(1)]);
+        assert_eq!(cache.cached().size, 7);
+        add(&cache, "b", 6);
+        assert_eq!(counts(&cache, ["a", "b", "c"]), [None, None, Some(1)]);
+        assert_eq!(cache.cached().size, 2);
+    }
+
+    #[test]
+    fn the_name_of_a_stream_is_the_text_that_its_events_share() {
+        let cache = EventCache::new(10);
+        add(&cache, "any", 2);
+        let known = known(&cache, "any");
+        let same = |one: &StreamId, other: &StreamId| std::ptr::eq(one.as_str(), other.as_str());
+        let asked = stream("any");
+        let shared = known.shared_name(&asked);
+        assert!(same(&shared, &known.events[0].stream_id) && !same(&shared, &asked));
+        let unknown = KnownStream::<Happened>::unknown();
+        assert!(same(&unknown.shared_name(&asked), &asked));
     }
 
     #[test]
