@@ -1,5 +1,6 @@
 //! Commands executed by eventcore's client: the same work that the driver gives to the peer.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use eventcore::{
     StreamId, Streams, emit, execute, execute_with, require,
 };
 use eventcore_benches::database::Database;
-use futures_util::future::try_join_all;
+use eventcore_benches::workers;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,6 +20,9 @@ use super::driver::Work;
 /// The accounts from which a transfer chooses two.
 const ACCOUNTS: u64 = 1000;
 const OPENING_BALANCE: u64 = 1_000_000_000;
+
+/// Like the driver's.
+const WARM_UP: Duration = Duration::from_secs(2);
 
 /// A kind of command.
 #[derive(Debug, Clone, Copy)]
@@ -151,21 +155,30 @@ impl CommandLogic for Transfer {
 
 /// Clients that execute commands of one kind; as many connections as clients.
 pub(super) struct Commands {
+    client: Client,
+    clients: usize,
+}
+
+/// One of the clients. A clone shares the connections, the cache and the count.
+#[derive(Clone)]
+struct Client {
     store: PostgresEventStore,
     command: Command,
     options: ExecuteOptions,
-    clients: u32,
     /// Names the streams of each command.
-    count: AtomicU64,
+    count: Arc<AtomicU64>,
+    /// Names the accounts of a measurement.
+    measurement: u64,
 }
 
 impl Commands {
     pub(super) async fn new(database: &Database, command: Command, clients: u32) -> Result<Self> {
+        let clients = usize::try_from(clients)?;
         let store = PostgresEventStore::builder(&database.url()?)?
-            .pool_size(usize::try_from(clients)?)
+            .pool_size(clients)
             .connect()
             .await?;
-        let commands = Self {
+        let client = Client {
             store,
             command,
             options: match command {
@@ -174,26 +187,33 @@ impl Commands {
                     .skip_read(true),
                 _ => ExecuteOptions::new(),
             },
-            clients,
-            count: AtomicU64::new(0),
+            count: Arc::default(),
+            measurement: 0,
         };
-        commands.rate(Duration::from_secs(2)).await?;
-        Ok(commands)
+        Ok(Self { client, clients })
     }
 
-    /// Commands acknowledged per second.
-    pub(super) async fn rate(&self, time: Duration) -> Result<f64> {
-        let start = Instant::now();
-        let clients = (0..self.clients).map(async |_| {
-            let mut executed = 0_u32;
-            while start.elapsed() < time {
-                self.execute().await?;
-                executed += 1;
-            }
-            anyhow::Ok(executed)
-        });
-        let executed: u32 = try_join_all(clients).await?.into_iter().sum();
-        Ok(f64::from(executed) / start.elapsed().as_secs_f64())
+    /// Commands acknowledged per second, after a warm-up. Like the driver's, each measurement has new
+    /// accounts: their histories get longer with every transfer, and transfers slower. And each client
+    /// is a task.
+    pub(super) async fn rate(&mut self, time: Duration) -> Result<f64> {
+        self.client.measurement += 1;
+        let work = |_, end| self.client.clone().work(end);
+        workers::rate(self.clients, WARM_UP, work).await?;
+        let rate = workers::rate(self.clients, time, work).await?;
+        Ok(rate.commands)
+    }
+}
+
+impl Client {
+    /// Executes commands until the end; returns how many.
+    async fn work(self, end: Instant) -> Result<u64> {
+        let mut executed = 0;
+        while Instant::now() < end {
+            self.execute().await?;
+            executed += 1;
+        }
+        Ok(executed)
     }
 
     async fn execute(&self) -> Result<()> {
@@ -220,8 +240,8 @@ impl Commands {
                 let random = Uuid::new_v4().as_u64_pair().0;
                 let from = random % ACCOUNTS;
                 let to = (from + 1 + number % (ACCOUNTS - 1)) % ACCOUNTS;
-                self.transfer(format!("account-{from}"), format!("account-{to}"))
-                    .await?;
+                let account = |number| format!("account-{}-{number}", self.measurement);
+                self.transfer(account(from), account(to)).await?;
             }
         }
         Ok(())

@@ -109,7 +109,7 @@ pub(crate) async fn run(
         (Command::CachedTransfer, Some(3.0)),
     ] {
         let database = bench.database().await?;
-        let ours = Commands::new(&database, command, CLIENTS).await?;
+        let mut ours = Commands::new(&database, command, CLIENTS).await?;
         let rounds = rounds::alternate(
             bench.rounds,
             async |_| ours.rate(bench.measured).await,
