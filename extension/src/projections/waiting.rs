@@ -65,10 +65,12 @@ fn checkpoint_of(name: &str, position: i64) -> Result<i64, Error> {
         // The handler has already run for everything that is committed.
         return Ok(position);
     }
-    if progress.reset_pending {
-        return Ok(progress.checkpoint.min(position - 1));
-    }
-    if progress.failed && progress.checkpoint < position {
+    // What it shows is still what it showed before the rebuild.
+    let checkpoint = match progress.reset_pending {
+        true => progress.checkpoint.min(position - 1),
+        false => progress.checkpoint,
+    };
+    if progress.failed && checkpoint < position {
         let error = progress.last_error.unwrap_or_default();
         return Err(Unavailable::ProjectionFailed {
             projection: name.to_owned(),
@@ -76,5 +78,5 @@ fn checkpoint_of(name: &str, position: i64) -> Result<i64, Error> {
         }
         .into());
     }
-    Ok(progress.checkpoint)
+    Ok(checkpoint)
 }

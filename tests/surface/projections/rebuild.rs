@@ -435,3 +435,27 @@ async fn the_tables_are_made_by_an_owner_that_may_create_a_schema() {
         .unwrap();
     assert_eq!(value::<i64>(&client, SCHEMAS).await, 1);
 }
+
+/// Its tables are emptied in the transaction of the first batch, which is rolled back: the emptying is still pending.
+#[tokio::test]
+async fn a_wait_for_a_rebuild_whose_first_batch_fails_ends_with_its_error() {
+    let (_, client) = database("rebuild_fails_at_once").await;
+    create(
+        &client,
+        "p",
+        "see",
+        ", tables => '{seen}', retry_limit => 0",
+    )
+    .await;
+    write(&client, "a", 1..=3).await;
+    wait(&client, "p").await.unwrap();
+    let broken =
+        "CREATE OR REPLACE FUNCTION see(e eventcore.events) RETURNS void LANGUAGE plpgsql AS $$
+                      BEGIN RAISE EXCEPTION 'broken'; END $$;
+                  SELECT eventcore_rebuild_projection('p')";
+    client.batch_execute(broken).await.unwrap();
+    let detail = wait(&client, "p").await.unwrap_err().assert_ours("SE009");
+    assert_eq!(detail["reason"], "projection_failed", "{detail}");
+    // The rows are those from before.
+    assert_eq!(seen(&client).await, [1, 2, 3]);
+}
