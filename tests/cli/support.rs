@@ -49,6 +49,18 @@ impl Database {
         }
     }
 
+    /// A database of the shared server, with the objects of version 0.1.0.
+    pub(crate) fn older(name: &str) -> Self {
+        let server = shared();
+        let older = Self {
+            server,
+            name: name.to_owned(),
+            url: server.create_empty_database(name).unwrap(),
+        };
+        older.sql("CREATE EXTENSION eventcore VERSION '0.1.0'");
+        older
+    }
+
     /// Runs SQL as the superuser.
     pub(crate) fn sql(&self, sql: &str) -> String {
         self.server.psql(&self.name, sql).unwrap()

@@ -182,6 +182,63 @@ fn a_rebuild_that_another_one_replaces_is_told_as_dropped() {
 }
 
 #[test]
+fn a_rebuild_that_ended_before_another_one_took_its_place_is_not_told_as_done() {
+    // As after one that was dropped, and another one that was completed since.
+    let (_, ended) = watched(
+        "cli_rebuild_superseded",
+        &["--shadow"],
+        SHADOW_SEEN,
+        "SELECT eventcore_drop_projection('counts/rebuild');
+         UPDATE eventcore.projections SET last_rebuild = 'eventcore_rebuild_00000000' WHERE name = 'counts'",
+    );
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let words = "has ended, and another one has taken the place of the projection since";
+    assert!(ended.err.contains(words), "{ended:?}");
+}
+
+#[test]
+fn a_rebuild_that_fails_is_told_with_its_error() {
+    for (name, options) in [
+        ("cli_rebuild_fails", &["--yes"][..]),
+        ("cli_shadow_fails", &["--shadow"]),
+    ] {
+        let database = counted(name);
+        database.ok(&["projections", "wait", "counts"]);
+        database.sql(BROKEN);
+        database.sql("UPDATE eventcore.projections SET retry_limit = 0");
+        let rebuild = ["projections", "rebuild", "counts", "--wait", "-o", "json"];
+        let failed = database.run(&[&rebuild, options].concat());
+        assert_eq!(failed.code, 1, "{failed:?}");
+        let error = failed.error();
+        assert_eq!(error["sqlstate"], "SE009", "{error}");
+        assert!(error.to_string().contains("broken"), "{error}");
+    }
+}
+
+/// The objects of 0.1.0 do not record how a rebuild has ended.
+#[test]
+fn with_older_objects_a_rebuild_that_would_be_waited_for_does_not_begin() {
+    let database = Database::older("cli_rebuild_older");
+    database.sql(
+        "CREATE TABLE counts (n int);
+         CREATE FUNCTION count_up(event eventcore.events) RETURNS void LANGUAGE sql AS '';
+         SELECT eventcore_create_projection('counts', 'count_up', tables => ARRAY['counts'])",
+    );
+    let rebuild = ["projections", "rebuild", "counts", "--shadow", "--wait"];
+    let refused = database.run(&[&rebuild[..], &["-o", "json"]].concat());
+    assert_eq!(refused.code, 1, "{refused:?}");
+    let hint = refused.error()["hint"].to_string();
+    assert!(
+        hint.contains("Run ALTER EXTENSION eventcore UPDATE."),
+        "{hint}"
+    );
+    let rebuilds = "SELECT count(*) FROM eventcore.projections WHERE rebuilds IS NOT NULL";
+    assert_eq!(database.sql(rebuilds), "0");
+    database.ok(&rebuild[..4]);
+    assert_eq!(database.sql(rebuilds), "1");
+}
+
+#[test]
 fn a_rebuild_whose_projection_is_dropped_and_created_again_is_not_told_as_done() {
     for (name, options, seen) in [
         ("cli_shadow_created_again", "--shadow", SHADOW_SEEN),

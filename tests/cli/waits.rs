@@ -11,6 +11,11 @@ use crate::support::{Database, Ran};
 /// A session that has locked what `pause mails` wants.
 fn holder(database: &Database) -> (Runtime, Client) {
     database.sql("SELECT eventcore_create_subscription('mails')");
+    // A command that tells nothing ends with an error.
+    database.sql(&format!(
+        "ALTER DATABASE {} SET lock_timeout = '60 s'",
+        database.name
+    ));
     let runtime = Runtime::new().unwrap();
     let client = runtime.block_on(async {
         let (client, connection) = tokio_postgres::connect(&database.url, NoTls).await.unwrap();
