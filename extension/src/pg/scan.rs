@@ -8,6 +8,7 @@ use super::relation::Relation;
 use super::snapshot::Snapshot;
 use super::unwinding::give_back;
 use super::value::{Jsonb, Text, plain, uuid};
+use pgrx::itemptr::{item_pointer_to_u64, u64_to_item_pointer};
 use pgrx::pg_sys::{self, Datum, Oid};
 use uuid::Uuid;
 
@@ -145,10 +146,7 @@ impl<'r> IndexScan<'r> {
     ///
     /// Under a guard.
     unsafe fn advance(&mut self) -> bool {
-        let direction = match self.direction {
-            Direction::Forward => pg_sys::ScanDirection::ForwardScanDirection,
-            Direction::Backward => pg_sys::ScanDirection::BackwardScanDirection,
-        };
+        let direction = self.direction();
         // SAFETY: the scan is open and the slot is of the table's kind.
         unsafe {
             let found = if self.slot.is_null() {
@@ -162,6 +160,76 @@ impl<'r> IndexScan<'r> {
                 raw::slot_getsomeattrs_int(self.slot, columns.min(self.columns.into()));
             }
             found
+        }
+    }
+
+    /// Reads the rows of the next entries of the index, at most `count`, up to this column. They come in
+    /// the order of the table, not of the index: so a page with many of them is looked up once, not for
+    /// each row. Returns whether there may be more; if not, the scan is over. Not with
+    /// [`Snapshot::settled`], which would also see another row that has come to a place meanwhile.
+    pub fn next_by_page(
+        &mut self,
+        count: usize,
+        last_column: i16,
+        mut read: impl FnMut(&Row<'_>),
+    ) -> bool {
+        let direction = self.direction();
+        let mut places = Vec::with_capacity(count);
+        // SAFETY: the scan is open. The vector does not grow, and is dropped outside the guard.
+        let may_be_more = unsafe {
+            pgrx::check_for_interrupts!();
+            guarded(|| {
+                while places.len() < count {
+                    let place = raw::index_getnext_tid(self.scan, direction);
+                    if place.is_null() {
+                        return false;
+                    }
+                    places.push(item_pointer_to_u64(*place));
+                }
+                true
+            })
+        };
+        places.sort_unstable();
+        for place in places {
+            // SAFETY: the scan is open and the slot is of the table's kind. A row that the snapshot
+            // sees stays at its place, and another one at this place is one that it does not see.
+            unsafe {
+                if guarded(|| self.fetch(place, last_column)) {
+                    read(&Row { slot: &*self.slot });
+                }
+            }
+        }
+        may_be_more
+    }
+
+    /// Fetches the row at a place that the index has named. Returns whether the snapshot sees it.
+    ///
+    /// # Safety
+    ///
+    /// Under a guard.
+    unsafe fn fetch(&mut self, place: u64, last_column: i16) -> bool {
+        // SAFETY: guaranteed by the caller; the server fetches the row that these fields name.
+        unsafe {
+            if self.slot.is_null() {
+                let table = (*self.scan).heapRelation;
+                self.slot = raw::table_slot_create(table, std::ptr::null_mut());
+            }
+            u64_to_item_pointer(place, &mut (*self.scan).xs_heaptid);
+            (*self.scan).xs_heap_continue = false;
+            let is_seen = raw::index_fetch_heap(self.scan, self.slot);
+            // A dead row is not that of the entry where the scan stands, which would be marked.
+            (*self.scan).kill_prior_tuple = false;
+            if is_seen {
+                raw::slot_getsomeattrs_int(self.slot, last_column.into());
+            }
+            is_seen
+        }
+    }
+
+    fn direction(&self) -> pg_sys::ScanDirection::Type {
+        match self.direction {
+            Direction::Forward => pg_sys::ScanDirection::ForwardScanDirection,
+            Direction::Backward => pg_sys::ScanDirection::BackwardScanDirection,
         }
     }
 

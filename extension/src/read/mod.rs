@@ -114,6 +114,15 @@ impl Limit {
     }
 }
 
+/// How many events a look ahead reads before it asks whether one of them has passed: more and more.
+/// What 16 sessions have appended at the same time is on 16 pages of the table, in turns, so that a page
+/// would be looked up for nearly each event.
+const FEWEST_AT_ONCE: usize = 32;
+const MOST_AT_ONCE: usize = 1_024;
+
+/// No column behind this one matters to a filter.
+const LAST_OF_FILTER: i16 = column::EVENT_TYPE;
+
 /// Looks for an event above a position that passes the filter. Returns whether there is one, and
 /// the position up to which there is none.
 pub fn look_ahead(
@@ -127,12 +136,20 @@ pub fn look_ahead(
     }
     let events = Events::to_read()?;
     let next = events.between((after, safe), Direction::Forward, |scan| {
-        while let Some(row) = scan.next() {
-            if filter.admits(&row) {
-                return Some(row.bigint(column::POSITION));
+        let mut count = FEWEST_AT_ONCE;
+        loop {
+            let mut first = None::<i64>;
+            let may_be_more = scan.next_by_page(count, LAST_OF_FILTER, |row| {
+                if filter.admits(row) {
+                    let position = row.bigint(column::POSITION);
+                    first = Some(first.map_or(position, |first| first.min(position)));
+                }
+            });
+            if first.is_some() || !may_be_more {
+                return first;
             }
+            count = MOST_AT_ONCE.min(2 * count);
         }
-        None
     });
     Ok(match next {
         Some(position) => (true, position - 1),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::{Delivery, ack, create, lease, nack, poll, positions, try_poll, write};
-use crate::support::{Client, connect};
+use crate::support::{Client, connect, value};
 use crate::wait::database;
 
 const PROMPT: Duration = Duration::from_millis(400);
@@ -72,6 +72,40 @@ async fn an_append_without_matching_events_does_not_end_a_poll() {
     assert!(!poll.is_finished());
     let w = write(&client, &["a"]).await;
     comes_back(poll, Instant::now(), &w).await;
+}
+
+/// The look at new events does not read them in their order, but page by page of the table.
+#[tokio::test]
+async fn a_poll_that_waits_misses_no_event_among_thousands_that_do_not_match() {
+    const MANY: &str = "SELECT eventcore_append(
+        '{a2,b}', '{NULL,NULL}', array_agg(CASE WHEN n IN (10, 1100, 2500) THEN 'a2' ELSE 'b' END ORDER BY n),
+        array_fill('T'::text, '{3000}'), array_fill('1'::jsonb, '{3000}'), NULL) FROM generate_series(1, 3000) n";
+    let (url, client) = subscribed("sub_wait_many", ", stream_prefixes => '{a}'").await;
+    // Events that are never seen, and free places in pages before those of the next ones.
+    client
+        .batch_execute(&format!("BEGIN; {MANY}; ROLLBACK"))
+        .await
+        .unwrap();
+    write(&client, &["b"]).await;
+    client
+        .batch_execute("VACUUM eventcore.events")
+        .await
+        .unwrap();
+    let poll = waiting(&url, "20 s").await;
+    // Both become visible at once. The second goes to the free places.
+    let second = connect(&url).await;
+    let one =
+        "SELECT (eventcore_append('{a1}', '{NULL}', '{a1}', '{T}', '{1}', NULL)).first_position";
+    client.batch_execute("BEGIN").await.unwrap();
+    let first: i64 = value(&client, one).await;
+    second.batch_execute(MANY).await.unwrap();
+    client.batch_execute("COMMIT").await.unwrap();
+    let since = Instant::now();
+    let rest = "SELECT array_agg(position ORDER BY position) FROM eventcore.events WHERE stream_id = 'a2' AND position > $1";
+    let rest: Vec<i64> = client.query_one(rest, &[&first]).await.unwrap().get(0);
+    assert_eq!(rest.len(), 3);
+    let matching: Vec<i64> = std::iter::once(first).chain(rest).collect();
+    comes_back(poll, since, &matching).await;
 }
 
 #[tokio::test]
