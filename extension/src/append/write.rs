@@ -23,30 +23,27 @@ pub fn write(
     mut heads: Vec<i64>,
 ) -> Result<Appended, Error> {
     let count = request.events.len();
-    let versions: Vec<i64> = request
+    let versions_and_ids: Vec<(i64, Uuid)> = request
         .events
         .iter()
         .map(|event| {
             heads[event.stream] += 1;
-            heads[event.stream]
+            let id = event.id.unwrap_or_else(Uuid::now_v7);
+            (heads[event.stream], id)
         })
-        .collect();
-    let ids: Vec<Uuid> = request
-        .events
-        .iter()
-        .map(|event| event.id.unwrap_or_else(Uuid::now_v7))
         .collect();
     let first = registry.draw(events, count)?;
     let recorded_at = transaction::now();
 
     let make = |row: usize| {
         let event = &request.events[row];
+        let (version, id) = &versions_and_ids[row];
         let mut columns: Columns<{ column::COUNT }> = [None; column::COUNT];
         let mut set = |number: i16, value| columns[number as usize - 1] = value;
         set(column::POSITION, Some(Datum::from(first + row as i64)));
-        set(column::VERSION, Some(Datum::from(versions[row])));
+        set(column::VERSION, Some(Datum::from(*version)));
         set(column::RECORDED_AT, Some(Datum::from(recorded_at)));
-        set(column::EVENT_ID, Some(uuid_datum(&ids[row])));
+        set(column::EVENT_ID, Some(uuid_datum(id)));
         set(
             column::STREAM_ID,
             Some(request.streams[event.stream].stream.datum()),

@@ -27,11 +27,10 @@ pub fn insert_rows<const N: usize>(
     make: impl Fn(usize) -> Columns<N>,
 ) {
     let table = table.raw();
-    let mut rows = Rows::new(table, count.min(CHUNK));
     if count == 1 && indexes.are_plain() {
-        rows.push(make(0));
-        return insert_one(table, indexes, &rows);
+        return insert_one(table, indexes, make(0));
     }
+    let mut rows = Rows::new(table, count.min(CHUNK));
     // It is dropped after the slots, because it contains their rows.
     let memory = ScratchMemory::new();
     let slots = Slots::new(table, count.min(CHUNK));
@@ -66,8 +65,25 @@ pub fn insert_frozen<const N: usize>(table: &Relation, columns: Columns<N>) {
 }
 
 /// Writes a single row.
-fn insert_one(table: pg_sys::Relation, indexes: &Indexes, rows: &Rows) {
-    let (values, nulls) = (rows.values.as_ptr(), rows.nulls.as_ptr());
+fn insert_one<const N: usize>(table: pg_sys::Relation, indexes: &Indexes, columns: Columns<N>) {
+    if width(table) == N {
+        let values = columns.map(|column| column.unwrap_or(Datum::null()));
+        let nulls = columns.map(|column| column.is_none());
+        return insert_values(table, indexes, values.as_ptr(), nulls.as_ptr());
+    }
+    // Columns have been dropped.
+    let mut rows = Rows::new(table, 1);
+    rows.push(columns);
+    insert_values(table, indexes, rows.values.as_ptr(), rows.nulls.as_ptr());
+}
+
+/// Writes the row with these values, of which there are as many as the table has columns.
+fn insert_values(
+    table: pg_sys::Relation,
+    indexes: &Indexes,
+    values: *const Datum,
+    nulls: *const bool,
+) {
     // SAFETY: the table is open for writing and the row has all its columns, of which the server
     // makes a copy with the place of the row.
     unsafe {
@@ -87,6 +103,12 @@ fn insert_one(table: pg_sys::Relation, indexes: &Indexes, rows: &Rows) {
     }
 }
 
+/// How many columns the table has, with those that have been dropped.
+fn width(table: pg_sys::Relation) -> usize {
+    // SAFETY: the table is open.
+    usize::try_from(unsafe { (*(*table).rd_att).natts }).unwrap_or(0)
+}
+
 /// Rows in the form that the server takes.
 struct Rows {
     /// How many columns the table has.
@@ -97,8 +119,7 @@ struct Rows {
 
 impl Rows {
     fn new(table: pg_sys::Relation, count: usize) -> Self {
-        // SAFETY: the table is open.
-        let width = usize::try_from(unsafe { (*(*table).rd_att).natts }).unwrap_or(0);
+        let width = width(table);
         Self {
             width,
             values: Vec::with_capacity(width * count),
