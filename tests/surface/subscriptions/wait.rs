@@ -81,24 +81,22 @@ async fn a_poll_that_waits_misses_no_event_among_thousands_that_do_not_match() {
         '{a2,b}', '{NULL,NULL}', array_agg(CASE WHEN n IN (10, 1100, 2500) THEN 'a2' ELSE 'b' END ORDER BY n),
         array_fill('T'::text, '{3000}'), array_fill('1'::jsonb, '{3000}'), NULL) FROM generate_series(1, 3000) n";
     let (url, client) = subscribed("sub_wait_many", ", stream_prefixes => '{a}'").await;
-    // Events that are never seen, and free places in pages before those of the next ones.
-    client
-        .batch_execute(&format!("BEGIN; {MANY}; ROLLBACK"))
-        .await
-        .unwrap();
-    write(&client, &["b"]).await;
-    client
-        .batch_execute("VACUUM eventcore.events")
-        .await
-        .unwrap();
     let poll = waiting(&url, "20 s").await;
-    // Both become visible at once. The second goes to the free places.
     let second = connect(&url).await;
     let one =
         "SELECT (eventcore_append('{a1}', '{NULL}', '{a1}', '{T}', '{1}', NULL)).first_position";
-    client.batch_execute("BEGIN").await.unwrap();
+    // Behind the pages of events that are never seen. The events that come later go to those pages.
+    client
+        .batch_execute(&format!("BEGIN; {MANY}; ROLLBACK; BEGIN"))
+        .await
+        .unwrap();
     let first: i64 = value(&client, one).await;
+    second
+        .batch_execute("VACUUM eventcore.events")
+        .await
+        .unwrap();
     second.batch_execute(MANY).await.unwrap();
+    // All become visible at once.
     client.batch_execute("COMMIT").await.unwrap();
     let since = Instant::now();
     let rest = "SELECT array_agg(position ORDER BY position) FROM eventcore.events WHERE stream_id = 'a2' AND position > $1";
