@@ -548,12 +548,12 @@ BEGIN
            EXISTS (SELECT FROM eventcore.backlogs b
                     WHERE b.subscription_id = s.id AND b.returned_position IS NULL AND b.due <= now) AS are_behind,
            EXISTS (SELECT FROM eventcore.backlogs b
-                    WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity') AS are_in_future
+                    WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND isfinite(b.due)) AS are_in_future
       INTO waiting;
     IF waiting.are_in_future THEN
         -- A delay that began in the future begins now: the clock was set back. Steps of up to a second are tolerated.
         UPDATE eventcore.backlogs b SET due = now + (b.due - b.delayed_at), delayed_at = now
-         WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity';
+         WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND isfinite(b.due);
     END IF;
     IF share = 0 AND random() < 0.25 AND eventcore.has_many_waiting(s, now) THEN
         -- The lease is too small to be shared: in one of four polls new events come first.
@@ -1226,10 +1226,11 @@ BEGIN
     END LOOP;
     -- A delay was that of an event that is parked now. The later events of a stream that goes on do not wait for its end.
     UPDATE eventcore.backlogs b
-       SET due = coalesce((
-               SELECT max(d.not_before) FILTER (WHERE d.failed_at <= clock_timestamp())
+       SET (due, delayed_at) = (
+               SELECT coalesce(max(d.not_before), '-infinity'), max(d.failed_at) FILTER (WHERE d.not_before > d.failed_at)
                  FROM eventcore.deliveries d
-                WHERE d.subscription_id = s.id AND d.stream_id = b.stream_id AND d.lease_id IS NULL), '-infinity')
+                WHERE d.subscription_id = s.id AND d.stream_id = b.stream_id AND d.lease_id IS NULL
+                  AND d.failed_at <= clock_timestamp())
       FROM unnest(streams) t (stream_id)
      WHERE b.subscription_id = s.id AND b.stream_id = t.stream_id COLLATE "C" AND b.due < 'infinity';
     PERFORM eventcore.announce_work(true);

@@ -75,12 +75,12 @@ BEGIN
            EXISTS (SELECT FROM eventcore.backlogs b
                     WHERE b.subscription_id = s.id AND b.returned_position IS NULL AND b.due <= now) AS are_behind,
            EXISTS (SELECT FROM eventcore.backlogs b
-                    WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity') AS are_in_future
+                    WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND isfinite(b.due)) AS are_in_future
       INTO waiting;
     IF waiting.are_in_future THEN
         -- A delay that began in the future begins now: the clock was set back. Steps of up to a second are tolerated.
         UPDATE eventcore.backlogs b SET due = now + (b.due - b.delayed_at), delayed_at = now
-         WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND b.due < 'infinity';
+         WHERE b.subscription_id = s.id AND b.delayed_at > now + interval '1 s' AND isfinite(b.due);
     END IF;
     IF share = 0 AND random() < 0.25 AND eventcore.has_many_waiting(s, now) THEN
         -- The lease is too small to be shared: in one of four polls new events come first.

@@ -94,10 +94,11 @@ BEGIN
     END LOOP;
     -- A delay was that of an event that is parked now. The later events of a stream that goes on do not wait for its end.
     UPDATE eventcore.backlogs b
-       SET due = coalesce((
-               SELECT max(d.not_before) FILTER (WHERE d.failed_at <= clock_timestamp())
+       SET (due, delayed_at) = (
+               SELECT coalesce(max(d.not_before), '-infinity'), max(d.failed_at) FILTER (WHERE d.not_before > d.failed_at)
                  FROM eventcore.deliveries d
-                WHERE d.subscription_id = s.id AND d.stream_id = b.stream_id AND d.lease_id IS NULL), '-infinity')
+                WHERE d.subscription_id = s.id AND d.stream_id = b.stream_id AND d.lease_id IS NULL
+                  AND d.failed_at <= clock_timestamp())
       FROM unnest(streams) t (stream_id)
      WHERE b.subscription_id = s.id AND b.stream_id = t.stream_id COLLATE "C" AND b.due < 'infinity';
     PERFORM eventcore.announce_work(true);

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{create, lease, nack, poll, positions, try_poll, write};
-use crate::support::{append, database, event};
+use super::{create, drain, lease, nack, poll, positions, try_poll, write};
+use crate::support::{append, database, event, value};
 
 #[tokio::test]
 async fn a_lease_that_began_an_hour_later_than_now_has_run_out() {
@@ -58,6 +58,64 @@ async fn a_delay_that_began_an_hour_later_than_now_begins_now() {
         "{:?}",
         began.elapsed()
     );
+}
+
+/// The event with the delay was set aside, so that its stream waits for nothing more.
+#[tokio::test]
+async fn a_delay_that_is_over_early_stays_over() {
+    for on_parked in ["continue", "stop"] {
+        let (_, client) = database(&format!("sub_clock_{on_parked}")).await;
+        create(&client, "s", &format!(", on_parked => '{on_parked}'")).await;
+        let written = write(&client, &["a", "a"]).await;
+        let first = poll(&client, "s", "c", 1).await;
+        nack(
+            &client,
+            "s",
+            lease(&first),
+            &written[..1],
+            "retry",
+            "1 hour",
+        )
+        .await
+        .unwrap();
+        assert!(drain(&client, "s").await.is_empty());
+        let park = format!(
+            "SELECT eventcore_park('s', ARRAY[{}]::bigint[])",
+            written[0]
+        );
+        assert_eq!(value::<i64>(&client, &park).await, 1);
+        if on_parked == "stop" {
+            let discard = "SELECT eventcore_discard_parked('s')";
+            assert_eq!(value::<i64>(&client, discard).await, 1);
+        }
+        let ahead = "UPDATE eventcore.backlogs SET due = due + interval '1 hour', delayed_at = delayed_at + interval '1 hour'";
+        client.batch_execute(ahead).await.unwrap();
+        let next = try_poll(&client, "s", "c", 10, "0").await;
+        assert_eq!(positions(&next.unwrap()), written[1..], "{on_parked}");
+    }
+}
+
+/// Of several delays the longest one counts; when its event is set aside, the next one, from when
+/// that began.
+#[tokio::test]
+async fn the_delay_that_is_left_begins_now_if_it_began_an_hour_later() {
+    let (_, client) = database("sub_clock_left").await;
+    create(&client, "s", "").await;
+    let written = write(&client, &["a", "a"]).await;
+    let all = poll(&client, "s", "c", 10).await;
+    nack(&client, "s", lease(&all), &written[1..], "retry", "1 hour")
+        .await
+        .unwrap();
+    nack(&client, "s", lease(&all), &written[..1], "retry", "2 hours")
+        .await
+        .unwrap();
+    let park = format!(
+        "SELECT eventcore_park('s', ARRAY[{}]::bigint[])",
+        written[0]
+    );
+    assert_eq!(value::<i64>(&client, &park).await, 1);
+    let delay = "SELECT due - delayed_at = interval '1 hour' FROM eventcore.backlogs";
+    assert!(value::<bool>(&client, delay).await);
 }
 
 #[tokio::test]
