@@ -78,7 +78,9 @@ impl Context {
                 _ = interrupts.recv() => break,
                 Err(why) = &mut telling, if can_tell => {
                     can_tell = false;
-                    self.output.note(&format!("a statement takes long, and it cannot be told what it waits for: {}", why.message()))?;
+                    let cannot = format!("a statement takes long, and it cannot be told what it waits for: {}", why.message());
+                    // If nothing can be written either, nobody reads remarks. The command goes on.
+                    _ = self.output.note(&cannot);
                 }
             }
         }

@@ -42,6 +42,14 @@ fn pid((runtime, client): &(Runtime, Client)) -> i32 {
     row.unwrap().get(0)
 }
 
+/// Longer than it takes until that is told.
+fn until_it_has_waited(database: &Database) {
+    let waits =
+        "SELECT coalesce(max(extract(epoch FROM now() - query_start)), 0) > 4 FROM pg_stat_activity
+                  WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    crate::support::until("it has waited", || database.sql(waits) == "t");
+}
+
 fn end(holder: &(Runtime, Client)) {
     run(holder, "ROLLBACK");
 }
@@ -125,11 +133,61 @@ fn who_wants_no_remark_gets_none_and_who_waits_for_no_lock_neither() {
 
     let holder = holder(&database);
     let child = database.start(&["subscriptions", "pause", "mails", "-q"]);
-    let waits =
-        "SELECT coalesce(max(extract(epoch FROM now() - query_start)), 0) > 4 FROM pg_stat_activity
-                  WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    crate::support::until("it has waited", || database.sql(waits) == "t");
+    until_it_has_waited(&database);
     end(&holder);
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+}
+
+/// Who cannot read the remark wants the result all the same.
+#[test]
+fn a_command_ends_well_whose_remarks_cannot_be_written() {
+    let database = Database::new("cli_waits_full");
+    let holder = holder(&database);
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full");
+    database
+        .sql("CREATE ROLE cli_waits_single LOGIN CONNECTION LIMIT 1 IN ROLE eventcore_subscriber");
+    let single = database.url_of("cli_waits_single");
+    for (url, action, done) in [
+        (&database.url, "pause", "paused"),
+        (&single, "resume", "resumed"),
+    ] {
+        let child = database
+            .command(&["subscriptions", action, "mails"])
+            .env("EVENTCORE_URL", url)
+            .stdout(std::process::Stdio::piped())
+            .stderr(full().unwrap())
+            .spawn()
+            .unwrap();
+        until_it_has_waited(&database);
+        end(&holder);
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.out.contains(done), "{ran:?}");
+        hold(&holder);
+    }
+}
+
+/// The second connection is refused, which is told.
+#[test]
+fn a_command_ends_well_if_nobody_can_be_asked_for_whom_it_waits() {
+    let database = Database::new("cli_waits_limit");
+    let holder = holder(&database);
+    database
+        .sql("CREATE ROLE cli_waits_limited LOGIN CONNECTION LIMIT 1 IN ROLE eventcore_subscriber");
+    let child = database
+        .command(&["subscriptions", "pause", "mails", "-o", "json"])
+        .env("EVENTCORE_URL", database.url_of("cli_waits_limited"))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    until_it_has_waited(&database);
+    end(&holder);
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let told: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(told, json!({"subscription": "mails", "done": "paused"}));
+    assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
+    assert!(ran.err.contains("too many connections for role"), "{ran:?}");
 }
