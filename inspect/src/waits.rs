@@ -28,12 +28,16 @@ from_row! {
 }
 
 /// Times and statements of other roles are seen by superusers and `pg_read_all_stats` only. A
-/// transaction that was prepared has no process.
+/// transaction that was prepared has no process. `pg_blocking_pids` stops all locking of the server for
+/// a moment, so it is asked only for a process that waits for a lock.
 const BLOCKERS: &str = "\
 SELECT b.pid, a.backend_type, a.application_name, a.usename::text AS usename, a.state,
        a.xact_start AS transaction_start,
        CASE WHEN a.state IS NOT NULL THEN nullif(a.query, '') END AS query
-  FROM (SELECT DISTINCT n.pid FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids($1)) n (pid)) b
+  FROM (SELECT DISTINCT n.pid
+          FROM pg_catalog.pg_stat_activity w
+         CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) n (pid)
+         WHERE w.pid = $1 AND w.wait_event_type = 'Lock') b
   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid
  ORDER BY b.pid";
 
