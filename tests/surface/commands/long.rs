@@ -6,6 +6,7 @@ mod beside;
 mod forged;
 mod replaced;
 pub(super) mod same;
+mod short;
 
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ use crate::support::{Client, connect, database, failure, session_as, stream, val
 /// An `apply` that counts the events, and whose state differs for every order of events, in both
 /// forms; a `handle` that writes the state to the streams `/to`; a `combine` in both forms. The form
 /// of `apply` for several events records its calls.
-const CHAIN: &str = "
+pub(super) const CHAIN: &str = "
     CREATE SEQUENCE calls;
     SELECT nextval('calls');
     GRANT USAGE ON calls TO PUBLIC;

@@ -10,6 +10,8 @@ mod long;
 mod register;
 mod repeat;
 mod rights;
+mod rows_by_sql;
+mod stopped;
 
 use serde_json::{Value, json};
 use tokio_postgres::GenericClient;
