@@ -219,10 +219,13 @@ fn a_rebuild_that_fails_is_told_with_its_error() {
 #[test]
 fn with_older_objects_a_rebuild_that_would_be_waited_for_does_not_begin() {
     let database = Database::older("cli_rebuild_older");
+    // The rebuild that begins in the end must not be done before it is seen.
+    database.sql(BROKEN);
     database.sql(
         "CREATE TABLE counts (n int);
-         CREATE FUNCTION count_up(event eventcore.events) RETURNS void LANGUAGE sql AS '';
-         SELECT eventcore_create_projection('counts', 'count_up', tables => ARRAY['counts'])",
+         SELECT eventcore_create_projection('counts', 'count_up', tables => ARRAY['counts']);
+         UPDATE eventcore.projections SET retry_limit = 1000000;
+         SELECT eventcore_append('{s}', '{NULL}', '{s}', '{Counted}', '{1}', NULL)",
     );
     let rebuild = ["projections", "rebuild", "counts", "--shadow", "--wait"];
     let refused = database.run(&[&rebuild[..], &["-o", "json"]].concat());
