@@ -21,6 +21,7 @@ mod order;
 mod processes;
 mod projections;
 mod reinstall;
+mod reload;
 mod standby;
 mod storm;
 mod subscriptions;

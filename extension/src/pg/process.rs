@@ -28,7 +28,7 @@ pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, E
     done
 }
 
-/// Reads the configuration again if the server was told to.
+/// Reads the configuration again if that is due.
 pub(super) fn reload_settings() {
     // SAFETY: variables of the server, outside of any transaction.
     unsafe {

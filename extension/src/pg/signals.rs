@@ -27,10 +27,15 @@ static mut NEXT_LOG: pg_sys::emit_log_hook_type = None;
 
 /// Makes SIGTERM end this process whatever it does, as it ends any session, and SIGHUP read the
 /// configuration. To be called first in the main function of a background worker.
+///
+/// The configuration is to be read once in any case: the server ignores a SIGHUP that comes while it
+/// starts the process.
 pub(super) fn handle() {
-    // SAFETY: handlers of the server and of this module, which do only what a handler may.
+    // SAFETY: handlers of the server and of this module, which do only what a handler may; a variable
+    // that they write.
     unsafe {
         set(pg_sys::SIGHUP as c_int, ffi::configuration_changed());
+        (&raw mut pg_sys::ConfigReloadPending).write_volatile(1);
         set(pg_sys::SIGQUIT as c_int, on_quit);
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = on_terminate as *const () as usize;

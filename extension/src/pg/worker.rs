@@ -129,6 +129,7 @@ impl Worker {
             (c"lock_timeout", c"1s"),
         ]);
         override_settings(NO_LIMIT_OF_TRANSACTIONS);
+        process::reload_settings();
         Self(())
     }
 
