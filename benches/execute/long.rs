@@ -13,7 +13,7 @@ use crate::accounts::Accounts;
 use crate::ways::{Way, Workers};
 
 const EVENTS: i64 = 100_000;
-const TRANSFER: &str = "SELECT FROM eventcore_execute('transfer_combined', $1)";
+const TRANSFER: &str = "SELECT eventcore_execute_compact('transfer_combined', $1)";
 
 /// One client: with several, their conflicts on the four accounts would be measured too.
 pub(crate) async fn measure(
@@ -28,7 +28,7 @@ pub(crate) async fn measure(
     for (number, pair) in accounts.all().chunks(2).enumerate() {
         let input = json!({"from": pair[0], "to": pair[1], "cents": 5});
         let begin = Instant::now();
-        client.execute(TRANSFER, &[&input]).await?;
+        client.execute(TRANSFER, &[&input.to_string()]).await?;
         if number > 0 {
             report.figures.push(Figure {
                 work: format!("1 clients, 4 accounts of {EVENTS} events"),
@@ -49,7 +49,10 @@ pub(crate) async fn measure(
     )
     .await?;
     report.comparisons.push(Comparison::new(
-        format!("transfer by eventcore_execute, 4 accounts of {EVENTS} events"),
+        format!(
+            "transfer by {}, 4 accounts of {EVENTS} events",
+            Way::Long.name()
+        ),
         "the same on 1000 accounts of at most 19 events",
         1,
         "transfers/s",

@@ -1,4 +1,4 @@
-//! Commands inside the database: a transfer with `eventcore_execute` against the client's
+//! Commands inside the database: a transfer with `eventcore_execute_compact` against the client's
 //! `execute`, against a function that updates two rows without events, and against one that retries
 //! instead of waiting; with an `apply` that takes several events against one that takes one; and on
 //! long streams against short ones.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use eventcore::{PostgresEventStore, StreamId, execute};
 use eventcore_benches::database::Database;
 use eventcore_benches::report::Figure;
@@ -17,10 +17,13 @@ use crate::in_rust::TransferMoney;
 
 const CENTS: i64 = 5;
 
+/// Where `eventcore_execute_compact` returns the number of attempts.
+const ATTEMPTS: usize = 4;
+
 /// A way to transfer money.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// `eventcore_execute`.
+    /// `eventcore_execute_compact`, the form for programs.
     Command,
     /// The same with an `apply` that takes several events.
     Batch,
@@ -62,9 +65,9 @@ struct Tried {
 impl Way {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Command | Self::Long => "eventcore_execute",
-            Self::Batch => "eventcore_execute with apply for several events",
-            Self::Early => "eventcore_execute with early lock release",
+            Self::Command | Self::Long => "eventcore_execute_compact",
+            Self::Batch => "eventcore_execute_compact with apply for several events",
+            Self::Early => "eventcore_execute_compact with early lock release",
             Self::Client => "the client's execute",
             Self::Optimistic => "a PL/pgSQL loop that reads, appends and retries",
             Self::Rows => "a PL/pgSQL function that updates two rows",
@@ -73,13 +76,11 @@ impl Way {
 
     fn statement(self) -> &'static str {
         match self {
-            Self::Command | Self::Early => {
-                "SELECT attempts FROM eventcore_execute('transfer_money', $1)"
-            }
-            Self::Batch => "SELECT attempts FROM eventcore_execute('transfer_in_batches', $1)",
-            Self::Long => "SELECT attempts FROM eventcore_execute('transfer_combined', $1)",
+            Self::Command | Self::Early => "SELECT eventcore_execute_compact('transfer_money', $1)",
+            Self::Batch => "SELECT eventcore_execute_compact('transfer_in_batches', $1)",
+            Self::Long => "SELECT eventcore_execute_compact('transfer_combined', $1)",
             Self::Optimistic => "SELECT transfer_optimistically($1)",
-            Self::Rows => "SELECT 1 FROM transfer_rows($1, $2, $3)",
+            Self::Rows => "SELECT transfer_rows($1, $2, $3)",
             Self::Client => unreachable!("it has its own statements"),
         }
     }
@@ -175,14 +176,21 @@ impl Session {
             Self::Store(store) => return by_client(store, &from, &to).await,
             Self::Statement(client, statement) => (client, statement),
         };
-        let row = if way == Way::Rows {
-            client.query_one(statement, &[&from, &to, &CENTS]).await?
-        } else {
-            let input = json!({"from": from, "to": to, "cents": CENTS});
-            client.query_one(statement, &[&input]).await?
-        };
-        let attempts: i32 = row.try_get(0)?;
-        Ok((true, attempts.unsigned_abs().into()))
+        if way == Way::Rows {
+            client.query_one(statement, &[&from, &to, &CENTS]).await?;
+            return Ok((true, 1));
+        }
+        let input = json!({"from": from, "to": to, "cents": CENTS});
+        if way == Way::Optimistic {
+            let row = client.query_one(statement, &[&input]).await?;
+            let attempts: i32 = row.try_get(0)?;
+            return Ok((true, attempts.unsigned_abs().into()));
+        }
+        let row = client.query_one(statement, &[&input.to_string()]).await?;
+        let result: Vec<Option<&str>> = row.try_get(0)?;
+        let attempts = result.get(ATTEMPTS).copied().flatten();
+        let attempts = attempts.context("the result has no number of attempts")?;
+        Ok((true, attempts.parse()?))
     }
 }
 
