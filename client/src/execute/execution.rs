@@ -86,8 +86,8 @@ pub(super) fn written(append: Append, places: Vec<Place>) -> Vec<WrittenEvent> {
 /// Where an event was written: the index of its stream in the append, its version and its position.
 pub(super) type Place = (usize, u64, Position);
 
-/// Where the first `count` events of an append were written. All their streams were expected at exact versions. So the positions are consecutive,
-/// and so are the versions within each stream.
+/// Where the first `count` events of an append were written. All their streams were expected at exact
+/// versions. So the positions are consecutive, and so are the versions within each stream.
 pub(super) fn places(append: &Append, appended: &Appended, count: usize) -> Vec<Place> {
     let Some(first) = appended.first_position else {
         return Vec::new();

@@ -67,8 +67,7 @@ impl Page {
     /// whether there may be more. A scan that has come to its end would start over.
     pub fn read(&mut self, scan: &mut IndexScan<'_>) -> bool {
         let (each, mut bytes) = (self.each, 0);
-        self.fill(scan, |place, events, size| {
-            _ = place;
+        self.fill(scan, |_, events, size| {
             bytes += size;
             events < each && bytes < MAX_BYTES
         })

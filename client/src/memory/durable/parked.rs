@@ -124,7 +124,7 @@ impl SubscriptionState {
     }
 
     /// Parks an event, and if the subscription stops at parked events also the later ones of its
-    /// stream. Returns the later ones. returns.
+    /// stream. Returns the later ones.
     pub(super) fn park(&mut self, position: Position, reason: Option<String>) -> Vec<Position> {
         let Some(failed) = self.deliveries.remove(&position) else {
             return Vec::new();
