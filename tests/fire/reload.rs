@@ -19,8 +19,8 @@ const SETUP: &str = "
 const APPEND: &str =
     r#"SELECT eventcore_append('{s}', '{NULL}', '[{"stream": "s", "type": "T", "payload": 1}]')"#;
 
-const END_NOTIFIER: &str = "
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+const NOTIFIER: &str = "
+    SELECT pid FROM pg_stat_activity
      WHERE backend_type = 'eventcore notifier' AND datname = current_database()";
 
 async fn change(session: &Session, setting: &str, value: &str) {
@@ -40,13 +40,19 @@ async fn a_notifier_that_is_starting_learns_of_a_change_of_the_configuration() {
     let session = connect(&server.create_database("reloaded").unwrap()).await;
     session.batch_execute(SETUP).await.unwrap();
     session.batch_execute(APPEND).await.unwrap();
+    let notifiers = async |sql: &str| session.query(sql, &[]).await.unwrap().len();
+    eventually("the notifier is there", async || {
+        notifiers(NOTIFIER).await == 1
+    })
+    .await;
 
     // So long does a process that starts wait before it sets its handlers.
     change(&session, "post_auth_delay", "1").await;
-    let notifier = "starting background worker process \"eventcore notifier\"";
-    let started = || server.log().matches(notifier).count();
+    let start = "starting background worker process \"eventcore notifier\"";
+    let started = || server.log().matches(start).count();
     let before = started();
-    session.batch_execute(END_NOTIFIER).await.unwrap();
+    let end = format!("SELECT pg_terminate_backend(pid) FROM ({NOTIFIER}) n");
+    assert_eq!(notifiers(&end).await, 1);
     session.batch_execute(APPEND).await.unwrap();
     eventually("another notifier starts", async || started() > before).await;
     change(&session, "eventcore.projection_workers", "2").await;
