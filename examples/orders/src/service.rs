@@ -181,8 +181,13 @@ fn metrics() -> Result<PrometheusHandle, BuildError> {
     let recorder = PrometheusBuilder::new()
         .set_buckets(&seconds)?
         .build_recorder();
-    let handle = RECORDER.get_or_init(|| recorder.handle()).clone();
-    // Another thread may have been first; then its recorder stays.
-    let _ = metrics::set_global_recorder(recorder);
-    Ok(handle)
+    // Of several threads, one makes its recorder that of the process, and all get its handle.
+    let handle = RECORDER.get_or_init(|| {
+        let handle = recorder.handle();
+        if let Err(error) = metrics::set_global_recorder(recorder) {
+            tracing::warn!(%error, "the metrics of this process go elsewhere");
+        }
+        handle
+    });
+    Ok(handle.clone())
 }
