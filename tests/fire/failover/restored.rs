@@ -82,11 +82,10 @@ async fn what_is_appended_to_a_copy_is_above_the_checkpoints_that_came_along() {
     store("restored").await;
     restore("restored", "restored_copy", &[]);
     let copy = assert_goes_on(&server().url("restored_copy"), 950).await;
-    // A reader of the original that has continued there gets an error.
-    assert_eq!(
-        diverged(read_all(&*copy, 50_000, 10).await)["agreed"],
-        json!(950)
-    );
+    // A reader of the original that has continued there gets an error. The history of the copy may
+    // have begun as soon as the 900 events were there, before the position of the consumers.
+    let agreed = diverged(read_all(&*copy, 50_000, 10).await)["agreed"].clone();
+    assert!([json!(900), json!(950)].contains(&agreed), "{agreed}");
     // Another append begins no further history.
     let next = append_one(&*copy, "s").await;
     assert_eq!(next, SPAN + 2);
