@@ -194,6 +194,7 @@ impl<'r> IndexScan<'r> {
             // SAFETY: the scan is open and the slot is of the table's kind. A row that the snapshot
             // sees stays at its place, and another one at this place is one that it does not see.
             unsafe {
+                pgrx::check_for_interrupts!();
                 if guarded(|| self.fetch(place, last_column)) {
                     read(&Row { slot: &*self.slot });
                 }
