@@ -57,7 +57,7 @@ impl Session {
         }
     }
 
-    /// Reads the configuration again if the server was told to.
+    /// Reads the configuration again if that is due.
     pub fn reload_settings(&self) {
         process::reload_settings();
     }
