@@ -363,7 +363,9 @@ async fn an_error_is_told_with_its_code_and_escaped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_console_that_is_told_to_end_ends() {
     let database = Database::new("console_ends");
-    let console = database.console().await;
+    // No other test listens at this address, so the port is not taken again.
+    let own = ([127, 0, 0, 2], 0).into();
+    let console = Running::start(&database.url, |options| options.listen(own)).await;
     let address = console.address;
     console.page("/").await;
     console.stop().await;
